@@ -1,0 +1,79 @@
+"""Packaging. The packages are listed by hand: `tests` stays out, `twisted.plugins` goes in."""
+
+import re
+from pathlib import Path
+
+from setuptools import setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(
+    r'^__version__ = "(.+)"$', (HERE / "streamr/__init__.py").read_text(), re.M
+)
+assert VERSION is not None, "streamr/__init__.py names no version"
+
+setup(
+    name="streamr",
+    version=VERSION.group(1),
+    description="A gateway that keeps TMDB reachable for film and series apps.",
+    long_description=(HERE / "README.md").read_text(),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    packages=[
+        "streamr",
+        "streamr.observe",
+        "streamr.policy",
+        "streamr.simulator",
+        "streamr.upstream",
+        "streamr.web",
+        "twisted.plugins",
+    ],
+    # One line that keeps the plugin visible after `pip install -e .`: with it
+    # setuptools writes a plain .pth, which Twisted's plugin scan can follow.
+    package_dir={"": "."},
+    package_data={
+        "streamr": ["data/*.txt", "py.typed"],
+        "streamr.simulator": ["*.json"],
+    },
+    install_requires=[
+        # the reactor, the servers and the HTTP client; 26.10 fixes seven CVEs
+        "Twisted[tls]>=26.10",
+        # the outbound calls' request layer over Twisted's Agent
+        "treq>=26.7",
+        # the TLS profiles are pyOpenSSL contexts
+        "pyOpenSSL>=26.4",
+        # checks that a certificate is for the host we asked
+        "service-identity>=26.1",
+        # the simulator makes its own certificates with it; pyOpenSSL's engine
+        "cryptography>=50",
+        # reads .env files
+        "python-dotenv>=1.2",
+        # reads and writes the structured field Proxy-Status (RFC 9651)
+        "http-sf>=1.1",
+    ],
+    extras_require={
+        "test": [
+            # runs the suite beside trial, with real sockets
+            "pytest>=9.2",
+            # gives pytest the reactor
+            "pytest-twisted>=1.14.3",
+            # properties over generated input
+            "hypothesis>=6.170",
+            # a certificate authority of the tests' own
+            "trustme>=1.2.1",
+        ],
+        "dev": [
+            # lint and format
+            "ruff>=0.17",
+            # types
+            "mypy>=2.4",
+            # mypy's understanding of zope interfaces
+            "mypy-zope>=1.0.17",
+            # builds the wheel that the packaging test opens
+            "build>=1.6",
+        ],
+    },
+    entry_points={"console_scripts": ["streamr = streamr.cli:main"]},
+    zip_safe=False,
+)
