@@ -1,0 +1,170 @@
+"""The seams of the house: frozen values that travel, and the Protocols they pass.
+
+No logic lives here. Data goes down once (Query, Call, Budget) and comes up once
+(Answer or Fault, then one Exchange).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+    from streamr.errors import Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked of TMDB: a checked path below `/3` and its checked parameters.
+
+    `template` is the catalogue's name for the endpoint, `/movie/{movie_id}`.
+    """
+
+    path: str
+    parameters: tuple[tuple[str, str], ...]
+    template: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The circumstances of one caller's request.
+
+    `deadline` is a reading of the monotonic clock, in seconds; nobody waits past it.
+    `target` is the request target for the log. `loop` is the CDN-Loop field (RFC 8586)
+    that came with the request.
+    """
+
+    request_id: str
+    deadline: float
+    method: str = "GET"
+    target: str = "/"
+    loop: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long one attempt may take, by phase, in seconds.
+
+    `connect` covers name, TCP and TLS; `first_byte` the wait for the head; `body` the
+    whole body and `idle` the longest pause within it; `total` all of it.
+    """
+
+    connect: float
+    first_byte: float
+    body: float
+    idle: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of one route. `cause` is None when it brought the answer."""
+
+    route: str
+    next_hop: str
+    ms: int
+    cause: str | None = None
+    detail: str = ""
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole, checked answer of TMDB.
+
+    `body` is the JSON as TMDB wrote it; `gzipped` the same bytes as they came over the
+    wire, when they came gzipped. `attempts` is what a proxy tried to get it.
+    """
+
+    status: int
+    body: bytes
+    gzipped: bytes | None = None
+    content_type: str = "application/json;charset=utf-8"
+    cache_control: str | None = None
+    retry_after: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request from beginning to end: what telemetry and the answer's headers read.
+
+    `source` names the route that answered ("direct", "proxy@127.0.0.1:5001", …).
+    """
+
+    server: str
+    request_id: str
+    method: str
+    target: str
+    status: int
+    ms: int
+    template: str | None = None
+    answer: Answer | None = None
+    fault: Fault | None = None
+    source: str | None = None
+    attempts: tuple[Attempt, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Dimensions:
+    """What sets one route apart. Two routes equal here share one fate."""
+
+    host: str
+    profile: str
+    family: str
+    egress: str
+
+
+class Route(Protocol):
+    """One way to the answer. It never calls the gateway."""
+
+    @property
+    def name(self) -> str:
+        """The route's name in logs, headers and the status page."""
+
+    @property
+    def next_hop(self) -> str:
+        """`host:port` of the machine that this route talks to."""
+
+    @property
+    def hop(self) -> bool:
+        """True for a proxy of ours, which shares out its time by itself."""
+
+    @property
+    def dimensions(self) -> Dimensions:
+        """What this route does not share with the others."""
+
+    def send(
+        self, query: Query, call: Call, budget: Budget, *, fresh: bool
+    ) -> Deferred[Answer]:
+        """Make one try, on a fresh connection if asked.
+
+        Fails with Fault and nothing else. Cancelling it closes the connection.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResponse:
+    """A stored response (RFC 9111): an answer and the wall-clock time it was got."""
+
+    answer: Answer
+    stored_at: float
+
+
+class Store(Protocol):
+    """Where answers are kept. It never calls a route, and answers at once."""
+
+    def get(self, key: str) -> StoredResponse | None:
+        """The stored response of this cache key."""
+
+    def put(self, key: str, response: StoredResponse) -> None:
+        """Keep a response; it may be dropped again at any time."""
+
+
+class Observer(Protocol):
+    """Who wants to know. It is told once per request, and never awaited."""
+
+    def note(self, exchange: Exchange) -> None:
+        """Take one finished exchange."""

@@ -1,0 +1,216 @@
+"""The fault taxonomy: every way an attempt can fail, and what follows from it.
+
+One table (`CAUSES`) decides for the whole house whether the next route is tried,
+whether the same route gets a second chance, and what the caller is told. The names are
+RFC 9209's (section 2.3, "Proxy Error Types") where its registry has one; the others say
+what the registry cannot: a reset, a FIN and silence in the handshake, a page of HTML.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from streamr.boundaries import Attempt
+
+
+class Phase(StrEnum):
+    """How far an attempt had come. The order is the order of the way."""
+
+    RESOLVE = "resolve"
+    CONNECT = "connect"
+    TLS = "tls"
+    REQUEST = "request"
+    BODY = "body"
+    ANSWER = "answer"
+    GATEWAY = "gateway"
+
+
+class Envelope(IntEnum):
+    """TMDB's own `status_code` values that a gateway's errors use (facts: tmdb.md)."""
+
+    AUTHENTICATION = 3
+    FORMAT = 4
+    INTERNAL = 11
+    PAGE = 22
+    TIMEOUT = 24
+    RATE = 25
+    APPENDED = 27
+    NOT_FOUND = 34
+    DENIED = 38
+    BACKEND = 43
+    INPUT = 47
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One kind of failure.
+
+    `next_route`: another way may help, so the errback goes on to it.
+    `same_route`: a second try on the same route, on a fresh connection, is worth it.
+    `slow`: the attempt ended because time was up; such an attempt is repeated only
+    when no other way is left, because repeating costs the same time again.
+    """
+
+    name: str
+    phase: Phase
+    next_route: bool
+    same_route: bool
+    meaning: str
+    slow: bool = False
+    status: int = 502
+    code: Envelope = Envelope.BACKEND
+
+
+def _timeout(
+    name: str, phase: Phase, next_route: bool, same_route: bool, meaning: str
+) -> Cause:
+    return Cause(
+        name, phase, next_route, same_route, meaning, True, 504, Envelope.TIMEOUT
+    )
+
+
+_YES, _NO = True, False
+_CODING = "http_response_content_coding"
+
+#    name, phase, next route?, same route again?, meaning for a person
+_ROWS = (
+    Cause("dns_error", Phase.RESOLVE, _YES, _YES, "the name could not be resolved"),
+    _timeout("dns_timeout", Phase.RESOLVE, _YES, _YES, "the resolver did not answer"),
+    Cause("connection_refused", Phase.CONNECT, _YES, _YES, "the connection is refused"),
+    _timeout("connection_timeout", Phase.CONNECT, _YES, _NO, "no answer to TCP"),
+    Cause(
+        "destination_ip_unroutable", Phase.CONNECT, _YES, _NO, "no way to the address"
+    ),
+    Cause("tls_reset", Phase.TLS, _YES, _YES, "connection reset in the TLS handshake"),
+    Cause("tls_closed", Phase.TLS, _YES, _YES, "connection closed in the handshake"),
+    _timeout("tls_timeout", Phase.TLS, _YES, _NO, "silence in the TLS handshake"),
+    Cause("tls_alert_received", Phase.TLS, _YES, _NO, "the other side sent an alert"),
+    Cause("tls_protocol_error", Phase.TLS, _YES, _NO, "no TLS version in common"),
+    Cause(
+        "tls_not_tls",
+        Phase.TLS,
+        _YES,
+        _NO,
+        "the answer to the handshake is not TLS: interception suspected",
+    ),
+    Cause(
+        "tls_certificate_error",
+        Phase.TLS,
+        _YES,
+        _NO,
+        "the certificate is not valid for this name: interception suspected",
+    ),
+    Cause("connection_terminated", Phase.REQUEST, _YES, _YES, "cut before the answer"),
+    _timeout("http_response_timeout", Phase.REQUEST, _YES, _YES, "no answer in time"),
+    Cause("http_protocol_error", Phase.REQUEST, _YES, _NO, "the head is not HTTP"),
+    Cause("http_response_incomplete", Phase.BODY, _YES, _YES, "the body is cut short"),
+    Cause(_CODING, Phase.BODY, _YES, _YES, "the body's gzip coding is broken"),
+    Cause("http_response_body_size", Phase.BODY, _NO, _NO, "a body beyond our limit"),
+    Cause(
+        "http_response_invalid",
+        Phase.ANSWER,
+        _YES,
+        _YES,
+        "the body is not JSON: a portal or an error page",
+    ),
+    Cause(
+        "http_response_redirect", Phase.ANSWER, _YES, _NO, "a redirect, not followed"
+    ),
+    Cause(
+        "http_request_denied",
+        Phase.ANSWER,
+        _NO,
+        _NO,
+        "TMDB's network refuses us",
+        status=403,
+        code=Envelope.DENIED,
+    ),
+    Cause(
+        "http_rate_limited",
+        Phase.ANSWER,
+        _NO,
+        _NO,
+        "TMDB asks for fewer requests",
+        status=429,
+        code=Envelope.RATE,
+    ),
+    Cause("upstream_error", Phase.ANSWER, _YES, _YES, "TMDB failed (500)"),
+    Cause("upstream_unavailable", Phase.ANSWER, _YES, _YES, "TMDB is down (502-504)"),
+    Cause(
+        "proxy_configuration_error",
+        Phase.ANSWER,
+        _YES,
+        _NO,
+        "the proxy does not accept us",
+    ),
+    Cause(
+        "proxy_loop_detected",
+        Phase.GATEWAY,
+        _YES,
+        _NO,
+        "the request came back to a gateway that it had passed",
+        status=508,
+    ),
+    Cause(
+        "proxy_internal_error",
+        Phase.GATEWAY,
+        _YES,
+        _NO,
+        "an error in streamr itself",
+        status=500,
+        code=Envelope.INTERNAL,
+    ),
+    _timeout("deadline_exceeded", Phase.GATEWAY, _NO, _NO, "the deadline was reached"),
+)
+CAUSES: dict[str, Cause] = {cause.name: cause for cause in _ROWS}
+
+
+class Fault(Exception):
+    """An attempt failed, for one named cause.
+
+    `attempts` holds what an intermediate proxy tried on our behalf before it gave up;
+    `final` says that this route has already made every try it will make.
+    """
+
+    def __init__(
+        self,
+        cause: str,
+        detail: str = "",
+        attempts: tuple[Attempt, ...] = (),
+        *,
+        final: bool = False,
+        retry_after: str | None = None,
+    ) -> None:
+        self.cause = CAUSES[cause]
+        self.detail = detail
+        self.attempts = attempts
+        self.final = final
+        self.retry_after = retry_after
+        super().__init__(f"{cause}: {detail}" if detail else cause)
+
+
+class Refusal(Exception):
+    """A caller's request that is answered here, before anything leaves.
+
+    `status` is HTTP's, `code` TMDB's own; `allow` is the Allow header of a 405.
+    """
+
+    def __init__(
+        self, status: int, code: Envelope, message: str, allow: str | None = None
+    ) -> None:
+        self.status = status
+        self.code = code
+        self.message = message
+        self.allow = allow
+        super().__init__(message)
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; `problems` says why, one sentence each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(problems))

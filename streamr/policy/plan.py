@@ -1,0 +1,38 @@
+"""In which order the routes are tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from streamr.boundaries import Dimensions, Route
+
+
+def plan(routes: Sequence[Route], last_good: str | None) -> tuple[Route, ...]:
+    """The routes in the order to try them: the one that last worked comes first."""
+    return tuple(sorted(routes, key=lambda route: route.name != last_good))
+
+
+def ladder(base_url: str, alternates: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The proxy's rungs as (base URL, TLS profile), best first.
+
+    Each differs from the direct attempt (the base URL with `modern`): by profile, by
+    host, by both. `tls12` stands last, because it heals the rarest fault and is the
+    oldest protocol. Over plain http (a test on loopback) there are no profiles.
+    """
+    rungs = [(base_url, "classic")]
+    for url in alternates:
+        rungs += [(url, "modern"), (url, "classic")]
+    rungs += [(url, "tls12") for url in (base_url, *alternates)]
+    direct = _rung(base_url, "modern")
+    distinct = dict.fromkeys(_rung(*rung) for rung in rungs)
+    distinct.pop(direct, None)
+    return tuple(distinct) or (direct,)
+
+
+def shared_fate(first: Dimensions, others: Iterable[Dimensions]) -> bool:
+    """True when no other way differs from the first in any dimension."""
+    return all(other == first for other in others)
+
+
+def _rung(url: str, profile: str) -> tuple[str, str]:
+    return url, (profile if url.startswith("https:") else "plain")

@@ -1,0 +1,76 @@
+"""Attempts as the Proxy-Status field (RFC 9209), and back.
+
+Each attempt is a list member. The last member speaks of the response it stands on: when
+it carries an `error`, the response was made by the gateway itself (RFC 9209, 2.1.1).
+`route` and `ms` are parameters of our own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import http_sf
+
+from streamr.boundaries import Attempt
+
+# A proxy walks at most a dozen rungs, each tried twice.
+MOST_MEMBERS = 64
+
+
+def render(server: str, attempts: Iterable[Attempt]) -> str:
+    """The field's value; empty when there was no attempt."""
+    return _rendered([(http_sf.Token(server), _parameters(each)) for each in attempts])
+
+
+def own_error(server: str, cause: str) -> str:
+    """The field's value on an error that the gateway makes without any attempt."""
+    return _rendered([(http_sf.Token(server), {"error": http_sf.Token(cause)})])
+
+
+def parse(value: str) -> tuple[Attempt, ...]:
+    """The attempts that a proxy reports; () when the field makes no sense."""
+    if not value:
+        return ()
+    try:
+        members: Any = http_sf.parse(value.encode("ascii"), tltype="list")
+    except ValueError:
+        return ()
+    return tuple(_attempt(each[1]) for each in members[:MOST_MEMBERS])
+
+
+def _rendered(members: list[Any]) -> str:
+    return http_sf.ser(members) if members else ""
+
+
+def _parameters(attempt: Attempt) -> dict[str, Any]:
+    parameters: dict[str, Any] = {}
+    if attempt.cause is not None:
+        parameters["error"] = http_sf.Token(attempt.cause)
+    if attempt.next_hop:
+        parameters["next-hop"] = _plain(attempt.next_hop)
+    if attempt.status is not None:
+        parameters["received-status"] = attempt.status
+    parameters["route"] = _plain(attempt.route)
+    parameters["ms"] = attempt.ms
+    if attempt.detail:
+        parameters["details"] = _plain(attempt.detail)
+    return parameters
+
+
+def _attempt(parameters: dict[str, Any]) -> Attempt:
+    cause = parameters.get("error")
+    status, ms = parameters.get("received-status"), parameters.get("ms")
+    return Attempt(
+        route=str(parameters.get("route", "")),
+        next_hop=str(parameters.get("next-hop", "")),
+        ms=ms if isinstance(ms, int) else 0,
+        cause=None if cause is None else str(cause),
+        detail=str(parameters.get("details", "")),
+        status=status if isinstance(status, int) else None,
+    )
+
+
+def _plain(text: str) -> str:
+    """RFC 9651 strings hold printable ASCII only."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text[:200])

@@ -1,0 +1,72 @@
+"""The one redaction. It stands before every sink and in every text that leaves.
+
+Secrets that are known are struck out in each form they can take on the wire: raw,
+URL-encoded and inside base64 (`Authorization: Basic`). Secrets that are not known, a
+caller's own key for instance, are recognised by the words in front of them.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable
+from urllib.parse import quote, quote_plus
+
+MASK = "[redacted]"
+
+# Shorter strings than this are not struck out: they would blot out ordinary words.
+LEAST_SECRET = 8
+
+_NAMED = re.compile(
+    r"(?i)((?:api[_-]?key|(?:guest[_-]?)?session[_-]?id|access[_-]?token|"
+    r"request[_-]?token|password|x-api-key)[\"']?(?:=|%3d|:)\s*[\"']?)"
+    r"[^\s&\"'<>,;]+"
+)
+_BEARER = re.compile(r"(?i)\b(bearer|basic)(\s+|%20|\+)[A-Za-z0-9._~+/=%-]{8,}")
+_JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]+){0,2}")
+
+
+class Redactor:
+    """Replaces secrets in a text by a mask."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        forms: set[str] = set()
+        for secret in secrets:
+            if len(secret) >= LEAST_SECRET:
+                forms |= _forms(secret)
+        longest_first = sorted(forms, key=len, reverse=True)
+        self._known = (
+            re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE)
+            if longest_first
+            else None
+        )
+
+    def __call__(self, text: str) -> str:
+        """The text without secrets."""
+        if self._known is not None:
+            text = self._known.sub(MASK, text)
+        text = _NAMED.sub(rf"\1{MASK}", text)
+        text = _BEARER.sub(rf"\1\2{MASK}", text)
+        return _JWT.sub(MASK, text)
+
+
+def _forms(secret: str) -> set[str]:
+    """The secret as it may stand in a text."""
+    raw = secret.encode()
+    forms = {
+        secret,
+        quote(secret, safe=""),
+        quote_plus(secret),
+        repr(raw)[2:-1],
+        json.dumps(secret)[1:-1],
+    }
+    for offset in range(3):
+        # base64 of anything that holds the secret: the three ways it can be aligned,
+        # without the characters that depend on its neighbours
+        padded = b"\0" * offset + raw
+        padded = padded[: len(padded) - len(padded) % 3]
+        start = 0 if offset == 0 else 4
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            forms.add(encode(padded).decode()[start:])
+    return {form for form in forms if len(form) >= LEAST_SECRET}
