@@ -1,0 +1,129 @@
+"""What TMDB offers: path templates and the parameters each of them takes.
+
+The table is `data/tmdb-get-endpoints.txt`, one endpoint a line: template, TMDB's name
+for it, parameters (`*` required, `=` default). Only what matches a template leaves the
+house, so no path can climb; only the template's own parameters go with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+from streamr.boundaries import Query
+from streamr.errors import Envelope, Refusal
+from streamr.policy.checks import check, for_a_user
+
+Pair = tuple[str, str]
+
+# A value in a path: TMDB's ids, slugs (550-fight-club), external ids (tt0137523).
+# It cannot be `.` or `..`, and holds nothing that a URL gives a meaning to.
+_VALUE = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]{1,100}"
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
+_TEMPLATE = re.compile(r"/[a-z][a-z0-9_]*(?:/(?:[a-z][a-z0-9_]*|\{[a-z_]+\}))*")
+
+# Practice, not documentation: trending takes a page (facts: tmdb.md).
+_ALSO_TAKES = {"/trending/": ("page",)}
+
+# What TMDB says for an unknown path, so that clients see what they know.
+NOT_FOUND = "The resource you requested could not be found."
+FOR_A_USER = (
+    "streamr answers with its own key and acts for no user: account, authentication, "
+    "guest_session and session_id are not available through it."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One thing that can be asked of TMDB.
+
+    `parameters` is None for a template added by STREAMR_EXTRA_PATHS: it takes any.
+    """
+
+    template: str
+    parameters: frozenset[str] | None
+    pattern: re.Pattern[str]
+
+
+class Catalogue:
+    """All endpoints, in the order in which they are matched."""
+
+    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
+        # a literal segment wins over a placeholder: /movie/popular is no movie id
+        self.endpoints = sorted(endpoints, key=lambda e: e.template.replace("{", "~"))
+        self._shelves: dict[tuple[str, int], list[Endpoint]] = {}
+        for endpoint in self.endpoints:
+            self._shelves.setdefault(_shelf(endpoint.template), []).append(endpoint)
+
+    def query(self, path: str, parameters: Sequence[Pair]) -> Query:
+        """The checked query for a path below `/3`, such as `/movie/550`.
+
+        Raises Refusal: 404 for what TMDB does not have, 403 for what acts for a user,
+        400 for a value that cannot be right.
+        """
+        if _acts_for_a_user(path) or any(map(for_a_user, parameters)):
+            raise Refusal(403, Envelope.DENIED, FOR_A_USER)
+        endpoint = self._match(path)
+        kept = [pair for pair in parameters if _takes(endpoint, pair[0])]
+        return Query(path, tuple(check(kept)), endpoint.template)
+
+    def _match(self, path: str) -> Endpoint:
+        for endpoint in self._shelves.get(_shelf(path), ()):
+            if endpoint.pattern.fullmatch(path):
+                return endpoint
+        raise Refusal(404, Envelope.NOT_FOUND, NOT_FOUND)
+
+
+def load(extra: Iterable[str] = ()) -> Catalogue:
+    """The catalogue that ships with streamr, and the settings' extra templates."""
+    table = resources.files("streamr") / "data" / "tmdb-get-endpoints.txt"
+    lines = table.read_text(encoding="utf-8").splitlines()
+    return Catalogue(
+        [*map(_endpoint, lines), *(_made(template, None) for template in extra)]
+    )
+
+
+def template_problem(template: str) -> str | None:
+    """What is wrong with a template of STREAMR_EXTRA_PATHS; None when it is fine."""
+    if not _TEMPLATE.fullmatch(template):
+        return "looks like /movie/{movie_id}/new_thing (lower case, no /3 in front)"
+    return None
+
+
+def _endpoint(line: str) -> Endpoint:
+    path, _, words = line.split("\t")
+    names = {re.split(r"[*=]", word)[0] for word in words.split()}
+    for prefix, more in _ALSO_TAKES.items():
+        if path.removeprefix("/3").startswith(prefix):
+            names.update(more)
+    return _made(path.removeprefix("/3"), frozenset(names))
+
+
+def _made(template: str, parameters: frozenset[str] | None) -> Endpoint:
+    parts = template.strip("/").split("/")
+    pattern = "".join(
+        "/" + (_VALUE if part.startswith("{") else re.escape(part)) for part in parts
+    )
+    return Endpoint(template, parameters, re.compile(pattern))
+
+
+def _shelf(path: str) -> tuple[str, int]:
+    """Where to look for a path: its first segment (never a placeholder), its length."""
+    parts = path.split("/", 2)
+    return parts[1] if len(parts) > 1 else "", path.count("/")
+
+
+def _acts_for_a_user(path: str) -> bool:
+    parts = path.split("/")
+    return parts[1:2] != [] and (
+        parts[1] in {"account", "authentication", "guest_session"}
+        or parts[-1] == "account_states"
+    )
+
+
+def _takes(endpoint: Endpoint, name: str) -> bool:
+    if endpoint.parameters is None:
+        return name != "api_key" and bool(_NAME.fullmatch(name))
+    return name in endpoint.parameters
