@@ -1,0 +1,1 @@
+"""The way out: TLS profiles, connections, bodies, and the one fault classifier."""

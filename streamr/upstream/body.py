@@ -1,0 +1,170 @@
+"""Bodies: collected whole within limits, then decoded and checked. Never half."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable
+from typing import NoReturn
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseDone
+from twisted.web.http import PotentialDataLoss
+
+from streamr.boundaries import Budget
+from streamr.errors import Fault
+
+# TMDB's largest bodies are 230-460 kB (facts: tmdb.md).
+MOST_BYTES = 4 * 1024 * 1024
+# JSON shrinks to a tenth in gzip; a body that grows beyond this is a bomb.
+MOST_INFLATED = 16 * 1024 * 1024
+GZIP_MAGIC = b"\x1f\x8b"
+_GZIP = 16 + zlib.MAX_WBITS
+
+
+class Collector(Protocol):
+    """Collects one body, with a limit on size, pauses and the whole time.
+
+    `done` fires with the bytes and whether their end was certain (a body without length
+    that ends with the connection has no certain end), or fails with Fault.
+    """
+
+    def __init__(
+        self, clock: IReactorTime, budget: Budget, abort: Callable[[], None]
+    ) -> None:
+        self._clock = clock
+        self._idle = budget.idle
+        self._abort = abort
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._timers: list[IDelayedCall] = [
+            clock.callLater(budget.idle, self._stalled),
+            clock.callLater(budget.body, self._too_slow),
+        ]
+        self.done: Deferred[tuple[bytes, bool]] = Deferred(self._cancelled)
+
+    def dataReceived(self, data: bytes) -> None:
+        if not self._timers:
+            return
+        self._size += len(data)
+        if self._size > MOST_BYTES:
+            self._give_up("http_response_body_size", f"more than {MOST_BYTES} bytes")
+            return
+        self._pieces.append(data)
+        self._timers[0].reset(self._idle)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if not self._finish():
+            return
+        certain = reason.check(ResponseDone) is not None
+        if certain or reason.check(PotentialDataLoss):
+            self.done.callback((b"".join(self._pieces), certain))
+        else:
+            self.done.errback(reason)
+
+    def _stalled(self) -> None:
+        self._give_up("http_response_timeout", f"the body paused for {self._idle:g} s")
+
+    def _too_slow(self) -> None:
+        self._give_up("http_response_timeout", f"{self._size} bytes when time was up")
+
+    def _give_up(self, cause: str, detail: str) -> None:
+        if self._finish():
+            self._abort()
+            self.done.errback(Fault(cause, detail))
+
+    def _cancelled(self, _done: Deferred[tuple[bytes, bool]]) -> None:
+        if self._finish():
+            self._abort()
+
+    def _finish(self) -> bool:
+        """Stop the timers; False when it was over already."""
+        timers, self._timers = self._timers, []
+        for timer in timers:
+            if timer.active():
+                timer.cancel()
+        return bool(timers)
+
+
+def decode(
+    raw: bytes, coding: bytes | None, *, certain: bool
+) -> tuple[bytes, bytes | None]:
+    """The body in its identity form, and the gzip form when it came in gzip.
+
+    `certain` says whether the end of the body was sure; a cut stream without a sure end
+    is a cut body, with one it is a broken coding.
+
+    A body that starts with gzip's magic but says nothing of it is taken for gzip:
+    TMDB's CDN did this for hours (facts: field.md). Raises Fault.
+    """
+    name = (coding or b"").strip().lower()
+    if name in (b"gzip", b"x-gzip") or (
+        name in (b"", b"identity") and raw.startswith(GZIP_MAGIC)
+    ):
+        return _gunzip(raw, certain=certain), raw
+    if name in (b"", b"identity"):
+        return raw, None
+    raise Fault(
+        "http_response_content_coding",
+        f"unknown coding {name[:40].decode('ascii', 'replace')}",
+    )
+
+
+def check_json(body: bytes, *, certain: bool) -> None:
+    """Raise Fault unless the body is one whole JSON object or array."""
+    try:
+        value = json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        if not certain and body[:1] in (b"{", b"["):
+            raise Fault(
+                "http_response_incomplete", f"cut after {len(body)} bytes"
+            ) from error
+        raise Fault("http_response_invalid", describe(body)) from error
+    if not isinstance(value, dict | list):
+        raise Fault("http_response_invalid", "a bare JSON value")
+
+
+def describe(body: bytes) -> str:
+    """What a body that is no JSON looks like, in a few words, without its content."""
+    start = body[:64].lstrip().lower()
+    if not body:
+        return "an empty body"
+    if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<?xml")):
+        return f"a page of HTML, {len(body)} bytes"
+    if start.startswith((b"{", b"[")):
+        return f"broken JSON, {len(body)} bytes"
+    return f"{len(body)} bytes that are no JSON"
+
+
+def _gunzip(raw: bytes, *, certain: bool) -> bytes:
+    """Inflate one or more gzip members (RFC 1952, 2.2), all of them whole."""
+    pieces: list[bytes] = []
+    size = 0
+    while raw:
+        inflater = zlib.decompressobj(_GZIP)
+        try:
+            piece = inflater.decompress(raw, MOST_INFLATED - size + 1)
+        except zlib.error as error:
+            raise Fault("http_response_content_coding", str(error)) from error
+        size += len(piece)
+        if size > MOST_INFLATED:
+            raise Fault(
+                "http_response_body_size", f"inflates beyond {MOST_INFLATED} bytes"
+            )
+        if not inflater.eof:
+            cause = (
+                "http_response_content_coding"
+                if certain
+                else "http_response_incomplete"
+            )
+            raise Fault(cause, "the gzip stream is cut")
+        pieces.append(piece)
+        raw = inflater.unused_data
+    return b"".join(pieces)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON (RFC 8259, 6)")

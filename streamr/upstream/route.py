@@ -1,0 +1,198 @@
+"""The two kinds of routes: to TMDB itself, and to a proxy of ours.
+
+The one place that builds upstream URLs and puts credentials on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import quote, urlencode, urlsplit
+
+from twisted.internet.defer import Deferred
+
+from streamr.boundaries import Answer, Attempt, Budget, Call, Dimensions, Query
+from streamr.errors import CAUSES, Fault
+from streamr.policy import proxystatus
+from streamr.policy.deadline import handed_on
+from streamr.upstream.client import Client, Reply
+from streamr.upstream.faults import judge
+
+# The name for TMDB's logs; no version, no machine.
+USER_AGENT = "streamr"
+REQUEST_ID = "X-Request-Id"
+DEADLINE_HEADER = "Streamr-Deadline-Ms"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """How TMDB knows us: a v4 token as Bearer, or a v3 key in the query.
+
+    The token is preferred: a key in a URL lands in logs on the way.
+    """
+
+    token: str | None
+    key: str | None
+
+    def headers(self) -> dict[str, str]:
+        """The header that authenticates, if there is a token."""
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+
+    def parameters(self) -> tuple[tuple[str, str], ...]:
+        """The query parameter that authenticates, if there is only a key."""
+        return (("api_key", self.key),) if self.key and not self.token else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """How this process is recognised when a request comes back to it.
+
+    `identity` is this gateway's name in Via (RFC 9110, 7.6.3) and CDN-Loop (RFC 8586).
+    """
+
+    identity: str
+
+    def headers(self, incoming: str) -> dict[str, str]:
+        """The headers for a hop on which a loop is possible."""
+        loop = f"{incoming}, {self.identity}" if incoming else self.identity
+        return {"Via": f"1.1 {self.identity}", "CDN-Loop": loop}
+
+    def closed(self, incoming: str) -> bool:
+        """True when the request has been here before."""
+        passed = (each.split(";")[0].strip() for each in incoming.split(","))
+        return self.identity in passed
+
+
+class TMDBRoute:
+    """A route to one of TMDB's hosts with one TLS profile."""
+
+    hop = False
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        client: Client,
+        credentials: Credentials,
+        dimensions: Dimensions,
+        loop: Loop | None,
+    ) -> None:
+        """`loop` is None for TMDB's own hosts, from which nothing comes back."""
+        self.name = name
+        self.next_hop = urlsplit(base_url).netloc
+        self.dimensions = dimensions
+        self._base_url = base_url
+        self._client = client
+        self._credentials = credentials
+        self._loop = loop
+
+    def send(
+        self, query: Query, call: Call, budget: Budget, *, fresh: bool
+    ) -> Deferred[Answer]:
+        """One try; see boundaries.Route."""
+        url = upstream_url(self._base_url, query, self._credentials.parameters())
+        headers = {
+            "Accept": "application/json",
+            "User-Agent": USER_AGENT,
+            **self._credentials.headers(),
+            **(self._loop.headers(call.loop) if self._loop else {}),
+        }
+        waiting = self._client.get(url, headers, budget, fresh=fresh)
+        return waiting.addCallback(_judged)
+
+
+class ProxyRoute:
+    """A route over another streamr proxy, which uses its own key and its own ways."""
+
+    hop = True
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        client: Client,
+        token: str | None,
+        dimensions: Dimensions,
+        loop: Loop,
+    ) -> None:
+        self.name = name
+        self.next_hop = urlsplit(base_url).netloc
+        self.dimensions = dimensions
+        self._base_url = base_url
+        self._client = client
+        self._token = token
+        self._loop = loop
+
+    def send(
+        self, query: Query, call: Call, budget: Budget, *, fresh: bool
+    ) -> Deferred[Answer]:
+        """One try; see boundaries.Route. Our key does not go along."""
+        url = upstream_url(f"{self._base_url}/3", query, ())
+        waiting = self._client.get(
+            url, self._headers(call, budget), budget, fresh=fresh
+        )
+        return waiting.addCallback(self._judged)
+
+    def _headers(self, call: Call, budget: Budget) -> Mapping[str, str]:
+        headers = {
+            "Accept": "application/json",
+            "User-Agent": USER_AGENT,
+            REQUEST_ID: call.request_id,
+            DEADLINE_HEADER: str(handed_on(budget)),
+            **self._loop.headers(call.loop),
+        }
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        return headers
+
+    def _judged(self, reply: Reply) -> Answer:
+        """The proxy's answer, or the Fault that it reports of its own.
+
+        The last member of Proxy-Status speaks of the response: with an error there the
+        proxy made the response itself, and all its tries are behind it.
+        """
+        reported = proxystatus.parse(reply.head.proxy_status)
+        attempts = tuple(self._merged(each) for each in reported)
+        if reported and reported[-1].cause is not None:
+            raise self._own_error(reply, reported[-1], attempts)
+        if not reported and reply.head.status in (401, 403):
+            # a real answer of TMDB through a proxy says which way it came
+            raise Fault(
+                "proxy_configuration_error",
+                f"{self.next_hop} answers {reply.head.status} by itself",
+                final=True,
+            )
+        answer = _judged(reply)
+        return replace(answer, attempts=attempts)
+
+    def _own_error(
+        self, reply: Reply, last: Attempt, attempts: tuple[Attempt, ...]
+    ) -> Fault:
+        if last.cause == "http_request_denied" and not last.route:
+            return Fault(
+                "proxy_configuration_error",
+                f"{self.next_hop} does not accept STREAMR_PROXY_TOKEN",
+                final=True,
+            )
+        cause = last.cause if last.cause in CAUSES else "proxy_internal_error"
+        made = tuple(each for each in attempts if each.route != f"{self.name}/")
+        return Fault(
+            cause or "",
+            f"reported by {self.next_hop}",
+            made,
+            final=True,
+            retry_after=reply.head.retry_after,
+        )
+
+    def _merged(self, attempt: Attempt) -> Attempt:
+        return replace(attempt, route=f"{self.name}/{attempt.route}")
+
+
+def upstream_url(base_url: str, query: Query, more: tuple[tuple[str, str], ...]) -> str:
+    """The URL of a query below a base such as `https://api.themoviedb.org/3`."""
+    parameters = urlencode([*query.parameters, *more], quote_via=quote)
+    return f"{base_url}{query.path}" + (f"?{parameters}" if parameters else "")
+
+
+def _judged(reply: Reply) -> Answer:
+    return judge(reply.head, reply.body, reply.gzipped, certain=reply.certain)

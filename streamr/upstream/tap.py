@@ -1,0 +1,232 @@
+"""The tap: what one attempt sees of its connection, between TCP and TLS.
+
+Above TLS a reset, a FIN and silence look alike, and a body's transport offers no abort.
+The tap sits on the TCP transport, notes what passes and why the connection ended, and
+keeps a handle that really closes it. A `Trace` is the evidence of one attempt; the pool
+hands a kept-alive connection's tap on to the trace of the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IProtocolFactory,
+    IReactorTime,
+    IStreamClientEndpoint,
+    ITCPTransport,
+)
+from twisted.internet.protocol import connectionDone
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.python.failure import Failure
+from twisted.web.client import HTTPConnectionPool
+from zope.interface import implementer
+
+from streamr.boundaries import Budget
+from streamr.errors import Phase
+
+# Enough of an answer to tell a block page from TLS.
+FIRST_BYTES = 256
+
+
+class Trace:
+    """The evidence of one attempt: how far it came, and what ended it.
+
+    It also keeps the time: each phase has its limit, and when one is reached `cancel`
+    is called once and `timed_out` is set. `left` says that it was cancelled from
+    outside.
+    """
+
+    def __init__(self, clock: IReactorTime, budget: Budget) -> None:
+        self._clock = clock
+        self._budget = budget
+        self._timer: IDelayedCall | None = None
+        self._cancel: Callable[[], object] | None = None
+        self.began = clock.seconds()
+        self.phase = Phase.RESOLVE
+        self.timed_out = False
+        self.left = False
+        self.reused = False
+        self.tap: Tap | None = None
+        self.content_coding: bytes | None = None
+
+    def start(self, cancel: Callable[[], object]) -> None:
+        """Begin to keep the time."""
+        self._cancel = cancel
+        limit = (
+            self._budget.first_byte
+            if self.phase is Phase.REQUEST
+            else self._budget.connect
+        )
+        self._set_timer(limit)
+
+    def resolved(self) -> None:
+        """The name has addresses."""
+        self.phase = Phase.CONNECT
+
+    def connected(self, tap: Tap, *, secure: bool) -> None:
+        """TCP stands; with TLS to come the handshake still belongs to the connect."""
+        self.tap = tap
+        if secure:
+            self.phase = Phase.TLS
+        else:
+            self.requested()
+
+    def requested(self) -> None:
+        """The connection is ready and the request is on its way."""
+        self.phase = Phase.REQUEST
+        if self._cancel is not None:
+            self._set_timer(self._budget.first_byte)
+
+    def answered(self) -> None:
+        """The head is here; from now on the collector keeps the time."""
+        self.phase = Phase.BODY
+        self.stop()
+
+    def carried_by(self, tap: Tap) -> None:
+        """A connection that was kept alive carries this attempt."""
+        self.reused = tap.trace is not self
+        if self.reused:
+            tap.trace = self
+            self.tap = tap
+            self.requested()
+
+    def stop(self) -> None:
+        """Stop keeping the time."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+
+    def abort(self) -> None:
+        """Close the connection at once, whatever the other side does."""
+        if self.tap is not None:
+            self.tap.abort()
+
+    def _set_timer(self, seconds: float) -> None:
+        self.stop()
+        self._timer = self._clock.callLater(seconds, self._time_is_up)
+
+    def _time_is_up(self) -> None:
+        self._timer = None
+        self.timed_out = True
+        if self._cancel is not None:
+            self._cancel()
+
+
+class Tap(ProtocolWrapper):
+    """Notes what passes on one TCP connection."""
+
+    def __init__(self, factory: Any, wrapped: Any) -> None:
+        super().__init__(factory, wrapped)
+        self.trace: Trace = factory.trace
+        self._secure: bool = factory.secure
+        self._handle: Any = None
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.first_bytes = b""
+        self.ended: BaseException | None = None
+
+    def makeConnection(self, transport: Any) -> None:
+        if ITCPTransport.providedBy(transport):
+            transport.setTcpNoDelay(True)
+        self.trace.connected(self, secure=self._secure)
+        self._handle = transport
+        super().makeConnection(transport)
+
+    def write(self, data: bytes) -> None:
+        self.bytes_out += len(data)
+        super().write(data)
+
+    def dataReceived(self, data: bytes) -> None:
+        self.bytes_in += len(data)
+        if len(self.first_bytes) < FIRST_BYTES:
+            self.first_bytes += data[: FIRST_BYTES - len(self.first_bytes)]
+        super().dataReceived(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.ended = reason.value
+        super().connectionLost(reason)
+
+    def abort(self) -> None:
+        """Close now, with a reset: a stalled peer never answers a polite close."""
+        if self.ended is None and self._handle is not None:
+            self._handle.abortConnection()
+
+
+class TapFactory(WrappingFactory):
+    """Puts a tap under the protocols of another factory."""
+
+    protocol = Tap
+    noisy = False
+
+    def __init__(
+        self, wrapped: IProtocolFactory, trace: Trace, *, secure: bool
+    ) -> None:
+        super().__init__(wrapped)
+        self.trace = trace
+        self.secure = secure
+
+
+@implementer(IStreamClientEndpoint)
+class TapEndpoint:
+    """An endpoint whose connections are tapped for one trace."""
+
+    def __init__(
+        self, endpoint: IStreamClientEndpoint, trace: Trace, *, secure: bool
+    ) -> None:
+        self._endpoint = endpoint
+        self._trace = trace
+        self._secure = secure
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
+        factory = TapFactory(protocolFactory, self._trace, secure=self._secure)
+        connecting: Deferred[Any] = self._endpoint.connect(factory)
+        return connecting.addCallback(_wrapped)
+
+
+@implementer(IStreamClientEndpoint)
+class TracedEndpoint:
+    """What the pool is handed: an endpoint, and the trace of the attempt."""
+
+    def __init__(self, endpoint: IStreamClientEndpoint, trace: Trace) -> None:
+        self._endpoint = endpoint
+        self.trace = trace
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
+        return self._endpoint.connect(protocolFactory)
+
+
+class TracedPool(HTTPConnectionPool):
+    """A pool that tells each attempt which connection carries it.
+
+    Retries are the gateway's decision, so the pool makes none of its own.
+    """
+
+    retryAutomatically = False
+    # Six connections cover a front page's lists; beyond 30-55 s servers close idle
+    # connections themselves, which costs a reset on the next request (facts: tls.md).
+    maxPersistentPerHost = 6
+    cachedConnectionTimeout = 45
+
+    def getConnection(self, key: Any, endpoint: IStreamClientEndpoint) -> Deferred[Any]:
+        connecting: Deferred[Any] = super().getConnection(key, endpoint)
+        if isinstance(endpoint, TracedEndpoint):
+            connecting.addCallback(_carry, endpoint.trace)
+        return connecting
+
+
+def _wrapped(tap: Tap) -> Any:
+    return tap.wrappedProtocol
+
+
+def _carry(protocol: Any, trace: Trace) -> Any:
+    """Find the tap below a pooled protocol (HTTP, perhaps TLS, tap)."""
+    transport = protocol.transport
+    while transport is not None and not isinstance(transport, Tap):
+        transport = getattr(transport, "transport", None)
+    if transport is not None:
+        trace.carried_by(transport)
+    return protocol
