@@ -1,0 +1,1 @@
+"""The two servers: a resource parses, calls the gateway once, and writes once."""

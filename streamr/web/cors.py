@@ -1,0 +1,55 @@
+"""Which web origins may read the answers (the Fetch standard's CORS protocol). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+Headers = list[tuple[str, str]]
+
+METHODS = "GET, HEAD, OPTIONS"
+# What front ends of TMDB send; an Authorization of theirs is dropped here.
+ALLOWED = "Accept, Accept-Language, Authorization, Content-Type, X-Request-Id"
+EXPOSED = "Proxy-Status, Retry-After, Server-Timing, X-Proxy-Source, X-Request-Id"
+# Chromium's upper bound; it saves a preflight for each request.
+PREFLIGHT_SECONDS = 7200
+
+
+class Cors:
+    """The allow-list. `*` answers every origin alike, without credentials."""
+
+    def __init__(self, origins: Sequence[str]) -> None:
+        self._any = "*" in origins
+        self._origins = frozenset(origins)
+
+    def headers(self, origin: str | None) -> Headers:
+        """The headers of every answer, errors too.
+
+        An origin that is not on the list gets none, and its browser keeps the answer
+        from it. `Vary: Origin` stands only where the answer depends on the origin:
+        beside `*` it would split every cache behind us.
+        """
+        if self._any:
+            return [
+                ("Access-Control-Allow-Origin", "*"),
+                ("Access-Control-Expose-Headers", EXPOSED),
+            ]
+        if not self._origins:
+            return []
+        vary = [("Vary", "Origin")]
+        if origin is None or origin.lower() not in self._origins:
+            return vary
+        return [
+            ("Access-Control-Allow-Origin", origin),
+            ("Access-Control-Expose-Headers", EXPOSED),
+            *vary,
+        ]
+
+    def preflight(self, origin: str | None) -> Headers:
+        """What an answer to OPTIONS has beside them."""
+        if not any(name.startswith("Access") for name, _ in self.headers(origin)):
+            return []
+        return [
+            ("Access-Control-Allow-Methods", METHODS),
+            ("Access-Control-Allow-Headers", ALLOWED),
+            ("Access-Control-Max-Age", str(PREFLIGHT_SECONDS)),
+        ]

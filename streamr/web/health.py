@@ -1,0 +1,134 @@
+"""The health pages: is the server up, and what did each route to TMDB last do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IReactorTime
+
+from streamr import __version__
+from streamr.boundaries import Call, Query, Route
+from streamr.gateway import Gateway, RouteState
+from streamr.web.render import Page, json_page
+from streamr.web.target import Pair
+
+Wall = Callable[[], float]
+
+# What a probe asks for: small, always there, and it needs a valid key.
+PROBE = Query("/configuration", (), "/configuration")
+# Probes are for whoever calls: this keeps TMDB from feeling it.
+PROBE_INTERVAL = 5.0
+
+
+def main_health(
+    clock: IReactorTime, wall: Wall, environment: str
+) -> Callable[[list[Pair], Call], Page]:
+    """`/api/health`: the main server is up; TMDB is not asked."""
+    started = clock.seconds()
+
+    def page(_pairs: list[Pair], _call: Call) -> Page:
+        return json_page(
+            200,
+            {
+                "status": "ok",
+                "timestamp": iso(wall()),
+                "uptime": round(clock.seconds() - started, 3),
+                "environment": environment,
+                "version": __version__,
+            },
+        )
+
+    return page
+
+
+def proxy_health(wall: Wall) -> Callable[[list[Pair], Call], Page]:
+    """`/health` of the proxy."""
+
+    def page(_pairs: list[Pair], _call: Call) -> Page:
+        return json_page(
+            200,
+            {
+                "status": "ok",
+                "service": "TMDB Proxy Server",
+                "timestamp": iso(wall()),
+                "version": __version__,
+            },
+        )
+
+    return page
+
+
+class TMDBHealth:
+    """`/api/tmdb/health`: what each route last did; `probe=1` tries them all now."""
+
+    def __init__(self, gateway: Gateway, clock: IReactorTime, wall: Wall) -> None:
+        self._gateway = gateway
+        self._clock = clock
+        self._wall = wall
+        self._probed_at: float | None = None
+
+    def __call__(self, pairs: list[Pair], call: Call) -> Page | Deferred[Page]:
+        """The page, after a probe when one is asked for."""
+        if dict(pairs).get("probe") == "1" and self._may_probe():
+            self._probed_at = self._clock.seconds()
+            asking = [
+                self._gateway.ask(route, PROBE, call) for route in self._gateway.routes
+            ]
+            return gatherResults(asking).addCallback(lambda _exchanges: self._page())
+        return self._page()
+
+    def _may_probe(self) -> bool:
+        last = self._probed_at
+        return last is None or self._clock.seconds() - last >= PROBE_INTERVAL
+
+    def _page(self) -> Page:
+        gateway = self._gateway
+        states = [(route, gateway.states[route.name]) for route in gateway.routes]
+        status, message = verdict([state for _, state in states])
+        return json_page(
+            503 if status == "error" else 200,
+            {
+                "status": status,
+                "message": message,
+                "timestamp": iso(self._wall()),
+                "routes": [_told(route, state) for route, state in states],
+            },
+        )
+
+
+def verdict(states: list[RouteState]) -> tuple[str, str]:
+    """The word and the sentence for what the routes last did, the direct one first."""
+    works = [state.at is not None and state.cause is None for state in states]
+    fails = [state.cause is not None for state in states]
+    if works[0]:
+        return "ok", "TMDB answers directly."
+    if any(works):
+        return "degraded", "The direct way fails; a proxy answers."
+    if all(fails):
+        return "error", "No way to TMDB works."
+    if any(fails):
+        return "degraded", "A way has failed; another was not tried yet."
+    return "ok", "No request was made yet; ask with probe=1."
+
+
+def iso(seconds: float) -> str:
+    """Wall-clock seconds as ISO 8601 in UTC."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _told(route: Route, state: RouteState) -> dict[str, Any]:
+    untried = state.at is None
+    return {
+        "route": route.name,
+        "next_hop": route.next_hop,
+        "state": "untried" if untried else "failing" if state.cause else "ok",
+        "cause": state.cause,
+        "at": None if state.at is None else iso(state.at),
+        "ms": state.ms,
+        "served": state.served,
+        "failed": state.failed,
+    }

@@ -1,0 +1,173 @@
+"""Answers as bytes: bodies, error envelopes, and the headers that say where from."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from streamr.boundaries import Attempt, Exchange
+from streamr.errors import Envelope, Fault, Refusal
+from streamr.policy import proxystatus
+
+JSON = "application/json;charset=utf-8"
+# Below one Ethernet segment compression saves nothing.
+LEAST_GZIPPED = 1000
+# zlib's own default: 0.11 ms for a list page (facts: performance.md).
+GZIP_LEVEL = 6
+
+_Q = re.compile(r";\s*q\s*=\s*([0-9.]+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One response, ready to be written."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...]
+
+
+def answer_page(exchange: Exchange, *, accepts_gzip: bool) -> Page:
+    """The page of a finished exchange: TMDB's answer, or the fault in its envelope."""
+    if exchange.answer is None:
+        fault = exchange.fault or Fault("proxy_internal_error")
+        return _fault_page(exchange, fault)
+    answer = exchange.answer
+    headers = [("Content-Type", answer.content_type), ("Vary", "Accept-Encoding")]
+    if answer.status == 200 and answer.cache_control:
+        headers.append(("Cache-Control", answer.cache_control))
+    else:
+        # a 401 of TMDB carries max-age=300: a key put right would look wrong (facts)
+        headers.append(("Cache-Control", "no-store"))
+    if answer.retry_after:
+        headers.append(("Retry-After", answer.retry_after))
+    body = answer.body
+    if accepts_gzip and (answer.gzipped or len(body) >= LEAST_GZIPPED):
+        body = answer.gzipped or gzip.compress(body, GZIP_LEVEL, mtime=0)
+        headers.append(("Content-Encoding", "gzip"))
+    return Page(answer.status, body, (*headers, *_provenance(exchange)))
+
+
+def refusal_page(server: str, refusal: Refusal) -> Page:
+    """The page of a request that was answered before anything left."""
+    headers = [
+        ("Content-Type", JSON),
+        ("Cache-Control", "no-store"),
+        ("Proxy-Status", proxystatus.own_error(server, _refusal_cause(refusal))),
+    ]
+    if refusal.allow:
+        headers.append(("Allow", refusal.allow))
+    body = envelope(refusal.status, refusal.code, refusal.message)
+    return Page(refusal.status, body, tuple(headers))
+
+
+def json_page(status: int, value: Any) -> Page:
+    """A page of our own, such as the health."""
+    headers = (("Content-Type", JSON), ("Cache-Control", "no-store"))
+    return Page(status, _dumped(value), headers)
+
+
+def envelope(
+    status: int, code: Envelope, message: str, attempts: Sequence[Attempt] = ()
+) -> bytes:
+    """An error in TMDB's shape, with the keys of the system before beside it."""
+    return _dumped(
+        {
+            "success": False,
+            "status_code": int(code),
+            "status_message": message,
+            "error": message,
+            "status": status,
+            "details": {"attempts": [_told(attempt) for attempt in attempts]},
+        }
+    )
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether an Accept-Encoding field allows gzip (RFC 9110, 12.5.3)."""
+    weights: dict[str, float] = {}
+    for part in accept_encoding.lower().split(","):
+        coding, _, rest = part.partition(";")
+        match = _Q.search(f";{rest}")
+        weights[coding.strip()] = _number(match.group(1)) if match else 1.0
+    return weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0))) > 0
+
+
+def _fault_page(exchange: Exchange, fault: Fault) -> Page:
+    headers = [("Content-Type", JSON), ("Cache-Control", "no-store")]
+    if fault.retry_after:
+        headers.append(("Retry-After", fault.retry_after))
+    body = envelope(
+        fault.cause.status,
+        fault.cause.code,
+        message(fault, exchange),
+        exchange.attempts,
+    )
+    return Page(fault.cause.status, body, (*headers, *_provenance(exchange)))
+
+
+def message(fault: Fault, exchange: Exchange) -> str:
+    """The sentence of a fault, for the person who reads the error."""
+    tried = list(dict.fromkeys(each.route for each in exchange.attempts))
+    ways = f" Tried: {', '.join(tried)}." if tried else ""
+    text = f"No answer from TMDB: {fault.cause.meaning} ({fault.cause.name}).{ways}"
+    configuration = [
+        f" {each.route}: {each.detail}."
+        for each in exchange.attempts
+        if each.cause == "proxy_configuration_error"
+    ]
+    return text + "".join(configuration)
+
+
+def _provenance(exchange: Exchange) -> list[tuple[str, str]]:
+    """Who answered, what failed before, and how long each of them took."""
+    attempts = list(exchange.attempts)
+    if exchange.fault is not None and not (
+        attempts and attempts[-1].cause == exchange.fault.cause.name
+    ):
+        # the last member speaks of this response: it is the gateway's own
+        attempts.append(Attempt("", "", exchange.ms, exchange.fault.cause.name))
+    headers = [("Proxy-Status", proxystatus.render(exchange.server, attempts))]
+    timing = [
+        f'attempt{number};dur={each.ms};desc="{each.route} {each.cause or "ok"}"'
+        for number, each in enumerate(exchange.attempts, start=1)
+    ]
+    headers.append(("Server-Timing", ", ".join([*timing, f"total;dur={exchange.ms}"])))
+    if exchange.source is not None and exchange.source.startswith("proxy@"):
+        headers.append(("X-Proxy-Source", exchange.attempts[-1].next_hop))
+    return headers
+
+
+def _told(attempt: Attempt) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "route": attempt.route,
+        "cause": attempt.cause or "ok",
+        "ms": attempt.ms,
+    }
+    if attempt.detail:
+        told["detail"] = attempt.detail
+    return told
+
+
+def _refusal_cause(refusal: Refusal) -> str:
+    """RFC 9209's word for a refusal."""
+    if refusal.status == 508:
+        return "proxy_loop_detected"
+    return (
+        "http_request_denied" if refusal.status in (401, 403) else "http_request_error"
+    )
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def _dumped(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()

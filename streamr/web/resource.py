@@ -1,0 +1,208 @@
+"""The resource of both servers: parse, ask the gateway once, write once.
+
+request → target → Query ─► gateway.answer → Exchange → page → bytes
+            └ a health, a preflight, a refusal: a page without the gateway
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request
+
+from streamr.boundaries import Call, Exchange, Observer
+from streamr.errors import Envelope, Refusal
+from streamr.gateway import Gateway
+from streamr.web import render
+from streamr.web.cors import METHODS, Cors
+from streamr.web.render import Page
+from streamr.web.site import GatewayRequest
+from streamr.web.target import Find, Pair, split
+
+_log = Logger()
+
+# Long enough for every tracing system's ids, too short to flood a log.
+_SANE_ID = re.compile(r"[A-Za-z0-9._:=-]{1,64}")
+
+# A page that needs no query: health and the like.
+Local = Callable[[list[Pair], Call], "Page | Deferred[Page]"]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What one server answers, and under which conditions.
+
+    `deadline` is in seconds; `token` is what callers have to send, None when the server
+    is open; `looped` tells whether a CDN-Loop field shows that a request was here.
+    """
+
+    gateway: Gateway
+    find: Find
+    local: Mapping[str, Local]
+    cors: Cors
+    deadline: float
+    looped: Callable[[str], bool]
+    token: str | None = None
+    open_paths: frozenset[str] = frozenset()
+
+
+class GatewayResource(Resource):
+    """The whole surface of one server."""
+
+    isLeaf = True
+
+    def __init__(self, door: Door, clock: IReactorTime, observer: Observer) -> None:
+        super().__init__()
+        self._door = door
+        self._clock = clock
+        self._observer = observer
+
+    def render(self, request: GatewayRequest) -> int:
+        """Twisted hands in a request; the answer is written when it is there."""
+        began = self._clock.seconds()
+        call = self._call(request, began)
+        answering: Deferred[Any] = maybeDeferred(self._page, request, call)
+        answering.addErrback(self._refused, call, began)
+        answering.addErrback(self._broken, call, began)
+        answering.addCallback(self._write, request, call)
+        leaving = request.notifyFinish()
+        leaving.addErrback(lambda _gone: answering.cancel())
+        return NOT_DONE_YET
+
+    def _call(self, request: Request, began: float) -> Call:
+        given = _header(request, "x-request-id")
+        return Call(
+            request_id=given if _SANE_ID.fullmatch(given) else secrets.token_hex(8),
+            deadline=began + self._door.deadline,
+            method=request.method.decode("ascii", "replace"),
+            target=request.uri.decode("ascii", "replace"),
+            loop=_header(request, "cdn-loop"),
+        )
+
+    def _page(self, request: Request, call: Call) -> Page | Deferred[Page]:
+        """The page of a request. Raises Refusal."""
+        door = self._door
+        if request.method == b"OPTIONS":
+            return Page(204, b"", tuple(door.cors.preflight(_origin(request))))
+        if request.method not in (b"GET", b"HEAD"):
+            raise Refusal(
+                405,
+                Envelope.FORMAT,
+                f"Invalid method: {call.method[:20]}; allowed: {METHODS}.",
+                allow=METHODS,
+            )
+        path, pairs = split(request.uri)
+        if path not in door.open_paths:
+            self._check_token(request)
+        if path in door.local:
+            return self._noted(door.local[path](pairs, call), call)
+        if door.looped(call.loop):
+            raise Refusal(
+                508,
+                Envelope.BACKEND,
+                "Loop detected: this request has passed this gateway before. Check "
+                "TMDB_BASE_URL and TMDB_PROXY_URL: one of them points back here.",
+            )
+        query = door.find(path, pairs)
+        call = _shortened(call, _header(request, "streamr-deadline-ms"), self._clock)
+        gzip = render.accepts_gzip(_header(request, "accept-encoding"))
+        exchanging = door.gateway.answer(query, call)
+        return exchanging.addCallback(render.answer_page, accepts_gzip=gzip)
+
+    def _check_token(self, request: Request) -> None:
+        if self._door.token is None:
+            return
+        given = _header(request, "authorization").removeprefix("Bearer ")
+        if not hmac.compare_digest(given.encode(), self._door.token.encode()):
+            raise Refusal(
+                401,
+                Envelope.AUTHENTICATION,
+                "Authentication failed: send STREAMR_PROXY_TOKEN as Bearer.",
+            )
+
+    def _noted(self, page: Page | Deferred[Page], call: Call) -> Page | Deferred[Page]:
+        """A local page is told to the observer, as the gateway tells the others."""
+        began = call.deadline - self._door.deadline
+        if isinstance(page, Deferred):
+            return page.addCallback(self._noted, call)
+        self._note(page.status, call, began)
+        return page
+
+    def _refused(self, failure: Failure, call: Call, began: float) -> Page:
+        failure.trap(Refusal)
+        refusal: Refusal = failure.value  # type: ignore[assignment]
+        self._note(refusal.status, call, began)
+        return render.refusal_page(self._door.gateway.server, refusal)
+
+    def _broken(self, failure: Failure, call: Call, began: float) -> Page:
+        """An error of our own. The caller learns that, and nothing of its inside."""
+        _log.failure("A request broke [{id}]", failure=failure, id=call.request_id)
+        self._note(500, call, began)
+        refusal = Refusal(
+            500, Envelope.INTERNAL, "Internal error: something went wrong in streamr."
+        )
+        return render.refusal_page(self._door.gateway.server, refusal)
+
+    def _note(self, status: int, call: Call, began: float) -> None:
+        self._observer.note(
+            Exchange(
+                server=self._door.gateway.server,
+                request_id=call.request_id,
+                method=call.method,
+                target=call.target,
+                status=status,
+                ms=max(0, round((self._clock.seconds() - began) * 1000)),
+            )
+        )
+
+    def _write(self, page: Page, request: GatewayRequest, call: Call) -> None:
+        if request.left:
+            return
+        request.setResponseCode(page.status)
+        headers = [
+            *page.headers,
+            *self._door.cors.headers(_origin(request)),
+            ("X-Request-Id", call.request_id),
+            ("X-Content-Type-Options", "nosniff"),
+        ]
+        for name, value in headers:
+            request.responseHeaders.addRawHeader(name, value)
+        if page.status != 204:
+            request.setHeader(b"Content-Length", b"%d" % len(page.body))
+        request.write(page.body)
+        request.finish()
+
+
+def _shortened(call: Call, given: str, clock: IReactorTime) -> Call:
+    """The call with the deadline that its sender handed on; it may only shorten."""
+    if not given:
+        return call
+    if not re.fullmatch(r"[0-9]{1,9}", given):
+        raise Refusal(
+            400,
+            Envelope.INPUT,
+            f"Invalid header: Streamr-Deadline-Ms cannot be {given[:20]!r}; allowed: "
+            "whole milliseconds.",
+        )
+    deadline = min(call.deadline, clock.seconds() + int(given) / 1000)
+    return Call(call.request_id, deadline, call.method, call.target, call.loop)
+
+
+def _header(request: Request, name: str) -> str:
+    """All values of a request header, as one; odd bytes are replaced."""
+    values: Any = request.requestHeaders.getRawHeaders(name.encode(), [])
+    return ", ".join(value.decode("ascii", "replace") for value in values)
+
+
+def _origin(request: Request) -> str | None:
+    return _header(request, "origin") or None
