@@ -1,0 +1,157 @@
+"""What the daemon is made of: routes, gateways and doors, each handed what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from twisted.internet.interfaces import IHostnameResolver
+from zope.interface import implementer
+
+from streamr import catalogue, parsing
+from streamr.boundaries import Dimensions, Observer, Route
+from streamr.errors import SettingsError
+from streamr.gateway import Gateway
+from streamr.policy.plan import ladder
+from streamr.settings import Settings
+from streamr.upstream.client import Client
+from streamr.upstream.resolve import PinnedResolver
+from streamr.upstream.route import Credentials, Loop, ProxyRoute, TMDBRoute
+from streamr.upstream.tls import MODERN, PROFILES, ProfilePolicy, TLSError
+from streamr.web import health, target
+from streamr.web.cors import Cors
+from streamr.web.resource import Door
+
+
+class Upstream:
+    """Makes the routes, each with a client (and so a pool) of its own."""
+
+    def __init__(self, found: Settings, reactor: Any) -> None:
+        self._settings = found
+        self._reactor = reactor
+        self._resolver = PinnedResolver(
+            _SystemResolver(reactor), found.tmdb_pins, found.address_family
+        )
+        self._policies: dict[str, ProfilePolicy] = {}
+        self._credentials = Credentials(found.tmdb_access_token, found.tmdb_api_key)
+        self.clients: list[Client] = []
+
+    def tmdb(self, name: str, url: str, profile: str, loop: Loop) -> TMDBRoute:
+        """A route to TMDB itself."""
+        host = urlsplit(url).hostname or ""
+        return TMDBRoute(
+            name,
+            url,
+            self._client(url, profile),
+            self._credentials,
+            Dimensions(host, profile, self._settings.address_family, "here"),
+            None if host in parsing.OFFICIAL_HOSTS else loop,
+        )
+
+    def proxy(self, url: str, loop: Loop) -> ProxyRoute:
+        """A route over a proxy of ours."""
+        where = urlsplit(url).netloc
+        return ProxyRoute(
+            f"proxy@{where}",
+            url,
+            self._client(url, MODERN.name),
+            self._settings.proxy_token,
+            Dimensions(where, "proxy", "auto", where),
+            loop,
+        )
+
+    def _client(self, url: str, profile: str) -> Client:
+        policy = self._policy(profile) if url.startswith("https:") else None
+        client = Client(self._reactor, self._resolver, policy)
+        self.clients.append(client)
+        return client
+
+    def _policy(self, profile: str) -> ProfilePolicy:
+        if profile not in self._policies:
+            ca_file = self._settings.tmdb_ca_file
+            try:
+                self._policies[profile] = ProfilePolicy(PROFILES[profile], ca_file)
+            except TLSError as error:
+                raise SettingsError(
+                    [f"TMDB_CA_FILE {str(ca_file)!r} holds no PEM certificate"]
+                ) from error
+        return self._policies[profile]
+
+
+@implementer(IHostnameResolver)
+class _SystemResolver:
+    """The reactor's name resolver, as it is when it is asked."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+
+    def resolveHostName(self, *args: Any, **kwargs: Any) -> Any:
+        """See twisted.internet.interfaces.IHostnameResolver."""
+        return self._reactor.nameResolver.resolveHostName(*args, **kwargs)
+
+
+@dataclass(frozen=True, slots=True)
+class Builder:
+    """Puts a gateway and its door together."""
+
+    settings: Settings
+    reactor: Any
+    wall: Callable[[], float]
+    observer: Observer
+    upstream: Upstream
+
+    def main(self, loop: Loop, proxies: Sequence[str]) -> tuple[Gateway, Door]:
+        """Main: direct first, then each proxy in its order."""
+        base = self.settings.tmdb_base_url
+        profile = MODERN.name if base.startswith("https:") else "plain"
+        routes: list[Route] = [self.upstream.tmdb("direct", base, profile, loop)]
+        routes += [self.upstream.proxy(url, loop) for url in proxies]
+        gateway = Gateway(
+            "streamr-main", routes, self.reactor, self.wall, self.observer
+        )
+        door = Door(
+            gateway,
+            target.main_query(self._catalogue()),
+            {
+                "/api/health": health.main_health(
+                    self.reactor, self.wall, self.settings.environment
+                ),
+                "/api/tmdb/health": health.TMDBHealth(gateway, self.reactor, self.wall),
+            },
+            Cors(self.settings.cors_origins),
+            self.settings.deadline,
+            loop.closed,
+        )
+        return gateway, door
+
+    def proxy(self, loop: Loop) -> tuple[Gateway, Door]:
+        """The proxy: the ladder of ways that differ from direct."""
+        found = self.settings
+        routes: list[Route] = [
+            self.upstream.tmdb(f"{profile}@{urlsplit(url).netloc}", url, profile, loop)
+            for url, profile in ladder(found.tmdb_base_url, found.tmdb_alternate_urls)
+        ]
+        gateway = Gateway(
+            "streamr-proxy",
+            routes,
+            self.reactor,
+            self.wall,
+            self.observer,
+            sticky=True,
+        )
+        door = Door(
+            gateway,
+            target.proxy_query(self._catalogue()),
+            {"/health": health.proxy_health(self.wall)},
+            Cors(found.cors_origins),
+            found.deadline,
+            loop.closed,
+            token=found.proxy_token,
+            open_paths=frozenset({"/health"}),
+        )
+        return gateway, door
+
+    def _catalogue(self) -> catalogue.Catalogue:
+        return catalogue.load(self.settings.extra_paths)

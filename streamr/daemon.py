@@ -1,0 +1,201 @@
+"""The running daemon: both servers, or one of them; how they start and stop."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import MultiService, Service
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.logger import Logger
+
+from streamr import __version__, parsing
+from streamr.boundaries import Observer
+from streamr.building import Builder, Upstream
+from streamr.gateway import Gateway
+from streamr.observe.log import LineObserver, LogObserver, Sink
+from streamr.policy.plan import shared_fate
+from streamr.settings import Settings
+from streamr.upstream.route import Loop
+from streamr.web.resource import GatewayResource
+from streamr.web.site import GatewaySite
+
+_log = Logger(namespace="streamr")
+
+# Requests in flight end by their own deadline; this is for writing the last bytes.
+DRAIN_GRACE = 1.0
+# Where the log goes when twistd has sent the console to /dev/null.
+DAEMON_LOG = "server.log"
+
+
+class Server(Service):
+    """One listening server: adopts its socket, and lets requests finish at the end."""
+
+    def __init__(
+        self,
+        name: str,
+        reactor: Any,
+        listening: socket.socket,
+        site: GatewaySite,
+        drain: float,
+    ) -> None:
+        self.setName(name)
+        self.url = _url(listening)
+        self._reactor = reactor
+        self._socket = listening
+        self._site = site
+        self._drain = drain
+        self._port: Any = None
+
+    def startService(self) -> None:
+        super().startService()
+        self._port = self._reactor.adoptStreamPort(
+            self._socket.fileno(), self._socket.family, self._site
+        )
+        self._socket.close()
+        _log.info("{name} server listens on {url}", name=self.name, url=self.url)
+
+    async def _stop(self) -> None:
+        await self._port.stopListening()
+        await self._site.drain(self._drain)
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+
+class Daemon(MultiService):
+    """Both servers, or one of them, and the connections to TMDB."""
+
+    def __init__(
+        self,
+        found: Settings,
+        reactor: Any,
+        sockets: Mapping[str, socket.socket],
+        lines: LineObserver,
+        observer: Observer | None = None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__()
+        self.settings = found
+        self._reactor = reactor
+        self._lines = lines
+        self._console_at_start = _console_is_null()
+        self._upstream = Upstream(found, reactor)
+        self._identity = f"streamr-{secrets.token_hex(6)}"
+        build = Builder(found, reactor, wall, observer or LogObserver(), self._upstream)
+        self.gateways: dict[str, Gateway] = {}
+        self.servers: dict[str, Server] = {}
+        for name, listening in sockets.items():
+            loop = Loop(f"{self._identity}-{name}")
+            proxies = found.tmdb_proxy_url or (_own_proxy(found, sockets),)
+            gateway, door = (
+                build.proxy(loop) if name == "proxy" else build.main(loop, proxies)
+            )
+            site = GatewaySite(GatewayResource(door, reactor, build.observer), reactor)
+            server = Server(
+                name, reactor, listening, site, found.deadline + DRAIN_GRACE
+            )
+            server.setServiceParent(self)
+            self.gateways[name], self.servers[name] = gateway, server
+
+    def startService(self) -> None:
+        self._keep_a_log()
+        _log.info("streamr {version} starts", version=__version__)
+        for warning in (*self.settings.warnings, *self._exposure(), *self._fate()):
+            _log.warn("{warning}", warning=warning)
+        super().startService()
+        signal.signal(signal.SIGUSR1, self._reopen)
+
+    def stopService(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        # main first: its requests in flight may still need the proxy
+        for name in ("main", "proxy"):
+            if name in self.servers:
+                await self.servers[name].stopService()
+        await gatherResults([client.close() for client in self._upstream.clients])
+        _log.info("streamr has stopped")
+
+    def _reopen(self, _signal: int, _frame: object) -> None:
+        self._reactor.callFromThread(self._lines.reopen)
+
+    def _keep_a_log(self) -> None:
+        """A daemonised twistd has closed the console: a file has to take its place."""
+        if (
+            self.settings.log_file is None
+            and _console_is_null()
+            and not self._console_at_start
+        ):
+            self._lines.add(Sink(path=Path(DAEMON_LOG).absolute()))
+
+    def _exposure(self) -> list[str]:
+        """Who can use the key, when a server is bound beyond loopback."""
+        found, said = self.settings, []
+        for name, host in (("main", found.host), ("proxy", found.proxy_host)):
+            if name in self.servers and not parsing.is_loopback(host):
+                said.append(
+                    f"the {name} server on {host} answers everyone who can reach it, "
+                    "with your TMDB key"
+                    + (
+                        " (to those with STREAMR_PROXY_TOKEN)"
+                        if name == "proxy"
+                        else ""
+                    )
+                )
+        if said and "main" in self.servers and not found.cors_origins:
+            said.append(
+                "CORS_ORIGINS names no web origin: browsers cannot read answers"
+            )
+        return said
+
+    def _fate(self) -> list[str]:
+        """Whether the fallback differs from the direct attempt at all."""
+        main, proxy = self.gateways.get("main"), self.gateways.get("proxy")
+        if main is None or proxy is None:
+            return []
+        direct = main.routes[0].dimensions
+        if self.settings.tmdb_proxy_url or not shared_fate(
+            direct, [rung.dimensions for rung in proxy.routes]
+        ):
+            return []
+        return [
+            "the proxy's ways equal the direct attempt in every dimension, so they "
+            "share its fate: set TMDB_ALTERNATE_URLS or TMDB_PROXY_URL"
+        ]
+
+
+def _own_proxy(found: Settings, sockets: Mapping[str, socket.socket]) -> str:
+    """Where this machine's proxy answers: its socket, or what the settings say."""
+    if "proxy" in sockets:
+        return _url(sockets["proxy"])
+    return f"http://{reachable(found.proxy_host)}:{found.proxy_port}"
+
+
+def _url(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://{reachable(host)}:{port}"
+
+
+def reachable(host: str) -> str:
+    """An address for a URL to reach a server bound to `host` from this machine."""
+    if host == "0.0.0.0":  # every address: loopback is one of them
+        return "127.0.0.1"
+    if host == "::":
+        return "[::1]"
+    return f"[{host}]" if ":" in host else host
+
+
+def _console_is_null() -> bool:
+    """True when standard error goes to /dev/null, or nowhere."""
+    try:
+        return os.path.samestat(os.fstat(2), os.stat(os.devnull))  # noqa: PTH116
+    except OSError:
+        return True

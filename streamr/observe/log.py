@@ -1,0 +1,182 @@
+"""The log: one line per request, one per attempt that failed, nothing secret.
+
+Every event passes the redaction before it reaches a sink, tracebacks included, and this
+observer stands in for twistd's own. Text for people, JSON for machines.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from twisted.logger import (
+    ILogObserver,
+    LogEvent,
+    Logger,
+    LogLevel,
+    eventAsText,
+)
+from zope.interface import implementer
+
+from streamr.boundaries import Exchange
+
+Redact = Callable[[str], str]
+
+_request_log = Logger(namespace="streamr.request")
+_attempt_log = Logger(namespace="streamr.attempt")
+
+# Statuses that an operator should look at.
+_OUR_FAULT = 500
+
+
+class LogObserver:
+    """Turns each exchange into its lines (boundaries.Observer)."""
+
+    def note(self, exchange: Exchange) -> None:
+        """Log one finished request. What a proxy tried stands in the proxy's own log,
+        under the same request id."""
+        ours = [each for each in exchange.attempts if "/" not in each.route]
+        for attempt in ours:
+            if attempt.cause is not None:
+                _attempt_log.warn(
+                    "{server} attempt failed: {route} {cause} after {ms} ms "
+                    "{detail} [{request_id}]",
+                    server=exchange.server,
+                    request_id=exchange.request_id,
+                    route=attempt.route,
+                    cause=attempt.cause,
+                    ms=attempt.ms,
+                    detail=attempt.detail,
+                )
+        emit = (
+            _request_log.error if exchange.status >= _OUR_FAULT else _request_log.info
+        )
+        emit(
+            "{server} {method} {target} {status} {ms} ms {source} [{request_id}]",
+            server=exchange.server,
+            request_id=exchange.request_id,
+            method=exchange.method,
+            target=exchange.target,
+            status=exchange.status,
+            ms=exchange.ms,
+            source=exchange.source or "-",
+        )
+
+
+class Sink:
+    """A stream that lines go to, or a file that can be reopened after a rotation."""
+
+    def __init__(self, stream: IO[str] | None = None, path: Path | None = None) -> None:
+        self._path = path
+        self._stream = stream if path is None else self._open()
+
+    def write(self, line: str) -> None:
+        """Write a line; a full disk or a closed pipe costs the line, not the request."""
+        if self._stream is None:
+            return
+        try:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            self._stream = None if self._path is None else self._stream
+
+    def reopen(self) -> None:
+        """Open the file again, after logrotate has moved it."""
+        if self._path is not None:
+            if self._stream is not None:
+                self._stream.close()
+            self._stream = self._open()
+
+    def _open(self) -> IO[str]:
+        assert self._path is not None
+        return self._path.open("a", encoding="utf-8")
+
+
+@implementer(ILogObserver)
+class LineObserver:
+    """Writes events as redacted lines (twisted.logger.ILogObserver)."""
+
+    def __init__(
+        self,
+        sinks: Sequence[Sink],
+        redact: Redact,
+        level: str = "info",
+        form: str = "text",
+    ) -> None:
+        self._sinks = list(sinks)
+        self._redact = redact
+        self._least = LogLevel.levelWithName(level)
+        self._line = _as_json if form == "json" else _as_text
+
+    def __call__(self, event: LogEvent) -> None:
+        if _level(event) < self._least:
+            return
+        line = self._redact(self._line(event))
+        for sink in self._sinks:
+            sink.write(line)
+
+    def add(self, sink: Sink) -> None:
+        """Write to one more sink."""
+        self._sinks.append(sink)
+
+    def reopen(self) -> None:
+        """Open every log file again (SIGUSR1)."""
+        for sink in self._sinks:
+            sink.reopen()
+
+
+def console() -> Sink:
+    """Standard error: standard output belongs to what a command prints."""
+    return Sink(sys.stderr)
+
+
+def _level(event: LogEvent) -> Any:
+    """The event's level. What Twisted finds worth telling (each connection's
+    factory) is for debugging here."""
+    level = event.get("log_level") or LogLevel.info
+    ours = str(event.get("log_namespace", "")).startswith("streamr")
+    return LogLevel.debug if level is LogLevel.info and not ours else level
+
+
+def _as_text(event: LogEvent) -> str:
+    level = _level(event)
+    lines = _message(event).splitlines() or [""]
+    # a caller can put no line of its own into the log
+    text = "\n    ".join(_printable(line) for line in lines)
+    return f"{_time(event)} {level.name:<5} {text}"
+
+
+def _as_json(event: LogEvent) -> str:
+    level = _level(event)
+    told: dict[str, Any] = {
+        "time": _time(event),
+        "level": level.name,
+        "logger": event.get("log_namespace", ""),
+        "message": _message(event),
+    }
+    for name, value in event.items():
+        if not name.startswith("log_") and isinstance(value, str | int | float):
+            told.setdefault(name, value)
+    return json.dumps(told, ensure_ascii=True)
+
+
+def _message(event: LogEvent) -> str:
+    return eventAsText(
+        event,
+        includeTraceback=True,
+        includeTimestamp=False,
+        includeSystem=False,
+    )
+
+
+def _printable(line: str) -> str:
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+
+
+def _time(event: LogEvent) -> str:
+    moment = datetime.fromtimestamp(event.get("log_time", 0.0), UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

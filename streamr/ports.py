@@ -1,0 +1,81 @@
+"""Listening sockets, opened before twistd forks, and who holds a busy one.
+
+What goes wrong is one line of at most 90 characters: that is what a daemonised twistd
+shows.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from pathlib import Path
+
+from streamr.web.site import BACKLOG
+
+# In /proc/net/tcp this state is LISTEN (include/net/tcp_states.h).
+_LISTEN = "0A"
+
+
+class CannotListen(Exception):
+    """A port cannot be had; the text says which, why, and which setting changes it."""
+
+
+def listen(host: str, port: int, setting: str) -> socket.socket:
+    """A listening TCP socket. Raises CannotListen."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            # [::] takes IPv4 callers too, whatever the system's default is
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listening.bind((host, port))
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise CannotListen(_problem(error, host, port, setting)) from error
+    listening.setblocking(False)
+    return listening
+
+
+def _problem(error: OSError, host: str, port: int, setting: str) -> str:
+    if error.errno == errno.EADDRINUSE:
+        who = holder(port)
+        by = f" by {who}" if who else ""
+        return f"port {port} is in use{by}; choose another with {setting}"
+    if error.errno == errno.EACCES:
+        return f"port {port} needs root; choose one above 1023 with {setting}"
+    host_setting = setting.replace("PORT", "HOST")
+    return f"cannot listen on {host[:39]}: {error.strerror}; change {host_setting}"
+
+
+def holder(port: int) -> str | None:
+    """The program and process id that listens on a port, where Linux tells us."""
+    wanted = {f"socket:[{inode}]" for inode in _listening(port)}
+    if not wanted:
+        return None
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            links = {str(each.readlink()) for each in (process / "fd").iterdir()}
+            if wanted & links:
+                name = (process / "comm").read_text().strip()[:15]
+                return f"{name} (pid {process.name})"
+        except OSError:
+            continue  # another user's process, or one that has just ended
+    return None
+
+
+def _listening(port: int) -> list[str]:
+    """The inodes of the sockets that listen on a port."""
+    found = []
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = Path(table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            words = line.split()
+            local, state, inode = words[1], words[3], words[9]
+            if state == _LISTEN and int(local.rpartition(":")[2], 16) == port:
+                found.append(inode)
+    return found

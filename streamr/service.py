@@ -1,0 +1,160 @@
+"""The way in for twistd and `streamr run`: flags, settings, sockets, then the daemon.
+
+The only place (with `cli`) that knows the reactor. Whatever deserves exit code 78 (a
+setting that cannot be used, EX_CONFIG of sysexits.h) is decided in `makeService`,
+before twistd forks; a busy port is exit code 1.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, NoReturn
+
+from twisted.application.service import MultiService
+from twisted.internet.base import ReactorBase
+from twisted.logger import ILogObserver
+from twisted.python import usage
+
+from streamr import settings
+from streamr.daemon import Daemon
+from streamr.errors import SettingsError
+from streamr.observe.log import LineObserver, Sink, console
+from streamr.policy.redact import Redactor
+from streamr.ports import CannotListen, listen
+from streamr.settings import Settings
+
+EX_CONFIG = 78
+
+
+class Options(usage.Options):
+    """The flags of `twistd streamr` and `streamr run`, from the table of settings."""
+
+    longdesc = (
+        "A gateway that keeps TMDB reachable. Every flag is also an environment "
+        "variable and a line in .env; docs/settings.md lists them. "
+        + settings.HOW_TO_GET_A_KEY
+    )
+    optParameters: ClassVar = [
+        [each.flag, None, None, f"{each.help} [{each.name}, default: {each.default}]"]
+        for each in settings.TABLE
+        if each.flag is not None
+    ]
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            raise usage.UsageError(f"{error}{_hint(options)}") from error
+
+    def postOptions(self) -> None:
+        """Under twistd the log goes through our observer, not through its own."""
+        if self.parent is not None and "logger" in self.parent:
+            self.parent["logger"] = f"{__name__}.log_observer"
+            if self.parent.get("logfile") and not self["log-file"]:
+                self["log-file"] = self.parent["logfile"]
+
+    def given(self) -> dict[str, str | None]:
+        """What stood on the command line, by the settings' names."""
+        return {
+            each.name: self[each.flag]
+            for each in settings.TABLE
+            if each.flag is not None
+        }
+
+
+def _hint(options: Sequence[str] | None) -> str:
+    """The flag that an unknown one was probably meant to be."""
+    known = {f"--{each.flag}" for each in settings.TABLE if each.flag}
+    for word in options or ():
+        flag = word.partition("=")[0]
+        if flag.startswith("--") and flag not in known:
+            hint = settings.did_you_mean(flag[2:].replace("-", "_").upper())
+            return hint or settings.did_you_mean(
+                f"STREAMR_{flag[2:].replace('-', '_').upper()}"
+            )
+    return ""
+
+
+_observer: LineObserver | None = None
+
+
+def log_observer() -> ILogObserver:
+    """The log observer of the service made last; twistd asks for it by name."""
+    assert _observer is not None, "makeService has not been called"
+    return _observer
+
+
+def makeService(options: Options) -> MultiService:
+    """The whole daemon. Exits with 78 on a wrong setting and 1 on a busy port."""
+    from twisted.internet import reactor
+
+    return start_up(read_settings(options.given()), reactor)
+
+
+def read_settings(
+    flags: Mapping[str, str | None],
+    environment: Mapping[str, str] | None = None,
+    *,
+    needs_key: bool = True,
+) -> Settings:
+    """The settings of this process; exits with 78 and all that is wrong with them."""
+    source = os.environ if environment is None else environment
+    try:
+        return settings.load(flags, source, Path(".env"), needs_key=needs_key)
+    except SettingsError as error:
+        give_up(EX_CONFIG, error.problems)
+
+
+def give_up(code: int, problems: Sequence[str]) -> NoReturn:
+    """End the process with a sentence for each problem."""
+    for problem in problems:
+        print(f"streamr: {problem}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+def start_up(found: Settings, reactor: Any) -> Daemon:
+    """Build the daemon with real sockets, or exit with a sentence."""
+    global _observer
+    use_monotonic_clock(reactor)
+    sinks = [console()]
+    try:
+        if found.log_file is not None:
+            sinks.append(Sink(path=found.log_file))
+    except OSError as error:
+        give_up(EX_CONFIG, [f"STREAMR_LOG_FILE cannot be opened: {error.strerror}"])
+    _observer = LineObserver(
+        sinks, Redactor(found.secrets), found.log_level, found.log_format
+    )
+    try:
+        sockets = open_ports(found)
+    except CannotListen as error:
+        give_up(1, [str(error)])
+    try:
+        return Daemon(found, reactor, sockets, _observer)
+    except SettingsError as error:
+        give_up(EX_CONFIG, error.problems)
+
+
+def use_monotonic_clock(reactor: Any) -> None:
+    """Let the reactor's timers run on the monotonic clock.
+
+    Twisted reads the wall clock: after a jump of -1 h a timer of 3 s did not fire
+    (facts: twisted.md). `seconds` is public, but meant to be read: the one exception.
+    """
+    if isinstance(reactor, ReactorBase):
+        type(reactor).seconds = staticmethod(time.monotonic)
+
+
+def open_ports(found: Settings) -> dict[str, socket.socket]:
+    """The listening sockets of the servers that shall run. Raises CannotListen."""
+    sockets: dict[str, socket.socket] = {}
+    if found.only != "main":
+        sockets["proxy"] = listen(found.proxy_host, found.proxy_port, "PROXY_PORT")
+    if found.only != "proxy":
+        sockets["main"] = listen(found.host, found.port, "PORT")
+    return sockets
