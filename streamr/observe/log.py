@@ -75,7 +75,7 @@ class Sink:
         self._stream = stream if path is None else self._open()
 
     def write(self, line: str) -> None:
-        """Write a line; a full disk or a closed pipe costs the line, not the request."""
+        """Write a line. A full disk or a closed pipe costs it, never the request."""
         if self._stream is None:
             return
         try:

@@ -12,8 +12,9 @@ import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL, crypto
 from service_identity.exceptions import CertificateError, VerificationError
@@ -246,10 +247,11 @@ def _identity(host: str) -> tuple[DNS_ID | IPAddress_ID, bool]:
 
 
 def _names(certificate: crypto.X509) -> list[str]:
-    """The DNS names of a certificate, for a person to read."""
-    patterns: list[Any] = list(extract_patterns(certificate))
-    found = (getattr(each.pattern, "pattern", each.pattern) for each in patterns)
-    return [
-        each.decode("ascii", "replace") if isinstance(each, bytes) else str(each)
-        for each in found
-    ][:5]
+    """The names of a certificate, for a person to read."""
+    try:
+        found = certificate.to_cryptography().extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        )
+    except (ValueError, x509.ExtensionNotFound):
+        return []
+    return [str(each.value)[:100] for each in found.value][:5]

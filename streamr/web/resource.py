@@ -177,6 +177,8 @@ class GatewayResource(Resource):
         ]
         for name, value in headers:
             request.responseHeaders.addRawHeader(name, value)
+        if not request.channel.persistent:
+            request.setHeader(b"Connection", b"close")
         if page.status != 204:
             request.setHeader(b"Content-Length", b"%d" % len(page.body))
         request.write(page.body)

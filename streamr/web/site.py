@@ -110,8 +110,6 @@ class GatewayRequest(Request):
         self.channel.head_complete()
         self.site = self.channel.site
         self.setHeader(b"Date", http.datetimeToString())
-        if not self.channel.persistent:
-            self.setHeader(b"Connection", b"close")
         self.render(self.site.resource)
 
 
@@ -144,6 +142,7 @@ class GatewaySite(Site):
         """
         self.draining = True
         for channel in list(self.channels):
+            channel.persistent = False
             if not channel.requests:
                 channel.loseConnection()
         if not self.channels:

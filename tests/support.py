@@ -1,0 +1,83 @@
+"""What several tests need: fakes that are checked, and values with short names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from streamr.boundaries import (
+    Answer,
+    Attempt,
+    Budget,
+    Call,
+    Dimensions,
+    Exchange,
+    Query,
+    Route,
+)
+from streamr.errors import Fault
+
+QUERY = Query("/movie/550", (), "/movie/{movie_id}")
+GOOD = Answer(200, b'{"id":550}')
+
+
+def call(deadline: float = 8.0, **more: Any) -> Call:
+    return Call("req-1", deadline, **more)
+
+
+@dataclass
+class Sent:
+    """One try that a FakeRoute was asked for; the test decides how it ends."""
+
+    query: Query
+    call: Call
+    budget: Budget
+    fresh: bool
+    result: Deferred[Answer]
+    cancelled: bool = False
+
+
+@dataclass
+class FakeRoute:
+    """A route whose every try waits for the test (verified in test_gateway)."""
+
+    name: str = "direct"
+    hop: bool = False
+    next_hop: str = "api.test.invalid"
+    dimensions: Dimensions = field(
+        default_factory=lambda: Dimensions("api.test.invalid", "modern", "auto", "here")
+    )
+    sent: list[Sent] = field(default_factory=list)
+
+    def send(
+        self, query: Query, call: Call, budget: Budget, *, fresh: bool
+    ) -> Deferred[Answer]:
+        def cancelled(_result: Deferred[Answer]) -> None:
+            sent.cancelled = True
+
+        sent = Sent(query, call, budget, fresh, Deferred(cancelled))
+        self.sent.append(sent)
+        return sent.result
+
+    def succeeds(self, answer: Answer = GOOD) -> None:
+        self.sent[-1].result.callback(answer)
+
+    def fails(
+        self, cause: str, attempts: tuple[Attempt, ...] = (), **more: Any
+    ) -> None:
+        self.sent[-1].result.errback(Fault(cause, "", attempts, **more))
+
+
+_conforms: type[Route] = FakeRoute
+
+
+@dataclass
+class Notes:
+    """An observer that remembers."""
+
+    exchanges: list[Exchange] = field(default_factory=list)
+
+    def note(self, exchange: Exchange) -> None:
+        self.exchanges.append(exchange)

@@ -1,0 +1,408 @@
+"""Both servers' surface, in memory: raw bytes in, raw bytes out."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr import catalogue
+from streamr.boundaries import Answer
+from streamr.gateway import Gateway
+from streamr.upstream.route import Loop
+from streamr.web import target
+from streamr.web.cors import Cors
+from streamr.web.render import json_page
+from streamr.web.resource import Door, GatewayResource
+from streamr.web.site import HEAD_SECONDS, MOST_BODY, GatewaySite
+from tests.support import FakeRoute, Notes
+
+BODY = json.dumps({"id": 550, "title": "Fight Club", "x": "y" * 2000}).encode()
+ANSWER = Answer(200, BODY, gzip.compress(BODY), cache_control="public, max-age=60")
+
+
+class Transport(StringTransport):
+    """A transport that remembers how it was ended."""
+
+    aborted = False
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+
+
+@dataclass
+class Seen:
+    """One parsed response."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class SurfaceCase(SynchronousTestCase):
+    token: str | None = None
+    origins: tuple[str, ...] = ("*",)
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.notes = Notes()
+        self.route = FakeRoute()
+        self.loop = Loop("streamr-me-main")
+        gateway = Gateway(
+            "streamr-main", [self.route], self.clock, lambda: 0, self.notes
+        )
+        door = Door(
+            gateway,
+            target.main_query(catalogue.load()),
+            {"/api/health": lambda _pairs, _call: json_page(200, {"status": "ok"})},
+            Cors(self.origins),
+            8.0,
+            self.loop.closed,
+            token=self.token,
+            open_paths=frozenset({"/api/health"}),
+        )
+        resource = GatewayResource(door, self.clock, self.notes)
+        self.site = GatewaySite(resource, self.clock)
+        self.site.startFactory()
+        self.addCleanup(self.site.stopFactory)
+        self.connect()
+
+    def connect(self) -> None:
+        self.channel: Any = self.site.buildProtocol(None)
+        self.transport = Transport()
+        self.channel.makeConnection(self.transport)
+
+    def send(
+        self, path: str, *, method: str = "GET", headers: dict[str, str] | None = None
+    ) -> None:
+        lines = [f"{method} {path} HTTP/1.1", "Host: a"]
+        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+        self.channel.dataReceived("\r\n".join([*lines, "", ""]).encode("latin-1"))
+
+    def seen(self) -> Seen:
+        head, _, body = self.transport.value().partition(b"\r\n\r\n")
+        first, *lines = head.decode().split("\r\n")
+        headers: dict[str, str] = {}
+        for line in lines:
+            name, _, value = line.partition(": ")
+            joined = headers.get(name.lower())
+            headers[name.lower()] = f"{joined}, {value}" if joined else value
+        return Seen(int(first.split()[1]), headers, body)
+
+    def get(self, path: str, **more: Any) -> Seen:
+        """Ask; the route, when it is asked, answers well."""
+        self.connect()
+        before = len(self.route.sent)
+        self.send(path, **more)
+        if len(self.route.sent) > before:
+            self.route.succeeds(ANSWER)
+        return self.seen()
+
+
+class Answers(SurfaceCase):
+    def test_tmdbs_body_comes_unchanged(self) -> None:
+        seen = self.get("/3/movie/550")
+        self.assertEqual((seen.status, seen.body), (200, BODY))
+        self.assertEqual(seen.headers["content-length"], str(len(BODY)))
+        self.assertEqual(seen.headers["cache-control"], "public, max-age=60")
+
+    def test_a_caller_who_accepts_gzip_gets_tmdbs_gzip(self) -> None:
+        seen = self.get("/3/movie/550", headers={"Accept-Encoding": "br, gzip;q=1.0"})
+        self.assertEqual(seen.headers["content-encoding"], "gzip")
+        self.assertEqual(seen.body, ANSWER.gzipped)
+        self.assertEqual(seen.headers["vary"], "Accept-Encoding")
+
+    def test_gzip_is_made_where_tmdb_sent_none(self) -> None:
+        self.connect()
+        self.send("/3/movie/550", headers={"Accept-Encoding": "gzip"})
+        self.route.succeeds(replace(ANSWER, gzipped=None))
+        self.assertEqual(gzip.decompress(self.seen().body), BODY)
+
+    def test_head_is_get_without_the_body(self) -> None:
+        seen = self.get("/3/movie/550", method="HEAD")
+        self.assertEqual((seen.status, seen.body), (200, b""))
+        self.assertEqual(seen.headers["content-length"], str(len(BODY)))
+
+    def test_nothing_tells_what_the_server_is_made_of(self) -> None:
+        for path in ("/3/movie/550", "/nothing", "/api/health"):
+            self.assertNotIn("server", self.get(path).headers)
+
+    def test_one_exchange_is_noted_for_each_request(self) -> None:
+        for path in ("/3/movie/550", "/nothing", "/api/health", "/3/account/1"):
+            self.get(path)
+        self.get("/3/movie/550", method="POST")
+        noted = [each.status for each in self.notes.exchanges]
+        self.assertEqual(noted, [200, 404, 200, 403, 405])
+
+    def test_a_sane_request_id_is_kept_and_another_replaced(self) -> None:
+        seen = self.get("/3/movie/550", headers={"X-Request-Id": "abc-1"})
+        self.assertEqual(seen.headers["x-request-id"], "abc-1")
+        self.assertEqual(self.route.sent[-1].call.request_id, "abc-1")
+        for odd in ("a b", "x" * 65, 'a"b', "a\x80"):
+            seen = self.get("/3/movie/550", headers={"X-Request-Id": odd})
+            self.assertRegex(seen.headers["x-request-id"], "^[0-9a-f]{16}$")
+
+
+class Refusals(SurfaceCase):
+    def refused(self, path: str, status: int, code: int, **more: Any) -> Seen:
+        seen = self.get(path, **more)
+        self.assertEqual(self.route.sent, [], path)
+        self.assertEqual(seen.status, status, path)
+        self.assertEqual(seen.json["status_code"], code, path)
+        self.assertIs(seen.json["success"], False)
+        self.assertEqual(seen.json["error"], seen.json["status_message"])
+        self.assertEqual(seen.json["status"], status)
+        self.assertEqual(seen.headers["cache-control"], "no-store")
+        return seen
+
+    def test_no_path_can_climb(self) -> None:
+        for path in (
+            "/api/tmdb/proxy/../4/list/1",
+            "/3/../4/list/1",
+            "/3/movie/%2e%2e/4",
+            "/3/movie%2f550",
+            "/3/movie\\550",
+            "/3//movie/550",
+            "/3/movie/550@evil.test.invalid",
+            "/3/movie/550;x=1",
+            "//evil.test.invalid/3/movie/550",
+            "/3/movie/550%00",
+            "/3/movie/550%0d%0aX-A:b",
+        ):
+            self.refused(path, 404, 34)
+
+    def test_an_absolute_target_is_refused(self) -> None:
+        self.refused("http://evil.test.invalid/3/movie/550", 400, 47)
+        self.refused("*", 400, 47)
+
+    def test_parameters_that_cannot_be_right_are_named(self) -> None:
+        for path, code, name in (
+            ("/api/tmdb/popular?page=0", 22, "page"),
+            ("/api/tmdb/popular?page=501", 22, "page"),
+            ("/api/tmdb/popular?page=1.5", 22, "page"),
+            ("/api/tmdb/popular?language=english", 47, "language"),
+            ("/api/tmdb/popular?region=USA", 47, "region"),
+            ("/api/tmdb/popular?media_type=movie/550/credits%3Fx=", 47, "media_type"),
+            ("/api/tmdb/trending?time_window=year", 47, "time_window"),
+            ("/3/movie/550?append_to_response=../../4", 47, "append_to_response"),
+        ):
+            seen = self.refused(path, 400, code)
+            self.assertIn(name, seen.json["status_message"])
+
+    def test_what_acts_for_a_user_is_refused_with_a_sentence(self) -> None:
+        for path in (
+            "/3/account/1",
+            "/3/authentication/token/new",
+            "/3/guest_session/x/rated/movies",
+            "/3/movie/550/account_states",
+            "/3/movie/550?session_id=abc",
+            "/3/movie/550?append_to_response=credits,account_states",
+        ):
+            seen = self.refused(path, 403, 38)
+            self.assertIn("own key", seen.json["status_message"])
+
+    def test_other_methods_are_405_and_say_what_is_allowed(self) -> None:
+        for method in ("POST", "PUT", "DELETE", "PATCH", "TRACE", "FOO"):
+            seen = self.refused("/3/movie/550", 405, 4, method=method)
+            self.assertEqual(seen.headers["allow"], "GET, HEAD, OPTIONS")
+
+    def test_a_request_that_was_here_before_is_508(self) -> None:
+        passed = {"CDN-Loop": "other, streamr-me-main; a=b"}
+        seen = self.refused("/3/movie/550", 508, 43, headers=passed)
+        self.assertIn("proxy_loop_detected", seen.headers["proxy-status"])
+
+    def test_a_deadline_that_is_no_number_is_named(self) -> None:
+        headers = {"Streamr-Deadline-Ms": "soon"}
+        seen = self.refused("/3/movie/550", 400, 47, headers=headers)
+        self.assertIn("Streamr-Deadline-Ms", seen.json["status_message"])
+
+    def test_an_error_of_our_own_is_a_plain_500(self) -> None:
+        self.connect()
+        self.send("/3/movie/550")
+        self.route.sent[-1].result.callback(object())  # type: ignore[arg-type]
+        self.assertEqual(len(self.flushLoggedErrors()), 1)
+        seen = self.seen()
+        self.assertEqual((seen.status, seen.json["status_code"]), (500, 11))
+        self.assertNotIn("object", seen.body.decode())
+
+
+class Secrets(SurfaceCase):
+    def test_a_callers_credentials_never_go_upstream(self) -> None:
+        self.get(
+            "/3/movie/550?api_key=callers-own-key&language=de-DE",
+            headers={"Authorization": "Bearer callers-token", "Cookie": "a=callers"},
+        )
+        sent = self.route.sent[-1]
+        self.assertEqual(sent.query.parameters, (("language", "de-DE"),))
+        self.assertNotIn("callers", repr(sent.query))
+
+
+class Deadlines(SurfaceCase):
+    def test_a_deadline_handed_on_shortens(self) -> None:
+        self.get("/3/movie/550", headers={"Streamr-Deadline-Ms": "1500"})
+        self.assertEqual(self.route.sent[-1].call.deadline, 1.5)
+
+    def test_a_deadline_handed_on_never_lengthens(self) -> None:
+        self.get("/3/movie/550", headers={"Streamr-Deadline-Ms": "99999"})
+        self.assertEqual(self.route.sent[-1].call.deadline, 8.0)
+
+    def test_a_caller_who_leaves_stops_the_attempt(self) -> None:
+        self.send("/3/movie/550")
+        self.channel.connectionLost(_gone())
+        self.assertTrue(self.route.sent[-1].cancelled)
+        self.assertEqual(self.notes.exchanges[-1].status, 499)
+
+
+class Tokens(SurfaceCase):
+    token = "a-token-of-sixteen-or-more"
+
+    def test_without_the_token_nothing_is_asked(self) -> None:
+        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "x"}):
+            seen = self.get("/3/movie/550", headers=headers)
+            self.assertEqual(seen.status, 401)
+            self.assertIn("http_request_denied", seen.headers["proxy-status"])
+        self.assertEqual(self.route.sent, [])
+
+    def test_with_the_token_it_answers(self) -> None:
+        seen = self.get(
+            "/3/movie/550", headers={"Authorization": f"Bearer {self.token}"}
+        )
+        self.assertEqual(seen.status, 200)
+
+    def test_the_health_is_open(self) -> None:
+        self.assertEqual(self.get("/api/health").status, 200)
+
+
+class AnyOrigin(SurfaceCase):
+    def test_every_answer_may_be_read_and_caches_are_not_split(self) -> None:
+        for path in ("/3/movie/550", "/nothing", "/api/health"):
+            seen = self.get(path, headers={"Origin": "https://app.test.invalid"})
+            self.assertEqual(seen.headers["access-control-allow-origin"], "*")
+            self.assertNotIn("Origin", seen.headers.get("vary", ""))
+            self.assertNotIn("access-control-allow-credentials", seen.headers)
+            self.assertIn(
+                "X-Proxy-Source", seen.headers["access-control-expose-headers"]
+            )
+
+    def test_a_preflight_is_answered(self) -> None:
+        seen = self.get(
+            "/3/movie/550", method="OPTIONS", headers={"Origin": "https://a.invalid"}
+        )
+        self.assertEqual((seen.status, seen.body), (204, b""))
+        self.assertIn("GET", seen.headers["access-control-allow-methods"])
+        self.assertIn("Authorization", seen.headers["access-control-allow-headers"])
+
+
+class NamedOrigins(SurfaceCase):
+    origins = ("https://app.test.invalid",)
+
+    def test_a_named_origin_may_read(self) -> None:
+        seen = self.get("/nothing", headers={"Origin": "https://app.test.invalid"})
+        allowed = seen.headers["access-control-allow-origin"]
+        self.assertEqual(allowed, "https://app.test.invalid")
+        self.assertIn("Origin", seen.headers["vary"])
+
+    def test_another_origin_gets_no_header_and_no_500(self) -> None:
+        for method in ("GET", "OPTIONS"):
+            seen = self.get(
+                "/3/movie/550",
+                method=method,
+                headers={"Origin": "https://evil.invalid"},
+            )
+            self.assertIn(seen.status, (200, 204))
+            self.assertNotIn("access-control-allow-origin", seen.headers)
+            self.assertNotIn("access-control-allow-methods", seen.headers)
+            self.assertIn("Origin", seen.headers["vary"])
+
+
+class Limits(SurfaceCase):
+    def test_a_head_that_drips_is_ended(self) -> None:
+        self.channel.dataReceived(b"GET /3/movie/550 HTTP/1.1\r\n")
+        for _ in range(20):
+            self.clock.advance(HEAD_SECONDS / 20 + 0.01)
+            self.channel.dataReceived(b"X-A: b\r\n")
+        self.assertEqual(self.seen().status, 408)
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_a_body_that_drips_is_ended(self) -> None:
+        self.channel.dataReceived(
+            b"GET /3/movie/550 HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n"
+        )
+        for _ in range(20):
+            self.clock.advance(HEAD_SECONDS / 20 + 0.01)
+            self.channel.dataReceived(b"x")
+        self.assertEqual(self.seen().status, 408)
+
+    def test_a_large_body_is_refused_before_it_is_kept(self) -> None:
+        self.send(
+            "/3/movie/550", method="POST", headers={"Content-Length": "300000000"}
+        )
+        for _ in range(3):
+            self.channel.dataReceived(b"x" * (MOST_BODY // 2 + 1))
+        self.assertEqual(self.seen().status, 413)
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_a_small_body_is_ignored(self) -> None:
+        self.channel.dataReceived(
+            b"GET /3/movie/550 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"
+        )
+        self.route.succeeds(ANSWER)
+        self.assertEqual(self.seen().status, 200)
+
+    def test_long_lines_are_told(self) -> None:
+        self.channel.dataReceived(b"GET /" + b"x" * 20000)
+        self.assertEqual((self.seen().status, self.seen().json["status"]), (414, 414))
+        self.connect()
+        self.channel.dataReceived(b"GET / HTTP/1.1\r\nX-A: " + b"x" * 20000)
+        self.assertEqual(self.seen().status, 431)
+
+    def test_too_many_parameters_are_refused(self) -> None:
+        path = "/3/movie/550?" + "&".join(f"a{n}=1" for n in range(101))
+        self.assertEqual(self.get(path).status, 400)
+
+    def test_an_answered_request_leaves_only_the_idle_timer(self) -> None:
+        self.get("/3/movie/550")
+        self.assertFalse(self.transport.disconnecting)
+        self.clock.advance(61)
+        self.assertTrue(self.transport.disconnecting)
+
+
+class Draining(SurfaceCase):
+    def test_requests_in_flight_are_answered_and_their_connection_closed(self) -> None:
+        self.send("/3/movie/550")
+        drained = self.site.drain(9.0)
+        self.assertNoResult(drained)
+        self.route.succeeds(ANSWER)
+        self.assertEqual(self.seen().body, BODY)
+        self.assertTrue(self.transport.disconnecting)
+        self.channel.connectionLost(_gone())
+        self.successResultOf(drained)
+
+    def test_idle_connections_are_closed_at_once(self) -> None:
+        drained = self.site.drain(9.0)
+        self.assertTrue(self.transport.disconnecting)
+        self.channel.connectionLost(_gone())
+        self.successResultOf(drained)
+
+    def test_what_does_not_end_is_cut(self) -> None:
+        self.send("/3/movie/550")
+        drained = self.site.drain(9.0)
+        self.clock.advance(9.0)
+        self.successResultOf(drained)
+        self.assertTrue(self.transport.aborted)
+
+
+def _gone() -> Any:
+    from twisted.internet.error import ConnectionLost
+    from twisted.python.failure import Failure
+
+    return Failure(ConnectionLost())
