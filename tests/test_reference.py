@@ -1,0 +1,32 @@
+"""The README's settings table and `.env.example` say what the code does."""
+
+from pathlib import Path
+
+from dotenv import dotenv_values
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr import reference
+from streamr.settings import TABLE
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Reference(SynchronousTestCase):
+    def test_the_readme_holds_the_table(self) -> None:
+        text = (ROOT / "README.md").read_text(encoding="utf-8")
+        self.assertEqual(reference.in_readme(text), text)
+        for setting in TABLE:
+            self.assertIn(f"| `{setting.name}` |", text)
+
+    def test_the_example_is_what_the_table_makes(self) -> None:
+        text = (ROOT / ".env.example").read_text(encoding="utf-8")
+        self.assertEqual(text, reference.env_example())
+
+    def test_the_example_without_its_marks_is_a_file_of_defaults(self) -> None:
+        target = Path(self.mktemp())
+        lines = reference.env_example().splitlines()
+        target.write_text(
+            "\n".join(line[1:] if line[:2] != "# " else "" for line in lines)
+        )
+        found = dotenv_values(target)
+        self.assertEqual(found, {each.name: each.default for each in TABLE})
