@@ -1,0 +1,217 @@
+"""The HTTP side of one host: reads a request, gets the answer, sends or spoils it."""
+
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote, urlencode
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from twisted.web.http import Request, datetimeToString
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Site
+
+from .answers import Reply, answer, authorised, unauthorised
+from .faults import HTTP, Fault
+from .host import Host
+from .rendering import Rendered, accepts_gzip, render
+from .spoiling import REWRITES, SCRIPTS, End, Scene, Script, reason
+from .world import World
+
+# Time for bytes to leave before an RST throws away what is unsent.
+BEFORE_RESET = 0.05
+SECRETS = frozenset({"authorization", "cookie", "proxy-authorization"})
+KEY = "api_key"
+
+
+class Quiet(Site):
+    """A site without an access log: the log would hold the keys."""
+
+    noisy = False
+    displayTracebacks = False
+
+    def log(self, request: Request) -> None:
+        """Write nothing."""
+
+
+class Asked:
+    """The parts of a request that answers depend on."""
+
+    def __init__(self, request: Request) -> None:
+        """Take the request apart."""
+        path, _, query = request.uri.decode("latin-1").partition("?")
+        pairs = parse_qsl(query, keep_blank_values=True)
+        self.method = request.method.decode("latin-1")
+        self.path = unquote(path)
+        self.params = {name: value for name, value in pairs if name != KEY}
+        self.api_key = dict(pairs).get(KEY)
+        kind, _, token = (request.getHeader("authorization") or "").partition(" ")
+        self.bearer = token.strip() if kind.lower() == "bearer" else None
+        self.gzip_wanted = accepts_gzip(request.getHeader("accept-encoding"))
+        self.headers = plain_headers(request)
+
+    @property
+    def auth(self) -> str:
+        """Where the key was, not the key."""
+        if self.bearer:
+            return "bearer"
+        return KEY if self.api_key else "none"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The request for the ledger, without its key."""
+        query = urlencode(self.params)
+        path = quote(self.path, safe="/:@!$&'()*+,;=-._~")
+        return {
+            "method": self.method,
+            "path": f"{path}?{query}" if query else path,
+            "headers": self.headers,
+            "auth": self.auth,
+        }
+
+
+def plain_headers(request: Request) -> list[list[str]]:
+    """Names and values of the headers that hold no secret."""
+    return [
+        [name.decode("latin-1"), value.decode("latin-1")]
+        for name, values in request.requestHeaders.getAllRawHeaders()
+        if name.decode("latin-1").lower() not in SECRETS
+        for value in values
+    ]
+
+
+class Lookalike(Resource):
+    """Every path of one host."""
+
+    isLeaf = True
+
+    def __init__(self, host: Host, world: World, keys: frozenset[str]) -> None:
+        """Answer from this world, to these keys."""
+        super().__init__()
+        self.host = host
+        self.world = world
+        self.keys = keys
+
+    def render(self, request: Request) -> int:
+        """Take a request; the answer leaves when it has been thought about."""
+        asked = Asked(request)
+        self.host.ledger.note_request(asked.as_dict())
+        fault = self.host.strike(HTTP)
+        seconds = self.host.thinking()
+        if fault is not None and fault.name == "slow":
+            seconds += fault.arguments["delay"]
+        Delivery(self.host, request, fault).after(seconds, self, asked)
+        return NOT_DONE_YET
+
+    def reply(self, asked: Asked) -> Reply:
+        """What TMDB's application says."""
+        if not authorised(self.keys, asked.api_key, asked.bearer):
+            return unauthorised()
+        return answer(self.world, asked.method, asked.path, asked.params)
+
+    def scene(self, asked: Asked) -> Scene:
+        """The good answer, and a way to the one for another title."""
+        now = self.host.timers.clock.seconds()
+
+        def rendered(reply: Reply) -> Rendered:
+            return render(reply, asked.path, now, asked.gzip_wanted)
+
+        def other() -> Rendered:
+            path = other_path(self.world, asked.path)
+            return rendered(answer(self.world, "GET", path, asked.params))
+
+        date = datetimeToString().decode("ascii")
+        return Scene(rendered(self.reply(asked)), other, date)
+
+
+def other_path(world: World, path: str) -> str:
+    """The details of a title that was not asked for."""
+    words = path.split("/")
+    kind = words[2] if len(words) > 2 and words[2] in ("movie", "tv") else "movie"
+    asked_for = words[3].partition("-")[0] if len(words) > 3 else ""
+    ids = [one for one in world.titles(kind) if str(one) != asked_for]
+    return f"/3/{kind}/{ids[0]}"
+
+
+class Delivery:
+    """One answer on its way. If the client goes away, nothing more is sent."""
+
+    def __init__(self, host: Host, request: Request, fault: Fault | None) -> None:
+        """Watch the client."""
+        self.host = host
+        self.request = request
+        self.fault = fault
+        self.gone = False
+        gone: Deferred[None] = request.notifyFinish()
+        gone.addErrback(self.lost)
+
+    def lost(self, reason: Failure) -> None:
+        """The client is gone."""
+        self.gone = True
+
+    def after(self, seconds: float, resource: Lookalike, asked: Asked) -> None:
+        """Send now, or after a while."""
+        if seconds > 0:
+            self.host.timers.later(seconds, self.send, resource, asked)
+        else:
+            self.send(resource, asked)
+
+    def send(self, resource: Lookalike, asked: Asked) -> None:
+        """Send the answer, or what the fault makes of it."""
+        if self.gone:
+            return
+        name = self.fault.name if self.fault else ""
+        scene = resource.scene(asked)
+        if self.fault is not None and name in SCRIPTS:
+            self.play(SCRIPTS[name](scene, self.fault))
+        elif self.fault is not None and name in REWRITES:
+            self.answer(REWRITES[name](scene, self.fault))
+        elif self.fault is not None and name == "drip":
+            self.begin(scene.good)
+            self.drip(scene.good.body, self.fault)
+        else:
+            self.answer(scene.good)
+
+    def answer(self, rendered: Rendered) -> None:
+        """A whole answer through twisted.web."""
+        self.begin(rendered)
+        self.request.write(rendered.body)
+        self.request.finish()
+
+    def begin(self, rendered: Rendered) -> None:
+        """Status and headers; the connection ends with this answer if it has to."""
+        self.host.ledger.responses[str(rendered.status)] += 1
+        request = self.request
+        request.setResponseCode(rendered.status, reason(rendered.status).encode())
+        for name, value in rendered.headers:
+            request.setHeader(name, value)
+        if not rendered.chunked:
+            request.setHeader("Content-Length", str(len(rendered.body)))
+        if not self.host.keep_alive:
+            request.setHeader("Connection", "close")
+            request.channel.persistent = False
+
+    def drip(self, rest: bytes, fault: Fault) -> None:
+        """The next drop of the body."""
+        if self.gone:
+            return
+        size = fault.arguments["size"]
+        self.request.write(rest[:size])
+        if len(rest) > size:
+            interval = fault.arguments["interval"]
+            self.host.timers.later(interval, self.drip, rest[size:], fault)
+        else:
+            self.request.finish()
+
+    def play(self, script: Script) -> None:
+        """Raw bytes below twisted.web, and the end that the script asks for."""
+        transport: Any = self.request.transport
+        if script.data:
+            transport.write(script.data)
+        if script.end is End.FIN:
+            self.request.loseConnection()
+        elif script.end is End.RESET:
+            self.host.timers.later(BEFORE_RESET, self.reset)
+
+    def reset(self) -> None:
+        """Send an RST, unless the client went first."""
+        if not self.gone:
+            transport: Any = self.request.transport
+            transport.reset()
