@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from twisted.python import usage
 
@@ -33,7 +33,8 @@ CURL_LINES = (
 class RunOptions(Options):
     """`streamr run`: both servers in the foreground."""
 
-    synopsis = "[options]\n\nExample: streamr run --port 8080"
+    synopsis = "[options]"
+    longdesc = f"{Options.longdesc}\n\nExample: streamr run --port 8080"
     optFlags: ClassVar = [
         [
             "demo-if-no-key",
@@ -46,9 +47,10 @@ class RunOptions(Options):
 class DemoOptions(Options):
     """`streamr demo`: both servers over a simulated TMDB."""
 
-    synopsis = (
-        "[options]\n\nExample: streamr demo --fault "
-        "api.themoviedb.org=reset-after-hello"
+    synopsis = "[options]"
+    longdesc = (
+        "Both servers over a simulated TMDB on loopback; no key and no network needed."
+        "\n\nExample: streamr demo --fault api.themoviedb.org=reset-after-hello"
     )
     optParameters: ClassVar = [
         ["control-port", None, "0", "Port of the simulator's control endpoint."],
@@ -74,19 +76,25 @@ class DemoOptions(Options):
 class CheckOptions(Options):
     """`streamr check`: is a running streamr all right, and how did answers come?"""
 
-    synopsis = "[options]\n\nExample: streamr check --port 8080"
+    synopsis = "[options]"
+    longdesc = (
+        "Asks a running streamr for both healths and three lists; exit 1 when "
+        "something is wrong.\n\nExample: streamr check --port 8080"
+    )
 
 
 class HealthcheckOptions(Options):
     """`streamr healthcheck`: exit 0 when the servers are up; prints only problems."""
 
-    synopsis = "[options]\n\nExample: streamr healthcheck --only main"
+    synopsis = "[options]"
+    longdesc = "Example: streamr healthcheck --only main"
 
 
 class VersionOptions(usage.Options):
     """`streamr version`: print the version."""
 
-    synopsis = "\n\nExample: streamr version"
+    synopsis = ""
+    longdesc = "Example: streamr version"
 
 
 class CommandLine(usage.Options):
@@ -104,7 +112,13 @@ class CommandLine(usage.Options):
         ["healthcheck", None, HealthcheckOptions, "Exit 0 when the servers are up."],
         ["version", None, VersionOptions, "Print the version."],
     ]
-    synopsis = "Usage: streamr COMMAND [options]\n\nExample: streamr demo"
+    synopsis = "Usage: streamr"
+    longdesc = "Example: streamr demo"
+
+    def opt_version(self) -> NoReturn:
+        """Print the version and exit."""
+        print(f"streamr {__version__}")
+        raise SystemExit(0)
 
     def postOptions(self) -> None:
         if self.subCommand is None:

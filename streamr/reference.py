@@ -15,9 +15,10 @@ END = "<!-- end of settings -->"
 
 def markdown() -> str:
     """The table of all settings."""
-    rows = ["| setting | flag | default | allowed | what it does |", "|---|---|---|---|---|"]
-    rows += [_row(setting) for setting in TABLE]
-    return "\n".join(rows)
+    head = (
+        "| setting | flag | default | allowed | what it does |\n|---|---|---|---|---|"
+    )
+    return "\n".join([head, *map(_row, TABLE)])
 
 
 def env_example() -> str:
@@ -42,10 +43,9 @@ def in_readme(text: str) -> str:
 
 def _row(setting: Setting) -> str:
     flag = f"`--{setting.flag}`" if setting.flag else f"`{setting.name}_FILE`"
-    default = f"`{setting.default}`" if setting.default else "–"
-    return (
-        f"| `{setting.name}` | {flag} | {default} | {setting.allowed} | {setting.help} |"
-    )
+    default = f"`{setting.default}`" if setting.default else "unset"
+    cells = (f"`{setting.name}`", flag, default, setting.allowed, setting.help)
+    return f"| {' | '.join(cells)} |"
 
 
 def main(root: Path) -> None:

@@ -7,6 +7,7 @@ before twistd forks; a busy port is exit code 1.
 
 from __future__ import annotations
 
+import difflib
 import os
 import socket
 import sys
@@ -20,7 +21,7 @@ from twisted.internet.base import ReactorBase
 from twisted.logger import ILogObserver
 from twisted.python import usage
 
-from streamr import settings
+from streamr import __version__, settings
 from streamr.daemon import Daemon
 from streamr.errors import SettingsError
 from streamr.observe.log import LineObserver, Sink, console
@@ -29,6 +30,10 @@ from streamr.ports import CannotListen, listen
 from streamr.settings import Settings
 
 EX_CONFIG = 78
+
+
+def _default(setting: settings.Setting) -> str:
+    return f"default: {setting.default}" if setting.default else "unset by default"
 
 
 class Options(usage.Options):
@@ -40,7 +45,7 @@ class Options(usage.Options):
         + settings.HOW_TO_GET_A_KEY
     )
     optParameters: ClassVar = [
-        [each.flag, None, None, f"{each.help} [{each.name}, default: {each.default}]"]
+        [each.flag, None, None, f"{each.help} [{each.name}, {_default(each)}]"]
         for each in settings.TABLE
         if each.flag is not None
     ]
@@ -58,6 +63,11 @@ class Options(usage.Options):
             if self.parent.get("logfile") and not self["log-file"]:
                 self["log-file"] = self.parent["logfile"]
 
+    def opt_version(self) -> NoReturn:
+        """Print the version and exit."""
+        print(f"streamr {__version__}")
+        raise SystemExit(0)
+
     def given(self) -> dict[str, str | None]:
         """What stood on the command line, by the settings' names."""
         return {
@@ -73,10 +83,8 @@ def _hint(options: Sequence[str] | None) -> str:
     for word in options or ():
         flag = word.partition("=")[0]
         if flag.startswith("--") and flag not in known:
-            hint = settings.did_you_mean(flag[2:].replace("-", "_").upper())
-            return hint or settings.did_you_mean(
-                f"STREAMR_{flag[2:].replace('-', '_').upper()}"
-            )
+            close = difflib.get_close_matches(flag, known, n=1, cutoff=0.6)
+            return f"; did you mean {close[0]}?" if close else ""
     return ""
 
 

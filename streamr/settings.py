@@ -352,10 +352,10 @@ def _look_for_unknown(
     ):
         for name in source:
             if name.startswith("STREAMR_") and not _known(name):
-                report.append(f"{name} ({where}) is no setting{did_you_mean(name)}")
+                report.append(f"{name} ({where}) is no setting{_did_you_mean(name)}")
 
 
-def did_you_mean(name: str) -> str:
+def _did_you_mean(name: str) -> str:
     """A hint at the setting that was probably meant, or nothing."""
     close = difflib.get_close_matches(name, _BY_NAME, n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else ""

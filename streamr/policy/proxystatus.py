@@ -2,7 +2,8 @@
 
 Each attempt is a list member. The last member speaks of the response it stands on: when
 it carries an `error`, the response was made by the gateway itself (RFC 9209, 2.1.1).
-`route` and `ms` are parameters of our own.
+`route` and `ms` are parameters of our own. Details stand on a server's own attempts
+only: with those of a proxy's the head could outgrow the 4 kB that nginx reads.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def _parameters(attempt: Attempt) -> dict[str, Any]:
         parameters["received-status"] = attempt.status
     parameters["route"] = _plain(attempt.route)
     parameters["ms"] = attempt.ms
-    if attempt.detail:
+    if attempt.detail and "/" not in attempt.route:
         parameters["details"] = _plain(attempt.detail)
     return parameters
 

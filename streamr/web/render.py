@@ -112,9 +112,8 @@ def _fault_page(exchange: Exchange, fault: Fault) -> Page:
 
 def message(fault: Fault, exchange: Exchange) -> str:
     """The sentence of a fault, for the person who reads the error."""
-    tried = list(dict.fromkeys(each.route for each in exchange.attempts))
-    ways = f" Tried: {', '.join(tried)}." if tried else ""
-    text = f"No answer from TMDB: {fault.cause.meaning} ({fault.cause.name}).{ways}"
+    tries = f" {len(exchange.attempts)} attempts failed." if exchange.attempts else ""
+    text = f"No answer from TMDB: {fault.cause.meaning} ({fault.cause.name}).{tries}"
     configuration = [
         f" {each.route}: {each.detail}."
         for each in exchange.attempts

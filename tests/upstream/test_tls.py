@@ -117,10 +117,8 @@ class Handshake:
                 except SSL.Error as error:
                     self.error = error
                     return
-                try:
+                with contextlib.suppress(SSL.WantReadError):
                     other.bio_write(end.bio_read(65536))
-                except SSL.WantReadError:
-                    pass
 
 
 def first_flight(policy: ProfilePolicy) -> bytes:

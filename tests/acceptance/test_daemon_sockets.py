@@ -1,0 +1,247 @@
+"""A real `twistd -y streamr.tac` against a real simulator process, https only.
+
+What callers get, and what the simulator itself counted.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.processes import Daemon, Response, Simulator, ask
+
+DIRECT, OTHER = "api.themoviedb.org", "api.tmdb.org"
+BOTH = ("proxy", "main")
+LISTS = (
+    "/api/tmdb/trending",
+    "/api/tmdb/popular?media_type=tv",
+    "/api/tmdb/top-rated",
+    "/api/tmdb/upcoming",
+    "/api/tmdb/now-playing",
+    "/api/tmdb/discover?with_genres=18",
+    "/3/movie/popular",
+    "/api/tmdb/proxy/movie/550/credits",
+)
+
+
+@pytest.fixture
+def simulator(tmp_path: Path) -> Iterator[Simulator]:
+    made = Simulator(tmp_path, "--seed", "7")
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def daemon(simulator: Simulator) -> Iterator[Daemon]:
+    made = Daemon(simulator.environment, servers=BOTH)
+    yield made
+    made.stop()
+
+
+def right(answer: Response) -> None:
+    assert answer.status == 200, answer.body
+    assert answer.json.get("results") or answer.json.get("cast")
+
+
+def test_lists_come_directly_when_the_direct_way_is_fine(
+    simulator: Simulator, daemon: Daemon
+) -> None:
+    for path in LISTS:
+        answer = ask(daemon.main, path)
+        right(answer)
+        assert "X-Proxy-Source" not in answer.headers
+    assert simulator.counts(DIRECT)["requests"] == len(LISTS)
+    assert simulator.counts(OTHER)["accepted"] == 0
+
+
+def test_lists_come_with_every_direct_connection_reset(
+    simulator: Simulator, daemon: Daemon
+) -> None:
+    simulator.switch(DIRECT, fault="reset-after-hello")
+    for path in LISTS:
+        answer = ask(daemon.main, path)
+        right(answer)
+        assert answer.headers["X-Proxy-Source"] == urlsplit(daemon.urls["proxy"]).netloc
+        assert "error=tls_reset" in answer.headers["Proxy-Status"]
+        assert answer.seconds < 2
+    assert simulator.counts(DIRECT)["requests"] == 0
+    assert simulator.counts(OTHER)["requests"] == len(LISTS)
+    assert "Attempting proxy fallback: direct failed (tls_reset" in daemon.output
+
+
+def test_a_silent_direct_way_costs_its_share_and_no_more(
+    simulator: Simulator, daemon: Daemon
+) -> None:
+    for fault in ("silence-after-hello", "silence-after-request"):
+        simulator.switch(DIRECT, fault=fault)
+        answer = ask(daemon.main, LISTS[0])
+        right(answer)
+        assert answer.seconds < 8
+
+
+def test_names_dead_for_modern_hellos_answer_to_classic_ones(
+    simulator: Simulator, daemon: Daemon
+) -> None:
+    simulator.switch(fault="reset-after-hello:when=big")
+    for path in LISTS:
+        answer = ask(daemon.main, path)
+        right(answer)
+        assert "X-Proxy-Source" in answer.headers
+    assert simulator.counts(DIRECT)["requests"] == len(LISTS)
+
+
+def test_names_dead_for_tls_1_3_answer_to_tls_1_2(
+    simulator: Simulator, daemon: Daemon
+) -> None:
+    simulator.switch(fault="reset-after-hello:when=tls13")
+    right(ask(daemon.main, LISTS[0]))
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [("refuse", 502), ("silence-after-hello", 504), ("html", 502), ("stall-body", 504)],
+)
+def test_with_everything_dead_the_error_is_honest_and_in_time(
+    simulator: Simulator, daemon: Daemon, fault: str, status: int
+) -> None:
+    simulator.switch(fault=fault)
+    answer = ask(daemon.main, LISTS[0])
+    assert answer.status == status, answer.body
+    assert answer.seconds < 8.5
+    assert answer.json["success"] is False
+    assert answer.json["details"]["attempts"]
+    health = ask(daemon.main, "/api/tmdb/health")
+    assert (health.status, health.json["status"]) == (503, "error")
+    simulator.switch(fault="none")
+    right(ask(daemon.main, LISTS[0]))
+    assert ask(daemon.main, "/api/tmdb/health").json["status"] == "ok"
+
+
+def test_half_of_all_handshakes_reset(simulator: Simulator, daemon: Daemon) -> None:
+    """1,000 different paths, no connection kept alive, at least 99.9 % good."""
+    simulator.switch(fault="reset-after-hello:p=0.5", keep_alive=False)
+    parts = urlsplit(daemon.main)
+    connection = http.client.HTTPConnection(
+        parts.hostname or "", parts.port, timeout=30
+    )
+    bad = []
+    for number in range(1000):
+        connection.request("GET", f"/3/search/movie?query=fight%20{number}")
+        response = connection.getresponse()
+        body = response.read()
+        if response.status != 200 or json.loads(body)["page"] != 1:
+            bad.append((number, response.status, body[:200]))
+    connection.close()
+    assert len(bad) <= 1, bad
+    counts = [simulator.counts(host) for host in (DIRECT, OTHER)]
+    assert sum(each["requests"] for each in counts) >= 999
+    # about as many handshakes were reset as requests were answered
+    assert sum(each["accepted"] - each["handshakes"] for each in counts) > 800
+
+
+def test_the_proxy_can_be_another_process(simulator: Simulator) -> None:
+    token = "a-shared-secret-of-ours"
+    secret = {"STREAMR_PROXY_TOKEN": token}
+    proxy = Daemon(
+        {**simulator.environment, **secret, "STREAMR_ONLY": "proxy"}, servers=["proxy"]
+    )
+    main = Daemon(
+        {
+            **simulator.environment,
+            **secret,
+            "STREAMR_ONLY": "main",
+            "TMDB_PROXY_URL": proxy.urls["proxy"],
+        },
+        servers=["main"],
+    )
+    try:
+        simulator.switch(DIRECT, fault="cert-expired")
+        for path in LISTS:
+            answer = ask(main.main, path)
+            right(answer)
+            assert answer.headers["X-Proxy-Source"] in proxy.urls["proxy"]
+        assert token not in main.output + proxy.output
+        assert Simulator.KEY not in main.output + proxy.output
+    finally:
+        main.stop()
+        proxy.stop()
+
+
+def test_a_wrong_proxy_token_is_our_misconfiguration_and_no_401(
+    simulator: Simulator,
+) -> None:
+    proxy = Daemon(
+        {
+            **simulator.environment,
+            "STREAMR_ONLY": "proxy",
+            "STREAMR_PROXY_TOKEN": "the-token-of-the-proxy",
+        },
+        servers=["proxy"],
+    )
+    main = Daemon(
+        {
+            **simulator.environment,
+            "STREAMR_ONLY": "main",
+            "STREAMR_PROXY_TOKEN": "another-token-entirely",
+            "TMDB_PROXY_URL": proxy.urls["proxy"],
+        },
+        servers=["main"],
+    )
+    try:
+        assert ask(proxy.urls["proxy"], "/popular").status == 401
+        simulator.switch(DIRECT, fault="reset-after-hello")
+        answer = ask(main.main, LISTS[0])
+        assert answer.status == 502
+        assert answer.json["details"]["attempts"][-1]["cause"] == (
+            "proxy_configuration_error"
+        )
+        assert "STREAMR_PROXY_TOKEN" in answer.json["status_message"]
+    finally:
+        main.stop()
+        proxy.stop()
+
+
+def test_tmdbs_own_errors_keep_their_status_and_body(
+    simulator: Simulator, daemon: Daemon
+) -> None:
+    answer = ask(daemon.main, "/3/movie/999999999")
+    assert (answer.status, answer.json["status_code"]) == (404, 34)
+    bad_key = {**simulator.environment, "TMDB_API_KEY": "0" * 32}
+    other = Daemon(bad_key, servers=BOTH)
+    try:
+        answer = ask(other.main, "/3/movie/550")
+        assert (answer.status, answer.json["status_code"]) == (401, 7)
+        assert answer.headers["Cache-Control"] == "no-store"
+    finally:
+        other.stop()
+
+
+def test_a_request_that_comes_back_is_stopped(simulator: Simulator) -> None:
+    # main's "TMDB" is a proxy whose "TMDB" is itself
+    environment = dict(simulator.environment)
+    first = Daemon({**environment, "STREAMR_ONLY": "proxy"}, servers=["proxy"])
+    port = urlsplit(first.urls["proxy"]).port
+    first.stop()
+    loop = f"http://127.0.0.1:{port}/3"
+    daemon = Daemon(
+        {
+            **environment,
+            "STREAMR_ONLY": "proxy",
+            "PROXY_PORT": str(port),
+            "TMDB_BASE_URL": loop,
+            "TMDB_ALTERNATE_URLS": loop,
+        },
+        servers=["proxy"],
+    )
+    try:
+        answer = ask(daemon.urls["proxy"], "/popular")
+        assert answer.status >= 500
+        assert answer.seconds < 5
+        assert "508" in daemon.output
+    finally:
+        daemon.stop()

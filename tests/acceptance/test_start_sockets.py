@@ -1,0 +1,281 @@
+"""Starting and stopping in every form: exit codes, one-line errors, logs, draining."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.processes import (
+    PATIENCE,
+    ROOT,
+    STREAMR,
+    TWISTD,
+    Daemon,
+    Process,
+    Simulator,
+    ask,
+)
+
+TAC = str(ROOT / "streamr.tac")
+FORMS = {
+    "tac": [TWISTD, "--nodaemon", "--pidfile=", "-y", TAC],
+    "plugin": [TWISTD, "--nodaemon", "--pidfile=", "streamr"],
+    "run": [STREAMR, "run"],
+    "daemonised tac": [TWISTD, "--pidfile=twistd.pid", "-y", TAC],
+    "daemonised plugin": [TWISTD, "--pidfile=twistd.pid", "streamr"],
+}
+KEY = {"TMDB_API_KEY": Simulator.KEY}
+
+
+@pytest.fixture
+def simulator(tmp_path: Path) -> Iterator[Simulator]:
+    made = Simulator(tmp_path)
+    yield made
+    made.stop()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_without_a_key_it_says_how_to_get_one(form: str, tmp_path: Path) -> None:
+    process = Process(FORMS[form], directory=tmp_path)
+    assert process.ended() == 78
+    assert len(process.lines) == 1
+    assert "TMDB_API_KEY" in process.output
+    assert "streamr demo" in process.output
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_wrong_settings_are_all_told_at_once(form: str, tmp_path: Path) -> None:
+    wrong = {"PORT": "http", "STREAMR_DEADLINE": "-1", "TMDB_API_KEY": "canary-no-key"}
+    process = Process(FORMS[form], wrong, tmp_path)
+    assert process.ended() == 78
+    assert len(process.lines) == 3
+    for name in wrong:
+        assert name in process.output
+    assert "canary" not in process.output
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_busy_port_is_one_short_line(form: str, tmp_path: Path) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = str(holder.getsockname()[1])
+        process = Process(
+            FORMS[form], {**KEY, "PORT": port, "PROXY_PORT": "0"}, tmp_path
+        )
+        assert process.ended() == 1
+    assert len(process.lines) == 1
+    line = process.lines[0].removeprefix("streamr: ")
+    assert line.startswith(f"port {port} is in use by ")
+    assert f"(pid {os.getpid()})" in line
+    assert line.endswith("choose another with PORT")
+    assert len(line) <= 90
+
+
+def test_a_daemonised_twistd_keeps_a_log(simulator: Simulator, tmp_path: Path) -> None:
+    process = Process(
+        FORMS["daemonised tac"], {**simulator.environment, "PORT": "0"}, tmp_path
+    )
+    assert process.ended() == 0
+    pid = int((tmp_path / "twistd.pid").read_text())
+    try:
+        log = (tmp_path / "server.log").read_text
+        wait_until(lambda: "main server listens" in log())
+        url = log().split("main server listens on ")[1].split()[0]
+        assert ask(url, "/3/movie/550").status == 200
+        wait_until(lambda: "/3/movie/550 200" in log())
+        (tmp_path / "server.log").rename(tmp_path / "server.log.1")
+        os.kill(pid, signal.SIGUSR1)
+        wait_until((tmp_path / "server.log").exists)
+        ask(url, "/3/movie/13")
+        wait_until(lambda: "/3/movie/13 200" in log())
+    finally:
+        os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: not (tmp_path / "twistd.pid").exists())
+    assert Simulator.KEY not in log()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_run_says_when_both_answer_and_a_signal_stops_both(
+    simulator: Simulator, tmp_path: Path, number: int
+) -> None:
+    process = Process([STREAMR, "run"], simulator.environment, tmp_path)
+    process.wait_for("streamr .* answers")
+    proxy = process.wait_for(r"proxy +(http://\S+)").group(1)
+    main = process.wait_for(r"main +(http://\S+)").group(1)
+    for _ in range(3):
+        process.wait_for(f"curl -s '{main}/api/tmdb/")
+    assert ask(main, "/api/health").json["status"] == "ok"
+    assert ask(proxy, "/health").json["service"] == "TMDB Proxy Server"
+    assert process.stop(number) == 0
+    for url in (main, proxy):
+        with pytest.raises(ConnectionRefusedError):
+            ask(url, "/health")
+
+
+def test_the_demo_needs_no_key_and_can_be_broken(tmp_path: Path) -> None:
+    process = Process(
+        [STREAMR, "demo", "--fault", "api.themoviedb.org=reset-after-hello"],
+        {"PORT": "0", "PROXY_PORT": "0"},
+        tmp_path,
+    )
+    main = process.wait_for(r"main +(http://\S+)").group(1)
+    answer = ask(main, "/api/tmdb/trending")
+    assert answer.status == 200
+    assert "X-Proxy-Source" in answer.headers
+    assert ask(main, "/api/health").json["environment"] == "demo"
+    assert process.stop(signal.SIGINT) == 0
+
+
+def test_run_falls_to_the_demo_only_when_it_is_told_to(tmp_path: Path) -> None:
+    process = Process(
+        [STREAMR, "run", "--demo-if-no-key"],
+        {"PORT": "0", "PROXY_PORT": "0"},
+        tmp_path,
+    )
+    process.wait_for("There is no TMDB key, so this is the demo")
+    main = process.wait_for(r"main +(http://\S+)").group(1)
+    assert ask(main, "/api/tmdb/popular").status == 200
+    assert process.stop() == 0
+
+
+def test_a_fault_that_the_demo_does_not_know_is_named(tmp_path: Path) -> None:
+    process = Process([STREAMR, "demo", "--fault", "nonsense"], directory=tmp_path)
+    assert process.ended() == 78
+    assert "nonsense" in process.output
+    assert "reset-after-hello" in process.output
+
+
+def test_one_server_alone(simulator: Simulator, tmp_path: Path) -> None:
+    for only, other in (("main", "proxy"), ("proxy", "main")):
+        process = Process(
+            [STREAMR, "run", "--only", only], simulator.environment, tmp_path
+        )
+        process.wait_for(rf"{only} +http://")
+        assert f"{other} server listens" not in process.output
+        assert process.stop() == 0
+
+
+def test_check_tells_which_way_the_answers_came(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    # a connection that is kept alive would go on working (as it does in the field)
+    simulator.switch(keep_alive=False)
+    daemon = Daemon(simulator.environment, servers=["proxy", "main"])
+    ports = {
+        "PORT": str(urlsplit(daemon.main).port),
+        "PROXY_PORT": str(urlsplit(daemon.urls["proxy"]).port),
+    }
+    try:
+        check = Process([STREAMR, "check"], ports, tmp_path)
+        assert check.ended() == 0, check.output
+        assert check.output.count("direct") == 3
+        simulator.switch("api.themoviedb.org", fault="cert-untrusted")
+        check = Process([STREAMR, "check"], ports, tmp_path)
+        assert check.ended() == 0, check.output
+        assert check.output.count("by the proxy") == 3
+        simulator.switch(fault="refuse")
+        check = Process([STREAMR, "check"], ports, tmp_path)
+        assert check.ended() == 1
+        assert check.output.count("WRONG") == 3
+        assert Process([STREAMR, "healthcheck"], ports, tmp_path).ended() == 0
+    finally:
+        daemon.stop()
+    assert Process([STREAMR, "healthcheck"], ports, tmp_path).ended() == 1
+    assert Process([STREAMR, "check"], ports, tmp_path).ended() == 1
+
+
+def test_a_request_in_flight_is_answered_before_the_end(simulator: Simulator) -> None:
+    simulator.switch(fault="slow:delay=1")
+    daemon = Daemon(simulator.environment, servers=["proxy", "main"])
+    parts = urlsplit(daemon.main)
+    connection = http.client.HTTPConnection(
+        parts.hostname or "", parts.port, timeout=PATIENCE
+    )
+    connection.request("GET", "/3/movie/550")
+    # the simulator has the request: now it is in flight
+    wait_until(lambda: simulator.counts("api.themoviedb.org")["requests"] == 1)
+    daemon.child.terminate()
+    response = connection.getresponse()
+    assert response.status == 200
+    assert response.headers["Connection"] == "close"
+    assert b"Fight Club" in response.read()
+    assert daemon.ended() in (0, -signal.SIGTERM)
+
+
+def test_the_fallback_proves_itself_over_a_plain_http_upstream(tmp_path: Path) -> None:
+    # every way equal in every dimension: the start says that they share one fate
+    process = Process(
+        [STREAMR, "run"],
+        {
+            **KEY,
+            "PORT": "0",
+            "PROXY_PORT": "0",
+            "TMDB_BASE_URL": "http://127.0.0.1:9/3",
+            "TMDB_ALTERNATE_URLS": "http://127.0.0.1:9/3",
+        },
+        tmp_path,
+    )
+    process.wait_for("share its fate")
+    process.stop()
+
+
+def test_bound_wider_the_start_says_what_is_exposed(tmp_path: Path) -> None:
+    wide = {**KEY, "PORT": "0", "PROXY_PORT": "0", "HOST": "0.0.0.0"}
+    process = Process([STREAMR, "run"], wide, tmp_path)
+    process.wait_for("main server on 0.0.0.0 answers everyone")
+    process.wait_for("CORS_ORIGINS names no web origin")
+    process.stop()
+    process = Process([STREAMR, "run"], {**wide, "PROXY_HOST": "0.0.0.0"}, tmp_path)
+    assert process.ended() == 78
+    assert "STREAMR_PROXY_TOKEN" in process.output
+    process = Process([STREAMR, "run"], {**wide, "CORS_ORIGINS": "*"}, tmp_path)
+    assert process.ended() == 78
+    assert "CORS_ORIGINS" in process.output
+
+
+@pytest.mark.parametrize("form", ["tac", "plugin", "run"])
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_no_log_in_any_form_holds_a_key(
+    simulator: Simulator, tmp_path: Path, form: str, style: str
+) -> None:
+    environment = {
+        **simulator.environment,
+        "STREAMR_LOG_LEVEL": "debug",
+        "STREAMR_LOG_FORMAT": style,
+        "STREAMR_LOG_FILE": str(tmp_path / "server.log"),
+    }
+    process = Process(FORMS[form], environment, tmp_path)
+    url = process.wait_for(r"main server listens on (http://[0-9.:]+)").group(1)
+    simulator.switch("api.themoviedb.org", fault="malformed-head")
+    ask(url, f"/3/movie/550?api_key={Simulator.KEY}&session_id=canary-session")
+    ask(url, f"/3/movie/550?api_key={Simulator.KEY}&language=de")
+    ask(url, f"/{Simulator.KEY}", {"X-Request-Id": Simulator.KEY})
+    process.stop()
+    log = (tmp_path / "server.log").read_text()
+    assert "Attempting proxy fallback" in log
+    for text in (process.output, log):
+        assert Simulator.KEY not in text
+        assert "canary-session" not in text
+
+
+def wait_until(reached: object) -> None:
+    """Ask again until it is so, with a deadline; each round is one short process."""
+    assert callable(reached)
+    for _ in range(2000):
+        try:
+            if reached():
+                return
+        except OSError:
+            pass
+        subprocess.run(["true"], check=True)
+    raise AssertionError("never became true")

@@ -1,0 +1,36 @@
+"""Order and hygiene for pytest; trial does not read this file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Trial classes first: after the first pytest-twisted test of a process every later
+    asynchronous trial case would fail (facts: twisted.md)."""
+    items.sort(key=lambda item: getattr(item, "cls", None) is None)
+
+
+@pytest.fixture
+def reactor() -> Iterator[Any]:
+    """The real reactor, clean again afterwards: pytest-twisted does not look."""
+    from twisted.internet import reactor
+    from twisted.internet.tcp import Connection, Port
+
+    before = set(map(id, reactor.getDelayedCalls()))  # type: ignore[attr-defined]
+    readers = set(map(id, reactor.getReaders()))  # type: ignore[attr-defined]
+    yield reactor
+    left: list[Any] = [
+        call
+        for call in reactor.getDelayedCalls()  # type: ignore[attr-defined]
+        if id(call) not in before and call.active()
+    ]
+    left += [
+        reader
+        for reader in reactor.getReaders()  # type: ignore[attr-defined]
+        if id(reader) not in readers and isinstance(reader, Connection | Port)
+    ]
+    assert not left, f"left in the reactor: {left}"

@@ -1,0 +1,199 @@
+"""Real processes for tests: started, listened to, asked over HTTP, and ended."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent
+TWISTD = str(Path(sys.executable).with_name("twistd"))
+STREAMR = str(Path(sys.executable).with_name("streamr"))
+# Start to listening takes 0.3 s; this is for a machine under load.
+PATIENCE = 30.0
+
+
+class Process:
+    """A child whose output is read as it comes. Its lines say when it is up."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        directory: Path | None = None,
+    ) -> None:
+        # nothing of the developer's own settings reaches the child
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("TMDB_", "STREAMR_", "PROXY_", "CORS_"))
+            and name not in ("HOST", "PORT")
+        }
+        self.lines: list[str] = []
+        self._fresh: queue.Queue[str | None] = queue.Queue()
+        self.child = subprocess.Popen(
+            arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=directory or ROOT,
+            env={**kept, "PYTHONPATH": str(ROOT), **(environment or {})},
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+
+    @property
+    def output(self) -> str:
+        return "\n".join(self.lines)
+
+    def wait_for(self, pattern: str, seconds: float = PATIENCE) -> re.Match[str]:
+        """The next line that matches; fails with all that was said."""
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                line = self._fresh.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(f"no {pattern!r} in:\n{self.output}") from None
+            if line is None:
+                raise AssertionError(f"ended without {pattern!r}:\n{self.output}")
+            match = re.search(pattern, line)
+            if match:
+                return match
+
+    def stop(self, number: int = signal.SIGTERM, seconds: float = PATIENCE) -> int:
+        """End it and return its exit status."""
+        if self.child.poll() is None:
+            self.child.send_signal(number)
+        return self.ended(seconds)
+
+    def ended(self, seconds: float = PATIENCE) -> int:
+        """Wait until it ends by itself; its exit status."""
+        try:
+            return self.child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+            raise AssertionError(f"does not end:\n{self.output}") from None
+
+    def _read(self) -> None:
+        assert self.child.stdout is not None
+        for line in self.child.stdout:
+            self.lines.append(line.rstrip("\n"))
+            self._fresh.put(self.lines[-1])
+        self._fresh.put(None)
+
+
+@dataclass
+class Response:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+    seconds: float
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def ask(
+    url: str,
+    path: str,
+    headers: Mapping[str, str] | None = None,
+    *,
+    method: str = "GET",
+    body: str | None = None,
+) -> Response:
+    """One request on a connection of its own."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(
+        parts.hostname or "", parts.port, timeout=PATIENCE
+    )
+    began = time.monotonic()
+    try:
+        connection.request(method, path, body, dict(headers or {}))
+        response = connection.getresponse()
+        content = response.read()
+    finally:
+        connection.close()
+    return Response(
+        response.status, response.headers, content, time.monotonic() - began
+    )
+
+
+class Simulator(Process):
+    """The simulated TMDB in a process of its own."""
+
+    KEY = "c0ffee00c0ffee11c0ffee22c0ffee33"
+
+    def __init__(self, directory: Path, *more: str) -> None:
+        super().__init__(
+            [
+                *(sys.executable, "-m", "streamr.simulator"),
+                *("--directory", str(directory), "--key", self.KEY),
+                *("--control-port", "0", "--latency", "none", *more),
+            ]
+        )
+        places = json.loads(self.wait_for(r"^\{").string)
+        self.ca_file: str = places["ca_file"]
+        self.pins: str = places["pins"]
+        self.control_url: str = places["control_url"]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a daemon needs to take it for TMDB."""
+        return {
+            "TMDB_API_KEY": self.KEY,
+            "TMDB_PINS": self.pins,
+            "TMDB_CA_FILE": self.ca_file,
+            "PORT": "0",
+            "PROXY_PORT": "0",
+        }
+
+    def switch(self, host: str = "*", **more: Any) -> None:
+        """Change a fault or an option while it runs."""
+        answer = ask(
+            self.control_url,
+            "/",
+            {"Content-Type": "application/json"},
+            method="POST",
+            body=json.dumps({"host": host, **more}),
+        )
+        assert answer.status == 200, answer.body
+
+    def counts(self, host: str) -> dict[str, Any]:
+        told = ask(self.control_url, "/").json
+        found: dict[str, Any] = told["hosts"][host]["counts"]
+        return found
+
+
+class Daemon(Process):
+    """A real `twistd -y streamr.tac` in the foreground."""
+
+    def __init__(
+        self, environment: Mapping[str, str], *, servers: Sequence[str], **more: Any
+    ) -> None:
+        super().__init__(
+            [TWISTD, "--nodaemon", "--pidfile=", "-y", str(ROOT / "streamr.tac")],
+            environment,
+            **more,
+        )
+        self.urls = {}
+        for name in servers:
+            match = self.wait_for(rf"{name} server listens on (\S+)")
+            self.urls[name] = match.group(1)
+
+    @property
+    def main(self) -> str:
+        return self.urls["main"]
