@@ -24,7 +24,7 @@ def markdown() -> str:
 def env_example() -> str:
     """A `.env` with every setting commented out."""
     head = (
-        "# Copy to .env and fill in a key. Flags and the environment win over this file.\n"
+        "# Copy to .env and fill in a key. Flags and the environment win over it.\n"
         "# A secret can also be read from a file: NAME_FILE=/path/to/it\n"
     )
     return head + "".join(
