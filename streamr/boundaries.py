@@ -1,6 +1,6 @@
 """The seams of the house: frozen values that travel, and the Protocols they pass.
 
-No logic lives here. Data goes down once (Query, Call, Budget) and comes up once
+No decisions live here. Data goes down once (Query, Call, Budget) and comes up once
 (Answer or Fault, then one Exchange).
 """
 
@@ -88,11 +88,32 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
-    """One request from beginning to end: what telemetry and the answer's headers read.
+class Outcome:
+    """What came of one query over the routes: an answer or a fault, and the tries.
 
-    `source` names the route that answered ("direct", "proxy@127.0.0.1:5001", …).
+    `source` names the route that answered ("direct", "proxy@127.0.0.1:5001", …);
+    `given_status` stands in where neither answer nor fault decides.
     """
+
+    answer: Answer | None
+    fault: Fault | None
+    source: str | None
+    attempts: tuple[Attempt, ...]
+    given_status: int | None = None
+
+    @property
+    def status(self) -> int:
+        """The HTTP status that follows."""
+        if self.given_status is not None:
+            return self.given_status
+        if self.answer is not None:
+            return self.answer.status
+        return self.fault.cause.status if self.fault is not None else 500
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request from beginning to end: what telemetry and the headers read."""
 
     server: str
     request_id: str

@@ -20,6 +20,7 @@ from streamr.upstream.client import Client
 from streamr.upstream.resolve import PinnedResolver
 from streamr.upstream.route import Credentials, Loop, ProxyRoute, TMDBRoute
 from streamr.upstream.tls import MODERN, PROFILES, ProfilePolicy, TLSError
+from streamr.ways import Ways
 from streamr.web import health, target
 from streamr.web.cors import Cors
 from streamr.web.resource import Door
@@ -108,9 +109,8 @@ class Builder:
         profile = MODERN.name if base.startswith("https:") else "plain"
         routes: list[Route] = [self.upstream.tmdb("direct", base, profile, loop)]
         routes += [self.upstream.proxy(url, loop) for url in proxies]
-        gateway = Gateway(
-            "streamr-main", routes, self.reactor, self.wall, self.observer
-        )
+        ways = Ways(routes, self.reactor, self.wall)
+        gateway = Gateway("streamr-main", ways, self.reactor, self.observer)
         door = Door(
             gateway,
             target.main_query(self._catalogue()),
@@ -133,14 +133,8 @@ class Builder:
             self.upstream.tmdb(f"{profile}@{urlsplit(url).netloc}", url, profile, loop)
             for url, profile in ladder(found.tmdb_base_url, found.tmdb_alternate_urls)
         ]
-        gateway = Gateway(
-            "streamr-proxy",
-            routes,
-            self.reactor,
-            self.wall,
-            self.observer,
-            sticky=True,
-        )
+        ways = Ways(routes, self.reactor, self.wall, sticky=True)
+        gateway = Gateway("streamr-proxy", ways, self.reactor, self.observer)
         door = Door(
             gateway,
             target.proxy_query(self._catalogue()),

@@ -19,8 +19,8 @@ from streamr.policy.checks import check, for_a_user
 Pair = tuple[str, str]
 
 # A value in a path: TMDB's ids, slugs (550-fight-club), external ids (tt0137523).
-# It cannot be `.` or `..`, and holds nothing that a URL gives a meaning to.
-_VALUE = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]{1,100}"
+# It cannot be `.`, has no two dots in a row, and nothing that a URL gives a meaning to.
+_VALUE = r"(?!\.(?:/|$))(?![^/]*\.\.)[A-Za-z0-9._~-]{1,100}"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 _TEMPLATE = re.compile(r"/[a-z][a-z0-9_]*(?:/(?:[a-z][a-z0-9_]*|\{[a-z_]+\}))*")
 
@@ -125,5 +125,5 @@ def _acts_for_a_user(path: str) -> bool:
 
 def _takes(endpoint: Endpoint, name: str) -> bool:
     if endpoint.parameters is None:
-        return name != "api_key" and bool(_NAME.fullmatch(name))
+        return name.lower() != "api_key" and bool(_NAME.fullmatch(name))
     return name in endpoint.parameters

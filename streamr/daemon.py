@@ -161,9 +161,9 @@ class Daemon(MultiService):
         main, proxy = self.gateways.get("main"), self.gateways.get("proxy")
         if main is None or proxy is None:
             return []
-        direct = main.routes[0].dimensions
+        direct = main.ways.routes[0].dimensions
         if self.settings.tmdb_proxy_url or not shared_fate(
-            direct, [rung.dimensions for rung in proxy.routes]
+            direct, [rung.dimensions for rung in proxy.ways.routes]
         ):
             return []
         return [

@@ -210,11 +210,13 @@ def word(text: str) -> str:
 
 
 def _url(text: str) -> SplitResult:
-    """A base URL without user, query or fragment."""
+    """A base URL without user, query or fragment; a path is put behind it."""
+    if re.search(r"[\s\x00-\x1f]", text):
+        raise ValueError("a URL has no white space")
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"{text!r} is no http or https URL")
-    if parts.username is not None or parts.query or parts.fragment:
+    if parts.username is not None or re.search(r"[?#]", text):
         raise ValueError("a base URL has no user, query or fragment")
     if not (_HOST_NAME.fullmatch(parts.hostname) or _is(parts.hostname, "version")):
         raise ValueError(f"{parts.hostname!r} is no host name")

@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr.boundaries import Answer, Attempt, Exchange
 from streamr.errors import CAUSES
 from streamr.gateway import CLIENT_LEFT, Gateway
+from streamr.ways import Ways
 from tests.support import GOOD, QUERY, FakeRoute, Notes, call
 
 RECOVERABLE = sorted(name for name, cause in CAUSES.items() if cause.next_route)
@@ -24,9 +25,8 @@ class GatewayCase(SynchronousTestCase):
         self.gateway = self.make([self.direct, self.proxy])
 
     def make(self, routes: list[FakeRoute], *, sticky: bool = False) -> Gateway:
-        return Gateway(
-            "main", routes, self.clock, lambda: 1000.0, self.notes, sticky=sticky
-        )
+        ways = Ways(routes, self.clock, lambda: 1000.0, sticky=sticky)
+        return Gateway("main", ways, self.clock, self.notes)
 
     def ask(self, deadline: float = 8.0) -> Deferred[Exchange]:
         return self.gateway.answer(QUERY, call(deadline))
@@ -205,7 +205,9 @@ class Memory(GatewayCase):
         self.ask()
         self.direct_fails("tls_protocol_error")
         self.proxy.succeeds()
-        direct, proxy = (self.gateway.states[r.name] for r in self.gateway.routes)
+        direct, proxy = (
+            self.gateway.ways.states[r.name] for r in self.gateway.ways.routes
+        )
         self.assertEqual((direct.cause, direct.failed), ("tls_protocol_error", 1))
         self.assertEqual((proxy.cause, proxy.served), (None, 1))
         self.assertEqual(proxy.at, 1000.0)
@@ -218,7 +220,7 @@ class Memory(GatewayCase):
         self.assertEqual(self.notes.exchanges[0].ms, 250)
 
     def test_one_route_can_be_asked_alone(self) -> None:
-        asking = self.gateway.ask(self.gateway.routes[1], QUERY, call())
+        asking = self.gateway.ask(self.gateway.ways.routes[1], QUERY, call())
         self.proxy.succeeds()
         self.assertEqual(self.successResultOf(asking).source, "proxy@there:1")
         self.assertEqual(self.direct.sent, [])

@@ -6,7 +6,9 @@ observer stands in for twistd's own. Text for people, JSON for machines.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -78,11 +80,10 @@ class Sink:
         """Write a line. A full disk or a closed pipe costs it, never the request."""
         if self._stream is None:
             return
-        try:
+        # a full disk may have room again: the next line is tried again
+        with contextlib.suppress(OSError, ValueError):
             self._stream.write(line + "\n")
             self._stream.flush()
-        except (OSError, ValueError):
-            self._stream = None if self._path is None else self._stream
 
     def reopen(self) -> None:
         """Open the file again, after logrotate has moved it."""
@@ -115,7 +116,7 @@ class LineObserver:
     def __call__(self, event: LogEvent) -> None:
         if _level(event) < self._least:
             return
-        line = self._redact(self._line(event))
+        line = self._line(event, self._redact)
         for sink in self._sinks:
             sink.write(line)
 
@@ -142,26 +143,32 @@ def _level(event: LogEvent) -> Any:
     return LogLevel.debug if level is LogLevel.info and not ours else level
 
 
-def _as_text(event: LogEvent) -> str:
-    level = _level(event)
-    lines = _message(event).splitlines() or [""]
+def _as_text(event: LogEvent, redact: Redact) -> str:
+    lines = redact(_message(event)).splitlines() or [""]
     # a caller can put no line of its own into the log
     text = "\n    ".join(_printable(line) for line in lines)
-    return f"{_time(event)} {level.name:<5} {text}"
+    return f"{_time(event)} {_level(event).name:<5} {text}"
 
 
-def _as_json(event: LogEvent) -> str:
-    level = _level(event)
+def _as_json(event: LogEvent, redact: Redact) -> str:
+    """One JSON object. The values are redacted before they are escaped."""
     told: dict[str, Any] = {
         "time": _time(event),
-        "level": level.name,
+        "level": _level(event).name,
         "logger": event.get("log_namespace", ""),
-        "message": _message(event),
+        "message": redact(_message(event)),
     }
     for name, value in event.items():
-        if not name.startswith("log_") and isinstance(value, str | int | float):
-            told.setdefault(name, value)
+        if not name.startswith("log_"):
+            told.setdefault(name, _plain(value, redact))
     return json.dumps(told, ensure_ascii=True)
+
+
+def _plain(value: object, redact: Redact) -> object:
+    """A field as JSON has it: numbers stay numbers, all else is redacted text."""
+    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return redact(str(value))
 
 
 def _message(event: LogEvent) -> str:

@@ -44,17 +44,27 @@ def check(pairs: Iterable[Pair]) -> Iterator[Pair]:
         if value == "" or seen.get(name) == value:
             continue
         if name in seen:
-            raise bad(name, f"was given twice, as {seen[name]!r} and {value!r}")
+            only(name, [(name, seen[name]), (name, value)])
         seen[name] = value
         _CHECKS.get(name, _any)(name, value)
         yield name, value
+
+
+def only(name: str, pairs: Iterable[Pair]) -> str | None:
+    """The one value of a parameter, None without one; raises Refusal for several."""
+    values = list(dict.fromkeys(value for key, value in pairs if key == name and value))
+    if len(values) > 1:
+        raise bad(
+            name, f"was given twice, as {values[0][:40]!r} and {values[1][:40]!r}"
+        )
+    return values[0] if values else None
 
 
 def choice(name: str, value: str, allowed: Iterable[str]) -> str:
     """The value, when it is one of those allowed; raises Refusal otherwise."""
     allowed = list(allowed)
     if value not in allowed:
-        raise bad(name, f"cannot be {value!r}; allowed: {', '.join(allowed)}")
+        raise bad(name, f"cannot be {value[:40]!r}; allowed: {', '.join(allowed)}")
     return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from urllib.parse import urlsplit
 
 from streamr.boundaries import Dimensions, Route
 
@@ -23,10 +24,13 @@ def ladder(base_url: str, alternates: Sequence[str]) -> tuple[tuple[str, str], .
     for url in alternates:
         rungs += [(url, "modern"), (url, "classic")]
     rungs += [(url, "tls12") for url in (base_url, *alternates)]
-    direct = _rung(base_url, "modern")
-    distinct = dict.fromkeys(_rung(*rung) for rung in rungs)
-    distinct.pop(direct, None)
-    return tuple(distinct) or (direct,)
+    distinct: dict[tuple[str, str], tuple[str, str]] = {}
+    for url, profile in [(base_url, "modern"), *rungs]:
+        distinct.setdefault((_same(url), _spoken(url, profile)), (url, profile))
+    direct, *others = (
+        (url, _spoken(url, profile)) for url, profile in distinct.values()
+    )
+    return tuple(others) or (direct,)
 
 
 def shared_fate(first: Dimensions, others: Iterable[Dimensions]) -> bool:
@@ -34,5 +38,12 @@ def shared_fate(first: Dimensions, others: Iterable[Dimensions]) -> bool:
     return all(other == first for other in others)
 
 
-def _rung(url: str, profile: str) -> tuple[str, str]:
-    return url, (profile if url.startswith("https:") else "plain")
+def _spoken(url: str, profile: str) -> str:
+    return profile if url.startswith("https:") else "plain"
+
+
+def _same(url: str) -> str:
+    """A form in which equal URLs are equal texts."""
+    parts = urlsplit(url)
+    port = parts.port or {"https": 443, "http": 80}[parts.scheme]
+    return f"{parts.scheme}://{parts.hostname}:{port}{parts.path}"

@@ -8,6 +8,7 @@ only: with those of a proxy's the head could outgrow the 4 kB that nginx reads.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,6 +16,8 @@ import http_sf
 
 from streamr.boundaries import Attempt
 
+# The causes that a proxy of any version may name.
+_TOKEN = re.compile(r"[a-z][a-z0-9_]*")
 # A proxy walks at most a dozen rungs, each tried twice.
 MOST_MEMBERS = 64
 
@@ -62,13 +65,15 @@ def _parameters(attempt: Attempt) -> dict[str, Any]:
 def _attempt(parameters: dict[str, Any]) -> Attempt:
     cause = parameters.get("error")
     status, ms = parameters.get("received-status"), parameters.get("ms")
+    if cause is not None and not _TOKEN.fullmatch(str(cause)):
+        cause = "proxy_internal_error"
     return Attempt(
         route=str(parameters.get("route", "")),
         next_hop=str(parameters.get("next-hop", "")),
-        ms=ms if isinstance(ms, int) else 0,
+        ms=max(0, ms) if type(ms) is int else 0,
         cause=None if cause is None else str(cause),
         detail=str(parameters.get("details", "")),
-        status=status if isinstance(status, int) else None,
+        status=status if type(status) is int else None,
     )
 
 

@@ -19,12 +19,21 @@ MASK = "[redacted]"
 LEAST_SECRET = 8
 
 _NAMED = re.compile(
-    r"(?i)((?:api[_-]?key|(?:guest[_-]?)?session[_-]?id|access[_-]?token|"
-    r"request[_-]?token|password|x-api-key)[\"']?(?:=|%3d|:)\s*[\"']?)"
-    r"[^\s&\"'<>,;]+"
+    r"(?i)((?:api(?:[_-]|%5f)?key|(?:guest(?:[_-]|%5f)?)?session(?:[_-]|%5f)?id|"
+    r"access(?:[_-]|%5f)?token|request(?:[_-]|%5f)?token|password)"
+    r"(?:\\*[\"'])?\s*(?:=|%3d|:)\s*(?:\\*[\"'])?)"
+    r"[^\s&\"'<>,;\\]+"
 )
-_BEARER = re.compile(r"(?i)\b(bearer|basic)(\s+|%20|\+)[A-Za-z0-9._~+/=%-]{8,}")
-_JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]+){0,2}")
+_BEARER = re.compile(r"(?i)\b(bearer)(\s+|%20|\+)[A-Za-z0-9._~+/=%-]{8,}")
+# "basic authentication" is no credential: base64 has capitals, digits or a padding
+_BASIC = re.compile(
+    r"\b([Bb]asic|BASIC)(\s+|%20|\+)(?=\S*[A-Z0-9=])[A-Za-z0-9._~+/=%-]{8,}"
+)
+# a JSON Web Token begins with the base64 of `{"`; dots join its parts
+_JWT = re.compile(
+    r"\beyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]+){0,2}|"
+    r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+){1,2}"
+)
 
 
 class Redactor:
@@ -48,6 +57,7 @@ class Redactor:
             text = self._known.sub(MASK, text)
         text = _NAMED.sub(rf"\1{MASK}", text)
         text = _BEARER.sub(rf"\1\2{MASK}", text)
+        text = _BASIC.sub(rf"\1\2{MASK}", text)
         return _JWT.sub(MASK, text)
 
 
@@ -59,6 +69,7 @@ def _forms(secret: str) -> set[str]:
         quote(secret, safe=""),
         quote_plus(secret),
         repr(raw)[2:-1],
+        repr(secret)[1:-1],
         json.dumps(secret)[1:-1],
     }
     for offset in range(3):

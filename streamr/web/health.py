@@ -11,7 +11,8 @@ from twisted.internet.interfaces import IReactorTime
 
 from streamr import __version__
 from streamr.boundaries import Call, Query, Route
-from streamr.gateway import Gateway, RouteState
+from streamr.gateway import Gateway
+from streamr.ways import RouteState
 from streamr.web.render import Page, json_page
 from streamr.web.target import Pair
 
@@ -75,7 +76,8 @@ class TMDBHealth:
         if dict(pairs).get("probe") == "1" and self._may_probe():
             self._probed_at = self._clock.seconds()
             asking = [
-                self._gateway.ask(route, PROBE, call) for route in self._gateway.routes
+                self._gateway.ask(route, PROBE, call)
+                for route in self._gateway.ways.routes
             ]
             return gatherResults(asking).addCallback(lambda _exchanges: self._page())
         return self._page()
@@ -85,8 +87,8 @@ class TMDBHealth:
         return last is None or self._clock.seconds() - last >= PROBE_INTERVAL
 
     def _page(self) -> Page:
-        gateway = self._gateway
-        states = [(route, gateway.states[route.name]) for route in gateway.routes]
+        ways = self._gateway.ways
+        states = [(route, ways.states[route.name]) for route in ways.routes]
         status, message = verdict([state for _, state in states])
         return json_page(
             503 if status == "error" else 200,
@@ -105,6 +107,8 @@ def verdict(states: list[RouteState]) -> tuple[str, str]:
     fails = [state.cause is not None for state in states]
     if works[0]:
         return "ok", "TMDB answers directly."
+    if any(works) and not fails[0]:
+        return "ok", "A proxy answers; the direct way was not tried yet."
     if any(works):
         return "degraded", "The direct way fails; a proxy answers."
     if all(fails):

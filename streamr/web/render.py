@@ -130,15 +130,22 @@ def _provenance(exchange: Exchange) -> list[tuple[str, str]]:
     ):
         # the last member speaks of this response: it is the gateway's own
         attempts.append(Attempt("", "", exchange.ms, exchange.fault.cause.name))
-    headers = [("Proxy-Status", proxystatus.render(exchange.server, attempts))]
+    status = proxystatus.render(exchange.server, attempts)
+    headers = [("Proxy-Status", status)] if status else []
     timing = [
-        f'attempt{number};dur={each.ms};desc="{each.route} {each.cause or "ok"}"'
+        f"attempt{number};dur={each.ms};desc={_quoted(each.route, each.cause or 'ok')}"
         for number, each in enumerate(exchange.attempts, start=1)
     ]
     headers.append(("Server-Timing", ", ".join([*timing, f"total;dur={exchange.ms}"])))
     if exchange.source is not None and exchange.source.startswith("proxy@"):
         headers.append(("X-Proxy-Source", exchange.attempts[-1].next_hop))
     return headers
+
+
+def _quoted(*words: str) -> str:
+    """A quoted-string (RFC 9110, 5.6.4): a route may be named by another server."""
+    text = "".join(c if " " <= c <= "~" else "?" for c in " ".join(words))
+    return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
 
 
 def _told(attempt: Attempt) -> dict[str, Any]:
@@ -156,6 +163,8 @@ def _refusal_cause(refusal: Refusal) -> str:
     """RFC 9209's word for a refusal."""
     if refusal.status == 508:
         return "proxy_loop_detected"
+    if refusal.status >= 500:
+        return "proxy_internal_error"
     return (
         "http_request_denied" if refusal.status in (401, 403) else "http_request_error"
     )

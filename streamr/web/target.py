@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 from streamr.boundaries import Query
 from streamr.catalogue import NOT_FOUND, Catalogue
 from streamr.errors import Envelope, Refusal
-from streamr.policy.checks import choice
+from streamr.policy.checks import choice, only
 
 Pair = tuple[str, str]
 
@@ -37,11 +37,10 @@ class Shortcut:
 
     def query(self, catalogue: Catalogue, pairs: Sequence[Pair]) -> Query:
         """The query, with the defaults that a front end relies on."""
-        given = dict(pairs)
-        kind = given.get("media_type") or next(iter(self.paths))
+        kind = only("media_type", pairs) or next(iter(self.paths))
         path = self.paths[choice("media_type", kind, self.paths)]
         if self.windows:
-            window = given.get("time_window") or self.windows[0]
+            window = only("time_window", pairs) or self.windows[0]
             path = f"{path}/{choice('time_window', window, self.windows)}"
         present = {name for name, value in pairs if value}
         more = [pair for pair in _DEFAULTS if pair[0] not in present]

@@ -15,6 +15,7 @@ from streamr import catalogue
 from streamr.boundaries import Answer
 from streamr.gateway import Gateway
 from streamr.upstream.route import Loop
+from streamr.ways import Ways
 from streamr.web import target
 from streamr.web.cors import Cors
 from streamr.web.render import json_page
@@ -57,9 +58,8 @@ class SurfaceCase(SynchronousTestCase):
         self.notes = Notes()
         self.route = FakeRoute()
         self.loop = Loop("streamr-me-main")
-        gateway = Gateway(
-            "streamr-main", [self.route], self.clock, lambda: 0, self.notes
-        )
+        ways = Ways([self.route], self.clock, lambda: 0)
+        gateway = Gateway("streamr-main", ways, self.clock, self.notes)
         door = Door(
             gateway,
             target.main_query(catalogue.load()),
