@@ -1,4 +1,4 @@
-"""Packaging. The packages are listed by hand: `tests` stays out, `twisted.plugins` goes in."""
+"""Packaging. The packages are listed by hand: `tests` out, `twisted.plugins` in."""
 
 import re
 from pathlib import Path
@@ -62,6 +62,8 @@ setup(
             "hypothesis>=6.170",
             # a certificate authority of the tests' own
             "trustme>=1.2.1",
+            # builds the wheel that the packaging test opens, without a network
+            "setuptools>=80",
         ],
         "dev": [
             # lint and format
@@ -70,8 +72,6 @@ setup(
             "mypy>=2.4",
             # mypy's understanding of zope interfaces
             "mypy-zope>=1.0.17",
-            # builds the wheel that the packaging test opens
-            "build>=1.6",
         ],
     },
     entry_points={"console_scripts": ["streamr = streamr.cli:main"]},

@@ -41,7 +41,7 @@ class Options(usage.Options):
 
     longdesc = (
         "A gateway that keeps TMDB reachable. Every flag is also an environment "
-        "variable and a line in .env; docs/settings.md lists them. "
+        "variable and a line in .env; README.md lists them. "
         + settings.HOW_TO_GET_A_KEY
     )
     optParameters: ClassVar = [

@@ -1,4 +1,4 @@
-"""What the replaced Node pair got wrong (docs/migrating.md): each shown to be absent."""
+"""What the replaced Node pair got wrong: each defect is shown to be absent."""
 
 from __future__ import annotations
 

@@ -1,0 +1,153 @@
+"""Keeps the house's import table: who may know whom. It names file and line."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+ROOT = Path(__file__).resolve().parent.parent
+# One underscore before a part of a dependency's name; two, as in __version__, are fine.
+PRIVATE = re.compile(r"(^|\.)_(?!_)")
+REACTOR = "twisted.internet.reactor"
+MAY_USE_THE_REACTOR = {"streamr.service", "streamr.cli", "streamr.simulator.__main__"}
+# What each layer may import beside the standard library: the longest name that fits
+# counts. Modules that stand at the top and not here build the rest: they may know all.
+_INNER = "streamr.errors streamr.boundaries "
+_UPSTREAM = _INNER + "streamr.policy streamr.upstream twisted treq zope "
+_CONDUCTOR = _INNER + (
+    "streamr.catalogue streamr.policy twisted.logger twisted.internet.defer "
+    "twisted.internet.interfaces twisted.python.failure "
+)
+TABLE = {
+    "streamr.errors": "",
+    "streamr.boundaries": "streamr.errors",
+    "streamr.policy": _INNER + "streamr.policy http_sf",
+    "streamr.catalogue": _INNER + "streamr.policy",
+    "streamr.parsing": "streamr.catalogue",
+    "streamr.settings": "streamr.errors streamr.parsing dotenv",
+    "streamr.upstream": _UPSTREAM,
+    "streamr.upstream.tls": _UPSTREAM + "OpenSSL cryptography service_identity",
+    "streamr.observe": _INNER + "streamr.observe streamr.policy.redact twisted zope",
+    "streamr.ways": _CONDUCTOR,
+    "streamr.gateway": _CONDUCTOR + "streamr.ways",
+    "streamr.web": _INNER + "streamr.catalogue streamr.gateway streamr.ways "
+    "streamr.policy streamr.web streamr.__version__ twisted.web twisted.internet "
+    "twisted.logger twisted.python",
+    "streamr.simulator": "streamr.simulator twisted zope OpenSSL cryptography",
+}
+
+
+def imports(node: ast.AST, package: str) -> Iterator[tuple[int, str]]:
+    """Line and full name of each import, those for type checkers left out."""
+    for child in ast.iter_child_nodes(node):
+        match child:
+            case ast.Import(names=names):
+                yield from ((child.lineno, each.name) for each in names)
+            case ast.ImportFrom(module=module, names=names, level=level):
+                parts = package.split(".")[: 1 - level or None] if level else []
+                source = ".".join([*parts, *([module] if module else [])])
+                yield from ((child.lineno, f"{source}.{each.name}") for each in names)
+            case ast.If(test=ast.Name(id="TYPE_CHECKING"), orelse=orelse):
+                yield from imports(ast.Module(orelse, []), package)
+            case _:
+                yield from imports(child, package)
+
+
+def within(name: str, places: str) -> bool:
+    """Whether a name is one of the places or inside one."""
+    return any(f"{name}.".startswith(f"{place}.") for place in places.split())
+
+
+def allowed(module: str, name: str) -> bool:
+    """Whether the table lets a module import a name."""
+    top = name.partition(".")[0]
+    if top != "streamr":
+        if name == REACTOR or name.startswith(f"{REACTOR}."):
+            return module in MAY_USE_THE_REACTOR
+        if top in sys.stdlib_module_names:
+            return True
+        if PRIVATE.search(name):
+            return False
+    layers = [layer for layer in TABLE if within(module, layer)]
+    return not layers or within(name, TABLE[max(layers, key=len)])
+
+
+def violations(source: str, path: str) -> list[str]:
+    """Each forbidden import of a file, as `path:line: who imports what`."""
+    parts = path.removesuffix(".py").split("/")
+    package = ".".join(parts[:-1])
+    module = package if parts[-1] == "__init__" else ".".join(parts)
+    return [
+        f"{path}:{line}: {module} may not import {name}"
+        for line, name in imports(ast.parse(source), package)
+        if not allowed(module, name)
+    ]
+
+
+class Layers(SynchronousTestCase):
+    """The table holds, and the checker would see it if it did not."""
+
+    def test_every_module_keeps_to_the_table(self) -> None:
+        found = [
+            violation
+            for file in sorted((ROOT / "streamr").rglob("*.py"))
+            for violation in violations(
+                file.read_text(encoding="utf-8"), file.relative_to(ROOT).as_posix()
+            )
+        ]
+        self.assertEqual([], found, "\n".join(["", *found]))
+
+    def test_every_folder_of_modules_has_a_row(self) -> None:
+        folders = {
+            f"streamr.{each.parent.name}" for each in ROOT.glob("streamr/*/*.py")
+        }
+        self.assertEqual(set(), folders - TABLE.keys())
+
+    def test_a_violation_names_file_line_and_both_sides(self) -> None:
+        source = "import re\nfrom twisted.internet.defer import Deferred\n"
+        self.assertEqual(
+            [
+                "streamr/policy/plan.py:2: streamr.policy.plan may not import "
+                "twisted.internet.defer.Deferred"
+            ],
+            violations(source, "streamr/policy/plan.py"),
+        )
+
+    def test_the_checker_sees_every_form_of_import(self) -> None:
+        for path, forbidden in (
+            ("streamr/errors.py", "import streamr.gateway"),
+            ("streamr/boundaries.py", "def f():\n    from streamr import policy"),
+            ("streamr/policy/plan.py", "from ..upstream import tap"),
+            ("streamr/policy/plan.py", "from .. import gateway"),
+            ("streamr/upstream/route.py", "from OpenSSL import SSL"),
+            ("streamr/observe/log.py", "from streamr.policy.plan import plan"),
+            ("streamr/web/site.py", "from streamr.upstream.route import TMDBRoute"),
+            ("streamr/web/site.py", "from twisted.internet import reactor"),
+            ("streamr/ports.py", "import twisted.internet.reactor"),
+            ("streamr/errors.py", "if TYPE_CHECKING:\n  pass\nelse:\n  import treq"),
+            ("streamr/service.py", "from twisted.web._newclient import HTTPParser"),
+            ("streamr/service.py", "from twisted.web.client import _HTTP11Factory"),
+            ("streamr/simulator/site.py", "from streamr.catalogue import load"),
+            ("streamr/simulator/__init__.py", "from .. import catalogue"),
+        ):
+            self.assertEqual(1, len(violations(forbidden, path)), (path, forbidden))
+
+    def test_what_is_allowed_passes(self) -> None:
+        for path, source in (
+            ("streamr/policy/plan.py", "from ..errors import Fault"),
+            ("streamr/policy/plan.py", "from . import redact"),
+            ("streamr/policy/__init__.py", "from .plan import plan"),
+            ("streamr/upstream/tls.py", "from OpenSSL import SSL"),
+            ("streamr/service.py", "from twisted.internet import reactor"),
+            ("streamr/cli.py", "from twisted import __version__"),
+            (
+                "streamr/boundaries.py",
+                "if TYPE_CHECKING:\n    from twisted.internet.defer import Deferred",
+            ),
+        ):
+            self.assertEqual([], violations(source, path), (path, source))
