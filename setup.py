@@ -25,6 +25,7 @@ setup(
         "streamr.observe",
         "streamr.policy",
         "streamr.simulator",
+        "streamr.store",
         "streamr.upstream",
         "streamr.web",
         "twisted.plugins",
@@ -53,6 +54,10 @@ setup(
         "http-sf>=1.1",
     ],
     extras_require={
+        "brotli": [
+            # a smaller form of stored answers for browsers
+            "brotli>=1.1",
+        ],
         "test": [
             # runs the suite beside trial, with real sockets
             "pytest>=9.2",

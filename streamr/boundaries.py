@@ -19,12 +19,22 @@ if TYPE_CHECKING:
 class Query:
     """What is asked of TMDB: a checked path below `/3` and its checked parameters.
 
-    `template` is the catalogue's name for the endpoint, `/movie/{movie_id}`.
+    `template` is the catalogue's name for the endpoint, `/movie/{movie_id}`; `defaults`
+    are the values that TMDB assumes for parameters that are left out.
     """
 
     path: str
     parameters: tuple[tuple[str, str], ...]
     template: str
+    defaults: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What TMDB gave to ask whether a response is still good (RFC 9110, 8.8)."""
+
+    etag: str | None
+    last_modified: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +43,7 @@ class Call:
 
     `deadline` is a reading of the monotonic clock, in seconds; nobody waits past it.
     `target` is the request target for the log. `loop` is the CDN-Loop field (RFC 8586)
-    that came with the request.
+    that came with the request. `known` makes the request to TMDB a conditional one.
     """
 
     request_id: str
@@ -41,6 +51,7 @@ class Call:
     method: str = "GET"
     target: str = "/"
     loop: str = ""
+    known: Validators | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +59,7 @@ class Budget:
     """How long one attempt may take, by phase, in seconds.
 
     `connect` covers name, TCP and TLS; `first_byte` the wait for the head; `body` the
-    whole body and `idle` the longest pause within it; `total` all of it.
+    whole body and `idle` the longest pause within it; `total` all until the head.
     """
 
     connect: float
@@ -75,7 +86,9 @@ class Answer:
     """A whole, checked answer of TMDB.
 
     `body` is the JSON as TMDB wrote it; `gzipped` the same bytes as they came over the
-    wire, when they came gzipped. `attempts` is what a proxy tried to get it.
+    wire, when they came gzipped. `attempts` is what a proxy tried to get it. `age` is
+    in seconds, the other fields are header fields as they came. Status 304 says that
+    what was known is still good.
     """
 
     status: int
@@ -85,6 +98,51 @@ class Answer:
     cache_control: str | None = None
     retry_after: str | None = None
     attempts: tuple[Attempt, ...] = ()
+    age: float = 0.0
+    date: str | None = None
+    expires: str | None = None
+    vary: str | None = None
+    validators: Validators | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResponse:
+    """A stored response (RFC 9111), ready to be written in each coding.
+
+    `stored_at` is the reading of the monotonic clock at which TMDB made the answer; the
+    lifetime and what may be done after it are in seconds. `kind` is the freshness
+    class, `etag` our own: the same for the same bytes everywhere.
+    """
+
+    key: str
+    path: str
+    kind: str
+    status: int
+    content_type: str
+    body: bytes
+    gzipped: bytes
+    brotli: bytes | None
+    etag: str
+    validators: Validators | None
+    stored_at: float
+    lifetime: float
+    while_revalidate: float
+    if_error: float
+
+
+@dataclass(frozen=True, slots=True)
+class CacheUse:
+    """How the cache was used for one answer, in RFC 9211's words.
+
+    `forward` is why a request went to TMDB (uri-miss, stale), None for a hit; `ttl` the
+    remaining lifetime in seconds, negative when the response served is stale.
+    """
+
+    forward: str | None = None
+    stored: bool = False
+    collapsed: bool = False
+    ttl: int | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +184,9 @@ class Exchange:
     fault: Fault | None = None
     source: str | None = None
     attempts: tuple[Attempt, ...] = field(default=())
+    stored: StoredResponse | None = None
+    age: float = 0.0
+    cache: CacheUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +225,6 @@ class Route(Protocol):
 
         Fails with Fault and nothing else. Cancelling it closes the connection.
         """
-
-
-@dataclass(frozen=True, slots=True)
-class StoredResponse:
-    """A stored response (RFC 9111): an answer and the wall-clock time it was got."""
-
-    answer: Answer
-    stored_at: float
 
 
 class Store(Protocol):

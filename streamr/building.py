@@ -41,14 +41,14 @@ class Upstream:
 
     def tmdb(self, name: str, url: str, profile: str, loop: Loop) -> TMDBRoute:
         """A route to TMDB itself."""
-        host = urlsplit(url).hostname or ""
+        parts = urlsplit(url)
         return TMDBRoute(
             name,
             url,
             self._client(url, profile),
             self._credentials,
-            Dimensions(host, profile, self._settings.address_family, "here"),
-            None if host in parsing.OFFICIAL_HOSTS else loop,
+            Dimensions(parts.netloc, profile, self._settings.address_family, "here"),
+            None if parts.hostname in parsing.OFFICIAL_HOSTS else loop,
         )
 
     def proxy(self, url: str, loop: Loop) -> ProxyRoute:
@@ -102,6 +102,7 @@ class Builder:
     wall: Callable[[], float]
     observer: Observer
     upstream: Upstream
+    offered: catalogue.Catalogue
 
     def main(self, loop: Loop, proxies: Sequence[str]) -> tuple[Gateway, Door]:
         """Main: direct first, then each proxy in its order."""
@@ -113,7 +114,7 @@ class Builder:
         gateway = Gateway("streamr-main", ways, self.reactor, self.observer)
         door = Door(
             gateway,
-            target.main_query(self._catalogue()),
+            target.main_query(self.offered),
             {
                 "/api/health": health.main_health(
                     self.reactor, self.wall, self.settings.environment
@@ -137,7 +138,7 @@ class Builder:
         gateway = Gateway("streamr-proxy", ways, self.reactor, self.observer)
         door = Door(
             gateway,
-            target.proxy_query(self._catalogue()),
+            target.proxy_query(self.offered),
             {"/health": health.proxy_health(self.wall)},
             Cors(found.cors_origins),
             found.deadline,
@@ -146,6 +147,3 @@ class Builder:
             open_paths=frozenset({"/health"}),
         )
         return gateway, door
-
-    def _catalogue(self) -> catalogue.Catalogue:
-        return catalogue.load(self.settings.extra_paths)

@@ -21,6 +21,8 @@ Pair = tuple[str, str]
 # A value in a path: TMDB's ids, slugs (550-fight-club), external ids (tt0137523).
 # It cannot be `.`, has no two dots in a row, and nothing that a URL gives a meaning to.
 _VALUE = r"(?!\.(?:/|$))(?![^/]*\.\.)[A-Za-z0-9._~-]{1,100}"
+# Values that TMDB has only a few of.
+_ENUMERATED = {"{time_window}": "(?:day|week)"}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 _TEMPLATE = re.compile(r"/[a-z][a-z0-9_]*(?:/(?:[a-z][a-z0-9_]*|\{[a-z_]+\}))*")
 
@@ -45,6 +47,7 @@ class Endpoint:
     template: str
     parameters: frozenset[str] | None
     pattern: re.Pattern[str]
+    defaults: tuple[Pair, ...] = ()
 
 
 class Catalogue:
@@ -67,7 +70,8 @@ class Catalogue:
             raise Refusal(403, Envelope.DENIED, FOR_A_USER)
         endpoint = self._match(path)
         kept = [pair for pair in parameters if _takes(endpoint, pair[0])]
-        return Query(path, tuple(check(kept)), endpoint.template)
+        parameters = tuple(check(kept))
+        return Query(path, parameters, endpoint.template, endpoint.defaults)
 
     def _match(self, path: str) -> Endpoint:
         for endpoint in self._shelves.get(_shelf(path), ()):
@@ -88,25 +92,31 @@ def load(extra: Iterable[str] = ()) -> Catalogue:
 def template_problem(template: str) -> str | None:
     """What is wrong with a template of STREAMR_EXTRA_PATHS; None when it is fine."""
     if not _TEMPLATE.fullmatch(template):
-        return "looks like /movie/{movie_id}/new_thing (lower case, no /3 in front)"
+        return "it looks like /movie/{movie_id}/new_thing, in lower case"
     return None
 
 
 def _endpoint(line: str) -> Endpoint:
     path, _, words = line.split("\t")
-    names = {re.split(r"[*=]", word)[0] for word in words.split()}
+    pairs = [word.partition("=") for word in words.split()]
+    names = {name.removesuffix("*") for name, _, _ in pairs}
+    defaults = tuple((name, value) for name, equals, value in pairs if equals)
     for prefix, more in _ALSO_TAKES.items():
         if path.removeprefix("/3").startswith(prefix):
             names.update(more)
-    return _made(path.removeprefix("/3"), frozenset(names))
+            defaults += (("page", "1"),)
+    return _made(path.removeprefix("/3"), frozenset(names), defaults)
 
 
-def _made(template: str, parameters: frozenset[str] | None) -> Endpoint:
+def _made(
+    template: str, parameters: frozenset[str] | None, defaults: tuple[Pair, ...] = ()
+) -> Endpoint:
     parts = template.strip("/").split("/")
     pattern = "".join(
-        "/" + (_VALUE if part.startswith("{") else re.escape(part)) for part in parts
+        "/" + _ENUMERATED.get(part, _VALUE if part[0] == "{" else re.escape(part))
+        for part in parts
     )
-    return Endpoint(template, parameters, re.compile(pattern))
+    return Endpoint(template, parameters, re.compile(pattern), defaults)
 
 
 def _shelf(path: str) -> tuple[str, int]:

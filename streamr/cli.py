@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import sys
@@ -12,8 +13,9 @@ from typing import Any, ClassVar, NoReturn
 
 from twisted.python import usage
 
-from streamr import __version__, checking, settings
+from streamr import __version__, checking, control, settings
 from streamr.daemon import Daemon
+from streamr.keeping import state_directory
 from streamr.service import (
     EX_CONFIG,
     Options,
@@ -90,6 +92,31 @@ class HealthcheckOptions(Options):
     longdesc = "Example: streamr healthcheck --only main"
 
 
+class CacheOptions(Options):
+    """`streamr cache stats` and `streamr cache purge`: ask the running daemon."""
+
+    synopsis = "stats | purge (--all | --class NAME | --path PATH)"
+    longdesc = "Example: streamr cache purge --path /movie/550"
+    optFlags: ClassVar = [["all", None, "Purge everything."]]
+    optParameters: ClassVar = [
+        ["class", None, None, "Purge one freshness class: lists, details, search, …"],
+        ["path", None, None, "Purge a path of TMDB's and what lies below it."],
+    ]
+
+    def parseArgs(self, *words: str) -> None:
+        action = words[0] if len(words) == 1 else " ".join(words)
+        if action not in ("stats", "purge"):
+            raise usage.UsageError(f"{action!r} is no action; known: stats, purge")
+        self["action"] = action
+
+
+class RoutesOptions(Options):
+    """`streamr routes`: what each way to TMDB last did."""
+
+    synopsis = "[options]"
+    longdesc = "Example: streamr routes"
+
+
 class VersionOptions(usage.Options):
     """`streamr version`: print the version."""
 
@@ -110,6 +137,8 @@ class CommandLine(usage.Options):
             "Ask a running streamr for its health and lists.",
         ],
         ["healthcheck", None, HealthcheckOptions, "Exit 0 when the servers are up."],
+        ["cache", None, CacheOptions, "Show or purge what a running streamr keeps."],
+        ["routes", None, RoutesOptions, "What each way to TMDB last did."],
         ["version", None, VersionOptions, "Print the version."],
     ]
     synopsis = "Usage: streamr"
@@ -144,8 +173,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
         case "healthcheck":
             found = read_settings(options.given(), needs_key=False)
             raise SystemExit(checking.healthcheck(found, print))
+        case "cache":
+            wanted = {name: options[name] for name in ("all", "class", "path")}
+            _print_answer(options, f"cache {options['action']}", wanted)
+        case "routes":
+            _print_answer(options, "routes", {})
         case "version":
             print(f"streamr {__version__}")
+
+
+def _print_answer(options: Any, command: str, more: dict[str, Any]) -> None:
+    """Ask the running daemon and print what it says."""
+    directory = state_directory(read_settings(options.given(), needs_key=False))
+    if directory is None:
+        give_up(EX_CONFIG, ["there is no folder for state: set STREAMR_STATE_DIR"])
+    try:
+        print(json.dumps(control.ask(directory, command, **more), indent=2))
+    except (control.NoDaemon, ValueError) as error:
+        give_up(1, [str(error)])
 
 
 def _run(options: RunOptions) -> None:
@@ -201,6 +246,7 @@ def _demo(flags: Mapping[str, str | None], options: DemoOptions) -> None:
             "TMDB_PINS": simulator.pins,
             "TMDB_CA_FILE": str(simulator.ca_file),
             "STREAMR_ENVIRONMENT": "demo",
+            "STREAMR_STATE_DIR": directory,
         }
         daemon = start_up(read_settings(flags, environment), reactor)
         # "during" comes when the daemon, stopped "before", has let its requests finish

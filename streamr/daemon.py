@@ -13,16 +13,19 @@ from typing import Any
 
 from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
-from streamr import __version__, parsing
+from streamr import __version__, advice, catalogue
 from streamr.boundaries import Observer
 from streamr.building import Builder, Upstream
+from streamr.control import SOCKET_NAME, ControlFactory, Handler
 from streamr.gateway import Gateway
+from streamr.keeping import Keeping, state_directory
 from streamr.observe.log import LineObserver, LogObserver, Sink
-from streamr.policy.plan import shared_fate
 from streamr.settings import Settings
 from streamr.upstream.route import Loop
+from streamr.web.health import told_route
 from streamr.web.resource import GatewayResource
 from streamr.web.site import GatewaySite
 
@@ -89,7 +92,10 @@ class Daemon(MultiService):
         self._console_at_start = _console_is_null()
         self._upstream = Upstream(found, reactor)
         self._identity = f"streamr-{secrets.token_hex(6)}"
-        build = Builder(found, reactor, wall, observer or LogObserver(), self._upstream)
+        offered = catalogue.load(found.extra_paths)
+        build = Builder(
+            found, reactor, wall, observer or LogObserver(), self._upstream, offered
+        )
         self.gateways: dict[str, Gateway] = {}
         self.servers: dict[str, Server] = {}
         for name, listening in sockets.items():
@@ -104,13 +110,23 @@ class Daemon(MultiService):
             )
             server.setServiceParent(self)
             self.gateways[name], self.servers[name] = gateway, server
+        self._directory = state_directory(found)
+        self._keeping: Keeping | None = None
+        if "main" in self.gateways and found.cache_mb:
+            self._keeping = Keeping(
+                found, reactor, wall, self.gateways["main"], offered, self._directory
+            )
+        self._control: Any = None
 
     def startService(self) -> None:
         self._keep_a_log()
         _log.info("streamr {version} starts", version=__version__)
-        for warning in (*self.settings.warnings, *self._exposure(), *self._fate()):
+        for warning in (*self.settings.warnings, *self._advice()):
             _log.warn("{warning}", warning=warning)
+        if self._keeping is not None:
+            self._keeping.start()
         super().startService()
+        self._open_control()
         signal.signal(signal.SIGUSR1, self._reopen)
 
     def stopService(self) -> Deferred[None]:
@@ -122,7 +138,49 @@ class Daemon(MultiService):
             if name in self.servers:
                 await self.servers[name].stopService()
         await gatherResults([client.close() for client in self._upstream.clients])
+        if self._keeping is not None:
+            await self._keeping.stop()
+        if self._control is not None:
+            await self._control.stopListening()
         _log.info("streamr has stopped")
+
+    def _advice(self) -> list[str]:
+        main, proxy = self.gateways.get("main"), self.gateways.get("proxy")
+        said = advice.exposure(self.settings, self.servers)
+        if self._directory is None:
+            said.append("there is no folder for state: set STREAMR_STATE_DIR")
+        if main is not None and proxy is not None and not self.settings.tmdb_proxy_url:
+            rungs = [rung.dimensions for rung in proxy.ways.routes]
+            said += advice.fate(main.ways.routes[0].dimensions, rungs)
+        return said
+
+    def _open_control(self) -> None:
+        """Answer the `streamr` command; a second daemon in one folder goes without."""
+        if self._directory is None:
+            return
+        handlers: dict[str, Handler] = {"routes": self._routes}
+        if self._keeping is not None:
+            handlers["cache stats"] = self._keeping.stats
+            handlers["cache purge"] = self._keeping.purge
+        try:
+            self._control = self._reactor.listenUNIX(
+                str(self._directory / SOCKET_NAME),
+                ControlFactory(handlers),
+                mode=0o600,
+                wantPID=True,
+            )
+        except CannotListenError as error:
+            _log.warn("no control socket: {error}", error=str(error))
+
+    def _routes(self, _request: dict[str, Any]) -> dict[str, Any]:
+        """What each route last did, for `streamr routes`."""
+        return {
+            name: [
+                told_route(route, gateway.ways.states[route.name])
+                for route in gateway.ways.routes
+            ]
+            for name, gateway in self.gateways.items()
+        }
 
     def _reopen(self, _signal: int, _frame: object) -> None:
         self._reactor.callFromThread(self._lines.reopen)
@@ -135,41 +193,6 @@ class Daemon(MultiService):
             and not self._console_at_start
         ):
             self._lines.add(Sink(path=Path(DAEMON_LOG).absolute()))
-
-    def _exposure(self) -> list[str]:
-        """Who can use the key, when a server is bound beyond loopback."""
-        found, said = self.settings, []
-        for name, host in (("main", found.host), ("proxy", found.proxy_host)):
-            if name in self.servers and not parsing.is_loopback(host):
-                said.append(
-                    f"the {name} server on {host} answers everyone who can reach it, "
-                    "with your TMDB key"
-                    + (
-                        " (to those with STREAMR_PROXY_TOKEN)"
-                        if name == "proxy"
-                        else ""
-                    )
-                )
-        if said and "main" in self.servers and not found.cors_origins:
-            said.append(
-                "CORS_ORIGINS names no web origin: browsers cannot read answers"
-            )
-        return said
-
-    def _fate(self) -> list[str]:
-        """Whether the fallback differs from the direct attempt at all."""
-        main, proxy = self.gateways.get("main"), self.gateways.get("proxy")
-        if main is None or proxy is None:
-            return []
-        direct = main.ways.routes[0].dimensions
-        if self.settings.tmdb_proxy_url or not shared_fate(
-            direct, [rung.dimensions for rung in proxy.ways.routes]
-        ):
-            return []
-        return [
-            "the proxy's ways equal the direct attempt in every dimension, so they "
-            "share its fate: set TMDB_ALTERNATE_URLS or TMDB_PROXY_URL"
-        ]
 
 
 def _own_proxy(found: Settings, sockets: Mapping[str, socket.socket]) -> str:

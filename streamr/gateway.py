@@ -6,7 +6,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from streamr.boundaries import Call, Exchange, Observer, Outcome, Query, Route
+from streamr.boundaries import Call, Exchange, Observer, Outcome, Query, Route, Store
+from streamr.caching import Cache, Served, Threads
 from streamr.errors import Fault
 from streamr.ways import Ways
 
@@ -15,44 +16,75 @@ CLIENT_LEFT = 499
 
 
 class Gateway:
-    """Answers queries over its ways."""
+    """Answers queries over its ways, from its store where it has one.
+
+    Only main has a store: the proxy answers main's hop from a fetch of its own.
+    """
 
     def __init__(
-        self, server: str, ways: Ways, clock: IReactorTime, observer: Observer
+        self,
+        server: str,
+        ways: Ways,
+        clock: IReactorTime,
+        observer: Observer,
     ) -> None:
         self.server = server
         self.ways = ways
+        self.cache: Cache | None = None
         self._clock = clock
         self._observer = observer
+
+    def remember(self, store: Store, deadline: float, threads: Threads) -> None:
+        """Answer from this store from now on; a flight takes `deadline` s at most."""
+        self.cache = Cache(
+            self.ways, store, self._clock, deadline, threads, self._renewed
+        )
 
     def answer(self, query: Query, call: Call) -> Deferred[Exchange]:
         """Answer a query by the call's deadline.
 
         Fires with an Exchange that holds the answer or the fault, and never fails;
-        cancelling it closes what is under way.
+        cancelling it closes what nobody else waits for.
         """
-        return self._told(self.ways.travel(query, call), query, call)
+        if self.cache is not None:
+            return self._told(self.cache.serve(query, call), query, call)
+        return self._told(
+            self.ways.travel(query, call).addCallback(Served), query, call
+        )
 
     def ask(self, route: Route, query: Query, call: Call) -> Deferred[Exchange]:
         """Answer a query over one route alone, to see whether it works."""
-        return self._told(self.ways.over(route, query, call), query, call)
+        asking = self.ways.over(route, query, call).addCallback(Served)
+        return self._told(asking, query, call)
 
     def _told(
-        self, travelling: Deferred[Outcome], query: Query, call: Call
+        self, serving: Deferred[Served], query: Query, call: Call
     ) -> Deferred[Exchange]:
         began = self._clock.seconds()
-        travelling.addErrback(_left)
-        return travelling.addCallback(self._note, query, call, began)
+        serving.addErrback(_left)
+        return serving.addCallback(self._note, query, call, began)
+
+    def _renewed(
+        self, query: Query, call: Call, outcome: Outcome, began: float
+    ) -> None:
+        """A refresh that nobody waited for is told as well."""
+        self._note(Served(outcome), query, call, began, f"(renewed) {query.path}")
 
     def _note(
-        self, outcome: Outcome, query: Query, call: Call, began: float
+        self,
+        served: Served,
+        query: Query,
+        call: Call,
+        began: float,
+        target: str | None = None,
     ) -> Exchange:
         """Close the request: one frozen Exchange, told once."""
+        outcome = served.outcome
         exchange = Exchange(
             server=self.server,
             request_id=call.request_id,
             method=call.method,
-            target=call.target,
+            target=target or call.target,
             status=outcome.status,
             ms=max(0, round((self._clock.seconds() - began) * 1000)),
             template=query.template,
@@ -60,12 +92,15 @@ class Gateway:
             fault=outcome.fault,
             source=outcome.source,
             attempts=outcome.attempts,
+            stored=served.stored,
+            age=served.age,
+            cache=served.cache,
         )
         self._observer.note(exchange)
         return exchange
 
 
-def _left(failure: Failure) -> Outcome:
+def _left(failure: Failure) -> Served:
     failure.trap(CancelledError)
     fault = Fault("deadline_exceeded", "the caller left")
-    return Outcome(None, fault, None, (), CLIENT_LEFT)
+    return Served(Outcome(None, fault, None, (), CLIENT_LEFT))

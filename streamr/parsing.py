@@ -17,6 +17,10 @@ from streamr.catalogue import template_problem
 
 T = TypeVar("T")
 
+# A name of one part: a container's, or a machine's of the same network. Spellings of an
+# address (0x08080808) begin with a digit.
+_CONTAINER = re.compile(r"[a-z][a-z0-9_-]*")
+
 # The only hosts beyond loopback that ever get the key.
 OFFICIAL_HOSTS = frozenset({"api.themoviedb.org", "api.tmdb.org"})
 
@@ -90,6 +94,17 @@ def seconds(least: float, most: float) -> Callable[[str], float]:
     return read
 
 
+def number(least: int, most: int) -> Callable[[str], int]:
+    """A whole number within bounds."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+            raise ValueError("")
+        return int(text)
+
+    return read
+
+
 def listed(read: Callable[[str], T]) -> Callable[[str], tuple[T, ...]]:
     """A list with commas; empty entries and repetitions are left out."""
 
@@ -108,6 +123,8 @@ def tmdb_url(text: str) -> str:
         raise ValueError(f"the key never goes to {host}")
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError("plain http would show the key to everyone on the way")
+    if not parts.path.rstrip("/").endswith("/3"):
+        raise ValueError("it has to end in /3, the version of TMDB's API")
     return text.rstrip("/")
 
 
@@ -115,7 +132,7 @@ def proxy_url(text: str) -> str:
     """The base URL of a streamr proxy."""
     parts = _url(text)
     host = parts.hostname or ""
-    if parts.scheme == "http" and not (is_private(host) or "." not in host):
+    if parts.scheme == "http" and not (is_private(host) or _CONTAINER.fullmatch(host)):
         raise ValueError(f"{host} is on the internet, so it needs https")
     return text.rstrip("/")
 
@@ -162,6 +179,28 @@ def log_file(text: str) -> Path | None:
     return path
 
 
+def folder(text: str) -> Path | None:
+    """A folder of our own; it is made when it is needed."""
+    if not text:
+        return None
+    if not text.isprintable():
+        raise ValueError("a path has no control characters")
+    path = Path(text).absolute()
+    if path.exists() and not path.is_dir():
+        raise ValueError("that is a file")
+    there = next(each for each in (path, *path.parents) if each.exists())
+    if not os.access(there, os.W_OK):
+        raise ValueError(f"{there} cannot be written")
+    return path
+
+
+def tmdb_path(text: str) -> str:
+    """A path of TMDB's below /3 with parameters, or the word none."""
+    if text == "none" or re.fullmatch(r"/[a-z][!-~]*", text):
+        return "" if text == "none" else text.removeprefix("/3")
+    raise ValueError(f"{text!r} is no path")
+
+
 def pins(text: str) -> dict[str, tuple[tuple[str, int | None], ...]]:
     """`host=address[:port]` entries; a host may have several addresses."""
     found: dict[str, tuple[tuple[str, int | None], ...]] = {}
@@ -186,9 +225,14 @@ def origin(text: str) -> str:
     """A web origin (RFC 6454): scheme, host, port, and nothing behind."""
     if text == "*":
         return text
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path:
+    match = re.fullmatch(
+        r"https?://(\[[0-9a-f:]+\]|[^/?#@:\s\[\]]+)(:[0-9]{1,5})?", text
+    )
+    host = match.group(1).strip("[]") if match else ""
+    if not (_HOST_NAME.fullmatch(host) or _is(host, "version")):
         raise ValueError(f"{text!r} is no origin")
+    if match and match.group(2):
+        port(match.group(2)[1:])
     return text.lower()
 
 
@@ -198,7 +242,7 @@ def template(text: str) -> str:
         text = text.removeprefix("/3")
     problem = template_problem(text)
     if problem is not None:
-        raise ValueError(f"{text!r} does not look like {problem}")
+        raise ValueError(f"{text!r} is no template: {problem}")
     return text
 
 
@@ -219,8 +263,9 @@ def _url(text: str) -> SplitResult:
     if parts.username is not None or re.search(r"[?#]", text):
         raise ValueError("a base URL has no user, query or fragment")
     if not (_HOST_NAME.fullmatch(parts.hostname) or _is(parts.hostname, "version")):
-        raise ValueError(f"{parts.hostname!r} is no host name")
-    if parts.port == 0:  # raises ValueError by itself when it is no number
+        raise ValueError("that is no host name")
+    number = parts.netloc.rpartition("]")[2].rpartition(":")[2]
+    if ":" in parts.netloc.rpartition("]")[2] and port(number) == 0:
         raise ValueError("port 0 cannot be reached")
     return parts
 

@@ -6,6 +6,7 @@ shows.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 from pathlib import Path
@@ -23,8 +24,9 @@ class CannotListen(Exception):
 def listen(host: str, port: int, setting: str) -> socket.socket:
     """A listening TCP socket. Raises CannotListen."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening = None
     try:
+        listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             # [::] takes IPv4 callers too, whatever the system's default is
@@ -32,7 +34,8 @@ def listen(host: str, port: int, setting: str) -> socket.socket:
         listening.bind((host, port))
         listening.listen(BACKLOG)
     except OSError as error:
-        listening.close()
+        if listening is not None:
+            listening.close()
         raise CannotListen(_problem(error, host, port, setting)) from error
     listening.setblocking(False)
     return listening
@@ -46,7 +49,9 @@ def _problem(error: OSError, host: str, port: int, setting: str) -> str:
     if error.errno == errno.EACCES:
         return f"port {port} needs root; choose one above 1023 with {setting}"
     host_setting = setting.replace("PORT", "HOST")
-    return f"cannot listen on {host[:39]}: {error.strerror}; change {host_setting}"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{host[:39]} is no address of this machine; change {host_setting}"
+    return f"cannot listen: {str(error.strerror)[:40]}; change {host_setting}"
 
 
 def holder(port: int) -> str | None:
@@ -55,14 +60,26 @@ def holder(port: int) -> str | None:
     if not wanted:
         return None
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            links = {str(each.readlink()) for each in (process / "fd").iterdir()}
-            if wanted & links:
+        if wanted & _links(process):
+            try:
                 name = (process / "comm").read_text().strip()[:15]
-                return f"{name} (pid {process.name})"
-        except OSError:
-            continue  # another user's process, or one that has just ended
+            except OSError:
+                return None  # it has just ended
+            return f"{name} (pid {process.name})"
     return None
+
+
+def _links(process: Path) -> set[str]:
+    """Where a process's descriptors lead, as far as we may know."""
+    found = set()
+    try:
+        for each in (process / "fd").iterdir():
+            # one may close while we look
+            with contextlib.suppress(OSError):
+                found.add(str(each.readlink()))
+    except OSError:
+        return set()  # another user's process, or one that has just ended
+    return found
 
 
 def _listening(port: int) -> list[str]:

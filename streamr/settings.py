@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +165,29 @@ TABLE: tuple[Setting, ...] = (
         "templates such as /movie/{movie_id}/new_thing",
     ),
     Setting(
+        "STREAMR_CACHE_MB",
+        "64",
+        parsing.number(0, 65536),
+        "Megabytes of answers that main keeps in memory and on disk; 0 keeps none.",
+        "0 to 65536",
+    ),
+    Setting(
+        "STREAMR_STATE_DIR",
+        "",
+        parsing.folder,
+        "Where the cache and the control socket live. Unset: systemd's "
+        "STATE_DIRECTORY, or .local/state/streamr in the home directory.",
+        "a folder that can be made and written",
+    ),
+    Setting(
+        "STREAMR_WARM",
+        "/trending/all/week,/movie/popular,/tv/popular,/movie/top_rated",
+        parsing.listed(parsing.tmdb_path),
+        "TMDB paths that main fetches at the start and keeps fresh, with commas "
+        "between.",
+        "paths such as /movie/popular, or none",
+    ),
+    Setting(
         "STREAMR_ENVIRONMENT",
         "production",
         parsing.word,
@@ -200,8 +223,8 @@ _BY_NAME = {setting.name: setting for setting in TABLE}
 class Settings:
     """All settings, read and checked together."""
 
-    tmdb_api_key: str | None
-    tmdb_access_token: str | None
+    tmdb_api_key: str | None = field(repr=False)
+    tmdb_access_token: str | None = field(repr=False)
     port: int
     host: str
     proxy_port: int
@@ -210,13 +233,16 @@ class Settings:
     tmdb_base_url: str
     tmdb_alternate_urls: tuple[str, ...]
     tmdb_proxy_url: tuple[str, ...]
-    proxy_token: str | None
+    proxy_token: str | None = field(repr=False)
     tmdb_ca_file: Path | None
     tmdb_pins: Mapping[str, tuple[tuple[str, int | None], ...]]
     address_family: str
     deadline: float
     cors_origins: tuple[str, ...]
     extra_paths: tuple[str, ...]
+    cache_mb: int
+    state_dir: Path | None
+    warm: tuple[str, ...]
     environment: str
     log_file: Path | None
     log_level: str
@@ -256,20 +282,16 @@ def load(
     dotenv = _read_dotenv(env_file, problems)
     _look_for_unknown(dotenv, environment, problems, warnings)
     values: dict[str, Any] = {}
+    broken: set[str] = set()
     for setting in TABLE:
         try:
             found = _find(setting, flags, environment, dotenv)
             values[setting.field] = _read(setting, found)
         except ValueError as error:
             problems.append(str(error))
-    if not problems:
-        _sort_credentials(values)
-        if needs_key and not (values["tmdb_access_token"] or values["tmdb_api_key"]):
-            problems.append(HOW_TO_GET_A_KEY)
-        if values["only"] != "main":
-            _check_proxy(values, problems)
-        if values["only"] != "proxy":
-            _check_main(values, problems, warnings)
+            broken.add(setting.name)
+            values[setting.field] = setting.read(setting.default)
+    _check_together(values, broken, needs_key, problems, warnings)
     if problems:
         raise SettingsError(problems)
     assert set(values) == {each.name for each in fields(Settings)} - {"warnings"}
@@ -324,18 +346,18 @@ def _read(setting: Setting, found: Found) -> Any:
 
 def _masked(text: str) -> str:
     """The text without the user and password that a URL may hold."""
-    return re.sub(r"//[^/@\s]+@", "//[redacted]@", text)
+    return re.sub(r"(?s)^.*@", "[redacted]@", text)
 
 
 def _read_dotenv(path: Path | None, problems: list[str]) -> dict[str, str]:
     if path is None or not path.is_file():
         return {}
     try:
-        pairs = dotenv_values(path, interpolate=False)
+        pairs = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
     except (OSError, UnicodeError) as error:
         problems.append(f"{path.name} cannot be read: {error}")
         return {}
-    return {name: value for name, value in pairs.items() if value is not None}
+    return {name: value or "" for name, value in pairs.items()}
 
 
 def _look_for_unknown(
@@ -357,8 +379,11 @@ def _look_for_unknown(
 
 def _did_you_mean(name: str) -> str:
     """A hint at the setting that was probably meant, or nothing."""
-    close = difflib.get_close_matches(name, _BY_NAME, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else ""
+    # without the prefix, which would make everything look alike
+    short = {each.name.removeprefix("STREAMR_"): each.name for each in TABLE}
+    wanted = name.removeprefix("STREAMR_")
+    close = difflib.get_close_matches(wanted, short, n=1, cutoff=0.6)
+    return f"; did you mean {short[close[0]]}?" if close else ""
 
 
 def _known(name: str) -> bool:
@@ -366,12 +391,36 @@ def _known(name: str) -> bool:
     return setting is not None and (setting.name == name or setting.secret)
 
 
+def _check_together(
+    values: dict[str, Any],
+    broken: set[str],
+    needs_key: bool,
+    problems: list[str],
+    warnings: list[str],
+) -> None:
+    """What no setting can decide alone, as far as those concerned could be read."""
+    _sort_credentials(values)
+    has_key = values["tmdb_access_token"] or values["tmdb_api_key"]
+    if needs_key and not has_key and not broken & {"TMDB_API_KEY", "TMDB_ACCESS_TOKEN"}:
+        problems.append(HOW_TO_GET_A_KEY)
+    if "STREAMR_ONLY" in broken:
+        return
+    if values["only"] != "main" and not broken & {"PROXY_HOST", "STREAMR_PROXY_TOKEN"}:
+        _check_proxy(values, problems)
+    if values["only"] != "proxy" and not broken & {"HOST", "CORS_ORIGINS"}:
+        _check_main(values, problems, warnings)
+    if values["only"] == "" and 0 != values["port"] == values["proxy_port"]:
+        problems.append(
+            f"PORT and PROXY_PORT cannot both be {values['port']}: one port each"
+        )
+
+
 def _sort_credentials(values: dict[str, Any]) -> None:
     """A v4 token that was pasted into TMDB_API_KEY goes where it belongs."""
     key = values["tmdb_api_key"]
-    if key is not None and key.startswith("eyJ"):
-        values["tmdb_access_token"] = values["tmdb_access_token"] or key
-        values["tmdb_api_key"] = None
+    pasted = key is not None and key.startswith("eyJ")
+    if pasted and values["tmdb_access_token"] is None:
+        values["tmdb_access_token"], values["tmdb_api_key"] = key, None
 
 
 def _check_proxy(values: dict[str, Any], problems: list[str]) -> None:

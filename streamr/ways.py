@@ -165,8 +165,9 @@ class Ways:
     ) -> Deferred[Answer] | Failure:
         fault = _fault(failure, route)
         journey.attempts += fault.attempts
-        self._record(route, journey, began, fault, None)
-        if failure.check(CancelledError):
+        cancelled = failure.check(CancelledError) is not None
+        self._record(route, journey, began, fault, cancelled=cancelled)
+        if cancelled:
             return failure
         if again(fault, tries, ways_left - 1):
             return self._attempt(route, journey, ways_left, tries + 1)
@@ -178,7 +179,9 @@ class Ways:
         journey: _Journey,
         began: float,
         fault: Fault | None,
-        status: int | None,
+        status: int | None = None,
+        *,
+        cancelled: bool = False,
     ) -> None:
         """Note one attempt, for the caller's headers and for the route's state."""
         ms = _ms(self._clock.seconds() - began)
@@ -187,6 +190,8 @@ class Ways:
         journey.attempts.append(
             Attempt(route.name, route.next_hop, ms, cause, detail, status)
         )
+        if cancelled:
+            return  # nobody waited for it to end: that says nothing about the route
         state = self.states[route.name]
         state.at, state.cause, state.ms = self._wall(), cause, ms
         if fault is None:

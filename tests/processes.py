@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -41,6 +42,9 @@ class Process:
             if not name.startswith(("TMDB_", "STREAMR_", "PROXY_", "CORS_"))
             and name not in ("HOST", "PORT")
         }
+        # nor does it see the state of another daemon
+        self._state = tempfile.TemporaryDirectory(prefix="streamr-test-")
+        kept["XDG_STATE_HOME"] = self._state.name
         self.lines: list[str] = []
         self._fresh: queue.Queue[str | None] = queue.Queue()
         self.child = subprocess.Popen(
@@ -81,7 +85,9 @@ class Process:
     def ended(self, seconds: float = PATIENCE) -> int:
         """Wait until it ends by itself; its exit status."""
         try:
-            return self.child.wait(seconds)
+            status = self.child.wait(seconds)
+            self._state.cleanup()
+            return status
         except subprocess.TimeoutExpired:
             self.child.kill()
             self.child.wait()
@@ -157,6 +163,8 @@ class Simulator(Process):
             "TMDB_API_KEY": self.KEY,
             "TMDB_PINS": self.pins,
             "TMDB_CA_FILE": self.ca_file,
+            # every call goes to TMDB unless a test is about the cache
+            "STREAMR_CACHE_MB": "0",
             "PORT": "0",
             "PROXY_PORT": "0",
         }

@@ -76,6 +76,9 @@ class Stack:
                 "TMDB_PINS": self.simulator.pins,
                 "TMDB_CA_FILE": str(self.simulator.ca_file),
                 "STREAMR_LOG_LEVEL": "debug",
+                # every call goes to TMDB unless a test is about the cache
+                "STREAMR_CACHE_MB": "0",
+                "STREAMR_STATE_DIR": str(directory / "state"),
                 **(more or {}),
             },
         )

@@ -201,6 +201,10 @@ class Memory(GatewayCase):
         self.ask()
         self.assertEqual(len(self.direct.sent), 2)
 
+    def test_a_caller_who_leaves_says_nothing_about_the_route(self) -> None:
+        self.ask().cancel()
+        self.assertIsNone(self.gateway.ways.states["direct"].at)
+
     def test_each_route_remembers_what_it_last_did(self) -> None:
         self.ask()
         self.direct_fails("tls_protocol_error")

@@ -26,7 +26,10 @@ _CONDUCTOR = _INNER + (
 TABLE = {
     "streamr.errors": "",
     "streamr.boundaries": "streamr.errors",
-    "streamr.policy": _INNER + "streamr.policy http_sf",
+    "streamr.policy": _INNER + "streamr.policy http_sf brotli",
+    "streamr.collapse": "twisted.internet.defer twisted.python.failure",
+    "streamr.store": _INNER + "streamr.store streamr.policy twisted zope",
+    "streamr.caching": _CONDUCTOR + "streamr.collapse streamr.ways",
     "streamr.catalogue": _INNER + "streamr.policy",
     "streamr.parsing": "streamr.catalogue",
     "streamr.settings": "streamr.errors streamr.parsing dotenv",
@@ -34,7 +37,7 @@ TABLE = {
     "streamr.upstream.tls": _UPSTREAM + "OpenSSL cryptography service_identity",
     "streamr.observe": _INNER + "streamr.observe streamr.policy.redact twisted zope",
     "streamr.ways": _CONDUCTOR,
-    "streamr.gateway": _CONDUCTOR + "streamr.ways",
+    "streamr.gateway": _CONDUCTOR + "streamr.caching streamr.ways",
     "streamr.web": _INNER + "streamr.catalogue streamr.gateway streamr.ways "
     "streamr.policy streamr.web streamr.__version__ twisted.web twisted.internet "
     "twisted.logger twisted.python",

@@ -166,7 +166,9 @@ def _as_json(event: LogEvent, redact: Redact) -> str:
 
 def _plain(value: object, redact: Redact) -> object:
     """A field as JSON has it: numbers stay numbers, all else is redacted text."""
-    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+    if value is None or isinstance(value, int):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
         return value
     return redact(str(value))
 

@@ -30,7 +30,7 @@ def for_a_user(pair: Pair) -> bool:
     """True for a parameter that makes TMDB act for one user."""
     name, value = pair
     if name == "append_to_response":
-        return "account_states" in value.split(",")
+        return "account_states" in re.split("[,/]", value)
     return name in _USER_NAMES
 
 

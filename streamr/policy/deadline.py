@@ -24,8 +24,10 @@ IDLE_LIMIT = 2.0
 GRACE = 1.0
 # Below this no attempt can succeed any more, so none is begun.
 LEAST_ATTEMPT = 0.05
-# A proxy is asked to finish this much earlier, so that its honest error still arrives.
+# A proxy is asked to finish this much earlier, so that its honest error still arrives:
+# its clock starts when it has the request, after the connection was made.
 HOP_MARGIN = 0.25
+HOP_SHARE = 0.9
 
 
 def share(remaining: float, ways_left: int, *, hop: bool = False) -> Budget:
@@ -40,10 +42,11 @@ def share(remaining: float, ways_left: int, *, hop: bool = False) -> Budget:
         first_byte=part if hop else min(FIRST_BYTE_LIMIT, part),
         body=part,
         idle=min(IDLE_LIMIT, part),
-        total=max(0.0, remaining),
+        total=part,
     )
 
 
 def handed_on(budget: Budget) -> int:
     """The deadline in milliseconds that a proxy is given for its answer."""
-    return max(1, int((budget.first_byte - HOP_MARGIN) * 1000))
+    limit = budget.first_byte
+    return max(1, int(min(limit - HOP_MARGIN, limit * HOP_SHARE) * 1000))

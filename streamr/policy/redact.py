@@ -68,6 +68,8 @@ def _forms(secret: str) -> set[str]:
         secret,
         quote(secret, safe=""),
         quote_plus(secret),
+        quote(secret),
+        quote(secret, safe="-_.!~*'()"),
         repr(raw)[2:-1],
         repr(secret)[1:-1],
         json.dumps(secret)[1:-1],

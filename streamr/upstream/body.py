@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -113,8 +113,8 @@ def decode(
     )
 
 
-def check_json(body: bytes, *, certain: bool) -> None:
-    """Raise Fault unless the body is one whole JSON object or array."""
+def read_json(body: bytes, *, certain: bool) -> Any:
+    """The JSON object or array in a body; raises Fault unless it is one whole."""
     try:
         value = json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
@@ -125,6 +125,7 @@ def check_json(body: bytes, *, certain: bool) -> None:
         raise Fault("http_response_invalid", describe(body)) from error
     if not isinstance(value, dict | list):
         raise Fault("http_response_invalid", "a bare JSON value")
+    return value
 
 
 def describe(body: bytes) -> str:

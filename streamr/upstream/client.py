@@ -7,6 +7,7 @@ Everything that can go wrong below comes out as one Fault.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -110,6 +111,12 @@ def _reply(collected: tuple[bytes, bool], response: Any, trace: Trace) -> Reply:
         cache_control=_first(response.headers, "cache-control"),
         retry_after=_first(response.headers, "retry-after"),
         proxy_status=", ".join(_all(response.headers, "proxy-status")),
+        age=_seconds(_first(response.headers, "age")),
+        date=_first(response.headers, "date"),
+        expires=_first(response.headers, "expires"),
+        vary=_first(response.headers, "vary"),
+        etag=_first(response.headers, "etag"),
+        last_modified=_first(response.headers, "last-modified"),
     )
     body, gzipped = decode(raw, trace.content_coding, certain=certain)
     return Reply(head, body, gzipped, certain)
@@ -145,6 +152,13 @@ def _all(headers: Headers, name: str) -> list[str]:
 def _first(headers: Headers, name: str) -> str | None:
     found = _all(headers, name)
     return found[0][:200] if found else None
+
+
+def _seconds(field: str | None) -> float:
+    """An Age field (RFC 9111, 5.1); one that makes no sense counts as none."""
+    return (
+        float(field) if field is not None and re.fullmatch("[0-9]{1,9}", field) else 0
+    )
 
 
 @implementer(IAgent)

@@ -14,9 +14,10 @@ from twisted.internet import error
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from streamr.boundaries import Answer
+from streamr.boundaries import Answer, Call, Query, Validators
 from streamr.errors import Fault, Phase
-from streamr.upstream.body import check_json, describe
+from streamr.policy.plausible import problem
+from streamr.upstream.body import describe, read_json
 from streamr.upstream.tap import Trace
 from streamr.upstream.tls import CertificateRefused, TLSError
 
@@ -173,15 +174,38 @@ class Head:
     cache_control: str | None = None
     retry_after: str | None = None
     proxy_status: str = ""
+    age: float = 0.0
+    date: str | None = None
+    expires: str | None = None
+    vary: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+
+    @property
+    def validators(self) -> Validators | None:
+        """What can be used to ask again whether this is still good."""
+        if self.etag is None and self.last_modified is None:
+            return None
+        return Validators(self.etag, self.last_modified)
 
 
-def judge(head: Head, body: bytes, gzipped: bytes | None, *, certain: bool) -> Answer:
+def judge(
+    query: Query,
+    call: Call,
+    head: Head,
+    body: bytes,
+    gzipped: bytes | None,
+    *,
+    certain: bool,
+) -> Answer:
     """The Answer in a complete response, or raise the Fault that it is.
 
-    TMDB's own 4xx in JSON are answers; a redirect, a 5xx or a body that is no JSON is
-    not, whatever the status says.
+    TMDB's own 4xx in JSON are answers; a redirect, a 5xx, a body that is no JSON or
+    that cannot be what was asked is not, whatever the status says.
     """
     status = head.status
+    if status == 304 and call.known is not None:
+        return _answer(head, b"", None)
     if 300 <= status < 400:
         raise Fault("http_response_redirect", f"status {status}")
     if status >= 500:
@@ -190,16 +214,28 @@ def judge(head: Head, body: bytes, gzipped: bytes | None, *, certain: bool) -> A
     try:
         if status != 200 and status < 400:
             raise Fault("http_response_invalid", f"status {status}")
-        check_json(body, certain=certain)
+        value = read_json(body, certain=certain)
+        wrong = problem(query, value) if status == 200 else None
+        if wrong is not None:
+            raise Fault("http_response_invalid", wrong)
     except Fault as fault:
         raise _refused(head, body) or fault from fault
+    return _answer(head, body, gzipped)
+
+
+def _answer(head: Head, body: bytes, gzipped: bytes | None) -> Answer:
     return Answer(
-        status,
+        head.status,
         body,
         gzipped,
         content_type=head.content_type,
         cache_control=head.cache_control,
         retry_after=head.retry_after,
+        age=head.age,
+        date=head.date,
+        expires=head.expires,
+        vary=head.vary,
+        validators=head.validators,
     )
 
 

@@ -95,10 +95,11 @@ class TMDBRoute:
             "Accept": "application/json",
             "User-Agent": USER_AGENT,
             **self._credentials.headers(),
+            **_conditions(call),
             **(self._loop.headers(call.loop) if self._loop else {}),
         }
         waiting = self._client.get(url, headers, budget, fresh=fresh)
-        return waiting.addCallback(_judged)
+        return waiting.addCallback(_judged, query, call)
 
 
 class ProxyRoute:
@@ -131,7 +132,7 @@ class ProxyRoute:
         waiting = self._client.get(
             url, self._headers(call, budget), budget, fresh=fresh
         )
-        return waiting.addCallback(self._judged)
+        return waiting.addCallback(self._judged, query, call)
 
     def _headers(self, call: Call, budget: Budget) -> Mapping[str, str]:
         headers = {
@@ -145,7 +146,7 @@ class ProxyRoute:
             headers["Authorization"] = f"Bearer {self._token}"
         return headers
 
-    def _judged(self, reply: Reply) -> Answer:
+    def _judged(self, reply: Reply, query: Query, call: Call) -> Answer:
         """The proxy's answer, or the Fault that it reports of its own.
 
         The last member of Proxy-Status speaks of the response: with an error there the
@@ -153,8 +154,9 @@ class ProxyRoute:
         """
         reported = proxystatus.parse(reply.head.proxy_status)
         attempts = tuple(self._merged(each) for each in reported)
-        if reported and reported[-1].cause is not None:
-            raise self._own_error(reply, reported[-1], attempts)
+        last = reported[-1] if reported else None
+        if last is not None and last.cause is not None:
+            raise self._own_error(reply, last.cause, last.route, attempts)
         if not reported and reply.head.status in (401, 403):
             # a real answer of TMDB through a proxy says which way it came
             raise Fault(
@@ -162,22 +164,21 @@ class ProxyRoute:
                 f"{self.next_hop} answers {reply.head.status} by itself",
                 final=True,
             )
-        answer = _judged(reply)
+        answer = _judged(reply, query, replace(call, known=None))
         return replace(answer, attempts=attempts)
 
     def _own_error(
-        self, reply: Reply, last: Attempt, attempts: tuple[Attempt, ...]
+        self, reply: Reply, cause: str, route: str, attempts: tuple[Attempt, ...]
     ) -> Fault:
-        if last.cause == "http_request_denied" and not last.route:
+        if cause == "http_request_denied" and not route:
             return Fault(
                 "proxy_configuration_error",
                 f"{self.next_hop} does not accept STREAMR_PROXY_TOKEN",
                 final=True,
             )
-        cause = last.cause if last.cause in CAUSES else "proxy_internal_error"
         made = tuple(each for each in attempts if each.route != f"{self.name}/")
         return Fault(
-            cause or "",
+            cause if cause in CAUSES else "proxy_internal_error",
             f"reported by {self.next_hop}",
             made,
             final=True,
@@ -194,5 +195,16 @@ def upstream_url(base_url: str, query: Query, more: tuple[tuple[str, str], ...])
     return f"{base_url}{query.path}" + (f"?{parameters}" if parameters else "")
 
 
-def _judged(reply: Reply) -> Answer:
-    return judge(reply.head, reply.body, reply.gzipped, certain=reply.certain)
+def _judged(reply: Reply, query: Query, call: Call) -> Answer:
+    return judge(
+        query, call, reply.head, reply.body, reply.gzipped, certain=reply.certain
+    )
+
+
+def _conditions(call: Call) -> dict[str, str]:
+    """The headers of a conditional request (RFC 9110, 13.1)."""
+    known = call.known
+    if known is None:
+        return {}
+    pairs = (("If-None-Match", known.etag), ("If-Modified-Since", known.last_modified))
+    return {name: value for name, value in pairs if value}

@@ -79,7 +79,8 @@ class Trace:
         """The connection is ready and the request is on its way."""
         self.phase = Phase.REQUEST
         if self._cancel is not None:
-            self._set_timer(self._budget.first_byte)
+            left = self.began + self._budget.total - self._clock.seconds()
+            self._set_timer(max(0.0, min(self._budget.first_byte, left)))
 
     def answered(self) -> None:
         """The head is here; from now on the collector keeps the time."""

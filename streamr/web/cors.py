@@ -8,8 +8,13 @@ Headers = list[tuple[str, str]]
 
 METHODS = "GET, HEAD, OPTIONS"
 # What front ends of TMDB send; an Authorization of theirs is dropped here.
-ALLOWED = "Accept, Accept-Language, Authorization, Content-Type, X-Request-Id"
-EXPOSED = "Proxy-Status, Retry-After, Server-Timing, X-Proxy-Source, X-Request-Id"
+ALLOWED = (
+    "Accept, Accept-Language, Authorization, Content-Type, If-None-Match, X-Request-Id"
+)
+EXPOSED = (
+    "Age, Cache-Status, ETag, Proxy-Status, Retry-After, Server-Timing, "
+    "X-Proxy-Source, X-Request-Id"
+)
 # Chromium's upper bound; it saves a preflight for each request.
 PREFLIGHT_SECONDS = 7200
 

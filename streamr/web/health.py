@@ -96,7 +96,7 @@ class TMDBHealth:
                 "status": status,
                 "message": message,
                 "timestamp": iso(self._wall()),
-                "routes": [_told(route, state) for route, state in states],
+                "routes": [told_route(route, state) for route, state in states],
             },
         )
 
@@ -124,7 +124,8 @@ def iso(seconds: float) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _told(route: Route, state: RouteState) -> dict[str, Any]:
+def told_route(route: Route, state: RouteState) -> dict[str, Any]:
+    """A route and what it last did, as JSON tells it."""
     untried = state.at is None
     return {
         "route": route.name,

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from streamr.boundaries import Attempt, Exchange
+from streamr.boundaries import Attempt, CacheUse, Exchange, StoredResponse
 from streamr.errors import Envelope, Fault, Refusal
-from streamr.policy import proxystatus
+from streamr.policy import cachestatus, freshness, proxystatus, ready
 
 JSON = "application/json;charset=utf-8"
 # Below one Ethernet segment compression saves nothing.
 LEAST_GZIPPED = 1000
-# zlib's own default: 0.11 ms for a list page (facts: performance.md).
-GZIP_LEVEL = 6
 
 _Q = re.compile(r";\s*q\s*=\s*([0-9.]+)", re.IGNORECASE)
 
@@ -31,8 +28,32 @@ class Page:
     headers: tuple[tuple[str, str], ...]
 
 
-def answer_page(exchange: Exchange, *, accepts_gzip: bool) -> Page:
-    """The page of a finished exchange: TMDB's answer, or the fault in its envelope."""
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """What a caller can take: codings, and the entity tags it has already."""
+
+    codings: frozenset[str] = frozenset()
+    none_match: str = ""
+
+
+def wants(accept_encoding: str, if_none_match: str) -> Wants:
+    """Read Accept-Encoding (RFC 9110, 12.5.3) and If-None-Match (13.1.2)."""
+    weights: dict[str, float] = {}
+    for part in accept_encoding.lower().split(","):
+        coding, _, rest = part.partition(";")
+        match = _Q.search(f";{rest}")
+        weights[coding.strip()] = _number(match.group(1)) if match else 1.0
+    others = weights.get("*", 0.0)
+    names = {"gzip": weights.get("gzip", weights.get("x-gzip", others))}
+    names["br"] = weights.get("br", others)
+    taken = frozenset(name for name, weight in names.items() if weight > 0)
+    return Wants(taken, if_none_match)
+
+
+def answer_page(exchange: Exchange, wanted: Wants, now: float) -> Page:
+    """The page of a finished exchange: from the store, from TMDB, or the fault."""
+    if exchange.stored is not None:
+        return _stored_page(exchange, exchange.stored, wanted, now)
     if exchange.answer is None:
         fault = exchange.fault or Fault("proxy_internal_error")
         return _fault_page(exchange, fault)
@@ -45,11 +66,47 @@ def answer_page(exchange: Exchange, *, accepts_gzip: bool) -> Page:
         headers.append(("Cache-Control", "no-store"))
     if answer.retry_after:
         headers.append(("Retry-After", answer.retry_after))
+    if answer.age and answer.status == 200:
+        headers.append(("Age", str(int(answer.age))))
     body = answer.body
-    if accepts_gzip and (answer.gzipped or len(body) >= LEAST_GZIPPED):
-        body = answer.gzipped or gzip.compress(body, GZIP_LEVEL, mtime=0)
+    if "gzip" in wanted.codings and (answer.gzipped or len(body) >= LEAST_GZIPPED):
+        body = answer.gzipped or ready.gzipped(body)
         headers.append(("Content-Encoding", "gzip"))
     return Page(answer.status, body, (*headers, *_provenance(exchange)))
+
+
+def _stored_page(
+    exchange: Exchange, stored: StoredResponse, wanted: Wants, now: float
+) -> Page:
+    """A stored response in the coding that the caller takes, or 304."""
+    headers = [
+        ("Vary", "Accept-Encoding"),
+        ("ETag", stored.etag),
+        ("Age", str(int(exchange.age))),
+        ("Cache-Control", _freshness(stored, now)),
+    ]
+    if stored.status == 200 and _matches(wanted.none_match, stored.etag):
+        return Page(304, b"", (*headers, *_provenance(exchange)))
+    headers.append(("Content-Type", stored.content_type))
+    body = stored.body
+    if stored.brotli is not None and "br" in wanted.codings:
+        body = stored.brotli
+        headers.append(("Content-Encoding", "br"))
+    elif "gzip" in wanted.codings:
+        body = stored.gzipped
+        headers.append(("Content-Encoding", "gzip"))
+    return Page(stored.status, body, (*headers, *_provenance(exchange)))
+
+
+def _freshness(stored: StoredResponse, now: float) -> str:
+    """What is left of the lifetime. A 404 is kept here, and by nobody else."""
+    return freshness.cache_control(stored, now) if stored.status == 200 else "no-store"
+
+
+def _matches(none_match: str, etag: str) -> bool:
+    """Weak comparison (RFC 9110, 8.8.3.2)."""
+    tags = {tag.strip().removeprefix("W/") for tag in none_match.split(",")}
+    return "*" in tags or etag.removeprefix("W/") in tags
 
 
 def refusal_page(server: str, refusal: Refusal) -> Page:
@@ -58,6 +115,7 @@ def refusal_page(server: str, refusal: Refusal) -> Page:
         ("Content-Type", JSON),
         ("Cache-Control", "no-store"),
         ("Proxy-Status", proxystatus.own_error(server, _refusal_cause(refusal))),
+        ("Cache-Status", cachestatus.render(server, CacheUse(forward="bypass"), None)),
     ]
     if refusal.allow:
         headers.append(("Allow", refusal.allow))
@@ -87,16 +145,6 @@ def envelope(
     )
 
 
-def accepts_gzip(accept_encoding: str) -> bool:
-    """Whether an Accept-Encoding field allows gzip (RFC 9110, 12.5.3)."""
-    weights: dict[str, float] = {}
-    for part in accept_encoding.lower().split(","):
-        coding, _, rest = part.partition(";")
-        match = _Q.search(f";{rest}")
-        weights[coding.strip()] = _number(match.group(1)) if match else 1.0
-    return weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0))) > 0
-
-
 def _fault_page(exchange: Exchange, fault: Fault) -> Page:
     headers = [("Content-Type", JSON), ("Cache-Control", "no-store")]
     if fault.retry_after:
@@ -112,7 +160,8 @@ def _fault_page(exchange: Exchange, fault: Fault) -> Page:
 
 def message(fault: Fault, exchange: Exchange) -> str:
     """The sentence of a fault, for the person who reads the error."""
-    tries = f" {len(exchange.attempts)} attempts failed." if exchange.attempts else ""
+    count = len(exchange.attempts)
+    tries = f" {count} attempt{'s' if count > 1 else ''} failed." if count else ""
     text = f"No answer from TMDB: {fault.cause.meaning} ({fault.cause.name}).{tries}"
     configuration = [
         f" {each.route}: {each.detail}."
@@ -132,6 +181,10 @@ def _provenance(exchange: Exchange) -> list[tuple[str, str]]:
         attempts.append(Attempt("", "", exchange.ms, exchange.fault.cause.name))
     status = proxystatus.render(exchange.server, attempts)
     headers = [("Proxy-Status", status)] if status else []
+    if exchange.cache is not None:
+        answered = exchange.answer.status if exchange.answer is not None else None
+        used = cachestatus.render(exchange.server, exchange.cache, answered)
+        headers.append(("Cache-Status", used))
     timing = [
         f"attempt{number};dur={each.ms};desc={_quoted(each.route, each.cause or 'ok')}"
         for number, each in enumerate(exchange.attempts, start=1)

@@ -25,7 +25,7 @@ from streamr.errors import Envelope, Refusal
 from streamr.gateway import Gateway
 from streamr.web import render
 from streamr.web.cors import METHODS, Cors
-from streamr.web.render import Page
+from streamr.web.render import Page, Wants
 from streamr.web.site import GatewayRequest
 from streamr.web.target import Find, Pair, split
 
@@ -115,9 +115,14 @@ class GatewayResource(Resource):
             )
         query = door.find(path, pairs)
         call = _shortened(call, _header(request, "streamr-deadline-ms"), self._clock)
-        gzip = render.accepts_gzip(_header(request, "accept-encoding"))
+        wanted = render.wants(
+            _header(request, "accept-encoding"), _header(request, "if-none-match")
+        )
         exchanging = door.gateway.answer(query, call)
-        return exchanging.addCallback(render.answer_page, accepts_gzip=gzip)
+        return exchanging.addCallback(self._rendered, wanted)
+
+    def _rendered(self, exchange: Exchange, wanted: Wants) -> Page:
+        return render.answer_page(exchange, wanted, self._clock.seconds())
 
     def _check_token(self, request: Request) -> None:
         if self._door.token is None:
@@ -179,7 +184,7 @@ class GatewayResource(Resource):
             request.responseHeaders.addRawHeader(name, value)
         if not request.channel.persistent:
             request.setHeader(b"Connection", b"close")
-        if page.status != 204:
+        if page.status not in (204, 304):
             request.setHeader(b"Content-Length", b"%d" % len(page.body))
         request.write(page.body)
         request.finish()

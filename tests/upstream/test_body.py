@@ -21,8 +21,8 @@ from streamr.upstream.body import (
     MOST_BYTES,
     MOST_INFLATED,
     Collector,
-    check_json,
     decode,
+    read_json,
 )
 
 BODY = json.dumps({"results": [{"id": n} for n in range(200)]}).encode()
@@ -160,11 +160,11 @@ class Decoding(SynchronousTestCase):
 
 class JSON(SynchronousTestCase):
     def refused(self, body: bytes, *, certain: bool = True) -> str:
-        return cause_of(self.assertRaises(Fault, check_json, body, certain=certain))
+        return cause_of(self.assertRaises(Fault, read_json, body, certain=certain))
 
     def test_objects_and_arrays_are_answers(self) -> None:
         for body in (b"{}", b"[]", b' {"a": 1}\n', BODY):
-            check_json(body, certain=True)
+            read_json(body, certain=True)
 
     def test_what_no_endpoint_answers_is_refused(self) -> None:
         html = b"<html>portal</html>"
@@ -183,6 +183,6 @@ class JSON(SynchronousTestCase):
 
     def test_the_fault_says_what_came_without_repeating_it(self) -> None:
         body = b"<!DOCTYPE html><p>secret</p>"
-        fault = self.assertRaises(Fault, check_json, body, certain=True)
+        fault = self.assertRaises(Fault, read_json, body, certain=True)
         self.assertIn("HTML", fault.detail)
         self.assertNotIn("secret", fault.detail)

@@ -1,0 +1,223 @@
+"""The cache in front of the ways: stored responses, collapsed flights, stale copies.
+
+stored = store.get(key)
+  fresh                        → served
+  good while it is renewed     → served; renewed behind, one flight per key
+  good when TMDB is slow       → one flight; after 250 ms, or a fault, the stale copy
+  nothing                      → one flight; everyone waits for it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from streamr.boundaries import (
+    Answer,
+    CacheUse,
+    Call,
+    Outcome,
+    Query,
+    Store,
+    StoredResponse,
+)
+from streamr.collapse import Flights
+from streamr.errors import Fault
+from streamr.policy import cachekey, freshness, ready
+from streamr.policy.freshness import State
+from streamr.ways import Ways
+
+# Runs a function off the reactor.
+Threads = Callable[[Callable[[], StoredResponse]], "Deferred[StoredResponse]"]
+# Keys whose refresh has failed lately; more are forgotten, oldest first.
+MOST_PAUSED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a caller gets: an outcome, perhaps from the store, and how that came."""
+
+    outcome: Outcome
+    stored: StoredResponse | None = None
+    age: float = 0.0
+    cache: CacheUse | None = None
+
+
+class Cache:
+    """Serves queries from the store where it can, and over the ways where it must."""
+
+    def __init__(
+        self,
+        ways: Ways,
+        store: Store,
+        clock: IReactorTime,
+        deadline: float,
+        threads: Threads,
+        renewed: Callable[[Query, Call, Outcome, float], None],
+    ) -> None:
+        """`deadline` limits a flight, in seconds; `renewed` is told of each refresh
+        that nobody waited for, and when it began."""
+        self._ways = ways
+        self._store = store
+        self._clock = clock
+        self._deadline = deadline
+        self._threads = threads
+        self._renewed = renewed
+        self._flights: Flights[Served] = Flights()
+        self._paused: dict[str, float] = {}
+
+    def serve(self, query: Query, call: Call) -> Deferred[Served]:
+        """Serve a query by the call's deadline.
+
+        Fails with CancelledError when the caller leaves, and with nothing else.
+        """
+        key, now = cachekey.key(query), self._clock.seconds()
+        stored = self._store.get(key)
+        state = freshness.state(stored, now)
+        if stored is not None:
+            if state is State.FRESH:
+                return succeed(self._hit(stored))
+            if state is State.REVALIDATE:
+                self.renew(query, call, stored)
+                return succeed(self._hit(stored, "stale-while-revalidate"))
+            if state is State.STALE and self._is_paused(key, now):
+                return succeed(self._hit(stored, "stale-if-error"))
+        collapsed = key in self._flights
+        waiting = self._join(key, query, call, stored)
+        waiting.addTimeout(max(0.0, call.deadline - now), self._clock, _out_of_time)
+        if collapsed:
+            waiting.addCallback(_was_collapsed)
+        if stored is not None and state is State.STALE:
+            return self._patiently(waiting, stored)
+        return waiting
+
+    def renew(self, query: Query, call: Call, stored: StoredResponse | None) -> None:
+        """Fetch with nobody waiting, unless that is under way or failed lately."""
+        key = cachekey.key(query)
+        if key in self._flights or self._is_paused(key, self._clock.seconds()):
+            return
+        began = self._clock.seconds()
+        waiting = self._join(key, query, call, stored)
+        waiting.addCallback(
+            lambda served: self._renewed(query, call, served.outcome, began)
+        )
+
+    def _join(
+        self, key: str, query: Query, call: Call, stored: StoredResponse | None
+    ) -> Deferred[Served]:
+        return self._flights.join(key, lambda: self._fly(key, query, call, stored))
+
+    def _fly(
+        self, key: str, query: Query, call: Call, stored: StoredResponse | None
+    ) -> Deferred[Served]:
+        """Fetch for all who wait: with the whole deadline, not with what the first one
+        has left, and conditionally when there is something to validate."""
+        known = stored.validators if stored is not None else None
+        deadline = self._clock.seconds() + self._deadline
+        flying = self._ways.travel(query, replace(call, deadline=deadline, known=known))
+        return flying.addCallback(self._landed, key, query, stored)
+
+    def _landed(
+        self, outcome: Outcome, key: str, query: Query, stored: StoredResponse | None
+    ) -> Served | Deferred[Served]:
+        """Keep what may be kept."""
+        use = CacheUse(forward="uri-miss" if stored is None else "stale")
+        answer = outcome.answer
+        if answer is None or answer.status == 429:
+            self._pause(key)
+            return Served(outcome, cache=use)
+        self._paused.pop(key, None)
+        now = self._clock.seconds()
+        terms = freshness.terms(_as_kept(answer, stored), query.template)
+        if terms is None:
+            return Served(outcome, cache=use)
+        if answer.status == 304 and stored is not None:
+            return self._keep(ready.renewed(stored, terms, now), outcome, use)
+        if ready.heavy(answer):
+            making = self._threads(lambda: ready.ready(key, query, answer, terms, now))
+            return making.addCallback(self._keep, outcome, use)
+        return self._keep(ready.ready(key, query, answer, terms, now), outcome, use)
+
+    def _keep(
+        self, response: StoredResponse, outcome: Outcome, use: CacheUse
+    ) -> Served:
+        self._store.put(response.key, response)
+        age = self._clock.seconds() - response.stored_at
+        outcome = replace(outcome, given_status=response.status)
+        return Served(outcome, response, age, replace(use, stored=True))
+
+    def _hit(self, stored: StoredResponse, detail: str = "") -> Served:
+        age = max(0.0, self._clock.seconds() - stored.stored_at)
+        outcome = Outcome(None, None, "cache", (), stored.status)
+        ttl = int(stored.lifetime - age)
+        return Served(outcome, stored, age, CacheUse(ttl=ttl, detail=detail))
+
+    def _patiently(
+        self, waiting: Deferred[Served], stored: StoredResponse
+    ) -> Deferred[Served]:
+        """What comes first: the flight's answer, or 250 ms and then the stale copy.
+
+        A flight that is given up as slow flies on and renews the store.
+        """
+
+        def slow() -> None:
+            served.callback(self._hit(stored, "stale-while-slow"))
+
+        def arrived(result: Served | Failure) -> None:
+            if served.called:
+                return
+            timer.cancel()
+            if isinstance(result, Failure):
+                served.errback(result)
+            elif _worse_than_stale(result.outcome):
+                stale = self._hit(stored, "stale-if-error")
+                attempts = result.outcome.attempts
+                outcome = replace(stale.outcome, attempts=attempts)
+                served.callback(replace(stale, outcome=outcome))
+            else:
+                served.callback(result)
+
+        served: Deferred[Served] = Deferred(lambda _served: waiting.cancel())
+        timer = self._clock.callLater(freshness.SLOW, slow)
+        waiting.addBoth(arrived)
+        return served
+
+    def _is_paused(self, key: str, now: float) -> bool:
+        return self._paused.get(key, now) > now
+
+    def _pause(self, key: str) -> None:
+        self._paused.pop(key, None)
+        self._paused[key] = self._clock.seconds() + freshness.REFRESH_PAUSE
+        if len(self._paused) > MOST_PAUSED:
+            del self._paused[next(iter(self._paused))]
+
+
+def _as_kept(answer: Answer, stored: StoredResponse | None) -> Answer:
+    """A 304 speaks for the response that is stored."""
+    if answer.status == 304 and stored is not None:
+        return replace(answer, status=stored.status)
+    return answer
+
+
+def _worse_than_stale(outcome: Outcome) -> bool:
+    """RFC 5861, 4: an error is a fault or a 5xx; a 429 only says "later"."""
+    return outcome.answer is None or outcome.answer.status == 429
+
+
+def _was_collapsed(served: Served) -> Served:
+    if served.cache is None:
+        return served
+    return replace(served, cache=replace(served.cache, collapsed=True))
+
+
+def _out_of_time(result: Any, seconds: float) -> Served | Failure:
+    """This caller's time is up; the flight goes on for the others."""
+    if isinstance(result, Failure) and not result.check(CancelledError):
+        return result
+    fault = Fault("deadline_exceeded", f"no answer within {seconds:.1f} s")
+    return Served(Outcome(None, fault, None, ()))

@@ -1,0 +1,90 @@
+"""The control socket: what the `streamr` command asks of a running daemon.
+
+A Unix socket in the state directory, for its owner alone (0600). One line of JSON in,
+one line of JSON out: {"command": "cache stats"} → {"ok": …} or {"error": "…"}.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+from twisted.protocols.basic import LineOnlyReceiver
+
+_log = Logger()
+
+SOCKET_NAME = "control.sock"
+# A command answers from memory; one that takes longer is stuck.
+ANSWER_SECONDS = 5.0
+MOST_ANSWER = 16 * 1024 * 1024
+
+Handler = Callable[[dict[str, Any]], Any]
+
+
+class ControlProtocol(LineOnlyReceiver):
+    """One connection of a command."""
+
+    delimiter = b"\n"
+    MAX_LENGTH = 4096
+
+    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+        self._handlers = handlers
+
+    def lineReceived(self, line: bytes) -> None:
+        self.sendLine(json.dumps(self._answer(line)).encode())
+        assert self.transport is not None
+        self.transport.loseConnection()
+
+    def _answer(self, line: bytes) -> dict[str, Any]:
+        try:
+            request = json.loads(line)
+            handler = self._handlers[request["command"]]
+        except (ValueError, KeyError, TypeError):
+            known = ", ".join(sorted(self._handlers))
+            return {"error": f"that is no command; known are: {known}"}
+        try:
+            return {"ok": handler(request)}
+        except ValueError as error:
+            return {"error": str(error)}
+
+
+class ControlFactory(Factory):
+    """Serves the commands of `handlers`."""
+
+    noisy = False
+
+    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+        self._handlers = handlers
+
+    def buildProtocol(self, addr: Any) -> ControlProtocol:
+        return ControlProtocol(self._handlers)
+
+
+class NoDaemon(Exception):
+    """No daemon answers on the control socket; the text says where that should be."""
+
+
+def ask(directory: Path, command: str, **more: Any) -> Any:
+    """The answer of the running daemon, blocking.
+
+    Raises NoDaemon, and ValueError with what the daemon refused.
+    """
+    path = directory / SOCKET_NAME
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(ANSWER_SECONDS)
+            connection.connect(str(path))
+            request = json.dumps({"command": command, **more})
+            connection.sendall(request.encode() + b"\n")
+            with connection.makefile("rb") as reader:
+                answer = json.loads(reader.readline(MOST_ANSWER))
+    except (OSError, ValueError) as error:
+        raise NoDaemon(f"no running streamr answers at {path}: {error}") from error
+    if "error" in answer:
+        raise ValueError(answer["error"])
+    return answer["ok"]

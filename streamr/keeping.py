@@ -1,0 +1,145 @@
+"""What main remembers: memory, the disk behind it, the warm set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.threadpool import ThreadPool
+
+from streamr.boundaries import StoredResponse
+from streamr.catalogue import Catalogue
+from streamr.errors import Refusal, SettingsError
+from streamr.gateway import Gateway
+from streamr.policy.freshness import CLASSES, state
+from streamr.settings import Settings
+from streamr.store.behind import WriteBehind
+from streamr.store.disk import DiskStore
+from streamr.store.memory import MemoryStore
+from streamr.warm import Warm
+from streamr.web.target import split
+
+_log = Logger()
+
+FILE_NAME = "cache.sqlite"
+# A list page takes some 18 kB in its codings; smaller answers let more entries in.
+ENTRIES_PER_MB = 250
+
+
+class Keeping:
+    """The store of main's gateway and all that belongs to it."""
+
+    def __init__(
+        self,
+        found: Settings,
+        reactor: Any,
+        wall: Callable[[], float],
+        gateway: Gateway,
+        offered: Catalogue,
+        directory: Path | None,
+    ) -> None:
+        """Raises SettingsError for a warm path that TMDB does not have."""
+        self._reactor = reactor
+        # one thread: SQLite and heavy compression take turns
+        self._threads = ThreadPool(0, 1, "streamr-store")
+        entries = found.cache_mb * ENTRIES_PER_MB
+        self.memory = MemoryStore(found.cache_mb * 1024 * 1024, entries)
+        self._behind: WriteBehind | None = None
+        if directory is not None:
+            disk = DiskStore(directory / FILE_NAME, entries, reactor.seconds, wall)
+            self._behind = WriteBehind(self.memory, disk, reactor, self._in_thread)
+        gateway.remember(self.memory, found.deadline, self._in_thread)
+        assert gateway.cache is not None
+        self._warm = Warm(
+            _queries(found, offered),
+            gateway.cache,
+            self.memory,
+            reactor,
+            found.deadline,
+        )
+
+    def start(self) -> None:
+        """Fill the memory from the disk, then fetch what is to be warm."""
+        self._threads.start()
+        if self._behind is not None:
+            self._behind.fill()
+            _log.info("{count} answers read from disk", count=len(self.memory))
+        self._warm.start()
+
+    async def stop(self) -> None:
+        """Write what waits to be written."""
+        self._warm.stop()
+        if self._behind is not None:
+            await self._behind.flush()
+        self._threads.stop()
+
+    def stats(self, _request: dict[str, Any]) -> dict[str, Any]:
+        """What is stored, for `streamr cache stats`."""
+        now = self._reactor.seconds()
+        classes: dict[str, int] = {}
+        states: dict[str, int] = {}
+        for response in self.memory:
+            classes[response.kind] = classes.get(response.kind, 0) + 1
+            name = state(response, now).name.lower()
+            states[name] = states.get(name, 0) + 1
+        return {
+            "entries": len(self.memory),
+            "bytes": self.memory.bytes,
+            "most_bytes": self.memory.most_bytes,
+            "by_class": classes,
+            "by_state": states,
+        }
+
+    def purge(self, request: dict[str, Any]) -> dict[str, int]:
+        """Drop all, a class, or what lies below a path. Raises ValueError."""
+        return {"purged": self.memory.purge(_unwanted(request))}
+
+    def _in_thread(self, function: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        return deferToThreadPool(self._reactor, self._threads, function, *args)
+
+
+def _unwanted(request: dict[str, Any]) -> Callable[[StoredResponse], bool]:
+    kind, path = request.get("class"), request.get("path")
+    if kind is not None:
+        allowed = (*CLASSES, "missing")
+        if kind not in allowed:
+            raise ValueError(f"there is no class {kind!r}; known: {', '.join(allowed)}")
+        return lambda response: response.kind == kind
+    if path is not None:
+        below = str(path).rstrip("/")
+        return lambda response: f"{response.path}/".startswith(f"{below}/")
+    if request.get("all"):
+        return lambda _response: True
+    raise ValueError("say what to purge: all, a class or a path")
+
+
+def _queries(found: Settings, offered: Catalogue) -> list[Any]:
+    queries = []
+    for path in filter(None, found.warm):
+        try:
+            queries.append(offered.query(*split(path.encode("ascii"))))
+        except Refusal as refusal:
+            raise SettingsError(
+                [f"STREAMR_WARM cannot hold {path!r}: {refusal.message}"]
+            ) from refusal
+    return queries
+
+
+def state_directory(found: Settings) -> Path | None:
+    """Where state is kept, made if need be, for its owner alone; None without one."""
+    chosen = found.state_dir
+    if chosen is None and os.environ.get("STATE_DIRECTORY"):
+        chosen = Path(os.environ["STATE_DIRECTORY"].split(":")[0])
+    try:
+        if chosen is None:
+            base = os.environ.get("XDG_STATE_HOME")
+            chosen = (Path(base) if base else Path.home() / ".local/state") / "streamr"
+        chosen.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (OSError, RuntimeError):
+        return None
+    return chosen if os.access(chosen, os.W_OK) else None

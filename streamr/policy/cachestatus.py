@@ -1,0 +1,30 @@
+"""How the cache was used, as the Cache-Status field (RFC 9211)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import http_sf
+
+from streamr.boundaries import CacheUse
+
+
+def render(server: str, use: CacheUse, status: int | None) -> str:
+    """The field's value; `status` is what TMDB answered, when it was asked."""
+    parameters: dict[str, Any] = {}
+    if use.forward is None:
+        parameters["hit"] = True
+    else:
+        parameters["fwd"] = http_sf.Token(use.forward)
+        if status is not None:
+            parameters["fwd-status"] = status
+    if use.ttl is not None:
+        parameters["ttl"] = use.ttl
+    if use.stored:
+        parameters["stored"] = True
+    if use.collapsed:
+        parameters["collapsed"] = True
+    if use.detail:
+        parameters["detail"] = http_sf.Token(use.detail)
+    members: list[Any] = [(http_sf.Token(server), parameters)]
+    return http_sf.ser(members)

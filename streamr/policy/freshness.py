@@ -1,0 +1,168 @@
+"""How long an answer is good, and what may still be done with it afterwards.
+
+RFC 9111 (lifetime, age, no-store) and RFC 5861 (stale-while-revalidate,
+stale-if-error), bounded below and above by the class of the endpoint. Ages are
+intervals on the monotonic clock: a jump of the wall clock expires nothing and makes
+nothing immortal. For the same reason the Date of an answer is compared with its Expires
+only, never with our clock.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from enum import Enum
+
+from streamr.boundaries import Answer, StoredResponse
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+# TMDB's terms (2023-10-20) allow six months; 180 days are the outer bound here.
+MOST_KEPT = 180 * DAY
+# With a stale copy at hand nobody waits longer than this (seconds).
+SLOW = 0.25
+# After a refresh has failed the stale copy is served without asking again for a while.
+REFRESH_PAUSE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """One class of endpoints; all in seconds.
+
+    `usual` is the lifetime when TMDB names none, `least` and `most` bound what it
+    names. After it the copy may be served while it is renewed (`while_revalidate`) and
+    when TMDB cannot be reached (`if_error`).
+    """
+
+    name: str
+    usual: float
+    least: float
+    most: float
+    while_revalidate: float
+    if_error: float
+
+
+CLASSES = {
+    each.name: each
+    for each in (
+        Freshness("configuration", DAY, HOUR, 7 * DAY, 7 * DAY, 60 * DAY),
+        Freshness("details", 6 * HOUR, 10 * MINUTE, DAY, 2 * DAY, 30 * DAY),
+        Freshness("lists", HOUR, 5 * MINUTE, 8 * HOUR, 12 * HOUR, 7 * DAY),
+        Freshness("search", 30 * MINUTE, MINUTE, 8 * HOUR, HOUR, 7 * DAY),
+        Freshness("changes", 5 * MINUTE, 30.0, HOUR, 5 * MINUTE, DAY),
+    )
+}
+# A 404 is true for a while, and never served stale.
+MISSING = Freshness("missing", MINUTE, MINUTE, MINUTE, 0, 0)
+
+_LISTS = frozenset(
+    ["popular", "top_rated", "upcoming", "now_playing", "on_the_air", "airing_today"]
+)
+_FIELD = re.compile(r"([a-z-]+)(?:=\"?([^\",]*)\"?)?")
+
+
+def class_of(template: str) -> Freshness:
+    """The freshness class of an endpoint of the catalogue."""
+    parts = template.strip("/").split("/")
+    if parts[0] in ("configuration", "certification", "genre", "watch"):
+        return CLASSES["configuration"]
+    if parts[0] == "search":
+        return CLASSES["search"]
+    if parts[0] in ("trending", "discover") or parts[-1] in _LISTS:
+        return CLASSES["lists"]
+    if parts[-1] in ("changes", "latest"):
+        return CLASSES["changes"]
+    return CLASSES["details"]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On which terms an answer is kept; all in seconds. `age` is how old it came."""
+
+    kind: str
+    age: float
+    lifetime: float
+    while_revalidate: float
+    if_error: float
+
+
+def terms(answer: Answer, template: str) -> Terms | None:
+    """The terms of an answer, or None when it must not be stored.
+
+    Only 200 and 404 ever are; TMDB's 401 says max-age=300, which is not believed.
+    """
+    directives = _directives(answer.cache_control or "")
+    if answer.status not in (200, 404) or answer.vary == "*":
+        return None
+    if {"no-store", "private"} & set(directives):
+        return None
+    kind = class_of(template) if answer.status == 200 else MISSING
+    named = _named(directives, answer)
+    lifetime = min(max(kind.usual if named is None else named, kind.least), kind.most)
+    return Terms(
+        kind.name,
+        min(max(answer.age, 0.0), lifetime),
+        lifetime,
+        kind.while_revalidate,
+        min(kind.if_error, MOST_KEPT - lifetime),
+    )
+
+
+class State(Enum):
+    """What may be done with a stored response now."""
+
+    FRESH = "fresh"
+    REVALIDATE = "serve it and renew it behind"
+    STALE = "serve it when TMDB is slow or fails"
+    GONE = "nothing"
+
+
+def state(stored: StoredResponse | None, now: float) -> State:
+    """The state of a stored response at `now` (monotonic seconds)."""
+    if stored is None:
+        return State.GONE
+    late = now - stored.stored_at - stored.lifetime
+    if late < 0:
+        return State.FRESH
+    if late < stored.while_revalidate:
+        return State.REVALIDATE
+    return State.STALE if late < stored.if_error else State.GONE
+
+
+def cache_control(stored: StoredResponse, now: float) -> str:
+    """The Cache-Control field for callers, with what is left of the lifetime."""
+    left = max(0, int(stored.lifetime - (now - stored.stored_at)))
+    field = f"public, max-age={left}"
+    if stored.while_revalidate:
+        field += f", stale-while-revalidate={int(stored.while_revalidate)}"
+    if stored.if_error:
+        field += f", stale-if-error={int(stored.if_error)}"
+    return field
+
+
+def _named(directives: Mapping[str, str | None], answer: Answer) -> float | None:
+    """The lifetime that TMDB names (RFC 9111, 4.2.1), in seconds."""
+    for name in ("s-maxage", "max-age"):
+        seconds = directives.get(name)
+        if seconds is not None and seconds.isdigit():
+            return min(float(seconds), MOST_KEPT)
+    if "no-cache" in directives:
+        return 0.0
+    if answer.expires and answer.date:
+        try:
+            expires = parsedate_to_datetime(answer.expires)
+            lasting = expires - parsedate_to_datetime(answer.date)
+        except (ValueError, TypeError):
+            # RFC 9111, 5.3: a date that cannot be read means "already expired"
+            return 0.0
+        return min(max(lasting.total_seconds(), 0.0), MOST_KEPT)
+    return None
+
+
+def _directives(field: str) -> dict[str, str | None]:
+    """The directives of a Cache-Control field (RFC 9111, 5.2), in small letters."""
+    found: dict[str, str | None] = {}
+    for name, value in _FIELD.findall(field.lower()):
+        found.setdefault(name, value or None)
+    return found

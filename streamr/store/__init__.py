@@ -1,0 +1,1 @@
+"""Where answers are kept: memory answers at once, the disk only fills it."""

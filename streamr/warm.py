@@ -1,0 +1,62 @@
+"""The warm set: the front page's lists, fetched at the start and kept fresh."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from streamr.boundaries import Call, Query, Store
+from streamr.caching import Cache
+from streamr.policy import cachekey
+from streamr.policy.freshness import State, state
+
+# How often the set is looked through. The shortest lifetime of a list is 5 minutes.
+LOOK_EVERY = 60.0
+# One after another: the set must not take the callers' share of the pacing.
+APART = 0.2
+
+
+class Warm:
+    """Renews the responses of a set of queries before anyone has to wait for them."""
+
+    def __init__(
+        self,
+        queries: Sequence[Query],
+        cache: Cache,
+        store: Store,
+        clock: IReactorTime,
+        deadline: float,
+    ) -> None:
+        self._queries = queries
+        self._cache = cache
+        self._store = store
+        self._clock = clock
+        self._deadline = deadline
+        self._timers: list[IDelayedCall] = []
+
+    def start(self) -> None:
+        """Look through the set now, and again and again."""
+        self._timers = [
+            self._clock.callLater(number * APART, self._look, query)
+            for number, query in enumerate(self._queries)
+        ]
+        self._timers.append(self._clock.callLater(LOOK_EVERY, self.start))
+
+    def stop(self) -> None:
+        """Leave no timer."""
+        timers, self._timers = self._timers, []
+        for timer in timers:
+            if timer.active():
+                timer.cancel()
+
+    def _look(self, query: Query) -> None:
+        now = self._clock.seconds()
+        stored = self._store.get(cachekey.key(query))
+        if state(stored, now + LOOK_EVERY) is State.FRESH:
+            return
+        call = Call(
+            f"warm-{secrets.token_hex(4)}", now + self._deadline, target=query.path
+        )
+        self._cache.renew(query, call, stored)

@@ -1,0 +1,155 @@
+"""The fault table: complete, in RFC 9209's words, and equal to what was measured."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr.errors import (
+    CAUSES,
+    Envelope,
+    Fault,
+    Phase,
+    Refusal,
+    SettingsError,
+)
+
+# The registry "HTTP Proxy Error Types" as RFC 9209, 2.3 filled it.
+_REGISTRY = """
+    dns_timeout dns_error destination_not_found destination_unavailable
+    destination_ip_prohibited destination_ip_unroutable connection_refused
+    connection_terminated connection_timeout connection_read_timeout
+    connection_write_timeout connection_limit_reached tls_protocol_error
+    tls_certificate_error tls_alert_received http_request_error http_request_denied
+    http_response_incomplete http_response_header_section_size
+    http_response_header_size http_response_body_size
+    http_response_trailer_section_size http_response_trailer_size
+    http_response_transfer_coding http_response_content_coding http_response_timeout
+    http_upgrade_failed http_protocol_error proxy_internal_response
+    proxy_internal_error proxy_configuration_error proxy_loop_detected
+"""
+REGISTERED = frozenset(_REGISTRY.split())
+# What the registry cannot say.
+_WORDS = """
+    tls_reset tls_closed tls_timeout tls_not_tls http_response_invalid
+    http_response_redirect http_rate_limited upstream_error upstream_unavailable
+    deadline_exceeded
+"""
+OUR_OWN = frozenset(_WORDS.split())
+# The facts ("What treq raises"), row by row: cause, next route?, same route again?
+FACTS = (
+    ("connection_refused", "yes", "yes"),
+    ("connection_timeout", "yes", "no"),
+    ("tls_reset", "yes", "yes"),
+    ("tls_closed", "yes", "yes"),
+    ("tls_timeout", "yes, hedge early", "no"),
+    ("tls_alert_received", "yes", "no"),
+    ("tls_protocol_error", "yes", "no"),
+    ("tls_not_tls", "yes, report interception", "no"),
+    ("tls_certificate_error", "another verified route only", "no"),
+    ("dns_error", "yes", "once"),
+    ("dns_timeout", "yes", "once"),
+    ("http_response_timeout", "yes", "once"),
+    ("connection_terminated", "yes", "yes"),
+    ("http_protocol_error", "yes", "no"),
+    ("http_response_incomplete", "yes", "once"),
+    # the facts call it http_content_decoding; the registry has a word for it
+    ("http_response_content_coding", "yes", "once"),
+    ("http_response_body_size", "no", "no"),
+    ("http_response_invalid", "yes", "once"),
+    ("http_response_redirect", "yes", "no"),
+    ("http_request_denied", "no", "no"),
+    ("http_rate_limited", "no", "later"),
+    ("upstream_error", "yes", "once"),
+    ("upstream_unavailable", "yes", "once"),
+    # "unreachable" in the issue: no way to the address, and asking again opens none
+    ("destination_ip_unroutable", "yes", "no"),
+)
+# The gateway's own causes, which no server's behaviour is.
+OF_THE_GATEWAY = {
+    "proxy_configuration_error",
+    "proxy_loop_detected",
+    "proxy_internal_error",
+    "deadline_exceeded",
+}
+# TMDB's codes and the HTTP status each of them has.
+HTTP = {3: 401, 11: 500, 22: 400, 24: 504, 25: 429, 27: 400, 34: 404, 38: 403}
+HTTP |= {43: 502, 47: 400}
+
+
+class Causes(SynchronousTestCase):
+    """CAUSES."""
+
+    def test_names_are_the_registrys_or_known_to_be_our_own(self):
+        self.assertEqual(set(CAUSES) - REGISTERED, OUR_OWN)
+
+    def test_none_of_our_own_names_is_registered(self):
+        self.assertEqual(OUR_OWN & REGISTERED, frozenset())
+
+    def test_next_route_and_same_route_are_as_measured(self):
+        for name, following, same in FACTS:
+            cause = CAUSES[name]
+            self.assertEqual(cause.next_route, following != "no", name)
+            self.assertEqual(cause.same_route, same in ("yes", "once"), name)
+
+    def test_every_cause_is_a_measured_row_or_the_gateways_own(self):
+        self.assertEqual(set(CAUSES), {row[0] for row in FACTS} | OF_THE_GATEWAY)
+
+    def test_every_row_is_complete(self):
+        for name, cause in CAUSES.items():
+            self.assertEqual(cause.name, name)
+            self.assertRegex(name, r"\A[a-z][a-z0-9_]{4,40}\Z")
+            self.assertIsInstance(cause.phase, Phase, name)
+            self.assertIsInstance(cause.code, Envelope, name)
+            self.assertIn(cause.status, (403, 429, 500, 502, 504, 508), name)
+            self.assertIn(len(cause.meaning), range(10, 80), name)
+
+    def test_no_two_causes_say_the_same_to_a_person(self):
+        meanings = [cause.meaning for cause in CAUSES.values()]
+        self.assertEqual(len(meanings), len(set(meanings)))
+
+    def test_what_ended_because_time_was_up_is_slow_and_a_504(self):
+        for name, cause in CAUSES.items():
+            late = name.endswith("_timeout") or name == "deadline_exceeded"
+            self.assertEqual(cause.slow, late, name)
+            self.assertEqual(cause.status == 504, late, name)
+
+    def test_each_code_of_tmdb_goes_with_its_status(self):
+        for name, cause in CAUSES.items():
+            # TMDB has no code for a loop; 43 is the nearest
+            status = 502 if cause.status == 508 else cause.status
+            self.assertEqual(HTTP[int(cause.code)], status, name)
+
+    def test_a_second_try_is_never_offered_where_no_other_way_may_help(self):
+        for name, cause in CAUSES.items():
+            self.assertTrue(cause.next_route or not cause.same_route, name)
+
+    def test_the_phases_follow_the_way(self):
+        self.assertEqual(
+            " ".join(Phase), "resolve connect tls request body answer gateway"
+        )
+
+    def test_the_envelopes_codes_are_tmdbs(self):
+        self.assertEqual({int(code) for code in Envelope}, {*HTTP, 4})
+
+
+class Exceptions(SynchronousTestCase):
+    """What is raised."""
+
+    def test_a_fault_says_its_cause_and_detail(self):
+        self.assertEqual(
+            str(Fault("tls_reset", "after 5 bytes")), "tls_reset: after 5 bytes"
+        )
+        self.assertEqual(str(Fault("tls_reset")), "tls_reset")
+
+    def test_an_unknown_cause_cannot_be_raised(self):
+        self.assertRaises(KeyError, Fault, "bad_luck")
+
+    def test_a_refusal_keeps_what_its_page_needs(self):
+        refusal = Refusal(405, Envelope.FORMAT, "Invalid method", allow="GET")
+        self.assertEqual(
+            (refusal.status, refusal.code, refusal.message, refusal.allow),
+            (405, 4, "Invalid method", "GET"),
+        )
+
+    def test_all_problems_of_the_settings_are_in_the_text(self):
+        error = SettingsError(["one is wrong", "two is wrong"])
+        self.assertEqual(error.problems, ["one is wrong", "two is wrong"])
+        self.assertEqual(str(error), "one is wrong; two is wrong")
