@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from streamr import parsing
 from streamr.boundaries import Dimensions
 from streamr.policy.plan import shared_fate
 from streamr.settings import Settings
+from streamr.web.health import differs_in
 
 
 def exposure(found: Settings, servers: Collection[str]) -> list[str]:
@@ -28,6 +29,15 @@ def exposure(found: Settings, servers: Collection[str]) -> list[str]:
             "STREAMR_PROXY_TOKEN, with your TMDB key"
         )
     return said
+
+
+def differences(direct: Dimensions, ladder: Mapping[str, Dimensions]) -> list[str]:
+    """For each fallback, in which dimensions it differs from the direct attempt."""
+    return [
+        f"fallback {name} differs in "
+        + (", ".join(differs_in(direct, dimensions)) or "nothing")
+        for name, dimensions in ladder.items()
+    ]
 
 
 def fate(direct: Dimensions, ladder: Iterable[Dimensions]) -> list[str]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from twisted.internet.defer import Deferred
 
     from streamr.errors import Fault
@@ -219,11 +221,18 @@ class Route(Protocol):
         """What this route does not share with the others."""
 
     def send(
-        self, query: Query, call: Call, budget: Budget, *, fresh: bool
+        self,
+        query: Query,
+        call: Call,
+        budget: Budget,
+        *,
+        fresh: bool,
+        heard: Callable[[], None],
     ) -> Deferred[Answer]:
         """Make one try, on a fresh connection if asked.
 
-        Fails with Fault and nothing else. Cancelling it closes the connection.
+        `heard` is called at the first sign of life. Fails with Fault, or with
+        CancelledError when it was cancelled, which closes the connection.
         """
 
 

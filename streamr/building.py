@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from twisted.internet.interfaces import IHostnameResolver
-from zope.interface import implementer
-
 from streamr import catalogue, parsing
 from streamr.boundaries import Dimensions, Observer, Route
 from streamr.errors import SettingsError
 from streamr.gateway import Gateway
+from streamr.health import Health
 from streamr.policy.plan import ladder
 from streamr.settings import Settings
 from streamr.upstream.client import Client
+from streamr.upstream.lookup import Lookups, RememberingResolver, system_lookup
+from streamr.upstream.pacing import Pacer
 from streamr.upstream.resolve import PinnedResolver
 from streamr.upstream.route import Credentials, Loop, ProxyRoute, TMDBRoute
 from streamr.upstream.tls import MODERN, PROFILES, ProfilePolicy, TLSError
@@ -32,9 +32,13 @@ class Upstream:
     def __init__(self, found: Settings, reactor: Any) -> None:
         self._settings = found
         self._reactor = reactor
+        lookups = Lookups(reactor, system_lookup)
         self._resolver = PinnedResolver(
-            _SystemResolver(reactor), found.tmdb_pins, found.address_family
+            RememberingResolver(lookups.find, reactor),
+            found.tmdb_pins,
+            found.address_family,
         )
+        self._pacers: dict[str, Pacer] = {}
         self._policies: dict[str, ProfilePolicy] = {}
         self._credentials = Credentials(found.tmdb_access_token, found.tmdb_api_key)
         self.clients: list[Client] = []
@@ -49,6 +53,7 @@ class Upstream:
             self._credentials,
             Dimensions(parts.netloc, profile, self._settings.address_family, "here"),
             None if parts.hostname in parsing.OFFICIAL_HOSTS else loop,
+            self._pacer(parts.netloc),
         )
 
     def proxy(self, url: str, loop: Loop) -> ProxyRoute:
@@ -62,6 +67,13 @@ class Upstream:
             Dimensions(where, "proxy", "auto", where),
             loop,
         )
+
+    def _pacer(self, host: str) -> Pacer:
+        """The host's one pacer, for main and proxy alike."""
+        if host not in self._pacers:
+            found = self._settings
+            self._pacers[host] = Pacer(self._reactor, found.rate, found.connections)
+        return self._pacers[host]
 
     def _client(self, url: str, profile: str) -> Client:
         policy = self._policy(profile) if url.startswith("https:") else None
@@ -81,18 +93,6 @@ class Upstream:
         return self._policies[profile]
 
 
-@implementer(IHostnameResolver)
-class _SystemResolver:
-    """The reactor's name resolver, as it is when it is asked."""
-
-    def __init__(self, reactor: Any) -> None:
-        self._reactor = reactor
-
-    def resolveHostName(self, *args: Any, **kwargs: Any) -> Any:
-        """See twisted.internet.interfaces.IHostnameResolver."""
-        return self._reactor.nameResolver.resolveHostName(*args, **kwargs)
-
-
 @dataclass(frozen=True, slots=True)
 class Builder:
     """Puts a gateway and its door together."""
@@ -110,7 +110,7 @@ class Builder:
         profile = MODERN.name if base.startswith("https:") else "plain"
         routes: list[Route] = [self.upstream.tmdb("direct", base, profile, loop)]
         routes += [self.upstream.proxy(url, loop) for url in proxies]
-        ways = Ways(routes, self.reactor, self.wall)
+        ways = Ways(Health(routes, self.reactor, self.wall), self.reactor)
         gateway = Gateway("streamr-main", ways, self.reactor, self.observer)
         door = Door(
             gateway,
@@ -134,7 +134,7 @@ class Builder:
             self.upstream.tmdb(f"{profile}@{urlsplit(url).netloc}", url, profile, loop)
             for url, profile in ladder(found.tmdb_base_url, found.tmdb_alternate_urls)
         ]
-        ways = Ways(routes, self.reactor, self.wall, sticky=True)
+        ways = Ways(Health(routes, self.reactor, self.wall), self.reactor)
         gateway = Gateway("streamr-proxy", ways, self.reactor, self.observer)
         door = Door(
             gateway,

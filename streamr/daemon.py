@@ -24,6 +24,7 @@ from streamr.gateway import Gateway
 from streamr.keeping import Keeping, state_directory
 from streamr.observe.log import LineObserver, LogObserver, Sink
 from streamr.settings import Settings
+from streamr.store.routes import FILE_NAME, RouteFile
 from streamr.upstream.route import Loop
 from streamr.web.health import told_route
 from streamr.web.resource import GatewayResource
@@ -117,6 +118,9 @@ class Daemon(MultiService):
                 found, reactor, wall, self.gateways["main"], offered, self._directory
             )
         self._control: Any = None
+        self._routes_file: RouteFile | None = None
+        if self._directory is not None:
+            self._remember_routes(self._directory)
 
     def startService(self) -> None:
         self._keep_a_log()
@@ -126,6 +130,8 @@ class Daemon(MultiService):
         if self._keeping is not None:
             self._keeping.start()
         super().startService()
+        for gateway in self.gateways.values():
+            gateway.ways.health.start()
         self._open_control()
         signal.signal(signal.SIGUSR1, self._reopen)
 
@@ -136,7 +142,10 @@ class Daemon(MultiService):
         # main first: its requests in flight may still need the proxy
         for name in ("main", "proxy"):
             if name in self.servers:
+                self.gateways[name].ways.health.stop()
                 await self.servers[name].stopService()
+        if self._routes_file is not None:
+            self._routes_file.write()
         await gatherResults([client.close() for client in self._upstream.clients])
         if self._keeping is not None:
             await self._keeping.stop()
@@ -150,9 +159,26 @@ class Daemon(MultiService):
         if self._directory is None:
             said.append("there is no folder for state: set STREAMR_STATE_DIR")
         if main is not None and proxy is not None and not self.settings.tmdb_proxy_url:
-            rungs = [rung.dimensions for rung in proxy.ways.routes]
-            said += advice.fate(main.ways.routes[0].dimensions, rungs)
+            direct = main.ways.routes[0].dimensions
+            rungs = {rung.name: rung.dimensions for rung in proxy.ways.routes}
+            said += advice.fate(direct, rungs.values())
+            for line in advice.differences(direct, rungs):
+                _log.info("{line}", line=line)
         return said
+
+    def _remember_routes(self, directory: Path) -> None:
+        """Begin with what was known of the routes before the last end."""
+        healths = {name: gate.ways.health for name, gate in self.gateways.items()}
+        self._routes_file = RouteFile(
+            directory / FILE_NAME,
+            self._reactor,
+            lambda: {name: health.known() for name, health in healths.items()},
+        )
+        before = self._routes_file.read()
+        for name, health in healths.items():
+            known = before.get(name)
+            health.learn(known if isinstance(known, dict) else {})
+            health.changed = self._routes_file.changed
 
     def _open_control(self) -> None:
         """Answer the `streamr` command; a second daemon in one folder goes without."""
@@ -176,8 +202,7 @@ class Daemon(MultiService):
         """What each route last did, for `streamr routes`."""
         return {
             name: [
-                told_route(route, gateway.ways.states[route.name])
-                for route in gateway.ways.routes
+                told_route(route, gateway.ways.health) for route in gateway.ways.routes
             ]
             for name, gateway in self.gateways.items()
         }

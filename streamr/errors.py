@@ -33,6 +33,7 @@ class Envelope(IntEnum):
 
     AUTHENTICATION = 3
     FORMAT = 4
+    OFFLINE = 9
     INTERNAL = 11
     PAGE = 22
     TIMEOUT = 24
@@ -163,9 +164,32 @@ _ROWS = (
         status=500,
         code=Envelope.INTERNAL,
     ),
+    Cause("overtaken", Phase.REQUEST, _YES, _NO, "another way was faster"),
+    Cause(
+        "destination_unavailable",
+        Phase.GATEWAY,
+        _NO,
+        _NO,
+        "every way has failed lately; they are being probed",
+        status=503,
+        code=Envelope.OFFLINE,
+    ),
+    Cause(
+        "connection_limit_reached",
+        Phase.GATEWAY,
+        _NO,
+        _NO,
+        "more requests than TMDB allows are waiting",
+        status=503,
+        code=Envelope.OFFLINE,
+    ),
     _timeout("deadline_exceeded", Phase.GATEWAY, _NO, _NO, "the deadline was reached"),
 )
 CAUSES: dict[str, Cause] = {cause.name: cause for cause in _ROWS}
+
+
+# Faults that another way may heal and that say nothing of this one's health.
+_NOT_THE_ROUTE = frozenset({"proxy_internal_error", "proxy_loop_detected"})
 
 
 class Fault(Exception):
@@ -174,6 +198,11 @@ class Fault(Exception):
     `attempts` holds what an intermediate proxy tried on our behalf before it gave up;
     `final` says that this route has already made every try it will make.
     """
+
+    @property
+    def counts(self) -> bool:
+        """True when it speaks against the route: not a limit, a refusal or our own."""
+        return self.cause.next_route and self.cause.name not in _NOT_THE_ROUTE
 
     def __init__(
         self,

@@ -165,6 +165,20 @@ TABLE: tuple[Setting, ...] = (
         "templates such as /movie/{movie_id}/new_thing",
     ),
     Setting(
+        "STREAMR_RATE",
+        "35",
+        parsing.number(1, 1000),
+        "Requests a second to each of TMDB's hosts; TMDB allows some 40.",
+        "1 to 1000",
+    ),
+    Setting(
+        "STREAMR_CONNECTIONS",
+        "15",
+        parsing.number(1, 1000),
+        "Requests at once to each of TMDB's hosts; TMDB's CDN allows 20 connections.",
+        "1 to 1000",
+    ),
+    Setting(
         "STREAMR_CACHE_MB",
         "64",
         parsing.number(0, 65536),
@@ -240,6 +254,8 @@ class Settings:
     deadline: float
     cors_origins: tuple[str, ...]
     extra_paths: tuple[str, ...]
+    rate: int
+    connections: int
     cache_mb: int
     state_dir: Path | None
     warm: tuple[str, ...]

@@ -1,80 +1,79 @@
 """The ways to an answer: one query over the routes, one answer or one honest fault.
 
-    plan = the order of the routes            pure
-    first ── errback(_fall_back) ──► second ── errback(_fall_back) ──► …
+    plan = the order of the routes            pure: closed breakers first
+    first ── errback(_fall_back) ──► the rest ── errback(_fall_back) ──► …
+      └─ no first byte after 250 ms: the rest starts beside it, the first answer wins
 
 The chain of errbacks is the product: a route that fails with a recoverable Fault hands
-over to the next one, and everything else (an answer, a Fault that no other way can
-heal, the deadline) runs past the remaining links untouched.
+over to the rest, and everything else (an answer, a Fault that no other way can heal,
+the deadline) runs past the remaining links untouched. A hedge is the same rest, begun
+early.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from random import random
 
 from twisted.internet.defer import CancelledError, Deferred, fail, maybeDeferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from streamr.boundaries import Answer, Attempt, Call, Outcome, Query, Route
 from streamr.errors import Fault
+from streamr.health import Health
+from streamr.policy.bucket import HedgeBudget, may_retry
 from streamr.policy.deadline import LEAST_ATTEMPT, share
-from streamr.policy.plan import plan
-from streamr.policy.retry import again
+from streamr.policy.retry import HEDGE_AFTER, RETRY_JITTER, again
 
 _log = Logger()
 
 
 @dataclass(slots=True)
-class RouteState:
-    """What a route last did; `at` is wall-clock seconds since the epoch."""
-
-    at: float | None = None
-    cause: str | None = None
-    ms: int = 0
-    served: int = 0
-    failed: int = 0
-
-
-@dataclass(slots=True)
 class _Journey:
-    """One query on its way through the routes."""
+    """One query on its way through the routes.
+
+    `over` is set before the losers are cancelled, so that their end can fail nobody.
+    """
 
     query: Query
     call: Call
     attempts: list[Attempt] = field(default_factory=list)
     source: str | None = None
+    over: bool = False
 
 
 class Ways:
-    """Takes queries over a list of routes, and remembers what each route last did."""
+    """Takes queries over a list of routes, guided by the routes' health."""
 
     def __init__(
         self,
-        routes: Sequence[Route],
+        health: Health,
         clock: IReactorTime,
-        wall: Callable[[], float],
         *,
-        sticky: bool = False,
+        hedge: bool = True,
+        chance: Callable[[], float] = random,
     ) -> None:
-        """`sticky` starts with the route that last worked, not with the first."""
-        self.routes = tuple(routes)
-        self.states = {route.name: RouteState() for route in routes}
+        """`hedge` lets the next way start when one is silent for 250 ms."""
+        self.health = health
+        self.routes = health.routes
         self._clock = clock
-        self._wall = wall
-        self._sticky = sticky
-        self._last_good: str | None = None
+        self._hedge = hedge
+        self._chance = chance
+        self._budget = HedgeBudget()
+        self._in_flight = 0
+        self._retrying = 0
 
     def travel(self, query: Query, call: Call) -> Deferred[Outcome]:
         """An outcome by the call's deadline; cancelling closes what is under way.
 
         Fails with CancelledError when it was cancelled, and with nothing else.
         """
-        return self._travel(
-            query, call, plan(self.routes, self._last_good if self._sticky else None)
-        )
+        self._budget.request(self._clock.seconds())
+        return self._travel(query, call, self.health.plan())
 
     def over(self, route: Route, query: Query, call: Call) -> Deferred[Outcome]:
         """An outcome over one route alone, to see whether it works."""
@@ -84,40 +83,100 @@ class Ways:
         self, query: Query, call: Call, ways: Sequence[Route]
     ) -> Deferred[Outcome]:
         journey = _Journey(query, call)
-        waiting = self._chain(journey, ways)
+        if not ways:
+            closed = Fault("destination_unavailable", retry_after="1")
+            return fail(closed).addErrback(_ended, journey)
+        self._in_flight += 1
+        waiting = self._go(journey, tuple(ways))
         left = max(0.0, call.deadline - self._clock.seconds())
         waiting.addTimeout(left, self._clock, _out_of_time)
+        waiting.addBoth(self._landed)
         return waiting.addCallbacks(
             _arrived, _ended, callbackArgs=(journey,), errbackArgs=(journey,)
         )
 
-    def _chain(self, journey: _Journey, ways: Sequence[Route]) -> Deferred[Answer]:
-        """The first way, and behind it an errback for each of the others."""
-        waiting = self._attempt(ways[0], journey, ways_left=len(ways))
-        for index, route in enumerate(ways[1:], start=1):
-            waiting.addErrback(self._fall_back, route, journey, len(ways) - index)
-        return waiting
+    def _landed(self, result: Answer | Failure) -> Answer | Failure:
+        self._in_flight -= 1
+        return result
+
+    def _go(self, journey: _Journey, ways: tuple[Route, ...]) -> Deferred[Answer]:
+        """The first way; behind it, by an errback or by a hedge, the rest."""
+        rest = _Rest(lambda: self._go(journey, ways[1:]))
+        heard = _Heard()
+        waiting = self._attempt(ways[0], journey, len(ways), heard)
+        if len(ways) == 1:
+            return waiting
+        waiting.addErrback(self._fall_back, ways[1], rest, journey)
+        if not self._hedge or not self.health.is_closed(ways[1]):
+            return waiting
+        return self._race(waiting, rest, heard, journey)
 
     def _fall_back(
-        self, failure: Failure, route: Route, journey: _Journey, ways_left: int
+        self, failure: Failure, route: Route, rest: _Rest, journey: _Journey
     ) -> Deferred[Answer] | Failure:
         """The link between two ways."""
         failure.trap(Fault)
         fault: Fault = failure.value  # type: ignore[assignment]
         if not fault.cause.next_route:
             return failure
-        _log.warn(
-            "Attempting proxy fallback: {failed} failed ({cause}), trying {route} "
-            "[{request_id}]",
-            failed=journey.attempts[-1].route,
-            cause=fault,
-            route=route.name,
-            request_id=journey.call.request_id,
-        )
-        return self._attempt(route, journey, ways_left)
+        if not rest.begun:
+            _log.warn(
+                "Attempting proxy fallback: {failed} failed ({cause}), trying {route} "
+                "[{request_id}]",
+                failed=journey.attempts[-1].route,
+                cause=fault,
+                route=route.name,
+                request_id=journey.call.request_id,
+            )
+        return rest.wait()
+
+    def _race(
+        self,
+        first: Deferred[Answer],
+        rest: _Rest,
+        heard: _Heard,
+        journey: _Journey,
+    ) -> Deferred[Answer]:
+        """The first way against the rest, which starts when the first is silent."""
+        won: Deferred[Answer] = Deferred(lambda _won: stop())
+        timer: IDelayedCall = self._clock.callLater(HEDGE_AFTER, lambda: hedge())
+
+        def stop() -> None:
+            if timer.active():
+                timer.cancel()
+            first.cancel()
+            rest.cancel()
+
+        def hedge() -> None:
+            now = self._clock.seconds()
+            if heard.first_byte or rest.begun or not self._budget.take(now):
+                return
+            # a failing rest is not the end: the first way may still answer
+            rest.wait().addCallbacks(win, lambda _failure: None)
+
+        def win(answer: Answer) -> None:
+            if not won.called:
+                # first: the loser's end must not reach the winner
+                journey.over = True
+                won.callback(answer)
+                stop()
+
+        def lose(failure: Failure) -> None:
+            if timer.active():
+                timer.cancel()
+            if not won.called:
+                won.errback(failure)
+
+        first.addCallbacks(win, lose)
+        return won
 
     def _attempt(
-        self, route: Route, journey: _Journey, ways_left: int, tries: int = 1
+        self,
+        route: Route,
+        journey: _Journey,
+        ways_left: int,
+        heard: _Heard,
+        tries: int = 1,
     ) -> Deferred[Answer]:
         """One try of one route, and a second one where the fault table says so."""
         began = self._clock.seconds()
@@ -130,13 +189,10 @@ class Ways:
             journey.call,
             share(remaining, ways_left, hop=route.hop),
             fresh=tries > 1,
+            heard=heard,
         )
-        waiting.addCallbacks(
-            self._succeeded,
-            self._failed,
-            callbackArgs=(route, journey, began),
-            errbackArgs=(route, journey, began, ways_left, tries),
-        )
+        waiting.addCallback(self._succeeded, route, journey, began)
+        waiting.addErrback(self._failed, route, journey, began, ways_left, heard, tries)
         return waiting
 
     def _succeeded(
@@ -145,7 +201,6 @@ class Ways:
         journey.attempts += answer.attempts
         self._record(route, journey, began, None, answer.status)
         journey.source = route.name
-        self._last_good = route.name
         if any(attempt.cause for attempt in journey.attempts):
             _log.info(
                 "Fallback answered: {route} [{request_id}]",
@@ -161,17 +216,42 @@ class Ways:
         journey: _Journey,
         began: float,
         ways_left: int,
+        heard: _Heard,
         tries: int,
     ) -> Deferred[Answer] | Failure:
-        fault = _fault(failure, route)
+        fault = _fault(failure, route, journey)
         journey.attempts += fault.attempts
         cancelled = failure.check(CancelledError) is not None
-        self._record(route, journey, began, fault, cancelled=cancelled)
+        # nobody waited for its end, which says nothing; that it was overtaken does
+        telling = not cancelled or (journey.over and not heard.first_byte)
+        self._record(route, journey, began, fault, telling=telling)
         if cancelled:
             return failure
-        if again(fault, tries, ways_left - 1):
-            return self._attempt(route, journey, ways_left, tries + 1)
+        allowed = may_retry(self._retrying, self._in_flight)
+        if allowed and again(fault, tries, ways_left - 1):
+            return self._retry(route, journey, ways_left, heard, tries)
         return Failure(fault)
+
+    def _retry(
+        self,
+        route: Route,
+        journey: _Journey,
+        ways_left: int,
+        heard: _Heard,
+        tries: int,
+    ) -> Deferred[Answer]:
+        """Once more, after a moment that differs for each (full jitter)."""
+
+        def done(result: Answer | Failure) -> Answer | Failure:
+            self._retrying -= 1
+            return result
+
+        self._retrying += 1
+        pause: Deferred[object] = deferLater(self._clock, RETRY_JITTER * self._chance())
+        trying = pause.addCallback(
+            lambda _: self._attempt(route, journey, ways_left, heard, tries + 1)
+        )
+        return trying.addBoth(done)
 
     def _record(
         self,
@@ -181,23 +261,67 @@ class Ways:
         fault: Fault | None,
         status: int | None = None,
         *,
-        cancelled: bool = False,
+        telling: bool = True,
     ) -> None:
-        """Note one attempt, for the caller's headers and for the route's state."""
-        ms = _ms(self._clock.seconds() - began)
+        """Note one attempt, for the caller's headers and for the route's health."""
+        ms = max(0, round((self._clock.seconds() - began) * 1000))
         cause = fault.cause.name if fault is not None else None
         detail = fault.detail if fault is not None else ""
         journey.attempts.append(
             Attempt(route.name, route.next_hop, ms, cause, detail, status)
         )
-        if cancelled:
-            return  # nobody waited for it to end: that says nothing about the route
-        state = self.states[route.name]
-        state.at, state.cause, state.ms = self._wall(), cause, ms
-        if fault is None:
-            state.served += 1
-        else:
-            state.failed += 1
+        if telling:
+            self.health.tried(route, fault, ms)
+
+
+class _Heard:
+    """Whether an attempt has shown a sign of life; called by the route."""
+
+    def __init__(self) -> None:
+        self.first_byte = False
+
+    def __call__(self) -> None:
+        self.first_byte = True
+
+
+class _Rest:
+    """The ways after the first: begun once, by an errback or by a hedge."""
+
+    def __init__(self, start: Callable[[], Deferred[Answer]]) -> None:
+        self._start = start
+        self._running: Deferred[Answer] | None = None
+        self._result: list[Answer | Failure] = []
+        self._waiting: list[Deferred[Answer]] = []
+
+    @property
+    def begun(self) -> bool:
+        return self._running is not None
+
+    def wait(self) -> Deferred[Answer]:
+        """The rest's result, for one of those who wait; begins it if need be."""
+        waiter: Deferred[Answer] = Deferred(lambda _waiter: self.cancel())
+        self._waiting.append(waiter)
+        if self._running is None:
+            self._running = self._start()
+            self._running.addBoth(self._ended)
+        elif self._result:
+            self._hand_out()
+        return waiter
+
+    def cancel(self) -> None:
+        """Stop it, if it runs."""
+        if self._running is not None and not self._result:
+            self._running.cancel()
+
+    def _ended(self, result: Answer | Failure) -> None:
+        self._result.append(result)
+        self._hand_out()
+
+    def _hand_out(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            if not waiter.called:
+                waiter.callback(self._result[0])  # a Failure runs its errbacks
 
 
 def _arrived(answer: Answer, journey: _Journey) -> Outcome:
@@ -210,11 +334,13 @@ def _ended(failure: Failure, journey: _Journey) -> Outcome:
     return Outcome(None, fault, None, tuple(journey.attempts))
 
 
-def _fault(failure: Failure, route: Route) -> Fault:
+def _fault(failure: Failure, route: Route, journey: _Journey) -> Fault:
     """The Fault in a failure of a route. Anything else is an error of our own."""
     if isinstance(failure.value, Fault):
         return failure.value
     if failure.check(CancelledError):
+        if journey.over:
+            return Fault("overtaken")
         return Fault("deadline_exceeded", "still under way")
     _log.failure("The route {route} broke", failure=failure, route=route.name)
     return Fault("proxy_internal_error", type(failure.value).__name__, final=True)
@@ -222,7 +348,3 @@ def _fault(failure: Failure, route: Route) -> Fault:
 
 def _out_of_time(_result: object, seconds: float) -> Failure:
     return Failure(Fault("deadline_exceeded", f"no answer within {seconds:.1f} s"))
-
-
-def _ms(seconds: float) -> int:
-    return max(0, round(seconds * 1000))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,8 @@ from streamr.boundaries import (
     Route,
 )
 from streamr.errors import Fault
+from streamr.health import Health
+from streamr.ways import Ways
 
 QUERY = Query("/movie/550", (), "/movie/{movie_id}")
 GOOD = Answer(200, b'{"id":550}')
@@ -36,6 +39,7 @@ class Sent:
     budget: Budget
     fresh: bool
     result: Deferred[Answer]
+    heard: Callable[[], None]
     cancelled: bool = False
 
 
@@ -50,14 +54,22 @@ class FakeRoute:
         default_factory=lambda: Dimensions("api.test.invalid", "modern", "auto", "here")
     )
     sent: list[Sent] = field(default_factory=list)
+    on_cancel: Callable[[Deferred[Answer]], None] = lambda _result: None
 
     def send(
-        self, query: Query, call: Call, budget: Budget, *, fresh: bool
+        self,
+        query: Query,
+        call: Call,
+        budget: Budget,
+        *,
+        fresh: bool,
+        heard: Callable[[], None],
     ) -> Deferred[Answer]:
         def cancelled(_result: Deferred[Answer]) -> None:
             sent.cancelled = True
+            self.on_cancel(sent.result)
 
-        sent = Sent(query, call, budget, fresh, Deferred(cancelled))
+        sent = Sent(query, call, budget, fresh, Deferred(cancelled), heard)
         self.sent.append(sent)
         return sent.result
 
@@ -71,6 +83,14 @@ class FakeRoute:
 
 
 _conforms: type[Route] = FakeRoute
+
+
+def ways(
+    routes: list[FakeRoute], clock: Any, *, hedge: bool = False, retries: float = 0.0
+) -> Ways:
+    """Ways without hedges, jitter or chance, unless a test wants them."""
+    health = Health(routes, clock, lambda: 1000.0, chance=lambda: 0.5)
+    return Ways(health, clock, hedge=hedge, chance=lambda: retries)
 
 
 @dataclass

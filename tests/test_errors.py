@@ -28,7 +28,7 @@ _REGISTRY = """
 REGISTERED = frozenset(_REGISTRY.split())
 # What the registry cannot say.
 _WORDS = """
-    tls_reset tls_closed tls_timeout tls_not_tls http_response_invalid
+    tls_reset tls_closed overtaken tls_timeout tls_not_tls http_response_invalid
     http_response_redirect http_rate_limited upstream_error upstream_unavailable
     deadline_exceeded
 """
@@ -68,9 +68,12 @@ OF_THE_GATEWAY = {
     "proxy_loop_detected",
     "proxy_internal_error",
     "deadline_exceeded",
+    "overtaken",
+    "destination_unavailable",
+    "connection_limit_reached",
 }
 # TMDB's codes and the HTTP status each of them has.
-HTTP = {3: 401, 11: 500, 22: 400, 24: 504, 25: 429, 27: 400, 34: 404, 38: 403}
+HTTP = {9: 503, 3: 401, 11: 500, 22: 400, 24: 504, 25: 429, 27: 400, 34: 404, 38: 403}
 HTTP |= {43: 502, 47: 400}
 
 
@@ -98,7 +101,7 @@ class Causes(SynchronousTestCase):
             self.assertRegex(name, r"\A[a-z][a-z0-9_]{4,40}\Z")
             self.assertIsInstance(cause.phase, Phase, name)
             self.assertIsInstance(cause.code, Envelope, name)
-            self.assertIn(cause.status, (403, 429, 500, 502, 504, 508), name)
+            self.assertIn(cause.status, (403, 429, 500, 502, 503, 504, 508), name)
             self.assertIn(len(cause.meaning), range(10, 80), name)
 
     def test_no_two_causes_say_the_same_to_a_person(self):

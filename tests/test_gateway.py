@@ -5,10 +5,13 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Answer, Attempt, Exchange
-from streamr.errors import CAUSES
+from streamr.errors import CAUSES, Fault
 from streamr.gateway import CLIENT_LEFT, Gateway
-from streamr.ways import Ways
-from tests.support import GOOD, QUERY, FakeRoute, Notes, call
+from streamr.health import PROBE_SECONDS, Health
+from streamr.policy.breaker import FIRST_PAUSE, TRIP_IN_ROW
+from streamr.policy.bucket import HEDGE_FLOOR
+from streamr.policy.retry import HEDGE_AFTER
+from tests.support import GOOD, QUERY, FakeRoute, Notes, call, ways
 
 RECOVERABLE = sorted(name for name, cause in CAUSES.items() if cause.next_route)
 FINAL = sorted(name for name, cause in CAUSES.items() if not cause.next_route)
@@ -24,9 +27,8 @@ class GatewayCase(SynchronousTestCase):
         self.proxy = FakeRoute("proxy@there:1", hop=True, next_hop="there:1")
         self.gateway = self.make([self.direct, self.proxy])
 
-    def make(self, routes: list[FakeRoute], *, sticky: bool = False) -> Gateway:
-        ways = Ways(routes, self.clock, lambda: 1000.0, sticky=sticky)
-        return Gateway("main", ways, self.clock, self.notes)
+    def make(self, routes: list[FakeRoute]) -> Gateway:
+        return Gateway("main", ways(routes, self.clock), self.clock, self.notes)
 
     def ask(self, deadline: float = 8.0) -> Deferred[Exchange]:
         return self.gateway.answer(QUERY, call(deadline))
@@ -34,7 +36,12 @@ class GatewayCase(SynchronousTestCase):
     def direct_fails(self, cause: str) -> None:
         """Every try that the direct way gets fails in the same way."""
         while not self.direct.sent[-1].result.called:
-            self.direct.fails(cause)
+            self.fail_once(cause)
+
+    def fail_once(self, cause: str) -> None:
+        """One try fails; a retry begins after a moment, which is none here."""
+        self.direct.fails(cause)
+        self.clock.advance(0)
 
 
 class TheChain(GatewayCase):
@@ -113,15 +120,15 @@ class TheSecondTry(GatewayCase):
         for name, cause in CAUSES.items():
             self.setUp()
             self.ask()
-            self.direct.fails(name)
+            self.fail_once(name)
             tries = [each.fresh for each in self.direct.sent]
             expected = [False, True] if cause.same_route and not cause.slow else [False]
             self.assertEqual(tries, expected, name)
 
     def test_there_is_never_a_third_try(self) -> None:
         asking = self.ask()
-        self.direct.fails("tls_reset")
-        self.direct.fails("tls_reset")
+        self.fail_once("tls_reset")
+        self.fail_once("tls_reset")
         self.assertEqual(len(self.direct.sent), 2)
         self.assertEqual(len(self.proxy.sent), 1)
         self.assertNoResult(asking)
@@ -129,7 +136,7 @@ class TheSecondTry(GatewayCase):
     def test_a_slow_fault_is_repeated_only_when_no_other_way_is_left(self) -> None:
         self.gateway = self.make([self.direct])
         self.ask()
-        self.direct.fails("http_response_timeout")
+        self.fail_once("http_response_timeout")
         self.assertEqual(len(self.direct.sent), 2)
 
     def test_what_a_proxy_has_given_up_is_not_tried_there_again(self) -> None:
@@ -185,16 +192,7 @@ class Time(GatewayCase):
 
 
 class Memory(GatewayCase):
-    def test_a_sticky_gateway_starts_with_what_last_worked(self) -> None:
-        self.gateway = self.make([self.direct, self.proxy], sticky=True)
-        self.ask()
-        self.direct_fails("tls_protocol_error")
-        self.proxy.succeeds()
-        self.ask()
-        self.assertEqual(len(self.direct.sent), 1)
-        self.assertEqual(len(self.proxy.sent), 2)
-
-    def test_main_always_starts_with_the_direct_way(self) -> None:
+    def test_one_failure_does_not_change_the_order(self) -> None:
         self.ask()
         self.direct_fails("tls_protocol_error")
         self.proxy.succeeds()
@@ -203,14 +201,14 @@ class Memory(GatewayCase):
 
     def test_a_caller_who_leaves_says_nothing_about_the_route(self) -> None:
         self.ask().cancel()
-        self.assertIsNone(self.gateway.ways.states["direct"].at)
+        self.assertIsNone(self.gateway.ways.health.states["direct"].at)
 
     def test_each_route_remembers_what_it_last_did(self) -> None:
         self.ask()
         self.direct_fails("tls_protocol_error")
         self.proxy.succeeds()
         direct, proxy = (
-            self.gateway.ways.states[r.name] for r in self.gateway.ways.routes
+            self.gateway.ways.health.states[r.name] for r in self.gateway.ways.routes
         )
         self.assertEqual((direct.cause, direct.failed), ("tls_protocol_error", 1))
         self.assertEqual((proxy.cause, proxy.served), (None, 1))
@@ -228,3 +226,242 @@ class Memory(GatewayCase):
         self.proxy.succeeds()
         self.assertEqual(self.successResultOf(asking).source, "proxy@there:1")
         self.assertEqual(self.direct.sent, [])
+
+
+class Hedging(GatewayCase):
+    """The next way starts beside a silent one, and the first answer wins."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.gateway = Gateway(
+            "main",
+            ways([self.direct, self.proxy], self.clock, hedge=True),
+            self.clock,
+            self.notes,
+        )
+
+    def health(self) -> Health:
+        return self.gateway.ways.health
+
+    def test_silence_starts_the_next_way_after_the_hedge_time(self) -> None:
+        self.ask()
+        self.clock.advance(HEDGE_AFTER - 0.01)
+        self.assertEqual(self.proxy.sent, [])
+        self.clock.advance(0.02)
+        self.assertEqual(len(self.proxy.sent), 1)
+
+    def test_a_first_byte_keeps_the_next_way_quiet(self) -> None:
+        self.ask()
+        self.direct.sent[-1].heard()
+        self.clock.advance(1.0)
+        self.assertEqual(self.proxy.sent, [])
+
+    def test_the_first_answer_wins_and_the_loser_is_cancelled(self) -> None:
+        asking = self.ask()
+        self.clock.advance(HEDGE_AFTER)
+        self.proxy.succeeds()
+        exchange = self.successResultOf(asking)
+        self.assertEqual(exchange.source, "proxy@there:1")
+        self.assertTrue(self.direct.sent[-1].cancelled)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_cancelling_the_loser_cannot_fail_the_winner(self) -> None:
+        # whatever the loser does when it is cancelled: fail, answer, or nothing
+        def fails(result: Deferred[Answer]) -> None:
+            result.errback(Fault("tls_reset"))
+
+        def answers(result: Deferred[Answer]) -> None:
+            result.callback(Answer(200, b"{}"))
+
+        for canceller in (fails, answers, lambda _result: None):
+            self.setUp()
+            asking = self.ask()
+            self.direct.on_cancel = canceller
+            self.clock.advance(HEDGE_AFTER)
+            self.proxy.succeeds()
+            self.assertEqual(self.successResultOf(asking).answer, GOOD)
+
+    def test_the_slow_one_may_still_win(self) -> None:
+        asking = self.ask()
+        self.clock.advance(HEDGE_AFTER)
+        self.direct.succeeds()
+        self.assertEqual(self.successResultOf(asking).source, "direct")
+        self.assertTrue(self.proxy.sent[-1].cancelled)
+
+    def test_a_failing_hedge_leaves_the_first_way_its_time(self) -> None:
+        asking = self.ask()
+        self.clock.advance(HEDGE_AFTER)
+        self.proxy.fails("upstream_unavailable", final=True)
+        self.assertNoResult(asking)
+        self.direct.succeeds()
+        self.assertEqual(self.successResultOf(asking).source, "direct")
+
+    def test_a_first_way_that_fails_waits_for_the_hedge_that_runs(self) -> None:
+        asking = self.ask()
+        self.clock.advance(HEDGE_AFTER)
+        self.direct_fails("tls_timeout")
+        self.assertEqual(len(self.proxy.sent), 1)
+        self.proxy.succeeds()
+        self.assertEqual(self.successResultOf(asking).answer, GOOD)
+
+    def test_both_failing_is_one_honest_fault(self) -> None:
+        asking = self.ask()
+        self.clock.advance(HEDGE_AFTER)
+        self.proxy.fails("upstream_unavailable", final=True)
+        self.direct_fails("tls_timeout")
+        exchange = self.successResultOf(asking)
+        self.assertEqual(exchange.fault.cause.name, "upstream_unavailable")
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_caller_who_leaves_stops_both(self) -> None:
+        asking = self.ask()
+        self.clock.advance(HEDGE_AFTER)
+        asking.cancel()
+        self.assertTrue(self.direct.sent[-1].cancelled)
+        self.assertTrue(self.proxy.sent[-1].cancelled)
+        self.successResultOf(asking)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_being_overtaken_in_silence_counts_and_after_a_byte_does_not(self) -> None:
+        for first_byte in (False, True):
+            self.setUp()
+            self.ask()
+            self.clock.advance(HEDGE_AFTER)
+            if first_byte:
+                self.direct.sent[-1].heard()
+            self.proxy.succeeds()
+            in_row = self.health().breakers["direct"].in_row
+            self.assertEqual(in_row, 0 if first_byte else 1)
+
+    def test_a_black_hole_opens_the_breaker_and_is_then_passed_by(self) -> None:
+        for _ in range(TRIP_IN_ROW):
+            self.ask()
+            self.clock.advance(HEDGE_AFTER)
+            self.proxy.succeeds()
+        self.assertFalse(self.health().breakers["direct"].closed)
+        tries = len(self.direct.sent)
+        asking = self.ask()
+        self.proxy.succeeds()
+        self.assertEqual(self.successResultOf(asking).source, "proxy@there:1")
+        self.assertEqual(len(self.direct.sent), tries)
+
+    def test_no_hedge_goes_to_a_way_that_is_open(self) -> None:
+        for _ in range(TRIP_IN_ROW):
+            self.health().tried(self.proxy, Fault("tls_reset"), 1)
+        self.ask()
+        self.clock.advance(HEDGE_AFTER * 2)
+        self.assertEqual(self.proxy.sent, [])
+
+    def test_hedges_keep_to_their_budget(self) -> None:
+        for _ in range(60):
+            self.ask()
+        self.clock.advance(HEDGE_AFTER)
+        self.assertEqual(len(self.proxy.sent), HEDGE_FLOOR)
+
+
+class AllOpen(GatewayCase):
+    """When nothing works, callers learn it at once, and a trickle finds out."""
+
+    def open_all(self) -> None:
+        health = self.gateway.ways.health
+        for route in health.routes:
+            for _ in range(TRIP_IN_ROW):
+                health.tried(route, Fault("upstream_unavailable"), 1)
+
+    def test_with_a_recent_success_all_ways_are_tried_all_the_same(self) -> None:
+        self.gateway.ways.health.tried(self.direct, None, 1)
+        self.open_all()
+        self.ask()
+        self.assertEqual(len(self.direct.sent), 1)
+
+    def test_without_one_only_a_trickle_is_let_through(self) -> None:
+        self.clock.advance(60)
+        self.open_all()
+        statuses = []
+        for _ in range(400):
+            asking = self.ask(deadline=self.clock.seconds() + 8)
+            if asking.called:
+                statuses.append(self.successResultOf(asking).status)
+        self.assertEqual(len(self.direct.sent), 1)
+        self.assertEqual(statuses, [503] * 399)
+
+    def test_one_success_closes_the_way_again(self) -> None:
+        self.clock.advance(60)
+        self.open_all()
+        self.ask(deadline=self.clock.seconds() + 8)
+        self.direct.succeeds()
+        self.assertTrue(self.gateway.ways.health.breakers["direct"].closed)
+
+
+class Probing(GatewayCase):
+    """Open ways are probed in the background, and judged by the hedge time."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.health = self.gateway.ways.health
+        for _ in range(TRIP_IN_ROW):
+            self.health.tried(self.direct, Fault("tls_reset"), 1)
+        self.health.start()
+        self.addCleanup(self.health.stop)
+
+    def pass_time(self, seconds: float) -> None:
+        for _ in range(round(seconds * 10)):
+            self.clock.advance(0.1)
+
+    def test_the_first_probe_comes_when_the_pause_is_over(self) -> None:
+        self.pass_time(FIRST_PAUSE - 0.2)
+        self.assertEqual(self.direct.sent, [])
+        self.pass_time(1.0)
+        self.assertEqual(len(self.direct.sent), 1)
+
+    def test_there_is_one_probe_at_a_time(self) -> None:
+        self.pass_time(FIRST_PAUSE + 3)
+        self.assertEqual(len(self.direct.sent), 1)
+
+    def test_a_quick_answer_closes_it(self) -> None:
+        self.pass_time(FIRST_PAUSE + 0.5)
+        self.direct.succeeds()
+        self.assertTrue(self.health.breakers["direct"].closed)
+
+    def test_a_slow_answer_is_asked_again_and_judged_then(self) -> None:
+        for second, closed in ((0.1, True), (0.4, False)):
+            self.setUp()
+            self.pass_time(FIRST_PAUSE + 0.5)
+            self.pass_time(1.0)
+            self.direct.succeeds()
+            self.pass_time(second)
+            self.direct.succeeds()
+            self.assertEqual(self.health.breakers["direct"].closed, closed)
+            self.health.stop()
+
+    def test_a_failing_probe_doubles_the_pause(self) -> None:
+        self.pass_time(FIRST_PAUSE + 0.5)
+        self.direct.fails("tls_reset")
+        self.pass_time(FIRST_PAUSE + 1)
+        self.assertEqual(len(self.direct.sent), 1)
+        self.pass_time(FIRST_PAUSE)
+        self.assertEqual(len(self.direct.sent), 2)
+
+    def test_a_silent_probe_ends(self) -> None:
+        self.pass_time(FIRST_PAUSE + 0.5 + PROBE_SECONDS + 0.2)
+        self.assertTrue(self.direct.sent[-1].cancelled)
+        self.assertEqual(self.health.breakers["direct"].pause, 2 * FIRST_PAUSE)
+
+    def test_stopping_ends_the_probe_and_leaves_no_timer(self) -> None:
+        self.pass_time(FIRST_PAUSE + 0.5)
+        self.health.stop()
+        self.assertTrue(self.direct.sent[-1].cancelled)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_what_is_known_outlives_a_restart(self) -> None:
+        known = self.health.known()
+        other = ways([FakeRoute("direct"), self.proxy], self.clock).health
+        other.learn(known)
+        self.assertFalse(other.breakers["direct"].closed)
+        self.assertTrue(other.breakers["proxy@there:1"].closed)
+
+    def test_nonsense_is_not_learned(self) -> None:
+        other = ways([self.direct], self.clock).health
+        for told in ({}, {"pause": "x", "left": 1}, {"pause": 9e9, "left": 9e9}, None):
+            other.learn({"direct": told, "unknown": {"pause": 5, "left": 1}})
+        self.assertTrue(other.breakers["direct"].closed)

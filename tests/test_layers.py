@@ -36,9 +36,10 @@ TABLE = {
     "streamr.upstream": _UPSTREAM,
     "streamr.upstream.tls": _UPSTREAM + "OpenSSL cryptography service_identity",
     "streamr.observe": _INNER + "streamr.observe streamr.policy.redact twisted zope",
-    "streamr.ways": _CONDUCTOR,
+    "streamr.health": _CONDUCTOR,
+    "streamr.ways": _CONDUCTOR + "streamr.health twisted.internet.task",
     "streamr.gateway": _CONDUCTOR + "streamr.caching streamr.ways",
-    "streamr.web": _INNER + "streamr.catalogue streamr.gateway streamr.ways "
+    "streamr.web": _INNER + "streamr.catalogue streamr.gateway streamr.health "
     "streamr.policy streamr.web streamr.__version__ twisted.web twisted.internet "
     "twisted.logger twisted.python",
     "streamr.simulator": "streamr.simulator twisted zope OpenSSL cryptography",

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from streamr.boundaries import Dimensions, Route
+from streamr.policy.breaker import Breaker
+
+# While something has worked this lately, routes that are all open are tried all the
+# same: with random resets every breaker opens, and every third try is good (Envoy calls
+# this the panic threshold).
+PANIC_SECONDS = 5.0
 
 
-def plan(routes: Sequence[Route], last_good: str | None) -> tuple[Route, ...]:
-    """The routes in the order to try them: the one that last worked comes first."""
-    return tuple(sorted(routes, key=lambda route: route.name != last_good))
+def plan(
+    routes: Sequence[Route],
+    breakers: Mapping[str, Breaker],
+    last_good: float,
+    now: float,
+) -> tuple[Route, ...]:
+    """The routes in the order to try them: those with a closed breaker as they stand,
+    then the others as a last resort. () when nothing has worked lately.
+
+    `last_good` and `now` are monotonic seconds.
+    """
+    closed = [route for route in routes if breakers[route.name].closed]
+    opened = [route for route in routes if not breakers[route.name].closed]
+    if not closed and now - last_good > PANIC_SECONDS:
+        return ()
+    return (*closed, *opened)
 
 
 def ladder(base_url: str, alternates: Sequence[str]) -> tuple[tuple[str, str], ...]:

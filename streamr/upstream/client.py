@@ -8,7 +8,7 @@ Everything that can go wrong below comes out as one Fault.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +62,13 @@ class Client:
         self._pool = TracedPool(reactor)
 
     def get(
-        self, url: str, headers: Mapping[str, str], budget: Budget, *, fresh: bool
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        budget: Budget,
+        *,
+        fresh: bool,
+        heard: Callable[[], None] = lambda: None,
     ) -> Deferred[Reply]:
         """GET the URL. Fails with Fault only; cancelling closes the connection.
 
@@ -80,7 +86,7 @@ class Client:
             reactor=self._reactor,
         )
         trace.start(waiting.cancel)
-        waiting.addCallback(self._collect, trace, budget)
+        waiting.addCallback(self._collect, trace, budget, heard)
         waiting.addErrback(_translate, trace)
         waiting.addBoth(_stop, trace)
         return _cancellable(waiting, trace)
@@ -96,8 +102,15 @@ class Client:
         # a client of its own for every request: no cookie outlives it
         return HTTPClient(_RawAgent(agent, trace))
 
-    def _collect(self, response: Any, trace: Trace, budget: Budget) -> Deferred[Reply]:
+    def _collect(
+        self,
+        response: Any,
+        trace: Trace,
+        budget: Budget,
+        heard: Callable[[], None],
+    ) -> Deferred[Reply]:
         trace.answered()
+        heard()
         collector = Collector(self._reactor, budget, trace.abort)
         response.deliverBody(collector)
         return collector.done.addCallback(_reply, response, trace)

@@ -5,7 +5,7 @@ The one place that builds upstream URLs and puts credentials on them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -17,6 +17,7 @@ from streamr.policy import proxystatus
 from streamr.policy.deadline import handed_on
 from streamr.upstream.client import Client, Reply
 from streamr.upstream.faults import judge
+from streamr.upstream.pacing import Pacer
 
 # The name for TMDB's logs; no version, no machine.
 USER_AGENT = "streamr"
@@ -76,8 +77,10 @@ class TMDBRoute:
         credentials: Credentials,
         dimensions: Dimensions,
         loop: Loop | None,
+        pacer: Pacer,
     ) -> None:
         """`loop` is None for TMDB's own hosts, from which nothing comes back."""
+        self._pacer = pacer
         self.name = name
         self.next_hop = urlsplit(base_url).netloc
         self.dimensions = dimensions
@@ -87,7 +90,13 @@ class TMDBRoute:
         self._loop = loop
 
     def send(
-        self, query: Query, call: Call, budget: Budget, *, fresh: bool
+        self,
+        query: Query,
+        call: Call,
+        budget: Budget,
+        *,
+        fresh: bool,
+        heard: Callable[[], None],
     ) -> Deferred[Answer]:
         """One try; see boundaries.Route."""
         url = upstream_url(self._base_url, query, self._credentials.parameters())
@@ -98,8 +107,21 @@ class TMDBRoute:
             **_conditions(call),
             **(self._loop.headers(call.loop) if self._loop else {}),
         }
-        waiting = self._client.get(url, headers, budget, fresh=fresh)
-        return waiting.addCallback(_judged, query, call)
+        # waiting for its turn is no silence of TMDB's: no hedge for that
+        waiting = self._pacer.run(
+            lambda: self._client.get(url, headers, budget, fresh=fresh, heard=heard),
+            queued=heard,
+        )
+        return waiting.addCallback(self._paced).addCallback(_judged, query, call)
+
+    def _paced(self, reply: Reply) -> Reply:
+        """Keep away for a while when TMDB says so, and let the caller know how long."""
+        if reply.head.status != 429:
+            self._pacer.answered()
+            return reply
+        seconds = self._pacer.limited(reply.head.retry_after)
+        head = replace(reply.head, retry_after=str(max(1, round(seconds))))
+        return replace(reply, head=head)
 
 
 class ProxyRoute:
@@ -125,12 +147,18 @@ class ProxyRoute:
         self._loop = loop
 
     def send(
-        self, query: Query, call: Call, budget: Budget, *, fresh: bool
+        self,
+        query: Query,
+        call: Call,
+        budget: Budget,
+        *,
+        fresh: bool,
+        heard: Callable[[], None],
     ) -> Deferred[Answer]:
         """One try; see boundaries.Route. Our key does not go along."""
         url = upstream_url(f"{self._base_url}/3", query, ())
         waiting = self._client.get(
-            url, self._headers(call, budget), budget, fresh=fresh
+            url, self._headers(call, budget), budget, fresh=fresh, heard=heard
         )
         return waiting.addCallback(self._judged, query, call)
 

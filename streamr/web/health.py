@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,16 +11,14 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 
 from streamr import __version__
-from streamr.boundaries import Call, Query, Route
+from streamr.boundaries import Call, Dimensions, Route
 from streamr.gateway import Gateway
-from streamr.ways import RouteState
+from streamr.health import PROBE, Health, RouteState
 from streamr.web.render import Page, json_page
 from streamr.web.target import Pair
 
 Wall = Callable[[], float]
 
-# What a probe asks for: small, always there, and it needs a valid key.
-PROBE = Query("/configuration", (), "/configuration")
 # Probes are for whoever calls: this keeps TMDB from feeling it.
 PROBE_INTERVAL = 5.0
 
@@ -87,16 +86,15 @@ class TMDBHealth:
         return last is None or self._clock.seconds() - last >= PROBE_INTERVAL
 
     def _page(self) -> Page:
-        ways = self._gateway.ways
-        states = [(route, ways.states[route.name]) for route in ways.routes]
-        status, message = verdict([state for _, state in states])
+        found = self._gateway.ways.health
+        status, message = verdict([found.states[each.name] for each in found.routes])
         return json_page(
             503 if status == "error" else 200,
             {
                 "status": status,
                 "message": message,
                 "timestamp": iso(self._wall()),
-                "routes": [told_route(route, state) for route, state in states],
+                "routes": [told_route(route, found) for route in found.routes],
             },
         )
 
@@ -124,16 +122,29 @@ def iso(seconds: float) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def told_route(route: Route, state: RouteState) -> dict[str, Any]:
-    """A route and what it last did, as JSON tells it."""
+def differs_in(first: Dimensions, other: Dimensions) -> list[str]:
+    """The names of the dimensions in which two ways differ."""
+    return [
+        each.name
+        for each in fields(Dimensions)
+        if getattr(first, each.name) != getattr(other, each.name)
+    ]
+
+
+def told_route(route: Route, health: Health) -> dict[str, Any]:
+    """A route, its breaker, what it last did, and in what it differs from the first."""
+    state, known = health.states[route.name], health.breakers[route.name]
+    first = health.routes[0].dimensions
     untried = state.at is None
     return {
         "route": route.name,
         "next_hop": route.next_hop,
+        "breaker": known.state.value,
         "state": "untried" if untried else "failing" if state.cause else "ok",
         "cause": state.cause,
         "at": None if state.at is None else iso(state.at),
         "ms": state.ms,
         "served": state.served,
         "failed": state.failed,
+        "differs_in": differs_in(first, route.dimensions),
     }

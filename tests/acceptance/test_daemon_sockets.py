@@ -67,8 +67,11 @@ def test_lists_come_with_every_direct_connection_reset(
         answer = ask(daemon.main, path)
         right(answer)
         assert answer.headers["X-Proxy-Source"] == urlsplit(daemon.urls["proxy"]).netloc
-        assert "error=tls_reset" in answer.headers["Proxy-Status"]
         assert answer.seconds < 2
+        if path == LISTS[0]:
+            assert "error=tls_reset" in answer.headers["Proxy-Status"]
+    # after some failures the direct way is passed by
+    assert "error" not in answer.headers["Proxy-Status"]
     assert simulator.counts(DIRECT)["requests"] == 0
     assert simulator.counts(OTHER)["requests"] == len(LISTS)
     assert "Attempting proxy fallback: direct failed (tls_reset" in daemon.output

@@ -10,7 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr import __version__
 from streamr.boundaries import Call, Query, Route
-from streamr.ways import RouteState
+from streamr.health import RouteState
+from streamr.policy.breaker import Breaker
 from streamr.web.health import (
     PROBE,
     PROBE_INTERVAL,
@@ -48,6 +49,14 @@ class FakeGateway:
     @property
     def ways(self) -> "FakeGateway":
         return self
+
+    @property
+    def health(self) -> "FakeGateway":
+        return self
+
+    @property
+    def breakers(self) -> dict[str, Breaker]:
+        return {route.name: Breaker() for route in self.routes}
 
     def ask(self, route: Route, query: Query, _call: Call) -> Deferred[Any]:
         self.asked.append((route.name, query))
@@ -154,6 +163,8 @@ class TMDB(SynchronousTestCase):
                     "ms": 40,
                     "served": 2,
                     "failed": 7,
+                    "breaker": "closed",
+                    "differs_in": [],
                 },
                 {
                     "route": "proxy@p",
@@ -164,6 +175,8 @@ class TMDB(SynchronousTestCase):
                     "ms": 0,
                     "served": 0,
                     "failed": 0,
+                    "breaker": "closed",
+                    "differs_in": [],
                 },
             ],
         )

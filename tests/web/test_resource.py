@@ -15,13 +15,12 @@ from streamr import catalogue
 from streamr.boundaries import Answer
 from streamr.gateway import Gateway
 from streamr.upstream.route import Loop
-from streamr.ways import Ways
 from streamr.web import target
 from streamr.web.cors import Cors
 from streamr.web.render import json_page
 from streamr.web.resource import Door, GatewayResource
 from streamr.web.site import HEAD_SECONDS, MOST_BODY, GatewaySite
-from tests.support import FakeRoute, Notes
+from tests.support import FakeRoute, Notes, ways
 
 BODY = json.dumps({"id": 550, "title": "Fight Club", "x": "y" * 2000}).encode()
 ANSWER = Answer(200, BODY, gzip.compress(BODY), cache_control="public, max-age=60")
@@ -58,8 +57,9 @@ class SurfaceCase(SynchronousTestCase):
         self.notes = Notes()
         self.route = FakeRoute()
         self.loop = Loop("streamr-me-main")
-        ways = Ways([self.route], self.clock, lambda: 0)
-        gateway = Gateway("streamr-main", ways, self.clock, self.notes)
+        gateway = Gateway(
+            "streamr-main", ways([self.route], self.clock), self.clock, self.notes
+        )
         door = Door(
             gateway,
             target.main_query(catalogue.load()),

@@ -1,0 +1,201 @@
+"""The health of routes: their breakers, what they last did, and the probes behind.
+
+Users never pay for finding out: a route that is open is probed in the background, also
+when nobody asks, and judged by the hedge time, because a way that is slower than that
+would be hedged anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from random import random
+from secrets import token_hex
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from streamr.boundaries import Answer, Call, Query, Route
+from streamr.errors import Fault
+from streamr.policy import breaker
+from streamr.policy.breaker import Breaker, State
+from streamr.policy.bucket import TokenBucket
+from streamr.policy.deadline import share
+from streamr.policy.plan import plan
+from streamr.policy.retry import HEDGE_AFTER
+
+_log = Logger()
+
+# What a probe asks for: small, always there, and it needs a valid key.
+PROBE = Query("/configuration", (), "/configuration")
+# How long a probe may take before it counts as no answer at all.
+PROBE_SECONDS = 5.0
+# How often the breakers are looked at.
+LOOK_EVERY = 0.5
+# When nothing works at all, this many requests a second still find out for themselves:
+# a TMDB that is back is noticed by the next caller, and a storm stays a trickle.
+TRICKLE = 1.0
+
+
+@dataclass(slots=True)
+class RouteState:
+    """What a route last did; `at` is wall-clock seconds since the epoch."""
+
+    at: float | None = None
+    cause: str | None = None
+    ms: int = 0
+    served: int = 0
+    failed: int = 0
+
+
+class Health:
+    """What is known of a list of routes."""
+
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        clock: IReactorTime,
+        wall: Callable[[], float],
+        *,
+        chance: Callable[[], float] = random,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`changed` is told whenever a breaker changes its state."""
+        self.routes = tuple(routes)
+        self.states = {route.name: RouteState() for route in routes}
+        self.breakers = {route.name: Breaker() for route in routes}
+        self.changed = changed
+        self._clock = clock
+        self._wall = wall
+        self._chance = chance
+        self._last_good = clock.seconds()
+        self._trickle = TokenBucket(TRICKLE, 1.0, 1.0, clock.seconds())
+        self._timer: IDelayedCall | None = None
+        self._probes: dict[str, Deferred[Any]] = {}
+
+    def plan(self) -> tuple[Route, ...]:
+        """The routes to try now, in their order; () when nothing works and the trickle
+        is used up."""
+        now = self._clock.seconds()
+        ways = plan(self.routes, self.breakers, self._last_good, now)
+        if not ways and self._trickle.wait(now) == 0:
+            self._trickle = self._trickle.taken(now)
+            return self.routes
+        return ways
+
+    def is_closed(self, route: Route) -> bool:
+        """True when callers are sent over this route."""
+        return self.breakers[route.name].closed
+
+    def tried(self, route: Route, fault: Fault | None, ms: int) -> None:
+        """An attempt has ended."""
+        state = self.states[route.name]
+        state.at, state.ms = self._wall(), ms
+        state.cause = None if fault is None else fault.cause.name
+        if fault is None:
+            state.served += 1
+            self._last_good = self._clock.seconds()
+        else:
+            state.failed += 1
+        if fault is None or fault.counts:
+            self._judge(route, fault is None)
+
+    def start(self) -> None:
+        """Begin to probe."""
+        self._timer = self._clock.callLater(LOOK_EVERY, self._look)
+
+    def stop(self) -> None:
+        """End all probes."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        for probe in list(self._probes.values()):
+            probe.cancel()
+
+    def known(self) -> dict[str, Any]:
+        """What outlives a restart: the open breakers, with pauses instead of times."""
+        now = self._clock.seconds()
+        return {
+            name: {"pause": each.pause, "left": max(0.0, each.until - now)}
+            for name, each in self.breakers.items()
+            if not each.closed
+        }
+
+    def learn(self, known: Mapping[str, Any]) -> None:
+        """Begin with what was known before. What makes no sense is left out."""
+        now = self._clock.seconds()
+        for name, told in known.items():
+            try:
+                pause, left = float(told["pause"]), float(told["left"])
+            except (KeyError, TypeError, ValueError):
+                continue
+            sane = 0 < pause <= breaker.LONGEST_PAUSE and 0 <= left <= 2 * pause
+            if name in self.breakers and sane:
+                self.breakers[name] = Breaker(State.OPEN, pause=pause, until=now + left)
+
+    def _judge(self, route: Route, good: bool) -> None:
+        before = self.breakers[route.name]
+        now = self._clock.seconds()
+        now_known = breaker.after(before, good, now, self._chance())
+        self.breakers[route.name] = now_known
+        if now_known.state is not before.state:
+            _log.warn(
+                "Breaker of {route}: {before} → {after}",
+                route=route.name,
+                before=before.state.value,
+                after=now_known.state.value,
+            )
+            self.changed()
+
+    def _look(self) -> None:
+        """Begin the probes that are due."""
+        self._timer = self._clock.callLater(LOOK_EVERY, self._look)
+        now = self._clock.seconds()
+        for route in self.routes:
+            if breaker.due(self.breakers[route.name], now):
+                self.breakers[route.name] = breaker.probing(self.breakers[route.name])
+                self._probe(route)
+
+    def _probe(self, route: Route) -> None:
+        probing = self._ask(route)
+        # a connection that is slow to build but quick to answer is sound: a slow first
+        # answer is asked again over the connection that is now there
+        probing.addCallback(self._again_if_slow, route, self._clock.seconds())
+        probing.addCallbacks(
+            lambda quick: self._judge(route, quick),
+            self._probe_failed,
+            errbackArgs=(route,),
+        )
+        self._probes[route.name] = probing
+        probing.addBoth(lambda _result: self._probes.pop(route.name, None))
+
+    def _ask(self, route: Route) -> Deferred[Answer]:
+        now = self._clock.seconds()
+        call = Call(f"probe-{token_hex(4)}", now + PROBE_SECONDS, target=PROBE.path)
+        budget = share(PROBE_SECONDS, 1, hop=route.hop)
+        asking = maybeDeferred(
+            route.send, PROBE, call, budget, fresh=False, heard=lambda: None
+        )
+        return asking.addTimeout(PROBE_SECONDS, self._clock, _too_late)
+
+    def _again_if_slow(
+        self, _answer: Answer, route: Route, began: float
+    ) -> bool | Deferred[bool]:
+        now = self._clock.seconds()
+        if now - began <= HEDGE_AFTER:
+            return True
+        return self._ask(route).addCallback(
+            lambda _: self._clock.seconds() - now <= HEDGE_AFTER
+        )
+
+    def _probe_failed(self, failure: Failure, route: Route) -> None:
+        if failure.check(CancelledError):
+            return
+        failure.trap(Fault)
+        self._judge(route, False)
+
+
+def _too_late(_result: object, seconds: float) -> Failure:
+    return Failure(Fault("http_response_timeout", f"no answer within {seconds:g} s"))

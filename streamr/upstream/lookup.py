@@ -1,0 +1,188 @@
+"""Name lookups: in threads of their own, one per name at a time, remembered.
+
+Twelve silent lookups fill the reactor's ten threads, and then neither the disk store
+nor the end of the process gets one (facts: twisted.md). The system's resolver tells no
+TTL, so an answer counts as fresh for a minute; when the resolver fails, an old answer
+is used, because TMDB's CDN answers on its addresses for days.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IHostnameResolver,
+    IHostResolution,
+    IReactorTime,
+    IResolutionReceiver,
+)
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+Address = IPv4Address | IPv6Address
+# Finds the addresses of a name, off the reactor: (family, address) pairs.
+Find = Callable[[str], "Deferred[list[tuple[int, str]]]"]
+
+FRESH_SECONDS = 60.0
+# An old answer is used this long while the resolver fails.
+KEPT_SECONDS = 24 * 3600.0
+# A name that was not found is not asked for again within this time.
+FAILED_SECONDS = 5.0
+# TMDB's names, the proxies' names: a handful.
+MOST_NAMES = 100
+MOST_AT_ONCE = 8
+
+
+@dataclass(slots=True)
+class _Known:
+    found: list[tuple[int, str]]
+    at: float
+    failed_at: float | None = None
+
+
+@implementer(IHostResolution)
+class _Resolution:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def cancel(self) -> None:
+        """A lookup in a thread cannot be stopped; its answer is remembered."""
+
+
+@implementer(IHostnameResolver)
+class RememberingResolver:
+    """Answers from memory where it can, and asks `find` where it must."""
+
+    def __init__(self, find: Find, clock: IReactorTime) -> None:
+        self._find = find
+        self._clock = clock
+        self._known: dict[str, _Known] = {}
+        self._waiting: dict[str, list[Callable[[], None]]] = {}
+
+    def resolveHostName(
+        self,
+        resolutionReceiver: IResolutionReceiver,
+        hostName: str,
+        portNumber: int = 0,
+        addressTypes: Sequence[type[Any]] | None = None,
+        transportSemantics: str = "TCP",
+    ) -> IHostResolution:
+        resolution = _Resolution(hostName)
+        resolutionReceiver.resolutionBegan(resolution)
+
+        def answer() -> None:
+            known = self._known.get(hostName)
+            for family, text in known.found if known is not None else ():
+                kind = IPv6Address if family == socket.AF_INET6 else IPv4Address
+                if addressTypes is None or kind in addressTypes:
+                    resolutionReceiver.addressResolved(kind("TCP", text, portNumber))
+            resolutionReceiver.resolutionComplete()
+
+        literal = _literal(hostName)
+        if literal is not None:
+            self._known[hostName] = _Known([literal], self._clock.seconds())
+            answer()
+        elif self._settled(hostName):
+            answer()
+        else:
+            self._ask(hostName, answer)
+        return resolution
+
+    def _settled(self, name: str) -> bool:
+        """True when what is known is good enough, a recent failure too."""
+        known, now = self._known.get(name), self._clock.seconds()
+        if known is None:
+            return False
+        if known.failed_at is not None:
+            return now - known.failed_at < FAILED_SECONDS
+        return now - known.at < FRESH_SECONDS
+
+    def _ask(self, name: str, answer: Callable[[], None]) -> None:
+        """Ask once for all who wait for this name."""
+        waiting = self._waiting.get(name)
+        if waiting is not None:
+            waiting.append(answer)
+            return
+        self._waiting[name] = [answer]
+        finding = self._find(name)
+        finding.addCallbacks(
+            self._found, self._failed, callbackArgs=(name,), errbackArgs=(name,)
+        )
+        finding.addCallback(lambda _: self._tell(name))
+
+    def _found(self, found: list[tuple[int, str]], name: str) -> None:
+        self._known.pop(name, None)
+        self._known[name] = _Known(found, self._clock.seconds())
+        if len(self._known) > MOST_NAMES:
+            del self._known[next(iter(self._known))]
+
+    def _failed(self, failure: Failure, name: str) -> None:
+        failure.trap(OSError, UnicodeError)
+        now = self._clock.seconds()
+        known = self._known.get(name)
+        if known is None or now - known.at > KEPT_SECONDS:
+            known = self._known[name] = _Known([], now)
+        known.failed_at = now
+
+    def _tell(self, name: str) -> None:
+        for answer in self._waiting.pop(name, []):
+            answer()
+
+
+def _literal(name: str) -> tuple[int, str] | None:
+    """An address that needs no lookup."""
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return None
+    return (socket.AF_INET6 if address.version == 6 else socket.AF_INET), str(address)
+
+
+class Lookups:
+    """Runs lookups in daemon threads, at most `MOST_AT_ONCE`: a silent resolver holds
+    nobody up, the end of the process neither."""
+
+    def __init__(self, reactor: Any, lookup: Callable[[str], Any]) -> None:
+        self._reactor = reactor
+        self._lookup = lookup
+        self._running = 0
+
+    def find(self, name: str) -> Deferred[list[tuple[int, str]]]:
+        """The addresses of a name; fails with OSError or UnicodeError."""
+        result: Deferred[list[tuple[int, str]]] = Deferred()
+        if self._running >= MOST_AT_ONCE:
+            result.errback(OSError("too many lookups are waiting"))
+            return result
+        self._running += 1
+        threading.Thread(target=self._work, args=(name, result), daemon=True).start()
+        return result.addBoth(self._ended)
+
+    def _work(self, name: str, result: Deferred[list[tuple[int, str]]]) -> None:
+        try:
+            found = self._lookup(name)
+        except (OSError, UnicodeError) as error:
+            self._reactor.callFromThread(result.errback, Failure(error))
+        else:
+            self._reactor.callFromThread(result.callback, found)
+
+    def _ended(self, result: Any) -> Any:
+        self._running -= 1
+        return result
+
+
+def system_lookup(name: str) -> list[tuple[int, str]]:
+    """The system's addresses of a name, in its order (blocking). Raises OSError."""
+    found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    pairs = [
+        (family, str(address[0]))
+        for family, _, _, _, address in found
+        if family in (socket.AF_INET, socket.AF_INET6)
+    ]
+    return list(dict.fromkeys(pairs))
