@@ -26,6 +26,7 @@ from streamr.boundaries import Budget
 from streamr.errors import Fault
 from streamr.upstream.body import Collector, decode
 from streamr.upstream.faults import JSON, Head, classify
+from streamr.upstream.race import RacingEndpoint
 from streamr.upstream.resolve import ReactorView
 from streamr.upstream.tap import TapEndpoint, Trace, TracedEndpoint, TracedPool
 from streamr.upstream.tls import ProfilePolicy
@@ -34,6 +35,9 @@ from streamr.upstream.tls import ProfilePolicy
 # 250 ms and allows 10 ms). It is also what a refused connection costs: 52 ms measured,
 # where Twisted's default of 0.3 s costs 303.
 ATTEMPT_DELAY = 0.05
+# A reset and a success within this many seconds: the resets are random, so fresh
+# connections are raced.
+RANDOM_WINDOW = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ class Client:
         self._resolver = resolver
         self._policy = policy
         self._pool = TracedPool(reactor)
+        self._good_at = self._reset_at = -RANDOM_WINDOW
 
     def get(
         self,
@@ -87,7 +92,8 @@ class Client:
         )
         trace.start(waiting.cancel)
         waiting.addCallback(self._collect, trace, budget, heard)
-        waiting.addErrback(_translate, trace)
+        waiting.addCallbacks(self._noted, _translate, errbackArgs=(trace,))
+        waiting.addErrback(self._noted_fault)
         waiting.addBoth(_stop, trace)
         return _cancellable(waiting, trace)
 
@@ -96,8 +102,29 @@ class Client:
         closing: Deferred[None] = self._pool.closeCachedConnections()
         return closing
 
+    def _noted(self, reply: Reply) -> Reply:
+        self._good_at = self._reactor.seconds()
+        return reply
+
+    def _noted_fault(self, failure: Failure) -> Failure:
+        value = failure.value
+        if isinstance(value, Fault) and value.cause.name in ("tls_reset", "tls_closed"):
+            self._reset_at = self._reactor.seconds()
+        return failure
+
+    def _resets_at_random(self) -> bool:
+        """True when handshakes were lately reset, and lately ended well, too."""
+        oldest: float = self._reactor.seconds() - RANDOM_WINDOW
+        return min(self._good_at, self._reset_at) > oldest
+
     def _client(self, trace: Trace) -> HTTPClient:
-        endpoints = _Endpoints(self._reactor, self._resolver, self._policy, trace)
+        endpoints = _Endpoints(
+            self._reactor,
+            self._resolver,
+            self._policy,
+            trace,
+            race=self._resets_at_random(),
+        )
         agent = Agent.usingEndpointFactory(self._reactor, endpoints, self._pool)
         # a client of its own for every request: no cookie outlives it
         return HTTPClient(_RawAgent(agent, trace))
@@ -210,18 +237,27 @@ class _Endpoints:
         resolver: IHostnameResolver,
         policy: ProfilePolicy | None,
         trace: Trace,
+        *,
+        race: bool,
     ) -> None:
         self._reactor = reactor
         self._resolver = resolver
         self._policy = policy
         self._trace = trace
+        self._race = race
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
+        endpoint = self._endpoint(uri)
+        if self._race and uri.scheme == b"https":
+            endpoint = RacingEndpoint(lambda: self._endpoint(uri))
+        return TracedEndpoint(endpoint, self._trace)
+
+    def _endpoint(self, uri: URI) -> IStreamClientEndpoint:
         view = ReactorView(self._reactor, self._resolver, self._trace.resolved)
         host = uri.host.decode("ascii").strip("[]")
-        tcp = HostnameEndpoint(view, host, uri.port, attemptDelay=ATTEMPT_DELAY)
+        tcp: Any = HostnameEndpoint(view, host, uri.port, attemptDelay=ATTEMPT_DELAY)
         secure = uri.scheme == b"https"
-        endpoint: Any = TapEndpoint(tcp, self._trace, secure=secure)
+        endpoint: IStreamClientEndpoint = TapEndpoint(tcp, self._trace, secure=secure)
         if secure:
             if self._policy is None:
                 raise Fault("proxy_internal_error", "https without a TLS profile")
@@ -229,4 +265,4 @@ class _Endpoints:
             endpoint = wrapClientTLS(
                 creator.watched(self._trace.requested), endpoint, self._reactor
             )
-        return TracedEndpoint(endpoint, self._trace)
+        return endpoint

@@ -69,6 +69,8 @@ class Trace:
 
     def connected(self, tap: Tap, *, secure: bool) -> None:
         """TCP stands; with TLS to come the handshake still belongs to the connect."""
+        if self.phase in (Phase.REQUEST, Phase.BODY):
+            return  # another connection of the race was quicker
         self.tap = tap
         if secure:
             self.phase = Phase.TLS
@@ -77,6 +79,10 @@ class Trace:
 
     def requested(self) -> None:
         """The connection is ready and the request is on its way."""
+        if self.phase is Phase.BODY or (
+            self.phase is Phase.REQUEST and not self.reused
+        ):
+            return
         self.phase = Phase.REQUEST
         if self._cancel is not None:
             left = self.began + self._budget.total - self._clock.seconds()
@@ -89,10 +95,10 @@ class Trace:
 
     def carried_by(self, tap: Tap) -> None:
         """A connection that was kept alive carries this attempt."""
+        self.tap = tap
         self.reused = tap.trace is not self
         if self.reused:
             tap.trace = self
-            self.tap = tap
             self.requested()
 
     def stop(self) -> None:

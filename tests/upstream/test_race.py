@@ -1,0 +1,140 @@
+"""Racing connections: the first secure one carries the request, nothing is left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost, ConnectionRefusedError
+from twisted.internet.interfaces import IHandshakeListener, IStreamClientEndpoint
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from streamr.upstream.race import RACERS, RacingEndpoint
+
+
+class Transport(StringTransport):
+    aborted = False
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+
+
+@implementer(IStreamClientEndpoint)
+class FakeEndpoint:
+    """A connection that the test makes, secures and breaks."""
+
+    def __init__(self) -> None:
+        self.cancelled = False
+        self.transport = Transport()
+
+    def connect(self, protocolFactory: Any) -> Deferred[Any]:
+        self._factory = protocolFactory
+        self.result: Deferred[Any] = Deferred(self._cancel)
+        return self.result
+
+    def _cancel(self, _result: Deferred[Any]) -> None:
+        self.cancelled = True
+
+    def stands(self) -> None:
+        self.racer = self._factory.buildProtocol(None)
+        self.racer.makeConnection(self.transport)
+        self.result.callback(self.racer)
+
+    def secure(self) -> None:
+        self.racer.handshakeCompleted()
+
+    def reset(self) -> None:
+        self.racer.connectionLost(Failure(ConnectionLost()))
+
+
+class Real(Protocol):
+    """What stands for the HTTP protocol."""
+
+    def __init__(self) -> None:
+        self.seen = b""
+        self.lost = False
+
+    def dataReceived(self, data: bytes) -> None:
+        self.seen += data
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.lost = True
+
+
+class Race(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.endpoints: list[FakeEndpoint] = []
+        self.won = RacingEndpoint(self.make).connect(Factory.forProtocol(Real))
+
+    def make(self) -> FakeEndpoint:
+        self.endpoints.append(FakeEndpoint())
+        return self.endpoints[-1]
+
+    def test_it_is_an_endpoint_that_starts_a_few_at_once(self) -> None:
+        verifyObject(IStreamClientEndpoint, RacingEndpoint(self.make))
+        self.assertEqual(len(self.endpoints), RACERS)
+
+    def test_standing_is_not_enough(self) -> None:
+        for endpoint in self.endpoints:
+            endpoint.stands()
+            self.assertTrue(IHandshakeListener.providedBy(endpoint.racer))
+        self.assertNoResult(self.won)
+
+    def test_the_first_secure_one_wins_and_the_others_are_closed(self) -> None:
+        first, second, third = self.endpoints
+        first.stands()
+        second.stands()
+        second.secure()
+        real = self.successResultOf(self.won)
+        self.assertIs(real.transport, second.transport)
+        self.assertTrue(first.transport.aborted)
+        self.assertTrue(third.cancelled)
+        self.assertFalse(second.transport.aborted)
+
+    def test_everything_of_the_winner_reaches_the_real_protocol(self) -> None:
+        winner = self.endpoints[0]
+        winner.stands()
+        winner.secure()
+        real = self.successResultOf(self.won)
+        winner.racer.dataReceived(b"HTTP/1.1 200 OK")
+        self.assertEqual(real.seen, b"HTTP/1.1 200 OK")
+        winner.reset()
+        self.assertTrue(real.lost)
+
+    def test_resets_before_the_last_lose_nothing(self) -> None:
+        first, second, third = self.endpoints
+        first.stands()
+        first.reset()
+        second.result.errback(ConnectionRefusedError())
+        self.assertNoResult(self.won)
+        third.stands()
+        third.secure()
+        self.successResultOf(self.won)
+
+    def test_when_all_are_reset_the_race_is(self) -> None:
+        for endpoint in self.endpoints:
+            endpoint.stands()
+            endpoint.reset()
+        self.failureResultOf(self.won, ConnectionLost)
+
+    def test_a_late_one_is_closed(self) -> None:
+        first, second, _ = self.endpoints
+        first.stands()
+        second.stands()
+        first.secure()
+        second.secure()
+        self.assertTrue(second.transport.aborted)
+        self.successResultOf(self.won)
+
+    def test_cancelling_closes_all(self) -> None:
+        first, second, third = self.endpoints
+        first.stands()
+        self.won.cancel()
+        self.failureResultOf(self.won)
+        self.assertTrue(first.transport.aborted)
+        self.assertTrue(second.cancelled and third.cancelled)
