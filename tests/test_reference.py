@@ -19,6 +19,10 @@ class Reference(SynchronousTestCase):
         for setting in TABLE:
             self.assertIn(f"| `{setting.name}` |", text)
 
+    def test_the_freshness_table_is_what_the_code_does(self) -> None:
+        text = (ROOT / "docs/freshness.md").read_text(encoding="utf-8")
+        self.assertEqual(text, reference.freshness())
+
     def test_the_example_is_what_the_table_makes(self) -> None:
         text = (ROOT / ".env.example").read_text(encoding="utf-8")
         self.assertEqual(text, reference.env_example())
