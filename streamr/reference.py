@@ -19,17 +19,17 @@ FRESHNESS_HEAD = """# How long an answer is good
 Written by `python -m streamr.reference` from `streamr/policy/freshness.py`.
 
 TMDB names a lifetime with most answers (`max-age`, or `Expires` beside `Date`). It is
-taken within the bounds of the endpoint's class; where TMDB names none, the usual one is.
+taken within the bounds of the endpoint's class; where there is none, the usual one is.
 After it the copy is served at once while it is renewed behind; after that it is served
 when TMDB takes longer than 250 ms, fails, or answers 429.
 
-| class | usual | at least | at most | served while it is renewed | served when TMDB fails |
+| class | usual | at least | at most | while it is renewed | when TMDB fails |
 |---|---|---|---|---|---|
 """
 FRESHNESS_TAIL = """
 
-- configuration: `configuration`, `certification`, `genre`, `watch`; lists: `trending`,
-  `discover`, popular, top rated, upcoming and the like; search: `search`; changes:
+- configuration: `configuration`, `certification`, `genre`, `watch`; lists:
+  `trending`, `discover`, popular, top rated and the like; search: `search`; changes:
   `changes`, `latest`; details: everything else; missing: a 404.
 - Never stored: 401, 403, 429, 5xx, redirects, anything cut, broken or implausible, and
   answers with `no-store` or `private`.

@@ -164,21 +164,18 @@ class Leaving(FlightsCase):
         self.assertEqual(self.successResultOf(fresh), "answer")
 
     def test_a_flight_that_ends_late_reaches_nobody(self) -> None:
-        slow: list[Deferred[Any]] = []
+        slow: Deferred[Any] = Deferred()
 
         def stubborn() -> Deferred[Any]:
-            # its cancellation is only heard of, and it ends when it likes
-            inner: Deferred[Any] = Deferred()
-            outer: Deferred[Any] = Deferred(lambda _outer: None)
-            inner.chainDeferred(outer)
-            slow.append(inner)
-            return outer
+            # it hears that it is cancelled, and has something to finish first
+            flight: Deferred[Any] = Deferred()
+            return flight.addErrback(lambda _cancelled: slow)
 
         left = self.flights.join("a", stubborn)
         left.cancel()
         self.failureResultOf(left, CancelledError)
         fresh = self.join()
-        slow[0].callback("old")
+        slow.callback("old")
         self.assertNoResult(fresh)
         self.assertIn("a", self.flights)
         self.starts.flown[0].callback("new")
@@ -257,7 +254,7 @@ class Machine(RuleBasedStateMachine):
         waiter = self.flights.join(key, start)
         assert self.starts - before == (0 if self.waiting.get(key) else 1)
         self.waiting.setdefault(key, set()).add(number)
-        waiter.addBoth(lambda result: self.results.setdefault(number, result))
+        waiter.addBoth(lambda result: self.results.update({number: result}))
         return number, key, waiter
 
     @rule(one=waiters)
