@@ -96,6 +96,13 @@ class Cache:
             return self._patiently(waiting, stored)
         return waiting
 
+    def fetch(self, query: Query, call: Call) -> Deferred[Served]:
+        """Ask TMDB whatever is stored, and keep the answer."""
+        now = self._clock.seconds()
+        waiting = self._join(cachekey.key(query), query, call, None)
+        left = max(0.0, call.deadline - now)
+        return waiting.addTimeout(left, self._clock, _out_of_time)
+
     def renew(self, query: Query, call: Call, stored: StoredResponse | None) -> None:
         """Fetch with nobody waiting, unless that is under way or failed lately."""
         key = cachekey.key(query)

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
 from streamr.settings import Settings
+from streamr.web.resource import FRESH_HEADER
 
 Say = Callable[[str], object]
 
@@ -136,7 +137,8 @@ def _get(
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     connection = http.client.HTTPConnection(reachable, port, timeout=seconds)
     try:
-        connection.request("GET", path)
+        # which way answers come is asked, so a stored one will not do
+        connection.request("GET", path, headers={FRESH_HEADER: "1"})
         response = connection.getresponse()
         return response.status, response.headers, response.read()
     finally:

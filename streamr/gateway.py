@@ -40,14 +40,17 @@ class Gateway:
             self.ways, store, self._clock, deadline, threads, self._renewed
         )
 
-    def answer(self, query: Query, call: Call) -> Deferred[Exchange]:
-        """Answer a query by the call's deadline.
+    def answer(
+        self, query: Query, call: Call, *, fresh: bool = False
+    ) -> Deferred[Exchange]:
+        """Answer a query by the call's deadline; `fresh` passes the store by.
 
         Fires with an Exchange that holds the answer or the fault, and never fails;
         cancelling it closes what nobody else waits for.
         """
         if self.cache is not None:
-            return self._told(self.cache.serve(query, call), query, call)
+            serve = self.cache.fetch if fresh else self.cache.serve
+            return self._told(serve(query, call), query, call)
         return self._told(
             self.ways.travel(query, call).addCallback(Served), query, call
         )

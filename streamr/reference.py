@@ -28,14 +28,14 @@ when TMDB takes longer than 250 ms, fails, or answers 429.
 """
 FRESHNESS_TAIL = """
 
-- configuration: `configuration`, `certification`, `genre`, `watch`; lists:
-  `trending`, `discover`, popular, top rated and the like; search: `search`; changes:
-  `changes`, `latest`; details: everything else; missing: a 404.
-- Never stored: 401, 403, 429, 5xx, redirects, anything cut, broken or implausible, and
+- configuration: `configuration`, `certification`, `genre`, `watch`; lists: `trending`,
+  `discover`, popular, top rated and so on; search: `search`; changes: `changes` and
+  `latest`; details: everything else; missing: a 404.
+- Never stored: 401, 403, 429, 5xx, redirects, what is cut, broken or implausible, and
   answers with `no-store` or `private`.
 - Nothing is kept beyond 180 days.
 - Ages run on the monotonic clock: setting the wall clock expires nothing.
-- `streamr cache purge --class lists` (or `--path /movie/550`, or `--all`) drops answers.
+- `streamr cache purge --class lists` (or `--path /movie/550`, or `--all`) drops them.
 """
 
 

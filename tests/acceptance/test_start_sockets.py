@@ -170,7 +170,8 @@ def test_check_tells_which_way_the_answers_came(
 ) -> None:
     # a connection that is kept alive would go on working (as it does in the field)
     simulator.switch(keep_alive=False)
-    daemon = Daemon(simulator.environment, servers=["proxy", "main"])
+    environment = {**simulator.environment, "STREAMR_CACHE_MB": "8"}
+    daemon = Daemon(environment, servers=["proxy", "main"])
     ports = {
         "PORT": str(urlsplit(daemon.main).port),
         "PROXY_PORT": str(urlsplit(daemon.urls["proxy"]).port),
