@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
@@ -16,6 +18,7 @@ from streamr.boundaries import StoredResponse
 from streamr.catalogue import Catalogue
 from streamr.errors import Refusal, SettingsError
 from streamr.gateway import Gateway
+from streamr.parsing import OFFICIAL_HOSTS
 from streamr.policy.freshness import CLASSES, state
 from streamr.settings import Settings
 from streamr.store.behind import WriteBehind
@@ -26,7 +29,6 @@ from streamr.web.target import split
 
 _log = Logger()
 
-FILE_NAME = "cache.sqlite"
 # A list page takes some 18 kB in its codings; smaller answers let more entries in.
 ENTRIES_PER_MB = 250
 
@@ -51,7 +53,9 @@ class Keeping:
         self.memory = MemoryStore(found.cache_mb * 1024 * 1024, entries)
         self._behind: WriteBehind | None = None
         if directory is not None:
-            disk = DiskStore(directory / FILE_NAME, entries, reactor.seconds, wall)
+            disk = DiskStore(
+                directory / file_name(found), entries, reactor.seconds, wall
+            )
             self._behind = WriteBehind(self.memory, disk, reactor, self._in_thread)
         gateway.remember(self.memory, found.deadline, self._in_thread)
         assert gateway.cache is not None
@@ -128,6 +132,15 @@ def _queries(found: Settings, offered: Catalogue) -> list[Any]:
                 [f"STREAMR_WARM cannot hold {path!r}: {refusal.message}"]
             ) from refusal
     return queries
+
+
+def file_name(found: Settings) -> str:
+    """The file for the answers of this TMDB: what a stand-in on loopback or behind a pin
+    has said must never be taken for TMDB's."""
+    where = repr((found.tmdb_base_url, sorted(found.tmdb_pins.items())))
+    if urlsplit(found.tmdb_base_url).hostname in OFFICIAL_HOSTS and not found.tmdb_pins:
+        return "cache.sqlite"
+    return f"cache-{hashlib.blake2b(where.encode(), digest_size=6).hexdigest()}.sqlite"
 
 
 def state_directory(found: Settings) -> Path | None:
