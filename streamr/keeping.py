@@ -135,8 +135,8 @@ def _queries(found: Settings, offered: Catalogue) -> list[Any]:
 
 
 def file_name(found: Settings) -> str:
-    """The file for the answers of this TMDB: what a stand-in on loopback or behind a pin
-    has said must never be taken for TMDB's."""
+    """The file for the answers of this TMDB: what a stand-in on loopback, or behind a
+    pin, has said must never be taken for TMDB's."""
     where = repr((found.tmdb_base_url, sorted(found.tmdb_pins.items())))
     if urlsplit(found.tmdb_base_url).hostname in OFFICIAL_HOSTS and not found.tmdb_pins:
         return "cache.sqlite"
