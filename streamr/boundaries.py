@@ -46,6 +46,7 @@ class Call:
     `deadline` is a reading of the monotonic clock, in seconds; nobody waits past it.
     `target` is the request target for the log. `loop` is the CDN-Loop field (RFC 8586)
     that came with the request. `known` makes the request to TMDB a conditional one.
+    `silent` names hosts that were just found silent: others are tried before them.
     """
 
     request_id: str
@@ -54,6 +55,7 @@ class Call:
     target: str = "/"
     loop: str = ""
     known: Validators | None = None
+    silent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

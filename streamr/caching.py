@@ -9,6 +9,7 @@ stored = store.get(key)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,6 +35,8 @@ from streamr.ways import Ways
 
 # Runs a function off the reactor.
 Threads = Callable[[Callable[[], StoredResponse]], "Deferred[StoredResponse]"]
+# A flight ends this much before the callers' own time: so they get its attempts, too.
+FLIGHT_MARGIN = 0.05
 # Keys whose refresh has failed lately; more are forgotten, oldest first.
 MOST_PAUSED = 10_000
 
@@ -87,14 +90,19 @@ class Cache:
                 return succeed(self._hit(stored, "stale-while-revalidate"))
             if state is State.STALE and self._is_paused(key, now):
                 return succeed(self._hit(stored, "stale-if-error"))
+            if state is State.STALE and not self._ways.health.sound:
+                # nothing works: nobody waits to find that out
+                self.renew(query, call, stored)
+                return succeed(self._hit(stored, "stale-if-error"))
         collapsed = key in self._flights
         waiting = self._join(key, query, call, stored)
-        waiting.addTimeout(max(0.0, call.deadline - now), self._clock, _out_of_time)
         if collapsed:
             waiting.addCallback(_was_collapsed)
         if stored is not None and state is State.STALE:
-            return self._patiently(waiting, stored)
-        return waiting
+            return self._patiently(waiting, stored, call.deadline - now)
+        return waiting.addTimeout(
+            max(0.0, call.deadline - now), self._clock, _out_of_time
+        )
 
     def fetch(self, query: Query, call: Call) -> Deferred[Served]:
         """Ask TMDB whatever is stored, and keep the answer."""
@@ -125,7 +133,7 @@ class Cache:
         """Fetch for all who wait: with the whole deadline, not with what the first one
         has left, and conditionally when there is something to validate."""
         known = stored.validators if stored is not None else None
-        deadline = self._clock.seconds() + self._deadline
+        deadline = self._clock.seconds() + self._deadline - FLIGHT_MARGIN
         flying = self._ways.travel(query, replace(call, deadline=deadline, known=known))
         return flying.addCallback(self._landed, key, query, stored)
 
@@ -141,14 +149,29 @@ class Cache:
         self._paused.pop(key, None)
         now = self._clock.seconds()
         terms = freshness.terms(_as_kept(answer, stored), query.template)
+        if answer.status == 304 and stored is not None:
+            return self._still_good(stored, terms, outcome, use)
         if terms is None:
             return Served(outcome, cache=use)
-        if answer.status == 304 and stored is not None:
-            return self._keep(ready.renewed(stored, terms, now), outcome, use)
         if ready.heavy(answer):
             making = self._threads(lambda: ready.ready(key, query, answer, terms, now))
             return making.addCallback(self._keep, outcome, use)
         return self._keep(ready.ready(key, query, answer, terms, now), outcome, use)
+
+    def _still_good(
+        self,
+        stored: StoredResponse,
+        terms: freshness.Terms | None,
+        outcome: Outcome,
+        use: CacheUse,
+    ) -> Served:
+        """TMDB says that what is stored is the answer (RFC 9111, 4.3.3)."""
+        now = self._clock.seconds()
+        # a purge while it was asked, or a no-store, is respected
+        if terms is not None and self._store.get(stored.key) is stored:
+            return self._keep(ready.renewed(stored, terms, now), outcome, use)
+        outcome = replace(outcome, given_status=stored.status)
+        return Served(outcome, stored, max(0.0, now - stored.stored_at), use)
 
     def _keep(
         self, response: StoredResponse, outcome: Outcome, use: CacheUse
@@ -161,11 +184,11 @@ class Cache:
     def _hit(self, stored: StoredResponse, detail: str = "") -> Served:
         age = max(0.0, self._clock.seconds() - stored.stored_at)
         outcome = Outcome(None, None, "cache", (), stored.status)
-        ttl = int(stored.lifetime - age)
+        ttl = math.floor(stored.lifetime - age)
         return Served(outcome, stored, age, CacheUse(ttl=ttl, detail=detail))
 
     def _patiently(
-        self, waiting: Deferred[Served], stored: StoredResponse
+        self, waiting: Deferred[Served], stored: StoredResponse, left: float
     ) -> Deferred[Served]:
         """What comes first: the flight's answer, or 250 ms and then the stale copy.
 
@@ -190,7 +213,8 @@ class Cache:
                 served.callback(result)
 
         served: Deferred[Served] = Deferred(lambda _served: waiting.cancel())
-        timer = self._clock.callLater(freshness.SLOW, slow)
+        patience = max(0.0, min(freshness.SLOW, left))
+        timer = self._clock.callLater(patience, slow)
         waiting.addBoth(arrived)
         return served
 
@@ -227,4 +251,4 @@ def _out_of_time(result: Any, seconds: float) -> Served | Failure:
     if isinstance(result, Failure) and not result.check(CancelledError):
         return result
     fault = Fault("deadline_exceeded", f"no answer within {seconds:.1f} s")
-    return Served(Outcome(None, fault, None, ()))
+    return Served(Outcome(None, fault, None, ()), cache=CacheUse(forward="uri-miss"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
 
 T = TypeVar("T")
@@ -39,12 +39,14 @@ class Flights(Generic[T]):
             return self._wait(key, flight)
         flight = self._flights[key] = _Flight()
         waiter = self._wait(key, flight)
-        work = flight.work = start()
+        work = flight.work = maybeDeferred(start)
         work.addBoth(self._land, key, flight)
         return waiter
 
     def _wait(self, key: str, flight: _Flight[T]) -> Deferred[T]:
         def leave(waiter: Deferred[T]) -> None:
+            if waiter not in flight.waiting:
+                return  # the result is being handed out
             flight.waiting.remove(waiter)
             if not flight.waiting and self._flights.get(key) is flight:
                 # gone before it is cancelled: its end must reach nobody
@@ -62,6 +64,8 @@ class Flights(Generic[T]):
             del self._flights[key]
         waiting, flight.waiting = flight.waiting, []
         for waiter in waiting:
+            if waiter.called:
+                continue  # one who was told before has cancelled it
             if isinstance(result, Failure):
                 waiter.errback(result)
             else:

@@ -44,7 +44,7 @@ class ControlProtocol(LineOnlyReceiver):
         try:
             request = json.loads(line)
             handler = self._handlers[request["command"]]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             known = ", ".join(sorted(self._handlers))
             return {"error": f"that is no command; known are: {known}"}
         try:

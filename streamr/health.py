@@ -7,7 +7,7 @@ would be hedged anyway.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from random import random
 from secrets import token_hex
@@ -76,11 +76,16 @@ class Health:
         self._timer: IDelayedCall | None = None
         self._probes: dict[str, Deferred[Any]] = {}
 
-    def plan(self) -> tuple[Route, ...]:
+    @property
+    def sound(self) -> bool:
+        """True when callers can be sent over some route."""
+        return any(each.closed for each in self.breakers.values())
+
+    def plan(self, silent: Collection[str] = ()) -> tuple[Route, ...]:
         """The routes to try now, in their order; () when nothing works and the trickle
-        is used up."""
+        is used up. Those to `silent` hosts stand behind the others."""
         now = self._clock.seconds()
-        ways = plan(self.routes, self.breakers, self._last_good, now)
+        ways = plan(self.routes, self.breakers, self._last_good, now, silent)
         if not ways and self._trickle.wait(now) == 0:
             self._trickle = self._trickle.taken(now)
             return self.routes
@@ -129,7 +134,7 @@ class Health:
         for name, told in known.items():
             try:
                 pause, left = float(told["pause"]), float(told["left"])
-            except (KeyError, TypeError, ValueError):
+            except (KeyError, TypeError, ValueError, OverflowError):
                 continue
             sane = 0 < pause <= breaker.LONGEST_PAUSE and 0 <= left <= 2 * pause
             if name in self.breakers and sane:

@@ -34,22 +34,25 @@ class Warm:
         self._store = store
         self._clock = clock
         self._deadline = deadline
-        self._timers: list[IDelayedCall] = []
+        self._timer: IDelayedCall | None = None
 
     def start(self) -> None:
-        """Look through the set now, and again and again."""
-        self._timers = [
-            self._clock.callLater(number * APART, self._look, query)
-            for number, query in enumerate(self._queries)
-        ]
-        self._timers.append(self._clock.callLater(LOOK_EVERY, self.start))
+        """Look through the set, again and again, from now on."""
+        self._timer = self._clock.callLater(0, self._walk, 0)
 
     def stop(self) -> None:
         """Leave no timer."""
-        timers, self._timers = self._timers, []
-        for timer in timers:
-            if timer.active():
-                timer.cancel()
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+
+    def _walk(self, number: int) -> None:
+        """Look at one of the set; then at the next one, or again at the first."""
+        if number < len(self._queries):
+            self._timer = self._clock.callLater(APART, self._walk, number + 1)
+            self._look(self._queries[number])
+        else:
+            self._timer = self._clock.callLater(LOOK_EVERY, self._walk, 0)
 
     def _look(self, query: Query) -> None:
         now = self._clock.seconds()

@@ -13,7 +13,7 @@ early.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import random
 
 from twisted.internet.defer import CancelledError, Deferred, fail, maybeDeferred
@@ -45,6 +45,11 @@ class _Journey:
     source: str | None = None
     over: bool = False
 
+    def found_silent(self, route: Route) -> None:
+        """Ways to the same host are tried last, by a proxy of ours, too."""
+        silent = self.call.silent | {route.dimensions.host}
+        self.call = replace(self.call, silent=silent)
+
 
 class Ways:
     """Takes queries over a list of routes, guided by the routes' health."""
@@ -73,7 +78,7 @@ class Ways:
         Fails with CancelledError when it was cancelled, and with nothing else.
         """
         self._budget.request(self._clock.seconds())
-        return self._travel(query, call, self.health.plan())
+        return self._travel(query, call, self.health.plan(call.silent))
 
     def over(self, route: Route, query: Query, call: Call) -> Deferred[Outcome]:
         """An outcome over one route alone, to see whether it works."""
@@ -106,32 +111,39 @@ class Ways:
         waiting = self._attempt(ways[0], journey, len(ways), heard)
         if len(ways) == 1:
             return waiting
-        waiting.addErrback(self._fall_back, ways[1], rest, journey)
+        waiting.addErrback(self._fall_back, ways, rest, journey)
         if not self._hedge or not self.health.is_closed(ways[1]):
             return waiting
-        return self._race(waiting, rest, heard, journey)
+        return self._race(ways[0], waiting, rest, heard, journey)
 
     def _fall_back(
-        self, failure: Failure, route: Route, rest: _Rest, journey: _Journey
+        self,
+        failure: Failure,
+        ways: tuple[Route, ...],
+        rest: _Rest,
+        journey: _Journey,
     ) -> Deferred[Answer] | Failure:
         """The link between two ways."""
         failure.trap(Fault)
         fault: Fault = failure.value  # type: ignore[assignment]
         if not fault.cause.next_route:
             return failure
+        if fault.cause.slow:
+            journey.found_silent(ways[0])
         if not rest.begun:
             _log.warn(
                 "Attempting proxy fallback: {failed} failed ({cause}), trying {route} "
                 "[{request_id}]",
                 failed=journey.attempts[-1].route,
                 cause=fault,
-                route=route.name,
+                route=ways[1].name,
                 request_id=journey.call.request_id,
             )
         return rest.wait()
 
     def _race(
         self,
+        route: Route,
         first: Deferred[Answer],
         rest: _Rest,
         heard: _Heard,
@@ -148,9 +160,13 @@ class Ways:
             rest.cancel()
 
         def hedge() -> None:
-            now = self._clock.seconds()
-            if heard.first_byte or rest.begun or not self._budget.take(now):
+            if heard.first_byte or rest.begun:
                 return
+            # leaving a way whose breaker has opened meanwhile needs no budget
+            closed = self.health.is_closed(route)
+            if closed and not self._budget.take(self._clock.seconds()):
+                return
+            journey.found_silent(route)
             # a failing rest is not the end: the first way may still answer
             rest.wait().addCallbacks(win, lambda _failure: None)
 

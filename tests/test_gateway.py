@@ -4,7 +4,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.boundaries import Answer, Attempt, Exchange
+from streamr.boundaries import Answer, Attempt, Dimensions, Exchange
 from streamr.errors import CAUSES, Fault
 from streamr.gateway import CLIENT_LEFT, Gateway
 from streamr.health import PROBE_SECONDS, Health
@@ -357,6 +357,48 @@ class Hedging(GatewayCase):
             self.ask()
         self.clock.advance(HEDGE_AFTER)
         self.assertEqual(len(self.proxy.sent), HEDGE_FLOOR)
+
+
+class SilentHosts(GatewayCase):
+    """A way to a host that was just found silent is tried last, by the proxy too."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        gateway = ways([self.direct, self.proxy], self.clock, hedge=True)
+        self.gateway = Gateway("main", gateway, self.clock, self.notes)
+
+    def test_a_hedge_tells_the_proxy_which_host_is_silent(self) -> None:
+        self.ask()
+        self.clock.advance(HEDGE_AFTER)
+        silent = self.proxy.sent[-1].call.silent
+        self.assertEqual(silent, {self.direct.dimensions.host})
+
+    def test_a_fallback_after_silence_tells_it_as_well(self) -> None:
+        self.ask()
+        self.direct_fails("tls_timeout")
+        self.assertTrue(self.proxy.sent[-1].call.silent)
+
+    def test_a_reset_is_no_silence(self) -> None:
+        self.ask()
+        self.direct_fails("tls_reset")
+        self.assertEqual(self.proxy.sent[-1].call.silent, frozenset())
+
+    def test_the_proxy_tries_another_host_first(self) -> None:
+        one = Dimensions("one.test.invalid", "classic", "auto", "here")
+        two = Dimensions("two.test.invalid", "modern", "auto", "here")
+        first, second = FakeRoute("a", dimensions=one), FakeRoute("b", dimensions=two)
+        gateway = self.make([first, second])
+        gateway.answer(QUERY, call(8.0, silent=frozenset({"one.test.invalid"})))
+        self.assertEqual((len(first.sent), len(second.sent)), (0, 1))
+
+    def test_leaving_an_open_way_needs_no_budget(self) -> None:
+        for _ in range(HEDGE_FLOOR + 5):
+            self.ask()
+        health = self.gateway.ways.health
+        for _ in range(TRIP_IN_ROW):
+            health.tried(self.direct, Fault("overtaken"), 1)
+        self.clock.advance(HEDGE_AFTER)
+        self.assertEqual(len(self.proxy.sent), HEDGE_FLOOR + 5)
 
 
 class AllOpen(GatewayCase):

@@ -30,7 +30,7 @@ class HedgeBudget:
     def take(self, now: float) -> bool:
         """Take one hedge out of the budget, if there is one."""
         self._forget(now)
-        if len(self.hedges) >= max(HEDGE_FLOOR, HEDGE_SHARE * len(self.requests)):
+        if len(self.hedges) + 1 > max(HEDGE_FLOOR, HEDGE_SHARE * len(self.requests)):
             return False
         self.hedges.append(now)
         return True
@@ -43,7 +43,7 @@ class HedgeBudget:
 
 def may_retry(retrying: int, in_flight: int) -> bool:
     """True when one more retry fits beside those under way."""
-    return retrying < max(RETRY_FLOOR, RETRY_SHARE * in_flight)
+    return retrying + 1 <= max(RETRY_FLOOR, RETRY_SHARE * in_flight)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,11 @@ def key(query: Query) -> str:
     """The canonical form of a query: path, and parameters in order without defaults."""
     defaults = {name: _canonical(name, value) for name, value in query.defaults}
     pairs = {(name, _canonical(name, value)) for name, value in query.parameters}
-    kept = sorted(pair for pair in pairs if defaults.get(pair[0]) != pair[1])
+    kept = sorted(
+        (name, value)
+        for name, value in pairs
+        if value != "" and defaults.get(name) != value
+    )
     return f"{query.path}?{urlencode(kept, quote_via=quote)}" if kept else query.path
 
 

@@ -59,7 +59,9 @@ MISSING = Freshness("missing", MINUTE, MINUTE, MINUTE, 0, 0)
 _LISTS = frozenset(
     ["popular", "top_rated", "upcoming", "now_playing", "on_the_air", "airing_today"]
 )
-_FIELD = re.compile(r"([a-z-]+)(?:=\"?([^\",]*)\"?)?")
+# One directive: a token, perhaps with a token or a quoted string (RFC 9111, 5.2).
+_FIELD = re.compile(r'([a-z-]+)(?:=(?:"([^"]*)"|([^",\s]*)))?\s*(?:,|$)')
+_SECONDS = re.compile(r"[0-9]{1,15}")
 
 
 def class_of(template: str) -> Freshness:
@@ -93,7 +95,7 @@ def terms(answer: Answer, template: str) -> Terms | None:
     Only 200 and 404 ever are; TMDB's 401 says max-age=300, which is not believed.
     """
     directives = _directives(answer.cache_control or "")
-    if answer.status not in (200, 404) or answer.vary == "*":
+    if answer.status not in (200, 404) or _varies_on_all(answer.vary or ""):
         return None
     if {"no-store", "private"} & set(directives):
         return None
@@ -131,9 +133,14 @@ def state(stored: StoredResponse | None, now: float) -> State:
 
 
 def cache_control(stored: StoredResponse, now: float) -> str:
-    """The Cache-Control field for callers, with what is left of the lifetime."""
-    left = max(0, int(stored.lifetime - (now - stored.stored_at)))
-    field = f"public, max-age={left}"
+    """The Cache-Control field for callers.
+
+    What is left of the lifetime is max-age less the Age beside it (RFC 9111, 4.2): a
+    caller's cache keeps the answer as long as ours.
+    """
+    age = max(0.0, now - stored.stored_at)
+    left = max(0, int(stored.lifetime - age))
+    field = f"public, max-age={left + int(age) if left else 0}"
     if stored.while_revalidate:
         field += f", stale-while-revalidate={int(stored.while_revalidate)}"
     if stored.if_error:
@@ -145,7 +152,7 @@ def _named(directives: Mapping[str, str | None], answer: Answer) -> float | None
     """The lifetime that TMDB names (RFC 9111, 4.2.1), in seconds."""
     for name in ("s-maxage", "max-age"):
         seconds = directives.get(name)
-        if seconds is not None and seconds.isdigit():
+        if seconds is not None and _SECONDS.fullmatch(seconds):
             return min(float(seconds), MOST_KEPT)
     if "no-cache" in directives:
         return 0.0
@@ -163,6 +170,11 @@ def _named(directives: Mapping[str, str | None], answer: Answer) -> float | None
 def _directives(field: str) -> dict[str, str | None]:
     """The directives of a Cache-Control field (RFC 9111, 5.2), in small letters."""
     found: dict[str, str | None] = {}
-    for name, value in _FIELD.findall(field.lower()):
-        found.setdefault(name, value or None)
+    for name, quoted, plain in _FIELD.findall(field.lower()):
+        found.setdefault(name, quoted or plain or None)
     return found
+
+
+def _varies_on_all(vary: str) -> bool:
+    """RFC 9111, 4.1: a member "*" never matches."""
+    return "*" in (member.strip() for member in vary.split(","))

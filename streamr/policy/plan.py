@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from streamr.boundaries import Dimensions, Route
@@ -19,17 +19,23 @@ def plan(
     breakers: Mapping[str, Breaker],
     last_good: float,
     now: float,
+    silent: Collection[str] = (),
 ) -> tuple[Route, ...]:
     """The routes in the order to try them: those with a closed breaker as they stand,
     then the others as a last resort. () when nothing has worked lately.
 
-    `last_good` and `now` are monotonic seconds.
+    `last_good` and `now` are monotonic seconds. Among each, routes to a host that was
+    just found `silent` come last.
     """
     closed = [route for route in routes if breakers[route.name].closed]
     opened = [route for route in routes if not breakers[route.name].closed]
     if not closed and now - last_good > PANIC_SECONDS:
         return ()
-    return (*closed, *opened)
+
+    def is_silent(route: Route) -> bool:
+        return route.dimensions.host in silent
+
+    return (*sorted(closed, key=is_silent), *sorted(opened, key=is_silent))
 
 
 def ladder(base_url: str, alternates: Sequence[str]) -> tuple[tuple[str, str], ...]:

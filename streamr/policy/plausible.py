@@ -2,7 +2,8 @@
 
 A 200 that cannot be right is a fault, is never handed on and never stored: TMDB's error
 envelope with status 200, another title, a list without its page, an object where an
-array belongs.
+array belongs. Only what TMDB documents for every answer of an endpoint is asked for, so
+that a field that TMDB leaves out one day breaks nothing.
 """
 
 from __future__ import annotations
@@ -21,62 +22,98 @@ _ARRAYS = frozenset(
 _PAGES = re.compile(
     r"/(trending/.+|discover/.+|search/.+|movie/(popular|top_rated|upcoming|now_playing)"
     r"|tv/(popular|top_rated|on_the_air|airing_today)|person/popular"
+    r"|(movie|tv|person)/changes"
     r"|(movie|tv)/\{\w+\}/(recommendations|similar|reviews|lists)"
     r"|keyword/\{\w+\}/movies|person/\{\w+\}/tagged_images)"
 )
-# Answered with the details of what the number names.
-_DETAILS = re.compile(r"/(movie|tv|person|collection|company|keyword|network)/\{\w+\}")
-# What an answer of these endpoints always holds, by the last part of the template.
-_KEYS: dict[str, tuple[str, ...]] = {
-    "credits": ("cast", "crew"),
-    "aggregate_credits": ("cast", "crew"),
-    "combined_credits": ("cast", "crew"),
-    "movie_credits": ("cast", "crew"),
-    "tv_credits": ("cast", "crew"),
-    "videos": ("results",),
-    "providers": ("results",),
-    "release_dates": ("results",),
-    "content_ratings": ("results",),
-    "translations": ("translations",),
-    "changes": (),
-    "list": (),
-    "{external_id}": ("movie_results", "tv_results", "person_results"),
-    "configuration": ("images",),
-    "{season_number}": ("season_number",),
-    "{episode_number}": ("episode_number",),
-}
+# What the number after these names is the `id` of the answer.
+_NUMBERED = re.compile(
+    r"/(movie|tv|person|collection|company|keyword|network)/\{\w+\}"
+    r"(/\w+|/watch/providers)?"
+)
+# What an answer always holds. The first pattern that fits the template counts.
+_KEYS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
+    (re.compile(pattern), tuple(keys.split()))
+    for pattern, keys in (
+        (r"/movie/(\{\w+\}|latest)", "id title"),
+        (
+            r"/(tv|person|collection|company|keyword|network)/(\{\w+\}|latest)",
+            "id name",
+        ),
+        (r".*/(aggregate_|combined_|movie_|tv_)?credits", "cast crew"),
+        (r".*/(videos|release_dates|content_ratings|episode_groups)", "results"),
+        (r".*/(alternative_names|screened_theatrically|watch/providers)", "results"),
+        (r"/watch/providers/.+", "results"),
+        (r"/movie/\{\w+\}/alternative_titles", "titles"),
+        (r"/tv/\{\w+\}/(alternative_titles|keywords)", "results"),
+        (r"/movie/\{\w+\}/keywords", "keywords"),
+        (r".*/translations", "translations"),
+        (r".*/\{\w+\}/changes", "changes"),
+        (r"/(movie|tv)/\{\w+\}/images", "backdrops posters"),
+        (r"/collection/\{\w+\}/images", "backdrops posters"),
+        (r"/person/\{\w+\}/images", "profiles"),
+        (r"/(company|network)/\{\w+\}/images", "logos"),
+        (r".*/season/\{\w+\}/images", "posters"),
+        (r".*/episode/\{\w+\}/images", "stills"),
+        (r".*/season/\{\w+\}", "season_number episodes"),
+        (r".*/episode/\{\w+\}", "episode_number"),
+        (r"/tv/episode_group/\{\w+\}", "groups"),
+        (r"/genre/.+", "genres"),
+        (r"/certification/.+", "certifications"),
+        (r"/find/.+", "movie_results tv_results person_results"),
+        (r"/configuration", "images"),
+        (r"/list/\{\w+\}", "items"),
+        (r"/list/\{\w+\}/item_status", "item_present"),
+        (r"/review/.+", "author content"),
+        (r"/credit/.+", "credit_type"),
+        (r".*/external_ids", "id"),
+    )
+)
+# An answer with any of these is no list of external ids.
+_NO_EXTERNAL_IDS = frozenset({"results", "cast", "name", "title", "images", "genres"})
 
 
 def problem(query: Query, value: Any) -> str | None:
     """What is wrong with the JSON of a 200, or None when it can be the answer."""
-    if query.template in _ARRAYS:
+    template = query.template
+    if template in _ARRAYS:
         return None if isinstance(value, list) else "an object where an array belongs"
     if not isinstance(value, dict):
         return "an array where an object belongs"
     if "status_code" in value and ("status_message" in value or "success" in value):
         return "an error envelope with status 200"
-    if _PAGES.fullmatch(query.template):
-        return _page_problem(value)
-    if _DETAILS.fullmatch(query.template):
-        return _id_problem(query.path, value)
-    missing = [
-        key
-        for key in _KEYS.get(query.template.rpartition("/")[2], ())
-        if key not in value
-    ]
-    return f"an object without {missing[0]}" if missing else None
+    if _PAGES.fullmatch(template) and not _is_page(value):
+        return "a list without its page envelope"
+    for key in _keys(template):
+        if key not in value:
+            return f"an answer without {key}"
+    if template.endswith("/external_ids") and _NO_EXTERNAL_IDS & set(value):
+        return "something else than external ids"
+    return _number_problem(query, value)
 
 
-def _page_problem(value: dict[str, Any]) -> str | None:
-    if isinstance(value.get("results"), list) and isinstance(value.get("page"), int):
-        return None
-    return "a list without its page envelope"
+def _is_page(value: dict[str, Any]) -> bool:
+    page = value.get("page")
+    return isinstance(value.get("results"), list) and type(page) is int
 
 
-def _id_problem(path: str, value: dict[str, Any]) -> str | None:
-    asked = re.match(r"[0-9]+", path.rpartition("/")[2])
-    if asked is None:
-        return None
-    if value.get("id") == int(asked.group()):
-        return None
-    return "the details of something else" if "id" in value else "details without an id"
+def _keys(template: str) -> tuple[str, ...]:
+    for pattern, keys in _KEYS:
+        if pattern.fullmatch(template):
+            return keys
+    return ()
+
+
+def _number_problem(query: Query, value: dict[str, Any]) -> str | None:
+    """Whether the answer is for the number that was asked for."""
+    parts = query.path.split("/")
+    if _NUMBERED.fullmatch(query.template) and parts[2][:1].isdigit():
+        asked = re.match(r"[0-9]+", parts[2])
+        found = value.get("id", None if len(parts) == 3 else asked)
+        if asked is not None and found not in (asked, int(asked.group())):
+            return "the answer for another id"
+    for name in ("season_number", "episode_number"):
+        ends = query.template.endswith(f"{{{name}}}")
+        if ends and str(value.get(name)) != parts[-1].lstrip("0").zfill(1):
+            return f"the answer for another {name}"
+    return None

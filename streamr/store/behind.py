@@ -1,10 +1,15 @@
-"""Writing behind: what the memory store takes in goes to disk soon, in a thread."""
+"""Writing behind: the disk follows the memory store, a moment later, in a thread.
+
+Only the keys that have changed are noted. What is written is what the memory holds for
+them at that moment, so nothing is held twice, a purge is never undone, and what the
+memory gave up for strangers leaves the disk as well.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -15,7 +20,6 @@ from streamr.boundaries import StoredResponse
 from streamr.store.disk import DiskStore
 from streamr.store.memory import MemoryStore
 
-T = TypeVar("T")
 # Runs a function in the one thread of the disk.
 InThread = Callable[..., "Deferred[Any]"]
 
@@ -23,10 +27,12 @@ _log = Logger()
 
 # What a crash can cost; a power cut may cost what the system had not yet synced.
 WRITE_EVERY = 0.25
+# A disk that has failed is tried again after this.
+TRY_AGAIN = 5.0
 # A disk that is full says so once a minute, not with every answer.
 COMPLAIN_EVERY = 60.0
-# While the disk does not take anything, no more than this is held back for it.
-MOST_WAITING = 5000
+# While the disk takes nothing, no more keys than this are noted: then all is written.
+MOST_WAITING = 50_000
 
 
 class WriteBehind:
@@ -43,7 +49,9 @@ class WriteBehind:
         self._disk = disk
         self._clock = clock
         self._in_thread = in_thread
-        self._waiting: dict[str, StoredResponse | None] = {}
+        self._changed: dict[str, None] = {}
+        self._everything = False
+        self._closing = False
         self._timer: IDelayedCall | None = None
         self._writing: Deferred[None] | None = None
         self._complained_at: float | None = None
@@ -63,50 +71,72 @@ class WriteBehind:
         self._memory.on_drop = self._drop
 
     def flush(self) -> Deferred[None]:
-        """Write what waits, and close the file."""
+        """Write what waits, and close the file. Nothing is written after that."""
+        return Deferred.fromCoroutine(self._flush())
+
+    async def _flush(self) -> None:
+        self._closing = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        done = self._writing or self._write()
-        return done.addCallback(lambda _: self._write()).addCallback(
-            lambda _: self._in_thread(self._disk.close)
-        )
+        if self._writing is not None:
+            await self._writing
+        await self._write()
+        await self._in_thread(self._disk.close)
 
     def _put(self, response: StoredResponse) -> None:
-        self._waiting[response.key] = response
-        if len(self._waiting) > MOST_WAITING:
-            del self._waiting[next(iter(self._waiting))]
-        self._soon()
+        self._note([response.key])
 
     def _drop(self, keys: list[str]) -> None:
-        for key in keys:
-            self._waiting[key] = None
-        self._soon()
+        self._note(keys)
 
-    def _soon(self) -> None:
-        if self._timer is None and self._writing is None:
-            self._timer = self._clock.callLater(WRITE_EVERY, self._write)
+    def _note(self, keys: list[str]) -> None:
+        """These keys have changed in memory."""
+        self._changed.update(dict.fromkeys(keys))
+        if len(self._changed) > MOST_WAITING:
+            self._changed.clear()
+            self._everything = True
+        self._soon(WRITE_EVERY)
+
+    def _soon(self, seconds: float) -> None:
+        if self._timer is None and self._writing is None and not self._closing:
+            self._timer = self._clock.callLater(seconds, self._write)
 
     def _write(self) -> Deferred[None]:
-        """Hand all that waits to the thread."""
+        """Hand what the memory holds for the changed keys to the thread."""
         self._timer = None
-        batch, self._waiting = self._waiting, {}
-        kept = [response for response in batch.values() if response is not None]
-        dropped = [key for key, response in batch.items() if response is None]
-        writing: Deferred[None] = self._in_thread(self._disk.write, kept, dropped)
-        self._writing = writing
-        writing.addErrback(self._failed)
-        return writing.addCallback(self._written)
+        keys, self._changed = list(self._changed), {}
+        everything, self._everything = self._everything, False
+        found = {key: self._memory.peek(key) for key in keys}
+        kept = [response for response in found.values() if response is not None]
+        if everything:
+            writing = self._in_thread(self._disk.replace, list(self._memory))
+        else:
+            dropped = [key for key, response in found.items() if response is None]
+            writing = self._in_thread(self._disk.write, kept, dropped)
+        done: Deferred[None] = Deferred()
+        self._writing = done
+        writing.addCallbacks(
+            lambda _: WRITE_EVERY,
+            self._failed,
+            errbackArgs=(keys, everything),
+        )
+        writing.addCallback(self._written, done)
+        return done
 
-    def _failed(self, failure: Failure) -> None:
-        error = failure.value
+    def _failed(self, failure: Failure, keys: list[str], everything: bool) -> float:
+        """The keys wait for the next try. Returns the seconds until then."""
         failure.trap(sqlite3.Error, OSError)
-        self._complain(error)
+        self._complain(failure.value)
+        self._changed = {**dict.fromkeys(keys), **self._changed}
+        self._everything = self._everything or everything
+        return TRY_AGAIN
 
-    def _written(self, _result: None) -> None:
+    def _written(self, pause: float, done: Deferred[None]) -> None:
         self._writing = None
-        if self._waiting:
-            self._soon()
+        if self._changed or self._everything:
+            self._soon(pause)
+        done.callback(None)
 
     def _complain(self, error: BaseException | None) -> None:
         now = self._clock.seconds()

@@ -33,6 +33,16 @@ _ALL = (
     "SELECT key, head, gzipped, checksum, stored_at FROM responses "
     "ORDER BY stored_at DESC"
 )
+# Result codes that speak of the way to the file, not of the file (sqlite.org/rescode).
+_NO_WAY = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM,
+)
 # Fields of a response that are neither bodies nor times.
 _PLAIN = (
     "path",
@@ -69,14 +79,24 @@ class DiskStore:
     def load(self) -> list[StoredResponse]:
         """All sound records, newest first. Sets an unsound file aside.
 
-        Raises sqlite3.Error or OSError when there is no way to a new file either.
+        Raises sqlite3.Error or OSError when there is no way to the file.
         """
         try:
-            return list(self._read(self._open()))
-        except sqlite3.DatabaseError:
+            found = list(self._read(self._open()))
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NO_WAY:
+                raise
             self._set_aside()
             self._open()
             return []
+        self._bring_back(found)
+        return [self._not_from_the_future(each) for each in found]
+
+    def replace(self, responses: Iterable[StoredResponse]) -> None:
+        """Keep these and nothing else."""
+        with self._open() as database:
+            database.execute("DELETE FROM responses")
+        self.write(responses, ())
 
     def write(
         self, responses: Iterable[StoredResponse], dropped: Iterable[str]
@@ -91,6 +111,9 @@ class DiskStore:
             )
             database.executemany(
                 "INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?, ?)", rows
+            )
+            database.execute(
+                "DELETE FROM responses WHERE stored_at < ?", (self._wall() - MOST_KEPT,)
             )
             self._trim(database)
 
@@ -118,14 +141,26 @@ class DiskStore:
             for row in rows:
                 response = _response(row, offset)
                 if response is not None and row[4] > oldest:
-                    yield _not_from_the_future(response, self._monotonic())
+                    yield response
+
+    def _bring_back(self, found: list[StoredResponse]) -> None:
+        """Write what a clock that was ahead has written with the time that is now:
+        else it would outlive every other record."""
+        ahead = [each for each in found if each.stored_at > self._monotonic()]
+        if ahead:
+            self.write([self._not_from_the_future(each) for each in ahead], ())
+
+    def _not_from_the_future(self, response: StoredResponse) -> StoredResponse:
+        """A record from the future is stale, and not immortal."""
+        now = self._monotonic()
+        return ready.aged(response, now) if response.stored_at > now else response
 
     def _trim(self, database: sqlite3.Connection) -> None:
         """The oldest go when there are too many."""
         database.execute(
             "DELETE FROM responses WHERE key IN (SELECT key FROM responses "
-            "ORDER BY stored_at DESC LIMIT -1 OFFSET ?)",
-            (self._most_entries,),
+            "ORDER BY stored_at <= ? DESC, stored_at DESC LIMIT -1 OFFSET ?)",
+            (self._wall(), self._most_entries),
         )
 
     def _set_aside(self) -> None:
@@ -184,13 +219,6 @@ def _response(row: tuple[Any, ...], offset: float) -> StoredResponse | None:
         )
     except (ValueError, TypeError, AttributeError, OSError, EOFError):
         return None
-
-
-def _not_from_the_future(response: StoredResponse, now: float) -> StoredResponse:
-    """A record written by a clock that was ahead is stale, and not immortal."""
-    if response.stored_at <= now:
-        return response
-    return ready.aged(response, now)
 
 
 def _checksum(key: str, head: str, gzipped: bytes, stored_at: float) -> bytes:

@@ -62,6 +62,11 @@ class MemoryStore:
         entry.asked = min(entry.asked + 1, MOST_SPARED)
         return entry.response
 
+    def peek(self, key: str) -> StoredResponse | None:
+        """The stored response of this key; looking does not count as asking."""
+        entry = self._main.get(key) or self._small.get(key)
+        return entry.response if entry is not None else None
+
     def put(self, key: str, response: StoredResponse) -> None:
         """Keep a response. One that is too large for the whole store is not kept."""
         self.fill(key, response)
@@ -129,6 +134,7 @@ class MemoryStore:
             self._main[key] = entry
             return
         self.bytes -= entry.size
+        self._tell_dropped(key)
         self._ghosts[key] = None
         while len(self._ghosts) > max(len(self._main), 100):
             self._ghosts.popitem(last=False)
@@ -141,6 +147,11 @@ class MemoryStore:
             self._main[key] = entry
         else:
             self.bytes -= entry.size
+            self._tell_dropped(key)
+
+    def _tell_dropped(self, key: str) -> None:
+        if self.on_drop is not None:
+            self.on_drop([key])
 
 
 _conforms: type[Store] = MemoryStore

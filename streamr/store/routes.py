@@ -35,7 +35,7 @@ class RouteFile:
         """What was written; {} when there is nothing that makes sense."""
         try:
             found = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
 

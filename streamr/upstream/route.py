@@ -23,6 +23,7 @@ from streamr.upstream.pacing import Pacer
 USER_AGENT = "streamr"
 REQUEST_ID = "X-Request-Id"
 DEADLINE_HEADER = "Streamr-Deadline-Ms"
+SILENT_HEADER = "Streamr-Silent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,8 @@ class ProxyRoute:
             DEADLINE_HEADER: str(handed_on(budget)),
             **self._loop.headers(call.loop),
         }
+        if call.silent:
+            headers[SILENT_HEADER] = ", ".join(sorted(call.silent))
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         return headers

@@ -10,7 +10,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -36,6 +36,9 @@ _SANE_ID = re.compile(r"[A-Za-z0-9._:=-]{1,64}")
 
 # How a command on this machine asks for TMDB's answer instead of a stored one.
 FRESH_HEADER = "streamr-fresh"
+
+# Hosts that main has just found silent, so that the proxy tries another one first.
+_HOST = re.compile(r"[a-z0-9.:-]+")
 
 # A page that needs no query: health and the like.
 Local = Callable[[list[Pair], Call], "Page | Deferred[Page]"]
@@ -90,6 +93,7 @@ class GatewayResource(Resource):
             method=request.method.decode("ascii", "replace"),
             target=request.uri.decode("ascii", "replace"),
             loop=_header(request, "cdn-loop"),
+            silent=frozenset(_HOST.findall(_header(request, "streamr-silent")[:500])),
         )
 
     def _page(self, request: Request, call: Call) -> Page | Deferred[Page]:
@@ -205,7 +209,7 @@ def _shortened(call: Call, given: str, clock: IReactorTime) -> Call:
             "whole milliseconds.",
         )
     deadline = min(call.deadline, clock.seconds() + int(given) / 1000)
-    return Call(call.request_id, deadline, call.method, call.target, call.loop)
+    return replace(call, deadline=deadline)
 
 
 def _wants_fresh(request: Request) -> bool:
