@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from twisted.internet.defer import Deferred
 
     from streamr.errors import Fault
@@ -203,6 +201,16 @@ class Dimensions:
     egress: str
 
 
+class Signs(Protocol):
+    """Who listens for signs of life of an attempt."""
+
+    def __call__(self) -> None:
+        """There is one: a first byte, or a reason to be patient."""
+
+    def again(self) -> None:
+        """From now on silence counts, as at the beginning."""
+
+
 class Route(Protocol):
     """One way to the answer. It never calls the gateway."""
 
@@ -229,12 +237,13 @@ class Route(Protocol):
         budget: Budget,
         *,
         fresh: bool,
-        heard: Callable[[], None],
+        heard: Signs,
     ) -> Deferred[Answer]:
         """Make one try, on a fresh connection if asked.
 
-        `heard` is called at the first sign of life. Fails with Fault, or with
-        CancelledError when it was cancelled, which closes the connection.
+        `heard` is called at the first sign of life, and while it waits for its turn.
+        Fails with Fault, or with CancelledError when it was cancelled, which closes the
+        connection.
         """
 
 

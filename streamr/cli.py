@@ -92,22 +92,38 @@ class HealthcheckOptions(Options):
     longdesc = "Example: streamr healthcheck --only main"
 
 
-class CacheOptions(Options):
-    """`streamr cache stats` and `streamr cache purge`: ask the running daemon."""
+class StatsOptions(Options):
+    """`streamr cache stats`: how much is kept, by class and by state."""
 
-    synopsis = "stats | purge (--all | --class NAME | --path PATH)"
+    synopsis = "[options]"
+    longdesc = "Example: streamr cache stats"
+
+
+class PurgeOptions(Options):
+    """`streamr cache purge`: drop all, a class, or what lies below a path."""
+
+    synopsis = "(--all | --class NAME | --path PATH) [options]"
     longdesc = "Example: streamr cache purge --path /movie/550"
-    optFlags: ClassVar = [["all", None, "Purge everything."]]
+    optFlags: ClassVar = [["all", None, "Drop everything."]]
     optParameters: ClassVar = [
-        ["class", None, None, "Purge one freshness class: lists, details, search, …"],
-        ["path", None, None, "Purge a path of TMDB's and what lies below it."],
+        ["class", None, None, "Drop one freshness class: lists, details, search, …"],
+        ["path", None, None, "Drop a path of TMDB's and what lies below it."],
     ]
 
-    def parseArgs(self, *words: str) -> None:
-        action = words[0] if len(words) == 1 else " ".join(words)
-        if action not in ("stats", "purge"):
-            raise usage.UsageError(f"{action!r} is no action; known: stats, purge")
-        self["action"] = action
+
+class CacheOptions(usage.Options):
+    """`streamr cache`: ask the running daemon what it keeps, or have it dropped."""
+
+    synopsis = "stats | purge"
+    longdesc = "Example: streamr cache stats"
+    subCommands: ClassVar = [
+        ["stats", None, StatsOptions, "How much is kept."],
+        ["purge", None, PurgeOptions, "Drop all, a class or a path."],
+    ]
+
+    def postOptions(self) -> None:
+        if self.subCommand is None:
+            raise usage.UsageError("cache wants one of: stats, purge")
 
 
 class RoutesOptions(Options):
@@ -174,8 +190,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             found = read_settings(options.given(), needs_key=False)
             raise SystemExit(checking.healthcheck(found, print))
         case "cache":
-            wanted = {name: options[name] for name in ("all", "class", "path")}
-            _print_answer(options, f"cache {options['action']}", wanted)
+            asked = options.subOptions
+            wanted = {name: asked.get(name) for name in ("all", "class", "path")}
+            _print_answer(asked, f"cache {options.subCommand}", wanted)
         case "routes":
             _print_answer(options, "routes", {})
         case "version":

@@ -65,6 +65,25 @@ class ControlFactory(Factory):
         return ControlProtocol(self._handlers)
 
 
+def make_way(path: Path) -> bool:
+    """Remove a socket that a dead daemon has left; False when a living one answers.
+
+    Asking is surer than a lock file: the number of a dead process may live again.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(ANSWER_SECONDS)
+            connection.connect(str(path))
+    except FileNotFoundError:
+        return True
+    except ConnectionRefusedError:
+        path.unlink(missing_ok=True)
+        return True
+    except OSError:
+        return False
+    return False
+
+
 class NoDaemon(Exception):
     """No daemon answers on the control socket; the text says where that should be."""
 

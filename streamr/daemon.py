@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from streamr import __version__, advice, catalogue
 from streamr.boundaries import Observer
 from streamr.building import Builder, Upstream
-from streamr.control import SOCKET_NAME, ControlFactory, Handler
+from streamr.control import SOCKET_NAME, ControlFactory, Handler, make_way
 from streamr.gateway import Gateway
 from streamr.keeping import Keeping, state_directory
 from streamr.observe.log import LineObserver, LogObserver, Sink
@@ -184,16 +184,17 @@ class Daemon(MultiService):
         """Answer the `streamr` command; a second daemon in one folder goes without."""
         if self._directory is None:
             return
+        path = self._directory / SOCKET_NAME
+        if not make_way(path):
+            _log.warn("another streamr has {path}: no control socket", path=str(path))
+            return
         handlers: dict[str, Handler] = {"routes": self._routes}
         if self._keeping is not None:
             handlers["cache stats"] = self._keeping.stats
             handlers["cache purge"] = self._keeping.purge
         try:
             self._control = self._reactor.listenUNIX(
-                str(self._directory / SOCKET_NAME),
-                ControlFactory(handlers),
-                mode=0o600,
-                wantPID=True,
+                str(path), ControlFactory(handlers), mode=0o600
             )
         except CannotListenError as error:
             _log.warn("no control socket: {error}", error=str(error))

@@ -159,47 +159,82 @@ class Health:
         self._timer = self._clock.callLater(LOOK_EVERY, self._look)
         now = self._clock.seconds()
         for route in self.routes:
-            if breaker.due(self.breakers[route.name], now):
+            under_way = route.name in self._probes
+            if breaker.due(self.breakers[route.name], now) and not under_way:
                 self.breakers[route.name] = breaker.probing(self.breakers[route.name])
                 self._probe(route)
 
     def _probe(self, route: Route) -> None:
-        probing = self._ask(route)
+        asked = _Asked(self._clock)
+        probing: Deferred[Any] = self._ask(route, asked)
         # a connection that is slow to build but quick to answer is sound: a slow first
         # answer is asked again over the connection that is now there
-        probing.addCallback(self._again_if_slow, route, self._clock.seconds())
+        probing.addCallback(self._again_if_slow, route, asked)
         probing.addCallbacks(
             lambda quick: self._judge(route, quick),
             self._probe_failed,
             errbackArgs=(route,),
         )
         self._probes[route.name] = probing
-        probing.addBoth(lambda _result: self._probes.pop(route.name, None))
+        probing.addBoth(self._probed, route)
 
-    def _ask(self, route: Route) -> Deferred[Answer]:
+    def _probed(self, _result: object, route: Route) -> None:
+        del self._probes[route.name]
+
+    def _ask(self, route: Route, asked: _Asked) -> Deferred[Answer]:
         now = self._clock.seconds()
         call = Call(f"probe-{token_hex(4)}", now + PROBE_SECONDS, target=PROBE.path)
         budget = share(PROBE_SECONDS, 1, hop=route.hop)
         asking = maybeDeferred(
-            route.send, PROBE, call, budget, fresh=False, heard=lambda: None
+            route.send, PROBE, call, budget, fresh=False, heard=asked
         )
         return asking.addTimeout(PROBE_SECONDS, self._clock, _too_late)
 
     def _again_if_slow(
-        self, _answer: Answer, route: Route, began: float
+        self, _answer: Answer, route: Route, asked: _Asked
     ) -> bool | Deferred[bool]:
-        now = self._clock.seconds()
-        if now - began <= HEDGE_AFTER:
+        if asked.took() <= HEDGE_AFTER:
             return True
-        return self._ask(route).addCallback(
-            lambda _: self._clock.seconds() - now <= HEDGE_AFTER
+        again = _Asked(self._clock)
+        return self._ask(route, again).addCallback(
+            lambda _: again.took() <= HEDGE_AFTER
         )
 
     def _probe_failed(self, failure: Failure, route: Route) -> None:
         if failure.check(CancelledError):
             return
-        failure.trap(Fault)
+        fault = failure.value
+        if not isinstance(fault, Fault):
+            _log.failure("A probe of {route} broke", failure=failure, route=route.name)
+        elif fault.cause.name == "http_request_denied":
+            # TMDB's network has answered: the way is sound
+            self._judge(route, True)
+            return
+        elif not fault.counts:
+            # a limit says nothing of the way: asked again after the same pause
+            now, chance = self._clock.seconds(), self._chance()
+            known = self.breakers[route.name]
+            self.breakers[route.name] = breaker.postponed(known, now, chance)
+            return
         self._judge(route, False)
+
+
+class _Asked:
+    """When a probe left (boundaries.Signs): waiting for its turn is not counted."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._left_at = clock.seconds()
+
+    def __call__(self) -> None:
+        """A sign of life; the probe is judged by its answer."""
+
+    def again(self) -> None:
+        self._left_at = self._clock.seconds()
+
+    def took(self) -> float:
+        """Seconds since it left."""
+        return self._clock.seconds() - self._left_at
 
 
 def _too_late(_result: object, seconds: float) -> Failure:

@@ -116,6 +116,8 @@ def _unwanted(request: dict[str, Any]) -> Callable[[StoredResponse], bool]:
         return lambda response: response.kind == kind
     if path is not None:
         below = str(path).rstrip("/")
+        if not below:
+            raise ValueError("an empty path is below nothing; say all to purge all")
         return lambda response: f"{response.path}/".startswith(f"{below}/")
     if request.get("all"):
         return lambda _response: True

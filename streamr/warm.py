@@ -57,7 +57,9 @@ class Warm:
     def _look(self, query: Query) -> None:
         now = self._clock.seconds()
         stored = self._store.get(cachekey.key(query))
-        if state(stored, now + LOOK_EVERY) is State.FRESH:
+        # until it is looked at again
+        horizon = LOOK_EVERY + len(self._queries) * APART + 1
+        if state(stored, now + horizon) is State.FRESH:
             return
         call = Call(
             f"warm-{secrets.token_hex(4)}", now + self._deadline, target=query.path

@@ -151,11 +151,22 @@ class Ways:
     ) -> Deferred[Answer]:
         """The first way against the rest, which starts when the first is silent."""
         won: Deferred[Answer] = Deferred(lambda _won: stop())
-        timer: IDelayedCall = self._clock.callLater(HEDGE_AFTER, lambda: hedge())
+        timers: list[IDelayedCall] = []
+
+        def listen() -> None:
+            """Silence counts from now on."""
+            hush()
+            if not won.called and not rest.begun:
+                timers.append(self._clock.callLater(HEDGE_AFTER, hedge))
+
+        def hush() -> None:
+            while timers:
+                timer = timers.pop()
+                if timer.active():
+                    timer.cancel()
 
         def stop() -> None:
-            if timer.active():
-                timer.cancel()
+            hush()
             first.cancel()
             rest.cancel()
 
@@ -178,11 +189,14 @@ class Ways:
                 stop()
 
         def lose(failure: Failure) -> None:
-            if timer.active():
-                timer.cancel()
+            hush()
             if not won.called:
+                # a fault that no other way can heal ends the others, too
+                rest.cancel()
                 won.errback(failure)
 
+        heard.listen = listen
+        listen()
         first.addCallbacks(win, lose)
         return won
 
@@ -239,7 +253,8 @@ class Ways:
         journey.attempts += fault.attempts
         cancelled = failure.check(CancelledError) is not None
         # nobody waited for its end, which says nothing; that it was overtaken does
-        telling = not cancelled or (journey.over and not heard.first_byte)
+        silent = self._clock.seconds() - began >= HEDGE_AFTER and not heard.first_byte
+        telling = not cancelled or (journey.over and silent)
         self._record(route, journey, began, fault, telling=telling)
         if cancelled:
             return failure
@@ -263,11 +278,14 @@ class Ways:
             return result
 
         self._retrying += 1
+        heard()
         pause: Deferred[object] = deferLater(self._clock, RETRY_JITTER * self._chance())
-        trying = pause.addCallback(
-            lambda _: self._attempt(route, journey, ways_left, heard, tries + 1)
-        )
-        return trying.addBoth(done)
+
+        def again(_waited: object) -> Deferred[Answer]:
+            heard.again()
+            return self._attempt(route, journey, ways_left, heard, tries + 1)
+
+        return pause.addCallback(again).addBoth(done)
 
     def _record(
         self,
@@ -291,13 +309,22 @@ class Ways:
 
 
 class _Heard:
-    """Whether an attempt has shown a sign of life; called by the route."""
+    """Whether an attempt has shown a sign of life (boundaries.Signs).
+
+    `listen` begins to count the silence anew; the race sets it.
+    """
 
     def __init__(self) -> None:
         self.first_byte = False
+        self.listen: Callable[[], None] = lambda: None
 
     def __call__(self) -> None:
         self.first_byte = True
+
+    def again(self) -> None:
+        if self.first_byte:
+            self.first_byte = False
+            self.listen()
 
 
 class _Rest:

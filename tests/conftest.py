@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Trial classes first: after the first pytest-twisted test of a process every later
     asynchronous trial case would fail (facts: twisted.md)."""
     items.sort(key=lambda item: getattr(item, "cls", None) is None)
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As under trial: what a test writes (`mktemp`) stays out of the checkout."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from streamr.boundaries import (
     Exchange,
     Query,
     Route,
+    Signs,
 )
 from streamr.errors import Fault
 from streamr.health import Health
@@ -39,7 +40,7 @@ class Sent:
     budget: Budget
     fresh: bool
     result: Deferred[Answer]
-    heard: Callable[[], None]
+    heard: Signs
     cancelled: bool = False
 
 
@@ -63,7 +64,7 @@ class FakeRoute:
         budget: Budget,
         *,
         fresh: bool,
-        heard: Callable[[], None],
+        heard: Signs,
     ) -> Deferred[Answer]:
         def cancelled(_result: Deferred[Answer]) -> None:
             sent.cancelled = True

@@ -82,6 +82,13 @@ def probing(breaker: Breaker) -> Breaker:
     return replace(breaker, state=State.HALF_OPEN)
 
 
+def postponed(breaker: Breaker, now: float, chance: float) -> Breaker:
+    """The breaker after a probe that said nothing: open, with the same pause again."""
+    if breaker.state is not State.HALF_OPEN:
+        return breaker
+    return _opened(breaker.pause, now, chance)
+
+
 def _opened(pause: float, now: float, chance: float) -> Breaker:
     varied = pause * (1 + JITTER * (2 * chance - 1))
     return Breaker(State.OPEN, pause=pause, until=now + varied)

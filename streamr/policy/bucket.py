@@ -57,7 +57,9 @@ class TokenBucket:
 
     def wait(self, now: float) -> float:
         """Seconds until there is a token; 0 when there is one."""
-        return max(0.0, (1 - self._filled(now)) / self.rate)
+        missing = 1 - self._filled(now)
+        # 1/35 is no exact float: less than a microsecond's worth counts as there
+        return missing / self.rate if missing / self.rate > 1e-6 else 0.0
 
     def taken(self, now: float) -> TokenBucket:
         """The bucket with one token less; it may owe some, and later ones wait."""

@@ -36,10 +36,10 @@ _KEYS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
     (re.compile(pattern), tuple(keys.split()))
     for pattern, keys in (
         (r"/movie/(\{\w+\}|latest)", "id title"),
-        (
-            r"/(tv|person|collection|company|keyword|network)/(\{\w+\}|latest)",
-            "id name",
-        ),
+        (r"/tv/(\{\w+\}|latest)", "id name seasons"),
+        (r"/person/(\{\w+\}|latest)", "id name known_for_department"),
+        (r"/collection/\{\w+\}", "id name parts"),
+        (r"/(company|keyword|network)/\{\w+\}", "id name"),
         (r".*/(aggregate_|combined_|movie_|tv_)?credits", "cast crew"),
         (r".*/(videos|release_dates|content_ratings|episode_groups)", "results"),
         (r".*/(alternative_names|screened_theatrically|watch/providers)", "results"),
@@ -69,8 +69,6 @@ _KEYS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         (r".*/external_ids", "id"),
     )
 )
-# An answer with any of these is no list of external ids.
-_NO_EXTERNAL_IDS = frozenset({"results", "cast", "name", "title", "images", "genres"})
 
 
 def problem(query: Query, value: Any) -> str | None:
@@ -87,7 +85,8 @@ def problem(query: Query, value: Any) -> str | None:
     for key in _keys(template):
         if key not in value:
             return f"an answer without {key}"
-    if template.endswith("/external_ids") and _NO_EXTERNAL_IDS & set(value):
+    ids = template.endswith("/external_ids")
+    if ids and not all(key.endswith("id") for key in value):
         return "something else than external ids"
     return _number_problem(query, value)
 

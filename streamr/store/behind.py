@@ -126,7 +126,8 @@ class WriteBehind:
 
     def _failed(self, failure: Failure, keys: list[str], everything: bool) -> float:
         """The keys wait for the next try. Returns the seconds until then."""
-        failure.trap(sqlite3.Error, OSError)
+        if not failure.check(sqlite3.Error, OSError):
+            _log.failure("Writing behind broke", failure=failure)
         self._complain(failure.value)
         self._changed = {**dict.fromkeys(keys), **self._changed}
         self._everything = self._everything or everything

@@ -94,9 +94,10 @@ class DiskStore:
 
     def replace(self, responses: Iterable[StoredResponse]) -> None:
         """Keep these and nothing else."""
-        with self._open() as database:
-            database.execute("DELETE FROM responses")
-        self.write(responses, ())
+        keys = self._open().execute("SELECT key FROM responses").fetchall()
+        kept = list(responses)
+        wanted = {each.key for each in kept}
+        self.write(kept, [key for (key,) in keys if key not in wanted])
 
     def write(
         self, responses: Iterable[StoredResponse], dropped: Iterable[str]

@@ -16,19 +16,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import (
     IHostnameResolver,
     IHostResolution,
     IReactorTime,
     IResolutionReceiver,
 )
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 Address = IPv4Address | IPv6Address
 # Finds the addresses of a name, off the reactor: (family, address) pairs.
 Find = Callable[[str], "Deferred[list[tuple[int, str]]]"]
+
+_log = Logger()
 
 FRESH_SECONDS = 60.0
 # An old answer is used this long while the resolver fails.
@@ -91,6 +94,10 @@ class RememberingResolver:
             answer()
         elif self._settled(hostName):
             answer()
+        elif self._kept(hostName):
+            # an old answer at once; a resolver that is silent holds nobody up
+            self._ask(hostName, lambda: None)
+            answer()
         else:
             self._ask(hostName, answer)
         return resolution
@@ -104,6 +111,15 @@ class RememberingResolver:
             return now - known.failed_at < FAILED_SECONDS
         return now - known.at < FRESH_SECONDS
 
+    def _kept(self, name: str) -> bool:
+        """True when there is an old answer to go on with."""
+        known = self._known.get(name)
+        return (
+            known is not None
+            and bool(known.found)
+            and self._clock.seconds() - known.at < KEPT_SECONDS
+        )
+
     def _ask(self, name: str, answer: Callable[[], None]) -> None:
         """Ask once for all who wait for this name."""
         waiting = self._waiting.get(name)
@@ -111,7 +127,7 @@ class RememberingResolver:
             waiting.append(answer)
             return
         self._waiting[name] = [answer]
-        finding = self._find(name)
+        finding = maybeDeferred(self._find, name)
         finding.addCallbacks(
             self._found, self._failed, callbackArgs=(name,), errbackArgs=(name,)
         )
@@ -124,7 +140,8 @@ class RememberingResolver:
             del self._known[next(iter(self._known))]
 
     def _failed(self, failure: Failure, name: str) -> None:
-        failure.trap(OSError, UnicodeError)
+        if not failure.check(OSError, UnicodeError):
+            _log.failure("The lookup of {name} broke", failure=failure, name=name)
         now = self._clock.seconds()
         known = self._known.get(name)
         if known is None or now - known.at > KEPT_SECONDS:

@@ -7,6 +7,8 @@ none; within that time no request leaves.
 
 from __future__ import annotations
 
+import math
+import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,6 +38,7 @@ LONGEST_RETRY_AFTER = 3600.0
 @dataclass(slots=True, eq=False)
 class _Waiting:
     start: Callable[[], None]
+    fail: Callable[[Fault], None]
     expires: IDelayedCall
 
 
@@ -45,8 +48,9 @@ class Pacer:
     def __init__(self, clock: IReactorTime, rate: float, at_once: int) -> None:
         """`rate` is in requests a second."""
         now = clock.seconds()
+        burst = max(1.0, min(BURST, rate))
         self._clock = clock
-        self._bucket = TokenBucket(rate, min(BURST, rate), min(BURST, rate), now)
+        self._bucket = TokenBucket(rate, burst, burst, now)
         self._free = at_once
         self._queue: deque[_Waiting] = deque()
         self._timer: IDelayedCall | None = None
@@ -62,8 +66,7 @@ class Pacer:
         """
         now = self._clock.seconds()
         if now < self._paused_until:
-            left = str(max(1, round(self._paused_until - now)))
-            return fail(Fault("http_rate_limited", "paused by TMDB", retry_after=left))
+            return fail(_limited(self._paused_until - now))
         if self._free > 0 and not self._queue and self._bucket.wait(now) == 0:
             return self._begin(call)
         if len(self._queue) >= MOST_WAITING:
@@ -72,14 +75,18 @@ class Pacer:
         return self._wait(call)
 
     def limited(self, retry_after: str | None) -> float:
-        """TMDB has answered 429: pause. Returns the seconds of the pause."""
-        if retry_after is not None and retry_after.isdigit():
+        """TMDB has answered 429: pause, tell those who wait. Returns the seconds."""
+        if retry_after is not None and re.fullmatch(r"[0-9]+", retry_after):
             seconds = min(float(retry_after), LONGEST_RETRY_AFTER)
         else:
             seconds, self._pause = self._pause, min(self._pause * 2, LONGEST_PAUSE)
-        self._paused_until = max(self._paused_until, self._clock.seconds() + seconds)
-        for waiting in list(self._queue):
-            waiting.expires.reset(0)
+        now = self._clock.seconds()
+        self._paused_until = max(self._paused_until, now + seconds)
+        queue, self._queue = self._queue, deque()
+        self._look_later(None)
+        for waiting in queue:
+            waiting.expires.cancel()
+            waiting.fail(_limited(self._paused_until - now))
         return seconds
 
     def answered(self) -> None:
@@ -93,7 +100,9 @@ class Pacer:
 
     def _done(self, result: T | Failure) -> T | Failure:
         self._free += 1
-        self._next()
+        if self._queue:
+            # not at once: who called reads the answer first, and it may be a 429
+            self._look_later(0)
         return result
 
     def _wait(self, call: Callable[[], Deferred[T]]) -> Deferred[T]:
@@ -101,6 +110,8 @@ class Pacer:
             if waiting in self._queue:
                 self._queue.remove(waiting)
                 waiting.expires.cancel()
+                if not self._queue:
+                    self._look_later(None)
             elif begun:
                 begun[0].cancel()
 
@@ -111,31 +122,46 @@ class Pacer:
 
         def expire() -> None:
             self._queue.remove(waiting)
+            if not self._queue:
+                self._look_later(None)
             result.errback(_too_many())
 
         begun: list[Deferred[T]] = []
         result: Deferred[T] = Deferred(leave)
-        waiting = _Waiting(start, self._clock.callLater(LONGEST_WAIT, expire))
+        expires = self._clock.callLater(LONGEST_WAIT, expire)
+        waiting = _Waiting(start, lambda fault: result.errback(fault), expires)
         self._queue.append(waiting)
-        self._next()
+        if self._timer is None:
+            self._look()
         return result
 
-    def _next(self) -> None:
+    def _look(self) -> None:
         """Start what may start now, and look again when the next token is there."""
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
         self._timer = None
         while self._queue and self._free > 0:
             wait = self._bucket.wait(self._clock.seconds())
             if wait > 0:
-                self._timer = self._clock.callLater(wait, self._next)
+                self._look_later(wait)
                 return
             self._queue.popleft().start()
+
+    def _look_later(self, seconds: float | None) -> None:
+        """One timer at the most; None for none."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+        if seconds is not None:
+            self._timer = self._clock.callLater(seconds, self._look)
 
 
 def _hand_on(value: T | Failure, result: Deferred[T]) -> None:
     if not result.called:
         result.callback(value)  # a Failure runs its errbacks
+
+
+def _limited(seconds: float) -> Fault:
+    left = str(max(1, math.ceil(seconds)))
+    return Fault("http_rate_limited", "paused by TMDB", retry_after=left)
 
 
 def _too_many() -> Fault:

@@ -5,13 +5,21 @@ The one place that builds upstream URLs and puts credentials on them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlencode, urlsplit
 
 from twisted.internet.defer import Deferred
 
-from streamr.boundaries import Answer, Attempt, Budget, Call, Dimensions, Query
+from streamr.boundaries import (
+    Answer,
+    Attempt,
+    Budget,
+    Call,
+    Dimensions,
+    Query,
+    Signs,
+)
 from streamr.errors import CAUSES, Fault
 from streamr.policy import proxystatus
 from streamr.policy.deadline import handed_on
@@ -97,7 +105,7 @@ class TMDBRoute:
         budget: Budget,
         *,
         fresh: bool,
-        heard: Callable[[], None],
+        heard: Signs,
     ) -> Deferred[Answer]:
         """One try; see boundaries.Route."""
         url = upstream_url(self._base_url, query, self._credentials.parameters())
@@ -108,11 +116,13 @@ class TMDBRoute:
             **_conditions(call),
             **(self._loop.headers(call.loop) if self._loop else {}),
         }
+
+        def leave() -> Deferred[Reply]:
+            heard.again()
+            return self._client.get(url, headers, budget, fresh=fresh, heard=heard)
+
         # waiting for its turn is no silence of TMDB's: no hedge for that
-        waiting = self._pacer.run(
-            lambda: self._client.get(url, headers, budget, fresh=fresh, heard=heard),
-            queued=heard,
-        )
+        waiting = self._pacer.run(leave, queued=heard)
         return waiting.addCallback(self._paced).addCallback(_judged, query, call)
 
     def _paced(self, reply: Reply) -> Reply:
@@ -154,7 +164,7 @@ class ProxyRoute:
         budget: Budget,
         *,
         fresh: bool,
-        heard: Callable[[], None],
+        heard: Signs,
     ) -> Deferred[Answer]:
         """One try; see boundaries.Route. Our key does not go along."""
         url = upstream_url(f"{self._base_url}/3", query, ())

@@ -1,0 +1,1 @@
+"""Test bodies that several siblings must pass."""

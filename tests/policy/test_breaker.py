@@ -1,0 +1,278 @@
+"""The circuit breaker: every row of its table, its numbers, and what it never does."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, replace
+from functools import reduce
+from math import floor
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr.policy.breaker import (
+    FIRST_PAUSE,
+    JITTER,
+    LONGEST_PAUSE,
+    TRIP_IN_ROW,
+    TRIP_LEAST,
+    WINDOW,
+    Breaker,
+    State,
+    after,
+    due,
+    probing,
+)
+
+MIDDLE = 0.5  # the chance at which a pause is neither longer nor shorter
+CHANCES = st.floats(0, 1, exclude_max=True)
+
+
+def told(goods: str, breaker: Breaker | None = None, now: float = 100.0) -> Breaker:
+    """The breaker after a row such as "+--", all within one second."""
+    return reduce(
+        lambda known, sign: after(known, sign == "+", now, MIDDLE),
+        goods,
+        breaker or Breaker(),
+    )
+
+
+def opened(now: float = 100.0, chance: float = MIDDLE) -> Breaker:
+    breaker = told("-" * (TRIP_IN_ROW - 1), now=now)
+    return after(breaker, False, now, chance)
+
+
+def reopened(times: int, chance: float = MIDDLE) -> Breaker:
+    """Open, after so many failing probes; each comes when it is due."""
+    breaker = opened(chance=chance)
+    for _ in range(times):
+        breaker = after(probing(breaker), False, breaker.until, chance)
+    return breaker
+
+
+class TheTable(SynchronousTestCase):
+    """One test for each row of the module's docstring, in its order."""
+
+    def test_closed_and_good_stays_closed_and_the_row_begins_anew(self) -> None:
+        breaker = told("-" * (TRIP_IN_ROW - 1) + "+")
+        self.assertIs(breaker.state, State.CLOSED)
+        self.assertEqual(breaker.in_row, 0)
+        self.assertTrue(told("-" * (TRIP_IN_ROW - 1), breaker).closed)
+
+    def test_closed_and_the_fifth_bad_in_a_row_opens(self) -> None:
+        self.assertEqual(TRIP_IN_ROW, 5)
+        breaker = told("-----")
+        self.assertIs(breaker.state, State.OPEN)
+        self.assertEqual((breaker.pause, breaker.until), (5.0, 105.0))
+
+    def test_closed_and_half_of_twenty_bad_opens(self) -> None:
+        self.assertEqual(TRIP_LEAST, 20)
+        self.assertTrue(told("+-" * 9 + "+").closed)
+        self.assertIs(told("+-" * 10).state, State.OPEN)
+
+    def test_closed_and_bad_otherwise_stays_closed(self) -> None:
+        self.assertTrue(told("----").closed)
+        # one in ten below a half, however many there were
+        self.assertTrue(told("+-+-+" * 100).closed)
+
+    def test_open_and_a_probe_begins_is_half_open(self) -> None:
+        breaker = opened()
+        self.assertTrue(due(breaker, breaker.until))
+        self.assertIs(probing(breaker).state, State.HALF_OPEN)
+
+    def test_half_open_and_good_closes_with_nothing_held_against_it(self) -> None:
+        self.assertEqual(after(probing(reopened(3)), True, 200, MIDDLE), Breaker())
+
+    def test_half_open_and_bad_opens_with_twice_the_pause(self) -> None:
+        breaker = after(probing(opened()), False, 110.0, MIDDLE)
+        self.assertIs(breaker.state, State.OPEN)
+        self.assertEqual((breaker.pause, breaker.until), (10.0, 120.0))
+
+    def test_open_and_good_closes(self) -> None:
+        self.assertEqual(after(opened(), True, 101.0, MIDDLE), Breaker())
+
+    def test_open_and_bad_is_open_unchanged(self) -> None:
+        breaker = opened()
+        self.assertEqual(after(breaker, False, 104.9, MIDDLE), breaker)
+
+
+class Counting(SynchronousTestCase):
+    """What is counted, and for how long."""
+
+    def test_five_in_a_row_count_however_far_apart(self) -> None:
+        breaker = Breaker()
+        for hour in range(TRIP_IN_ROW):
+            self.assertTrue(breaker.closed)
+            breaker = after(breaker, False, 3600.0 * hour, MIDDLE)
+        self.assertFalse(breaker.closed)
+
+    def test_one_good_in_between_breaks_the_row(self) -> None:
+        self.assertTrue(told("----+----").closed)
+
+    def test_what_is_older_than_the_window_is_forgotten(self) -> None:
+        long_ago = told("+--" * 6 + "+", now=100.0)
+        self.assertFalse(after(long_ago, False, 100.0, MIDDLE).closed)
+        self.assertTrue(after(long_ago, False, 100.0 + WINDOW, MIDDLE).closed)
+
+    def test_what_is_nine_seconds_old_still_counts(self) -> None:
+        # counted in whole seconds, so the window is between nine and ten long
+        lately = told("+--" * 6 + "+", now=100.0)
+        self.assertFalse(after(lately, False, 108.9, MIDDLE).closed)
+
+    def test_ten_seconds_are_all_that_is_kept(self) -> None:
+        breaker = Breaker()
+        for tenth in range(10_000):
+            breaker = after(breaker, tenth % 3 != 0, tenth / 10, MIDDLE)
+        self.assertTrue(breaker.closed)
+        self.assertLessEqual(len(breaker.recent), WINDOW + 1)
+
+    def test_a_breaker_is_a_value(self) -> None:
+        breaker = Breaker()
+        after(breaker, False, 1.0, MIDDLE)
+        self.assertEqual(breaker, Breaker())
+        with self.assertRaises(FrozenInstanceError):
+            breaker.in_row = 3  # type: ignore[misc]
+
+    @given(
+        st.lists(st.tuples(st.floats(0, 1.5), st.booleans()), min_size=1, max_size=60)
+    )
+    @settings(max_examples=200, deadline=None)
+    def test_it_opens_exactly_when_the_rules_say_so(
+        self, events: list[tuple[float, bool]]
+    ) -> None:
+        """Against a plain reading of the rules: all events, counted anew each time."""
+        breaker, now, seen = Breaker(), 50.0, []
+        for wait, good in events:
+            now += wait
+            seen.append((now, good))
+            breaker = after(breaker, good, now, MIDDLE)
+            last = [each for _, each in seen[-TRIP_IN_ROW:]]
+            lately = [each for at, each in seen if floor(at) > now - WINDOW]
+            row = len(last) == TRIP_IN_ROW and not any(last)
+            half = len(lately) >= TRIP_LEAST and lately.count(False) * 2 >= len(lately)
+            self.assertEqual(breaker.closed, good or not (row or half))
+            if not breaker.closed:
+                return
+
+
+class Pauses(SynchronousTestCase):
+    """Five seconds, doubling to five minutes, each a fifth longer or shorter."""
+
+    def test_the_pauses_double_up_to_five_minutes(self) -> None:
+        pauses = [reopened(times).pause for times in range(8)]
+        self.assertEqual(pauses, [5, 10, 20, 40, 80, 160, 300, 300])
+
+    def test_chance_moves_a_pause_by_a_fifth_at_most(self) -> None:
+        self.assertEqual(JITTER, 0.2)
+        for chance, seconds in ((0.0, 4.0), (0.5, 5.0), (0.999999, 6.0)):
+            until = opened(now=100.0, chance=chance).until
+            self.assertAlmostEqual(until - 100.0, seconds, places=4)
+
+    @given(st.integers(0, 12), CHANCES)
+    @settings(deadline=None)
+    def test_a_varied_pause_never_adds_up(self, times: int, chance: float) -> None:
+        breaker = reopened(times, chance)
+        self.assertEqual(breaker.pause, min(FIRST_PAUSE * 2**times, LONGEST_PAUSE))
+
+    def test_no_probe_is_due_before_the_pause_is_over(self) -> None:
+        breaker = opened()
+        self.assertFalse(due(breaker, breaker.until - 0.001))
+        self.assertTrue(due(breaker, breaker.until))
+
+    def test_none_is_due_when_closed_or_while_one_runs(self) -> None:
+        self.assertFalse(due(Breaker(), 1e9))
+        self.assertFalse(due(probing(opened()), 1e9))
+
+    def test_after_closing_the_first_pause_is_short_again(self) -> None:
+        breaker = after(probing(reopened(6)), True, 1000.0, MIDDLE)
+        self.assertEqual(told("-----", breaker, 1000.0).pause, FIRST_PAUSE)
+
+    def test_the_row_and_the_counts_begin_anew_after_closing(self) -> None:
+        breaker = after(opened(), True, 101.0, MIDDLE)
+        self.assertTrue(told("----", breaker, 101.0).closed)
+
+
+class Prober(RuleBasedStateMachine):
+    """A breaker, its callers and its prober: any events, at any times."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.breaker, self.now, self.probes = Breaker(), 1000.0, 0
+
+    def note(self, good: bool, chance: float) -> None:
+        self.breaker = after(self.breaker, good, self.now, chance)
+
+    @rule(seconds=st.floats(0, 1000))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule(good=st.booleans(), chance=CHANCES)
+    def an_attempt_ends(self, good: bool, chance: float) -> None:
+        """A caller's attempt, a last resort, a straggler: in any state."""
+        self.note(good, chance)
+        if self.breaker.state is not State.HALF_OPEN:
+            self.probes = 0  # what the probe will say speaks to another state
+
+    @rule(count=st.integers(1, 6), chance=CHANCES)
+    def some_fail_in_a_row(self, count: int, chance: float) -> None:
+        for _ in range(count):
+            self.an_attempt_ends(False, chance)
+
+    @rule()
+    def the_prober_looks(self) -> None:
+        if due(self.breaker, self.now):
+            assert self.probes == 0, "a second probe"
+            self.breaker, self.probes = probing(self.breaker), 1
+
+    @rule(good=st.booleans(), chance=CHANCES)
+    def the_probe_ends(self, good: bool, chance: float) -> None:
+        if self.probes:
+            self.probes = 0
+            self.note(good, chance)
+            assert self.breaker.closed is good
+
+    @invariant()
+    def there_is_always_a_way_out(self) -> None:
+        """Wait for the pause, probe once, find it good: closed, from any state."""
+        breaker = self.breaker
+        if breaker.state is State.OPEN:
+            assert breaker.until <= self.now + LONGEST_PAUSE * (1 + JITTER)
+            assert FIRST_PAUSE <= breaker.pause <= LONGEST_PAUSE
+            assert due(breaker, max(self.now, breaker.until))
+            breaker = probing(breaker)
+        assert after(breaker, True, self.now, MIDDLE).closed
+
+    @invariant()
+    def half_open_is_the_state_with_a_probe(self) -> None:
+        assert (self.breaker.state is State.HALF_OPEN) == (self.probes == 1)
+
+    @invariant()
+    def what_is_kept_is_bounded(self) -> None:
+        assert len(self.breaker.recent) <= WINDOW + 1
+        assert self.breaker.in_row < TRIP_IN_ROW
+
+
+class AnySequence(SynchronousTestCase):
+    def test_nothing_leaves_it_open_for_ever_or_probes_twice(self) -> None:
+        run_state_machine_as_test(
+            Prober,
+            settings=settings(max_examples=150, stateful_step_count=40, deadline=None),
+        )
+
+    @given(CHANCES, st.floats(0, 1e6))
+    @settings(deadline=None)
+    def test_a_route_that_stays_dead_is_probed_for_ever(
+        self, chance: float, start: float
+    ) -> None:
+        breaker = replace(opened(chance=chance), until=start)
+        for _ in range(20):
+            now = breaker.until
+            self.assertTrue(due(breaker, now))
+            breaker = after(probing(breaker), False, now, chance)
+            self.assertGreater(breaker.until, now)

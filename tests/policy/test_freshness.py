@@ -1,0 +1,352 @@
+"""How long an answer is good: RFC 9111 and 5861 within the bounds of each class."""
+
+import re
+from dataclasses import replace
+from importlib.resources import files
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr.boundaries import Answer, StoredResponse
+from streamr.policy import ready
+from streamr.policy.freshness import (
+    CLASSES,
+    DAY,
+    MISSING,
+    MOST_KEPT,
+    REFRESH_PAUSE,
+    SLOW,
+    State,
+    Terms,
+    cache_control,
+    class_of,
+    state,
+    terms,
+)
+from tests.support import QUERY
+
+steady = settings(deadline=None, database=None, derandomize=True, max_examples=300)
+DETAILS = "/movie/{movie_id}"
+LISTS = "/movie/popular"
+TEMPLATES = [
+    line.split("\t")[0].removeprefix("/3")
+    for line in (files("streamr") / "data" / "tmdb-get-endpoints.txt")
+    .read_text(encoding="utf-8")
+    .splitlines()
+]
+KINDS = sorted(CLASSES)
+# One endpoint of each class.
+OF_CLASS = {
+    "configuration": "/configuration",
+    "details": DETAILS,
+    "lists": LISTS,
+    "search": "/search/movie",
+    "changes": "/movie/changes",
+}
+
+
+def answer(cache: str | None = None, status: int = 200, **more: object) -> Answer:
+    return replace(Answer(status, b"{}", cache_control=cache), **more)
+
+
+def lifetime(
+    cache: str | None = None, template: str = DETAILS, **more: object
+) -> float:
+    found = terms(answer(cache, **more), template)
+    assert found is not None, cache
+    return found.lifetime
+
+
+def stored(found: Terms, now: float = 0.0) -> StoredResponse:
+    return ready.ready("/movie/550", QUERY, answer(), found, now)
+
+
+class Classes(SynchronousTestCase):
+    """Which class an endpoint belongs to."""
+
+    def test_each_kind_of_endpoint_has_its_class(self) -> None:
+        for name, templates in {
+            "configuration": (
+                "/configuration",
+                "/configuration/countries",
+                "/genre/movie/list",
+                "/certification/tv/list",
+                "/watch/providers/regions",
+            ),
+            "details": (
+                DETAILS,
+                "/tv/{series_id}/season/{season_number}",
+                "/movie/{movie_id}/credits",
+                "/person/{person_id}",
+                "/find/{external_id}",
+            ),
+            "lists": (
+                LISTS,
+                "/tv/top_rated",
+                "/tv/airing_today",
+                "/person/popular",
+                "/trending/all/{time_window}",
+                "/discover/tv",
+            ),
+            "search": ("/search/movie", "/search/multi"),
+            "changes": ("/movie/changes", "/tv/{series_id}/changes", "/movie/latest"),
+        }.items():
+            for template in templates:
+                self.assertEqual(class_of(template).name, name, template)
+
+    def test_every_endpoint_of_the_catalogue_has_a_class(self) -> None:
+        self.assertEqual({class_of(each).name for each in TEMPLATES}, set(CLASSES))
+
+    def test_the_bounds_of_a_class_make_sense(self) -> None:
+        for kind in CLASSES.values():
+            self.assertTrue(0 < kind.least <= kind.usual <= kind.most, kind)
+            self.assertTrue(0 < kind.while_revalidate <= kind.if_error, kind)
+
+    def test_what_the_issue_fixes_in_numbers(self) -> None:
+        self.assertEqual((SLOW, MOST_KEPT), (0.25, 180 * 86400))
+        self.assertEqual((MISSING.least, MISSING.usual, MISSING.most), (60, 60, 60))
+        self.assertEqual((MISSING.while_revalidate, MISSING.if_error), (0, 0))
+        self.assertGreater(REFRESH_PAUSE, 0)
+
+
+class Storing(SynchronousTestCase):
+    """What is kept at all."""
+
+    def test_only_200_and_404_are_ever_stored(self) -> None:
+        kept = {
+            status
+            for status in range(100, 600)
+            if terms(answer("public, max-age=300", status), DETAILS) is not None
+        }
+        self.assertEqual(kept, {200, 404})
+
+    def test_no_store_and_private_are_obeyed_however_they_are_written(self) -> None:
+        for field in (
+            "no-store",
+            "No-Store",
+            "public, max-age=60, no-store",
+            "max-age=60,no-store",
+            "private",
+            "private, max-age=60",
+            'private="x-secret"',
+            'max-age=60 , private="a, b"',
+        ):
+            self.assertIsNone(terms(answer(field), DETAILS), field)
+
+    def test_a_word_within_a_quoted_value_is_no_directive_that_shortens(self) -> None:
+        self.assertEqual(lifetime('ext="max-age=601", max-age=1200'), 1200)
+
+    def test_vary_with_a_star_is_never_stored(self) -> None:
+        # RFC 9111, 4.1: a member "*" always fails to match
+        for vary in ("*", "Origin, *", "*, Accept-Encoding", " * "):
+            self.assertIsNone(terms(answer(vary=vary), DETAILS), vary)
+
+    def test_tmdbs_usual_vary_is_stored(self) -> None:
+        kept = terms(answer(vary="accept-encoding, Origin"), DETAILS)
+        self.assertIsNotNone(kept)
+
+    def test_a_404_is_kept_sixty_seconds_whatever_it_says_and_never_stale(self) -> None:
+        for field in (None, "max-age=86400", "max-age=0", "public, s-maxage=9999"):
+            for template in OF_CLASS.values():
+                kept = terms(answer(field, 404), template)
+                assert kept is not None
+                self.assertEqual(
+                    (kept.kind, kept.lifetime, kept.while_revalidate, kept.if_error),
+                    ("missing", 60, 0, 0),
+                )
+
+
+class Lifetime(SynchronousTestCase):
+    """RFC 9111, 4.2.1, bounded by the class."""
+
+    def test_without_a_word_of_tmdb_it_is_the_usual_one(self) -> None:
+        for name, template in OF_CLASS.items():
+            for field in (None, "", "public"):
+                self.assertEqual(lifetime(field, template), CLASSES[name].usual)
+
+    def test_max_age_is_taken_within_the_bounds_of_the_class(self) -> None:
+        for name, template in OF_CLASS.items():
+            kind = CLASSES[name]
+            middle = int((kind.least + kind.most) / 2)
+            for seconds, expected in (
+                (0, kind.least),
+                (middle, middle),
+                (10**9, kind.most),
+            ):
+                self.assertEqual(lifetime(f"max-age={seconds}", template), expected)
+
+    def test_s_maxage_wins_over_max_age_and_both_over_expires(self) -> None:
+        dates = {
+            "date": "Sun, 22 Nov 2026 10:00:00 GMT",
+            "expires": "Sun, 22 Nov 2026 10:30:00 GMT",
+        }
+        self.assertEqual(lifetime("max-age=900, s-maxage=1200"), 1200)
+        self.assertEqual(lifetime("max-age=900", **dates), 900)
+        self.assertEqual(lifetime(None, **dates), 1800)
+
+    def test_expires_is_compared_with_the_date_of_the_answer_alone(self) -> None:
+        # both lie long ago: our own clock is not asked
+        dates = {
+            "date": "Mon, 01 Jan 1990 10:00:00 GMT",
+            "expires": "Mon, 01 Jan 1990 11:00:00 GMT",
+        }
+        self.assertEqual(lifetime(None, **dates), 3600)
+
+    def test_a_date_that_cannot_be_read_means_expired(self) -> None:
+        # RFC 9111, 5.3: "especially the value 0"
+        for expires in ("0", "-1", "tomorrow", "Sun, 99 Nov 2026 10:00:00 GMT"):
+            found = lifetime(
+                None, date="Sun, 22 Nov 2026 10:00:00 GMT", expires=expires
+            )
+            self.assertEqual(found, CLASSES["details"].least, expires)
+
+    def test_dates_with_and_without_a_zone_do_not_break_it(self) -> None:
+        found = lifetime(
+            None,
+            date="Sun, 22 Nov 2026 10:00:00 -0000",
+            expires="Sun, 22 Nov 2026 11:00:00 GMT",
+        )
+        self.assertEqual(found, CLASSES["details"].least)
+
+    def test_no_cache_is_asked_again_as_soon_as_the_class_allows(self) -> None:
+        self.assertEqual(lifetime("no-cache"), CLASSES["details"].least)
+
+    def test_blanks_around_the_comma_change_nothing(self) -> None:
+        # RFC 9110, 5.6.1: OWS "," OWS
+        for field in ("max-age=900,public", "max-age=900 ,public", "max-age=900\t, x"):
+            self.assertEqual(lifetime(field), 900, field)
+
+    def test_the_field_is_read_in_any_letters_and_with_quotes(self) -> None:
+        for field in ("MAX-AGE=900", 'max-age="900"', "public,Max-Age=900"):
+            self.assertEqual(lifetime(field), 900, field)
+
+    def test_a_max_age_that_is_no_number_is_as_none(self) -> None:
+        for value in ("x", "", "-5", "1.5", "1e9", "\N{SUPERSCRIPT TWO}", "\u0e53"):
+            found = terms(answer(f"max-age={value}"), DETAILS)
+            assert found is not None
+            kind = CLASSES["details"]
+            self.assertTrue(kind.least <= found.lifetime <= kind.most, value)
+
+    def test_the_age_of_an_answer_counts_and_is_never_more_than_its_life(self) -> None:
+        for age, expected in ((0.0, 0.0), (100.0, 100.0), (5000.0, 900.0), (-3.0, 0.0)):
+            found = terms(answer("max-age=900", age=age), DETAILS)
+            assert found is not None
+            self.assertEqual(found.age, expected)
+
+    @steady
+    @given(
+        st.one_of(
+            st.none(), st.text(max_size=60), st.from_regex(r"max-age=[0-9]{1,30}")
+        ),
+        st.sampled_from([200, 404]),
+        st.floats(-1e12, 1e12),
+        st.one_of(st.none(), st.text(max_size=30)),
+        st.one_of(st.none(), st.text(max_size=30)),
+        st.sampled_from(TEMPLATES),
+    )
+    @example("max-age=\N{SUPERSCRIPT TWO}", 200, 0.0, None, None, DETAILS)
+    @example(None, 200, 0.0, "Fri, 31 Dec 9999 23:59:59 GMT", "x", DETAILS)
+    def test_whatever_comes_the_bounds_hold(
+        self,
+        field: str | None,
+        status: int,
+        age: float,
+        date: str | None,
+        expires: str | None,
+        template: str,
+    ) -> None:
+        found = terms(
+            answer(field, status, age=age, date=date, expires=expires), template
+        )
+        if found is None:
+            self.assertRegex((field or "").lower(), "no-store|private")
+            return
+        kind = class_of(template) if status == 200 else MISSING
+        self.assertTrue(kind.least <= found.lifetime <= kind.most)
+        self.assertTrue(0 <= found.age <= found.lifetime)
+        self.assertLessEqual(found.lifetime + found.if_error, MOST_KEPT)
+        self.assertLessEqual(found.lifetime + found.while_revalidate, MOST_KEPT)
+
+
+class States(SynchronousTestCase):
+    """What may be done with it when."""
+
+    def setUp(self) -> None:
+        found = terms(answer("max-age=3600"), LISTS)
+        assert found is not None
+        self.kind = CLASSES["lists"]
+        self.found = found
+
+    def test_nothing_is_gone(self) -> None:
+        self.assertIs(state(None, 0.0), State.GONE)
+
+    def test_the_four_states_follow_each_other_at_the_very_seconds(self) -> None:
+        one = stored(self.found, 1000.0)
+        end = 1000.0 + 3600
+        swr, sie = self.kind.while_revalidate, self.kind.if_error
+        for now, expected in (
+            (1000.0, State.FRESH),
+            (end - 0.001, State.FRESH),
+            (end, State.REVALIDATE),
+            (end + swr - 0.001, State.REVALIDATE),
+            (end + swr, State.STALE),
+            (end + sie - 0.001, State.STALE),
+            (end + sie, State.GONE),
+        ):
+            self.assertIs(state(one, now), expected, now)
+
+    def test_an_answer_that_came_old_is_stale_earlier(self) -> None:
+        one = stored(replace(self.found, age=3000.0), 1000.0)
+        self.assertIs(state(one, 1599.0), State.FRESH)
+        self.assertIs(state(one, 1601.0), State.REVALIDATE)
+
+    def test_a_404_is_gone_after_a_minute_at_once(self) -> None:
+        found = terms(answer(None, 404), DETAILS)
+        assert found is not None
+        self.assertIs(state(stored(found), 59.9), State.FRESH)
+        self.assertIs(state(stored(found), 60.0), State.GONE)
+
+    @steady
+    @given(
+        st.sampled_from(KINDS),
+        st.integers(0, 10**8),
+        st.floats(0, 1e8),
+        st.floats(0, 1e9),
+    )
+    def test_nothing_is_served_after_180_days(
+        self, name: str, max_age: int, age: float, later: float
+    ) -> None:
+        found = terms(answer(f"max-age={max_age}", age=age), OF_CLASS[name])
+        assert found is not None
+        if state(stored(found), later) is not State.GONE:
+            self.assertLess(later, 180 * DAY)
+
+
+class ForCallers(SynchronousTestCase):
+    """The Cache-Control field of what is served."""
+
+    FIELD = re.compile(
+        r"public, max-age=(\d+), stale-while-revalidate=(\d+), stale-if-error=(\d+)"
+    )
+
+    def test_it_says_what_is_left_and_what_may_be_done_afterwards(self) -> None:
+        """RFC 9111, 4.2: what is left is max-age less the Age that stands beside it."""
+        found = terms(answer("max-age=3600"), LISTS)
+        assert found is not None
+        match = self.FIELD.fullmatch(cache_control(stored(found, 100.0), 1100.0))
+        assert match is not None
+        kind = CLASSES["lists"]
+        max_age, revalidate, error = (float(each) for each in match.groups())
+        self.assertEqual(max_age - 1000.0, 2600.0)
+        self.assertEqual((revalidate, error), (kind.while_revalidate, kind.if_error))
+
+    def test_a_stale_response_has_nothing_left_and_never_less(self) -> None:
+        found = terms(answer("max-age=3600"), LISTS)
+        assert found is not None
+        self.assertIn("max-age=0,", cache_control(stored(found), 99999.0))
+
+    def test_what_may_not_be_served_stale_says_nothing_of_it(self) -> None:
+        found = terms(answer(None, 404), LISTS)
+        assert found is not None
+        self.assertEqual(cache_control(stored(found), 0.0), "public, max-age=60")

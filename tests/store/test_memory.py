@@ -1,0 +1,302 @@
+"""The memory store: bounded, exact in its books, and not to be flooded."""
+
+import json
+import random
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr.boundaries import Store, StoredResponse
+from streamr.store.memory import OVERHEAD, MemoryStore, size_of
+from tests.contracts.store import StoreContract, hot_share, response, sized, traced
+
+MB = 1024 * 1024
+
+
+class Contract(StoreContract, SynchronousTestCase):
+    """What every store keeps to."""
+
+    def make(self) -> Store:
+        self.memory = MemoryStore(50 * MB, 10_000)
+        return self.memory
+
+    def again(self) -> Store:
+        return self.memory
+
+    def purge(self, path: str) -> None:
+        self.memory.purge(lambda each: each.path == path)
+
+
+class Answering(SynchronousTestCase):
+    """Beyond the contract."""
+
+    def setUp(self) -> None:
+        self.memory = MemoryStore(MB, 100)
+
+    def test_what_comes_back_is_the_very_object(self) -> None:
+        put = response()
+        self.memory.put(put.key, put)
+        self.assertIs(self.memory.get(put.key), put)
+
+    def test_whoever_listens_is_told_of_puts_and_not_of_fills(self) -> None:
+        told: list[StoredResponse] = []
+        self.memory.on_put = told.append
+        first, second = response("/movie/1"), response("/movie/2")
+        self.memory.put(first.key, first)
+        self.memory.fill(second.key, second)
+        self.assertEqual(told, [first])
+        self.assertIsNotNone(self.memory.get(second.key))
+
+    def test_whoever_listens_is_told_what_was_purged(self) -> None:
+        told: list[list[str]] = []
+        self.memory.on_drop = told.append
+        for number in range(3):
+            self.memory.put(f"/movie/{number}", response(f"/movie/{number}"))
+        count = self.memory.purge(lambda each: each.key != "/movie/1")
+        self.assertEqual((count, len(self.memory)), (2, 1))
+        self.assertEqual([sorted(each) for each in told], [["/movie/0", "/movie/2"]])
+
+    def test_all_that_is_kept_can_be_looked_through(self) -> None:
+        keys = {f"/movie/{number}" for number in range(5)}
+        for key in keys:
+            self.memory.put(key, response(key))
+        self.assertEqual({each.key for each in self.memory}, keys)
+
+    def test_one_that_is_larger_than_the_whole_store_is_not_kept(self) -> None:
+        self.memory.put("/small", sized("/small", 10))
+        self.memory.put("/large", sized("/large", MB))
+        self.assertIsNone(self.memory.get("/large"))
+        self.assertIsNotNone(self.memory.get("/small"))
+
+    def test_one_that_grew_too_large_takes_its_old_form_along(self) -> None:
+        self.memory.put("/x", sized("/x", 10))
+        self.memory.put("/x", sized("/x", MB))
+        self.assertIsNone(self.memory.get("/x"))
+        self.assertEqual((self.memory.bytes, len(self.memory)), (0, 0))
+
+    def test_a_purge_of_all_leaves_no_byte_in_the_books(self) -> None:
+        for number in range(500):
+            self.memory.put(f"/{number}", sized(f"/{number}", 5000))
+            self.memory.get(f"/{number // 2}")
+        self.memory.purge(lambda _: True)
+        self.assertEqual((self.memory.bytes, len(self.memory)), (0, 0))
+        self.memory.put("/x", sized("/x", 10))
+        self.assertIsNotNone(self.memory.get("/x"))
+
+
+class Bounds(RuleBasedStateMachine):
+    """No sequence of puts, gets and purges breaks a bound or the books."""
+
+    MOST_BYTES, MOST_ENTRIES = 40_000, 12
+    keys = st.integers(0, 40).map(lambda number: f"/movie/{number}")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.memory = MemoryStore(self.MOST_BYTES, self.MOST_ENTRIES)
+        self.last: dict[str, StoredResponse] = {}
+
+    @rule(key=keys, size=st.integers(0, 45_000))
+    def put(self, key: str, size: int) -> None:
+        self.last[key] = sized(key, size)
+        self.memory.put(key, self.last[key])
+
+    @rule(key=keys, size=st.integers(0, 2000))
+    def put_small(self, key: str, size: int) -> None:
+        self.put(key, size)
+
+    @rule(key=keys, times=st.integers(1, 5))
+    def get(self, key: str, times: int) -> None:
+        for _ in range(times):
+            found = self.memory.get(key)
+            assert found is None or found is self.last[key]
+
+    @rule(key=keys)
+    def purge(self, key: str) -> None:
+        before = len(self.memory)
+        count = self.memory.purge(lambda each: each.key == key)
+        assert len(self.memory) == before - count
+        assert self.memory.get(key) is None
+
+    @invariant()
+    def the_bounds_hold(self) -> None:
+        assert self.memory.bytes <= self.MOST_BYTES
+        assert len(self.memory) <= self.MOST_ENTRIES
+
+    @invariant()
+    def the_books_are_exact(self) -> None:
+        kept = list(self.memory)
+        assert len(kept) == len(self.memory) == len({each.key for each in kept})
+        assert self.memory.bytes == sum(size_of(each) for each in kept)
+
+    @invariant()
+    def nothing_old_is_kept(self) -> None:
+        assert all(each is self.last[each.key] for each in self.memory)
+
+
+class Limits(SynchronousTestCase):
+    """Bytes and entries, always."""
+
+    def test_no_sequence_breaks_a_bound_or_the_books(self) -> None:
+        run_state_machine_as_test(
+            Bounds,
+            settings=settings(
+                deadline=None,
+                database=None,
+                derandomize=True,
+                max_examples=60,
+                stateful_step_count=60,
+            ),
+        )
+
+    def test_the_size_of_a_response_counts_key_and_every_body(self) -> None:
+        one = response("/movie/550")
+        bodies = len(one.body) + len(one.gzipped) + len(one.brotli or b"")
+        self.assertEqual(size_of(one), OVERHEAD + len("/movie/550") + bodies)
+
+    def test_a_store_of_no_entries_keeps_none(self) -> None:
+        memory = MemoryStore(MB, 0)
+        for number in range(5):
+            memory.put(f"/{number}", sized(f"/{number}", 10))
+            self.assertEqual(len(memory), 0)
+
+
+class Flood(SynchronousTestCase):
+    """A flood of keys that are asked for once leaves the hot pages alone."""
+
+    HOT = tuple(f"/hot/{number}" for number in range(200))
+
+    def warmed(self, memory: MemoryStore) -> None:
+        for key in self.HOT:
+            memory.put(key, sized(key, 1000))
+        for key in self.HOT:
+            memory.get(key)
+
+    def flooded(self, memory: MemoryStore, count: int) -> float:
+        """The hit rate of the hot set while strangers come: one in ten is hot."""
+        dice = random.Random(7)
+        hits = asked = 0
+        for number in range(count):
+            memory.put(f"/once/{number}", sized_once(number))
+            if number % 10 == 0:
+                key = dice.choice(self.HOT)
+                asked += 1
+                if memory.get(key) is not None:
+                    hits += 1
+                else:
+                    memory.put(key, sized(key, 1000))
+        return hits / asked
+
+    def test_200_000_one_time_keys_leave_the_hot_set_its_hits(self) -> None:
+        memory = MemoryStore(1000 * (OVERHEAD + 1020), 10_000)
+        self.warmed(memory)
+        self.assertGreaterEqual(self.flooded(memory, 200_000), 0.95)
+        self.assertLessEqual(memory.bytes, memory.most_bytes)
+        self.assertGreaterEqual(hot_share(memory, self.HOT), 0.95)
+
+    def test_the_same_when_entries_are_the_bound(self) -> None:
+        memory = MemoryStore(100 * MB, 1000)
+        self.warmed(memory)
+        self.assertGreaterEqual(self.flooded(memory, 20_000), 0.95)
+        self.assertEqual(len(memory), 1000)
+
+    def test_a_hot_set_that_changes_is_learnt(self) -> None:
+        memory = MemoryStore(100 * MB, 1000)
+        for number in range(1000):
+            memory.put(f"/old/{number}", sized_once(number))
+            memory.get(f"/old/{number}")
+        hits = 0
+        dice = random.Random(7)
+        for step in range(20_000):
+            key = dice.choice(self.HOT)
+            if memory.get(key) is None:
+                memory.put(key, sized_once(step))
+            else:
+                hits += 1
+            memory.put(f"/once/{step}", sized_once(step))
+        self.assertGreaterEqual(hits / 20_000, 0.9)
+
+    def test_a_page_that_is_renewed_often_leaves_newcomers_their_place(self) -> None:
+        memory = MemoryStore(100 * (OVERHEAD + 1020), 1000)
+        for _ in range(5000):
+            memory.put("/hot/0", sized("/hot/0", 1000))
+        for number in range(1, 200):
+            memory.put(f"/hot/{number}", sized(f"/hot/{number}", 1000))
+            memory.get(f"/hot/{number}")
+        newcomers = [f"/new/{number}" for number in range(8)]
+        for key in newcomers:
+            memory.put(key, sized(key, 1000))
+        self.assertEqual(hot_share(memory, newcomers), 1.0)
+
+    def test_what_is_remembered_of_those_that_left_is_bounded(self) -> None:
+        memory = MemoryStore(100 * MB, 100)
+        self.warmed(memory)
+        _, grown = traced(lambda: self.flooded(memory, 20_000))
+        self.assertLess(grown, 300_000)
+
+
+_ONCE = sized("/once", 1000)
+
+
+def sized_once(number: int) -> StoredResponse:
+    """Like `sized`, and cheap: the flood shares one response."""
+    return _ONCE
+
+
+class RealMemory(SynchronousTestCase):
+    """What the books say is what it takes: the cap and ten per cent."""
+
+    def filled(self, size: int, count: int, most_bytes: int) -> MemoryStore:
+        memory = MemoryStore(most_bytes, 10**6)
+        dice = random.Random(7)
+        for number in range(count):
+            key = f"/movie/{number}?language=de-DE&append_to_response=credits"
+            text = dice.randbytes(size // 2).hex()
+            one = response(
+                key,
+                {"id": number, "x": text},
+                content_type="".join(["application/json;", "charset=utf-8"]),
+                cache_control="".join(["max-age=", str(3600 + number)]),
+            )
+            memory.put(one.key, one)
+        return memory
+
+    def assert_honest(self, size: int, count: int, most_bytes: int = 10**9) -> None:
+        memory, taken = traced(lambda: self.filled(size, count, most_bytes))
+        self.assertLess(taken, memory.bytes * 1.1, f"{len(memory)} of {size} bytes")
+
+    def test_many_small_responses(self) -> None:
+        self.assert_honest(40, 3000)
+
+    def test_list_pages(self) -> None:
+        self.assert_honest(13_000, 300)
+
+    def test_a_store_that_overflows_many_times(self) -> None:
+        memory, taken = traced(lambda: self.filled(400, 6000, 2 * MB))
+        self.assertGreater(memory.bytes, 1.8 * MB)
+        self.assertLess(taken, 2 * MB * 1.1)
+
+    def test_the_overhead_is_as_measured_and_not_invented(self) -> None:
+        memory, taken = traced(lambda: self.filled(0, 3000, 10**9))
+        bodies = memory.bytes - OVERHEAD * len(memory)
+        overhead = (taken - bodies) / len(memory)
+        self.assertLess(overhead, OVERHEAD * 1.1)
+        self.assertGreater(overhead, OVERHEAD * 0.5)
+
+    def test_long_search_texts_count_as_well(self) -> None:
+        def filled() -> MemoryStore:
+            memory = MemoryStore(10**9, 10**6)
+            for number in range(500):
+                key = f"/search/movie?query={number:0900}"
+                one = response(key, json.loads('{"page": 1}'))
+                memory.put(one.key, one)
+            return memory
+
+        memory, taken = traced(filled)
+        self.assertLess(taken, memory.bytes * 1.1)

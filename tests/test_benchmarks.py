@@ -1,0 +1,95 @@
+"""The benchmark's own parts: templates, verdicts, percentiles, the page it writes."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from benchmarks.bench import Table
+from benchmarks.client import Incomplete, Reply, Verdict, decoded
+from benchmarks.load import percentile
+from benchmarks.paths import Paths, zipf
+from benchmarks.peers import CONFIGURATIONS, fill
+from benchmarks.rows import ROWS
+from benchmarks.run import command, parser
+from benchmarks.scoreboard import merged, section
+
+WORDS = {
+    "directory": "/somewhere",
+    "port": "1",
+    "direct_port": "2",
+    "second_port": "3",
+    "ca_file": "/somewhere/ca.pem",
+    "key": "k",
+    "inter": "1s",
+}
+
+
+@pytest.mark.parametrize(
+    "name", ["nginx.conf", "haproxy.cfg", "tls-hop.cfg", "varnish.vcl"]
+)
+def test_every_word_of_a_configuration_is_filled_in(name: str) -> None:
+    filled = fill((CONFIGURATIONS / name).read_text(), WORDS)
+    assert not re.search(r"@[a-z_]+@", filled)
+
+
+def test_a_word_that_nobody_knows_is_an_error() -> None:
+    with pytest.raises(KeyError, match="mystery"):
+        fill("listen @mystery@;", WORDS)
+
+
+@pytest.mark.parametrize(
+    ("reply", "verdict"),
+    [
+        (Reply(200, body=b'{"id": 1}'), Verdict.GOOD),
+        (Reply(200, body=b'{"id":2}'), Verdict.WRONG),
+        (Reply(200, body=b"<html>"), Verdict.WRONG),
+        (Reply(302, body=b'{"id": 1}'), Verdict.WRONG),
+        (Reply(503, body=b"{}"), Verdict.ERROR),
+        (Reply(200, body=b'{"id": 1}', problem="timeout"), Verdict.BROKEN),
+    ],
+)
+def test_an_answer_is_worth_what_a_caller_can_do_with_it(
+    reply: Reply, verdict: Verdict
+) -> None:
+    assert reply.judge({"id": 1}) is verdict
+
+
+def test_a_gzip_stream_that_ends_early_is_no_answer() -> None:
+    with pytest.raises(Incomplete):
+        decoded(b"\x1f\x8b\x08\x00", "gzip")
+
+
+def test_percentiles_are_nearest_ranks() -> None:
+    assert percentile(range(1, 101), 0.5) == 50
+    assert percentile(range(1, 101), 0.99) == 99
+    assert percentile([7.0], 0.99) == 7.0
+
+
+def test_no_path_is_handed_out_twice() -> None:
+    paths = Paths()
+    handed = [*paths.fresh(500), *paths.titles(500)]
+    assert len(set(handed)) == 1000
+
+
+def test_a_replay_is_the_same_for_everybody() -> None:
+    paths = Paths().titles(50)
+    assert zipf(paths, 100, 1) == zipf(paths, 100, 1) != zipf(paths, 100, 2)
+
+
+def test_a_run_replaces_its_own_sections_and_keeps_the_others() -> None:
+    table = Table(2, "Two", "fast", ["peer", "ms"], [["streamr", "70"]], met=True)
+    first = merged("", {1: "one\n", 2: "two\n"})
+    second = merged(first, {2: section(table, "python -m benchmarks.run --rows 2")})
+    assert "one\n" in second
+    assert "two\n" not in second
+    assert "| streamr | 70 |" in second
+    assert merged(second, {}) == second
+
+
+def test_the_command_of_a_row_names_what_was_not_the_default() -> None:
+    given = parser().parse_args(["--quick", "--minutes", "10"])
+    assert command(1, given) == "python -m benchmarks.run --rows 1 --quick"
+    assert command(8, given).endswith("--rows 8 --quick --minutes 10")
+    assert given.rows == list(ROWS)
