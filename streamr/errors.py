@@ -168,7 +168,7 @@ _ROWS = (
     Cause(
         "destination_unavailable",
         Phase.GATEWAY,
-        _NO,
+        _YES,
         _NO,
         "every way has failed lately; they are being probed",
         status=503,
@@ -189,7 +189,9 @@ CAUSES: dict[str, Cause] = {cause.name: cause for cause in _ROWS}
 
 
 # Faults that another way may heal and that say nothing of this one's health.
-_NOT_THE_ROUTE = frozenset({"proxy_internal_error", "proxy_loop_detected"})
+_NOT_THE_ROUTE = frozenset(
+    {"proxy_internal_error", "proxy_loop_detected", "destination_unavailable"}
+)
 
 
 class Fault(Exception):

@@ -7,6 +7,7 @@ would be hedged anyway.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from random import random
@@ -19,7 +20,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from streamr.boundaries import Answer, Call, Query, Route
-from streamr.errors import Fault
+from streamr.errors import CAUSES, Fault
 from streamr.policy import breaker
 from streamr.policy.breaker import Breaker, State
 from streamr.policy.bucket import TokenBucket
@@ -38,6 +39,12 @@ LOOK_EVERY = 0.5
 # When nothing works at all, this many requests a second still find out for themselves:
 # a TMDB that is back is noticed by the next caller, and a storm stays a trickle.
 TRICKLE = 1.0
+
+
+# All open ways are tried while a fifth of the last attempts of these seconds was good.
+HOPE_SECONDS = 10.0
+HOPE_OVER = 40
+HOPE_SHARE = 0.2
 
 
 @dataclass(slots=True)
@@ -71,8 +78,9 @@ class Health:
         self._clock = clock
         self._wall = wall
         self._chance = chance
-        self._last_good = clock.seconds()
+        self._recent: deque[tuple[float, bool]] = deque(maxlen=HOPE_OVER)
         self._trickle = TokenBucket(TRICKLE, 1.0, 1.0, clock.seconds())
+        self._turn = -1
         self._timer: IDelayedCall | None = None
         self._probes: dict[str, Deferred[Any]] = {}
 
@@ -81,19 +89,35 @@ class Health:
         """True when callers can be sent over some route."""
         return any(each.closed for each in self.breakers.values())
 
+    def silent_hosts(self) -> frozenset[str]:
+        """Hosts to which a way is open because of silence: a proxy of ours need not
+        find that out again."""
+        opened = [each for each in self.routes if not self.is_closed(each)]
+        return frozenset(
+            route.dimensions.host
+            for route in opened
+            if _was_silent(self.states[route.name])
+        )
+
     def plan(self, silent: Collection[str] = ()) -> tuple[Route, ...]:
         """The routes to try now, in their order; () when nothing works and the trickle
         is used up. Those to `silent` hosts stand behind the others."""
         now = self._clock.seconds()
-        ways = plan(self.routes, self.breakers, self._last_good, now, silent)
+        ways = plan(self.routes, self.breakers, self._hopeful(now), silent)
         if not ways and self._trickle.wait(now) == 0:
             self._trickle = self._trickle.taken(now)
-            return self.routes
+            # one way each time, in turn: a trickle must not fan out
+            self._turn += 1
+            return (self.routes[self._turn % len(self.routes)],)
         return ways
 
     def is_closed(self, route: Route) -> bool:
         """True when callers are sent over this route."""
         return self.breakers[route.name].closed
+
+    def worth(self, route: Route) -> bool:
+        """True when a caller's request should still go this way."""
+        return self.is_closed(route) or self._hopeful(self._clock.seconds())
 
     def tried(self, route: Route, fault: Fault | None, ms: int) -> None:
         """An attempt has ended."""
@@ -102,10 +126,10 @@ class Health:
         state.cause = None if fault is None else fault.cause.name
         if fault is None:
             state.served += 1
-            self._last_good = self._clock.seconds()
         else:
             state.failed += 1
         if fault is None or fault.counts:
+            self._recent.append((self._clock.seconds(), fault is None))
             self._judge(route, fault is None)
 
     def start(self) -> None:
@@ -139,6 +163,12 @@ class Health:
             sane = 0 < pause <= breaker.LONGEST_PAUSE and 0 <= left <= 2 * pause
             if name in self.breakers and sane:
                 self.breakers[name] = Breaker(State.OPEN, pause=pause, until=now + left)
+
+    def _hopeful(self, now: float) -> bool:
+        """With random resets every breaker opens, and every third try is good: then all
+        ways are tried all the same (Envoy calls this the panic threshold)."""
+        lately = [good for at, good in self._recent if at > now - HOPE_SECONDS]
+        return sum(lately) > 0 and sum(lately) >= HOPE_SHARE * len(lately)
 
     def _judge(self, route: Route, good: bool) -> None:
         before = self.breakers[route.name]
@@ -217,6 +247,12 @@ class Health:
             self.breakers[route.name] = breaker.postponed(known, now, chance)
             return
         self._judge(route, False)
+
+
+def _was_silent(state: RouteState) -> bool:
+    """True when the last attempt ended in silence."""
+    cause = state.cause
+    return cause is not None and (cause == "overtaken" or CAUSES[cause].slow)
 
 
 class _Asked:

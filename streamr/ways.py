@@ -37,6 +37,7 @@ class _Journey:
     """One query on its way through the routes.
 
     `over` is set before the losers are cancelled, so that their end can fail nobody.
+    `last_resorts` are ways that were open when it began, and are tried all the same.
     """
 
     query: Query
@@ -44,6 +45,7 @@ class _Journey:
     attempts: list[Attempt] = field(default_factory=list)
     source: str | None = None
     over: bool = False
+    last_resorts: frozenset[str] = frozenset()
 
     def found_silent(self, route: Route) -> None:
         """Ways to the same host are tried last, by a proxy of ours, too."""
@@ -78,7 +80,9 @@ class Ways:
         Fails with CancelledError when it was cancelled, and with nothing else.
         """
         self._budget.request(self._clock.seconds())
-        return self._travel(query, call, self.health.plan(call.silent))
+        silent = call.silent | self.health.silent_hosts()
+        call = replace(call, silent=silent)
+        return self._travel(query, call, self.health.plan(silent))
 
     def over(self, route: Route, query: Query, call: Call) -> Deferred[Outcome]:
         """An outcome over one route alone, to see whether it works."""
@@ -87,7 +91,8 @@ class Ways:
     def _travel(
         self, query: Query, call: Call, ways: Sequence[Route]
     ) -> Deferred[Outcome]:
-        journey = _Journey(query, call)
+        opened = (each.name for each in ways if not self.health.is_closed(each))
+        journey = _Journey(query, call, last_resorts=frozenset(opened))
         if not ways:
             closed = Fault("destination_unavailable", retry_after="1")
             return fail(closed).addErrback(_ended, journey)
@@ -107,7 +112,7 @@ class Ways:
     def _go(self, journey: _Journey, ways: tuple[Route, ...]) -> Deferred[Answer]:
         """The first way; behind it, by an errback or by a hedge, the rest."""
         rest = _Rest(lambda: self._go(journey, ways[1:]))
-        heard = _Heard()
+        heard = _Heard(self._clock)
         waiting = self._attempt(ways[0], journey, len(ways), heard)
         if len(ways) == 1:
             return waiting
@@ -213,6 +218,13 @@ class Ways:
         remaining = journey.call.deadline - began
         if remaining < LEAST_ATTEMPT:
             return fail(Fault("deadline_exceeded", f"no time left for {route.name}"))
+
+        def check() -> None:
+            # a breaker has opened while this one waited: no storm goes on behind it
+            if route.name not in journey.last_resorts and not self.health.worth(route):
+                raise Fault("destination_unavailable", f"{route.name} has just failed")
+
+        heard.check = check
         waiting = maybeDeferred(
             route.send,
             journey.query,
@@ -253,12 +265,15 @@ class Ways:
         journey.attempts += fault.attempts
         cancelled = failure.check(CancelledError) is not None
         # nobody waited for its end, which says nothing; that it was overtaken does
-        silent = self._clock.seconds() - began >= HEDGE_AFTER and not heard.first_byte
+        since = max(began, heard.left_at)
+        silent = self._clock.seconds() - since >= HEDGE_AFTER and not heard.first_byte
         telling = not cancelled or (journey.over and silent)
         self._record(route, journey, began, fault, telling=telling)
         if cancelled:
             return failure
-        allowed = may_retry(self._retrying, self._in_flight)
+        allowed = may_retry(self._retrying, self._in_flight) and (
+            route.name not in journey.last_resorts
+        )
         if allowed and again(fault, tries, ways_left - 1):
             return self._retry(route, journey, ways_left, heard, tries)
         return Failure(fault)
@@ -311,17 +326,23 @@ class Ways:
 class _Heard:
     """Whether an attempt has shown a sign of life (boundaries.Signs).
 
-    `listen` begins to count the silence anew; the race sets it.
+    `listen` begins to count the silence anew; the race sets it. `check` raises Fault
+    when the attempt should not leave any more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
         self.first_byte = False
+        self.left_at = 0.0
         self.listen: Callable[[], None] = lambda: None
+        self.check: Callable[[], None] = lambda: None
 
     def __call__(self) -> None:
         self.first_byte = True
 
     def again(self) -> None:
+        self.check()
+        self.left_at = self._clock.seconds()
         if self.first_byte:
             self.first_byte = False
             self.listen()

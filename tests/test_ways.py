@@ -158,7 +158,9 @@ class SilentClient:
         return asked
 
     def answers(self) -> None:
-        self.asked[-1].callback(Reply(Head(200), b'{"id":550}', None, True))
+        self.asked[-1].callback(
+            Reply(Head(200), b'{"id":550,"title":"Fight Club"}', None, True)
+        )
 
 
 class Queued(SynchronousTestCase):
@@ -198,6 +200,20 @@ class Queued(SynchronousTestCase):
         for _ in range(10):
             self.clock.advance(0.1)
         self.assertEqual(len(self.proxy.sent), 1)
+
+    def test_a_hedge_that_has_only_waited_is_not_held_against_its_way(self) -> None:
+        """It waits for its turn, leaves, and is overtaken a moment later."""
+        first = FakeRoute("first")
+        self.ways = ways([first, self.direct], self.clock, hedge=True)  # type: ignore[list-item]
+        self.ways.over(self.direct, QUERY, call())  # takes the one place there is
+        self.travel()
+        self.clock.advance(HEDGE_AFTER)
+        self.clock.advance(HEDGE_AFTER + 0.05)
+        self.client.answers()
+        self.clock.advance(0.01)
+        self.assertEqual(len(self.client.asked), 2)
+        first.succeeds()
+        self.assertEqual(self.ways.health.breakers["direct"].in_row, 0)
 
 
 CHOICE = st.integers(0, 50)

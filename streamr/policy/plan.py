@@ -8,29 +8,22 @@ from urllib.parse import urlsplit
 from streamr.boundaries import Dimensions, Route
 from streamr.policy.breaker import Breaker
 
-# While something has worked this lately, routes that are all open are tried all the
-# same: with random resets every breaker opens, and every third try is good (Envoy calls
-# this the panic threshold).
-PANIC_SECONDS = 5.0
-
 
 def plan(
     routes: Sequence[Route],
     breakers: Mapping[str, Breaker],
-    last_good: float,
-    now: float,
+    hopeful: bool,
     silent: Collection[str] = (),
 ) -> tuple[Route, ...]:
     """The routes in the order to try them: those with a closed breaker as they stand,
-    then the others as a last resort. () when nothing has worked lately.
+    then, while there is hope, the others as a last resort. () when there is no way.
 
-    `last_good` and `now` are monotonic seconds. Among each, routes to a host that was
-    just found `silent` come last.
+    Among each, routes to a host that was just found `silent` come last.
     """
     closed = [route for route in routes if breakers[route.name].closed]
     opened = [route for route in routes if not breakers[route.name].closed]
-    if not closed and now - last_good > PANIC_SECONDS:
-        return ()
+    if not hopeful:
+        opened = []
 
     def is_silent(route: Route) -> bool:
         return route.dimensions.host in silent

@@ -49,7 +49,9 @@ class RouteFile:
         self.stop()
         fresh = self._path.with_suffix(".new")
         try:
-            fresh.write_text(json.dumps(self._known()), encoding="utf-8")
+            # another daemon in this folder keeps what it knows
+            told = json.dumps(self.read() | dict(self._known()))
+            fresh.write_text(told, encoding="utf-8")
             fresh.replace(self._path)
         except OSError as error:
             _log.warn("{path} cannot be written: {error}", path=FILE_NAME, error=error)

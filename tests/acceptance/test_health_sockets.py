@@ -26,11 +26,18 @@ BOTH = ("proxy", "main")
 TRIP_IN_ROW = 5
 
 
-@pytest.fixture
-def simulator(tmp_path: Path) -> Iterator[Simulator]:
-    made = Simulator(tmp_path, "--seed", "7")
+@pytest.fixture(scope="module")
+def one_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    made = Simulator(tmp_path_factory.mktemp("simulator"), "--seed", "7")
     yield made
     made.stop()
+
+
+@pytest.fixture
+def simulator(one_simulator: Simulator) -> Simulator:
+    """The one simulator, as if it were new."""
+    one_simulator.switch(fault="none", keep_alive=True, reset_counts=True)
+    return one_simulator
 
 
 @contextmanager

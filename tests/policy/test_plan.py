@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Dimensions
 from streamr.policy.breaker import Breaker, State
-from streamr.policy.plan import PANIC_SECONDS, ladder, plan, shared_fate
+from streamr.policy.plan import ladder, plan, shared_fate
 from tests.support import FakeRoute
 
 steady = settings(deadline=None, database=None, derandomize=True)
@@ -17,32 +17,35 @@ DIRECT = Dimensions("api.themoviedb.org", "modern", "auto", "here")
 class Plan(SynchronousTestCase):
     """Which route comes first."""
 
-    def names(self, *opened: str, last_good: float = 0.0, now: float = 60.0) -> str:
+    def names(self, *opened: str, hopeful: bool = False) -> str:
         routes = [FakeRoute(name) for name in "abc"]
         breakers = {
             name: Breaker(State.OPEN if name in opened else State.CLOSED)
             for name in "abc"
         }
-        ways = plan(routes, breakers, last_good, now)
+        ways = plan(routes, breakers, hopeful)
         return "".join(route.name for route in ways)
 
     def test_closed_breakers_keep_the_order(self):
         self.assertEqual(self.names(), "abc")
 
     def test_open_ones_are_the_last_resort(self):
-        self.assertEqual(self.names("a"), "bca")
-        self.assertEqual(self.names("a", "b"), "cab")
+        self.assertEqual(self.names("a", hopeful=True), "bca")
+        self.assertEqual(self.names("a", "b", hopeful=True), "cab")
+
+    def test_without_hope_there_is_no_last_resort(self):
+        self.assertEqual(self.names("a"), "bc")
 
     def test_half_open_is_not_for_callers(self):
         routes = [FakeRoute("a"), FakeRoute("b")]
         breakers = {"a": Breaker(State.HALF_OPEN), "b": Breaker()}
-        self.assertEqual(plan(routes, breakers, 0.0, 60.0)[0].name, "b")
+        self.assertEqual(plan(routes, breakers, False)[0].name, "b")
 
     def test_with_all_open_and_nothing_good_lately_there_is_no_way(self):
         self.assertEqual(self.names(*"abc"), "")
 
     def test_with_all_open_but_something_good_lately_all_are_tried(self):
-        self.assertEqual(self.names(*"abc", last_good=60.0 - PANIC_SECONDS), "abc")
+        self.assertEqual(self.names(*"abc", hopeful=True), "abc")
 
 
 class Ladder(SynchronousTestCase):

@@ -101,7 +101,10 @@ class Keeping(RoutesCase):
         """Whoever has the old file open reads all of the old one."""
         self.file().write()
         with self.path.open(encoding="utf-8") as before:
-            self.known = {"main": {"direct": {"pause": 300.0, "left": 1.0}}}
+            self.known = {
+                "main": {"direct": {"pause": 300.0, "left": 1.0}},
+                "proxy": {},
+            }
             self.file().write()
             self.assertEqual(json.load(before), KNOWN)
         self.assertEqual(self.file().read(), self.known)
@@ -223,12 +226,12 @@ class OverARestart(RoutesCase):
 
     def test_a_breaker_that_closes_is_written_too(self) -> None:
         health = ways([FakeRoute("direct")], self.clock).health
-        file = RouteFile(self.path, self.clock, health.known)
+        file = RouteFile(self.path, self.clock, lambda: {"main": health.known()})
         health.changed = file.changed
         for _ in range(TRIP_IN_ROW):
             health.tried(health.routes[0], Fault("tls_reset"), 1)
         self.clock.advance(WRITE_AFTER)
-        self.assertIn("direct", file.read())
+        self.assertIn("direct", file.read()["main"])
         health.tried(health.routes[0], None, 1)
         self.clock.advance(WRITE_AFTER)
-        self.assertEqual(file.read(), {})
+        self.assertEqual(file.read(), {"main": {}})
