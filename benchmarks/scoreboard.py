@@ -1,0 +1,63 @@
+"""docs/scoreboard.md: one section per row; a run replaces the sections it measured."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from .bench import Table
+
+DOOR_PLATE = """\
+# Scoreboard
+
+streamr and its peers under the same faults, side by side: nginx, HAProxy and Varnish
+from Debian's packages, and a sequential pair of Express servers with axios. Their
+configurations, with the reason for each choice, are in `benchmarks/peers/`. The
+upstream is the simulated TMDB over real TLS, verified by everybody:
+`api.themoviedb.org` is the direct way, `api.tmdb.org` the second way, 60 ms away.
+Varnish, which has no TLS towards its backends, goes through a plain TLS tunnel (HAProxy
+in TCP mode).
+
+Measured on one machine with two shared, noisy cores, everything on loopback: compare
+within a table, not across machines. To measure it yourself:
+
+    benchmarks/install.sh               # Debian's packages and npm's, once
+    python -m benchmarks.run            # everything; --quick for a few minutes
+"""
+_SECTION = re.compile(r"<!-- row (\d+) -->\n(.*?)<!-- end of row -->\n", re.DOTALL)
+
+
+def line(cells: Iterable[str]) -> str:
+    """One line of a Markdown table."""
+    return "| " + " | ".join(cells) + " |"
+
+
+def section(table: Table, command: str) -> str:
+    """A table as Markdown."""
+    said = {True: "streamr: met", False: "streamr: **missed**", None: ""}[table.met]
+    parts = [f"## {table.number}. {table.title}", ""]
+    parts += [f"Target: {table.target}.", ""]
+    parts += [line(table.columns), line("---" for _ in table.columns)]
+    parts += [line(row) for row in table.rows]
+    parts += [""]
+    parts += [text + "\n" for text in [*table.notes, said] if text]
+    parts += [f"    {command}", ""]
+    return "\n".join(parts) + "\n"
+
+
+def merged(old: str, sections: dict[int, str]) -> str:
+    """The whole page: new sections, and the old ones of rows not measured now."""
+    kept = {int(number): text for number, text in _SECTION.findall(old)}
+    kept.update(sections)
+    blocks = [
+        f"<!-- row {number} -->\n{text}<!-- end of row -->\n"
+        for number, text in sorted(kept.items())
+    ]
+    return "\n".join([DOOR_PLATE, *blocks])
+
+
+def write(path: Path, tables: dict[int, str]) -> None:
+    """Put the sections into the page."""
+    old = path.read_text() if path.exists() else ""
+    path.write_text(merged(old, tables))
