@@ -293,7 +293,6 @@ class Ways:
             return result
 
         self._retrying += 1
-        heard()
         pause: Deferred[object] = deferLater(self._clock, RETRY_JITTER * self._chance())
 
         def again(_waited: object) -> Deferred[Answer]:

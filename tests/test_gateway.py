@@ -256,6 +256,14 @@ class Hedging(GatewayCase):
         self.clock.advance(1.0)
         self.assertEqual(self.proxy.sent, [])
 
+    def test_a_retry_does_not_begin_the_hedge_time_anew(self) -> None:
+        self.ask()
+        self.clock.advance(HEDGE_AFTER - 0.01)
+        self.fail_once("tls_reset")
+        self.assertEqual(len(self.direct.sent), 2)
+        self.clock.advance(0.02)
+        self.assertEqual(len(self.proxy.sent), 1)
+
     def test_the_first_answer_wins_and_the_loser_is_cancelled(self) -> None:
         asking = self.ask()
         self.clock.advance(HEDGE_AFTER)
