@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from random import random
 
 from twisted.internet.defer import CancelledError, Deferred, fail, maybeDeferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 from streamr.boundaries import Answer, Attempt, Call, Outcome, Query, Route
 from streamr.errors import Fault
 from streamr.health import Health
+from streamr.hedging import Heard, Race, Rest
 from streamr.policy.bucket import HedgeBudget, may_retry
 from streamr.policy.deadline import LEAST_ATTEMPT, share
 from streamr.policy.retry import HEDGE_AFTER, RETRY_JITTER, again
@@ -111,21 +112,33 @@ class Ways:
 
     def _go(self, journey: _Journey, ways: tuple[Route, ...]) -> Deferred[Answer]:
         """The first way; behind it, by an errback or by a hedge, the rest."""
-        rest = _Rest(lambda: self._go(journey, ways[1:]))
-        heard = _Heard(self._clock)
+        rest = Rest(lambda: self._go(journey, ways[1:]))
+        heard = Heard(self._clock)
         waiting = self._attempt(ways[0], journey, len(ways), heard)
         if len(ways) == 1:
             return waiting
         waiting.addErrback(self._fall_back, ways, rest, journey)
         if not self._hedge or not self.health.is_closed(ways[1]):
             return waiting
-        return self._race(ways[0], waiting, rest, heard, journey)
+
+        def may_hedge() -> bool:
+            # leaving a way whose breaker has opened meanwhile needs no budget
+            closed = self.health.is_closed(ways[0])
+            return not closed or self._budget.take(self._clock.seconds())
+
+        def hedged() -> None:
+            journey.found_silent(ways[0])
+
+        def decided() -> None:
+            journey.over = True
+
+        return Race(waiting, rest, heard, self._clock, may_hedge, hedged, decided).won
 
     def _fall_back(
         self,
         failure: Failure,
         ways: tuple[Route, ...],
-        rest: _Rest,
+        rest: Rest,
         journey: _Journey,
     ) -> Deferred[Answer] | Failure:
         """The link between two ways."""
@@ -146,71 +159,12 @@ class Ways:
             )
         return rest.wait()
 
-    def _race(
-        self,
-        route: Route,
-        first: Deferred[Answer],
-        rest: _Rest,
-        heard: _Heard,
-        journey: _Journey,
-    ) -> Deferred[Answer]:
-        """The first way against the rest, which starts when the first is silent."""
-        won: Deferred[Answer] = Deferred(lambda _won: stop())
-        timers: list[IDelayedCall] = []
-
-        def listen() -> None:
-            """Silence counts from now on."""
-            hush()
-            if not won.called and not rest.begun:
-                timers.append(self._clock.callLater(HEDGE_AFTER, hedge))
-
-        def hush() -> None:
-            while timers:
-                timer = timers.pop()
-                if timer.active():
-                    timer.cancel()
-
-        def stop() -> None:
-            hush()
-            first.cancel()
-            rest.cancel()
-
-        def hedge() -> None:
-            if heard.first_byte or rest.begun:
-                return
-            # leaving a way whose breaker has opened meanwhile needs no budget
-            closed = self.health.is_closed(route)
-            if closed and not self._budget.take(self._clock.seconds()):
-                return
-            journey.found_silent(route)
-            # a failing rest is not the end: the first way may still answer
-            rest.wait().addCallbacks(win, lambda _failure: None)
-
-        def win(answer: Answer) -> None:
-            if not won.called:
-                # first: the loser's end must not reach the winner
-                journey.over = True
-                won.callback(answer)
-                stop()
-
-        def lose(failure: Failure) -> None:
-            hush()
-            if not won.called:
-                # a fault that no other way can heal ends the others, too
-                rest.cancel()
-                won.errback(failure)
-
-        heard.listen = listen
-        listen()
-        first.addCallbacks(win, lose)
-        return won
-
     def _attempt(
         self,
         route: Route,
         journey: _Journey,
         ways_left: int,
-        heard: _Heard,
+        heard: Heard,
         tries: int = 1,
     ) -> Deferred[Answer]:
         """One try of one route, and a second one where the fault table says so."""
@@ -258,7 +212,7 @@ class Ways:
         journey: _Journey,
         began: float,
         ways_left: int,
-        heard: _Heard,
+        heard: Heard,
         tries: int,
     ) -> Deferred[Answer] | Failure:
         fault = _fault(failure, route, journey)
@@ -283,7 +237,7 @@ class Ways:
         route: Route,
         journey: _Journey,
         ways_left: int,
-        heard: _Heard,
+        heard: Heard,
         tries: int,
     ) -> Deferred[Answer]:
         """Once more, after a moment that differs for each (full jitter)."""
@@ -320,71 +274,6 @@ class Ways:
         )
         if telling:
             self.health.tried(route, fault, ms)
-
-
-class _Heard:
-    """Whether an attempt has shown a sign of life (boundaries.Signs).
-
-    `listen` begins to count the silence anew; the race sets it. `check` raises Fault
-    when the attempt should not leave any more.
-    """
-
-    def __init__(self, clock: IReactorTime) -> None:
-        self._clock = clock
-        self.first_byte = False
-        self.left_at = 0.0
-        self.listen: Callable[[], None] = lambda: None
-        self.check: Callable[[], None] = lambda: None
-
-    def __call__(self) -> None:
-        self.first_byte = True
-
-    def again(self) -> None:
-        self.check()
-        self.left_at = self._clock.seconds()
-        if self.first_byte:
-            self.first_byte = False
-            self.listen()
-
-
-class _Rest:
-    """The ways after the first: begun once, by an errback or by a hedge."""
-
-    def __init__(self, start: Callable[[], Deferred[Answer]]) -> None:
-        self._start = start
-        self._running: Deferred[Answer] | None = None
-        self._result: list[Answer | Failure] = []
-        self._waiting: list[Deferred[Answer]] = []
-
-    @property
-    def begun(self) -> bool:
-        return self._running is not None
-
-    def wait(self) -> Deferred[Answer]:
-        """The rest's result, for one of those who wait; begins it if need be."""
-        waiter: Deferred[Answer] = Deferred(lambda _waiter: self.cancel())
-        self._waiting.append(waiter)
-        if self._running is None:
-            self._running = self._start()
-            self._running.addBoth(self._ended)
-        elif self._result:
-            self._hand_out()
-        return waiter
-
-    def cancel(self) -> None:
-        """Stop it, if it runs."""
-        if self._running is not None and not self._result:
-            self._running.cancel()
-
-    def _ended(self, result: Answer | Failure) -> None:
-        self._result.append(result)
-        self._hand_out()
-
-    def _hand_out(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for waiter in waiting:
-            if not waiter.called:
-                waiter.callback(self._result[0])  # a Failure runs its errbacks
 
 
 def _arrived(answer: Answer, journey: _Journey) -> Outcome:

@@ -37,7 +37,8 @@ TABLE = {
     "streamr.upstream.tls": _UPSTREAM + "OpenSSL cryptography service_identity",
     "streamr.observe": _INNER + "streamr.observe streamr.policy.redact twisted zope",
     "streamr.health": _CONDUCTOR,
-    "streamr.ways": _CONDUCTOR + "streamr.health twisted.internet.task",
+    "streamr.hedging": _CONDUCTOR,
+    "streamr.ways": _CONDUCTOR + "streamr.health streamr.hedging twisted.internet.task",
     "streamr.gateway": _CONDUCTOR + "streamr.caching streamr.ways",
     "streamr.web": _INNER + "streamr.catalogue streamr.gateway streamr.health "
     "streamr.policy streamr.web streamr.__version__ twisted.web twisted.internet "

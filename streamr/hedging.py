@@ -1,0 +1,150 @@
+"""Hedging: a way that is silent gets the rest beside it, and the first answer wins.
+
+first ───────────── silent for 250 ms ──┬─ answers: it wins, the rest is cancelled
+                                        └─ the rest starts; whoever answers first wins
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.python.failure import Failure
+
+from streamr.boundaries import Answer
+from streamr.policy.retry import HEDGE_AFTER
+
+
+class Race:
+    """The first way against the rest, which starts when the first is silent.
+
+    `won` fires with the first good answer, or with the first way's failure (which has
+    waited for the rest, where that could heal it). Cancelling it ends both.
+    """
+
+    def __init__(
+        self,
+        first: Deferred[Answer],
+        rest: Rest,
+        heard: Heard,
+        clock: IReactorTime,
+        may_hedge: Callable[[], bool],
+        hedged: Callable[[], None],
+        decided: Callable[[], None],
+    ) -> None:
+        """`may_hedge` asks for leave, `hedged` is told when the rest starts early, and
+        `decided` before the loser is cancelled, so that its end can fail nobody."""
+        self.won: Deferred[Answer] = Deferred(lambda _won: self._stop())
+        self._first = first
+        self._rest = rest
+        self._heard = heard
+        self._clock = clock
+        self._may_hedge = may_hedge
+        self._hedged = hedged
+        self._decided = decided
+        self._timer: IDelayedCall | None = None
+        heard.listen = self._listen
+        self._listen()
+        first.addCallbacks(self._win, self._lose)
+
+    def _listen(self) -> None:
+        """Silence counts from now on."""
+        self._hush()
+        if not self.won.called and not self._rest.begun:
+            self._timer = self._clock.callLater(HEDGE_AFTER, self._hedge)
+
+    def _hush(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+
+    def _hedge(self) -> None:
+        if self._heard.first_byte or self._rest.begun or not self._may_hedge():
+            return
+        self._hedged()
+        # a failing rest is not the end: the first way may still answer
+        self._rest.wait().addCallbacks(self._win, lambda _failure: None)
+
+    def _win(self, answer: Answer) -> None:
+        if not self.won.called:
+            self._decided()
+            self.won.callback(answer)
+            self._stop()
+
+    def _lose(self, failure: Failure) -> None:
+        self._hush()
+        if not self.won.called:
+            # a fault that no other way can heal ends the others, too
+            self._rest.cancel()
+            self.won.errback(failure)
+
+    def _stop(self) -> None:
+        self._hush()
+        self._first.cancel()
+        self._rest.cancel()
+
+
+class Heard:
+    """Whether an attempt has shown a sign of life (boundaries.Signs).
+
+    `listen` begins to count the silence anew; the race sets it. `check` raises Fault
+    when the attempt should not leave any more.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self.first_byte = False
+        self.left_at = 0.0
+        self.listen: Callable[[], None] = lambda: None
+        self.check: Callable[[], None] = lambda: None
+
+    def __call__(self) -> None:
+        self.first_byte = True
+
+    def again(self) -> None:
+        self.check()
+        self.left_at = self._clock.seconds()
+        if self.first_byte:
+            self.first_byte = False
+            self.listen()
+
+
+class Rest:
+    """The ways after the first: begun once, by an errback or by a hedge."""
+
+    def __init__(self, start: Callable[[], Deferred[Answer]]) -> None:
+        self._start = start
+        self._running: Deferred[Answer] | None = None
+        self._result: list[Answer | Failure] = []
+        self._waiting: list[Deferred[Answer]] = []
+
+    @property
+    def begun(self) -> bool:
+        return self._running is not None
+
+    def wait(self) -> Deferred[Answer]:
+        """The rest's result, for one of those who wait; begins it if need be."""
+        waiter: Deferred[Answer] = Deferred(lambda _waiter: self.cancel())
+        self._waiting.append(waiter)
+        if self._running is None:
+            self._running = self._start()
+            self._running.addBoth(self._ended)
+        elif self._result:
+            self._hand_out()
+        return waiter
+
+    def cancel(self) -> None:
+        """Stop it, if it runs."""
+        if self._running is not None and not self._result:
+            self._running.cancel()
+
+    def _ended(self, result: Answer | Failure) -> None:
+        self._result.append(result)
+        self._hand_out()
+
+    def _hand_out(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            if not waiter.called:
+                waiter.callback(self._result[0])  # a Failure runs its errbacks
