@@ -73,10 +73,15 @@ class Race:
             self._stop()
 
     def _lose(self, failure: Failure) -> None:
+        """The first way has failed; a rest that runs may still bring a good answer."""
         self._hush()
+        if self._rest.begun:
+            self._rest.wait().addCallbacks(self._win, lambda _rest: self._fail(failure))
+        else:
+            self._fail(failure)
+
+    def _fail(self, failure: Failure) -> None:
         if not self.won.called:
-            # a fault that no other way can heal ends the others, too
-            self._rest.cancel()
             self.won.errback(failure)
 
     def _stop(self) -> None:
