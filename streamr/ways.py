@@ -128,6 +128,13 @@ class Ways:
 
         def hedged() -> None:
             journey.found_silent(ways[0])
+            _log.warn(
+                "Attempting proxy fallback: {failed} is silent, trying {route} beside "
+                "it [{request_id}]",
+                failed=ways[0].name,
+                route=ways[1].name,
+                request_id=journey.call.request_id,
+            )
 
         def decided() -> None:
             journey.over = True
