@@ -44,6 +44,7 @@ class Race:
         self._hedged = hedged
         self._decided = decided
         self._timer: IDelayedCall | None = None
+        self._over = False
         heard.listen = self._listen
         self._listen()
         first.addCallbacks(self._win, self._lose)
@@ -67,10 +68,12 @@ class Race:
         self._rest.wait().addCallbacks(self._win, lambda _failure: None)
 
     def _win(self, answer: Answer) -> None:
-        if not self.won.called:
+        if not self._over and not self.won.called:
+            # the loser ends first, so that its attempt is told with the answer
+            self._over = True
             self._decided()
-            self.won.callback(answer)
             self._stop()
+            self.won.callback(answer)
 
     def _lose(self, failure: Failure) -> None:
         """The first way has failed; a rest that runs may still bring a good answer."""
@@ -81,7 +84,7 @@ class Race:
             self._fail(failure)
 
     def _fail(self, failure: Failure) -> None:
-        if not self.won.called:
+        if not self._over and not self.won.called:
             self.won.errback(failure)
 
     def _stop(self) -> None:

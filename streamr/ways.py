@@ -284,7 +284,12 @@ class Ways:
 
 
 def _arrived(answer: Answer, journey: _Journey) -> Outcome:
-    return Outcome(answer, None, journey.source, tuple(journey.attempts))
+    """The answer, and the attempts with the one that brought it at the end: the last
+    member of Proxy-Status speaks of the response."""
+    won = [each for each in journey.attempts if each.route == journey.source]
+    last = [each for each in won if each.cause is None][-1:]
+    others = [each for each in journey.attempts if each not in last]
+    return Outcome(answer, None, journey.source, (*others, *last))
 
 
 def _ended(failure: Failure, journey: _Journey) -> Outcome:

@@ -126,6 +126,8 @@ async def test_the_proxy_answers_and_the_cause_is_named(
         health = stack.daemon.gateways["main"].ways.health
         assert health.states["direct"].cause == "overtaken"
         assert health.breakers["direct"].in_row == 1
+        assert got.causes[0] == "overtaken"
+        assert got.headers["proxy-status"].count('route="direct"') == 1
         assert "Attempting proxy fallback: direct is silent" in stack.log.getvalue()
         assert_no_canary(stack, got)
         return
