@@ -37,7 +37,8 @@ _log = Logger()
 class _Journey:
     """One query on its way through the routes.
 
-    `over` is set before the losers are cancelled, so that their end can fail nobody.
+    `over` is set before the losers are cancelled, so that their end can fail nobody;
+    `won_by` is when the attempt began that brought the answer.
     `last_resorts` are ways that were open when it began, and are tried all the same.
     """
 
@@ -46,6 +47,7 @@ class _Journey:
     attempts: list[Attempt] = field(default_factory=list)
     source: str | None = None
     over: bool = False
+    won_by: float = 0.0
     last_resorts: frozenset[str] = frozenset()
 
     def found_silent(self, route: Route) -> None:
@@ -203,7 +205,7 @@ class Ways:
     ) -> Answer:
         journey.attempts += answer.attempts
         self._record(route, journey, began, None, answer.status)
-        journey.source = route.name
+        journey.source, journey.won_by = route.name, began
         if any(attempt.cause for attempt in journey.attempts):
             _log.info(
                 "Fallback answered: {route} [{request_id}]",
@@ -276,9 +278,11 @@ class Ways:
         ms = max(0, round((self._clock.seconds() - began) * 1000))
         cause = fault.cause.name if fault is not None else None
         detail = fault.detail if fault is not None else ""
-        journey.attempts.append(
-            Attempt(route.name, route.next_hop, ms, cause, detail, status)
-        )
+        # a hedge that the way before it outran was not needed: no failed attempt
+        if not journey.over or began <= journey.won_by:
+            journey.attempts.append(
+                Attempt(route.name, route.next_hop, ms, cause, detail, status)
+            )
         if telling:
             self.health.tried(route, fault, ms)
 

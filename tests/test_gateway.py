@@ -341,6 +341,15 @@ class Hedging(GatewayCase):
             in_row = self.health().breakers["direct"].in_row
             self.assertEqual(in_row, 0 if first_byte else 1)
 
+    def test_a_hedge_that_was_outrun_is_no_failed_attempt(self) -> None:
+        asking = self.ask()
+        self.clock.advance(HEDGE_AFTER)
+        self.clock.advance(HEDGE_AFTER * 2)
+        self.direct.succeeds()
+        exchange = self.successResultOf(asking)
+        self.assertTrue(self.proxy.sent[-1].cancelled)
+        self.assertEqual([each.cause for each in exchange.attempts], [None])
+
     def test_a_black_hole_opens_the_breaker_and_is_then_passed_by(self) -> None:
         for _ in range(TRIP_IN_ROW):
             self.ask()
