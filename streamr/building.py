@@ -124,6 +124,7 @@ class Builder:
             Cors(self.settings.cors_origins),
             self.settings.deadline,
             loop.closed,
+            admin_token=self.settings.admin_token,
         )
         return gateway, door
 

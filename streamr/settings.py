@@ -122,6 +122,15 @@ TABLE: tuple[Setting, ...] = (
         secret=True,
     ),
     Setting(
+        "STREAMR_ADMIN_TOKEN",
+        "",
+        parsing.shared_token,
+        "Sent as Bearer, it opens to other machines what is for this one alone: "
+        "/metrics, and what changes something.",
+        "16 to 200 printable characters without spaces",
+        secret=True,
+    ),
+    Setting(
         "TMDB_CA_FILE",
         "",
         parsing.existing_file,
@@ -248,6 +257,7 @@ class Settings:
     tmdb_alternate_urls: tuple[str, ...]
     tmdb_proxy_url: tuple[str, ...]
     proxy_token: str | None = field(repr=False)
+    admin_token: str | None = field(repr=False)
     tmdb_ca_file: Path | None
     tmdb_pins: Mapping[str, tuple[tuple[str, int | None], ...]]
     address_family: str
@@ -268,7 +278,12 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every value that must never leave."""
-        found = (self.tmdb_api_key, self.tmdb_access_token, self.proxy_token)
+        found = (
+            self.tmdb_api_key,
+            self.tmdb_access_token,
+            self.proxy_token,
+            self.admin_token,
+        )
         return tuple(each for each in found if each)
 
 

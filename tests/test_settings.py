@@ -12,7 +12,12 @@ KEY = "0123456789abcdef0123456789abcdef"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJ4In0.c2ln"
 TOKEN = "a-shared-secret-of-the-house"
 WITH_KEY = {"TMDB_API_KEY": KEY}
-SECRETS = {"TMDB_API_KEY", "TMDB_ACCESS_TOKEN", "STREAMR_PROXY_TOKEN"}
+SECRETS = {
+    "TMDB_API_KEY",
+    "TMDB_ACCESS_TOKEN",
+    "STREAMR_PROXY_TOKEN",
+    "STREAMR_ADMIN_TOKEN",
+}
 
 
 class Loading(SynchronousTestCase):

@@ -11,11 +11,11 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 
 from streamr import __version__
-from streamr.boundaries import Call, Dimensions, Route
+from streamr.boundaries import Dimensions, Route
 from streamr.gateway import Gateway
 from streamr.health import PROBE, Health, RouteState
 from streamr.web.render import Page, json_page
-from streamr.web.target import Pair
+from streamr.web.visit import Visit
 
 Wall = Callable[[], float]
 
@@ -25,11 +25,11 @@ PROBE_INTERVAL = 5.0
 
 def main_health(
     clock: IReactorTime, wall: Wall, environment: str
-) -> Callable[[list[Pair], Call], Page]:
+) -> Callable[[Visit], Page]:
     """`/api/health`: the main server is up; TMDB is not asked."""
     started = clock.seconds()
 
-    def page(_pairs: list[Pair], _call: Call) -> Page:
+    def page(_visit: Visit) -> Page:
         return json_page(
             200,
             {
@@ -44,10 +44,10 @@ def main_health(
     return page
 
 
-def proxy_health(wall: Wall) -> Callable[[list[Pair], Call], Page]:
+def proxy_health(wall: Wall) -> Callable[[Visit], Page]:
     """`/health` of the proxy."""
 
-    def page(_pairs: list[Pair], _call: Call) -> Page:
+    def page(_visit: Visit) -> Page:
         return json_page(
             200,
             {
@@ -70,12 +70,12 @@ class TMDBHealth:
         self._wall = wall
         self._probed_at: float | None = None
 
-    def __call__(self, pairs: list[Pair], call: Call) -> Page | Deferred[Page]:
+    def __call__(self, visit: Visit) -> Page | Deferred[Page]:
         """The page, after a probe when one is asked for."""
-        if dict(pairs).get("probe") == "1" and self._may_probe():
+        if dict(visit.pairs).get("probe") == "1" and self._may_probe():
             self._probed_at = self._clock.seconds()
             asking = [
-                self._gateway.ask(route, PROBE, call)
+                self._gateway.ask(route, PROBE, visit.call)
                 for route in self._gateway.ways.routes
             ]
             return gatherResults(asking).addCallback(lambda _exchanges: self._page())

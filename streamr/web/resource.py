@@ -10,7 +10,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -28,6 +28,7 @@ from streamr.web.cors import METHODS, Cors
 from streamr.web.render import Page, Wants
 from streamr.web.site import GatewayRequest
 from streamr.web.target import Find, Pair, split
+from streamr.web.visit import Feed, Local, Visit, check_action, trusted
 
 _log = Logger()
 
@@ -40,16 +41,15 @@ FRESH_HEADER = "streamr-fresh"
 # Hosts that main has just found silent, so that the proxy tries another one first.
 _HOST = re.compile(r"[a-z0-9.:-]+")
 
-# A page that needs no query: health and the like.
-Local = Callable[[list[Pair], Call], "Page | Deferred[Page]"]
-
 
 @dataclass(frozen=True, slots=True)
 class Door:
     """What one server answers, and under which conditions.
 
-    `deadline` is in seconds; `token` is what callers have to send, None when the server
-    is open; `looped` tells whether a CDN-Loop field shows that a request was here.
+    `local` are pages of our own, `actions` what POST may change; the `guarded` ones are
+    for this machine or with `admin_token`. `deadline` is in seconds; `token` is what
+    callers have to send, None when the server is open; `looped` tells whether a
+    CDN-Loop field shows that a request was here.
     """
 
     gateway: Gateway
@@ -60,6 +60,9 @@ class Door:
     looped: Callable[[str], bool]
     token: str | None = None
     open_paths: frozenset[str] = frozenset()
+    actions: Mapping[str, Local] = field(default_factory=dict)
+    guarded: frozenset[str] = frozenset()
+    admin_token: str | None = None
 
 
 class GatewayResource(Resource):
@@ -96,23 +99,23 @@ class GatewayResource(Resource):
             silent=frozenset(_HOST.findall(_header(request, "streamr-silent")[:500])),
         )
 
-    def _page(self, request: Request, call: Call) -> Page | Deferred[Page]:
+    def _page(
+        self, request: Request, call: Call
+    ) -> Page | Deferred[Page] | Deferred[Page | Feed] | Feed:
         """The page of a request. Raises Refusal."""
         door = self._door
         if request.method == b"OPTIONS":
             return Page(204, b"", tuple(door.cors.preflight(_origin(request))))
-        if request.method not in (b"GET", b"HEAD"):
-            raise Refusal(
-                405,
-                Envelope.FORMAT,
-                f"Invalid method: {call.method[:20]}; allowed: {METHODS}.",
-                allow=METHODS,
-            )
+        acts = request.method == b"POST" and bool(door.actions)
+        if request.method not in (b"GET", b"HEAD") and not acts:
+            raise _wrong_method(call, METHODS)
         path, pairs = split(request.uri)
         if path not in door.open_paths:
             self._check_token(request)
+        if acts or path in door.actions:
+            return self._noted(self._act(path, pairs, request, call), call, path)
         if path in door.local:
-            return self._noted(door.local[path](pairs, call), call)
+            return self._noted(self._own(path, pairs, request, call), call, path)
         if door.looped(call.loop):
             raise Refusal(
                 508,
@@ -142,12 +145,50 @@ class GatewayResource(Resource):
                 "Authentication failed: send STREAMR_PROXY_TOKEN as Bearer.",
             )
 
-    def _noted(self, page: Page | Deferred[Page], call: Call) -> Page | Deferred[Page]:
+    def _own(
+        self, path: str, pairs: list[Pair], request: Request, call: Call
+    ) -> Page | Deferred[Page] | Feed:
+        """A page of our own."""
+        visit = self._visit(pairs, request, call)
+        if path in self._door.guarded and not visit.trusted:
+            raise Refusal(
+                403,
+                Envelope.DENIED,
+                f"Permission denied: {path} is for this machine, or with "
+                "STREAMR_ADMIN_TOKEN as Bearer.",
+            )
+        return self._door.local[path](visit)
+
+    def _act(
+        self, path: str, pairs: list[Pair], request: Request, call: Call
+    ) -> Page | Deferred[Page] | Feed:
+        """Something that changes something: POST only, and not for everybody."""
+        if path not in self._door.actions:
+            raise _wrong_method(call, METHODS)
+        if request.method != b"POST":
+            raise _wrong_method(call, "POST, OPTIONS")
+        visit = self._visit(pairs, request, call)
+        check_action(visit)
+        return self._door.actions[path](visit)
+
+    def _visit(self, pairs: list[Pair], request: Request, call: Call) -> Visit:
+        def header(name: str) -> str:
+            return _header(request, name)
+
+        may = trusted(header, _peer(request), self._door.admin_token)
+        return Visit(pairs, call, header, may)
+
+    def _noted(
+        self, page: Page | Deferred[Page] | Feed, call: Call, path: str
+    ) -> Page | Deferred[Page | Feed] | Feed:
         """A local page is told to the observer, as the gateway tells the others."""
-        began = call.deadline - self._door.deadline
         if isinstance(page, Deferred):
-            return page.addCallback(self._noted, call)
-        self._note(page.status, call, began)
+            return page.addCallback(self._told, call, path)
+        return self._told(page, call, path)
+
+    def _told(self, page: Page | Feed, call: Call, path: str) -> Page | Feed:
+        status = page.status if isinstance(page, Page) else 200
+        self._note(status, call, call.deadline - self._door.deadline, path)
         return page
 
     def _refused(self, failure: Failure, call: Call, began: float) -> Page:
@@ -165,7 +206,9 @@ class GatewayResource(Resource):
         )
         return render.refusal_page(self._door.gateway.server, refusal)
 
-    def _note(self, status: int, call: Call, began: float) -> None:
+    def _note(
+        self, status: int, call: Call, began: float, template: str | None = None
+    ) -> None:
         self._observer.note(
             Exchange(
                 server=self._door.gateway.server,
@@ -174,13 +217,15 @@ class GatewayResource(Resource):
                 target=call.target,
                 status=status,
                 ms=max(0, round((self._clock.seconds() - began) * 1000)),
+                template=template,
             )
         )
 
-    def _write(self, page: Page, request: GatewayRequest, call: Call) -> None:
+    def _write(self, page: Page | Feed, request: GatewayRequest, call: Call) -> None:
         if request.left:
             return
-        request.setResponseCode(page.status)
+        status = page.status if isinstance(page, Page) else 200
+        request.setResponseCode(status)
         headers = [
             *page.headers,
             *self._door.cors.headers(_origin(request)),
@@ -191,9 +236,14 @@ class GatewayResource(Resource):
             request.responseHeaders.addRawHeader(name, value)
         if not request.channel.persistent:
             request.setHeader(b"Connection", b"close")
-        if page.status not in (204, 304):
-            request.setHeader(b"Content-Length", b"%d" % len(page.body))
-        request.write(page.body)
+        if isinstance(page, Feed) and request.method != b"HEAD":
+            stop = page.start(request.write, request.finish)
+            request.notifyFinish().addBoth(lambda _ended: stop())
+            return
+        body = page.body if isinstance(page, Page) else b""
+        if status not in (204, 304):
+            request.setHeader(b"Content-Length", b"%d" % len(body))
+        request.write(body)
         request.finish()
 
 
@@ -212,11 +262,24 @@ def _shortened(call: Call, given: str, clock: IReactorTime) -> Call:
     return replace(call, deadline=deadline)
 
 
+def _wrong_method(call: Call, allowed: str) -> Refusal:
+    return Refusal(
+        405,
+        Envelope.FORMAT,
+        f"Invalid method: {call.method[:20]}; allowed: {allowed}.",
+        allow=allowed,
+    )
+
+
 def _wants_fresh(request: Request) -> bool:
     """`streamr check` asks past the store; strangers cannot (it costs TMDB a request,
     and a page of another origin would need a preflight that is not granted)."""
-    peer = getattr(request.getClientAddress(), "host", "")
-    return bool(_header(request, FRESH_HEADER)) and peer in ("127.0.0.1", "::1")
+    wanted = bool(_header(request, FRESH_HEADER))
+    return wanted and _peer(request) in ("127.0.0.1", "::1")
+
+
+def _peer(request: Request) -> str:
+    return str(getattr(request.getClientAddress(), "host", ""))
 
 
 def _header(request: Request, name: str) -> str:

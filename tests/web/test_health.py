@@ -22,6 +22,7 @@ from streamr.web.health import (
     verdict,
 )
 from streamr.web.render import Page
+from streamr.web.visit import Visit
 from tests.support import FakeRoute, call
 
 UNTRIED = RouteState()
@@ -72,7 +73,7 @@ class Own(SynchronousTestCase):
         clock.advance(100)
         page = main_health(clock, wall, "staging")
         clock.advance(1.5)
-        shown = page([], call())
+        shown = page(Visit([], call()))
         assert isinstance(shown, Page)
         self.assertEqual(shown.status, 200)
         self.assertEqual(
@@ -87,7 +88,7 @@ class Own(SynchronousTestCase):
         )
 
     def test_the_proxy_says_so_with_its_name(self):
-        shown = proxy_health(wall)([], call())
+        shown = proxy_health(wall)(Visit([], call()))
         self.assertEqual(shown.status, 200)
         self.assertEqual(
             json.loads(shown.body),
@@ -140,7 +141,7 @@ class TMDB(SynchronousTestCase):
         self.health = TMDBHealth(self.gateway, self.clock, wall)
 
     def ask(self, *pairs: tuple[str, str]) -> Any:
-        return self.health(list(pairs), call())
+        return self.health(Visit(list(pairs), call()))
 
     def told(self, page: Page) -> dict[str, Any]:
         return json.loads(page.body)

@@ -7,8 +7,11 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
+from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr import catalogue
@@ -17,11 +20,13 @@ from streamr.gateway import Gateway
 from streamr.upstream.route import Loop
 from streamr.web import target
 from streamr.web.cors import Cors
-from streamr.web.render import json_page
+from streamr.web.render import Page, json_page
 from streamr.web.resource import Door, GatewayResource
 from streamr.web.site import HEAD_SECONDS, MOST_BODY, GatewaySite
+from streamr.web.visit import Feed, Stop, Visit, trusted
 from tests.support import FakeRoute, Notes, ways
 
+ADMIN = "an-admin-token-of-some-length"
 BODY = json.dumps({"id": 550, "title": "Fight Club", "x": "y" * 2000}).encode()
 ANSWER = Answer(200, BODY, gzip.compress(BODY), cache_control="public, max-age=60")
 
@@ -57,18 +62,29 @@ class SurfaceCase(SynchronousTestCase):
         self.notes = Notes()
         self.route = FakeRoute()
         self.loop = Loop("streamr-me-main")
+        self.acts: list[dict[str, str]] = []
+        self.feed = Feed((("Content-Type", "text/event-stream"),), self.begin)
+        self.fed: list[tuple[Any, Any]] = []
+        self.stopped = 0
         gateway = Gateway(
             "streamr-main", ways([self.route], self.clock), self.clock, self.notes
         )
         door = Door(
             gateway,
             target.main_query(catalogue.load()),
-            {"/api/health": lambda _pairs, _call: json_page(200, {"status": "ok"})},
+            {
+                "/api/health": lambda _visit: json_page(200, {"status": "ok"}),
+                "/feed": lambda _visit: self.feed,
+                "/inside": lambda _visit: json_page(200, {}),
+            },
             Cors(self.origins),
             8.0,
             self.loop.closed,
             token=self.token,
             open_paths=frozenset({"/api/health"}),
+            actions={"/act": self.act},
+            guarded=frozenset({"/inside"}),
+            admin_token=ADMIN,
         )
         resource = GatewayResource(door, self.clock, self.notes)
         self.site = GatewaySite(resource, self.clock)
@@ -76,15 +92,32 @@ class SurfaceCase(SynchronousTestCase):
         self.addCleanup(self.site.stopFactory)
         self.connect()
 
-    def connect(self) -> None:
+    def begin(self, write: Any, finish: Any) -> Stop:
+        self.fed.append((write, finish))
+
+        def stop() -> None:
+            self.stopped += 1
+
+        return stop
+
+    def act(self, visit: Visit) -> Page:
+        self.acts.append(dict(visit.pairs))
+        return json_page(200, {"done": True})
+
+    def connect(self, peer: str = "192.0.2.1") -> None:
         self.channel: Any = self.site.buildProtocol(None)
-        self.transport = Transport()
+        self.transport = Transport(peerAddress=IPv4Address("TCP", peer, 40000))
         self.channel.makeConnection(self.transport)
 
     def send(
-        self, path: str, *, method: str = "GET", headers: dict[str, str] | None = None
+        self,
+        path: str,
+        *,
+        method: str = "GET",
+        headers: dict[str, str] | None = None,
+        host: str = "a",
     ) -> None:
-        lines = [f"{method} {path} HTTP/1.1", "Host: a"]
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {host}"]
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         self.channel.dataReceived("\r\n".join([*lines, "", ""]).encode("latin-1"))
 
@@ -98,9 +131,9 @@ class SurfaceCase(SynchronousTestCase):
             headers[name.lower()] = f"{joined}, {value}" if joined else value
         return Seen(int(first.split()[1]), headers, body)
 
-    def get(self, path: str, **more: Any) -> Seen:
+    def get(self, path: str, *, peer: str = "192.0.2.1", **more: Any) -> Seen:
         """Ask; the route, when it is asked, answers well."""
-        self.connect()
+        self.connect(peer)
         before = len(self.route.sent)
         self.send(path, **more)
         if len(self.route.sent) > before:
@@ -280,6 +313,108 @@ class Tokens(SurfaceCase):
 
     def test_the_health_is_open(self) -> None:
         self.assertEqual(self.get("/api/health").status, 200)
+
+
+HERE = {"peer": "127.0.0.1", "host": "127.0.0.1:3001"}
+WITH_TOKEN = {"headers": {"Authorization": f"Bearer {ADMIN}"}}
+
+
+class Guarded(SurfaceCase):
+    """What is for this machine alone, or for who has the admin token."""
+
+    def test_this_machine_and_the_token_open_it(self) -> None:
+        for more in (
+            HERE,
+            WITH_TOKEN,
+            {"peer": "::1", "host": "[::1]"},
+            {"peer": "127.0.0.1", "host": "localhost:3001"},
+        ):
+            self.assertEqual(self.get("/inside", **more).status, 200, more)
+
+    def test_nobody_else_gets_in(self) -> None:
+        forwarded = {"X-Forwarded-For": "203.0.113.9"}
+        for more in (
+            {},
+            {"host": "127.0.0.1"},
+            {"headers": {"Authorization": "Bearer no"}},
+            {"headers": {"Authorization": "Bearer "}},
+            # a reverse proxy on this machine, and a name that was pointed here
+            {**HERE, "headers": forwarded},
+            {**HERE, "host": "rebound.test:3001"},
+            {**HERE, "host": ""},
+        ):
+            seen = self.get("/inside", **more)
+            self.assertEqual(seen.status, 403, more)
+            self.assertIn("STREAMR_ADMIN_TOKEN", seen.json["status_message"])
+
+    def test_without_an_admin_token_none_opens_it(self) -> None:
+        for given in ("", "Bearer ", "Bearer None"):
+            self.assertFalse(trusted({"authorization": given}.get, "192.0.2.1", None))
+
+
+class Actions(SurfaceCase):
+    """What changes something: POST, the trusted, and no other site's page."""
+
+    def post(self, path: str = "/act?what=1", **more: Any) -> Seen:
+        headers = {"Content-Length": "0", **more.pop("headers", {})}
+        return self.get(path, method="POST", headers=headers, **more)
+
+    def test_a_post_from_here_acts_once_and_is_told(self) -> None:
+        self.assertEqual(self.post(**HERE).status, 200)
+        self.assertEqual(self.acts, [{"what": "1"}])
+        noted = self.notes.exchanges[-1]
+        self.assertEqual((noted.status, noted.template), (200, "/act"))
+
+    def test_our_own_page_may(self) -> None:
+        own = {"Sec-Fetch-Site": "same-origin", "Origin": "http://127.0.0.1:3001"}
+        self.assertEqual(self.post(**HERE, headers=own).status, 200)
+
+    def test_another_sites_page_may_not(self) -> None:
+        for headers in (
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Sec-Fetch-Site": "same-site"},
+            {"Origin": "https://elsewhere.example"},
+            {"Origin": "http://127.0.0.1:8080"},
+            {"Origin": "null"},
+        ):
+            self.assertEqual(self.post(**HERE, headers=headers).status, 403, headers)
+        self.assertEqual(self.acts, [])
+
+    def test_strangers_may_not(self) -> None:
+        self.assertEqual(self.post().status, 403)
+        self.assertEqual(self.acts, [])
+
+    def test_other_methods_are_405_with_what_is_allowed(self) -> None:
+        seen = self.get("/act", **HERE)
+        self.assertEqual((seen.status, seen.headers["allow"]), (405, "POST, OPTIONS"))
+        seen = self.post("/api/health", **HERE)
+        self.assertEqual(
+            (seen.status, seen.headers["allow"]), (405, "GET, HEAD, OPTIONS")
+        )
+        self.assertEqual(self.acts, [])
+
+
+class Feeds(SurfaceCase):
+    """An answer without an end."""
+
+    def test_what_is_written_arrives_until_the_caller_leaves(self) -> None:
+        self.send("/feed")
+        ((write, _finish),) = self.fed
+        write(b"data: 1\n\n")
+        self.assertIn(b"data: 1\n\n", self.transport.value())
+        self.assertNotIn("content-length", self.seen().headers)
+        self.assertEqual(self.stopped, 0)
+        self.channel.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.stopped, 1)
+
+    def test_it_can_be_ended_from_our_side(self) -> None:
+        self.send("/feed")
+        self.fed[0][1]()
+        self.assertEqual(self.stopped, 1)
+
+    def test_a_head_begins_nothing(self) -> None:
+        self.assertEqual(self.get("/feed", method="HEAD").status, 200)
+        self.assertEqual(self.fed, [])
 
 
 class AnyOrigin(SurfaceCase):
