@@ -247,6 +247,16 @@ class Route(Protocol):
         """
 
 
+class Places(Protocol):
+    """Who says how many connections to one host there may be."""
+
+    def borrow(self, wanted: int) -> int:
+        """Take up to so many more; returns how many are granted."""
+
+    def give_back(self, places: int) -> None:
+        """So many are free again."""
+
+
 class Store(Protocol):
     """Where answers are kept. It never calls a route, and answers at once."""
 

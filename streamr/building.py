@@ -46,14 +46,15 @@ class Upstream:
     def tmdb(self, name: str, url: str, profile: str, loop: Loop) -> TMDBRoute:
         """A route to TMDB itself."""
         parts = urlsplit(url)
+        pacer = self._pacer(parts.netloc)
         return TMDBRoute(
             name,
             url,
-            self._client(url, profile),
+            self._client(url, profile, pacer),
             self._credentials,
             Dimensions(parts.netloc, profile, self._settings.address_family, "here"),
             None if parts.hostname in parsing.OFFICIAL_HOSTS else loop,
-            self._pacer(parts.netloc),
+            pacer,
         )
 
     def proxy(self, url: str, loop: Loop) -> ProxyRoute:
@@ -75,9 +76,9 @@ class Upstream:
             self._pacers[host] = Pacer(self._reactor, found.rate, found.connections)
         return self._pacers[host]
 
-    def _client(self, url: str, profile: str) -> Client:
+    def _client(self, url: str, profile: str, places: Pacer | None = None) -> Client:
         policy = self._policy(profile) if url.startswith("https:") else None
-        client = Client(self._reactor, self._resolver, policy)
+        client = Client(self._reactor, self._resolver, policy, places)
         self.clients.append(client)
         return client
 

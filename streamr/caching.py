@@ -39,6 +39,11 @@ Threads = Callable[[Callable[[], StoredResponse]], "Deferred[StoredResponse]"]
 FLIGHT_MARGIN = 0.05
 # Keys whose refresh has failed lately; more are forgotten, oldest first.
 MOST_PAUSED = 10_000
+# Refreshes behind at once: they must not take the callers' places (15 for a host) and
+# their handshakes must not hold up the answers. The others wait; beyond this many a
+# refresh is left to the next caller of its key.
+RENEWALS = 4
+MOST_WAITING = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,8 @@ class Cache:
         self._renewed = renewed
         self._flights: Flights[Served] = Flights()
         self._paused: dict[str, float] = {}
+        self._renewing = 0
+        self._to_renew: dict[str, tuple[Query, Call]] = {}
 
     def serve(self, query: Query, call: Call) -> Deferred[Served]:
         """Serve a query by the call's deadline.
@@ -86,13 +93,13 @@ class Cache:
             if state is State.FRESH:
                 return succeed(self._hit(stored))
             if state is State.REVALIDATE:
-                self.renew(query, call, stored)
+                self.renew(query, call)
                 return succeed(self._hit(stored, "stale-while-revalidate"))
             if state is State.STALE and self._is_paused(key, now):
                 return succeed(self._hit(stored, "stale-if-error"))
             if state is State.STALE and not self._ways.health.sound:
                 # nothing works: nobody waits to find that out
-                self.renew(query, call, stored)
+                self.renew(query, call)
                 return succeed(self._hit(stored, "stale-if-error"))
         collapsed = key in self._flights
         waiting = self._join(key, query, call, stored)
@@ -111,16 +118,42 @@ class Cache:
         left = max(0.0, call.deadline - now)
         return waiting.addTimeout(left, self._clock, _out_of_time)
 
-    def renew(self, query: Query, call: Call, stored: StoredResponse | None) -> None:
+    def renew(self, query: Query, call: Call) -> None:
         """Fetch with nobody waiting, unless that is under way or failed lately."""
         key = cachekey.key(query)
         if key in self._flights or self._is_paused(key, self._clock.seconds()):
             return
+        if self._renewing < RENEWALS:
+            self._renew(key, query, call)
+        elif len(self._to_renew) < MOST_WAITING:
+            self._to_renew.setdefault(key, (query, call))
+
+    def _renew(self, key: str, query: Query, call: Call) -> None:
         began = self._clock.seconds()
-        waiting = self._join(key, query, call, stored)
+        self._renewing += 1
+        waiting = self._join(key, query, call, self._store.get(key))
         waiting.addCallback(
             lambda served: self._renewed(query, call, served.outcome, began)
         )
+        waiting.addBoth(self._renew_ended)
+
+    def _renew_ended(self, result: Any) -> Any:
+        self._renewing -= 1
+        if self._to_renew:
+            # not at once: a refresh that fails at once would call itself
+            self._clock.callLater(0, self._renew_next)
+        return result
+
+    def _renew_next(self) -> None:
+        """Begin the next that still needs it."""
+        while self._to_renew and self._renewing < RENEWALS:
+            key = next(iter(self._to_renew))
+            query, call = self._to_renew.pop(key)
+            now = self._clock.seconds()
+            fresh = freshness.state(self._store.get(key), now) is State.FRESH
+            if not fresh and key not in self._flights and not self._is_paused(key, now):
+                self._renew(key, query, call)
+                return
 
     def _join(
         self, key: str, query: Query, call: Call, stored: StoredResponse | None
@@ -181,11 +214,14 @@ class Cache:
         outcome = replace(outcome, given_status=response.status)
         return Served(outcome, response, age, replace(use, stored=True))
 
-    def _hit(self, stored: StoredResponse, detail: str = "") -> Served:
+    def _hit(
+        self, stored: StoredResponse, detail: str = "", forward: str | None = None
+    ) -> Served:
+        """The stored response; `forward` when TMDB was asked for it all the same."""
         age = max(0.0, self._clock.seconds() - stored.stored_at)
         outcome = Outcome(None, None, "cache", (), stored.status)
         ttl = math.floor(stored.lifetime - age)
-        return Served(outcome, stored, age, CacheUse(ttl=ttl, detail=detail))
+        return Served(outcome, stored, age, CacheUse(forward, ttl=ttl, detail=detail))
 
     def _patiently(
         self, waiting: Deferred[Served], stored: StoredResponse, left: float
@@ -196,7 +232,7 @@ class Cache:
         """
 
         def slow() -> None:
-            served.callback(self._hit(stored, "stale-while-slow"))
+            served.callback(self._hit(stored, "stale-while-slow", "stale"))
 
         def arrived(result: Served | Failure) -> None:
             if served.called:
@@ -205,7 +241,7 @@ class Cache:
             if isinstance(result, Failure):
                 served.errback(result)
             elif _worse_than_stale(result.outcome):
-                stale = self._hit(stored, "stale-if-error")
+                stale = self._hit(stored, "stale-if-error", "stale")
                 attempts = result.outcome.attempts
                 outcome = replace(stale.outcome, attempts=attempts)
                 served.callback(replace(stale, outcome=outcome))

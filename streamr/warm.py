@@ -64,4 +64,4 @@ class Warm:
         call = Call(
             f"warm-{secrets.token_hex(4)}", now + self._deadline, target=query.path
         )
-        self._cache.renew(query, call, stored)
+        self._cache.renew(query, call)

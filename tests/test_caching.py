@@ -14,9 +14,11 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Answer, Exchange, Query, StoredResponse, Validators
-from streamr.errors import CAUSES
+from streamr.caching import RENEWALS
+from streamr.errors import CAUSES, Fault
 from streamr.gateway import CLIENT_LEFT, Gateway
 from streamr.policy import ready
+from streamr.policy.breaker import TRIP_IN_ROW
 from streamr.policy.freshness import CLASSES, REFRESH_PAUSE, SLOW
 from streamr.store.memory import MemoryStore
 from streamr.web.render import Page, answer_page, wants
@@ -284,6 +286,43 @@ class Fresh(CacheCase):
 class Revalidating(CacheCase):
     """stale-while-revalidate: served at once, renewed behind."""
 
+    def many(self, count: int) -> list[Query]:
+        """So many are stored, and due to be renewed."""
+        queries = [Query(f"/movie/{n}", (), "/movie/{movie_id}") for n in range(count)]
+        for query in queries:
+            asking = self.ask(query)
+            self.direct.succeeds(OLD)
+            self.exchange(asking)
+        self.clock.advance(REVALIDATE)
+        self.direct.sent.clear()
+        return queries
+
+    def test_only_a_few_are_renewed_at_once_and_the_others_after_them(self) -> None:
+        for query in self.many(RENEWALS + 2):
+            self.ask(query)
+        self.assertEqual(self.sent(), RENEWALS)
+        for done in (1, 2):
+            self.direct.sent[done].result.callback(NEW)
+            self.clock.advance(0)
+            self.assertEqual(self.sent(), RENEWALS + done)
+
+    def test_who_waits_for_his_renewal_is_served_all_the_same(self) -> None:
+        last = self.many(RENEWALS + 1)[-1]
+        for query in self.many(RENEWALS + 1):
+            self.ask(query)
+        self.assertEqual(self.detail(self.ask(last)), "stale-while-revalidate")
+
+    def test_many_that_fail_at_once_end_all_the_same(self) -> None:
+        queries = self.many(300)
+        for _ in range(TRIP_IN_ROW):
+            self.gateway.ways.health.tried(self.direct, Fault("tls_reset"), 1)
+        for query in queries:
+            self.ask(query)
+        for _ in queries:
+            self.clock.advance(0)
+        self.fails("tls_reset")
+        self.assert_nothing_left()
+
     def test_it_is_served_at_once_and_renewed_once(self) -> None:
         self.kept(OLD, REVALIDATE)
         asking = [self.ask() for _ in range(50)]
@@ -416,6 +455,7 @@ class Stale(CacheCase):
         self.clock.advance(0.002)
         self.assertEqual(self.body(asking), OLD.body)
         self.assertEqual(self.detail(asking), "stale-while-slow")
+        self.assertEqual(self.use(asking)["fwd"], "stale")
         self.assertLess(int(self.use(asking)["ttl"]), 0)
 
     def test_a_flight_given_up_as_slow_flies_on_and_renews_the_store(self) -> None:
@@ -446,6 +486,7 @@ class Stale(CacheCase):
             exchange = self.exchange(asking)
             self.assertEqual((self.body(asking), exchange.status), (OLD.body, 200))
             self.assertEqual(self.detail(asking), "stale-if-error", cause)
+            self.assertEqual(self.use(asking)["fwd"], "stale")
             self.assertEqual(exchange.attempts[0].cause, cause)
             self.assert_nothing_left()
 
@@ -468,6 +509,7 @@ class Stale(CacheCase):
         count = self.sent()
         asking = self.ask()
         self.assertEqual(self.detail(asking), "stale-if-error")
+        self.assertIn("hit", self.use(asking))
         self.assertEqual(self.body(asking), OLD.body)
         self.assertEqual(self.sent(), count)
         self.clock.advance(REFRESH_PAUSE + 0.1)

@@ -13,7 +13,6 @@ KINDS = ("silence-at-accept", "html", "refuse", "reset-after-hello", "status:cod
 RATE = 40
 SEVEN_HOURS = 7 * 3600
 WARM = 32
-SEARCH = "/search/"
 # RFC 9211: a stale hit has a negative ttl, or is forwarded because it was stale.
 STALE = re.compile(r"ttl=-|fwd=stale|STALE|UPDATING")
 
@@ -32,13 +31,11 @@ async def measure(options: Options) -> Table:
         "200 with `Age` and a stale `Cache-Status`, p99 ≤ 10 ms",
         [
             *("fault on both ways", "peer", "200", "with Age", "says stale"),
-            *("p50 / p99 ms", "searches, p99 ms"),
+            "p50 / p99 ms",
         ],
         notes=[
             "Seven hours pass between the warming and the fault, by libfaketime under "
-            "every contestant, so all copies are expired. Searches stand apart: "
-            "streamr renews theirs behind for an hour only; after it the first caller "
-            "of a key waits for TMDB, 250 ms at most, before the old copy will do.",
+            "every contestant, so all copies are expired.",
         ],
     )
     with opened(options, "--no-keep-alive") as bench:
@@ -71,11 +68,8 @@ def add(table: Table, kind: str, name: str, samples: Samples) -> None:
     good = [one.reply for one in samples.all if one.verdict is Verdict.GOOD]
     aged = sum("age" in reply.headers for reply in good)
     honest = sum(map(stale, good))
-    searches = samples.of(lambda one: SEARCH in one.path)
-    others = samples.of(lambda one: SEARCH not in one.path)
-    middle, high = others.percentile(0.5), others.percentile(0.99)
+    middle, high = samples.percentile(0.5), samples.percentile(0.99)
     shares = [f"{part / total:.1%}" for part in (len(good), aged, honest)]
-    times = f"{middle:,.1f} / {high:,.1f}", f"{searches.percentile(0.99):,.1f}"
-    table.add(f"`{kind}`", name, *shares, *times)
+    table.add(f"`{kind}`", name, *shares, f"{middle:,.1f} / {high:,.1f}")
     if name == US:
         table.judge(len(good) == aged == honest == total and high <= 10)

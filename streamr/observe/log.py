@@ -183,6 +183,8 @@ def _message(event: LogEvent) -> str:
 
 
 def _printable(line: str) -> str:
+    if line.isprintable():
+        return line
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
 
 

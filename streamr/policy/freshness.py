@@ -49,7 +49,7 @@ CLASSES = {
         Freshness("configuration", DAY, HOUR, 7 * DAY, 7 * DAY, 60 * DAY),
         Freshness("details", 6 * HOUR, 10 * MINUTE, DAY, 2 * DAY, 30 * DAY),
         Freshness("lists", HOUR, 5 * MINUTE, 8 * HOUR, 12 * HOUR, 7 * DAY),
-        Freshness("search", 30 * MINUTE, MINUTE, 8 * HOUR, HOUR, 7 * DAY),
+        Freshness("search", 30 * MINUTE, MINUTE, 8 * HOUR, 12 * HOUR, 7 * DAY),
         Freshness("changes", 5 * MINUTE, 30.0, HOUR, 5 * MINUTE, DAY),
     )
 }

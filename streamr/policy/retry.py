@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from email.utils import parsedate_to_datetime
+
 from streamr.errors import Fault
 
 # Beyond this a way is called silent, and the next one starts beside it (seconds). Nine
@@ -20,3 +23,20 @@ def again(fault: Fault, tries: int, ways_left: int) -> bool:
     if tries > 1 or fault.final or not fault.cause.same_route:
         return False
     return ways_left == 0 or not fault.cause.slow
+
+
+def retry_after(field: str | None, date: str | None) -> float | None:
+    """The seconds that a Retry-After field names (RFC 9110, 10.2.3), or None.
+
+    An HTTP-date is compared with the Date of the same answer: both are TMDB's clock, so
+    ours may be wrong.
+    """
+    if field is None:
+        return None
+    if re.fullmatch(r"[0-9]+", field):
+        return float(field)
+    try:
+        wait = parsedate_to_datetime(field) - parsedate_to_datetime(date or "")
+    except (ValueError, TypeError):
+        return None
+    return max(0.0, wait.total_seconds())

@@ -22,7 +22,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IAgentEndpointFactory, IResponse
 from zope.interface import implementer
 
-from streamr.boundaries import Budget
+from streamr.boundaries import Budget, Places
 from streamr.errors import Fault
 from streamr.upstream.body import Collector, decode
 from streamr.upstream.faults import JSON, Head, classify
@@ -58,8 +58,14 @@ class Client:
     """
 
     def __init__(
-        self, reactor: Any, resolver: IHostnameResolver, policy: ProfilePolicy | None
+        self,
+        reactor: Any,
+        resolver: IHostnameResolver,
+        policy: ProfilePolicy | None,
+        places: Places | None = None,
     ) -> None:
+        """`places` says how many connections may be raced; None for never."""
+        self._places = places
         self._reactor = reactor
         self._resolver = resolver
         self._policy = policy
@@ -123,7 +129,7 @@ class Client:
             self._resolver,
             self._policy,
             trace,
-            race=self._resets_at_random(),
+            self._places if self._resets_at_random() else None,
         )
         agent = Agent.usingEndpointFactory(self._reactor, endpoints, self._pool)
         # a client of its own for every request: no cookie outlives it
@@ -237,19 +243,18 @@ class _Endpoints:
         resolver: IHostnameResolver,
         policy: ProfilePolicy | None,
         trace: Trace,
-        *,
-        race: bool,
+        places: Places | None,
     ) -> None:
+        """`places` are there when connections should be raced."""
         self._reactor = reactor
         self._resolver = resolver
         self._policy = policy
         self._trace = trace
-        self._race = race
+        self._places = places
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
-        endpoint = self._endpoint(uri)
-        if self._race and uri.scheme == b"https":
-            endpoint = RacingEndpoint(lambda: self._endpoint(uri))
+        places = self._places if uri.scheme == b"https" else None
+        endpoint = RacingEndpoint(lambda: self._endpoint(uri), places)
         return TracedEndpoint(endpoint, self._trace)
 
     def _endpoint(self, uri: URI) -> IStreamClientEndpoint:

@@ -8,7 +8,6 @@ none; within that time no request leaves.
 from __future__ import annotations
 
 import math
-import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -74,10 +73,26 @@ class Pacer:
         queued()
         return self._wait(call)
 
-    def limited(self, retry_after: str | None) -> float:
-        """TMDB has answered 429: pause, tell those who wait. Returns the seconds."""
-        if retry_after is not None and re.fullmatch(r"[0-9]+", retry_after):
-            seconds = min(float(retry_after), LONGEST_RETRY_AFTER)
+    def borrow(self, wanted: int) -> int:
+        """Take up to so many places more, for one who races connections; 0 when
+        others wait. They are given back when the race is over."""
+        granted = 0 if self._queue else max(0, min(wanted, self._free))
+        self._free -= granted
+        return granted
+
+    def give_back(self, places: int) -> None:
+        """Places that were borrowed are free again."""
+        self._free += places
+        if self._queue:
+            self._look_later(0)
+
+    def limited(self, named: float | None) -> float:
+        """TMDB has answered 429: pause, tell those who wait. Returns the seconds.
+
+        `named` is how long TMDB asks for, in seconds; None when it does not say.
+        """
+        if named is not None:
+            seconds = min(named, LONGEST_RETRY_AFTER)
         else:
             seconds, self._pause = self._pause, min(self._pause * 2, LONGEST_PAUSE)
         now = self._clock.seconds()

@@ -20,6 +20,8 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from streamr.boundaries import Places
+
 # Three tries at once: TMDB's CDN counts connections, and a fourth would gain 6 %.
 RACERS = 3
 
@@ -124,11 +126,28 @@ class _Racers(Factory):
 
 @implementer(IStreamClientEndpoint)
 class RacingEndpoint:
-    """Connects several times at once and keeps the first that gets through."""
+    """Connects several times at once and keeps the first that gets through.
 
-    def __init__(self, make: Callable[[], IStreamClientEndpoint]) -> None:
-        """`make` makes an endpoint with TLS for each of the racers."""
+    Nothing is made before a connection is needed: most requests find one kept alive.
+    """
+
+    def __init__(
+        self, make: Callable[[], IStreamClientEndpoint], places: Places | None
+    ) -> None:
+        """`make` makes an endpoint for each of the racers, with TLS; there are as many
+        as `places` grants, and one alone without."""
         self._make = make
+        self._places = places
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
-        return _Race([self._make() for _ in range(RACERS)], protocolFactory).won
+        places = self._places
+        more = places.borrow(RACERS - 1) if places is not None else 0
+        if places is None or more == 0:
+            return self._make().connect(protocolFactory)
+        race = _Race([self._make() for _ in range(1 + more)], protocolFactory)
+
+        def over(result: Any) -> Any:
+            places.give_back(more)
+            return result
+
+        return race.won.addBoth(over)

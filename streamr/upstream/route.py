@@ -23,6 +23,7 @@ from streamr.boundaries import (
 from streamr.errors import CAUSES, Fault
 from streamr.policy import proxystatus
 from streamr.policy.deadline import handed_on
+from streamr.policy.retry import retry_after
 from streamr.upstream.client import Client, Reply
 from streamr.upstream.faults import judge
 from streamr.upstream.pacing import Pacer
@@ -130,7 +131,8 @@ class TMDBRoute:
         if reply.head.status != 429:
             self._pacer.answered()
             return reply
-        seconds = self._pacer.limited(reply.head.retry_after)
+        named = retry_after(reply.head.retry_after, reply.head.date)
+        seconds = self._pacer.limited(named)
         head = replace(reply.head, retry_after=str(max(1, round(seconds))))
         return replace(reply, head=head)
 

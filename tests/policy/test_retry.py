@@ -3,7 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.errors import CAUSES, Fault
-from streamr.policy.retry import again
+from streamr.policy.retry import again, retry_after
 
 
 class Again(SynchronousTestCase):
@@ -36,3 +36,31 @@ class Again(SynchronousTestCase):
     def test_silence_in_the_handshake_is_never_repeated(self):
         for name in ("connection_timeout", "tls_timeout"):
             self.assertFalse(again(Fault(name), 1, 0), name)
+
+
+class RetryAfter(SynchronousTestCase):
+    """What TMDB names: seconds, or a date of its own clock (RFC 9110, 10.2.3)."""
+
+    DATE = "Sun, 22 Nov 2026 12:00:00 GMT"
+
+    def test_seconds_and_dates_are_seconds(self) -> None:
+        for field, seconds in (
+            ("0", 0.0),
+            ("120", 120.0),
+            ("Sun, 22 Nov 2026 12:00:30 GMT", 30.0),
+            ("Sun, 22 Nov 2026 11:59:00 GMT", 0.0),
+        ):
+            self.assertEqual(retry_after(field, self.DATE), seconds, field)
+
+    def test_what_makes_no_sense_counts_as_none(self) -> None:
+        for field, date in (
+            (None, self.DATE),
+            ("", self.DATE),
+            ("-1", self.DATE),
+            ("soon", self.DATE),
+            (self.DATE, None),
+            (self.DATE, "yesterday"),
+            # one with a zone, one without: they cannot be compared
+            (self.DATE, "Sun, 22 Nov 2026 12:00:00 -0000"),
+        ):
+            self.assertIsNone(retry_after(field, date), (field, date))

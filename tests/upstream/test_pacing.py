@@ -20,6 +20,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.errors import Fault
+from streamr.policy.retry import retry_after as named
 from streamr.upstream.pacing import (
     BURST,
     LONGEST_PAUSE,
@@ -116,7 +117,7 @@ class PacerCase(SynchronousTestCase):
 
     def limited_by(self, retry_after: str | None) -> float:
         """TMDB answers 429: as the route does, when the reply is there."""
-        return self.pacer.limited(retry_after)
+        return self.pacer.limited(named(retry_after, None))
 
 
 class TheRate(PacerCase):
@@ -527,6 +528,33 @@ class Paced(RuleBasedStateMachine):
         assert [each.running for each in again] == [True] * self.AT_ONCE + [False]
 
 
+class Borrowing(PacerCase):
+    """A race of connections takes places, as many as are free."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.make(at_once=3)
+
+    def test_what_is_borrowed_nobody_else_gets(self) -> None:
+        self.assertEqual(self.pacer.borrow(2), 2)
+        asks = self.several(2)
+        self.assertEqual(self.started(asks), [0])
+        self.pacer.give_back(2)
+        self.clock.advance(0)
+        self.assertEqual(self.started(asks), [0, 1])
+
+    def test_there_is_no_more_than_there_is(self) -> None:
+        self.several(2)
+        self.assertEqual([self.pacer.borrow(2), self.pacer.borrow(2)], [1, 0])
+
+    def test_those_who_wait_come_first(self) -> None:
+        self.assertEqual(self.pacer.borrow(2), 2)
+        self.several(2)
+        self.pacer.give_back(2)
+        # two are free, but somebody waits for the reactor's next turn
+        self.assertEqual(self.pacer.borrow(2), 0)
+
+
 class PacedAndPaused(Paced):
     """The same, with a TMDB that answers 429 now and then."""
 
@@ -535,8 +563,10 @@ class PacedAndPaused(Paced):
         self.until = 0.0
 
     @precondition(lambda self: self.running())
-    @rule(data=st.data(), retry_after=st.sampled_from([None, "1", "2", "7"]))
-    def one_is_answered_429(self, data: st.DataObject, retry_after: str | None) -> None:
+    @rule(data=st.data(), retry_after=st.sampled_from([None, 1.0, 2.0, 7.0]))
+    def one_is_answered_429(
+        self, data: st.DataObject, retry_after: float | None
+    ) -> None:
         def limit(_result: object) -> None:
             seconds = self.pacer.limited(retry_after)
             self.until = max(self.until, self.clock.seconds() + seconds)

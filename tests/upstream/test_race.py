@@ -52,6 +52,21 @@ class FakeEndpoint:
         self.racer.connectionLost(Failure(ConnectionLost()))
 
 
+class Granting:
+    """Grants so many more connections than one."""
+
+    def __init__(self, free: int = 15) -> None:
+        self.free = free
+
+    def borrow(self, wanted: int) -> int:
+        granted = min(wanted, self.free)
+        self.free -= granted
+        return granted
+
+    def give_back(self, places: int) -> None:
+        self.free += places
+
+
 class Real(Protocol):
     """What stands for the HTTP protocol."""
 
@@ -66,17 +81,24 @@ class Real(Protocol):
         self.lost = True
 
 
-class Race(SynchronousTestCase):
+class RaceCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.endpoints: list[FakeEndpoint] = []
-        self.won = RacingEndpoint(self.make).connect(Factory.forProtocol(Real))
+        self.places = Granting()
+        self.won = self.race(self.places)
+
+    def race(self, places: Granting | None) -> Deferred[Any]:
+        self.endpoints.clear()
+        return RacingEndpoint(self.make, places).connect(Factory.forProtocol(Real))
 
     def make(self) -> FakeEndpoint:
         self.endpoints.append(FakeEndpoint())
         return self.endpoints[-1]
 
+
+class Race(RaceCase):
     def test_it_is_an_endpoint_that_starts_a_few_at_once(self) -> None:
-        verifyObject(IStreamClientEndpoint, RacingEndpoint(self.make))
+        verifyObject(IStreamClientEndpoint, RacingEndpoint(self.make, Granting()))
         self.assertEqual(len(self.endpoints), RACERS)
 
     def test_standing_is_not_enough(self) -> None:
@@ -138,3 +160,28 @@ class Race(SynchronousTestCase):
         self.failureResultOf(self.won)
         self.assertTrue(first.transport.aborted)
         self.assertTrue(second.cancelled and third.cancelled)
+
+
+class Granted(RaceCase):
+    """A race takes the places of a host, and gives them back."""
+
+    def test_they_come_back_when_it_is_won(self) -> None:
+        self.assertEqual(self.places.free, 15 - (RACERS - 1))
+        self.endpoints[0].stands()
+        self.endpoints[0].secure()
+        self.successResultOf(self.won)
+        self.assertEqual(self.places.free, 15)
+
+    def test_they_come_back_when_it_is_lost_or_cancelled(self) -> None:
+        self.won.cancel()
+        self.failureResultOf(self.won)
+        self.assertEqual(self.places.free, 15)
+
+    def test_with_none_free_or_none_at_all_one_connects_alone(self) -> None:
+        for places in (Granting(0), None):
+            self.race(places)
+            self.assertEqual(len(self.endpoints), 1)
+
+    def test_with_one_free_two_race(self) -> None:
+        self.race(Granting(1))
+        self.assertEqual(len(self.endpoints), 2)
