@@ -13,18 +13,23 @@ from .world import DIRECT, KEY, Simulator
 AT_ONCE = 8
 
 
+def straight_to(simulator: Simulator, host: str) -> Client:
+    """A client that asks one of the simulator's names with nothing in between."""
+    return Client(
+        simulator.port(host),
+        tls=trusting(simulator.ca_file),
+        name=host,
+        headers={"Authorization": f"Bearer {KEY}"},
+    )
+
+
 class Oracle:
     """Asks the direct name over TLS and remembers the JSON value per path."""
 
     def __init__(self, simulator: Simulator) -> None:
         """Use the simulator's authority and key."""
         self.known: dict[str, Any] = {}
-        self.client = Client(
-            simulator.port(DIRECT),
-            tls=trusting(simulator.ca_file),
-            name=DIRECT,
-            headers={"Authorization": f"Bearer {KEY}"},
-        )
+        self.client = straight_to(simulator, DIRECT)
 
     async def learn(self, paths: Iterable[str]) -> None:
         """Ask for every path that is not known yet. There must be no fault now."""

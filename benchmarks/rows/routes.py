@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from ..bench import US, Bench, Options, Table, examples, opened, span, undisturbed
 from ..client import Verdict
 from ..load import Samples, at_rate
-from ..world import DIRECT, BlackHole
+from ..oracle import straight_to
+from ..world import DIRECT, SECOND, BlackHole
 
 RATE = 20
 BLACK_HOLE = "black hole (SYNs dropped)"
@@ -26,7 +27,7 @@ KINDS = (
     "refuse",
     SLOW,
 )
-SECOND_WAY = 60.0
+ITSELF = "(the second way itself)"
 FIRST_P99 = 400.0
 
 
@@ -35,8 +36,8 @@ async def measure(options: Options) -> Table:
     table = Table(
         2,
         "Direct way broken, cold keys, 20 requests a second",
-        "from the first request on p99 ≤ 400 ms; afterwards p50 ≤ 70 ms and p99 ≤ "
-        "1.3 times HAProxy's, or + 5 ms",
+        "from the first request on p99 ≤ 400 ms; afterwards p50 ≤ the second way's own "
+        "+ 10 ms and p99 ≤ 1.3 times HAProxy's, or + 5 ms",
         [
             "fault",
             "peer",
@@ -46,7 +47,9 @@ async def measure(options: Options) -> Table:
         ],
         notes=[
             f"`first` is the first {options.pick(10, 5)} s, `afterwards` the "
-            f"{options.pick(20, 5)} s after it. The second way takes 60 ms.",
+            f"{options.pick(20, 5)} s after it. The second way takes 60 ms, and the "
+            "simulator's own time; asked straight by the same client in the same run, "
+            "it is the last line of each fault.",
         ],
     )
     with opened(options) as bench:
@@ -75,7 +78,7 @@ def broken(bench: Bench, kind: str) -> Iterator[None]:
 
 async def one_kind(bench: Bench, kind: str, table: Table) -> None:
     """One fault: latencies from the first request on, and after a while."""
-    peers, first = bench.peers, bench.options.pick(10, 5)
+    peers, first = (*bench.peers, ITSELF), bench.options.pick(10, 5)
     results = await undisturbed(
         bench.options, kind, lambda: everybody(bench, kind, first)
     )
@@ -89,17 +92,20 @@ async def one_kind(bench: Bench, kind: str, table: Table) -> None:
 
 
 async def everybody(bench: Bench, kind: str, first: int) -> list[Samples]:
-    """All contestants at the same rate, each a little after the other."""
+    """All contestants and the second way itself at the same rate, one by one."""
     later = bench.options.pick(20, 5)
     paths = await bench.fresh(RATE * (first + later))
     async with bench.together() as contestants:
         with broken(bench, kind):
-            gap = 1 / RATE / len(contestants)
+            straight = straight_to(bench.simulator, SECOND)
+            clients = [*(each.client for each in contestants), straight]
+            gap = 1 / RATE / len(clients)
             jobs = [
-                at_rate(each.client, bench.oracle, paths, RATE, number * gap)
-                for number, each in enumerate(contestants)
+                at_rate(each, bench.oracle, paths, RATE, number * gap)
+                for number, each in enumerate(clients)
             ]
             results = await asyncio.gather(*jobs)
+        straight.close()
         bench.simulator.heal()
     return results
 
@@ -114,7 +120,8 @@ def judge(table: Table, kind: str, found: dict[str, Samples], first: float) -> N
     rest = ours.since(first)
     if kind == SLOW:
         return
-    table.judge(rest.percentile(0.5) <= SECOND_WAY + 10)
+    way = found[ITSELF].since(first)
+    table.judge(rest.percentile(0.5) <= way.percentile(0.5) + 10)
     if "haproxy" in found:
         theirs = found["haproxy"].since(first).percentile(0.99)
         table.judge(rest.percentile(0.99) <= max(1.3 * theirs, theirs + 5))
