@@ -76,7 +76,7 @@ class Cache:
         self._deadline = deadline
         self._threads = threads
         self._renewed = renewed
-        self._flights: Flights[Served] = Flights()
+        self._flights: Flights[Served] = Flights(clock)
         self._paused: dict[str, float] = {}
         self._renewing = 0
         self._to_renew: dict[str, tuple[Query, Call]] = {}

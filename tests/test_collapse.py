@@ -13,9 +13,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.collapse import Flights
+from streamr.collapse import TOLD_AT_ONCE, Flights
 
 
 class Starts:
@@ -33,7 +34,8 @@ class Starts:
 
 class FlightsCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.flights: Flights[Any] = Flights()
+        self.clock = Clock()
+        self.flights: Flights[Any] = Flights(self.clock)
         self.starts = Starts()
 
     def join(self, key: str = "a") -> Deferred[Any]:
@@ -49,7 +51,26 @@ class Together(FlightsCase):
         for each in waiting:
             self.assertNoResult(each)
         self.starts.flown[0].callback("answer")
+        self.clock.advance(0)
         self.assertEqual({self.successResultOf(each) for each in waiting}, {"answer"})
+
+    def test_some_are_told_now_and_the_others_in_the_next_turns(self) -> None:
+        waiting = [self.join() for _ in range(2 * TOLD_AT_ONCE + 1)]
+        self.starts.flown[0].callback("answer")
+        self.assertEqual(sum(each.called for each in waiting), TOLD_AT_ONCE)
+        self.clock.advance(0)
+        self.assertEqual(sum(each.called for each in waiting), len(waiting))
+
+    def test_who_leaves_before_his_turn_leaves_alone(self) -> None:
+        waiting = [self.join() for _ in range(TOLD_AT_ONCE + 2)]
+        self.starts.flown[0].callback("answer")
+        waiting[-1].cancel()
+        self.failureResultOf(waiting[-1], CancelledError)
+        again = self.join()
+        self.clock.advance(0)
+        self.assertEqual(self.successResultOf(waiting[-2]), "answer")
+        self.assertNoResult(again)
+        self.assertEqual(self.starts.cancelled, [])
 
     def test_each_key_has_its_own_flight(self) -> None:
         first, second = self.join("a"), self.join("b")
@@ -233,7 +254,8 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.flights: Flights[int] = Flights()
+        self.clock = Clock()
+        self.flights: Flights[int] = Flights(self.clock)
         self.work: dict[str, Deferred[int]] = {}
         self.waiting: dict[str, set[int]] = {}
         self.results: dict[int, Any] = {}

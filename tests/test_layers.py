@@ -27,7 +27,8 @@ TABLE = {
     "streamr.errors": "",
     "streamr.boundaries": "streamr.errors",
     "streamr.policy": _INNER + "streamr.policy http_sf brotli",
-    "streamr.collapse": "twisted.internet.defer twisted.python.failure",
+    "streamr.collapse": "twisted.internet.defer twisted.internet.interfaces "
+    "twisted.python.failure",
     "streamr.store": _INNER + "streamr.store streamr.policy twisted zope",
     "streamr.caching": _CONDUCTOR + "streamr.collapse streamr.ways",
     "streamr.catalogue": _INNER + "streamr.policy",
