@@ -23,6 +23,7 @@ from streamr.upstream.tls import MODERN, PROFILES, ProfilePolicy, TLSError
 from streamr.ways import Ways
 from streamr.web import health, target
 from streamr.web.cors import Cors
+from streamr.web.demo import Demo
 from streamr.web.resource import Door
 
 
@@ -104,6 +105,7 @@ class Builder:
     observer: Observer
     upstream: Upstream
     offered: catalogue.Catalogue
+    demo: Demo | None = None
 
     def main(self, loop: Loop, proxies: Sequence[str]) -> tuple[Gateway, Door]:
         """Main: direct first, then each proxy in its order."""
@@ -127,6 +129,8 @@ class Builder:
             loop.closed,
             admin_token=self.settings.admin_token,
         )
+        if self.demo is not None:
+            door = self.demo.opened(door, self.reactor, self.observer)
         return gateway, door
 
     def proxy(self, loop: Loop) -> tuple[Gateway, Door]:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from twisted.python import usage
 
@@ -24,6 +24,10 @@ from streamr.service import (
     read_settings,
     start_up,
 )
+from streamr.web.demo import Demo
+
+if TYPE_CHECKING:
+    from streamr.simulator.service import SimulatorService
 
 CURL_LINES = (
     "/api/tmdb/trending",
@@ -265,10 +269,24 @@ def _demo(flags: Mapping[str, str | None], options: DemoOptions) -> None:
             "STREAMR_ENVIRONMENT": "demo",
             "STREAMR_STATE_DIR": directory,
         }
-        daemon = start_up(read_settings(flags, environment), reactor)
+        daemon = start_up(
+            read_settings(flags, environment), reactor, _made_demo(simulator)
+        )
         # "during" comes when the daemon, stopped "before", has let its requests finish
         reactor.addSystemEventTrigger("during", "shutdown", simulator.stopService)
         _serve(daemon, reactor, f"faults: {simulator.control_url}")
+
+
+def _made_demo(simulator: SimulatorService) -> Demo:
+    """The simulator's switches, as the web may reach them."""
+    from streamr.simulator.faults import KINDS
+
+    return Demo(
+        simulator.faults,
+        {name: kind.says for name, kind in KINDS.items()},
+        simulator.strike,
+        simulator.gallery.draw,
+    )
 
 
 def _serve(daemon: Daemon, reactor: Any, more: str = "") -> None:

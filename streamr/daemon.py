@@ -26,6 +26,7 @@ from streamr.observe.log import LineObserver, LogObserver, Sink
 from streamr.settings import Settings
 from streamr.store.routes import FILE_NAME, RouteFile
 from streamr.upstream.route import Loop
+from streamr.web.demo import Demo
 from streamr.web.health import told_route
 from streamr.web.resource import GatewayResource
 from streamr.web.site import GatewaySite
@@ -85,7 +86,9 @@ class Daemon(MultiService):
         lines: LineObserver,
         observer: Observer | None = None,
         wall: Callable[[], float] = time.time,
+        demo: Demo | None = None,
     ) -> None:
+        """`demo` is what `streamr demo` alone adds to main."""
         super().__init__()
         self.settings = found
         self._reactor = reactor
@@ -95,7 +98,13 @@ class Daemon(MultiService):
         self._identity = f"streamr-{secrets.token_hex(6)}"
         offered = catalogue.load(found.extra_paths)
         build = Builder(
-            found, reactor, wall, observer or LogObserver(), self._upstream, offered
+            found,
+            reactor,
+            wall,
+            observer or LogObserver(),
+            self._upstream,
+            offered,
+            demo,
         )
         self.gateways: dict[str, Gateway] = {}
         self.servers: dict[str, Server] = {}

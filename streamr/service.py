@@ -28,6 +28,7 @@ from streamr.observe.log import LineObserver, Sink, console
 from streamr.policy.redact import Redactor
 from streamr.ports import CannotListen, listen
 from streamr.settings import Settings
+from streamr.web.demo import Demo
 
 EX_CONFIG = 78
 
@@ -125,7 +126,7 @@ def give_up(code: int, problems: Sequence[str]) -> NoReturn:
     raise SystemExit(code)
 
 
-def start_up(found: Settings, reactor: Any) -> Daemon:
+def start_up(found: Settings, reactor: Any, demo: Demo | None = None) -> Daemon:
     """Build the daemon with real sockets, or exit with a sentence."""
     global _observer
     use_monotonic_clock(reactor)
@@ -143,7 +144,7 @@ def start_up(found: Settings, reactor: Any) -> Daemon:
     except CannotListen as error:
         give_up(1, [str(error)])
     try:
-        return Daemon(found, reactor, sockets, _observer)
+        return Daemon(found, reactor, sockets, _observer, demo=demo)
     except SettingsError as error:
         give_up(EX_CONFIG, error.problems)
 

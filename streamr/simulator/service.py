@@ -12,6 +12,7 @@ from .certificates import Vault
 from .control import Control
 from .faults import parse
 from .host import Host, Latency
+from .posters import Gallery
 from .site import Lookalike, Quiet
 from .wire import FrontFactory
 from .world import load
@@ -92,6 +93,7 @@ class SimulatorService(Service):
         self.control_port = control_port
         self.control_url: str | None = None
         self.world = load()
+        self.gallery = Gallery(self.world)
         self.hosts = {
             name: Host(name, clock_reactor, seed, latency, keep_alive) for name in hosts
         }
@@ -160,6 +162,20 @@ class SimulatorService(Service):
             one.set_fault(expression)
             if one.name in self.doors and self.running:
                 self.doors[one.name].want(not one.refusing)
+
+    def strike(self, host: str, expression: str) -> None:
+        """Replace a host's fault expression, and let its connections meet it.
+
+        A fault of the handshake would not show while old connections live on.
+        """
+        self.set_fault(host, expression)
+        for one in self.chosen(host):
+            if one.faults and one.name in self.doors:
+                self.doors[one.name].factory.abort_all()
+
+    def faults(self) -> dict[str, str]:
+        """Each host's fault expression."""
+        return {name: host.expression for name, host in self.hosts.items()}
 
     def set_keep_alive(self, host: str, keep_alive: bool) -> None:
         """Let connections stay open between requests, or close each."""

@@ -22,9 +22,16 @@ PREFLIGHT_SECONDS = 7200
 class Cors:
     """The allow-list. `*` answers every origin alike, without credentials."""
 
-    def __init__(self, origins: Sequence[str]) -> None:
+    def __init__(self, origins: Sequence[str], allowed: str = ALLOWED) -> None:
+        """`allowed` lists the request headers that a page may send."""
         self._any = "*" in origins
         self._origins = frozenset(origins)
+        self._allowed = allowed
+
+    def allowing(self, name: str) -> Cors:
+        """The same, with one more request header that a page may send."""
+        origins = ["*"] if self._any else [*self._origins]
+        return Cors(origins, f"{self._allowed}, {name}")
 
     def headers(self, origin: str | None) -> Headers:
         """The headers of every answer, errors too.
@@ -55,6 +62,6 @@ class Cors:
             return []
         return [
             ("Access-Control-Allow-Methods", METHODS),
-            ("Access-Control-Allow-Headers", ALLOWED),
+            ("Access-Control-Allow-Headers", self._allowed),
             ("Access-Control-Max-Age", str(PREFLIGHT_SECONDS)),
         ]

@@ -28,7 +28,9 @@ from streamr.web.cors import METHODS, Cors
 from streamr.web.render import Page, Wants
 from streamr.web.site import GatewayRequest
 from streamr.web.target import Find, Pair, split
-from streamr.web.visit import Feed, Local, Visit, check_action, trusted
+from streamr.web.visit import Feed, Local, Reset, Visit, check_action, trusted
+from streamr.web.wishes import HEADER as FAULT_HEADER
+from streamr.web.wishes import Wishes
 
 _log = Logger()
 
@@ -46,10 +48,11 @@ _HOST = re.compile(r"[a-z0-9.:-]+")
 class Door:
     """What one server answers, and under which conditions.
 
-    `local` are pages of our own, `actions` what POST may change; the `guarded` ones are
-    for this machine or with `admin_token`. `deadline` is in seconds; `token` is what
-    callers have to send, None when the server is open; `looped` tells whether a
-    CDN-Loop field shows that a request was here.
+    `local` are pages of our own, `below` those of every path with a prefix, `actions`
+    what POST may change; the `guarded` ones are for this machine or with `admin_token`.
+    `deadline` is in seconds; `token` is what callers have to send, None when the server
+    is open; `looped` tells whether a CDN-Loop field shows that a request was here;
+    `wishes` grants the faults that callers ask for, None outside the demo.
     """
 
     gateway: Gateway
@@ -63,6 +66,8 @@ class Door:
     actions: Mapping[str, Local] = field(default_factory=dict)
     guarded: frozenset[str] = frozenset()
     admin_token: str | None = None
+    below: Mapping[str, Local] = field(default_factory=dict)
+    wishes: Wishes | None = None
 
 
 class GatewayResource(Resource):
@@ -101,7 +106,7 @@ class GatewayResource(Resource):
 
     def _page(
         self, request: Request, call: Call
-    ) -> Page | Deferred[Page] | Deferred[Page | Feed] | Feed:
+    ) -> Page | Feed | Deferred[Page] | Deferred[Page | Feed] | Deferred[Page | Reset]:
         """The page of a request. Raises Refusal."""
         door = self._door
         if request.method == b"OPTIONS":
@@ -114,8 +119,17 @@ class GatewayResource(Resource):
             self._check_token(request)
         if acts or path in door.actions:
             return self._noted(self._act(path, pairs, request, call), call, path)
-        if path in door.local:
-            return self._noted(self._own(path, pairs, request, call), call, path)
+        name = self._local_name(path)
+        if name is not None:
+            page = self._own(name, path, pairs, request, call)
+            return self._noted(page, call, name)
+        return self._asked(path, pairs, request, call)
+
+    def _asked(
+        self, path: str, pairs: list[Pair], request: Request, call: Call
+    ) -> Deferred[Page | Reset]:
+        """TMDB's answer, or what the demo was asked to make of it. Raises Refusal."""
+        door = self._door
         if door.looped(call.loop):
             raise Refusal(
                 508,
@@ -128,11 +142,27 @@ class GatewayResource(Resource):
         wanted = render.wants(
             _header(request, "accept-encoding"), _header(request, "if-none-match")
         )
-        exchanging = door.gateway.answer(query, call, fresh=_wants_fresh(request))
+        fresh, wish = _wants_fresh(request), _header(request, FAULT_HEADER)
+        if door.wishes is not None and wish:
+            granting = door.wishes.grant(wish, query, call, fresh=fresh)
+            return granting.addCallback(self._rendered, wanted)
+        exchanging = door.gateway.answer(query, call, fresh=fresh)
         return exchanging.addCallback(self._rendered, wanted)
 
-    def _rendered(self, exchange: Exchange, wanted: Wants) -> Page:
-        return render.answer_page(exchange, wanted, self._clock.seconds())
+    def _rendered(self, exchange: Exchange | Reset, wanted: Wants) -> Page | Reset:
+        if isinstance(exchange, Reset):
+            return exchange
+        page = render.answer_page(exchange, wanted, self._clock.seconds())
+        if self._door.wishes is None:
+            return page
+        # else a browser's cache would answer the call that wishes for a fault
+        return replace(page, headers=(*page.headers, ("Vary", FAULT_HEADER)))
+
+    def _local_name(self, path: str) -> str | None:
+        """The name of our own page at a path: the path, or the prefix it lies below."""
+        if path in self._door.local:
+            return path
+        return next((each for each in self._door.below if path.startswith(each)), None)
 
     def _check_token(self, request: Request) -> None:
         if self._door.token is None:
@@ -146,10 +176,10 @@ class GatewayResource(Resource):
             )
 
     def _own(
-        self, path: str, pairs: list[Pair], request: Request, call: Call
+        self, name: str, path: str, pairs: list[Pair], request: Request, call: Call
     ) -> Page | Deferred[Page] | Feed:
         """A page of our own."""
-        visit = self._visit(pairs, request, call)
+        visit = self._visit(path, pairs, request, call)
         if path in self._door.guarded and not visit.trusted:
             raise Refusal(
                 403,
@@ -157,7 +187,8 @@ class GatewayResource(Resource):
                 f"Permission denied: {path} is for this machine, or with "
                 "STREAMR_ADMIN_TOKEN as Bearer.",
             )
-        return self._door.local[path](visit)
+        page = self._door.local.get(name) or self._door.below[name]
+        return page(visit)
 
     def _act(
         self, path: str, pairs: list[Pair], request: Request, call: Call
@@ -167,16 +198,18 @@ class GatewayResource(Resource):
             raise _wrong_method(call, METHODS)
         if request.method != b"POST":
             raise _wrong_method(call, "POST, OPTIONS")
-        visit = self._visit(pairs, request, call)
+        visit = self._visit(path, pairs, request, call)
         check_action(visit)
         return self._door.actions[path](visit)
 
-    def _visit(self, pairs: list[Pair], request: Request, call: Call) -> Visit:
+    def _visit(
+        self, path: str, pairs: list[Pair], request: Request, call: Call
+    ) -> Visit:
         def header(name: str) -> str:
             return _header(request, name)
 
         may = trusted(header, _peer(request), self._door.admin_token)
-        return Visit(pairs, call, header, may)
+        return Visit(pairs, call, header, may, path)
 
     def _noted(
         self, page: Page | Deferred[Page] | Feed, call: Call, path: str
@@ -221,8 +254,13 @@ class GatewayResource(Resource):
             )
         )
 
-    def _write(self, page: Page | Feed, request: GatewayRequest, call: Call) -> None:
+    def _write(
+        self, page: Page | Feed | Reset, request: GatewayRequest, call: Call
+    ) -> None:
         if request.left:
+            return
+        if isinstance(page, Reset):
+            request.channel.forceAbortClient()
             return
         status = page.status if isinstance(page, Page) else 200
         request.setResponseCode(status)

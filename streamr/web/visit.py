@@ -39,17 +39,24 @@ class Feed:
 
 
 @dataclass(frozen=True, slots=True)
+class Reset:
+    """No answer at all: the caller's connection is reset (in the demo alone)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Visit:
     """One request for a page of ours.
 
     `header` gives a request header's value by its lower-case name, "" when there is
     none; `trusted` says that it came from this machine, or with the admin token.
+    `path` is what was asked for, which a page below a prefix has to know.
     """
 
     pairs: list[Pair]
     call: Call
     header: Callable[[str], str] = lambda _name: ""
     trusted: bool = False
+    path: str = ""
 
 
 # A page that needs no query: health and the like. It may raise Refusal.
