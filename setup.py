@@ -22,6 +22,7 @@ setup(
     python_requires=">=3.11",
     packages=[
         "streamr",
+        "streamr.commands",
         "streamr.observe",
         "streamr.policy",
         "streamr.simulator",

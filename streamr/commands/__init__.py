@@ -1,0 +1,1 @@
+"""The commands of `streamr`, a file each: its options and what it does (`perform`)."""

@@ -1,0 +1,40 @@
+"""`streamr run`: both servers in the foreground."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from streamr.commands.demo import DemoOptions
+from streamr.commands.serving import serve
+from streamr.service import Options, read_settings, start_up
+from streamr.settings import HOW_TO_GET_A_KEY
+
+
+class RunOptions(Options):
+    """`streamr run`: both servers in the foreground."""
+
+    synopsis = "[options]"
+    longdesc = f"{Options.longdesc}\n\nExample: streamr run --port 8080"
+    optFlags: ClassVar = [
+        [
+            "demo-if-no-key",
+            None,
+            "Without a TMDB key serve the simulator instead of refusing to start.",
+        ]
+    ]
+
+    def perform(self) -> int:
+        """Serve until Ctrl-C or SIGTERM."""
+        flags = self.given()
+        if self["demo-if-no-key"]:
+            found = read_settings(flags, needs_key=False)
+            if not (found.tmdb_api_key or found.tmdb_access_token):
+                print(
+                    "There is no TMDB key, so this is the demo: a simulated TMDB with "
+                    f"forty titles.\n{HOW_TO_GET_A_KEY}\n",
+                    flush=True,
+                )
+                return DemoOptions().serve(flags)
+        from twisted.internet import reactor
+
+        return serve(start_up(read_settings(flags), reactor), reactor)
