@@ -53,6 +53,8 @@ setup(
         "python-dotenv>=1.2",
         # reads and writes the structured field Proxy-Status (RFC 9651)
         "http-sf>=1.1",
+        # the commands' tables: widths, wide characters, colour only where it is wanted
+        "rich>=15.0",
     ],
     extras_require={
         "brotli": [

@@ -50,6 +50,7 @@ TABLE = {
     "streamr.policy streamr.web streamr.__version__ twisted.web twisted.internet "
     "twisted.logger twisted.python",
     "streamr.simulator": "streamr.simulator twisted zope OpenSSL cryptography",
+    "streamr.look": "rich",
     # a composition root, like what stands at the top: each command builds what it needs
     "streamr.commands": "streamr twisted",
 }

@@ -1,0 +1,107 @@
+"""The one look of all commands: tables and verdicts, on rich.
+
+A terminal gets colour (never with NO_COLOR) and its own width. Everything else gets
+plain text: one line for each row of a table however long, and no escape sequences, so
+that `grep` and `diff` can read it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from typing import Any, TextIO
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+# Wider than any row, so that nothing wraps where nobody looks at it.
+PLAIN_WIDTH = 10_000
+MISSING = "-"
+
+
+class Mark(Enum):
+    """A verdict. The word says it; the colour only helps to find it."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+STYLES = {Mark.OK: "green", Mark.WARNING: "yellow", Mark.FAILED: "bold red"}
+
+Cell = str | int | float | Mark | None
+
+
+def console(stream: TextIO | None = None) -> Console:
+    """Where a command prints: standard output, or `stream`.
+
+    A pipe stays plain even under FORCE_COLOR, which build machines set for everything.
+    """
+    target = sys.stdout if stream is None else stream
+    terminal = target.isatty()
+    return Console(
+        file=target,
+        force_terminal=terminal,
+        color_system="auto" if terminal else None,
+        width=None if terminal else PLAIN_WIDTH,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=not terminal,
+    )
+
+
+def show(out: Console, head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+    """Print rows under a head; rules between them are for people alone."""
+    made = table(head, rows)
+    if not out.is_terminal:
+        made.box = None
+        made.padding = (0, 2, 0, 0)
+    out.print(made)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Table:
+    """Rows under a head. Numbers stand to the right, None is a dash.
+
+    Cells that are too long for a terminal are folded; nothing is left out.
+    """
+    found = [list(row) for row in rows]
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for place, name in enumerate(head):
+        cells = [row[place] for row in found if row[place] is not None]
+        numbers = bool(cells) and all(isinstance(each, int | float) for each in cells)
+        made.add_column(name, justify="right" if numbers else "left", overflow="fold")
+    for row in found:
+        made.add_row(*map(shown, row))
+    return made
+
+
+def shown(cell: Cell) -> Text:
+    """A cell as text; what is not printable is escaped."""
+    if isinstance(cell, Mark):
+        return Text(cell.value, STYLES[cell])
+    if cell is None or cell == "":
+        return Text(MISSING, "dim")
+    return Text(printable(str(cell)))
+
+
+def verdict(mark: Mark, sentence: str) -> Text:
+    """A line such as `failed: the direct way did not come back`."""
+    return Text.assemble((mark.value, STYLES[mark]), f": {printable(sentence)}")
+
+
+def printable(text: str) -> str:
+    """The text with control characters escaped: a value cannot steer the terminal."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode()
+        for each in text
+    )
+
+
+def print_json(value: Any, stream: TextIO | None = None) -> None:
+    """The same as JSON, for programs: indented and never coloured."""
+    print(json.dumps(value, indent=2), file=stream or sys.stdout, flush=True)
