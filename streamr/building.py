@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -86,13 +87,18 @@ class Upstream:
     def _policy(self, profile: str) -> ProfilePolicy:
         if profile not in self._policies:
             ca_file = self._settings.tmdb_ca_file
-            try:
-                self._policies[profile] = ProfilePolicy(PROFILES[profile], ca_file)
-            except TLSError as error:
-                raise SettingsError(
-                    [f"TMDB_CA_FILE {str(ca_file)!r} holds no PEM certificate"]
-                ) from error
+            self._policies[profile] = tls_policy(profile, ca_file)
         return self._policies[profile]
+
+
+def tls_policy(profile: str, ca_file: Path | None) -> ProfilePolicy:
+    """How connections of a profile are made. Raises SettingsError for a wrong file."""
+    try:
+        return ProfilePolicy(PROFILES[profile], ca_file)
+    except TLSError as error:
+        raise SettingsError(
+            [f"TMDB_CA_FILE {str(ca_file)!r} holds no PEM certificate"]
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, NoReturn
 
 from twisted.python import usage
@@ -11,20 +12,20 @@ from twisted.python import usage
 from streamr import __version__
 from streamr.commands.cache import CacheOptions
 from streamr.commands.check import CheckOptions, HealthcheckOptions
+from streamr.commands.config import ConfigOptions
 from streamr.commands.demo import DemoOptions
 from streamr.commands.routes import RoutesOptions
 from streamr.commands.run import RunOptions
-from streamr.service import give_up
-
-# A wrong line; what else commands end with stands in `service`.
-EX_USAGE = 2
+from streamr.helping import Helpful
+from streamr.service import EX_USAGE, give_up
 
 
-class VersionOptions(usage.Options):
+class VersionOptions(Helpful):
     """`streamr version`: print the version."""
 
     synopsis = ""
-    longdesc = "Example: streamr version"
+    about = "Prints the version."
+    example = "streamr version"
 
     def perform(self) -> int:
         """Print it."""
@@ -32,10 +33,10 @@ class VersionOptions(usage.Options):
         return 0
 
 
-class CommandLine(usage.Options):
+class CommandLine(Helpful):
     """All commands. Each class has `perform`, which returns the exit status."""
 
-    subCommands: ClassVar = [
+    subCommands: ClassVar[Any] = [
         ["run", None, RunOptions, "Both servers in the foreground."],
         ["demo", None, DemoOptions, "The same over a simulated TMDB: no key needed."],
         [
@@ -47,28 +48,46 @@ class CommandLine(usage.Options):
         ["healthcheck", None, HealthcheckOptions, "Exit 0 when the servers are up."],
         ["cache", None, CacheOptions, "Show or purge what a running streamr keeps."],
         ["routes", None, RoutesOptions, "What each way to TMDB last did."],
+        ["config", None, ConfigOptions, "Every setting, its origin, what is wrong."],
         ["version", None, VersionOptions, "Print the version."],
     ]
     synopsis = "Usage: streamr"
-    longdesc = "Example: streamr demo"
-
-    def opt_version(self) -> NoReturn:
-        """Print the version and exit."""
-        print(f"streamr {__version__}")
-        raise SystemExit(0)
+    choices = "COMMAND"
+    about = "Keeps TMDB reachable. Each command tells more with --help."
+    example = "streamr demo"
 
     def postOptions(self) -> None:
         if self.subCommand is None:
-            raise usage.UsageError(f"which command?\n\n{self}")
+            known = ", ".join(name for name, *_ in self.subCommands)
+            raise usage.UsageError(f"streamr wants one of: {known}")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """The entry point of the console script. Ends with the command's exit status."""
-    line: Any = CommandLine()
     try:
-        line.parseOptions(sys.argv[1:] if arguments is None else arguments)
+        status = _perform(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # `| head` has read enough; Python would complain again at its own last flush
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1
+    raise SystemExit(status)
+
+
+def _perform(arguments: Sequence[str]) -> int:
+    line = CommandLine()
+    try:
+        line.parseOptions(arguments)
     except usage.UsageError as error:
-        give_up(EX_USAGE, [str(error)])
-    while line.subCommand is not None:
+        names = ["streamr", *(name for name, _ in _reached(line))]
+        give_up(EX_USAGE, [str(error), f"see {' '.join(names)} --help"])
+    _, command = list(_reached(line))[-1]
+    status: int = command.perform()
+    return status
+
+
+def _reached(line: Any) -> Iterator[tuple[str, Any]]:
+    """The commands that a line has named, each with its options."""
+    while line.subCommand is not None and hasattr(line, "subOptions"):
+        yield line.subCommand, line.subOptions
         line = line.subOptions
-    raise SystemExit(line.perform())

@@ -21,7 +21,7 @@ from streamr.boundaries import Observer
 from streamr.building import Builder, Upstream
 from streamr.control import SOCKET_NAME, ControlFactory, Handler, make_way
 from streamr.gateway import Gateway
-from streamr.keeping import Keeping, state_directory
+from streamr.keeping import NO_FOLDER, Keeping, state_directory
 from streamr.observe.log import LineObserver, LogObserver, Sink
 from streamr.settings import Settings
 from streamr.store.routes import FILE_NAME, RouteFile
@@ -166,7 +166,7 @@ class Daemon(MultiService):
         main, proxy = self.gateways.get("main"), self.gateways.get("proxy")
         said = advice.exposure(self.settings, self.servers)
         if self._directory is None:
-            said.append("there is no folder for state: set STREAMR_STATE_DIR")
+            said.append(NO_FOLDER)
         if main is not None and proxy is not None and not self.settings.tmdb_proxy_url:
             direct = main.ways.routes[0].dimensions
             rungs = {rung.name: rung.dimensions for rung in proxy.ways.routes}

@@ -32,6 +32,11 @@ _log = Logger()
 # A list page takes some 18 kB in its codings; smaller answers let more entries in.
 ENTRIES_PER_MB = 250
 
+NO_FOLDER = (
+    "there is no folder for state that can be made and written, so nothing is kept "
+    "over a restart: set STREAMR_STATE_DIR"
+)
+
 
 class Keeping:
     """The store of main's gateway and all that belongs to it."""
@@ -60,7 +65,7 @@ class Keeping:
         gateway.remember(self.memory, found.deadline, self._in_thread)
         assert gateway.cache is not None
         self._warm = Warm(
-            _queries(found, offered),
+            warm_queries(found, offered),
             gateway.cache,
             self.memory,
             reactor,
@@ -124,7 +129,8 @@ def _unwanted(request: dict[str, Any]) -> Callable[[StoredResponse], bool]:
     raise ValueError("say what to purge: all, a class or a path")
 
 
-def _queries(found: Settings, offered: Catalogue) -> list[Any]:
+def warm_queries(found: Settings, offered: Catalogue) -> list[Any]:
+    """What is to be warm. Raises SettingsError for a path that TMDB does not have."""
     queries = []
     for path in filter(None, found.warm):
         try:

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -251,6 +252,11 @@ def word(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", text):
         raise ValueError("")
     return text
+
+
+def closest(wanted: str, known: Iterable[str]) -> str | None:
+    """The name that was probably meant, None when no known one is near."""
+    return next(iter(difflib.get_close_matches(wanted, known, n=1)), None)
 
 
 def _url(text: str) -> SplitResult:

@@ -7,7 +7,6 @@ before twistd forks; a busy port is exit code 1.
 
 from __future__ import annotations
 
-import difflib
 import os
 import socket
 import sys
@@ -19,17 +18,18 @@ from typing import Any, ClassVar, NoReturn
 from twisted.application.service import MultiService
 from twisted.internet.base import ReactorBase
 from twisted.logger import ILogObserver
-from twisted.python import usage
 
-from streamr import __version__, settings
+from streamr import settings
 from streamr.daemon import Daemon
 from streamr.errors import SettingsError
+from streamr.helping import Helpful
 from streamr.observe.log import LineObserver, Sink, console
 from streamr.policy.redact import Redactor
 from streamr.ports import CannotListen, listen
 from streamr.settings import Settings
 from streamr.web.demo import Demo
 
+EX_USAGE = 2
 EX_CONFIG = 78
 
 
@@ -37,25 +37,20 @@ def _default(setting: settings.Setting) -> str:
     return f"default: {setting.default}" if setting.default else "unset by default"
 
 
-class Options(usage.Options):
+class Options(Helpful):
     """The flags of `twistd streamr` and `streamr run`, from the table of settings."""
 
-    longdesc = (
+    about = (
         "A gateway that keeps TMDB reachable. Every flag is also an environment "
         "variable and a line in .env; README.md lists them. "
         + settings.HOW_TO_GET_A_KEY
     )
+    example = "twistd -n streamr --port 8080"
     optParameters: ClassVar = [
         [each.flag, None, None, f"{each.help} [{each.name}, {_default(each)}]"]
         for each in settings.TABLE
         if each.flag is not None
     ]
-
-    def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        try:
-            super().parseOptions(options)
-        except usage.UsageError as error:
-            raise usage.UsageError(f"{error}{_hint(options)}") from error
 
     def postOptions(self) -> None:
         """Under twistd the log goes through our observer, not through its own."""
@@ -64,11 +59,6 @@ class Options(usage.Options):
             if self.parent.get("logfile") and not self["log-file"]:
                 self["log-file"] = self.parent["logfile"]
 
-    def opt_version(self) -> NoReturn:
-        """Print the version and exit."""
-        print(f"streamr {__version__}")
-        raise SystemExit(0)
-
     def given(self) -> dict[str, str | None]:
         """What stood on the command line, by the settings' names."""
         return {
@@ -76,17 +66,6 @@ class Options(usage.Options):
             for each in settings.TABLE
             if each.flag is not None
         }
-
-
-def _hint(options: Sequence[str] | None) -> str:
-    """The flag that an unknown one was probably meant to be."""
-    known = {f"--{each.flag}" for each in settings.TABLE if each.flag}
-    for word in options or ():
-        flag = word.partition("=")[0]
-        if flag.startswith("--") and flag not in known:
-            close = difflib.get_close_matches(flag, known, n=1, cutoff=0.6)
-            return f"; did you mean {close[0]}?" if close else ""
-    return ""
 
 
 _observer: LineObserver | None = None

@@ -7,10 +7,9 @@ default. All that is wrong is reported at once, each with the setting's name, it
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -289,10 +288,29 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A raw value and where it came from."""
+    """What was given for a setting and where; `problem` says what is wrong with it."""
 
+    setting: Setting
     text: str
     origin: str
+    problem: str | None = None
+
+    @property
+    def shown(self) -> str | None:
+        """The value as it may be printed; None where there is none."""
+        if self.setting.secret:
+            return "(secret)" if self.text or self.problem else None
+        return _masked(self.text) or None
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """Everything that was found. `settings` is None when there are problems."""
+
+    found: tuple[Found, ...]
+    problems: tuple[str, ...]
+    warnings: tuple[str, ...]
+    settings: Settings | None
 
 
 def load(
@@ -308,25 +326,40 @@ def load(
     did. A command that only talks to a running daemon needs no key. Raises
     SettingsError with all that is wrong.
     """
+    stock = take_stock(flags, environment, env_file, needs_key=needs_key)
+    if stock.settings is None:
+        raise SettingsError(list(stock.problems))
+    return stock.settings
+
+
+def take_stock(
+    flags: Mapping[str, str | None],
+    environment: Mapping[str, str],
+    env_file: Path | None = None,
+    *,
+    needs_key: bool = True,
+) -> Stock:
+    """Each setting's value, origin and problem, and the settings that they make."""
     problems: list[str] = []
     warnings: list[str] = []
     dotenv = _read_dotenv(env_file, problems)
     _look_for_unknown(dotenv, environment, problems, warnings)
     values: dict[str, Any] = {}
-    broken: set[str] = set()
+    everything = []
     for setting in TABLE:
+        found = _find(setting, flags, environment, dotenv)
         try:
-            found = _find(setting, flags, environment, dotenv)
-            values[setting.field] = _read(setting, found)
+            values[setting.field] = _read(found)
         except ValueError as error:
             problems.append(str(error))
-            broken.add(setting.name)
+            found = replace(found, problem=str(error))
             values[setting.field] = setting.read(setting.default)
+        everything.append(found)
+    broken = {each.setting.name for each in everything if each.problem}
     _check_together(values, broken, needs_key, problems, warnings)
-    if problems:
-        raise SettingsError(problems)
     assert set(values) == {each.name for each in fields(Settings)} - {"warnings"}
-    return Settings(**values, warnings=tuple(warnings))
+    made = None if problems else Settings(**values, warnings=tuple(warnings))
+    return Stock(tuple(everything), tuple(problems), tuple(warnings), made)
 
 
 def _find(
@@ -337,33 +370,40 @@ def _find(
 ) -> Found:
     flag = flags.get(setting.name)
     if flag is not None:
-        return Found(flag, f"flag --{setting.flag}")
+        return Found(setting, flag, f"flag --{setting.flag}")
     for source, where in ((environment, "environment"), (dotenv, ".env")):
         text, path = source.get(setting.name), source.get(f"{setting.name}_FILE")
         if text and path and setting.secret:
-            raise ValueError(
+            problem = (
                 f"{setting.name} and {setting.name}_FILE are both set ({where}): "
                 "one of them is enough"
             )
+            return Found(setting, "", where, problem)
         if text:
-            return Found(text, where)
+            return Found(setting, text, where)
         if path and setting.secret:
-            return Found(_secret_file(setting, path, where), f"{setting.name}_FILE")
-    return Found(setting.default, "default")
+            return _secret_file(setting, path, where)
+    return Found(setting, setting.default, "default")
 
 
-def _secret_file(setting: Setting, path: str, where: str) -> str:
+def _secret_file(setting: Setting, path: str, where: str) -> Found:
+    origin = f"{setting.name}_FILE"
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
+        text = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeError) as error:
-        raise ValueError(
-            f"{setting.name}_FILE ({where}): {path!r} cannot be read: "
+        problem = (
+            f"{origin} ({where}): {path!r} cannot be read: "
             f"{getattr(error, 'strerror', None) or 'not text'}"
-        ) from error
+        )
+        return Found(setting, "", origin, problem)
+    return Found(setting, text, origin)
 
 
-def _read(setting: Setting, found: Found) -> Any:
-    text = found.text.strip()
+def _read(found: Found) -> Any:
+    """The value. Raises ValueError with what is wrong, and what is allowed."""
+    if found.problem is not None:
+        raise ValueError(found.problem)
+    setting, text = found.setting, found.text.strip()
     try:
         return setting.read(text)
     except ValueError as error:
@@ -413,8 +453,8 @@ def _did_you_mean(name: str) -> str:
     # without the prefix, which would make everything look alike
     short = {each.name.removeprefix("STREAMR_"): each.name for each in TABLE}
     wanted = name.removeprefix("STREAMR_")
-    close = difflib.get_close_matches(wanted, short, n=1, cutoff=0.6)
-    return f"; did you mean {short[close[0]]}?" if close else ""
+    meant = parsing.closest(wanted, short)
+    return f"; did you mean {short[meant]}?" if meant else ""
 
 
 def _known(name: str) -> bool:

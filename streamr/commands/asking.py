@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from streamr import control
-from streamr.keeping import state_directory
+from streamr.keeping import NO_FOLDER, state_directory
 from streamr.service import EX_CONFIG, Options, give_up, read_settings
 
+NEXT = (
+    "start one with streamr run; for one with another folder give its --state-dir "
+    "(a demo prints its own)"
+)
 
-def print_answer(options: Options, command: str, more: Mapping[str, Any]) -> int:
-    """Print what the running daemon says to a command; exits with 1 without one."""
-    directory = state_directory(read_settings(options.given(), needs_key=False))
-    if directory is None:
-        give_up(EX_CONFIG, ["there is no folder for state: set STREAMR_STATE_DIR"])
-    try:
-        print(json.dumps(control.ask(directory, command, **more), indent=2))
-    except (control.NoDaemon, ValueError) as error:
-        give_up(1, [str(error)])
-    return 0
+
+class AskingOptions(Options):
+    """The options of a command that asks the daemon."""
+
+    synopsis = "[options]"
+    optFlags: ClassVar = [["json", None, "Print JSON, for programs."]]
+
+    def ask(self, command: str, **more: Any) -> Any:
+        """What the running daemon says; exits with 1 without one."""
+        directory = state_directory(read_settings(self.given(), needs_key=False))
+        if directory is None:
+            give_up(EX_CONFIG, [NO_FOLDER])
+        try:
+            return control.ask(directory, command, **more)
+        except control.NoDaemon as error:
+            give_up(1, [str(error), NEXT])
+        except ValueError as error:
+            give_up(1, [str(error)])

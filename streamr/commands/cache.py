@@ -2,47 +2,79 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from twisted.python import usage
 
-from streamr.commands.asking import print_answer
-from streamr.service import Options
+from streamr import look
+from streamr.commands.asking import AskingOptions
+from streamr.helping import Helpful
+from streamr.policy.freshness import State
+
+MEGABYTE = 1024 * 1024
 
 
-class StatsOptions(Options):
+class StatsOptions(AskingOptions):
     """`streamr cache stats`: how much is kept, by class and by state."""
 
-    synopsis = "[options]"
-    longdesc = "Example: streamr cache stats"
+    about = (
+        "Asks the running streamr of this machine how many answers it keeps, in which "
+        "freshness classes, and how fresh they are."
+    )
+    example = "streamr cache stats"
 
     def perform(self) -> int:
         """Print what is kept."""
-        return print_answer(self, "cache stats", {})
+        told = self.ask("cache stats")
+        if self["json"]:
+            look.print_json(told)
+        else:
+            _print(told)
+        return 0
 
 
-class PurgeOptions(Options):
+class PurgeOptions(AskingOptions):
     """`streamr cache purge`: drop all, a class, or what lies below a path."""
 
     synopsis = "(--all | --class NAME | --path PATH) [options]"
-    longdesc = "Example: streamr cache purge --path /movie/550"
+    about = (
+        "Has the running streamr of this machine drop answers: all, a freshness class "
+        "(docs/freshness.md lists them), or what lies below a path of TMDB's."
+    )
+    example = "streamr cache purge --path /movie/550"
     optFlags: ClassVar = [["all", None, "Drop everything."]]
     optParameters: ClassVar = [
-        ["class", None, None, "Drop one freshness class: lists, details, search, …"],
+        ["class", None, None, "Drop one freshness class: lists, details, search, ..."],
         ["path", None, None, "Drop a path of TMDB's and what lies below it."],
     ]
 
+    def postOptions(self) -> None:
+        super().postOptions()
+        wanted = [name for name in ("all", "class", "path") if self[name]]
+        if len(wanted) != 1:
+            raise usage.UsageError(
+                "say what to purge, one of: --all, --class NAME, --path PATH"
+            )
+
     def perform(self) -> int:
         """Have it dropped, and print how many answers that were."""
-        wanted = {name: self.get(name) for name in ("all", "class", "path")}
-        return print_answer(self, "cache purge", wanted)
+        wanted = {name: self[name] for name in ("all", "class", "path")}
+        told = self.ask("cache purge", **wanted)
+        if self["json"]:
+            look.print_json(told)
+        else:
+            print(f"{told['purged']} answers dropped")
+        return 0
 
 
-class CacheOptions(usage.Options):
+class CacheOptions(Helpful):
     """`streamr cache`: ask the running daemon what it keeps, or have it dropped."""
 
-    synopsis = "stats | purge"
-    longdesc = "Example: streamr cache stats"
+    synopsis = ""
+    choices = "(stats | purge)"
+    about = "Shows or purges the answers that the running streamr keeps."
+    example = "streamr cache stats"
     subCommands: ClassVar = [
         ["stats", None, StatsOptions, "How much is kept."],
         ["purge", None, PurgeOptions, "Drop all, a class or a path."],
@@ -51,3 +83,20 @@ class CacheOptions(usage.Options):
     def postOptions(self) -> None:
         if self.subCommand is None:
             raise usage.UsageError("cache wants one of: stats, purge")
+
+
+def _print(told: Mapping[str, Any]) -> None:
+    out = look.console()
+    used, most = told["bytes"] / MEGABYTE, told["most_bytes"] / MEGABYTE
+    out.print(f"{told['entries']} answers, {used:.1f} of {most:.0f} MB")
+    if told["entries"]:
+        out.print()
+        look.show(out, ("class", "answers"), sorted(told["by_class"].items()))
+        out.print()
+        states = told["by_state"]
+        rows = [
+            (each.name.lower(), states[each.name.lower()], each.value)
+            for each in State
+            if each.name.lower() in states
+        ]
+        look.show(out, ("state", "answers", "what may be done with them"), rows)

@@ -21,10 +21,10 @@ class DemoOptions(Options):
     """`streamr demo`: both servers over a simulated TMDB."""
 
     synopsis = "[options]"
-    longdesc = (
+    about = (
         "Both servers over a simulated TMDB on loopback; no key and no network needed."
-        "\n\nExample: streamr demo --fault api.themoviedb.org=reset-after-hello"
     )
+    example = "streamr demo --fault api.themoviedb.org=reset-after-hello"
     optParameters: ClassVar = [
         ["control-port", None, "0", "Port of the simulator's control endpoint."],
         ["seed", None, "0", "Where the simulator's chances begin."],

@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
-from streamr.commands.asking import print_answer
-from streamr.service import Options
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from streamr import look
+from streamr.commands.asking import AskingOptions
+from streamr.look import Mark
+
+HEAD = ("server", "route", "state", "breaker", "cause", "ms", "served", "failed", "at")
+MARKS = {"ok": Mark.OK, "failing": Mark.FAILED}
+
+Told = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
-class RoutesOptions(Options):
+class RoutesOptions(AskingOptions):
     """`streamr routes`: what each way to TMDB last did."""
 
-    synopsis = "[options]"
-    longdesc = "Example: streamr routes"
+    about = (
+        "Asks the running streamr of this machine what each way to TMDB last did: "
+        "whether it works, its breaker, the cause of the last failure."
+    )
+    example = "streamr routes --json"
 
     def perform(self) -> int:
         """Print the ways of both servers."""
-        return print_answer(self, "routes", {})
+        told = self.ask("routes")
+        if self["json"]:
+            look.print_json(told)
+        else:
+            look.show(look.console(), HEAD, rows(told))
+        return 0
+
+
+def rows(told: Told) -> Iterator[tuple[look.Cell, ...]]:
+    """A row for each way of each server."""
+    for server, routes in told.items():
+        for each in routes:
+            facts = (each[name] for name in HEAD[3:])
+            yield server, each["route"], MARKS.get(each["state"], "untried"), *facts

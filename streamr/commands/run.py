@@ -14,7 +14,7 @@ class RunOptions(Options):
     """`streamr run`: both servers in the foreground."""
 
     synopsis = "[options]"
-    longdesc = f"{Options.longdesc}\n\nExample: streamr run --port 8080"
+    example = "streamr run --port 8080"
     optFlags: ClassVar = [
         [
             "demo-if-no-key",

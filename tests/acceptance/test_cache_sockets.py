@@ -149,7 +149,7 @@ class House:
         )
 
     def told(self, *words: str) -> Any:
-        done = self.command(*words)
+        done = self.command(*words, "--json")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -379,7 +379,7 @@ def test_a_command_without_a_target_purges_nothing_and_says_why(shared: House) -
     daemon = shared.daemons[0]
     ask(daemon.main, "/3/movie/550")
     done = shared.command("cache", "purge")
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (2, "")
     assert "say what to purge" in done.stderr
     assert shared.told("cache", "stats")["entries"] == 1
 

@@ -319,7 +319,9 @@ def test_a_file_of_garbage_stops_no_start(simulator: Simulator, tmp_path: Path) 
 
 
 def told_by_the_command(state: Path, tmp_path: Path) -> tuple[int, str]:
-    command = Process([STREAMR, "routes"], {"STREAMR_STATE_DIR": str(state)}, tmp_path)
+    command = Process(
+        [STREAMR, "routes", "--json"], {"STREAMR_STATE_DIR": str(state)}, tmp_path
+    )
     return command.ended(), command.output
 
 

@@ -1,0 +1,97 @@
+"""`streamr config`: every setting, where its value comes from, and what is wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from streamr import catalogue, look
+from streamr.building import tls_policy
+from streamr.errors import SettingsError
+from streamr.keeping import NO_FOLDER, state_directory, warm_queries
+from streamr.look import Mark
+from streamr.service import EX_CONFIG, Options
+from streamr.settings import Found, Settings, Stock, take_stock
+from streamr.upstream.tls import MODERN
+
+
+class ConfigOptions(Options):
+    """`streamr config`: would `streamr run` start with these settings?"""
+
+    synopsis = "[options]"
+    about = (
+        "Prints every setting with its value (secrets masked) and where that comes "
+        "from: a flag, the environment, .env or the default. Checks all of them as "
+        "streamr run would; exit 78 when something is wrong."
+    )
+    example = "streamr config --port 8080"
+    optFlags: ClassVar = [["json", None, "Print JSON, for programs."]]
+
+    def perform(self) -> int:
+        """Print and check."""
+        stock = take_stock(self.given(), os.environ, Path(".env"))
+        if stock.settings is not None and state_directory(stock.settings) is None:
+            stock = replace(stock, warnings=(*stock.warnings, NO_FOLDER))
+        problems = [*stock.problems, *wrong_at_start(stock.settings)]
+        if self["json"]:
+            look.print_json(told(stock, problems))
+        else:
+            _print(stock, problems)
+        return EX_CONFIG if problems else 0
+
+
+def wrong_at_start(found: Settings | None) -> list[str]:
+    """What only the start would notice, after each setting by itself was fine."""
+    if found is None:
+        return []
+    checks: tuple[Callable[[], Any], ...] = (
+        lambda: tls_policy(MODERN.name, found.tmdb_ca_file),
+        lambda: warm_queries(found, catalogue.load(found.extra_paths)),
+    )
+    return [problem for check in checks for problem in _problems(check)]
+
+
+def _problems(check: Callable[[], Any]) -> list[str]:
+    try:
+        check()
+    except SettingsError as error:
+        return error.problems
+    return []
+
+
+def told(stock: Stock, problems: list[str]) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "settings": [
+            {
+                "name": each.setting.name,
+                "value": each.shown,
+                "origin": each.origin,
+                "allowed": each.setting.allowed,
+                "problem": each.problem,
+            }
+            for each in stock.found
+        ],
+        "problems": problems,
+        "warnings": list(stock.warnings),
+    }
+
+
+def _print(stock: Stock, problems: list[str]) -> None:
+    out = look.console()
+    look.show(out, ("setting", "value", "from", "verdict"), map(_row, stock.found))
+    out.print()
+    for problem in problems:
+        out.print(look.verdict(Mark.FAILED, problem))
+    for warning in stock.warnings:
+        out.print(look.verdict(Mark.WARNING, warning))
+    if not problems:
+        out.print(look.verdict(Mark.OK, "streamr run can start with these settings"))
+
+
+def _row(found: Found) -> tuple[look.Cell, ...]:
+    mark = Mark.FAILED if found.problem else Mark.OK
+    return found.setting.name, found.shown, found.origin, mark

@@ -1,0 +1,79 @@
+"""Help that helps: an example in every --help, and a hint at what was meant."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Sequence
+from typing import Any, ClassVar, NoReturn
+
+from twisted.python import usage
+
+from streamr import __version__
+from streamr.parsing import closest
+
+# What Twisted and getopt call a word they do not know; tests notice when it changes.
+_UNKNOWN = re.compile(r"option (?P<flag>--\S+) not recognized|.*command: (?P<word>.+)")
+WIDTH = 80
+
+
+class Explained(usage.UsageError):
+    """A usage error that has its hint: an outer command adds none."""
+
+
+class Helpful(usage.Options):
+    """Options that say first what they are for, with an example that runs."""
+
+    about: ClassVar[str] = ""
+    example: ClassVar[str] = ""
+    # Twisted would print it after the options
+    longdesc: ClassVar[str] = ""
+    # what stands in the place of a command until one is chosen
+    choices: ClassVar[str] = ""
+
+    def getSynopsis(self) -> str:
+        """The first line of --help."""
+        told: str = super().getSynopsis().rstrip()
+        return told if self.subCommand or not self.choices else f"{told} {self.choices}"
+
+    def getUsage(self, width: int | None = None) -> str:
+        """The text of --help below its first line."""
+        told: str = super().getUsage(width)
+        if hasattr(self, "subOptions"):
+            return told
+        about = textwrap.fill(self.about, width or WIDTH)
+        return f"\n{about}\n\nExample: {self.example}\n\n{told}"
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Read a command line. Raises UsageError with a hint at what was meant."""
+        try:
+            super().parseOptions(options)
+        except Explained:
+            raise
+        except usage.UsageError as error:
+            raise Explained(f"{error}{self._hint(str(error))}") from error
+
+    def parseArgs(self, *words: str) -> None:
+        """Nothing here takes words that are neither commands nor options."""
+        if words:
+            raise usage.UsageError(f"{words[0]!r} is one word too many")
+
+    def opt_version(self) -> NoReturn:
+        """Print the version and exit."""
+        print(f"streamr {__version__}")
+        raise SystemExit(0)
+
+    def _hint(self, error: str) -> str:
+        match = _UNKNOWN.match(error)
+        if match is None:
+            return ""
+        commands: Any = getattr(self, "subCommands", ())
+        known = (
+            [f"--{name.rstrip('=')}" for name in self.longOpt]
+            if match["flag"]
+            else [name for name, *_ in commands]
+        )
+        meant = closest(match["flag"] or match["word"], known)
+        if meant is not None:
+            return f"; did you mean {meant}?"
+        return "" if match["flag"] else f"; known are: {', '.join(known)}"

@@ -1,0 +1,113 @@
+"""What `streamr routes` and `streamr cache stats` make of a daemon's answer."""
+
+import contextlib
+import io
+import json
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr.commands.cache import PurgeOptions, StatsOptions
+from streamr.commands.routes import RoutesOptions
+
+ROUTE = {
+    "route": "direct",
+    "next_hop": "api.themoviedb.org",
+    "breaker": "open",
+    "state": "failing",
+    "cause": "tls_reset",
+    "at": "2026-11-22T12:00:00.000Z",
+    "ms": 15,
+    "served": 3,
+    "failed": 5,
+    "differs_in": [],
+}
+UNTRIED = {**ROUTE, "route": "modern@api.tmdb.org", "state": "untried", "cause": None}
+ROUTES = {"main": [ROUTE], "proxy": [{**UNTRIED, "at": None, "ms": None}]}
+STATS = {
+    "entries": 3,
+    "bytes": 2 * 1024 * 1024,
+    "most_bytes": 64 * 1024 * 1024,
+    "by_class": {"lists": 2, "details": 1},
+    "by_state": {"stale": 1, "fresh": 2},
+}
+
+
+class Tables(SynchronousTestCase):
+    def said(self, options: Any, answer: Any, *words: str) -> list[str]:
+        """The lines that a command prints when the daemon answers this."""
+        command = options()
+        command.parseOptions(words)
+        command.ask = lambda _command, **_more: answer
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            self.assertEqual(command.perform(), 0)
+        return out.getvalue().splitlines()
+
+    def test_a_route_is_a_row_with_its_state_breaker_and_cause(self) -> None:
+        head, direct, other = self.said(RoutesOptions, ROUTES)
+        self.assertEqual(
+            head.split()[:5], ["server", "route", "state", "breaker", "cause"]
+        )
+        self.assertEqual(
+            direct.split(),
+            [
+                "main",
+                "direct",
+                "failed",
+                "open",
+                "tls_reset",
+                "15",
+                "3",
+                "5",
+                "2026-11-22T12:00:00.000Z",
+            ],
+        )
+        self.assertEqual(
+            other.split(),
+            [
+                "proxy",
+                "modern@api.tmdb.org",
+                "untried",
+                "open",
+                "-",
+                "-",
+                "3",
+                "5",
+                "-",
+            ],
+        )
+
+    def test_stats_tell_size_classes_and_states_the_freshest_first(self) -> None:
+        text = self.said(StatsOptions, STATS)
+        self.assertEqual(text[0], "3 answers, 2.0 of 64 MB")
+        words = [line.split()[:2] for line in text[1:] if line]
+        self.assertEqual(
+            words,
+            [
+                ["class", "answers"],
+                ["details", "1"],
+                ["lists", "2"],
+                ["state", "answers"],
+                ["fresh", "2"],
+                ["stale", "1"],
+            ],
+        )
+
+    def test_an_empty_cache_is_one_line(self) -> None:
+        empty = {**STATS, "entries": 0, "bytes": 0, "by_class": {}, "by_state": {}}
+        self.assertEqual(self.said(StatsOptions, empty), ["0 answers, 0.0 of 64 MB"])
+
+    def test_a_purge_tells_how_many(self) -> None:
+        self.assertEqual(
+            self.said(PurgeOptions, {"purged": 7}, "--all"), ["7 answers dropped"]
+        )
+
+    def test_with_json_the_answer_stays_what_it_was(self) -> None:
+        for options, answer, words in (
+            (RoutesOptions, ROUTES, ()),
+            (StatsOptions, STATS, ()),
+            (PurgeOptions, {"purged": 7}, ("--all",)),
+        ):
+            text = self.said(options, answer, *words, "--json")
+            self.assertEqual(json.loads("\n".join(text)), answer)

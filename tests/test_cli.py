@@ -1,0 +1,119 @@
+"""The command line: examples that run, hints at what was meant, exit statuses."""
+
+import contextlib
+import io
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+from twisted.python import usage
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr import __version__, cli
+from streamr.cli import CommandLine
+from streamr.helping import Helpful
+from streamr.service import Options
+
+
+def commands(line: type[Any], *names: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command with its words."""
+    yield names, line
+    for name, _, options, _ in getattr(line, "subCommands", ()):
+        yield from commands(options, *names, name)
+
+
+def said(*words: str) -> tuple[object, str, str]:
+    """Exit status, standard output and standard error of a line."""
+    out, problems = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(problems):
+        try:
+            cli.main(words)
+        except SystemExit as end:
+            return end.code, out.getvalue(), problems.getvalue()
+
+
+class Examples(SynchronousTestCase):
+    def test_every_command_has_an_example_that_it_accepts(self) -> None:
+        for names, command in commands(CommandLine):
+            program, *words = shlex.split(command.example)
+            self.assertEqual(program, "streamr")
+            self.assertEqual(tuple(words[: len(names)]), names, command.example)
+            CommandLine().parseOptions(words)
+
+    def test_the_example_of_the_plugin_is_one_too(self) -> None:
+        words = shlex.split(Options.example)
+        self.assertEqual(words[:3], ["twistd", "-n", "streamr"])
+        Options().parseOptions(words[3:])
+
+    def test_every_help_tells_what_for_and_shows_the_example(self) -> None:
+        for names, command in commands(CommandLine):
+            status, told, _ = said(*names, "--help")
+            self.assertEqual(status, 0)
+            head = told.splitlines()
+            self.assertTrue(head[0].startswith(f"Usage: streamr {' '.join(names)}"))
+            self.assertIn(f"Example: {command.example}", head)
+            self.assertIn(command.about[:40], told)
+
+
+class Hints(SynchronousTestCase):
+    def test_a_misspelt_word_is_answered_with_the_one_that_was_meant(self) -> None:
+        for line, meant, more in (
+            ("chek", "check", "streamr --help"),
+            ("cache stat", "stats", "streamr cache --help"),
+            ("run --prot 80", "--port", "streamr run --help"),
+            ("routes --jsn", "--json", "streamr routes --help"),
+            ("cache purge --clas=x --pfad=/y", "--path", "streamr cache purge --help"),
+            ("demo --falt=html", "--fault", "streamr demo --help"),
+        ):
+            status, out, problems = said(*line.split())
+            self.assertEqual((status, out), (2, ""), line)
+            self.assertEqual(problems.count("did you mean"), 1, problems)
+            self.assertIn(f"did you mean {meant}?\n", problems)
+            self.assertIn(f"see {more}\n", problems)
+
+    def test_a_far_word_is_answered_with_all_there_are(self) -> None:
+        status, _, problems = said("xyzzy")
+        self.assertEqual(status, 2)
+        for name, *_ in CommandLine.subCommands:
+            self.assertIn(name, problems)
+
+    def test_a_far_flag_gets_no_hint(self) -> None:
+        self.assertNotIn("did you mean", said("run", "--quartz")[2])
+
+    def test_a_word_too_many_is_named(self) -> None:
+        status, _, problems = said("routes", "main")
+        self.assertEqual(status, 2)
+        self.assertIn("'main' is one word too many", problems)
+
+    def test_without_a_command_all_are_named(self) -> None:
+        for line in ((), ("cache",)):
+            status, _, problems = said(*line)
+            self.assertEqual(status, 2)
+            self.assertIn("wants one of: ", problems)
+
+    def test_a_purge_wants_one_target(self) -> None:
+        for words in ((), ("--all", "--path", "/movie"), ("--path", "")):
+            status, _, problems = said("cache", "purge", *words)
+            self.assertEqual(status, 2)
+            self.assertIn("say what to purge", problems)
+
+    def test_the_hint_is_given_by_the_innermost_command_alone(self) -> None:
+        class Inner(Helpful):
+            optFlags = (["colour", None, "x"],)
+
+        class Outer(Helpful):
+            subCommands = (["inner", None, Inner, "x"],)
+            optFlags = (["color", None, "x"],)
+
+        with self.assertRaises(usage.UsageError) as caught:
+            Outer().parseOptions(["inner", "--colours"])
+        self.assertTrue(str(caught.exception).endswith("; did you mean --colour?"))
+
+
+class Version(SynchronousTestCase):
+    def test_every_command_tells_ours_and_not_twisteds(self) -> None:
+        for names, _ in commands(CommandLine):
+            self.assertEqual(
+                said(*names, "--version"), (0, f"streamr {__version__}\n", "")
+            )
+        self.assertEqual(said("version"), (0, f"streamr {__version__}\n", ""))
