@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import treq
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
+from streamr.look import Mark
+from streamr.policy import proxystatus
 from streamr.settings import Settings
 from streamr.web.resource import FRESH_HEADER
 
-Say = Callable[[str], object]
-
 HEALTH = {"main": "/api/health", "proxy": "/health"}
 LISTS = ("/api/tmdb/trending", "/api/tmdb/popular", "/api/tmdb/top-rated")
+DIRECT = "direct"
+# What helps when a server does not answer.
+NEXT = {
+    "main": "start it with streamr run, or name its port with --port",
+    "proxy": "start it with streamr run, or name its port with --proxy-port",
+}
 # How often and how long a starting server is asked.
 ASK_EVERY = 0.05
 ASK_FOR = 10.0
@@ -57,34 +65,93 @@ async def _until_ok(reactor: Any, url: str) -> None:
     raise TimeoutError(f"{url} is not healthy after {ASK_FOR:g} s: {problem}")
 
 
-def healthcheck(settings: Settings, say: Say) -> int:
-    """Exit status 0 when the servers that should run are up."""
-    problems = [
-        problem
-        for name, host, port in _servers(settings)
-        if (problem := _health_problem(settings, name, host, port))
-    ]
-    for problem in problems:
-        say(problem)
-    return 1 if problems else 0
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One row of a check.
 
-
-def check(settings: Settings, say: Say) -> int:
-    """Ask both healths and the three lists; say which way each answer came.
-
-    Exit status 1 when something is wrong.
+    `by` is the way that answered, `ms` the time until the whole answer was there,
+    `cause` why the direct way did not answer, as Proxy-Status names it.
     """
-    wrong = 0
+
+    what: str
+    mark: Mark
+    told: str
+    by: str | None = None
+    ms: int | None = None
+    cause: str | None = None
+
+
+def healths(settings: Settings) -> Iterator[Finding]:
+    """Whether each server that should run is up."""
     for name, host, port in _servers(settings):
-        problem = _health_problem(settings, name, host, port)
-        say(f"{name:<6} {problem or 'healthy'}")
-        wrong += problem is not None
+        problem = _health_problem(name, host, port)
+        yield Finding(name, Mark.FAILED if problem else Mark.OK, problem or "healthy")
+
+
+def check(settings: Settings) -> Iterator[Finding]:
+    """Both healths and the three lists: is each one answered, and by whom?"""
+    yield from healths(settings)
     if settings.only != "proxy":
-        for path in LISTS:
-            bad, told = _list(settings, path)
-            say(f"{path:<22} {told}")
-            wrong += bad
-    return 1 if wrong else 0
+        yield from (ask_list(settings, path) for path in LISTS)
+
+
+def ask_list(settings: Settings, path: str) -> Finding:
+    """One list, asked for past the store. An answer by a fallback is a warning."""
+    began = time.monotonic()
+    try:
+        answer = request(
+            settings, path, seconds=settings.deadline + HEALTH_SECONDS, fresh=True
+        )
+    except (OSError, http.client.HTTPException) as error:
+        return Finding(path, Mark.FAILED, f"no answer: {error}")
+    ms = round((time.monotonic() - began) * 1000)
+    attempts = proxystatus.parse(answer.headers.get("Proxy-Status", ""))
+    cause = next((each.cause for each in attempts if each.route == DIRECT), None)
+    told, good = _told(answer)
+    if not good:
+        return Finding(path, Mark.FAILED, told, None, ms, cause)
+    # the longest name: that of the proxy's own way, not of the proxy alone
+    ways = [each.route for each in attempts if each.cause is None]
+    by = max(ways, key=len, default=None)
+    return Finding(path, Mark.OK if by == DIRECT else Mark.WARNING, told, by, ms, cause)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a server of ours said."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body's value. Raises ValueError."""
+        return json.loads(self.body)
+
+
+def request(
+    settings: Settings,
+    path: str,
+    *,
+    method: str = "GET",
+    seconds: float = HEALTH_SECONDS,
+    fresh: bool = False,
+) -> Reply:
+    """Ask main. Raises OSError and HTTPException when nobody answers."""
+    return _request(settings.host, settings.port, path, method, seconds, fresh)
+
+
+def _told(answer: Reply) -> tuple[str, bool]:
+    """What an answer to a list says, and whether it is one."""
+    try:
+        value = answer.json
+        if answer.status != http.client.OK:
+            return f"{answer.status} {value.get('status_message', '')}", False
+        count = len(value["results"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return f"{answer.status}, and no list of TMDB's", False
+    return f"{count} results", count > 0
 
 
 def _servers(settings: Settings) -> list[tuple[str, str, int]]:
@@ -95,51 +162,34 @@ def _servers(settings: Settings) -> list[tuple[str, str, int]]:
     return [each for each in found if settings.only in ("", each[0])]
 
 
-def _health_problem(settings: Settings, name: str, host: str, port: int) -> str | None:
+def _health_problem(name: str, host: str, port: int) -> str | None:
     where = f"{host}:{port}"
     try:
-        status, _, body = _get(host, port, HEALTH[name], HEALTH_SECONDS)
-        if status == http.client.OK and json.loads(body).get("status") == "ok":
+        answer = _request(host, port, HEALTH[name])
+        if answer.status == http.client.OK and answer.json.get("status") == "ok":
             return None
     except (OSError, http.client.HTTPException) as error:
-        return f"no answer at {where}: {error}"
+        return f"no answer at {where}: {error}; {NEXT[name]}"
     except (ValueError, AttributeError):
-        return f"something else than streamr answers at {where}"
-    return f"{where} answers with status {status}"
+        return f"something else than streamr answers at {where}; {NEXT[name]}"
+    return f"{where} answers with status {answer.status}; {NEXT[name]}"
 
 
-def _list(settings: Settings, path: str) -> tuple[bool, str]:
-    """Whether a list is wrong, and how it came."""
-    try:
-        status, headers, body = _get(
-            settings.host, settings.port, path, settings.deadline + HEALTH_SECONDS
-        )
-        value = json.loads(body)
-        count = len(value["results"]) if status == http.client.OK else 0
-    except (
-        OSError,
-        http.client.HTTPException,
-        ValueError,
-        KeyError,
-        TypeError,
-    ) as error:
-        return True, f"WRONG  {type(error).__name__}: {error}"
-    if status != http.client.OK:
-        return True, f"WRONG  {status} {value.get('status_message', '')}"
-    source = headers.get("X-Proxy-Source")
-    way = f"by the proxy {source}" if source else "direct"
-    return count == 0, f"{'ok' if count else 'WRONG'}     {count} results, {way}"
-
-
-def _get(
-    host: str, port: int, path: str, seconds: float
-) -> tuple[int, http.client.HTTPMessage, bytes]:
+def _request(
+    host: str,
+    port: int,
+    path: str,
+    method: str = "GET",
+    seconds: float = HEALTH_SECONDS,
+    fresh: bool = False,
+) -> Reply:
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     connection = http.client.HTTPConnection(reachable, port, timeout=seconds)
     try:
         # which way answers come is asked, so a stored one will not do
-        connection.request("GET", path, headers={FRESH_HEADER: "1"})
+        headers = {FRESH_HEADER: "1"} if fresh else {}
+        connection.request(method, path, headers=headers)
         response = connection.getresponse()
-        return response.status, response.headers, response.read()
+        return Reply(response.status, response.headers, response.read())
     finally:
         connection.close()

@@ -58,10 +58,15 @@ def console(stream: TextIO | None = None) -> Console:
 def show(out: Console, head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
     """Print rows under a head; rules between them are for people alone."""
     made = table(head, rows)
-    if not out.is_terminal:
-        made.box = None
-        made.padding = (0, 2, 0, 0)
-    out.print(made)
+    if out.is_terminal:
+        out.print(made)
+        return
+    made.box = None
+    made.padding = (0, 2, 0, 0)
+    with out.capture() as capture:
+        out.print(made)
+    for line in capture.get().splitlines():
+        out.print(line.rstrip())
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Table:

@@ -34,7 +34,7 @@ class Look(SynchronousTestCase):
 
     def test_a_pipe_gets_one_plain_line_for_each_row(self) -> None:
         self.assertEqual(
-            [line.rstrip() for line in self.printed(io.StringIO()).splitlines()],
+            self.printed(io.StringIO()).splitlines(),
             [
                 "route                 ms  verdict",
                 "direct                12  ok",

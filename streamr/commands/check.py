@@ -2,30 +2,77 @@
 
 from __future__ import annotations
 
-from streamr import checking
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any, ClassVar
+
+from streamr import checking, look
+from streamr.checking import Finding
+from streamr.commands import drill
+from streamr.look import Mark
 from streamr.service import Options, read_settings
+
+HEAD = ("asked", "verdict", "answer", "by", "ms", "cause")
 
 
 class CheckOptions(Options):
     """`streamr check`: is a running streamr all right, and how did answers come?"""
 
     synopsis = "[options]"
-    longdesc = (
-        "Asks a running streamr for both healths and three lists; exit 1 when "
-        "something is wrong.\n\nExample: streamr check --port 8080"
+    about = (
+        "Asks a running streamr for both healths and three lists, and tells who "
+        "answered and why the direct way did not; exit 1 when something is wrong. "
+        "With --drill it breaks the direct way of a running demo in several ways, "
+        "watches the fallback, and heals what it broke."
     )
+    example = "streamr check --drill"
+    optFlags: ClassVar = [
+        ["drill", None, "Break the direct way of a running demo and watch."],
+        ["json", None, "Print JSON, for programs."],
+    ]
 
     def perform(self) -> int:
         """Ask, and print how each answer came."""
-        return checking.check(read_settings(self.given(), needs_key=False), print)
+        settings = read_settings(self.given(), needs_key=False)
+        if self["drill"]:
+            return drill.perform(settings, as_json=bool(self["json"]))
+        findings = list(checking.check(settings))
+        if self["json"]:
+            look.print_json([told(each) for each in findings])
+        else:
+            look.show(look.console(), HEAD, map(row, findings))
+        return status(findings)
 
 
 class HealthcheckOptions(Options):
     """`streamr healthcheck`: exit 0 when the servers are up; prints only problems."""
 
     synopsis = "[options]"
-    longdesc = "Example: streamr healthcheck --only main"
+    about = (
+        "Asks each server whether it is up, for a container's or a supervisor's probe; "
+        "says nothing but what is wrong, then with exit 1."
+    )
+    example = "streamr healthcheck --only main"
 
     def perform(self) -> int:
         """Ask, and print what is wrong."""
-        return checking.healthcheck(read_settings(self.given(), needs_key=False), print)
+        findings = list(checking.healths(read_settings(self.given(), needs_key=False)))
+        for each in findings:
+            if each.mark is Mark.FAILED:
+                print(f"{each.what}: {each.told}")
+        return status(findings)
+
+
+def status(findings: Iterable[Finding]) -> int:
+    """The exit status: an answer that took another way is no error."""
+    return int(any(each.mark is Mark.FAILED for each in findings))
+
+
+def row(each: Finding) -> tuple[look.Cell, ...]:
+    """A finding in the table."""
+    return each.what, each.mark, each.told, each.by, each.ms, each.cause
+
+
+def told(each: Finding) -> dict[str, Any]:
+    """A finding for programs."""
+    return {**asdict(each), "mark": each.mark.value}

@@ -1,0 +1,79 @@
+"""What `streamr check --drill` prints, and how it ends."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from streamr import look
+from streamr.drilling import CannotDrill, Demo, Drill, NoDemo, Step
+from streamr.look import Mark
+from streamr.service import EX_USAGE, give_up
+from streamr.settings import Settings
+
+HEAD = ("phase", "asked", "verdict", "answer", "by", "ms", "cause")
+# What a shell makes of a program that SIGINT has ended.
+EX_INTERRUPTED = 130
+NEXT = "start a demo beside it: streamr demo --port 3002 --proxy-port 5002"
+
+
+def perform(settings: Settings, *, as_json: bool) -> int:
+    """Drill, and print what was seen: exit status 1 when anything failed."""
+    aside = look.console(sys.stderr)
+    drill = Drill(Demo(settings), lambda line: aside.print(f"drill: {line}"))
+    with _ended_like_ctrl_c():
+        try:
+            drill.run()
+        except NoDemo as error:
+            give_up(EX_USAGE, [f"{error} is no demo and was not changed", NEXT])
+        except CannotDrill as error:
+            give_up(1, [str(error)])
+        except KeyboardInterrupt:
+            give_up(EX_INTERRUPTED, ["interrupted; what was broken is healed"])
+    if as_json:
+        look.print_json([told(each) for each in drill.steps])
+    else:
+        _print(drill.steps)
+    return int(any(each.finding.mark is Mark.FAILED for each in drill.steps))
+
+
+def _print(steps: Sequence[Step]) -> None:
+    out = look.console()
+    look.show(out, HEAD, map(row, steps))
+    failed = sum(each.finding.mark is Mark.FAILED for each in steps)
+    out.print()
+    if failed:
+        out.print(look.verdict(Mark.FAILED, f"{failed} of {len(steps)} steps"))
+    else:
+        out.print(look.verdict(Mark.OK, f"all {len(steps)} steps went as they should"))
+
+
+def row(step: Step) -> tuple[look.Cell, ...]:
+    """A step in the table."""
+    each = step.finding
+    return (
+        *(step.phase, each.what, each.mark, each.told),
+        *(each.by, each.ms, each.cause),
+    )
+
+
+def told(step: Step) -> dict[str, Any]:
+    """A step for programs."""
+    found = {**asdict(step.finding), "mark": step.finding.mark.value}
+    return {"phase": step.phase, **found}
+
+
+@contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the drill as Ctrl-C does: with healing."""
+    names = (signal.SIGTERM, signal.SIGHUP)
+    before = {name: signal.signal(name, signal.default_int_handler) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
