@@ -90,8 +90,9 @@ def healths(settings: Settings) -> Iterator[Finding]:
 
 def check(settings: Settings) -> Iterator[Finding]:
     """Both healths and the three lists: is each one answered, and by whom?"""
-    yield from healths(settings)
-    if settings.only != "proxy":
+    found = list(healths(settings))
+    yield from found
+    if any(each.what == "main" and each.mark is Mark.OK for each in found):
         yield from (ask_list(settings, path) for path in LISTS)
 
 
@@ -103,7 +104,7 @@ def ask_list(settings: Settings, path: str) -> Finding:
             settings, path, seconds=settings.deadline + HEALTH_SECONDS, fresh=True
         )
     except (OSError, http.client.HTTPException) as error:
-        return Finding(path, Mark.FAILED, f"no answer: {error}")
+        return Finding(path, Mark.FAILED, f"no answer: {why(error)}")
     ms = round((time.monotonic() - began) * 1000)
     attempts = proxystatus.parse(answer.headers.get("Proxy-Status", ""))
     cause = next((each.cause for each in attempts if each.route == DIRECT), None)
@@ -142,6 +143,11 @@ def request(
     return _request(settings.host, settings.port, path, method, seconds, fresh)
 
 
+def why(error: Exception) -> str:
+    """What went wrong, without the number that the system has for it."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
 def _told(answer: Reply) -> tuple[str, bool]:
     """What an answer to a list says, and whether it is one."""
     try:
@@ -169,7 +175,7 @@ def _health_problem(name: str, host: str, port: int) -> str | None:
         if answer.status == http.client.OK and answer.json.get("status") == "ok":
             return None
     except (OSError, http.client.HTTPException) as error:
-        return f"no answer at {where}: {error}; {NEXT[name]}"
+        return f"no answer at {where}: {why(error)}; {NEXT[name]}"
     except (ValueError, AttributeError):
         return f"something else than streamr answers at {where}; {NEXT[name]}"
     return f"{where} answers with status {answer.status}; {NEXT[name]}"

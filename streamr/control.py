@@ -103,7 +103,8 @@ def ask(directory: Path, command: str, **more: Any) -> Any:
             with connection.makefile("rb") as reader:
                 answer = json.loads(reader.readline(MOST_ANSWER))
     except (OSError, ValueError) as error:
-        raise NoDaemon(f"no running streamr answers at {path}: {error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise NoDaemon(f"no running streamr answers at {path}: {why}") from error
     if "error" in answer:
         raise ValueError(answer["error"])
     return answer["ok"]

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from streamr.checking import DIRECT, LISTS, Finding, ask_list, request
+from streamr.checking import DIRECT, LISTS, Finding, ask_list, request, why
 from streamr.look import Mark
 from streamr.settings import Settings
 
@@ -85,8 +85,8 @@ class Demo:
             answer = request(self._settings, path, method=method)
         except (OSError, http.client.HTTPException) as error:
             raise CannotDrill(
-                f"no demo answers at {self.where}: {error}; start one with streamr "
-                "demo, or name its port with --port"
+                f"no demo answers at {self.where}: {why(error)}; start one with "
+                "streamr demo, or name its port with --port"
             ) from error
         if method == "POST" and answer.status != http.client.OK:
             raise CannotDrill(f"{path} was answered with status {answer.status}")

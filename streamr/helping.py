@@ -76,4 +76,6 @@ class Helpful(usage.Options):
         meant = closest(match["flag"] or match["word"], known)
         if meant is not None:
             return f"; did you mean {meant}?"
-        return "" if match["flag"] else f"; known are: {', '.join(known)}"
+        if match["flag"]:
+            return "; a command's options stand behind it" if commands else ""
+        return f"; known are: {', '.join(known)}"

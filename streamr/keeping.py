@@ -33,8 +33,7 @@ _log = Logger()
 ENTRIES_PER_MB = 250
 
 NO_FOLDER = (
-    "there is no folder for state that can be made and written, so nothing is kept "
-    "over a restart: set STREAMR_STATE_DIR"
+    "there is no folder for state that can be made and written: set STREAMR_STATE_DIR"
 )
 
 

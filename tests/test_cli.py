@@ -80,6 +80,16 @@ class Hints(SynchronousTestCase):
     def test_a_far_flag_gets_no_hint(self) -> None:
         self.assertNotIn("did you mean", said("run", "--quartz")[2])
 
+    def test_a_commands_flag_before_the_command_is_told_its_place(self) -> None:
+        problems = said("--port", "80")[2]
+        self.assertIn("a command's options stand behind it", problems)
+
+    def test_a_wrong_number_of_the_demos_is_a_sentence(self) -> None:
+        for flag in ("--control-port", "--seed"):
+            status, _, problems = said("demo", flag, "x")
+            self.assertEqual(status, 2)
+            self.assertIn(f"{flag} cannot be 'x'; allowed: 0 to ", problems)
+
     def test_a_word_too_many_is_named(self) -> None:
         status, _, problems = said("routes", "main")
         self.assertEqual(status, 2)

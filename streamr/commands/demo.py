@@ -5,16 +5,26 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from twisted.internet.error import CannotListenError
+from twisted.python import usage
+
+from streamr import parsing
 from streamr.commands.serving import serve
 from streamr.service import EX_CONFIG, Options, give_up, read_settings, start_up
 from streamr.web.demo import Demo
 
 if TYPE_CHECKING:
     from streamr.simulator.service import SimulatorService
+
+
+NUMBERS: tuple[tuple[str, Callable[[str], int], str], ...] = (
+    ("control-port", parsing.port, "0 to 65535"),
+    ("seed", parsing.number(0, 999_999_999), "0 to 999999999"),
+)
 
 
 class DemoOptions(Options):
@@ -45,6 +55,16 @@ class DemoOptions(Options):
         print(describe())
         raise SystemExit(0)
 
+    def postOptions(self) -> None:
+        super().postOptions()
+        for name, read, allowed in NUMBERS:
+            try:
+                self[name] = read(self[name])
+            except ValueError:
+                raise usage.UsageError(
+                    f"--{name} cannot be {self[name]!r}; allowed: {allowed}"
+                ) from None
+
     def perform(self) -> int:
         """Serve until Ctrl-C or SIGTERM."""
         return self.serve(self.given())
@@ -65,11 +85,14 @@ class DemoOptions(Options):
                 reactor,
                 Path(directory),
                 keys=frozenset({key}),
-                control_port=int(self.get("control-port") or 0),
-                seed=int(self.get("seed") or 0),
+                control_port=int(self["control-port"]),
+                seed=int(self["seed"]),
                 latency=SMALL,
             )
-            simulator.startService()
+            try:
+                simulator.startService()
+            except CannotListenError as error:
+                give_up(1, [f"{error.socketError}: choose another --control-port"])
             self._break(simulator)
             environment = {
                 **_without_tokens(os.environ),
@@ -84,7 +107,11 @@ class DemoOptions(Options):
             )
             # "during" comes when the daemon, stopped "before", has let its requests end
             reactor.addSystemEventTrigger("during", "shutdown", simulator.stopService)
-            return serve(daemon, reactor, f"faults: {simulator.control_url}")
+            more = (
+                f"faults: {simulator.control_url}\n"
+                f"ask it: streamr routes --state-dir {directory}"
+            )
+            return serve(daemon, reactor, more)
 
     def _break(self, simulator: SimulatorService) -> None:
         """Set the faults of the command line."""

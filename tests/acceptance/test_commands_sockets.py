@@ -1,0 +1,132 @@
+"""The commands against real daemons, as a person types them."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.processes import STREAMR, Daemon, Process, Simulator, ask
+
+DIRECT = "api.themoviedb.org"
+
+
+class Demo(Process):
+    """A running `streamr demo`, and the commands that ask it."""
+
+    def __init__(self, place: Path) -> None:
+        # every request goes to the simulator when it should
+        ports = {"PORT": "0", "PROXY_PORT": "0", "STREAMR_WARM": "none"}
+        super().__init__([STREAMR, "demo"], ports, place)
+        self.place = place
+        self.proxy = self.wait_for(r"proxy +(http://\S+)").group(1)
+        self.main = self.wait_for(r"main +(http://\S+)").group(1)
+        self.state = self.wait_for(r"--state-dir (\S+)").group(1)
+
+    def command(self, *words: str) -> Process:
+        ports = {
+            "PORT": str(urlsplit(self.main).port),
+            "PROXY_PORT": str(urlsplit(self.proxy).port),
+        }
+        return Process([STREAMR, *words], ports, self.place)
+
+    def fault(self) -> str:
+        found: str = ask(self.main, "/demo/state").json["hosts"][DIRECT]["fault"]
+        return found
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    running = Demo(tmp_path)
+    yield running
+    assert running.stop(signal.SIGINT) == 0
+
+
+def test_the_drill_sees_every_list_answered_and_the_direct_way_come_back(
+    demo: Demo,
+) -> None:
+    drill = demo.command("check", "--drill")
+    assert drill.ended() == 0, drill.output
+    assert "ok: all " in drill.output
+    for cause in ("tls_reset", "overtaken", "http_response_invalid"):
+        assert cause in drill.output
+    assert demo.fault() == "none"
+
+
+def test_an_interrupted_drill_heals_what_it_broke(demo: Demo) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        drill = demo.command("check", "--drill")
+        drill.wait_for("drill: broken: ")
+        assert drill.stop(number) == 130, drill.output
+        assert "what was broken is healed" in drill.output
+        assert "Traceback" not in drill.output
+        assert demo.fault() == "none"
+
+
+def test_the_drill_leaves_alone_what_somebody_else_broke(demo: Demo) -> None:
+    ask(demo.main, f"/demo/fault?host={DIRECT}&fault=html", method="POST")
+    drill = demo.command("check", "--drill")
+    assert drill.ended() == 1
+    assert "broken already (html)" in drill.output
+    assert demo.fault() == "html"
+
+
+def test_a_daemon_that_is_no_demo_is_not_drilled(tmp_path: Path) -> None:
+    settings = {"TMDB_API_KEY": Simulator.KEY, "PORT": "0", "STREAMR_WARM": "none"}
+    daemon = Daemon({**settings, "STREAMR_ONLY": "main"}, servers=["main"])
+    port = str(urlsplit(daemon.main).port)
+    drill = Process([STREAMR, "check", "--drill", "--port", port], None, tmp_path)
+    assert drill.ended() == 2, drill.output
+    assert "is no demo and was not changed" in drill.output
+    assert daemon.stop() == 0
+    assert "attempt failed" not in daemon.output
+
+
+def test_the_commands_that_ask_a_daemon_find_the_demo(demo: Demo) -> None:
+    ask(demo.main, "/3/movie/550")
+    for words, said in (
+        (("routes",), "direct"),
+        (("cache", "stats"), "1 answers, "),
+        (("cache", "purge", "--all"), "1 answers dropped"),
+    ):
+        command = demo.command(*words, "--state-dir", demo.state)
+        assert command.ended() == 0, command.output
+        assert said in command.output
+
+
+def test_check_says_by_whom_and_why_not_direct(demo: Demo) -> None:
+    ask(demo.main, f"/demo/fault?host={DIRECT}&fault=reset-after-hello", method="POST")
+    check = demo.command("check", "--json")
+    assert check.ended() == 0, check.output
+    found = json.loads(check.output)
+    lists = [each for each in found if each["what"].startswith("/api/")]
+    assert {each["mark"] for each in lists} == {"warning"}
+    assert {each["cause"] for each in lists} == {"tls_reset"}
+    assert all(each["by"].startswith("proxy@") for each in lists)
+
+
+def test_without_a_daemon_a_command_says_what_to_do(tmp_path: Path) -> None:
+    for words, next_step in (
+        (("check", "--port", "1", "--proxy-port", "2"), "streamr run"),
+        (("healthcheck", "--port", "1", "--proxy-port", "2"), "streamr run"),
+        (("check", "--drill", "--port", "1"), "streamr demo"),
+        (("routes",), "streamr run"),
+        (("cache", "stats"), "--state-dir"),
+    ):
+        command = Process([STREAMR, *words], None, tmp_path)
+        assert command.ended() == 1, command.output
+        assert next_step in command.output
+        assert "Traceback" not in command.output
+        assert "Errno" not in command.output
+
+
+def test_a_busy_control_port_is_a_sentence(demo: Demo, tmp_path: Path) -> None:
+    port = str(urlsplit(demo.main).port)
+    second = Process([STREAMR, "demo", "--control-port", port], None, tmp_path)
+    assert second.ended() == 1
+    assert "choose another --control-port" in second.output
+    assert "Traceback" not in second.output
