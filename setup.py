@@ -68,6 +68,8 @@ setup(
             "pytest-twisted>=1.14.3",
             # properties over generated input
             "hypothesis>=6.170",
+            # the suite runs with the extra, and says what it does without
+            "brotli>=1.1",
             # a certificate authority of the tests' own
             "trustme>=1.2.1",
             # builds the wheel that the packaging test opens, without a network

@@ -20,6 +20,7 @@ from streamr.gateway import CLIENT_LEFT, Gateway
 from streamr.policy import ready
 from streamr.policy.breaker import TRIP_IN_ROW
 from streamr.policy.freshness import CLASSES, REFRESH_PAUSE, SLOW
+from streamr.policy.ready import brotli
 from streamr.store.memory import MemoryStore
 from streamr.web.render import Page, answer_page, wants
 from tests.support import QUERY, FakeRoute, Notes, call, ways
@@ -266,6 +267,14 @@ class Fresh(CacheCase):
         for page in (plain, packed):
             self.assertEqual(dict(page.headers)["Vary"], "Accept-Encoding")
             self.assertEqual(dict(page.headers)["ETag"], ready.etag(OLD.body))
+
+    def test_brotli_comes_first_where_the_extra_is_there(self) -> None:
+        self.kept()
+        page = self.page(self.ask(), "gzip, br", "")
+        packed = brotli.decompress(page.body) if brotli else gzip.decompress(page.body)
+        self.assertEqual(packed, OLD.body)
+        coding = dict(page.headers)["Content-Encoding"]
+        self.assertEqual(coding, "br" if brotli else "gzip")
 
     def test_a_caller_who_has_it_gets_304(self) -> None:
         self.kept()
