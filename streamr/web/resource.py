@@ -28,7 +28,15 @@ from streamr.web.cors import METHODS, Cors
 from streamr.web.render import Page, Wants
 from streamr.web.site import GatewayRequest
 from streamr.web.target import Find, Pair, split
-from streamr.web.visit import Feed, Local, Reset, Visit, check_action, trusted
+from streamr.web.visit import (
+    Feed,
+    Local,
+    Reset,
+    Visit,
+    check_action,
+    check_site,
+    trusted,
+)
 from streamr.web.wishes import HEADER as FAULT_HEADER
 from streamr.web.wishes import Wishes
 
@@ -187,6 +195,8 @@ class GatewayResource(Resource):
                 f"Permission denied: {path} is for this machine, or with "
                 "STREAMR_ADMIN_TOKEN as Bearer.",
             )
+        if path in self._door.guarded:
+            check_site(visit)
         page = self._door.local.get(name) or self._door.below[name]
         return page(visit)
 

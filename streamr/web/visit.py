@@ -79,8 +79,7 @@ def trusted(header: Callable[[str], str], peer: str, token: str | None) -> bool:
 def check_action(visit: Visit) -> None:
     """What changes something is for the trusted, and for no other site's page.
 
-    Raises Refusal: a browser tells where a request began in Sec-Fetch-Site, an older
-    one in Origin; a command line sends neither.
+    Raises Refusal.
     """
     if not visit.trusted:
         raise Refusal(
@@ -89,6 +88,15 @@ def check_action(visit: Visit) -> None:
             "Permission denied: only from this machine, or with STREAMR_ADMIN_TOKEN "
             "as Bearer.",
         )
+    check_site(visit)
+
+
+def check_site(visit: Visit) -> None:
+    """A page of another site may not use that its reader sits at this machine.
+
+    Raises Refusal: a browser tells where a request began in Sec-Fetch-Site, an older
+    one in Origin; a command line sends neither.
+    """
     site, origin = visit.header("sec-fetch-site"), visit.header("origin")
     elsewhere = origin and urlsplit(origin).netloc != visit.header("host")
     if (site and site not in OWN_SITE) or elsewhere:

@@ -351,6 +351,16 @@ class Guarded(SurfaceCase):
             self.assertEqual(seen.status, 403, more)
             self.assertIn("STREAMR_ADMIN_TOKEN", seen.json["status_message"])
 
+    def test_another_sites_page_does_not_see_what_its_reader_may(self) -> None:
+        for headers in (
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Origin": "https://elsewhere.test"},
+        ):
+            seen = self.get("/inside", **HERE, headers=headers)
+            self.assertEqual(seen.status, 403, headers)
+        own = {"Sec-Fetch-Site": "same-origin", "Origin": f"http://{HERE['host']}"}
+        self.assertEqual(self.get("/inside", **HERE, headers=own).status, 200)
+
     def test_without_an_admin_token_none_opens_it(self) -> None:
         for given in ("", "Bearer ", "Bearer None"):
             self.assertFalse(trusted({"authorization": given}.get, "192.0.2.1", None))
