@@ -55,6 +55,27 @@ class Pacer:
         self._timer: IDelayedCall | None = None
         self._paused_until = now
         self._pause = FIRST_PAUSE
+        self._passed = 0
+
+    @property
+    def passed(self) -> int:
+        """How many requests have left."""
+        return self._passed
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for their turn."""
+        return len(self._queue)
+
+    @property
+    def free(self) -> int:
+        """How many more requests may be under way at once."""
+        return self._free
+
+    @property
+    def paused(self) -> float:
+        """What is left of the host's pause, in seconds; 0 without one."""
+        return max(0.0, self._paused_until - self._clock.seconds())
 
     def run(
         self, call: Callable[[], Deferred[T]], queued: Callable[[], None]
@@ -111,6 +132,7 @@ class Pacer:
     def _begin(self, call: Callable[[], Deferred[T]]) -> Deferred[T]:
         self._bucket = self._bucket.taken(self._clock.seconds())
         self._free -= 1
+        self._passed += 1
         return maybeDeferred(call).addBoth(self._done)
 
     def _done(self, result: T | Failure) -> T | Failure:

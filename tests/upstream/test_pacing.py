@@ -278,6 +278,15 @@ class TheQueue(PacerCase):
             self.leave(asks[-1])
             self.assertEqual(self.started(self.several(3)), [0])
 
+    def test_it_tells_how_many_left_how_many_wait_and_what_is_free(self) -> None:
+        self.make(at_once=2)
+        asks = self.several(3)
+        told = (self.pacer.passed, self.pacer.waiting, self.pacer.free)
+        self.assertEqual(told, (2, 1, 0))
+        self.answer(asks[0])
+        told = (self.pacer.passed, self.pacer.waiting, self.pacer.free)
+        self.assertEqual(told, (3, 0, 0))
+
     def test_when_all_is_over_nothing_is_left_in_the_clock(self) -> None:
         asks = self.several(3)
         self.leave(asks[1])
@@ -316,6 +325,14 @@ class Limited(PacerCase):
             self.assertEqual((ask.starts, ask.fault.cause.status), ([], 429))
         self.clock.advance(1.0)
         self.assertTrue(self.ask().running)
+
+    def test_it_tells_what_is_left_of_the_pause(self) -> None:
+        self.assertEqual(self.pacer.paused, 0)
+        self.limited_by("7")
+        self.clock.advance(4)
+        self.assertEqual(self.pacer.paused, 3)
+        self.clock.advance(4)
+        self.assertEqual(self.pacer.paused, 0)
 
     def test_callers_are_told_how_long(self) -> None:
         self.limited_by("30")
