@@ -194,6 +194,10 @@ _NOT_THE_ROUTE = frozenset(
 )
 
 
+# What a caller who left is noted as (nginx's word for it: client closed request).
+CLIENT_LEFT = 499
+
+
 class Fault(Exception):
     """An attempt failed, for one named cause.
 

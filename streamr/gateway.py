@@ -8,11 +8,8 @@ from twisted.python.failure import Failure
 
 from streamr.boundaries import Call, Exchange, Observer, Outcome, Query, Route, Store
 from streamr.caching import Cache, Served, Threads
-from streamr.errors import Fault
+from streamr.errors import CLIENT_LEFT, Fault
 from streamr.ways import Ways
-
-# What a caller who left is noted as (nginx's word for it: client closed request).
-CLIENT_LEFT = 499
 
 
 class Gateway:

@@ -15,8 +15,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Answer, Exchange, Query, StoredResponse, Validators
 from streamr.caching import RENEWALS
-from streamr.errors import CAUSES, Fault
-from streamr.gateway import CLIENT_LEFT, Gateway
+from streamr.errors import CAUSES, CLIENT_LEFT, Fault
+from streamr.gateway import Gateway
 from streamr.policy import ready
 from streamr.policy.breaker import TRIP_IN_ROW
 from streamr.policy.freshness import CLASSES, REFRESH_PAUSE, SLOW

@@ -28,8 +28,8 @@ from streamr.boundaries import (
     Query,
     StoredResponse,
 )
-from streamr.errors import Envelope, Refusal
-from streamr.gateway import CLIENT_LEFT, Gateway
+from streamr.errors import CLIENT_LEFT, Envelope, Refusal
+from streamr.gateway import Gateway
 from streamr.policy import cachekey, freshness, ready
 from streamr.web.visit import Reset
 
