@@ -55,6 +55,8 @@ setup(
         "http-sf>=1.1",
         # the commands' tables: widths, wide characters, colour only where it is wanted
         "rich>=15.0",
+        # counts, histograms and both text formats of /metrics
+        "prometheus-client>=0.26",
     ],
     extras_require={
         "brotli": [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,11 @@ from streamr.upstream.resolve import PinnedResolver
 from streamr.upstream.route import Credentials, Loop, ProxyRoute, TMDBRoute
 from streamr.upstream.tls import MODERN, PROFILES, ProfilePolicy, TLSError
 from streamr.ways import Ways
-from streamr.web import health, target
+from streamr.web import health, scrape, target
 from streamr.web.cors import Cors
 from streamr.web.demo import Demo
 from streamr.web.resource import Door
+from streamr.web.visit import Local
 
 
 class Upstream:
@@ -44,6 +45,11 @@ class Upstream:
         self._policies: dict[str, ProfilePolicy] = {}
         self._credentials = Credentials(found.tmdb_access_token, found.tmdb_api_key)
         self.clients: list[Client] = []
+
+    @property
+    def pacers(self) -> Mapping[str, Pacer]:
+        """The pacers made so far, by host."""
+        return self._pacers
 
     def tmdb(self, name: str, url: str, profile: str, loop: Loop) -> TMDBRoute:
         """A route to TMDB itself."""
@@ -111,6 +117,7 @@ class Builder:
     observer: Observer
     upstream: Upstream
     offered: catalogue.Catalogue
+    metrics: Local
     demo: Demo | None = None
 
     def main(self, loop: Loop, proxies: Sequence[str]) -> tuple[Gateway, Door]:
@@ -129,10 +136,12 @@ class Builder:
                     self.reactor, self.wall, self.settings.environment
                 ),
                 "/api/tmdb/health": health.TMDBHealth(gateway, self.reactor, self.wall),
+                scrape.PATH: self.metrics,
             },
             Cors(self.settings.cors_origins),
             self.settings.deadline,
             loop.closed,
+            guarded=frozenset({scrape.PATH}),
             admin_token=self.settings.admin_token,
         )
         if self.demo is not None:
@@ -151,11 +160,17 @@ class Builder:
         door = Door(
             gateway,
             target.proxy_query(self.offered),
-            {"/health": health.proxy_health(self.wall)},
+            {
+                "/health": health.proxy_health(self.wall),
+                scrape.PATH: self.metrics,
+            },
             Cors(found.cors_origins),
             found.deadline,
             loop.closed,
             token=found.proxy_token,
-            open_paths=frozenset({"/health"}),
+            # the guard of /metrics is a narrower one than the proxy's token
+            open_paths=frozenset({"/health", scrape.PATH}),
+            guarded=frozenset({scrape.PATH}),
+            admin_token=found.admin_token,
         )
         return gateway, door

@@ -22,6 +22,8 @@ from streamr.building import Builder, Upstream
 from streamr.control import SOCKET_NAME, ControlFactory, Handler, make_way
 from streamr.gateway import Gateway
 from streamr.keeping import NO_FOLDER, Keeping, state_directory
+from streamr.measuring import Measuring
+from streamr.observe.fan import Fan
 from streamr.observe.log import LineObserver, LogObserver, Sink
 from streamr.settings import Settings
 from streamr.store.routes import FILE_NAME, RouteFile
@@ -97,13 +99,15 @@ class Daemon(MultiService):
         self._upstream = Upstream(found, reactor)
         self._identity = f"streamr-{secrets.token_hex(6)}"
         offered = catalogue.load(found.extra_paths)
+        self._measuring = Measuring(found, reactor, offered, self._upstream.pacers)
         build = Builder(
             found,
             reactor,
             wall,
-            observer or LogObserver(),
+            Fan([observer or LogObserver(), self._measuring.metrics]),
             self._upstream,
             offered,
+            self._measuring.page,
             demo,
         )
         self.gateways: dict[str, Gateway] = {}
@@ -119,6 +123,7 @@ class Daemon(MultiService):
                 name, reactor, listening, site, found.deadline + DRAIN_GRACE
             )
             server.setServiceParent(self)
+            self._measuring.watch(gateway, door, site)
             self.gateways[name], self.servers[name] = gateway, server
         self._directory = state_directory(found)
         self._keeping: Keeping | None = None
@@ -126,6 +131,7 @@ class Daemon(MultiService):
             self._keeping = Keeping(
                 found, reactor, wall, self.gateways["main"], offered, self._directory
             )
+            self._measuring.watch_cache(self.gateways["main"], self._keeping.memory)
         self._control: Any = None
         self._routes_file: RouteFile | None = None
         if self._directory is not None:
@@ -138,6 +144,7 @@ class Daemon(MultiService):
             _log.warn("{warning}", warning=warning)
         if self._keeping is not None:
             self._keeping.start()
+        self._measuring.start()
         super().startService()
         for gateway in self.gateways.values():
             gateway.ways.health.start()
@@ -153,6 +160,7 @@ class Daemon(MultiService):
             if name in self.servers:
                 self.gateways[name].ways.health.stop()
                 await self.servers[name].stopService()
+        self._measuring.stop()
         if self._routes_file is not None:
             self._routes_file.write()
         await gatherResults([client.close() for client in self._upstream.clients])

@@ -1,14 +1,19 @@
-"""Tables of the code as documentation: settings and freshness classes.
+"""Tables of the code as documentation: settings, freshness classes, metrics.
 
-`python -m streamr.reference` writes the README's table, `.env.example` and
-`docs/freshness.md` into a checkout; a test keeps them true.
+`python -m streamr.reference` writes the README's table, `.env.example`,
+`docs/freshness.md` and `docs/metrics.md` into a checkout; a test keeps them true.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
+from streamr.errors import CAUSES
+from streamr.observe import measures
+from streamr.observe.measures import Measure
 from streamr.policy.freshness import CLASSES, DAY, HOUR, MINUTE, MISSING
+from streamr.policy.retry import HEDGE_AFTER
 from streamr.settings import TABLE, Setting
 
 BEGIN = "<!-- settings: written by python -m streamr.reference -->"
@@ -36,6 +41,62 @@ FRESHNESS_TAIL = """
 - Nothing is kept beyond 180 days.
 - Ages run on the monotonic clock: setting the wall clock expires nothing.
 - `streamr cache purge --class lists` (or `--path /movie/550`, or `--all`) drops them.
+"""
+
+METRICS_HEAD = """# Metrics
+
+Written by `python -m streamr.reference` from `streamr/observe/measures.py`.
+
+`/metrics` answers on main and on the proxy, in Prometheus' text format or in
+OpenMetrics, to callers on this machine and to those who send `STREAMR_ADMIN_TOKEN` as
+Bearer. Both servers of one process tell the same: scrape one of them
+(`deploy/prometheus/prometheus.yml`), and the proxy where it runs alone.
+
+```sh
+curl -s http://127.0.0.1:3001/metrics
+curl -s -H "Authorization: Bearer $STREAMR_ADMIN_TOKEN" http://streamr.lan:3001/metrics
+```
+
+`deploy/grafana/streamr.json` is a dashboard, `deploy/prometheus/streamr.rules.yml` has
+alert rules that name the command to run.
+
+| metric | type | labels | meaning |
+|---|---|---|---|
+"""
+METRICS_TAIL = """
+
+Beside them stand the library's own `process_…` metrics: processor time, memory, open
+files and the time of the start.
+
+## Labels
+
+The words are those of the log, the headers and the health pages. Nothing that a caller,
+a proxy or TMDB makes up becomes a label: it is counted as `other`.
+
+- `server`: `streamr-main`, `streamr-proxy`. What main asks of the proxy is a request of
+  the proxy's: count callers on main.
+- `endpoint`: TMDB's path template such as `/movie/{{movie_id}}`, a path of streamr's
+  own, or `other` for what was refused.
+- `route`: a configured way: `direct`, `proxy@127.0.0.1:5001`,
+  `classic@api.themoviedb.org`.
+- `cause`: {causes}; on attempts also `ok` and `other`.
+  `overtaken` (a hedge was faster) and `deadline_exceeded` (the caller's time was up)
+  are no failures of the route. What was cancelled because the way before it answered,
+  or because the caller left, is not counted at all.
+- `result`: {results}.
+- `source`: the route that answered, or
+{sources}
+
+## Questions
+
+- Failures of routes: `streamr_attempts_total{{cause!~"{no_failure}"}}`.
+- Offload of the last hour: `1000 * sum(increase(streamr_upstream_requests_total[1h])) /
+  sum(increase(streamr_requests_total{{server="streamr-main",
+  source!~"local|refused"}}[1h]))`. Probes and renewals count as requests that left. A
+  proxy on another machine tells of what it sends by itself.
+- Latency: the histograms end at `STREAMR_DEADLINE` and {grace:g} s above it, and have a
+  bound at {hedge:g} s, where a hedge starts. Who is beyond the last bound waited longer
+  than was promised.
 """
 
 
@@ -73,6 +134,21 @@ def freshness() -> str:
     return FRESHNESS_HEAD + "\n".join(lines) + FRESHNESS_TAIL
 
 
+def metrics() -> str:
+    """All metrics, as `docs/metrics.md` tells them."""
+    tail = METRICS_TAIL.format(
+        causes=_listed(CAUSES),
+        results=_listed(measures.CACHE_RESULTS),
+        sources="\n".join(
+            f"  - `{name}`: {meaning}" for name, meaning in measures.SOURCES.items()
+        ),
+        no_failure="|".join(measures.NO_FAILURE),
+        grace=measures.GRACE,
+        hedge=HEDGE_AFTER,
+    )
+    return METRICS_HEAD + "\n".join(map(_metric, measures.TABLE)) + tail
+
+
 def in_readme(text: str) -> str:
     """The README's text with the table brought up to date."""
     before, _, rest = text.partition(BEGIN)
@@ -87,6 +163,15 @@ def _row(setting: Setting) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def _metric(measure: Measure) -> str:
+    cells = (f"`{measure.name}`", measure.kind, _listed(measure.labels), measure.help)
+    return f"| {' | '.join(cells)} |"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "-"
+
+
 def _time(seconds: float) -> str:
     """Seconds in the largest unit that leaves no rest."""
     for size, unit in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
@@ -98,6 +183,7 @@ def _time(seconds: float) -> str:
 def main(root: Path) -> None:
     """Write all files."""
     (root / "docs/freshness.md").write_text(freshness(), encoding="utf-8")
+    (root / "docs/metrics.md").write_text(metrics(), encoding="utf-8")
     readme = root / "README.md"
     readme.write_text(in_readme(readme.read_text(encoding="utf-8")), encoding="utf-8")
     (root / ".env.example").write_text(env_example(), encoding="utf-8")

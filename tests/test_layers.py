@@ -42,6 +42,10 @@ TABLE = {
     "streamr.upstream": _UPSTREAM,
     "streamr.upstream.tls": _UPSTREAM + "OpenSSL cryptography service_identity",
     "streamr.observe": _INNER + "streamr.observe streamr.policy.redact twisted zope",
+    "streamr.observe.measures": "streamr.errors streamr.policy.retry",
+    "streamr.observe.metrics": _INNER + "streamr.observe prometheus_client",
+    "streamr.observe.scraped": "streamr.observe streamr.policy.breaker "
+    "prometheus_client",
     "streamr.health": _CONDUCTOR,
     "streamr.hedging": _CONDUCTOR,
     "streamr.ways": _CONDUCTOR + "streamr.health streamr.hedging twisted.internet.task",

@@ -23,6 +23,10 @@ class Reference(SynchronousTestCase):
         text = (ROOT / "docs/freshness.md").read_text(encoding="utf-8")
         self.assertEqual(text, reference.freshness())
 
+    def test_the_metrics_are_what_the_code_counts(self) -> None:
+        text = (ROOT / "docs/metrics.md").read_text(encoding="utf-8")
+        self.assertEqual(text, reference.metrics())
+
     def test_the_example_is_what_the_table_makes(self) -> None:
         text = (ROOT / ".env.example").read_text(encoding="utf-8")
         self.assertEqual(text, reference.env_example())

@@ -1,0 +1,206 @@
+"""Every metric by name: what is counted, in which unit, under which labels. Pure.
+
+The observer, the scrape and `docs/metrics.md` are made from this one table. Names and
+units follow Prometheus' conventions: seconds, bytes, `_total` on what only grows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from streamr.errors import CAUSES
+from streamr.policy.retry import HEDGE_AFTER
+
+# What a caller can send names nothing here: whatever is not known is this.
+OTHER = "other"
+# The word for an attempt that brought the answer, as Server-Timing has it.
+OK = "ok"
+ATTEMPT_CAUSES = (OK, *CAUSES, OTHER)
+# Attempts that ended because another way was faster, or the caller's time was up, say
+# nothing against their route.
+NO_FAILURE = (OK, "overtaken", "deadline_exceeded")
+
+# Where a request's answer came from, beside the names of the configured routes.
+SOURCES = {
+    "cache": "a fresh stored answer",
+    "stale-while-revalidate": "a stored answer, renewed behind",
+    "stale-while-slow": "a stored answer, because TMDB took longer than 250 ms",
+    "stale-if-error": "a stored answer, because TMDB could not be reached, or said 429",
+    "local": "a page of streamr's own",
+    "refused": "a request that was refused before anything left",
+    "fault": "no answer: an honest error",
+    "left": "no answer: the caller went away (499)",
+}
+
+# What the cache did for a request: `hit`, RFC 5861's and 9211's words, `collapsed`.
+CACHE_RESULTS = (
+    "hit",
+    "stale-while-revalidate",
+    "stale-while-slow",
+    "stale-if-error",
+    "uri-miss",
+    "stale",
+    "bypass",
+    "collapsed",
+)
+
+# Up to 25 ms: the cache, and what the proxy's hop adds. 80 to 250 ms: TMDB itself
+# (facts: tmdb.md). Then the hedge, what a hedge and a second way take together, and
+# the steps to the deadline.
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, HEDGE_AFTER)
+SLOW_BUCKETS = (0.35, 0.5, 1.0, 2.0, 4.0)
+# An answer at the deadline is written this much later at most; what is beyond breaks
+# the promise.
+GRACE = 0.5
+# A loop that is 10 ms late is noticed by a cache hit, 250 ms late by every hedge.
+LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, HEDGE_AFTER, 0.5, 1.0, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One metric: its name as it is scraped, its kind, its meaning, its labels."""
+
+    name: str
+    kind: str
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+REQUESTS = Measure(
+    "streamr_requests_total",
+    "counter",
+    "Requests that have ended, by endpoint, status and source of the answer.",
+    ("server", "endpoint", "status", "source"),
+)
+REQUEST_SECONDS = Measure(
+    "streamr_request_duration_seconds",
+    "histogram",
+    "How long callers waited for their answer.",
+    ("server", "source"),
+)
+FAULTS = Measure(
+    "streamr_faults_total",
+    "counter",
+    "Requests that ended in an error of the gateway's, by the cause it named.",
+    ("server", "cause"),
+)
+RENEWALS = Measure(
+    "streamr_renewals_total",
+    "counter",
+    "Refreshes of stored answers in the background, which no caller waited for.",
+    ("server", "status", "source"),
+)
+ATTEMPTS = Measure(
+    "streamr_attempts_total",
+    "counter",
+    "Tries of routes for callers and renewals, by their cause; ok brought the answer.",
+    ("server", "route", "cause"),
+)
+REPORTED = Measure(
+    "streamr_reported_attempts_total",
+    "counter",
+    "Tries that a proxy reports to have made; the proxy's own metrics name its routes.",
+    ("server", "route", "cause"),
+)
+ATTEMPT_SECONDS = Measure(
+    "streamr_attempt_duration_seconds",
+    "histogram",
+    "How long the tries took that brought an answer.",
+    ("server", "route"),
+)
+CACHE_REQUESTS = Measure(
+    "streamr_cache_requests_total",
+    "counter",
+    "Requests that passed the cache, by what it did for them.",
+    ("server", "result"),
+)
+LOOP_LAG = Measure(
+    "streamr_loop_lag_seconds",
+    "histogram",
+    "How late the reactor's timers are; looked at twice a second.",
+)
+BUILD = Measure(
+    "streamr_build_info",
+    "info",
+    "The versions that run.",
+    ("version", "python", "twisted"),
+)
+BREAKERS = Measure(
+    "streamr_breaker_state",
+    "gauge",
+    "1 for the state that the route's circuit breaker is in, 0 for the others.",
+    ("server", "route", "state"),
+)
+CONNECTIONS = Measure(
+    "streamr_open_connections",
+    "gauge",
+    "Connections of callers that are open.",
+    ("server",),
+)
+UPSTREAM = Measure(
+    "streamr_upstream_requests_total",
+    "counter",
+    "Requests that left for a host of TMDB's, retries, hedges and probes included.",
+    ("host",),
+)
+OFFLOAD = Measure(
+    "streamr_upstream_requests_per_thousand_calls",
+    "gauge",
+    "Offload since the start: requests that left for TMDB per 1,000 calls.",
+)
+WAITING = Measure(
+    "streamr_pacing_waiting",
+    "gauge",
+    "Requests that wait for their turn to leave for a host.",
+    ("host",),
+)
+FREE = Measure(
+    "streamr_pacing_free_places",
+    "gauge",
+    "How many more requests may be under way to a host at once.",
+    ("host",),
+)
+PAUSE = Measure(
+    "streamr_pacing_pause_seconds",
+    "gauge",
+    "What is left of the pause that a host asked for with a 429; 0 without one.",
+    ("host",),
+)
+ENTRIES = Measure("streamr_cache_entries", "gauge", "Stored answers in memory.")
+BYTES = Measure("streamr_cache_bytes", "gauge", "Memory that stored answers take.")
+MOST_BYTES = Measure(
+    "streamr_cache_max_bytes", "gauge", "Memory that stored answers may take."
+)
+
+COUNTED = (
+    REQUESTS,
+    REQUEST_SECONDS,
+    FAULTS,
+    RENEWALS,
+    ATTEMPTS,
+    REPORTED,
+    ATTEMPT_SECONDS,
+    CACHE_REQUESTS,
+    LOOP_LAG,
+    BUILD,
+)
+READ = (
+    BREAKERS,
+    CONNECTIONS,
+    UPSTREAM,
+    OFFLOAD,
+    WAITING,
+    FREE,
+    PAUSE,
+    ENTRIES,
+    BYTES,
+    MOST_BYTES,
+)
+TABLE = (*COUNTED, *READ)
+
+
+def buckets(deadline: float) -> tuple[float, ...]:
+    """The upper bounds of the latency histograms, in seconds, up to the deadline."""
+    below: Iterable[float] = (*BUCKETS, *SLOW_BUCKETS)
+    return (*(each for each in below if each < deadline), deadline, deadline + GRACE)

@@ -1,0 +1,221 @@
+"""Metrics: counts what each exchange tells, and writes them out for Prometheus.
+
+A registry of its own, never the library's global one: several daemons may live in one
+process. Labels hold only what is known beforehand (endpoints, routes, causes); what a
+caller, a proxy or TMDB makes up is counted as "other".
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter as Tally
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cache
+from http import HTTPStatus
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    Info,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from streamr.boundaries import Attempt, Exchange, Observer
+from streamr.errors import CLIENT_LEFT
+from streamr.observe import measures
+from streamr.observe.measures import CACHE_RESULTS, OK, OTHER, SOURCES, Measure
+
+# How the gateway tells of a refresh that nobody waited for. No caller can say so: a
+# request target has no space in it.
+RENEWED = "(renewed) "
+# What TMDB, a proxy of ours or we ourselves may answer.
+STATUSES = frozenset({*map(int, HTTPStatus), CLIENT_LEFT})
+# Flights that may land while those who wait for one of them are told.
+MOST_SHARED = 256
+# What a request is noted as that an error of our own has ended.
+BROKEN = HTTPStatus.INTERNAL_SERVER_ERROR
+# What may stand in Accept. The library answers with the version that it is given, and
+# breaks over one that is no number.
+_OFFER = re.compile(
+    r"(?:application/openmetrics-text|text/plain)"
+    r"(?: ?; ?(?:version=(?:0\.0\.[14]|1\.0\.0)|charset=utf-8|escaping=[a-z-]+"
+    r"|q=[01](?:\.[0-9]{1,3})?))*"
+)
+
+
+class Metrics:
+    """What has been counted so far (boundaries.Observer)."""
+
+    def __init__(
+        self,
+        endpoints: Iterable[str],
+        buckets: Sequence[float],
+        versions: Mapping[str, str],
+    ) -> None:
+        """`endpoints` are the templates that may become labels; `buckets` the upper
+        bounds of the latency histograms, in seconds."""
+        # a second series for each, to say when it began: Prometheus does not read it
+        disable_created_metrics()
+        self.registry = CollectorRegistry()
+        self.calls: Tally[str] = Tally()
+        self._templates = frozenset(endpoints)
+        self._endpoints = set(self._templates)
+        self._routes: dict[str, frozenset[str]] = {}
+        self._shared: OrderedDict[int, tuple[Attempt, ...]] = OrderedDict()
+        self._requests = self._counter(measures.REQUESTS)
+        self._faults = self._counter(measures.FAULTS)
+        self._renewals = self._counter(measures.RENEWALS)
+        self._attempts = self._counter(measures.ATTEMPTS)
+        self._reported = self._counter(measures.REPORTED)
+        self._cache = self._counter(measures.CACHE_REQUESTS)
+        self._seconds = self._histogram(measures.REQUEST_SECONDS, buckets)
+        self._attempt_seconds = self._histogram(measures.ATTEMPT_SECONDS, buckets)
+        self._lag = self._histogram(measures.LOOP_LAG, measures.LAG_BUCKETS)()
+        name = measures.BUILD.name.removesuffix("_info")
+        about = Info(name, measures.BUILD.help, registry=self.registry)
+        about.info(dict(versions))
+        ProcessCollector(registry=self.registry)
+
+    def serves(self, server: str, routes: Iterable[str], pages: Iterable[str]) -> None:
+        """A server is there: its routes and its own pages may become labels.
+
+        What can be named beforehand begins at 0, so that the first one is an increase.
+        """
+        self._routes[server] = frozenset(routes)
+        self._endpoints.update(pages)
+        for cause in measures.ATTEMPT_CAUSES:
+            for route in self._routes[server]:
+                self._attempts(server, route, cause)
+            if cause != OK:
+                self._faults(server, cause)
+
+    def caches(self, server: str) -> None:
+        """This server has a cache."""
+        for result in CACHE_RESULTS:
+            self._cache(server, result)
+
+    def note(self, exchange: Exchange) -> None:
+        """Count one finished request, and what was tried for it."""
+        if exchange.target.startswith(RENEWED):
+            self._renewals(
+                exchange.server, _status(exchange.status), self._source(exchange)
+            ).inc()
+        else:
+            self._count(exchange)
+        if self._is_new(exchange.attempts):
+            for attempt in exchange.attempts:
+                self._tried(exchange.server, attempt)
+
+    def late(self, seconds: float) -> None:
+        """The reactor was so late for a timer."""
+        self._lag.observe(seconds)
+
+    def add(self, collector: Collector) -> None:
+        """Scrape what this collector reads, too."""
+        self.registry.register(collector)
+
+    def exposed(self, accept: str) -> tuple[bytes, str]:
+        """All metrics in the format that an Accept header asks for, and its type."""
+        offers = (each.strip().lower() for each in accept.split(","))
+        known = ",".join(each for each in offers if _OFFER.fullmatch(each))
+        encode, content_type = choose_encoder(known)
+        return encode(self.registry), content_type
+
+    def _is_new(self, attempts: tuple[Attempt, ...]) -> bool:
+        """Callers who share a flight are told of the same attempts, the very object,
+        over several turns of the reactor."""
+        if not attempts or id(attempts) in self._shared:
+            return False
+        # kept, so that no other object can get its number
+        self._shared[id(attempts)] = attempts
+        if len(self._shared) > MOST_SHARED:
+            self._shared.popitem(last=False)
+        return True
+
+    def _count(self, exchange: Exchange) -> None:
+        server, source = exchange.server, self._source(exchange)
+        endpoint = _known(exchange.template, self._endpoints)
+        status = _status(exchange.status)
+        self._requests(server, endpoint, status, source).inc()
+        self._seconds(server, source).observe(exchange.ms / 1000)
+        if exchange.template in self._templates:
+            self.calls[server] += 1
+        if source == "fault":
+            cause = exchange.fault.cause.name if exchange.fault is not None else None
+            named = cause or "proxy_internal_error"
+            self._faults(server, named).inc()
+        result = _cache_result(exchange)
+        if result is not None:
+            self._cache(server, result).inc()
+
+    def _tried(self, server: str, attempt: Attempt) -> None:
+        """What a proxy tried on our behalf is folded under the proxy's own name."""
+        routes = self._routes.get(server, frozenset())
+        route, nested, _rung = attempt.route.partition("/")
+        named = _known(route, routes)
+        cause = _known(attempt.cause or OK, measures.ATTEMPT_CAUSES)
+        counter = self._reported if nested else self._attempts
+        counter(server, named, cause).inc()
+        if cause == OK and not nested:
+            self._attempt_seconds(server, named).observe(attempt.ms / 1000)
+
+    def _source(self, exchange: Exchange) -> str:
+        """Where the answer came from: a route, the cache, ourselves, nowhere."""
+        if exchange.source == "cache":
+            detail = exchange.cache.detail if exchange.cache is not None else ""
+            return detail if detail in SOURCES else "cache"
+        if exchange.source is not None:
+            return _known(exchange.source, self._routes.get(exchange.server, ()))
+        if exchange.status == CLIENT_LEFT:
+            return "left"
+        if exchange.fault is not None or exchange.status == BROKEN:
+            return "fault"
+        return "refused" if exchange.template is None else "local"
+
+    def _counter(self, measure: Measure) -> Callable[..., Counter]:
+        """What gives the counter of some labels. The library's own way to it takes
+        longer than all the rest; labels are bounded, so it can be remembered."""
+        made = Counter(
+            measure.name, measure.help, measure.labels, registry=self.registry
+        )
+        return cache(made.labels)
+
+    def _histogram(
+        self, measure: Measure, bounds: Sequence[float]
+    ) -> Callable[..., Histogram]:
+        made = Histogram(
+            measure.name,
+            measure.help,
+            measure.labels,
+            registry=self.registry,
+            buckets=bounds,
+        )
+        return cache(made.labels) if measure.labels else lambda: made
+
+
+def _known(name: str | None, names: Collection[str]) -> str:
+    return name if name is not None and name in names else OTHER
+
+
+def _status(status: int) -> str:
+    return str(status) if status in STATUSES else OTHER
+
+
+def _cache_result(exchange: Exchange) -> str | None:
+    """What the cache did; None when it was not asked."""
+    use = exchange.cache
+    if use is None:
+        return None
+    if use.detail in SOURCES:
+        return use.detail
+    if use.forward is None:
+        return "hit"
+    return "collapsed" if use.collapsed else _known(use.forward, CACHE_RESULTS)
+
+
+_conforms: type[Observer] = Metrics
