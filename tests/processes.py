@@ -205,3 +205,7 @@ class Daemon(Process):
     @property
     def main(self) -> str:
         return self.urls["main"]
+
+    @property
+    def proxy(self) -> str:
+        return self.urls["proxy"]

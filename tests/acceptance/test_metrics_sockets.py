@@ -1,0 +1,189 @@
+"""`/metrics` of a real daemon: what it counts is what was asked, and what arrived."""
+
+from __future__ import annotations
+
+import http.client
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from random import Random
+from urllib.parse import urlsplit
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from streamr.observe.measures import TABLE
+from tests.observe.test_deployed import NAME, asked
+from tests.processes import PATIENCE, Daemon, Response, Simulator, ask
+
+DIRECT = "api.themoviedb.org"
+BOTH = ("proxy", "main")
+ADMIN = "canary-admin-token-0123"
+PROXY_TOKEN = "canary-proxy-token-0123"
+MAIN = "streamr-main"
+MOVIE = "/movie/{movie_id}"
+
+
+@pytest.fixture
+def simulator(tmp_path: Path) -> Iterator[Simulator]:
+    made = Simulator(tmp_path)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def daemon(simulator: Simulator) -> Iterator[Daemon]:
+    environment = {
+        **simulator.environment,
+        "STREAMR_CACHE_MB": "16",
+        "STREAMR_WARM": "none",
+        "STREAMR_ADMIN_TOKEN": ADMIN,
+        "STREAMR_PROXY_TOKEN": PROXY_TOKEN,
+    }
+    made = Daemon(environment, servers=BOTH)
+    yield made
+    made.stop()
+    assert "Traceback" not in made.output
+
+
+class Scrape:
+    """One scrape; the sum of the samples with given labels."""
+
+    def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
+        self.response = ask(url, "/metrics", headers)
+        assert self.response.status == 200, self.response.body
+        self.text = self.response.body.decode()
+        self.families = list(text_string_to_metric_families(self.text))
+
+    def value(self, name: str, **labels: str) -> float:
+        return sum(
+            sample.value
+            for family in self.families
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    def requests(self, **labels: str) -> float:
+        return self.value("streamr_requests_total", server=MAIN, **labels)
+
+
+def failures(answers: list[Response]) -> Counter[str]:
+    """The causes of main's own attempts, as Proxy-Status names them."""
+    members = [
+        member
+        for answer in answers
+        for member in (answer.headers["Proxy-Status"] or "").split(", ")
+        if "error=" in member and 'route="direct"' in member
+    ]
+    return Counter(each.partition("error=")[2].partition(";")[0] for each in members)
+
+
+def test_counters_agree_with_what_was_asked(
+    daemon: Daemon, simulator: Simulator
+) -> None:
+    for path in ("/3/movie/550", "/3/movie/550", "/3/movie/550", "/3/movie/603"):
+        assert ask(daemon.main, path).status == 200
+    assert ask(daemon.main, "/3/movie/999999999").status == 404
+    assert ask(daemon.main, "/nowhere").status == 404
+    assert ask(daemon.main, "/api/health").status == 200
+    found = Scrape(daemon.main)
+    assert found.requests(endpoint=MOVIE, status="200", source="direct") == 2
+    assert found.requests(endpoint=MOVIE, status="200", source="cache") == 2
+    assert found.requests(endpoint=MOVIE, status="404", source="direct") == 1
+    assert found.requests(endpoint="other", status="404", source="refused") == 1
+    assert found.requests(endpoint="/api/health", source="local") == 1
+    assert found.requests() == 7
+    assert found.value("streamr_request_duration_seconds_count", server=MAIN) == 7
+    assert found.value("streamr_cache_requests_total", result="hit") == 2
+    assert found.value("streamr_cache_requests_total", result="uri-miss") == 3
+    assert found.value("streamr_cache_entries") == 3
+    assert found.value("streamr_attempts_total", cause="ok", route="direct") == 3
+    arrived = simulator.counts(DIRECT)["requests"]
+    assert found.value("streamr_upstream_requests_total", host=DIRECT) == arrived == 3
+    assert found.value("streamr_upstream_requests_per_thousand_calls") == 600
+    # the one that asks is open while it asks
+    assert found.value("streamr_open_connections", server=MAIN) == 1
+
+
+def test_faults_agree_with_what_callers_were_told(
+    daemon: Daemon, simulator: Simulator
+) -> None:
+    simulator.switch(DIRECT, fault="reset-after-hello")
+    answers = [ask(daemon.main, f"/3/search/movie?query={n}") for n in range(12)]
+    assert {each.status for each in answers} == {200}
+    found = Scrape(daemon.main)
+    told = failures(answers)
+    assert told["tls_reset"] >= 5
+    for cause, count in told.items():
+        labels = {"server": MAIN, "route": "direct", "cause": cause}
+        assert found.value("streamr_attempts_total", **labels) == count
+    proxy = f"proxy@{urlsplit(daemon.proxy).netloc}"
+    by_proxy = [each for each in answers if each.headers["X-Proxy-Source"]]
+    assert found.requests(source=proxy) == len(by_proxy) == 12
+    states = {"server": MAIN, "route": "direct"}
+    assert found.value("streamr_breaker_state", **states, state="closed") == 0
+    assert found.value("streamr_breaker_state", **states) == 1
+    assert found.value("streamr_faults_total") == 0
+
+
+def test_only_this_machine_and_the_admin_see_it(daemon: Daemon) -> None:
+    elsewhere = {"X-Forwarded-For": "203.0.113.9"}
+    for url in (daemon.main, daemon.proxy):
+        assert ask(url, "/metrics").status == 200
+        assert ask(url, "/metrics", elsewhere).status == 403
+        bearer = {"Authorization": f"Bearer {PROXY_TOKEN}"}
+        assert ask(url, "/metrics", {**elsewhere, **bearer}).status == 403
+        bearer = {"Authorization": f"Bearer {ADMIN}"}
+        assert ask(url, "/metrics", {**elsewhere, **bearer}).status == 200
+        foreign = {"Origin": "https://elsewhere.test"}
+        assert ask(url, "/metrics", foreign).status == 403
+
+
+def test_every_metric_of_the_dashboard_and_the_rules_is_in_a_scrape(
+    daemon: Daemon,
+) -> None:
+    ask(daemon.main, "/3/movie/550")
+    found = Scrape(daemon.main)
+    told = {line.split()[2] for line in found.text.splitlines() if "# TYPE" in line}
+    assert {measure.name for measure in TABLE} <= told
+    names = {name for text in asked() for name in NAME.findall(text)}
+    stems = (name.removesuffix("_bucket") for name in names)
+    assert {*stems} - told == set()
+
+
+def test_strange_requests_make_no_labels_and_no_secret_comes_out(
+    daemon: Daemon, simulator: Simulator
+) -> None:
+    chance = Random(4)
+    key = simulator.KEY
+    headers = {
+        "X-Request-Id": 'evil"} 1\n# HELP'.replace("\n", " "),
+        "Streamr-Silent": "evil.test, evil2.test",
+        "User-Agent": f"evil {key}",
+        "Accept": "application/openmetrics-text; version=evil",
+        "Authorization": f"Bearer {key}",
+    }
+    ask(daemon.main, "/strange", headers)
+    before = _series(Scrape(daemon.main))
+    connection = http.client.HTTPConnection(
+        urlsplit(daemon.main).netloc, timeout=PATIENCE
+    )
+    for _request in range(500):
+        path = f"/{chance.getrandbits(64):x}?api_key={key}&token={PROXY_TOKEN}"
+        connection.request(chance.choice(("GET", "POST", "EVIL")), path, None, headers)
+        connection.getresponse().read()
+    connection.close()
+    ask(daemon.main, f"/3/movie/550?api_key={key}&evil=1", headers)
+    ask(daemon.proxy, "/metrics", headers)
+    found = Scrape(daemon.main)
+    assert found.requests(endpoint="other") == 501
+    new = {name for name in _series(found) - before if 'endpoint="other"' in name}
+    assert {name.partition("status=")[2][:5] for name in new} == {'"405"'}
+    opened = ask(daemon.main, "/metrics", {"Accept": "application/openmetrics-text"})
+    for secret in (key, ADMIN, PROXY_TOKEN, "evil"):
+        for answer in (found.response, opened):
+            assert secret not in answer.body.decode() + str(answer.headers)
+
+
+def _series(scrape: Scrape) -> set[str]:
+    return {line.rpartition(" ")[0] for line in scrape.text.splitlines()}
