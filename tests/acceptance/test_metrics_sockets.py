@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -137,6 +138,12 @@ def test_only_this_machine_and_the_admin_see_it(daemon: Daemon) -> None:
         assert ask(url, "/metrics", {**elsewhere, **bearer}).status == 200
         foreign = {"Origin": "https://elsewhere.test"}
         assert ask(url, "/metrics", foreign).status == 403
+
+
+def test_the_loop_is_looked_at_while_the_daemon_runs(daemon: Daemon) -> None:
+    until = time.monotonic() + PATIENCE
+    while not Scrape(daemon.main).value("streamr_loop_lag_seconds_count"):
+        assert time.monotonic() < until, "nobody looks"
 
 
 def test_every_metric_of_the_dashboard_and_the_rules_is_in_a_scrape(
