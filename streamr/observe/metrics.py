@@ -43,7 +43,7 @@ BROKEN = HTTPStatus.INTERNAL_SERVER_ERROR
 # breaks over one that is no number.
 _OFFER = re.compile(
     r"(?:application/openmetrics-text|text/plain)"
-    r"(?: ?; ?(?:version=(?:0\.0\.[14]|1\.0\.0)|charset=utf-8|escaping=[a-z-]+"
+    r"(?: ?; ?(?:version=(?:0\.0\.[14]|1\.0\.0)|charset=utf-8|escaping=[a-z0-9-]+"
     r"|q=[01](?:\.[0-9]{1,3})?))*"
 )
 

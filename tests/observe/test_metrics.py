@@ -349,11 +349,26 @@ class Formats(MetricsCase):
         ]
         self.assertEqual(*samples)
 
+    def test_prometheus_gets_what_it_likes_best(self) -> None:
+        # what Prometheus 3 and 2 send
+        for accept in (
+            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+            "application/openmetrics-text;version=0.0.1;q=0.5,"
+            "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
+            "text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+            "application/openmetrics-text;version=1.0.0,"
+            "application/openmetrics-text;version=0.0.1;q=0.75,"
+            "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+        ):
+            _body, content_type = self.metrics.exposed(accept)
+            self.assertIn("application/openmetrics-text; version=1.0.0", content_type)
+
     def test_an_accept_header_can_break_and_say_nothing(self) -> None:
         for accept in (
             "application/openmetrics-text; version=abc",
             "application/openmetrics-text; version=9.9.9",
             "application/openmetrics-text; version=1.0.0; escaping=evil\x00",
+            "application/openmetrics-text; version=1.0.0; escaping=evil",
             "text/plain; version=evil",
             "application/openmetrics-text; version=" + "9" * 10_000,
             ";,;=,=;",
