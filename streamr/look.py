@@ -33,6 +33,7 @@ class Mark(Enum):
 
 STYLES = {Mark.OK: "green", Mark.WARNING: "yellow", Mark.FAILED: "bold red"}
 
+Line = Text
 Cell = str | int | float | Mark | None
 
 

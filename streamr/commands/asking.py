@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from streamr import control
+from streamr.commands.printing import PrintingOptions
 from streamr.keeping import NO_FOLDER, state_directory
-from streamr.service import EX_CONFIG, Options, give_up, read_settings
+from streamr.service import EX_CONFIG, give_up, read_settings
 
 NEXT = (
     "start one with streamr run; for one with another folder give its --state-dir "
@@ -14,11 +15,8 @@ NEXT = (
 )
 
 
-class AskingOptions(Options):
+class AskingOptions(PrintingOptions):
     """The options of a command that asks the daemon."""
-
-    synopsis = "[options]"
-    optFlags: ClassVar = [["json", None, "Print JSON, for programs."]]
 
     def ask(self, command: str, **more: Any) -> Any:
         """What the running daemon says; exits with 1 without one."""

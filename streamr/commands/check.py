@@ -9,16 +9,16 @@ from typing import Any, ClassVar
 from streamr import checking, look
 from streamr.checking import Finding
 from streamr.commands import drill
+from streamr.commands.printing import PrintingOptions
 from streamr.look import Mark
 from streamr.service import Options, read_settings
 
 HEAD = ("asked", "verdict", "answer", "by", "ms", "cause")
 
 
-class CheckOptions(Options):
+class CheckOptions(PrintingOptions):
     """`streamr check`: is a running streamr all right, and how did answers come?"""
 
-    synopsis = "[options]"
     about = (
         "Asks a running streamr for both healths and three lists, and tells who "
         "answered and why the direct way did not; exit 1 when something is wrong. "
@@ -28,7 +28,6 @@ class CheckOptions(Options):
     example = "streamr check --drill"
     optFlags: ClassVar = [
         ["drill", None, "Break the direct way of a running demo and watch."],
-        ["json", None, "Print JSON, for programs."],
     ]
 
     def perform(self) -> int:
@@ -40,7 +39,10 @@ class CheckOptions(Options):
         if self["json"]:
             look.print_json([told(each) for each in findings])
         else:
-            look.show(look.console(), HEAD, map(row, findings))
+            out = look.console()
+            look.show(out, HEAD, map(row, findings))
+            out.print()
+            out.print(verdict(findings))
         return status(findings)
 
 
@@ -66,6 +68,20 @@ class HealthcheckOptions(Options):
 def status(findings: Iterable[Finding]) -> int:
     """The exit status: an answer that took another way is no error."""
     return int(any(each.mark is Mark.FAILED for each in findings))
+
+
+def verdict(findings: Iterable[Finding]) -> look.Line:
+    """The last line: what it comes to, and what helps."""
+    marks = {each.mark for each in findings}
+    if Mark.FAILED in marks:
+        return look.verdict(
+            Mark.FAILED, "not all is well; streamr routes tells what each way did"
+        )
+    if Mark.WARNING in marks:
+        return look.verdict(
+            Mark.WARNING, "answers came another way than usual, see their cause"
+        )
+    return look.verdict(Mark.OK, "all answers came the usual way")
 
 
 def row(each: Finding) -> tuple[look.Cell, ...]:

@@ -6,29 +6,28 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from streamr import catalogue, look
 from streamr.building import tls_policy
+from streamr.commands.printing import PrintingOptions
 from streamr.errors import SettingsError
 from streamr.keeping import NO_FOLDER, state_directory, warm_queries
 from streamr.look import Mark
-from streamr.service import EX_CONFIG, Options
+from streamr.service import EX_CONFIG
 from streamr.settings import Found, Settings, Stock, take_stock
 from streamr.upstream.tls import MODERN
 
 
-class ConfigOptions(Options):
+class ConfigOptions(PrintingOptions):
     """`streamr config`: would `streamr run` start with these settings?"""
 
-    synopsis = "[options]"
     about = (
         "Prints every setting with its value (secrets masked) and where that comes "
         "from: a flag, the environment, .env or the default. Checks all of them as "
         "streamr run would; exit 78 when something is wrong."
     )
     example = "streamr config --port 8080"
-    optFlags: ClassVar = [["json", None, "Print JSON, for programs."]]
 
     def perform(self) -> int:
         """Print and check."""

@@ -78,11 +78,13 @@ def test_the_drill_leaves_alone_what_somebody_else_broke(demo: Demo) -> None:
 def test_a_daemon_that_is_no_demo_is_not_drilled(tmp_path: Path) -> None:
     settings = {"TMDB_API_KEY": Simulator.KEY, "PORT": "0", "STREAMR_WARM": "none"}
     daemon = Daemon({**settings, "STREAMR_ONLY": "main"}, servers=["main"])
-    port = str(urlsplit(daemon.main).port)
-    drill = Process([STREAMR, "check", "--drill", "--port", port], None, tmp_path)
-    assert drill.ended() == 2, drill.output
+    try:
+        port = str(urlsplit(daemon.main).port)
+        drill = Process([STREAMR, "check", "--drill", "--port", port], None, tmp_path)
+        assert drill.ended() == 2, drill.output
+    finally:
+        daemon.stop()
     assert "is no demo and was not changed" in drill.output
-    assert daemon.stop() == 0
     assert "attempt failed" not in daemon.output
 
 

@@ -188,7 +188,7 @@ def test_check_tells_which_way_the_answers_came(
         simulator.switch(fault="refuse")
         check = Process([STREAMR, "check"], ports, tmp_path)
         assert check.ended() == 1
-        assert check.output.count("failed") == 3
+        assert check.output.count("  failed ") == 3
         assert Process([STREAMR, "healthcheck"], ports, tmp_path).ended() == 0
     finally:
         daemon.stop()
