@@ -33,7 +33,6 @@ class Mark(Enum):
 
 STYLES = {Mark.OK: "green", Mark.WARNING: "yellow", Mark.FAILED: "bold red"}
 
-Line = Text
 Cell = str | int | float | Mark | None
 
 

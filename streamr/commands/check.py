@@ -42,7 +42,7 @@ class CheckOptions(PrintingOptions):
             out = look.console()
             look.show(out, HEAD, map(row, findings))
             out.print()
-            out.print(verdict(findings))
+            out.print(look.verdict(*verdict(findings)))
         return status(findings)
 
 
@@ -70,18 +70,14 @@ def status(findings: Iterable[Finding]) -> int:
     return int(any(each.mark is Mark.FAILED for each in findings))
 
 
-def verdict(findings: Iterable[Finding]) -> look.Line:
-    """The last line: what it comes to, and what helps."""
+def verdict(findings: Iterable[Finding]) -> tuple[Mark, str]:
+    """What it comes to, and what helps."""
     marks = {each.mark for each in findings}
     if Mark.FAILED in marks:
-        return look.verdict(
-            Mark.FAILED, "not all is well; streamr routes tells what each way did"
-        )
+        return Mark.FAILED, "not all is well; streamr routes tells what each way did"
     if Mark.WARNING in marks:
-        return look.verdict(
-            Mark.WARNING, "answers came another way than usual, see their cause"
-        )
-    return look.verdict(Mark.OK, "all answers came the usual way")
+        return Mark.WARNING, "answers came another way than usual, see their cause"
+    return Mark.OK, "all answers came the usual way"
 
 
 def row(each: Finding) -> tuple[look.Cell, ...]:
