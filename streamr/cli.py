@@ -17,7 +17,7 @@ from streamr.commands.demo import DemoOptions
 from streamr.commands.routes import RoutesOptions
 from streamr.commands.run import RunOptions
 from streamr.helping import Helpful
-from streamr.service import EX_USAGE, give_up
+from streamr.service import EX_INTERRUPTED, EX_USAGE, give_up
 
 
 class VersionOptions(Helpful):
@@ -71,6 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         # `| head` has read enough; Python would complain again at its own last flush
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 1
+    except KeyboardInterrupt:
+        status = EX_INTERRUPTED
     raise SystemExit(status)
 
 

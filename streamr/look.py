@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from enum import Enum
+from io import TextIOWrapper
 from typing import Any, TextIO
 
 from rich import box
@@ -42,6 +43,9 @@ def console(stream: TextIO | None = None) -> Console:
     A pipe stays plain even under FORCE_COLOR, which build machines set for everything.
     """
     target = sys.stdout if stream is None else stream
+    if isinstance(target, TextIOWrapper):
+        # where the encoding lacks a letter, an escape is better than a traceback
+        target.reconfigure(errors="backslashreplace")
     terminal = target.isatty()
     return Console(
         file=target,

@@ -31,6 +31,8 @@ from streamr.web.demo import Demo
 
 EX_USAGE = 2
 EX_CONFIG = 78
+# What a shell makes of a program that SIGINT has ended.
+EX_INTERRUPTED = 130
 
 
 def _default(setting: settings.Setting) -> str:

@@ -78,6 +78,12 @@ class Look(SynchronousTestCase):
         look.show(look.console(stream), ("value",), [("\x1b[2J\x07[red]x[/]",)])
         self.assertIn("\\x1b[2J\\x07[red]x[/]", stream.getvalue())
 
+    def test_a_letter_that_the_encoding_lacks_is_escaped(self) -> None:
+        stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+        look.show(look.console(stream), ("value",), [("für",)])
+        stream.seek(0)
+        self.assertIn("f\\xfcr", stream.read())
+
     def test_numbers_stand_to_the_right_beside_gaps(self) -> None:
         made = look.table(("ms",), [(5,), (None,), (120,)])
         self.assertEqual(made.columns[0].justify, "right")

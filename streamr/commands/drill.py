@@ -12,12 +12,10 @@ from typing import Any
 from streamr import look
 from streamr.drilling import CannotDrill, Demo, Drill, NoDemo, Step
 from streamr.look import Mark
-from streamr.service import EX_USAGE, give_up
+from streamr.service import EX_INTERRUPTED, EX_USAGE, give_up
 from streamr.settings import Settings
 
 HEAD = ("phase", "asked", "verdict", "answer", "by", "ms", "cause")
-# What a shell makes of a program that SIGINT has ended.
-EX_INTERRUPTED = 130
 NEXT = "start a demo beside it: streamr demo --port 3002 --proxy-port 5002"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -132,3 +133,21 @@ def test_a_busy_control_port_is_a_sentence(demo: Demo, tmp_path: Path) -> None:
     assert second.ended() == 1
     assert "choose another --control-port" in second.output
     assert "Traceback" not in second.output
+
+
+def test_ctrl_c_ends_a_waiting_command_without_a_traceback(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = str(silent.getsockname()[1])
+        words = ("healthcheck", "--only", "main", "--port", port)
+        command = Process([STREAMR, *words], None, tmp_path)
+        connection, _ = silent.accept()
+        with connection:
+            assert command.stop(signal.SIGINT) == 130
+    assert command.output == ""
+
+
+def test_a_reader_that_has_read_enough_is_no_error_of_ours(tmp_path: Path) -> None:
+    line = f"{STREAMR} config --json | true; {STREAMR} run --help | head -n 1"
+    command = Process(["sh", "-c", line], None, tmp_path)
+    assert command.ended() == 0
+    assert command.output == "Usage: streamr run [options]"
