@@ -1,0 +1,38 @@
+"""What `streamr check` makes of its findings."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr.checking import Finding
+from streamr.commands.check import status, told, verdict
+from streamr.look import Mark
+
+UP = Finding("main", Mark.OK, "healthy")
+AROUND = Finding("/api", Mark.WARNING, "20 results", "proxy@x/y", 60, "tls_reset")
+DOWN = Finding("/api", Mark.FAILED, "502 No answer from TMDB")
+
+
+class Verdict(SynchronousTestCase):
+    def test_the_worst_finding_decides(self) -> None:
+        for findings, mark, code in (
+            ([UP], Mark.OK, 0),
+            ([UP, AROUND], Mark.WARNING, 0),
+            ([DOWN, AROUND, UP], Mark.FAILED, 1),
+        ):
+            self.assertEqual(verdict(findings)[0], mark)
+            self.assertEqual(status(findings), code)
+
+    def test_when_something_fails_the_next_step_is_named(self) -> None:
+        self.assertIn("streamr routes", verdict([DOWN])[1])
+
+    def test_programs_get_the_same_words(self) -> None:
+        self.assertEqual(
+            told(AROUND),
+            {
+                "what": "/api",
+                "mark": "warning",
+                "told": "20 results",
+                "by": "proxy@x/y",
+                "ms": 60,
+                "cause": "tls_reset",
+            },
+        )
