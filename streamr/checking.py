@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from streamr.web.resource import FRESH_HEADER
 HEALTH = {"main": "/api/health", "proxy": "/health"}
 LISTS = ("/api/tmdb/trending", "/api/tmdb/popular", "/api/tmdb/top-rated")
 DIRECT = "direct"
+_OWN_PROXY = re.compile(r"^proxy@(127\.0\.0\.1|\[::1\]):[0-9]+/")
 # What helps when a server does not answer.
 NEXT = {
     "main": "start it with streamr run, or name its port with --port",
@@ -141,6 +143,11 @@ def request(
 ) -> Reply:
     """Ask main. Raises OSError and HTTPException when nobody answers."""
     return _request(settings.host, settings.port, path, method, seconds, fresh)
+
+
+def short(by: str | None) -> str | None:
+    """A way's name for a table: the proxy on this machine needs no address."""
+    return None if by is None else _OWN_PROXY.sub("proxy/", by)
 
 
 def why(error: Exception) -> str:

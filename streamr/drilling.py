@@ -27,6 +27,7 @@ FAULTS = ("reset-after-hello", "silence-after-hello", "html")
 # fault was on has doubled it.
 BACK_SECONDS = 30.0
 ASK_EVERY = 0.5
+UNBROKEN, HEALED = "unbroken", "healed"
 # On a busy machine a hedge may overtake a direct way that nothing is wrong with.
 TRIES = 3
 
@@ -121,12 +122,12 @@ class Drill:
             )
         self._say("the direct way, unbroken")
         for path in LISTS:
-            self._note("unbroken", self._direct(path), is_direct)
+            self._note(UNBROKEN, self._direct(path), is_direct)
         for fault in FAULTS:
             with self._broken(host, fault):
                 for path in LISTS:
                     self._note(fault, self._demo.ask(path), is_fallback)
-            self._await_direct(f"after {fault}")
+            self._await_direct()
 
     def _direct(self, path: str) -> Finding:
         """What is found when the direct way should answer."""
@@ -160,7 +161,7 @@ class Drill:
             raise CannotDrill(f"not healed: {error}; {self._by_hand()}") from error
         self._say("healed")
 
-    def _await_direct(self, phase: str) -> None:
+    def _await_direct(self) -> None:
         """Until the breaker lets the direct way answer again."""
         self._say(f"waiting for the direct way, {BACK_SECONDS:.0f} s at most")
         began = self._now()
@@ -169,7 +170,7 @@ class Drill:
         waited = self._now() - began
         found = self._direct(LISTS[0])
         told = f"after {waited:.1f} s, {found.told}"
-        self._note(phase, replace(found, told=told), is_direct)
+        self._note(HEALED, replace(found, told=told), is_direct)
 
     def _by_hand(self) -> str:
         return f"heal it with: curl -X POST http://{self._demo.where}/demo/heal"

@@ -14,7 +14,6 @@ from enum import Enum
 from io import TextIOWrapper
 from typing import Any, TextIO
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -22,6 +21,7 @@ from rich.text import Text
 # Wider than any row, so that nothing wraps where nobody looks at it.
 PLAIN_WIDTH = 10_000
 MISSING = "-"
+GAP = 2
 
 
 class Mark(Enum):
@@ -60,17 +60,11 @@ def console(stream: TextIO | None = None) -> Console:
 
 
 def show(out: Console, head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
-    """Print rows under a head; rules between them are for people alone."""
-    made = table(head, rows)
-    if out.is_terminal:
-        out.print(made)
-        return
-    made.box = None
-    made.padding = (0, 2, 0, 0)
+    """Print rows under a head, without spaces at their ends."""
     with out.capture() as capture:
-        out.print(made)
+        out.print(table(head, rows))
     for line in capture.get().splitlines():
-        out.print(line.rstrip())
+        print(line.rstrip(), file=out.file)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Table:
@@ -79,7 +73,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Table:
     Cells that are too long for a terminal are folded; nothing is left out.
     """
     found = [list(row) for row in rows]
-    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    # no rules: their columns are better spent on the cells, and a pipe wants none
+    made = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False)
     for place, name in enumerate(head):
         cells = [row[place] for row in found if row[place] is not None]
         numbers = bool(cells) and all(isinstance(each, int | float) for each in cells)

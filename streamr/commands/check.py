@@ -82,7 +82,7 @@ def verdict(findings: Iterable[Finding]) -> tuple[Mark, str]:
 
 def row(each: Finding) -> tuple[look.Cell, ...]:
     """A finding in the table."""
-    return each.what, each.mark, each.told, each.by, each.ms, each.cause
+    return each.what, each.mark, each.told, checking.short(each.by), each.ms, each.cause
 
 
 def told(each: Finding) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from streamr import look
+from streamr.checking import short
 from streamr.drilling import CannotDrill, Demo, Drill, NoDemo, Step
 from streamr.look import Mark
 from streamr.service import EX_INTERRUPTED, EX_USAGE, give_up
@@ -54,8 +55,8 @@ def row(step: Step) -> tuple[look.Cell, ...]:
     """A step in the table."""
     each = step.finding
     return (
-        *(step.phase, each.what, each.mark, each.told),
-        *(each.by, each.ms, each.cause),
+        *(step.phase, each.what.rpartition("/")[2], each.mark, each.told),
+        *(short(each.by), each.ms, each.cause),
     )
 
 

@@ -9,7 +9,10 @@ from streamr import look
 from streamr.commands.asking import AskingOptions
 from streamr.look import Mark
 
-HEAD = ("server", "route", "state", "breaker", "cause", "ms", "served", "failed", "at")
+HEAD = (
+    *("server", "route", "state", "breaker", "cause", "ms", "served", "failed"),
+    "at (UTC)",
+)
 MARKS = {"ok": Mark.OK, "failing": Mark.FAILED}
 
 Told = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -38,5 +41,11 @@ def rows(told: Told) -> Iterator[tuple[look.Cell, ...]]:
     """A row for each way of each server."""
     for server, routes in told.items():
         for each in routes:
-            facts = (each[name] for name in HEAD[3:])
-            yield server, each["route"], MARKS.get(each["state"], "untried"), *facts
+            facts = (each[name] for name in HEAD[3:-1])
+            mark = MARKS.get(each["state"], "untried")
+            yield server, each["route"], mark, *facts, _time(each["at"])
+
+
+def _time(at: str | None) -> str | None:
+    """The time of day in UTC; JSON has the date."""
+    return None if at is None else at.partition("T")[2].partition(".")[0]

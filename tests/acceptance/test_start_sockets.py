@@ -183,7 +183,7 @@ def test_check_tells_which_way_the_answers_came(
         simulator.switch("api.themoviedb.org", fault="cert-untrusted")
         check = Process([STREAMR, "check"], ports, tmp_path)
         assert check.ended() == 0, check.output
-        assert check.output.count("proxy@") == 3
+        assert check.output.count("proxy/") == 3
         assert check.output.count("tls_certificate_error") == 3
         simulator.switch(fault="refuse")
         check = Process([STREAMR, "check"], ports, tmp_path)

@@ -1,9 +1,11 @@
 """What `streamr check` makes of its findings."""
 
+from dataclasses import replace
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.checking import Finding
-from streamr.commands.check import status, told, verdict
+from streamr.commands.check import row, status, told, verdict
 from streamr.look import Mark
 
 UP = Finding("main", Mark.OK, "healthy")
@@ -23,6 +25,15 @@ class Verdict(SynchronousTestCase):
 
     def test_when_something_fails_the_next_step_is_named(self) -> None:
         self.assertIn("streamr routes", verdict([DOWN])[1])
+
+    def test_the_proxy_on_this_machine_is_named_without_its_address(self) -> None:
+        for by, told_by in (
+            ("proxy@127.0.0.1:5001/modern@api.tmdb.org", "proxy/modern@api.tmdb.org"),
+            ("proxy@far.example/modern@api.tmdb.org",) * 2,
+            ("direct", "direct"),
+            (None, None),
+        ):
+            self.assertEqual(row(replace(AROUND, by=by))[3], told_by)
 
     def test_programs_get_the_same_words(self) -> None:
         self.assertEqual(

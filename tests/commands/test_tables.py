@@ -49,8 +49,8 @@ class Tables(SynchronousTestCase):
         self.assertEqual(
             [" ".join(line.split()) for line in lines],
             [
-                "server route state breaker cause ms served failed at",
-                "main direct failed open tls_reset 15 3 5 2026-11-22T12:00:00.000Z",
+                "server route state breaker cause ms served failed at (UTC)",
+                "main direct failed open tls_reset 15 3 5 12:00:00",
                 "proxy modern@api.tmdb.org untried open - - 3 5 -",
             ],
         )
