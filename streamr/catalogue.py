@@ -14,7 +14,7 @@ from importlib import resources
 
 from streamr.boundaries import Query
 from streamr.errors import Envelope, Refusal
-from streamr.policy.checks import check, for_a_user
+from streamr.policy.checks import MOST_APPENDED, check, for_a_user
 
 Pair = tuple[str, str]
 
@@ -26,8 +26,22 @@ _ENUMERATED = {"{time_window}": "(?:day|week)"}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 _TEMPLATE = re.compile(r"/[a-z][a-z0-9_]*(?:/(?:[a-z][a-z0-9_]*|\{[a-z_]+\}))*")
 
-# Practice, not documentation: trending takes a page (facts: tmdb.md).
-_ALSO_TAKES = {"/trending/": ("page",)}
+# Practice, not documentation: trending takes a page (facts: tmdb.md), a movie's videos
+# the languages that a series' do, and TMDB appends to more than it says, on which
+# tmdbapis relies.
+_ALSO_TAKES = {
+    "/trending/all/{time_window}": "page=1",
+    "/trending/movie/{time_window}": "page=1",
+    "/trending/person/{time_window}": "page=1",
+    "/trending/tv/{time_window}": "page=1",
+    "/collection/{collection_id}": "append_to_response",
+    "/company/{company_id}": "append_to_response",
+    "/configuration": "append_to_response",
+    "/network/{network_id}": "append_to_response",
+    "/movie/{movie_id}/videos": "include_video_language",
+}
+
+APPEND = "append_to_response"
 
 # What TMDB says for an unknown path, so that clients see what they know.
 NOT_FOUND = "The resource you requested could not be found."
@@ -69,15 +83,29 @@ class Catalogue:
         if _acts_for_a_user(path) or any(map(for_a_user, parameters)):
             raise Refusal(403, Envelope.DENIED, FOR_A_USER)
         endpoint = self._match(path)
-        kept = [pair for pair in parameters if _takes(endpoint, pair[0])]
-        parameters = tuple(check(kept))
-        return Query(path, parameters, endpoint.template, endpoint.defaults)
+        if endpoint is None:
+            raise Refusal(404, Envelope.NOT_FOUND, NOT_FOUND)
+        takers = [endpoint]
+        if _takes(endpoint, APPEND):
+            # what is appended takes its own: include_image_language for images
+            takers += self._appended(path, parameters)
+        kept = [
+            pair for pair in parameters if any(_takes(each, pair[0]) for each in takers)
+        ]
+        return Query(path, tuple(check(kept)), endpoint.template, endpoint.defaults)
 
-    def _match(self, path: str) -> Endpoint:
+    def _appended(self, path: str, parameters: Sequence[Pair]) -> list[Endpoint]:
+        """The endpoints below a path that are appended to its answer."""
+        values = [value for name, value in parameters if name == APPEND]
+        entries = ",".join(values).split(",")[:MOST_APPENDED]
+        found = (self._match(f"{path}/{entry}") for entry in entries)
+        return [endpoint for endpoint in found if endpoint is not None]
+
+    def _match(self, path: str) -> Endpoint | None:
         for endpoint in self._shelves.get(_shelf(path), ()):
             if endpoint.pattern.fullmatch(path):
                 return endpoint
-        raise Refusal(404, Envelope.NOT_FOUND, NOT_FOUND)
+        return None
 
 
 def load(extra: Iterable[str] = ()) -> Catalogue:
@@ -98,14 +126,12 @@ def template_problem(template: str) -> str | None:
 
 def _endpoint(line: str) -> Endpoint:
     path, _, words = line.split("\t")
+    template = path.removeprefix("/3")
+    words = f"{words} {_ALSO_TAKES.get(template, '')}"
     pairs = [word.partition("=") for word in words.split()]
-    names = {name.removesuffix("*") for name, _, _ in pairs}
+    names = frozenset(name.removesuffix("*") for name, _, _ in pairs)
     defaults = tuple((name, value) for name, equals, value in pairs if equals)
-    for prefix, more in _ALSO_TAKES.items():
-        if path.removeprefix("/3").startswith(prefix):
-            names.update(more)
-            defaults += (("page", "1"),)
-    return _made(path.removeprefix("/3"), frozenset(names), defaults)
+    return _made(template, names, defaults)
 
 
 def _made(

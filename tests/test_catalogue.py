@@ -77,6 +77,11 @@ class Everything(SynchronousTestCase):
         query = CATALOGUE.query("/trending/all/week", [("page", "2")])
         self.assertEqual(query.parameters, (("page", "2"),))
 
+    def test_more_can_be_appended_to_than_the_documentation_says(self):
+        for path in ("/collection/10", "/company/3", "/configuration", "/network/49"):
+            pairs = (("append_to_response", "images"),)
+            self.assertEqual(CATALOGUE.query(path, pairs).parameters, pairs)
+
     def test_a_literal_wins_over_a_placeholder(self):
         for path in ("/movie/popular", "/movie/latest", "/tv/on_the_air"):
             self.assertEqual(CATALOGUE.query(path, []).template, path)
@@ -125,6 +130,22 @@ class Parameters(SynchronousTestCase):
         pairs = [("utm_source", "x"), ("language", "de"), ("callback", "alert(1)")]
         query = CATALOGUE.query("/movie/550", pairs)
         self.assertEqual(query.parameters, (("language", "de"),))
+
+    def test_what_is_appended_takes_its_own_parameters(self):
+        names = ("append_to_response", "images,videos")
+        more = ("include_image_language", "en,null"), ("include_video_language", "de")
+        query = CATALOGUE.query("/movie/550", [names, *more])
+        self.assertEqual(query.parameters, (names, *more))
+
+    def test_what_is_not_appended_takes_none(self):
+        image = ("include_image_language", "en,null")
+        for appended in ("credits", "nothing", "images/x", ""):
+            pairs = [("append_to_response", appended), image]
+            query = CATALOGUE.query("/movie/550", pairs)
+            self.assertNotIn(image, query.parameters, appended)
+        nothing_to_append_to = [("append_to_response", "images"), image]
+        query = CATALOGUE.query("/movie/popular", nothing_to_append_to)
+        self.assertEqual(query.parameters, ())
 
     def test_a_dropped_parameter_is_not_checked(self):
         self.assertEqual(CATALOGUE.query("/movie/550", [("page", "x")]).parameters, ())

@@ -29,6 +29,11 @@ APPENDABLE = frozenset(
         seasons.SEASON,
         seasons.EPISODE,
         "/3/person/{person_id}",
+        # practice, not documentation
+        "/3/collection/{collection_id}",
+        "/3/company/{company_id}",
+        "/3/configuration",
+        "/3/network/{network_id}",
     }
 )
 APPENDED_AT_MOST = 20
@@ -96,13 +101,14 @@ def value_at(world: World, path: str, params: Mapping[str, str]) -> Any:
 def appended(
     world: World, path: str, name: str, params: Mapping[str, str]
 ) -> dict[str, Any]:
-    """One appended object under its literal name; nothing when there is none."""
+    """One appended value under its literal name; nothing when there is none."""
     try:
         _, handler, ids = route(f"{path}/{name}")
-        found = dict(handler(Call(world, ids, params)))
+        found = handler(Call(world, ids, params))
     except Refusal:
         return {}
-    found.pop("id", None)
+    if isinstance(found, dict):
+        found = {key: value for key, value in found.items() if key != "id"}
     return {name: found}
 
 

@@ -380,9 +380,17 @@ class Appending(SynchronousTestCase):
             "/3/tv/1396/season/1",
             "/3/tv/1396/season/1/episode/1",
             "/3/person/287",
+            "/3/collection/2344",
+            "/3/company/10342",
+            "/3/network/174",
         ):
             value = ask(path, append_to_response="images").value
             self.assertIn("images", value, path)
+
+    def test_the_configuration_appends_bare_arrays(self):
+        value = ask("/3/configuration", append_to_response="countries").value
+        self.assertEqual(value["countries"], ask("/3/configuration/countries").value)
+        self.assertIn("secure_base_url", value["images"])
 
 
 class Searching(SynchronousTestCase):
