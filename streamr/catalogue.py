@@ -14,7 +14,7 @@ from importlib import resources
 
 from streamr.boundaries import Query
 from streamr.errors import Envelope, Refusal
-from streamr.policy.checks import MOST_APPENDED, check, for_a_user
+from streamr.policy.checks import MOST_APPENDED, check, for_a_user, without_a_user
 
 Pair = tuple[str, str]
 
@@ -82,6 +82,7 @@ class Catalogue:
         """
         if _acts_for_a_user(path) or any(map(for_a_user, parameters)):
             raise Refusal(403, Envelope.DENIED, FOR_A_USER)
+        parameters = [without_a_user(pair) for pair in parameters]
         endpoint = self._match(path)
         if endpoint is None:
             raise Refusal(404, Envelope.NOT_FOUND, NOT_FOUND)

@@ -116,7 +116,13 @@ class ForAUser(SynchronousTestCase):
     def test_a_session_is_refused_on_any_endpoint(self):
         for name in ("session_id", "guest_session_id", "request_token"):
             self.refused("/movie/550", [(name, "x")])
-        self.refused("/movie/550", [("append_to_response", "account_states")])
+
+    def test_an_appended_account_state_is_left_out_as_tmdb_does(self):
+        pairs = [("append_to_response", "account_states,credits")]
+        query = CATALOGUE.query("/movie/550", pairs)
+        self.assertEqual(query.parameters, (("append_to_response", "credits"),))
+        pairs = [("append_to_response", "account_states")]
+        self.assertEqual(CATALOGUE.query("/movie/550", pairs).parameters, ())
 
     def test_an_extra_template_opens_no_door_to_them(self):
         opened = catalogue.load(["/account/{account_id}/new_thing"])

@@ -28,10 +28,20 @@ _USER_NAMES = frozenset({"session_id", "guest_session_id", "request_token"})
 
 def for_a_user(pair: Pair) -> bool:
     """True for a parameter that makes TMDB act for one user."""
+    return pair[0] in _USER_NAMES
+
+
+def without_a_user(pair: Pair) -> Pair:
+    """The parameter without an appended part that only a user's session has.
+
+    TMDB leaves it out in silence where there is no session, and tmdbapis asks for it
+    with every title: a refusal would break what works there.
+    """
     name, value = pair
-    if name == "append_to_response":
-        return "account_states" in re.split("[,/]", value)
-    return name in _USER_NAMES
+    if name != "append_to_response":
+        return pair
+    kept = [part for part in value.split(",") if "account_states" not in part]
+    return name, ",".join(kept)
 
 
 def check(pairs: Iterable[Pair]) -> Iterator[Pair]:

@@ -10,6 +10,7 @@ from streamr.policy.checks import (
     check,
     choice,
     for_a_user,
+    without_a_user,
 )
 
 ARABIC_ONE = "\N{ARABIC-INDIC DIGIT ONE}"
@@ -142,6 +143,15 @@ class ForAUser(SynchronousTestCase):
         for name in ("language", "query", "api_key"):
             self.assertFalse(for_a_user((name, "session_id")), name)
 
-    def test_appending_account_states_does(self):
-        self.assertTrue(for_a_user(("append_to_response", "credits,account_states")))
-        self.assertFalse(for_a_user(("append_to_response", "credits,videos")))
+    def test_appended_account_states_are_left_out(self):
+        for value, kept in (
+            ("account_states,credits,videos", "credits,videos"),
+            ("season/1,season/1/account_states", "season/1"),
+            ("account_states", ""),
+        ):
+            self.assertEqual(
+                without_a_user(("append_to_response", value)),
+                ("append_to_response", kept),
+            )
+        search = ("query", "account_states")
+        self.assertEqual(without_a_user(search), search)

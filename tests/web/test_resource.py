@@ -242,7 +242,6 @@ class Refusals(SurfaceCase):
             "/3/guest_session/x/rated/movies",
             "/3/movie/550/account_states",
             "/3/movie/550?session_id=abc",
-            "/3/movie/550?append_to_response=credits,account_states",
         ):
             seen = self.refused(path, 403, 38)
             self.assertIn("own key", seen.json["status_message"])
