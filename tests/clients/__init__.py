@@ -1,0 +1,1 @@
+"""TMDB clients of other people, asked through streamr in processes of their own."""
