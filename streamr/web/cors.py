@@ -7,9 +7,11 @@ from collections.abc import Sequence
 Headers = list[tuple[str, str]]
 
 METHODS = "GET, HEAD, OPTIONS"
-# What front ends of TMDB send; an Authorization of theirs is dropped here.
+# What front ends of TMDB send; an Authorization of theirs is dropped here. Axios
+# instances often carry the last three, and without leave a browser sends nothing at all.
 ALLOWED = (
-    "Accept, Accept-Language, Authorization, Content-Type, If-None-Match, X-Request-Id"
+    "Accept, Accept-Language, Authorization, Content-Type, If-None-Match, "
+    "X-Request-Id, Cache-Control, Pragma, X-Requested-With"
 )
 EXPOSED = (
     "Age, Cache-Status, ETag, Proxy-Status, Retry-After, Server-Timing, "

@@ -71,8 +71,14 @@ class Fields(SynchronousTestCase):
             self.assertEqual(
                 headers["Access-Control-Allow-Methods"], "GET, HEAD, OPTIONS"
             )
-            for name in ("Authorization", "Content-Type", "X-Request-Id"):
-                self.assertIn(name, headers["Access-Control-Allow-Headers"])
+            allowed = headers["Access-Control-Allow-Headers"].split(", ")
+            for name in (
+                *("Authorization", "Content-Type", "X-Request-Id"),
+                *("Cache-Control", "Pragma", "X-Requested-With"),
+            ):
+                self.assertIn(name, allowed)
+            # it would ask past the store
+            self.assertNotIn("Streamr-Fresh", allowed)
             self.assertLessEqual(int(headers["Access-Control-Max-Age"]), 7200)
 
     def test_scripts_may_read_where_an_answer_came_from(self):
