@@ -9,20 +9,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 
 from streamr.boundaries import Query
 from streamr.errors import Envelope, Refusal
-from streamr.policy.checks import MOST_APPENDED, check, for_a_user, without_a_user
+from streamr.policy.checks import (
+    MOST_APPENDED,
+    bad,
+    check,
+    for_a_user,
+    without_a_user,
+)
 
 Pair = tuple[str, str]
 
 # A value in a path: TMDB's ids, slugs (550-fight-club), external ids (tt0137523).
 # It cannot be `.`, has no two dots in a row, and nothing that a URL gives a meaning to.
-_VALUE = r"(?!\.(?:/|$))(?![^/]*\.\.)[A-Za-z0-9._~-]{1,100}"
+VALUE = r"(?!\.(?:/|$))(?![^/]*\.\.)[A-Za-z0-9._~-]{1,100}"
 # Values that TMDB has only a few of.
-_ENUMERATED = {"{time_window}": "(?:day|week)"}
+ENUMERATED = {"time_window": ("day", "week")}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 _TEMPLATE = re.compile(r"/[a-z][a-z0-9_]*(?:/(?:[a-z][a-z0-9_]*|\{[a-z_]+\}))*")
 
@@ -56,12 +62,21 @@ class Endpoint:
     """One thing that can be asked of TMDB.
 
     `parameters` is None for a template added by STREAMR_EXTRA_PATHS: it takes any.
+    `name` is TMDB's, and the last part of its reference page's address; without the
+    `required` parameters TMDB cannot answer.
     """
 
     template: str
     parameters: frozenset[str] | None
     pattern: re.Pattern[str]
     defaults: tuple[Pair, ...] = ()
+    required: frozenset[str] = frozenset()
+    name: str = ""
+
+    @property
+    def placeholders(self) -> tuple[str, ...]:
+        """The names of the values in the path, in their order."""
+        return tuple(re.findall(r"\{([a-z_]+)\}", self.template))
 
 
 class Catalogue:
@@ -78,22 +93,34 @@ class Catalogue:
         """The checked query for a path below `/3`, such as `/movie/550`.
 
         Raises Refusal: 404 for what TMDB does not have, 403 for what acts for a user,
-        400 for a value that cannot be right.
+        400 for a value that cannot be right, or is missing.
         """
-        if _acts_for_a_user(path) or any(map(for_a_user, parameters)):
+        if acts_for_a_user(path) or any(map(for_a_user, parameters)):
             raise Refusal(403, Envelope.DENIED, FOR_A_USER)
         parameters = [without_a_user(pair) for pair in parameters]
-        endpoint = self._match(path)
-        if endpoint is None:
-            raise Refusal(404, Envelope.NOT_FOUND, NOT_FOUND)
+        endpoint = self.match(path)
         takers = [endpoint]
         if _takes(endpoint, APPEND):
             # what is appended takes its own: include_image_language for images
             takers += self._appended(path, parameters)
-        kept = [
-            pair for pair in parameters if any(_takes(each, pair[0]) for each in takers)
-        ]
-        return Query(path, tuple(check(kept)), endpoint.template, endpoint.defaults)
+        kept = check(
+            [
+                pair
+                for pair in parameters
+                if any(_takes(each, pair[0]) for each in takers)
+            ]
+        )
+        for name in sorted(endpoint.required):
+            if not any(name == key and value.strip() for key, value in kept):
+                raise bad(name, "is missing")
+        return Query(path, tuple(kept), endpoint.template, endpoint.defaults)
+
+    def match(self, path: str) -> Endpoint:
+        """The endpoint of a path below `/3`; raises Refusal (404)."""
+        endpoint = self._match(path)
+        if endpoint is None:
+            raise Refusal(404, Envelope.NOT_FOUND, NOT_FOUND)
+        return endpoint
 
     def _appended(self, path: str, parameters: Sequence[Pair]) -> list[Endpoint]:
         """The endpoints below a path that are appended to its answer."""
@@ -126,24 +153,30 @@ def template_problem(template: str) -> str | None:
 
 
 def _endpoint(line: str) -> Endpoint:
-    path, _, words = line.split("\t")
+    path, title, words = line.split("\t")
     template = path.removeprefix("/3")
     words = f"{words} {_ALSO_TAKES.get(template, '')}"
     pairs = [word.partition("=") for word in words.split()]
     names = frozenset(name.removesuffix("*") for name, _, _ in pairs)
+    required = frozenset(name[:-1] for name, _, _ in pairs if name.endswith("*"))
     defaults = tuple((name, value) for name, equals, value in pairs if equals)
-    return _made(template, names, defaults)
+    made = _made(template, names, defaults)
+    return replace(made, required=required, name=title)
 
 
 def _made(
     template: str, parameters: frozenset[str] | None, defaults: tuple[Pair, ...] = ()
 ) -> Endpoint:
     parts = template.strip("/").split("/")
-    pattern = "".join(
-        "/" + _ENUMERATED.get(part, _VALUE if part[0] == "{" else re.escape(part))
-        for part in parts
-    )
+    pattern = "".join("/" + _part_pattern(part) for part in parts)
     return Endpoint(template, parameters, re.compile(pattern), defaults)
+
+
+def _part_pattern(part: str) -> str:
+    if part[0] != "{":
+        return re.escape(part)
+    words = ENUMERATED.get(part[1:-1])
+    return f"(?:{'|'.join(words)})" if words else VALUE
 
 
 def _shelf(path: str) -> tuple[str, int]:
@@ -152,7 +185,8 @@ def _shelf(path: str) -> tuple[str, int]:
     return parts[1] if len(parts) > 1 else "", path.count("/")
 
 
-def _acts_for_a_user(path: str) -> bool:
+def acts_for_a_user(path: str) -> bool:
+    """True for paths (and templates) of accounts, sessions and ratings."""
     parts = path.split("/")
     return parts[1:2] != [] and (
         parts[1] in {"account", "authentication", "guest_session"}

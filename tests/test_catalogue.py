@@ -45,6 +45,8 @@ def spelt(template: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\\\{\w+\\\}", r"[\\w.~-]+", re.escape(template)))
 
 
+# What TMDB cannot answer without.
+NEEDED = [("query", "alien"), ("external_source", "imdb_id")]
 SPELT = [spelt(template) for template in [*TEMPLATES, EXTRA]]
 
 
@@ -54,7 +56,7 @@ class Everything(SynchronousTestCase):
     def test_every_line_is_answered_by_its_own_template(self):
         for template in OPEN:
             for value in ("550", "550-fight-club", "tt0137523", "US", "5.1_a~b"):
-                query = CATALOGUE.query(filled(template, value), [])
+                query = CATALOGUE.query(filled(template, value), NEEDED)
                 self.assertEqual(query.template, template)
                 self.assertEqual(query.path, filled(template, value))
 
@@ -184,12 +186,30 @@ class Parameters(SynchronousTestCase):
             self.assertEqual(query.parameters, ())
 
 
+class Needed(SynchronousTestCase):
+    """What TMDB cannot answer without is asked for here."""
+
+    def refused(self, path: str, *pairs: tuple[str, str]) -> str:
+        with self.assertRaises(Refusal) as caught:
+            CATALOGUE.query(path, pairs)
+        self.assertEqual(caught.exception.status, 400)
+        return caught.exception.message
+
+    def test_a_search_without_words_is_refused_by_name(self):
+        for pairs in ((), (("query", ""),), (("query", " "),), (("page", "2"),)):
+            self.assertIn("query is missing", self.refused("/search/movie", *pairs))
+
+    def test_so_is_an_id_without_its_source(self):
+        message = self.refused("/find/tt0137523")
+        self.assertIn("external_source is missing", message)
+
+
 class Climbing(SynchronousTestCase):
     """A path is a template's, or it is refused."""
 
     def safe_or_refused(self, path: str) -> None:
         try:
-            query = CATALOGUE.query(path, [])
+            query = CATALOGUE.query(path, NEEDED)
         except Refusal as refusal:
             self.assertIn(refusal.status, (403, 404))
             return

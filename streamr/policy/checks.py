@@ -19,10 +19,20 @@ MOST_APPENDED = 20
 # The longest sensible value is a list of twenty appended names or some genre ids.
 MOST_CHARACTERS = 1000
 
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})?")
-_REGION = re.compile(r"[A-Za-z]{2}")
-_APPENDED = re.compile(r"[a-z_]+(/[a-z0-9_]+)*")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LANGUAGE = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})?"
+_REGION = r"[A-Za-z]{2}"
+# Parameters with a form of their own: the pattern of the whole value, and its name.
+# The OpenAPI description reads it too.
+FORMS = {
+    "language": (_LANGUAGE, "an ISO 639-1 code such as en or en-US"),
+    "region": (_REGION, "an ISO 3166-1 code such as US"),
+    "watch_region": (_REGION, "an ISO 3166-1 code such as US"),
+    "certification_country": (_REGION, "an ISO 3166-1 code such as US"),
+}
+# One entry of append_to_response.
+APPENDED = r"[a-z_]+(/[a-z0-9_]+)*"
+# No value holds these.
+CONTROL = r"[\x00-\x1f\x7f]"
 _USER_NAMES = frozenset({"session_id", "guest_session_id", "request_token"})
 
 
@@ -86,7 +96,7 @@ def bad(name: str, problem: str, code: Envelope = Envelope.INPUT) -> Refusal:
 def _any(name: str, value: str) -> None:
     if len(value) > MOST_CHARACTERS:
         raise bad(name, f"is longer than {MOST_CHARACTERS} characters")
-    if _CONTROL.search(value):
+    if re.search(CONTROL, value):
         raise bad(name, "holds control characters")
 
 
@@ -101,9 +111,9 @@ def _page(name: str, value: str) -> None:
         )
 
 
-def _shape(pattern: re.Pattern[str], allowed: str) -> Callable[[str, str], None]:
+def _form(pattern: str, allowed: str) -> Callable[[str, str], None]:
     def checked(name: str, value: str) -> None:
-        if not pattern.fullmatch(value):
+        if not re.fullmatch(pattern, value):
             raise bad(name, f"cannot be {value[:40]!r}; allowed: {allowed}")
 
     return checked
@@ -119,7 +129,7 @@ def _appended(name: str, value: str) -> None:
             f"is {MOST_APPENDED}. ({name} has {len(entries)})",
         )
     for entry in entries:
-        if entry and not _APPENDED.fullmatch(entry):
+        if entry and not re.fullmatch(APPENDED, entry):
             raise bad(
                 name,
                 f"cannot hold {entry[:40]!r}; allowed: names such as credits, "
@@ -127,12 +137,8 @@ def _appended(name: str, value: str) -> None:
             )
 
 
-_region = _shape(_REGION, "an ISO 3166-1 code such as US")
 _CHECKS: dict[str, Callable[[str, str], None]] = {
+    **{name: _form(*form) for name, form in FORMS.items()},
     "page": _page,
-    "language": _shape(_LANGUAGE, "an ISO 639-1 code such as en or en-US"),
-    "region": _region,
-    "watch_region": _region,
-    "certification_country": _region,
     "append_to_response": _appended,
 }

@@ -14,6 +14,7 @@ from streamr import __version__
 from streamr.boundaries import Dimensions, Route
 from streamr.gateway import Gateway
 from streamr.health import PROBE, Health, RouteState
+from streamr.policy.checks import choice, only
 from streamr.web.render import Page, json_page
 from streamr.web.visit import Visit
 
@@ -21,6 +22,8 @@ Wall = Callable[[], float]
 
 # Probes are for whoever calls: this keeps TMDB from feeling it.
 PROBE_INTERVAL = 5.0
+# What `probe` may be; the first is the default.
+PROBES = ("0", "1")
 
 
 def main_health(
@@ -71,8 +74,9 @@ class TMDBHealth:
         self._probed_at: float | None = None
 
     def __call__(self, visit: Visit) -> Page | Deferred[Page]:
-        """The page, after a probe when one is asked for."""
-        if dict(visit.pairs).get("probe") == "1" and self._may_probe():
+        """The page, after a probe when one is asked for. Raises Refusal."""
+        wanted = choice("probe", only("probe", visit.pairs) or PROBES[0], PROBES)
+        if wanted == "1" and self._may_probe():
             self._probed_at = self._clock.seconds()
             asking = [
                 self._gateway.ask(route, PROBE, visit.call)

@@ -10,6 +10,7 @@ it: a target with `%`, `\\`, `//` or a host in it matches no template.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
@@ -17,7 +18,7 @@ from urllib.parse import parse_qsl
 from streamr.boundaries import Query
 from streamr.catalogue import NOT_FOUND, Catalogue
 from streamr.errors import Envelope, Refusal
-from streamr.policy.checks import choice, only
+from streamr.policy.checks import check, choice, only
 
 Pair = tuple[str, str]
 
@@ -35,19 +36,37 @@ class Shortcut:
     paths: Mapping[str, str]
     windows: tuple[str, ...] = ()
 
-    def query(self, catalogue: Catalogue, pairs: Sequence[Pair]) -> Query:
-        """The query, with the defaults that a front end relies on."""
+    def asked(self) -> list[str]:
+        """A path of TMDB's for each media type, in their order."""
+        end = f"/{self.windows[0]}" if self.windows else ""
+        return [f"{path}{end}" for path in self.paths.values()]
+
+    def takes(self, catalogue: Catalogue) -> frozenset[str]:
+        """The parameters that one media type or another takes."""
+        return frozenset[str]().union(
+            *(catalogue.match(path).parameters or () for path in self.asked())
+        )
+
+    def query(
+        self, catalogue: Catalogue, takes: frozenset[str], pairs: Sequence[Pair]
+    ) -> Query:
+        """The query, with the defaults that a front end relies on.
+
+        What only another media type `takes` is checked, and then left out.
+        """
         kind = only("media_type", pairs) or next(iter(self.paths))
         path = self.paths[choice("media_type", kind, self.paths)]
         if self.windows:
             window = only("time_window", pairs) or self.windows[0]
             path = f"{path}/{choice('time_window', window, self.windows)}"
+        deque(check(pair for pair in pairs if pair[0] in takes), maxlen=0)
         present = {name for name, value in pairs if value}
-        more = [pair for pair in _DEFAULTS if pair[0] not in present]
+        more = [pair for pair in DEFAULTS if pair[0] not in present]
         return catalogue.query(path, [*pairs, *more])
 
 
-_DEFAULTS: tuple[Pair, ...] = (("language", "en-US"), ("page", "1"))
+# What shortcuts ask for when the caller leaves it out.
+DEFAULTS: tuple[Pair, ...] = (("language", "en-US"), ("page", "1"))
 
 _TRENDING = Shortcut(
     {kind: f"/trending/{kind}" for kind in ("all", "movie", "tv", "person")},
@@ -62,6 +81,7 @@ PROXY_SHORTCUTS = {
     "popular": _POPULAR,
     "top-rated": _TOP_RATED,
 }
+MAIN_BASE = "/api/tmdb"
 MAIN_SHORTCUTS = {
     **PROXY_SHORTCUTS,
     "upcoming": Shortcut({"movie": "/movie/upcoming", "tv": "/tv/on_the_air"}),
@@ -102,14 +122,9 @@ def split(uri: bytes) -> tuple[str, list[Pair]]:
 
 def main_query(catalogue: Catalogue) -> Find:
     """How the main server reads its targets."""
-    prefixes = (
-        "/api/tmdb/proxy/3",
-        "/api/tmdb/proxy",
-        "/api/tmdb/3",
-        "/api/tmdb",
-        "/3",
-    )
-    return _finder(catalogue, "/api/tmdb", MAIN_SHORTCUTS, prefixes)
+    base = MAIN_BASE
+    prefixes = (f"{base}/proxy/3", f"{base}/proxy", f"{base}/3", base, "/3")
+    return _finder(catalogue, base, MAIN_SHORTCUTS, prefixes)
 
 
 def proxy_query(catalogue: Catalogue) -> Find:
@@ -124,12 +139,15 @@ def _finder(
     shortcuts: Mapping[str, Shortcut],
     prefixes: Sequence[str],
 ) -> Find:
-    named = {f"{base}/{name}": shortcut for name, shortcut in shortcuts.items()}
+    named = {
+        f"{base}/{name}": (shortcut, shortcut.takes(catalogue))
+        for name, shortcut in shortcuts.items()
+    }
 
     def find(path: str, pairs: Sequence[Pair]) -> Query:
-        shortcut = named.get(path)
-        if shortcut is not None:
-            return shortcut.query(catalogue, pairs)
+        if path in named:
+            shortcut, takes = named[path]
+            return shortcut.query(catalogue, takes, pairs)
         for prefix in prefixes:
             if path.startswith(f"{prefix}/"):
                 return catalogue.query(path.removeprefix(prefix), pairs)
