@@ -24,6 +24,7 @@ setup(
         "streamr",
         "streamr.commands",
         "streamr.observe",
+        "streamr.openapi",
         "streamr.policy",
         "streamr.simulator",
         "streamr.store",
@@ -36,6 +37,7 @@ setup(
     package_dir={"": "."},
     package_data={
         "streamr": ["data/*.txt", "py.typed"],
+        "streamr.openapi": ["*.txt", "*.css", "*.js"],
         "streamr.simulator": ["*.json"],
     },
     install_requires=[
@@ -74,6 +76,10 @@ setup(
             "brotli>=1.1",
             # a certificate authority of the tests' own
             "trustme>=1.2.1",
+            # answers are held against the description's schemas
+            "jsonschema>=4.26",
+            # whether the description is OpenAPI 3.1
+            "openapi-spec-validator>=0.9",
             # builds the wheel that the packaging test opens, without a network
             "setuptools>=80",
         ],

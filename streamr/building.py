@@ -22,7 +22,7 @@ from streamr.upstream.resolve import PinnedResolver
 from streamr.upstream.route import Credentials, Loop, ProxyRoute, TMDBRoute
 from streamr.upstream.tls import MODERN, PROFILES, ProfilePolicy, TLSError
 from streamr.ways import Ways
-from streamr.web import health, scrape, target
+from streamr.web import description, health, scrape, target
 from streamr.web.cors import Cors
 from streamr.web.demo import Demo
 from streamr.web.resource import Door
@@ -120,8 +120,11 @@ class Builder:
     metrics: Local
     demo: Demo | None = None
 
-    def main(self, loop: Loop, proxies: Sequence[str]) -> tuple[Gateway, Door]:
-        """Main: direct first, then each proxy in its order."""
+    def main(
+        self, loop: Loop, proxies: Sequence[str], address: str
+    ) -> tuple[Gateway, Door]:
+        """Main: direct first, then each proxy in its order. `address` is its own URL,
+        for the examples of `/docs`."""
         base = self.settings.tmdb_base_url
         profile = MODERN.name if base.startswith("https:") else "plain"
         routes: list[Route] = [self.upstream.tmdb("direct", base, profile, loop)]
@@ -137,6 +140,7 @@ class Builder:
                 ),
                 "/api/tmdb/health": health.TMDBHealth(gateway, self.reactor, self.wall),
                 scrape.PATH: self.metrics,
+                **description.pages(self.offered, address),
             },
             Cors(self.settings.cors_origins),
             self.settings.deadline,

@@ -116,7 +116,9 @@ class Daemon(MultiService):
             loop = Loop(f"{self._identity}-{name}")
             proxies = found.tmdb_proxy_url or (_own_proxy(found, sockets),)
             gateway, door = (
-                build.proxy(loop) if name == "proxy" else build.main(loop, proxies)
+                build.proxy(loop)
+                if name == "proxy"
+                else build.main(loop, proxies, _url(listening))
             )
             site = GatewaySite(GatewayResource(door, reactor, build.observer), reactor)
             server = Server(

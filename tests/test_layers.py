@@ -46,13 +46,15 @@ TABLE = {
     "streamr.observe.metrics": _INNER + "streamr.observe prometheus_client",
     "streamr.observe.scraped": "streamr.observe streamr.policy.breaker "
     "prometheus_client",
+    "streamr.openapi": _INNER + "streamr.catalogue streamr.policy streamr.openapi "
+    "streamr.__version__",
     "streamr.health": _CONDUCTOR,
     "streamr.hedging": _CONDUCTOR,
     "streamr.ways": _CONDUCTOR + "streamr.health streamr.hedging twisted.internet.task",
     "streamr.gateway": _CONDUCTOR + "streamr.caching streamr.ways",
     "streamr.web": _INNER + "streamr.catalogue streamr.gateway streamr.health "
-    "streamr.policy streamr.web streamr.__version__ twisted.web twisted.internet "
-    "twisted.logger twisted.python",
+    "streamr.openapi streamr.policy streamr.web streamr.__version__ twisted.web "
+    "twisted.internet twisted.logger twisted.python",
     "streamr.simulator": "streamr.simulator twisted zope OpenSSL cryptography",
     "streamr.look": "rich",
     # a composition root, like what stands at the top: each command builds what it needs

@@ -144,6 +144,10 @@ class Packaging(SynchronousTestCase):
     def test_the_data_files_are_in_it(self) -> None:
         data = {
             "streamr/data/tmdb-get-endpoints.txt",
+            "streamr/openapi/answers.txt",
+            "streamr/openapi/docs.css",
+            "streamr/openapi/docs.js",
+            "streamr/openapi/parameters.txt",
             "streamr/simulator/titles.json",
             "streamr/py.typed",
         }

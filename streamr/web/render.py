@@ -85,7 +85,7 @@ def _stored_page(
         ("Age", str(int(exchange.age))),
         ("Cache-Control", _freshness(stored, now)),
     ]
-    if stored.status == 200 and _matches(wanted.none_match, stored.etag):
+    if stored.status == 200 and matches(wanted.none_match, stored.etag):
         return Page(304, b"", (*headers, *_provenance(exchange)))
     headers.append(("Content-Type", stored.content_type))
     body = stored.body
@@ -103,7 +103,7 @@ def _freshness(stored: StoredResponse, now: float) -> str:
     return freshness.cache_control(stored, now) if stored.status == 200 else "no-store"
 
 
-def _matches(none_match: str, etag: str) -> bool:
+def matches(none_match: str, etag: str) -> bool:
     """Weak comparison (RFC 9110, 8.8.3.2)."""
     tags = {tag.strip().removeprefix("W/") for tag in none_match.split(",")}
     return "*" in tags or etag.removeprefix("W/") in tags

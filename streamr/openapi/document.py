@@ -1,0 +1,138 @@
+"""The whole description: OpenAPI 3.1, made from the catalogue.
+
+catalogue, checks ─► parameters ┐
+answers.txt       ─► shapes     ├─► one operation per endpoint, shortcut and health
+fault table       ─► responses  ┘
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from streamr import __version__
+from streamr.catalogue import Catalogue, Endpoint, acts_for_a_user
+from streamr.openapi import responses
+from streamr.openapi.own import HEALTH, SHORTCUTS, Own
+from streamr.openapi.parameters import ASKED, ASKING, Parameters
+from streamr.openapi.shapes import Schema, body, parts, shapes
+from streamr.policy.checks import MOST_CHARACTERS
+from streamr.policy.freshness import HOUR, class_of
+
+Json = dict[str, Any]
+
+NOTICE = (
+    "This product uses TMDB and the TMDB APIs but is not endorsed, certified, or "
+    "otherwise approved by TMDB."
+)
+DESCRIPTION = f"""A gateway that keeps TMDB reachable.
+
+- `/3/…` is TMDB's API v3, each GET endpoint that needs no user; **`/api/tmdb/…` is the
+  same**: `/3/movie/550` is also `/api/tmdb/movie/550`. HEAD works wherever GET does.
+- What acts for a TMDB user (account, sessions, ratings) is 403.
+- Parameters that an endpoint does not take are left out, and so are empty values.
+  A value has at most {MOST_CHARACTERS} characters, and no control characters.
+- Errors are JSON in TMDB's shape, with `error`, `status` and `details` beside it.
+- TMDB may add fields to its answers at any time; those listed here are there.
+
+{NOTICE} Where watch providers are shown, JustWatch has to be named as the source."""
+
+REFERENCE = "https://developer.themoviedb.org/reference"
+_INFO: Json = {
+    "title": "streamr",
+    "version": __version__,
+    "summary": "TMDB's API, kept reachable.",
+    "description": DESCRIPTION,
+    "license": {"name": "MIT", "identifier": "MIT"},
+}
+# What most callers look for stands first.
+_FIRST = (SHORTCUTS, HEALTH, "movie", "tv", "person", "trending", "discover", "search")
+_TAGS = {
+    SHORTCUTS: "Lists with defaults for front ends: `media_type` chooses.",
+    HEALTH: "Whether streamr is up, and what each way to TMDB last did.",
+}
+
+
+def describe(offered: Catalogue, own: Own) -> Json:
+    """The description of a main server, ready to be written as JSON."""
+    parameters = Parameters()
+    endpoints = [
+        each for each in offered.endpoints if not acts_for_a_user(each.template)
+    ]
+    paths = own.paths(offered, parameters)
+    for each in sorted(endpoints, key=lambda each: each.template):
+        operation = _operation(each, parameters, _with_appended(each, endpoints))
+        paths[f"/3{each.template}"] = {"get": operation}
+    tags = dict.fromkeys(
+        [*_FIRST, *(path["get"]["tags"][0] for path in paths.values())]
+    )
+    return {
+        "openapi": "3.1.0",
+        "info": _INFO,
+        "servers": [{"url": "/", "description": "The main server."}],
+        "externalDocs": {
+            "url": f"{REFERENCE}/intro/getting-started",
+            "description": "TMDB's own reference.",
+        },
+        # streamr has its own key: callers send none
+        "security": [],
+        "tags": [{"name": tag, "description": _tag_text(tag)} for tag in tags],
+        "paths": paths,
+        "components": {
+            "schemas": {name: shape.schema() for name, shape in parts().items()},
+            "parameters": {**parameters.components, **ASKING},
+            "headers": responses.headers(),
+            "responses": responses.errors(),
+        },
+    }
+
+
+def _operation(endpoint: Endpoint, parameters: Parameters, schema: Schema) -> Json:
+    template = endpoint.template
+    made: Json = {
+        "operationId": endpoint.name or template.strip("/").replace("/", "-"),
+        "summary": title(template),
+        "tags": [template.split("/")[1]],
+        "parameters": [*parameters.of(endpoint), *ASKED],
+        "responses": responses.of_tmdb(endpoint.parameters or (), schema),
+    }
+    if endpoint.parameters is None:
+        return made | {"description": "Added by STREAMR_EXTRA_PATHS."}
+    kept = class_of(template)
+    told = f"Kept as `{kept.name}`: {kept.usual / HOUR:.2g} h unless TMDB names a time."
+    link = {"url": f"{REFERENCE}/{endpoint.name}"}
+    return made | {"description": told, "externalDocs": link}
+
+
+def _with_appended(endpoint: Endpoint, endpoints: list[Endpoint]) -> Schema:
+    """The body of an endpoint, with what can be appended to it: without its id."""
+    whole = body(endpoint.template)
+    if "append_to_response" not in (endpoint.parameters or ()):
+        return whole
+    named: dict[str, Schema] = {}
+    numbered: dict[str, Schema] = {}
+    for each in endpoints:
+        rest = each.template.removeprefix(f"{endpoint.template}/")
+        shape = shapes().get(each.template)
+        if rest == each.template or shape is None:
+            continue
+        if "{" in rest:
+            pattern = re.sub(r"\{\w+\}", "[0-9]+", rest)
+            numbered[f"^{pattern}$"] = shape.without("id").schema()
+        else:
+            named[rest] = shape.without("id").schema()
+    more = {"type": "object", "properties": named, "patternProperties": numbered}
+    return {"allOf": [whole, {name: each for name, each in more.items() if each}]}
+
+
+def title(template: str) -> str:
+    """A heading: /tv/{series_id}/watch/providers → TV watch providers."""
+    words = [part for part in template.split("/") if part and part[0] != "{"]
+    text = re.sub(r"\btv\b", "TV", " ".join(words).replace("_", " "))
+    if template.endswith(("_id}", "_number}")):
+        text += " details"
+    return text[0].upper() + text[1:]
+
+
+def _tag_text(tag: str) -> str:
+    return _TAGS.get(tag, f"TMDB's endpoints below `/3/{tag}`.")

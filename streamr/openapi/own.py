@@ -1,0 +1,105 @@
+"""What the main server has beside TMDB's own paths: the shortcuts and the healths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from streamr.catalogue import Catalogue
+from streamr.openapi import responses
+from streamr.openapi.parameters import ASKED, Pair, Parameters
+from streamr.openapi.shapes import body, reference
+
+if TYPE_CHECKING:
+    from streamr.web.target import Shortcut
+
+Json = dict[str, Any]
+
+SHORTCUTS, HEALTH = "shortcuts", "health"
+
+_TITLES = {
+    "trending": "What is looked at this week or today",
+    "popular": "The most popular",
+    "top-rated": "The best rated",
+    "upcoming": "Soon in cinemas; for tv: on the air",
+    "now-playing": "Now in cinemas; for tv: airing today",
+    "discover": "Titles by their properties",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """The tables of the main server: `base` is where its paths begin.
+
+    `defaults` are what a shortcut asks for when the caller does not, `probes` what the
+    health's parameter may be, the default first.
+    """
+
+    base: str
+    shortcuts: Mapping[str, Shortcut]
+    defaults: Sequence[Pair]
+    probes: Sequence[str]
+
+    def paths(self, offered: Catalogue, parameters: Parameters) -> Json:
+        """The path items; what is shared goes to `parameters`."""
+        lists = {
+            f"{self.base}/{name}": self._shortcut(name, shortcut, offered, parameters)
+            for name, shortcut in self.shortcuts.items()
+        }
+        return {
+            **{path: {"get": operation} for path, operation in lists.items()},
+            "/api/health": {"get": _health()},
+            f"{self.base}/health": {"get": self._tmdb_health(parameters)},
+        }
+
+    def _shortcut(
+        self,
+        name: str,
+        shortcut: Shortcut,
+        offered: Catalogue,
+        parameters: Parameters,
+    ) -> Json:
+        ends = [offered.match(path) for path in shortcut.asked()]
+        takes = {each for end in ends for each in end.parameters or ()}
+        defaults = dict(pair for end in ends for pair in end.defaults)
+        choices = [parameters.choice("media_type", list(shortcut.paths))]
+        if shortcut.windows:
+            choices.append(parameters.choice("time_window", shortcut.windows))
+        asked = " or ".join(f"`/3{end.template}`" for end in ends)
+        bodies = [body(end.template) for end in ends]
+        unlike = [each for at, each in enumerate(bodies) if each not in bodies[:at]]
+        return {
+            "operationId": f"streamr-{name}",
+            "summary": _TITLES[name],
+            "description": f"The answer of {asked}.",
+            "tags": [SHORTCUTS],
+            "parameters": [
+                *choices,
+                *parameters.in_query(takes, {**defaults, **dict(self.defaults)}),
+                *ASKED,
+            ],
+            "responses": responses.of_tmdb(
+                takes, unlike[0] if len(unlike) == 1 else {"anyOf": unlike}
+            ),
+        }
+
+    def _tmdb_health(self, parameters: Parameters) -> Json:
+        health = reference("TmdbHealth")
+        pages = {200: ("TMDB can be reached.", health), 503: ("No way works.", health)}
+        return {
+            "operationId": "streamr-tmdb-health",
+            "summary": "What each way to TMDB last did",
+            "tags": [HEALTH],
+            "parameters": [parameters.choice("probe", self.probes)],
+            "responses": responses.of_ours(pages, (400,)),
+        }
+
+
+def _health() -> Json:
+    return {
+        "operationId": "streamr-health",
+        "summary": "Is the server up? TMDB is not asked",
+        "tags": [HEALTH],
+        "responses": responses.of_ours({200: ("It is up.", reference("Health"))}),
+    }

@@ -1,0 +1,169 @@
+"""`/docs`: the description as a page to read. Whole without a script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from html import escape
+from shlex import quote
+from typing import Any
+from urllib.parse import urlencode
+
+from streamr.openapi.responses import JSON_TYPE
+from streamr.openapi.words import anchor, parameter, prose, shape, slashed, table
+
+Json = dict[str, Any]
+
+_HEAD = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>streamr: the API</title>
+<link rel="stylesheet" href="/docs.css">
+<script src="/docs.js" defer></script>
+</head>
+<body>
+<a class="skip" href="#endpoints">To the endpoints</a>
+"""
+
+
+def page(document: Json, address: str) -> str:
+    """The HTML. `address` is where the examples ask, such as http://127.0.0.1:3001."""
+    return "".join(_Page(document, address).parts())
+
+
+class _Page:
+    """One rendering of one document."""
+
+    def __init__(self, document: Json, address: str) -> None:
+        self._document = document
+        self._components: Json = document["components"]
+        self._address = address
+
+    def parts(self) -> Iterator[str]:
+        """The page, piece by piece."""
+        info = self._document["info"]
+        yield _HEAD
+        yield f"<header><h1>streamr <small>{escape(info['version'])}</small></h1>"
+        yield f"<p>{escape(info['summary'])}</p></header>"
+        yield self._contents()
+        yield f'<main><section id="about">{prose(info["description"])}'
+        yield '<p>For machines: <a href="/openapi.json">/openapi.json</a> (OpenAPI '
+        yield f"{self._document['openapi']}). Words and meanings are TMDB's: "
+        yield f"{anchor(self._document['externalDocs']['url'], 'its reference')}."
+        yield '</p></section><div id="endpoints">'
+        for tag in self._document["tags"]:
+            yield from self._tag(tag)
+        yield "</div>"
+        yield from self._errors()
+        yield from self._headers()
+        yield from self._shapes()
+        yield "</main></body></html>\n"
+
+    def _contents(self) -> str:
+        links = [
+            (f"tag-{tag['name']}", tag["name"]) for tag in self._document["tags"]
+        ] + [("errors", "errors"), ("headers", "headers"), ("parts", "parts")]
+        listed = " ".join(f'<a href="#{to}">{escape(said)}</a>' for to, said in links)
+        return (
+            '<nav aria-label="Contents"><label id="find" hidden>Find '
+            '<input type="search" placeholder="credits, discover, region …"></label>'
+            f'{listed}<output id="found"></output></nav>'
+        )
+
+    def _tag(self, tag: Json) -> Iterator[str]:
+        name = escape(tag["name"])
+        yield f'<section class="tag" id="tag-{name}"><h2>{name}</h2>'
+        yield prose(tag["description"])
+        for path, item in self._document["paths"].items():
+            if tag["name"] in item["get"]["tags"]:
+                yield from self._operation(path, item["get"])
+        yield "</section>"
+
+    def _operation(self, path: str, operation: Json) -> Iterator[str]:
+        parameters = [self._resolved(each) for each in operation.get("parameters", ())]
+        asked = [each for each in parameters if each["in"] != "header"]
+        words = " ".join([path, operation["summary"], *(e["name"] for e in asked)])
+        yield f'<details id="{escape(operation["operationId"])}" '
+        yield f'data-words="{escape(words.lower())}"><summary>'
+        yield f"<code><b>GET</b> {slashed(path)}</code> "
+        yield f"<span>{escape(operation['summary'])}</span></summary>"
+        yield prose(operation.get("description", ""))
+        if "externalDocs" in operation:
+            url = operation["externalDocs"]["url"]
+            yield f"<p>{anchor(url, 'In the reference of TMDB')}</p>"
+        yield f"<pre><code>{escape(self._curl(path, asked))}</code></pre>"
+        if asked:
+            yield table("Parameter", map(parameter, asked))
+        yield from self._answers(operation["responses"])
+        yield "</details>"
+
+    def _answers(self, responses: Json) -> Iterator[str]:
+        errors = []
+        for status, response in responses.items():
+            if "content" in response:
+                schema = response["content"][JSON_TYPE]["schema"]
+                yield f"<h3>{status}: {escape(response['description'])}</h3>"
+                yield f'<div class="shape">{shape(schema)}</div>'
+            elif status != "304":
+                errors.append(f'<a href="#error-{status}">{status}</a>')
+        yield f'<p class="errors">Errors: {" ".join(errors)}</p>'
+
+    def _errors(self) -> Iterator[str]:
+        yield '<section id="errors"><h2>errors</h2>'
+        yield "<p>Each has the body "
+        yield '<a href="#part-Error">Error</a> or '
+        yield '<a href="#part-GatewayError">GatewayError</a>.</p><dl>'
+        for status, response in self._statuses():
+            yield f'<dt id="error-{status}">{status}</dt>'
+            yield f"<dd>{escape(response['description'])}</dd>"
+        yield "</dl></section>"
+
+    def _statuses(self) -> list[tuple[str, Json]]:
+        """Every status that is answered with a shared response."""
+        found = {
+            status: self._resolved(response)
+            for item in self._document["paths"].values()
+            for status, response in item["get"]["responses"].items()
+            if "$ref" in response
+        }
+        return sorted(found.items())
+
+    def _headers(self) -> Iterator[str]:
+        yield '<section id="headers"><h2>headers</h2><dl>'
+        for name, header in self._components["headers"].items():
+            yield f"<dt><code>{escape(name)}</code></dt>"
+            yield f"<dd>{escape(header['description'])}</dd>"
+        yield "</dl><p>Of a request:</p><dl>"
+        for each in self._components["parameters"].values():
+            if each["in"] == "header":
+                yield f"<dt><code>{escape(each['name'])}</code></dt>"
+                yield f"<dd>{escape(each['description'])}</dd>"
+        yield "</dl></section>"
+
+    def _shapes(self) -> Iterator[str]:
+        yield '<section id="parts"><h2>parts</h2>'
+        for name, schema in self._components["schemas"].items():
+            yield f'<div class="part" id="part-{name}"><h3>{name}</h3>'
+            yield f'<div class="shape">{shape(schema)}</div></div>'
+        yield "</section>"
+
+    def _resolved(self, value: Json) -> Json:
+        if "$ref" not in value:
+            return value
+        _, _, kind, name = value["$ref"].split("/")
+        found: Json = self._components[kind][name]
+        return found
+
+    def _curl(self, path: str, parameters: Iterable[Json]) -> str:
+        """An example that works: values in the path, and what TMDB insists on."""
+        query = {}
+        for each in parameters:
+            example = each.get("example", "")
+            if each["in"] == "path":
+                path = path.replace(f"{{{each['name']}}}", str(example))
+            elif each.get("required"):
+                query[each["name"]] = example
+        asked = f"{self._address}{path}" + (f"?{urlencode(query)}" if query else "")
+        return f"curl -s {quote(asked)}"

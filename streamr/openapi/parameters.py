@@ -1,0 +1,158 @@
+"""The parameters of an operation, as the gateway checks them.
+
+What is allowed is read from `policy/checks.py` and the catalogue; parameters.txt adds
+an example and a sentence. An empty value counts as none given, as everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from streamr.catalogue import ENUMERATED, VALUE, Endpoint
+from streamr.policy import checks
+
+Pair = tuple[str, str]
+Json = dict[str, Any]
+
+_PLAIN = f"[^{checks.CONTROL[1:-1]}]"
+
+# What a caller may send with every request for an answer of TMDB's.
+ASKING: Json = {
+    name: {
+        "name": name,
+        "in": "header",
+        "description": told,
+        "schema": {"type": "string"},
+    }
+    for name, told in (
+        (
+            "If-None-Match",
+            "The ETag that you have: 304 when it is still good.",
+        ),
+        (
+            "X-Request-Id",
+            "Your id for the request: up to 64 letters, digits and ._:=- characters. "
+            "It comes back, and stands in the log.",
+        ),
+    )
+}
+ASKED: list[Json] = [{"$ref": f"#/components/parameters/{name}"} for name in ASKING]
+
+
+class Parameters:
+    """Collects the parameters of all operations, each form once."""
+
+    def __init__(self) -> None:
+        self.components: dict[str, Json] = {}
+
+    def of(self, endpoint: Endpoint) -> list[Json]:
+        """The references for an endpoint of TMDB's."""
+        listed = [self.in_path(name) for name in endpoint.placeholders]
+        return listed + self.in_query(
+            endpoint.parameters or (), dict(endpoint.defaults), endpoint.required
+        )
+
+    def in_path(self, name: str) -> Json:
+        """The reference to a value in the path."""
+        words = ENUMERATED.get(name)
+        allowed = {"enum": list(words)} if words else {"pattern": f"^{VALUE}$"}
+        told = _told(name, {"type": "string", **allowed})
+        return self._kept(
+            f"path-{name}", {"name": name, "in": "path", "required": True, **told}
+        )
+
+    def in_query(
+        self,
+        names: Iterable[str],
+        defaults: dict[str, str],
+        required: Iterable[str] = (),
+    ) -> list[Json]:
+        """References, required ones first and the rest by name."""
+        required = frozenset(required)
+        ordered = sorted(names, key=lambda name: (name not in required, name))
+        return [
+            self._query(name, defaults.get(name), name in required) for name in ordered
+        ]
+
+    def choice(self, name: str, words: Sequence[str]) -> Json:
+        """A parameter of our own with an enumeration; the first word is the default."""
+        made = {
+            "name": name,
+            "in": "query",
+            "allowEmptyValue": True,
+            "description": notes()[name][1],
+            "schema": {"type": "string", "enum": list(words), "default": words[0]},
+        }
+        return self._kept("-".join([name, *words]), made)
+
+    def _query(self, name: str, default: str | None, required: bool) -> Json:
+        schema = value_schema(name)
+        if default is not None:
+            schema["default"] = _typed(schema, default)
+        made: Json = {"name": name, "in": "query", **_told(name, schema)}
+        if required:
+            made["required"] = True
+            # not blank: the catalogue looks for more than whitespace
+            schema["pattern"] = f"^{_PLAIN}*{_PLAIN[:-1]}\\s]{_PLAIN}*$"
+        else:
+            made["allowEmptyValue"] = True
+        if schema["type"] == "array":
+            made |= {"style": "form", "explode": False}
+        key = "-".join(filter(None, [name, default, "required" if required else ""]))
+        return self._kept(key, made)
+
+    def _kept(self, key: str, made: Json) -> Json:
+        self.components[key] = made
+        return {"$ref": f"#/components/parameters/{key}"}
+
+
+def value_schema(name: str) -> Json:
+    """The JSON Schema of a parameter's value, from the tables that check it."""
+    if name == "page":
+        first, last = checks.PAGES
+        return {"type": "integer", "minimum": first, "maximum": last}
+    if name == "append_to_response":
+        return {
+            "type": "array",
+            "maxItems": checks.MOST_APPENDED,
+            "items": {"type": "string", "pattern": f"^({checks.APPENDED})?$"},
+        }
+    if name in checks.FORMS:
+        return {"type": "string", "pattern": f"^({checks.FORMS[name][0]})?$"}
+    return {
+        "type": "string",
+        "maxLength": checks.MOST_CHARACTERS,
+        "pattern": f"^{_PLAIN}*$",
+    }
+
+
+@cache
+def notes() -> dict[str, tuple[str, str]]:
+    """Example and sentence of each parameter, from parameters.txt."""
+    file = resources.files("streamr.openapi") / "parameters.txt"
+    lines = file.read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines if not line.startswith("#")]
+    return {name: (example, sentence) for name, example, sentence in rows}
+
+
+def _told(name: str, schema: Json) -> Json:
+    if name not in notes():
+        return {"schema": schema}
+    example, sentence = notes()[name]
+    if name in checks.FORMS:
+        sentence = f"{sentence} Allowed: {checks.FORMS[name][1]}."
+    told = {"description": sentence, "schema": schema}
+    return told | ({"example": _typed(schema, example)} if example else {})
+
+
+def _typed(schema: Json, text: str) -> Any:
+    """A text of the tables as the value that the schema speaks of."""
+    if schema["type"] == "integer":
+        return int(text)
+    if schema["type"] == "array":
+        return text.split(",")
+    # TMDB's documentation writes its defaults as Python does
+    return text.lower() if text in ("True", "False") else text

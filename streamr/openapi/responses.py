@@ -1,0 +1,166 @@
+"""What comes back: headers, errors, and the statuses that an operation can have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from streamr.errors import CAUSES
+from streamr.openapi.shapes import reference
+
+Json = dict[str, Any]
+
+JSON_TYPE = "application/json"
+
+_TEXT: Json = {"type": "string"}
+# name: (always there?, schema, what it says)
+_HEADERS: dict[str, tuple[bool, Json, str]] = {
+    "X-Request-Id": (True, _TEXT, "The request's id: yours, or one of our own."),
+    "X-Content-Type-Options": (True, {"const": "nosniff"}, "Always nosniff."),
+    "Vary": (False, _TEXT, "What the answer depends on: Accept-Encoding, Origin."),
+    "Cache-Control": (False, _TEXT, "How long you may keep it (RFC 9111)."),
+    "ETag": (False, _TEXT, "Send it back as If-None-Match."),
+    "Age": (
+        False,
+        {"type": "integer", "minimum": 0},
+        "Seconds since TMDB made the answer.",
+    ),
+    "Cache-Status": (False, _TEXT, "Hit, miss or stale, and why (RFC 9211)."),
+    "Proxy-Status": (
+        False,
+        _TEXT,
+        "The cause of each failed attempt (RFC 9209); absent when the first one "
+        "brought the answer.",
+    ),
+    "Server-Timing": (False, _TEXT, "Milliseconds of each attempt, and in total."),
+    "X-Proxy-Source": (
+        False,
+        _TEXT,
+        "The proxy that answered, as host:port; absent when TMDB answered directly.",
+    ),
+    "Retry-After": (False, _TEXT, "When to ask again: seconds, or a date."),
+    "Allow": (True, _TEXT, "The methods that the path takes."),
+    "Access-Control-Allow-Origin": (
+        False,
+        _TEXT,
+        "Set for web pages whose origin CORS_ORIGINS allows.",
+    ),
+}
+_EVERY = ("X-Request-Id", "X-Content-Type-Options", "Access-Control-Allow-Origin")
+_TOLD = ("Cache-Control", "Cache-Status", "Proxy-Status", "Server-Timing")
+_ANSWERED = ("Vary", "ETag", "Age", "X-Proxy-Source")
+
+# status: (component, schema of the body, further headers, description)
+_ERRORS: dict[int, tuple[str, str, tuple[str, ...], str]] = {
+    400: (
+        "BadRequest",
+        "Error",
+        (),
+        "A parameter cannot be right; the message names it and what is allowed.",
+    ),
+    401: ("BadKey", "Error", (), "TMDB refuses the key of this streamr."),
+    403: (
+        "Denied",
+        "Error",
+        (),
+        "It acts for a TMDB user, which streamr does not; or TMDB refuses.",
+    ),
+    404: ("NotFound", "Error", (), "TMDB has no such thing."),
+    405: ("WrongMethod", "GatewayError", ("Allow",), "Only GET, HEAD and OPTIONS."),
+    422: (
+        "Unprocessable",
+        "Unprocessable",
+        (),
+        "TMDB cannot work with it: no query, or a span beyond 14 days.",
+    ),
+    429: (
+        "TooMany",
+        "GatewayError",
+        ("Retry-After",),
+        "TMDB asks for fewer requests, and there is no answer from before.",
+    ),
+    500: ("Internal", "GatewayError", (), "An error in streamr itself."),
+    502: ("BadGateway", "GatewayError", (), "No way to TMDB brought an answer."),
+    503: (
+        "Unavailable",
+        "GatewayError",
+        ("Retry-After",),
+        "Every way has failed lately, or too many requests are waiting.",
+    ),
+    504: ("Timeout", "GatewayError", (), "The deadline was reached."),
+    508: ("Loop", "GatewayError", (), "The request came back to this streamr."),
+}
+# Parameters over which TMDB answers 422.
+_PICKY = frozenset({"query", "start_date", "end_date", "external_source"})
+_OWN_PAGE = (405, 500)
+
+
+def headers() -> dict[str, Json]:
+    """The components for all response headers."""
+    return {name: _header(*row) for name, row in _HEADERS.items()}
+
+
+def _header(always: bool, schema: Json, told: str) -> Json:
+    made: Json = {"description": told, "schema": schema}
+    return {**made, "required": True} if always else made
+
+
+def errors() -> dict[str, Json]:
+    """The components for all errors, and for 304."""
+    made = {
+        name: {
+            "description": told + _causes(status),
+            "headers": _referred((*_EVERY, *_TOLD, *more)),
+            "content": {JSON_TYPE: {"schema": reference(body)}},
+        }
+        for status, (name, body, more, told) in _ERRORS.items()
+    }
+    made["NotModified"] = {
+        "description": "What you have is still good (If-None-Match).",
+        "headers": _referred((*_EVERY, *_TOLD, *_ANSWERED)),
+    }
+    return made
+
+
+def of_tmdb(takes: Iterable[str], schema: Json) -> dict[str, Json]:
+    """The responses of an endpoint of TMDB's that takes these parameters."""
+    picky = not _PICKY.isdisjoint(takes)
+    statuses = [each for each in _ERRORS if each != 422 or picky]
+    found = {str(status): _error(status) for status in statuses}
+    return {
+        "200": {
+            "description": "TMDB's answer.",
+            "headers": _referred((*_EVERY, *_TOLD, *_ANSWERED)),
+            "content": {JSON_TYPE: {"schema": schema}},
+        },
+        "304": {"$ref": "#/components/responses/NotModified"},
+        **found,
+    }
+
+
+def of_ours(pages: Mapping[int, tuple[str, Json]], errors: Sequence[int] = ()) -> Json:
+    """The responses of a page of our own: its statuses, and errors beside the usual."""
+    told = {
+        str(status): {
+            "description": said,
+            "headers": _referred((*_EVERY, "Cache-Control")),
+            "content": {JSON_TYPE: {"schema": schema}},
+        }
+        for status, (said, schema) in pages.items()
+    }
+    listed = sorted({*errors, *_OWN_PAGE})
+    return {**told, **{str(status): _error(status) for status in listed}}
+
+
+def _error(status: int) -> Json:
+    return {"$ref": f"#/components/responses/{_ERRORS[status][0]}"}
+
+
+def _referred(names: tuple[str, ...]) -> Json:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _causes(status: int) -> str:
+    """Which causes of the fault table end in a status."""
+    names = [cause.name for cause in CAUSES.values() if cause.status == status]
+    return f" Causes: {', '.join(names)}." if names else ""

@@ -1,0 +1,128 @@
+"""The notation of answers.txt, read into JSON Schema (2020-12).
+
+Name   field:type field?:type Other    →  an object, with all of Other
+/path  [type]                          →  a bare array
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+from typing import Any
+
+Schema = dict[str, Any]
+
+_WORDS: dict[str, Schema] = {
+    "any": {},
+    "false": {"const": False},
+    **{
+        name: {"type": name}
+        for name in ("string", "integer", "number", "boolean", "null")
+    },
+}
+_FIELD = re.compile(r"(\w+)(\??):(\S+)")
+# `|` between alternatives, not between those of a list or map inside.
+_ALTERNATIVE = re.compile(r"(?:\[[^]]*\]|\{[^}]*\}|[^|])+")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One line: the parts that it takes in, its own fields, or a bare array's type."""
+
+    parts: tuple[str, ...] = ()
+    fields: tuple[tuple[str, str], ...] = ()
+    optional: frozenset[str] = frozenset()
+    array: str | None = None
+
+    def schema(self) -> Schema:
+        """The JSON Schema; parts are referred to."""
+        if self.array is not None:
+            return type_schema(self.array)
+        parts = [reference(name) for name in self.parts]
+        if not self.fields:
+            return parts[0] if len(parts) == 1 else {"allOf": parts}
+        own: Schema = {
+            "type": "object",
+            "required": [n for n, _ in self.fields if n not in self.optional],
+            "properties": {name: type_schema(text) for name, text in self.fields},
+        }
+        return {"allOf": [*parts, own]} if parts else own
+
+    def without(self, name: str) -> Shape:
+        """The same without a field of its own."""
+        kept = tuple(field for field in self.fields if field[0] != name)
+        return replace(self, fields=kept)
+
+
+def reference(name: str) -> Schema:
+    """A reference to a part."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def type_schema(text: str) -> Schema:
+    """The JSON Schema of a type such as `[MovieItem|TvItem]` or `string|null`."""
+    choices = _ALTERNATIVE.findall(text)
+    if len(choices) == 1:
+        return _single(choices[0])
+    if all(choice.startswith('"') for choice in choices):
+        return {"type": "string", "enum": [choice.strip('"') for choice in choices]}
+    made = [_single(choice) for choice in choices]
+    if all(list(each) == ["type"] for each in made):
+        return {"type": [each["type"] for each in made]}
+    return {"anyOf": made}
+
+
+def _single(text: str) -> Schema:
+    if text in _WORDS:
+        return dict(_WORDS[text])
+    if text[0] == '"':
+        return {"type": "string", "const": text.strip('"')}
+    if text[0] == "[":
+        return {"type": "array", "items": type_schema(text[1:-1])}
+    if text[0] == "{":
+        return {"type": "object", "additionalProperties": type_schema(text[1:-1])}
+    return reference(text)
+
+
+def body(template: str) -> Schema:
+    """What an endpoint answers; any object for one that answers.txt does not know."""
+    shape = shapes().get(template)
+    return shape.schema() if shape is not None else {"type": "object"}
+
+
+def parts() -> dict[str, Shape]:
+    """The lines that have a name: the parts that others refer to."""
+    return {name: each for name, each in shapes().items() if name[0] != "/"}
+
+
+@cache
+def shapes() -> dict[str, Shape]:
+    """Every line of answers.txt by its name or path."""
+    file = resources.files("streamr.openapi") / "answers.txt"
+    return dict(_lines(file.read_text(encoding="utf-8")))
+
+
+def _lines(text: str) -> Iterator[tuple[str, Shape]]:
+    whole = re.sub(r"\n[ \t]+", " ", re.sub(r"(?m)^#.*\n", "", text))
+    for line in whole.splitlines():
+        if line:
+            name, *words = line.split()
+            yield name, _shape(words)
+
+
+def _shape(words: list[str]) -> Shape:
+    if words[0].startswith("["):
+        return Shape(array=words[0])
+    parts, fields, optional = [], [], set()
+    for word in words:
+        match = _FIELD.fullmatch(word)
+        if match is None:
+            parts.append(word)
+            continue
+        fields.append((match[1], match[3]))
+        if match[2]:
+            optional.add(match[1])
+    return Shape(tuple(parts), tuple(fields), frozenset(optional))
