@@ -1,0 +1,143 @@
+"""The description against a running streamr: fuzzed, compiled, and looked at."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.processes import ROOT, Daemon, Simulator, ask
+
+TOOLS = ROOT / ".tools" / "api"
+SCHEMATHESIS = TOOLS / "bin" / "schemathesis"
+NODE = TOOLS / "node_modules" / ".bin"
+CHROMIUM = shutil.which("chromium")
+# What TMDB numbers by itself has other numbers in the simulator.
+UNKNOWN = re.compile("/(credit|review|tv/episode|tv/episode_group|tv/season)/")
+# Some 4,000 requests take 30 s; this is for a machine under load.
+PATIENCE = 300
+
+
+@pytest.fixture(scope="module")
+def main(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a main server over the simulator, with its cache, as in the demo."""
+    simulator = Simulator(tmp_path_factory.mktemp("simulator"))
+    daemon = Daemon(
+        {
+            **simulator.environment,
+            "STREAMR_CACHE_MB": "64",
+            # the requests are ours, and so is the TMDB
+            "STREAMR_RATE": "1000",
+            "STREAMR_CONNECTIONS": "1000",
+        },
+        servers=("proxy", "main"),
+    )
+    yield daemon.main
+    daemon.stop()
+    simulator.stop()
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    """What a command prints. A failure shows all of it."""
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=PATIENCE,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.mark.skipif(
+    not SCHEMATHESIS.exists(), reason="no schemathesis: .ci/api-tools installs it"
+)
+@pytest.mark.parametrize(
+    ("which", "phases", "least"),
+    [
+        # discover's forty filters are of one kind; their corners take longer than all
+        ("--exclude-path-regex=discover", "examples,coverage", 3000),
+        ("--include-path-regex=/tmdb/|discover/movie|search/tv", "fuzzing", 10),
+    ],
+)
+def test_schemathesis_finds_nothing(
+    main: str, tmp_path: Path, which: str, phases: str, least: int
+) -> None:
+    said = run(
+        *(SCHEMATHESIS, "run", f"{main}/openapi.json", which, f"--phases={phases}"),
+        *("--checks=all", "--seed=1", "--max-examples=2", "--workers=4"),
+        # simulated ids are not TMDB's: some examples are 404, which is no failure
+        *("--warnings=off", "--no-color"),
+        cwd=tmp_path,
+    )
+    assert "No issues found" in said
+    generated = re.search(r"([0-9]+) generated", said)
+    assert generated is not None and int(generated[1]) > least, said
+
+
+@pytest.mark.skipif(
+    not (NODE / "tsc").exists(), reason="no TypeScript: .ci/api-tools installs it"
+)
+def test_the_types_made_of_it_compile_with_a_client(main: str, tmp_path: Path) -> None:
+    (tmp_path / "openapi.json").write_bytes(ask(main, "/openapi.json").body)
+    shutil.copy(Path(__file__).with_name("client.ts"), tmp_path)
+    run(NODE / "openapi-typescript", "openapi.json", "-o", "api.d.ts", cwd=tmp_path)
+    run(
+        *(NODE / "tsc", "--noEmit", "--strict", "--target", "es2022"),
+        *("--lib", "es2022,dom", "--moduleResolution", "bundler", "--module", "esnext"),
+        "client.ts",
+        cwd=tmp_path,
+    )
+
+
+def test_every_example_of_the_docs_is_answered(main: str) -> None:
+    text = ask(main, "/docs").body.decode()
+    lines = [unescape(line) for line in re.findall(r"<pre><code>(.*?)</code>", text)]
+    assert len(lines) > 110
+    for line in lines:
+        url = line.removeprefix("curl -s ").strip("'")
+        assert url.startswith(f"{main}/"), line
+        parts = urlsplit(url)
+        answer = ask(main, f"{parts.path}?{parts.query}")
+        assert answer.status == (404 if UNKNOWN.search(url) else 200), line
+
+
+def test_an_outage_is_told_as_it_is_described(main: str) -> None:
+    from tests.openapi.test_document import validator_of_error
+
+    refused = ask(main, "/3/movie/popular?page=0")
+    assert refused.status == 400
+    for answer in (refused, ask(main, "/3/movie/0"), ask(main, "/3/account/1")):
+        assert validator_of_error(str(answer.status)).is_valid(answer.json)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
+def test_the_docs_render_and_find_without_an_error(main: str, tmp_path: Path) -> None:
+    said = run(
+        *(str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu"),
+        *(f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr"),
+        *("--dump-dom", f"{main}/docs#movie-details"),
+        cwd=tmp_path,
+    )
+    assert ":CONSOLE" not in said, said[:3000]
+    # the script ran: the search is there, and the endpoint of the address is open
+    assert '<label id="find">' in said
+    assert re.search(r'<details id="movie-details"[^>]* open="">', said)
+
+
+def test_a_head_tells_what_a_get_would(main: str) -> None:
+    whole = ask(main, "/openapi.json")
+    head = ask(main, "/openapi.json", method="HEAD")
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers["ETag"] == whole.headers["ETag"]
+    assert json.loads(whole.body)["info"]["title"] == "streamr"
