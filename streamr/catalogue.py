@@ -103,17 +103,14 @@ class Catalogue:
         if _takes(endpoint, APPEND):
             # what is appended takes its own: include_image_language for images
             takers += self._appended(path, parameters)
-        kept = check(
-            [
-                pair
-                for pair in parameters
-                if any(_takes(each, pair[0]) for each in takers)
-            ]
-        )
+        taken = [
+            pair for pair in parameters if any(_takes(each, pair[0]) for each in takers)
+        ]
+        kept = tuple(check(taken))
         for name in sorted(endpoint.required):
             if not any(name == key and value.strip() for key, value in kept):
                 raise bad(name, "is missing")
-        return Query(path, tuple(kept), endpoint.template, endpoint.defaults)
+        return Query(path, kept, endpoint.template, endpoint.defaults)
 
     def match(self, path: str) -> Endpoint:
         """The endpoint of a path below `/3`; raises Refusal (404)."""

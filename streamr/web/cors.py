@@ -8,7 +8,7 @@ Headers = list[tuple[str, str]]
 
 METHODS = "GET, HEAD, OPTIONS"
 # What front ends of TMDB send; an Authorization of theirs is dropped here. Axios
-# instances often carry the last three, and without leave a browser sends nothing at all.
+# instances often carry the last three; without leave a browser sends nothing at all.
 ALLOWED = (
     "Accept, Accept-Language, Authorization, Content-Type, If-None-Match, "
     "X-Request-Id, Cache-Control, Pragma, X-Requested-With"
