@@ -421,9 +421,9 @@ def _masked(text: str) -> str:
 
 
 def _read_dotenv(path: Path | None, problems: list[str]) -> dict[str, str]:
-    if path is None or not path.is_file():
-        return {}
     try:
+        if path is None or not path.is_file():
+            return {}
         pairs = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
     except (OSError, UnicodeError) as error:
         problems.append(f"{path.name} cannot be read: {error}")

@@ -149,6 +149,11 @@ class Order(Loading):
 class Problems(Loading):
     """What is said when something is wrong."""
 
+    def test_a_dotenv_in_a_folder_that_cannot_be_looked_into_is_a_problem(self) -> None:
+        # as in a working directory of somebody else; root may look into those
+        (problem,) = self.problems(WITH_KEY, Path("n" * 300) / ".env")
+        self.assertIn(".env cannot be read", problem)
+
     def test_all_problems_come_at_once(self):
         problems = self.problems(
             {**WITH_KEY, "PORT": "x", "STREAMR_DEADLINE": "0", "HOST": "here"},
