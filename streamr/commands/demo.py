@@ -95,7 +95,7 @@ class DemoOptions(Options):
                 give_up(1, [f"{error.socketError}: choose another --control-port"])
             self._break(simulator)
             environment = {
-                **_without_tokens(os.environ),
+                **_without_credentials(os.environ),
                 "TMDB_API_KEY": key,
                 "TMDB_PINS": simulator.pins,
                 "TMDB_CA_FILE": str(simulator.ca_file),
@@ -138,10 +138,10 @@ def _made_demo(simulator: SimulatorService) -> Demo:
     )
 
 
-def _without_tokens(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment without a real token, which would win over the demo's key."""
+def _without_credentials(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without the machine's own key or token, or a file of one."""
     return {
         name: value
         for name, value in environment.items()
-        if not name.startswith("TMDB_ACCESS_TOKEN")
+        if not name.startswith(("TMDB_API_KEY", "TMDB_ACCESS_TOKEN"))
     }

@@ -136,6 +136,20 @@ def test_the_demo_needs_no_key_and_can_be_broken(tmp_path: Path) -> None:
     assert process.stop(signal.SIGINT) == 0
 
 
+def test_the_demo_leaves_the_key_of_the_machine_alone(tmp_path: Path) -> None:
+    # a container has its key in a file; the simulator has another one
+    key = tmp_path / "key"
+    key.write_text("0123456789abcdef0123456789abcdef")
+    process = Process(
+        [STREAMR, "demo"],
+        {"PORT": "0", "PROXY_PORT": "0", "TMDB_API_KEY_FILE": str(key)},
+        tmp_path,
+    )
+    main = process.wait_for(r"main +(http://\S+)").group(1)
+    assert ask(main, "/api/tmdb/popular").status == 200
+    assert process.stop() == 0
+
+
 def test_run_falls_to_the_demo_only_when_it_is_told_to(tmp_path: Path) -> None:
     process = Process(
         [STREAMR, "run", "--demo-if-no-key"],
