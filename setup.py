@@ -80,6 +80,8 @@ setup(
             "jsonschema>=4.26",
             # whether the description is OpenAPI 3.1
             "openapi-spec-validator>=0.9",
+            # holds compose.yaml against the Compose specification; reads YAML
+            "check-jsonschema>=0.39",
             # builds the wheel that the packaging test opens, without a network
             "setuptools>=80",
         ],

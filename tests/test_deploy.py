@@ -17,6 +17,9 @@ from shlex import quote
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from streamr.daemon import DRAIN_GRACE
+from streamr.settings import load
+
 ROOT = Path(__file__).resolve().parent.parent
 MAXIMUM = 60  # seconds for one command; each takes far less than one
 UNIT = ROOT / "deploy/streamr.service"
@@ -73,6 +76,7 @@ class Scripts(SynchronousTestCase):
             ("start-with-proxy.sh", "sh"),
             ("run-tests.sh", "sh"),
             (".ci/run", "bash"),
+            ("deploy/check-image.sh", "bash"),
         ):
             self.assertTrue(os.access(ROOT / name, os.X_OK), f"{name}: not executable")
             self.assertEqual("", run(shell, "-n", str(ROOT / name)).stderr)
@@ -241,3 +245,10 @@ class Unit(SynchronousTestCase):
     def test_tls_may_make_its_callbacks(self) -> None:
         # cffi closures: under MemoryDenyWriteExecute each handshake is a MemoryError
         self.assertNotIn("\nMemoryDenyWriteExecute=", UNIT.read_text())
+
+    def test_requests_have_time_to_finish(self) -> None:
+        seconds = re.search(r"^TimeoutStopSec=(\d+)$", UNIT.read_text(), re.M)
+        assert seconds is not None
+        deadline = load({}, {"TMDB_API_KEY": 32 * "a"}).deadline
+        # main, then the proxy
+        self.assertGreater(int(seconds[1]), 2 * (deadline + DRAIN_GRACE))
