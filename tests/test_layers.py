@@ -61,6 +61,31 @@ TABLE = {
     "streamr.commands": "streamr twisted",
 }
 
+PAGE = ROOT / "docs/architecture.md"
+BEGIN = "<!-- layers: written by python -m tests.test_layers -->\n"
+END = "<!-- end of layers -->\n"
+
+
+def markdown() -> str:
+    """The table, as docs/architecture.md shows it."""
+    lines = ["| layer | may import from streamr | and from outside |", "|---|---|---|"]
+    for layer, places in TABLE.items():
+        names = sorted(set(places.split()))
+        ours = [each for each in names if within(each, "streamr")]
+        others = [each for each in names if each not in ours]
+        cells = (", ".join(f"`{each}`" for each in part) for part in (ours, others))
+        lines.append(
+            f"| `{layer}` | {' | '.join(cell or 'nothing' for cell in cells)} |"
+        )
+    reactor = ", ".join(f"`{each}`" for each in sorted(MAY_USE_THE_REACTOR))
+    return "\n".join([*lines, f"\nThe reactor: {reactor}.\n"])
+
+
+def in_page(text: str) -> str:
+    """The page's text with the table brought up to date."""
+    before, _, rest = text.partition(BEGIN)
+    return f"{before}{BEGIN}{markdown()}{END}{rest.partition(END)[2]}"
+
 
 def imports(node: ast.AST, package: str) -> Iterator[tuple[int, str]]:
     """Line and full name of each import, those for type checkers left out."""
@@ -128,6 +153,10 @@ class Layers(SynchronousTestCase):
         }
         self.assertEqual(set(), folders - TABLE.keys())
 
+    def test_the_architecture_page_shows_the_table(self) -> None:
+        text = PAGE.read_text(encoding="utf-8")
+        self.assertEqual(in_page(text), text, "run python -m tests.test_layers")
+
     def test_a_violation_names_file_line_and_both_sides(self) -> None:
         source = "import re\nfrom twisted.internet.defer import Deferred\n"
         self.assertEqual(
@@ -171,3 +200,7 @@ class Layers(SynchronousTestCase):
             ),
         ):
             self.assertEqual([], violations(source, path), (path, source))
+
+
+if __name__ == "__main__":
+    PAGE.write_text(in_page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
