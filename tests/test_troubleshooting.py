@@ -9,20 +9,26 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr import settings
 from streamr.errors import CAUSES
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
 # Where what is said at the start, or printed by a command, is made.
-SPEAKERS = ("advice", "building", "daemon", "keeping", "ports", "service", "settings")
+SPEAKERS = {
+    *("advice", "building", "checking", "control", "daemon", "keeping", "ports"),
+    *("service", "settings"),
+}
 # The calls that make it, and the log's own for what deserves a look.
-CALLS = {"append", "give_up", "SettingsError", "CannotListen", "ValueError"}
+CALLS = {"append", "give_up"}
+CALLS |= {"CannotListen", "NoDaemon", "SettingsError", "TimeoutError", "ValueError"}
 LOG_CALLS = {"warn", "error", "failure", "critical"}
 # A row's first cell: an anchor that the message's code links to, then the message.
 ROW = re.compile(r'^\| <a id="(?P<anchor>[a-z0-9_-]+)"></a>`(?P<message>[^`]+)` \|')
 # What only hands a message on, and words that another message holds.
-PIECE = re.compile(r"…|\S*|… \(pid …\)|; did you mean .*|default: …|unset by default")
+PIECE = re.compile(
+    r"…|\S*|… \(pid …\)|; did you mean .*|default: …|unset by default"
+    r"|no answer|status …"
+)
 HOLE = re.compile(r"\{[^}]*\}")
 
 
@@ -33,14 +39,20 @@ def text_of(node: ast.AST) -> str | None:
             return HOLE.sub("…", text)
         case ast.JoinedStr(values=parts):
             return "".join(text_of(each) or "…" for each in parts)
-        case ast.BinOp(left=left, op=ast.Add()):
-            return text_of(left)
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return f"{text_of(left) or '…'}{text_of(right) or '…'}"
     return None
 
 
 def called(node: ast.Call) -> str:
     """The last name of what is called."""
     return getattr(node.func, "attr", getattr(node.func, "id", ""))
+
+
+def is_message(target: ast.AST) -> bool:
+    """Whether what is assigned to is told later: a constant, or a problem."""
+    name = getattr(target, "id", "")
+    return bool(name == "problem" or name.isupper())
 
 
 def spoken(source: str, *, speaker: bool) -> Iterator[str]:
@@ -52,6 +64,8 @@ def spoken(source: str, *, speaker: bool) -> Iterator[str]:
             for argument in node.args:
                 inner = argument.elts if isinstance(argument, ast.List) else [argument]
                 yield from filter(None, map(text_of, inner))
+        elif speaker and isinstance(node, ast.Assign) and is_message(node.targets[0]):
+            yield from filter(None, [text_of(node.value)])
         elif speaker and isinstance(node, ast.Return):
             value = node.value
             inner = value.elts if isinstance(value, ast.List) else [value]
@@ -60,7 +74,7 @@ def spoken(source: str, *, speaker: bool) -> Iterator[str]:
 
 def messages() -> set[str]:
     """Everything that is said, but for pieces of a sentence."""
-    found = {settings.HOW_TO_GET_A_KEY}
+    found: set[str] = set()
     for path in (ROOT / "streamr").rglob("*.py"):
         if "simulator" not in path.parts:
             speaker = path.parent.name == "streamr" and path.stem in SPEAKERS
@@ -111,6 +125,7 @@ class Troubleshooting(SynchronousTestCase):
             (False, "_log.failure('it broke', failure=f)", "it broke"),
             (True, "problems.append(f'{name} is ' 'odd')", "… is odd"),
             (True, "raise SettingsError([f'{name} is odd'])", "… is odd"),
+            (True, "NOTHING = 'all is ' + 'odd'", "all is odd"),
             (True, "def f():\n    return ['all is odd']", "all is odd"),
         ):
             self.assertEqual([message], list(spoken(source, speaker=speaker)), source)
