@@ -1,0 +1,97 @@
+"""nginx and Caddy, configured as docs/operating.md says, in front of a real streamr."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from benchmarks.processes import free_ports
+from tests.processes import ROOT, STREAMR, Process, ask
+
+APP = "https://app.example"
+# What nginx and Caddy say when their port is open.
+UP = "start worker process |serving initial configuration"
+PAGE = ROOT / "docs/operating.md"
+
+
+def shown(language: str) -> str:
+    """The one block of that language on the page."""
+    text = PAGE.read_text(encoding="utf-8")
+    [block] = re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
+    return str(block)
+
+
+def nginx(folder: Path, port: int, upstream: str) -> list[str]:
+    """The page's server block, with what nginx needs around it, and without TLS."""
+    server = shown("nginx").replace("127.0.0.1:3001", upstream)
+    server = re.sub(r"listen 443 ssl;", f"listen 127.0.0.1:{port};", server)
+    server = re.sub(r"^ *ssl_.*\n", "", server, flags=re.M)
+    paths = "".join(
+        f"{name}_temp_path {folder}/{name};\n"
+        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    file = folder / "nginx.conf"
+    file.write_text(
+        f"daemon off;\npid {folder}/pid;\nerror_log stderr notice;\nevents {{}}\n"
+        f"http {{\naccess_log off;\n{paths}{server}}}\n"
+    )
+    return ["nginx", "-p", str(folder), "-c", str(file)]
+
+
+def caddy(folder: Path, port: int, upstream: str) -> list[str]:
+    """The page's Caddyfile without TLS; it takes no orders on its admin port."""
+    site = shown("caddyfile").replace("127.0.0.1:3001", upstream)
+    site = site.replace("film.example", f"http://127.0.0.1:{port}")
+    file = folder / "Caddyfile"
+    file.write_text("{\n    admin off\n}\n" + site)
+    return ["caddy", "run", "--config", str(file), "--adapter", "caddyfile"]
+
+
+@pytest.fixture
+def main(tmp_path: Path) -> Iterator[str]:
+    process = Process(
+        [STREAMR, "demo"],
+        {"PORT": "0", "PROXY_PORT": "0", "CORS_ORIGINS": APP},
+        directory=tmp_path,
+    )
+    yield process.wait_for(r"main +(http://\S+)").group(1)
+    assert process.stop(signal.SIGINT) == 0
+
+
+@pytest.fixture(params=[nginx, caddy])
+def before(request: pytest.FixtureRequest, main: str, tmp_path: Path) -> Iterator[str]:
+    configure: Callable[[Path, int, str], list[str]] = request.param
+    name = configure.__name__
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed on this machine")
+    [port] = free_ports(1)
+    command = configure(tmp_path, port, urlsplit(main).netloc)
+    process = Process(command, {"HOME": str(tmp_path)}, directory=tmp_path)
+    process.wait_for(UP)
+    yield f"http://127.0.0.1:{port}"
+    process.stop()
+
+
+def test_answers_and_their_headers_pass(before: str) -> None:
+    answer = ask(before, "/api/tmdb/movie/550", {"Origin": APP, "X-Request-Id": "a-1"})
+    assert (answer.status, answer.json["id"]) == (200, 550)
+    assert answer.headers["Access-Control-Allow-Origin"] == APP
+    assert answer.headers["X-Request-Id"] == "a-1"
+    assert "streamr-main" in answer.headers["Cache-Status"]
+
+
+def test_other_origins_read_nothing(before: str) -> None:
+    answer = ask(before, "/api/tmdb/popular", {"Origin": "https://other.example"})
+    assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_nobody_behind_it_is_taken_for_this_machine(before: str, main: str) -> None:
+    # the request does come from loopback, and names it
+    assert ask(before, "/demo/heal", method="POST").status == 403
+    assert ask(main, "/demo/heal", method="POST").status == 200
