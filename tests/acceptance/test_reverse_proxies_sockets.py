@@ -53,26 +53,29 @@ def caddy(folder: Path, port: int, upstream: str) -> list[str]:
     return ["caddy", "run", "--config", str(file), "--adapter", "caddyfile"]
 
 
-@pytest.fixture
-def main(tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def main(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     process = Process(
         [STREAMR, "demo"],
         {"PORT": "0", "PROXY_PORT": "0", "CORS_ORIGINS": APP},
-        directory=tmp_path,
+        directory=tmp_path_factory.mktemp("demo"),
     )
     yield process.wait_for(r"main +(http://\S+)").group(1)
     assert process.stop(signal.SIGINT) == 0
 
 
-@pytest.fixture(params=[nginx, caddy])
-def before(request: pytest.FixtureRequest, main: str, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module", params=[nginx, caddy])
+def before(
+    request: pytest.FixtureRequest, main: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     configure: Callable[[Path, int, str], list[str]] = request.param
     name = configure.__name__
     if shutil.which(name) is None:
         pytest.skip(f"{name} is not installed on this machine")
+    folder = tmp_path_factory.mktemp(name)
     [port] = free_ports(1)
-    command = configure(tmp_path, port, urlsplit(main).netloc)
-    process = Process(command, {"HOME": str(tmp_path)}, directory=tmp_path)
+    command = configure(folder, port, urlsplit(main).netloc)
+    process = Process(command, {"HOME": str(folder)}, directory=folder)
     process.wait_for(UP)
     yield f"http://127.0.0.1:{port}"
     process.stop()
