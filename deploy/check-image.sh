@@ -37,7 +37,6 @@ clean_up() {
     } &>/dev/null
     rm -rf "$place"
 }
-trap clean_up EXIT
 
 # A storage of its own, and containers as a machine without systemd can run them.
 cat >"$place/containers.conf" <<END
@@ -59,6 +58,8 @@ graphroot = "$place/storage"
 runroot = "$place/run"
 END
 export CONTAINERS_CONF=$place/containers.conf CONTAINERS_STORAGE_CONF=$place/storage.conf
+# not before: it removes whatever is in the storage
+trap clean_up EXIT
 
 make_base() {
     mmdebstrap --quiet --variant=minbase "$SUITE" "$place/base.tar" "$MIRROR"
@@ -145,15 +146,17 @@ stops_well() {
     podman stop --time 25 "check_$1_1" &>/dev/null
     [[ $(podman inspect "check_$1_1" --format '{{.State.ExitCode}}') == 0 ]] ||
         wrong "$1 does not stop by itself"
-    podman logs "check_$1_1" 2>&1 | grep -q 'streamr has stopped$' ||
+    podman logs "check_$1_1" &>"$place/log"
+    grep -q 'streamr has stopped$' "$place/log" ||
         wrong "$1 has not stopped in order"
 }
 
 one_container() {
     up one streamr
-    ask streamr /api/tmdb/trending | grep -q '^HTTP/1.1 200' || wrong "no list"
+    ask streamr /api/tmdb/trending >"$place/answer"
+    grep -q '^HTTP/1.1 200' "$place/answer" || wrong "no list"
     [[ $(podman exec check_streamr_1 id -u) == 10001 ]] || wrong "it runs as root"
-    ! podman exec check_streamr_1 touch /tmp/../probe 2>/dev/null ||
+    ! podman exec --user 0 check_streamr_1 touch /probe 2>/dev/null ||
         wrong "its root can be written"
     stops_well streamr
     compose one down -v &>/dev/null
