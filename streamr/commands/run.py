@@ -31,7 +31,7 @@ class RunOptions(Options):
             if not (found.tmdb_api_key or found.tmdb_access_token):
                 print(
                     "There is no TMDB key, so this is the demo: a simulated TMDB with "
-                    f"forty titles.\n{HOW_TO_GET_A_KEY}\n",
+                    f"five hundred titles.\n{HOW_TO_GET_A_KEY}\n",
                     flush=True,
                 )
                 return DemoOptions().serve(flags)

@@ -118,12 +118,18 @@ def known(table: Mapping[Any, Found], key: object) -> Found:
     return table[key]
 
 
-def paged(call: Call, rows: list[Value]) -> Value:
-    """TMDB's page envelope around the rows of the page asked for."""
+def paged(
+    call: Call, rows: list[Any], shape: Callable[[Any], Value] | None = None
+) -> Value:
+    """TMDB's page envelope around the rows of the page asked for.
+
+    With `shape` the rows are records that become rows when their page is asked for.
+    """
     page = call.page
+    shown = rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
     return {
         "page": page,
-        "results": rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE],
+        "results": shown if shape is None else [shape(row) for row in shown],
         "total_pages": max(1, -(-len(rows) // PAGE_SIZE)),
         "total_results": len(rows),
     }

@@ -59,7 +59,7 @@ def found_titles(kind: str, call: Call) -> list[Value]:
 def search_titles(kind: str, call: Call) -> Value:
     """Search among movies or series."""
     rows = found_titles(kind, call)
-    return paged(call, [shapes.title_item(kind, one, call.language) for one in rows])
+    return paged(call, rows, partial(shapes.title_item, kind, language=call.language))
 
 
 def named(call: Call, table: Mapping[int, Value]) -> list[Value]:
@@ -218,7 +218,7 @@ def discover(kind: str, call: Call) -> Value:
     word, _, way = call.params.get("sort_by", "popularity.desc").rpartition(".")
     order = ORDERS.get(word, ORDERS["popularity"])
     rows.sort(key=order, reverse=way != "asc")
-    return paged(call, [shapes.title_item(kind, one, call.language) for one in rows])
+    return paged(call, rows, partial(shapes.title_item, kind, language=call.language))
 
 
 ARRAYS = (

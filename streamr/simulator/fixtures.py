@@ -58,6 +58,7 @@ TV_MARKS = {
     "GB": ["U", "PG", "12", "15", "18"],
     "DE": ["0", "6", "12", "16", "18"],
 }
+KINDS = ("movie", "tv")
 TRANSLATIONS = ["de-DE", "en-GB", "en-US", "es-ES", "fr-FR", "it-IT", "ja-JP"]
 
 
@@ -221,12 +222,10 @@ def the_list(call: Call) -> Value:
     """GET /3/list/{list_id}: our one list holds everything."""
     if call.number("list_id") != 1:
         raise Refusal(34)
-    rows = [
-        shapes.typed_item(kind, one, call.language)
-        for kind in ("movie", "tv")
-        for one in call.world.titles(kind).values()
-    ]
-    envelope = paged(call, rows)
+    rows = [(kind, one) for kind in KINDS for one in call.world.titles(kind).values()]
+    envelope = paged(
+        call, rows, lambda row: shapes.typed_item(row[0], row[1], call.language)
+    )
     return {
         "created_by": "nightprojectionist",
         "description": "Everything on one shelf.",

@@ -38,7 +38,7 @@ def shuffled(word: str, title: Value) -> str:
 def chart(kind: str, key: Key, call: Call) -> Value:
     """All movies or all series in some order."""
     rows = sorted(call.world.titles(kind).values(), key=key)
-    return paged(call, [shapes.title_item(kind, one, call.language) for one in rows])
+    return paged(call, rows, partial(shapes.title_item, kind, language=call.language))
 
 
 def in_cinemas(ahead: int, key: Key, call: Call) -> Value:
@@ -57,31 +57,36 @@ def trending(kinds: tuple[str, ...], call: Call) -> Value:
     window = call.ids["time_window"]
     if window not in WINDOWS:
         raise Refusal(34)
-    rows = [row for kind in kinds for row in trending_rows(kind, call)]
-    rows.sort(key=lambda row: -row["popularity"])
+    rows = [row for kind in kinds for row in looked_at(kind, call.world)]
+    rows.sort(key=lambda row: -row[0])
     if window == "week" and len(rows) > 1:
         rows[0], rows[1] = rows[1], rows[0]
-    return paged(call, rows)
+    return paged(call, rows, partial(trending_row, call))
 
 
-def trending_rows(kind: str, call: Call) -> list[Value]:
-    """All titles of a kind, or all people, with their media_type."""
-    world, language = call.world, call.language
+def looked_at(kind: str, world: World) -> list[tuple[float, str, Value]]:
+    """All titles of a kind, or all people: popularity, kind and record."""
+    if kind == "person":
+        everybody = world.people.items()
+        return [(world.popularity(who), kind, one) for who, one in everybody]
+    titles = world.titles(kind).values()
+    return [(shapes.popularity(one), kind, one) for one in titles]
+
+
+def trending_row(call: Call, row: tuple[float, str, Value]) -> Value:
+    """One row of a list that mixes kinds."""
+    _, kind, record = row
     if kind != "person":
-        titles = world.titles(kind).values()
-        return [shapes.typed_item(kind, one, language) for one in titles]
-    return [row | {"media_type": "person"} for row in people(world, language)]
-
-
-def people(world: World, language: str) -> list[Value]:
-    """Everybody, most popular first."""
-    rows = [shapes.person_item(world, one, language) for one in world.people.values()]
-    return sorted(rows, key=lambda row: -row["popularity"])
+        return shapes.typed_item(kind, record, call.language)
+    item = shapes.person_item(call.world, record, call.language)
+    return item | {"media_type": "person"}
 
 
 def popular_people(call: Call) -> Value:
     """GET /3/person/popular."""
-    return paged(call, people(call.world, call.language))
+    world = call.world
+    rows = sorted(world.people.values(), key=lambda one: -world.popularity(one["id"]))
+    return paged(call, rows, partial(shapes.person_item, world, language=call.language))
 
 
 def latest_title(kind: str, call: Call) -> Value:

@@ -11,17 +11,29 @@ LANGUAGES = {
     "es": ("Spanish", "Español", "ES"),
     "ja": ("Japanese", "日本語", "JP"),
     "it": ("Italian", "Italiano", "IT"),
+    "cn": ("Cantonese", "广州话 / 廣州話", "HK"),
+    "fa": ("Persian", "فارسی", "IR"),
+    "hi": ("Hindi", "हिन्दी", "IN"),
+    "ko": ("Korean", "한국어/조선말", "KR"),
+    "pt": ("Portuguese", "Português", "BR"),
 }
 COUNTRIES = {
     "AU": "Australia",
+    "BR": "Brazil",
     "CA": "Canada",
     "CH": "Switzerland",
     "DE": "Germany",
     "ES": "Spain",
     "FR": "France",
     "GB": "United Kingdom",
+    "HK": "Hong Kong",
+    "IN": "India",
+    "IR": "Iran",
     "IT": "Italy",
     "JP": "Japan",
+    "KR": "South Korea",
+    "MX": "Mexico",
+    "NL": "Netherlands",
     "NZ": "New Zealand",
     "US": "United States of America",
 }
@@ -116,8 +128,10 @@ def person_item(world: World, person: Value, language: str = "en") -> Value:
         *world.parts_by(person["id"], "tv"),
     ]
     best = {(part.media_type, part.title["id"]): part.title for part in parts}
-    known_for = [typed_item(kind, title, language) for (kind, _), title in best.items()]
-    return {**person_brief(world, person), "known_for": known_for[:3]}
+    known_for = [
+        typed_item(kind, title, language) for (kind, _), title in list(best.items())[:3]
+    ]
+    return {**person_brief(world, person), "known_for": known_for}
 
 
 def credit(world: World, part: Part) -> Value:

@@ -18,6 +18,8 @@ RATINGS = {
     "R": {"DE": "16", "GB": "15", "FR": "12"},
     "PG-13": {"DE": "12", "GB": "12A", "FR": "U"},
     "PG": {"DE": "6", "GB": "PG", "FR": "U"},
+    "G": {"DE": "0", "GB": "U", "FR": "U"},
+    "NR": {},
     "TV-MA": {"DE": "16", "GB": "18"},
     "TV-14": {"DE": "12", "GB": "15"},
     "TV-PG": {"DE": "6", "GB": "12"},
@@ -85,9 +87,8 @@ def related(kind: str, word: str, call: Call) -> Value:
         if one is not title and genres & set(one["genres"])
     ]
     others.sort(key=lambda one: -len(genres & set(one["genres"])))
-    if word == "similar":
-        return paged(call, [shapes.title_item(kind, o, call.language) for o in others])
-    return paged(call, [shapes.typed_item(kind, o, call.language) for o in others])
+    shape = shapes.title_item if word == "similar" else shapes.typed_item
+    return paged(call, others, partial(shape, kind, language=call.language))
 
 
 def reviews(kind: str, call: Call) -> Value:

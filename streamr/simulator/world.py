@@ -109,6 +109,13 @@ class World:
         return {part.credit_id: part for part in everyone}
 
     @cached_property
+    def _parts_in_titles(self) -> dict[tuple[str, int], list[Part]]:
+        found: dict[tuple[str, int], list[Part]] = {}
+        for part in self.parts.values():
+            found.setdefault((part.media_type, part.title["id"]), []).append(part)
+        return found
+
+    @cached_property
     def _parts_of_people(self) -> dict[int, list[Part]]:
         found: dict[int, list[Part]] = {}
         for part in self.parts.values():
@@ -131,11 +138,7 @@ class World:
 
     def parts_in(self, media_type: str, title_id: int) -> list[Part]:
         """The credits of one title: cast first, in order."""
-        return [
-            part
-            for part in self.parts.values()
-            if part.media_type == media_type and part.title["id"] == title_id
-        ]
+        return self._parts_in_titles.get((media_type, title_id), [])
 
     def parts_by(self, person_id: int, media_type: str) -> list[Part]:
         """The credits of one person among the movies or the series."""
@@ -143,10 +146,10 @@ class World:
         return [part for part in parts if part.media_type == media_type]
 
     def popularity(self, person_id: int) -> float:
-        """A person is as popular as the titles that show them."""
-        parts = (*self.parts_by(person_id, "movie"), *self.parts_by(person_id, "tv"))
-        votes: int = sum(part.title["votes"] for part in parts)
-        return round(votes / 2000, 4)
+        """Half as popular as the best known title that shows them."""
+        parts = self._parts_of_people.get(person_id, [])
+        votes: int = max((part.title["votes"] for part in parts), default=0)
+        return round(votes / 800, 4)
 
     def _parts_of(self, media_type: str) -> Iterator[Part]:
         for title in self.titles(media_type).values():
