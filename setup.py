@@ -27,6 +27,7 @@ setup(
         "streamr.openapi",
         "streamr.policy",
         "streamr.simulator",
+        "streamr.simulator.pictures",
         "streamr.store",
         "streamr.upstream",
         "streamr.web",

@@ -12,7 +12,7 @@ from .certificates import Vault
 from .control import Control
 from .faults import parse
 from .host import Host, Latency
-from .posters import Gallery
+from .pictures.gallery import Gallery
 from .site import Lookalike, Quiet
 from .wire import FrontFactory
 from .world import load
@@ -114,7 +114,7 @@ class SimulatorService(Service):
         self.ca_file.parent.mkdir(parents=True, exist_ok=True)
         self.ca_file.write_bytes(vault.authority.pem)
         for name, host in self.hosts.items():
-            resource = Lookalike(host, self.world, self.keys)
+            resource = Lookalike(host, self.world, self.keys, self.gallery)
             site = Quiet(resource, reactor=self.reactor)
             factory = FrontFactory(host, vault, site, self.reactor)
             door = Door(self.reactor, factory, self.ports.get(name, 0))

@@ -12,6 +12,7 @@ from twisted.web.server import NOT_DONE_YET, Site
 from .answers import Reply, answer, authorised, unauthorised
 from .faults import HTTP, Fault
 from .host import Host
+from .pictures.gallery import Gallery
 from .rendering import Rendered, accepts_gzip, render
 from .spoiling import REWRITES, SCRIPTS, End, Scene, Script, reason
 from .world import World
@@ -20,6 +21,8 @@ from .world import World
 BEFORE_RESET = 0.05
 SECRETS = frozenset({"authorization", "cookie", "proxy-authorization"})
 KEY = "api_key"
+# Where TMDB's image host has its files: /t/p/<size>/<file>. They need no key.
+IMAGES = "/t/p/"
 
 
 class Quiet(Site):
@@ -82,16 +85,21 @@ class Lookalike(Resource):
 
     isLeaf = True
 
-    def __init__(self, host: Host, world: World, keys: frozenset[str]) -> None:
-        """Answer from this world, to these keys."""
+    def __init__(
+        self, host: Host, world: World, keys: frozenset[str], gallery: Gallery
+    ) -> None:
+        """Answer from this world, to these keys, with these pictures."""
         super().__init__()
         self.host = host
         self.world = world
         self.keys = keys
+        self.gallery = gallery
 
-    def render(self, request: Request) -> int:
+    def render(self, request: Request) -> int | bytes:
         """Take a request; the answer leaves when it has been thought about."""
         asked = Asked(request)
+        if asked.path.startswith(IMAGES):
+            return self.picture(request, asked.path)
         self.host.ledger.note_request(asked.as_dict())
         fault = self.host.strike(HTTP)
         seconds = self.host.thinking()
@@ -99,6 +107,13 @@ class Lookalike(Resource):
             seconds += fault.arguments["delay"]
         Delivery(self.host, request, fault).after(seconds, self, asked)
         return NOT_DONE_YET
+
+    def picture(self, request: Request, path: str) -> bytes:
+        """What a file of the image host shows, in any of its sizes."""
+        drawn = self.gallery.draw(path.rpartition("/")[2])
+        request.setResponseCode(200 if drawn else 404)
+        request.setHeader("Content-Type", "image/svg+xml" if drawn else "text/plain")
+        return drawn or b"File not found"
 
     def reply(self, asked: Asked) -> Reply:
         """What TMDB's application says."""

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
 
@@ -30,6 +30,7 @@ def hex_id(*parts: object) -> str:
     return digest(*parts).hex()[:24]
 
 
+@cache  # there are as many as the world has pictures, and lists name them often
 def image(*parts: object, suffix: str = "jpg") -> str:
     """A file name in the form of TMDB's images."""
     return f"/{letters(27, 'image', *parts)}.{suffix}"

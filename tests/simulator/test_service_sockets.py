@@ -22,6 +22,7 @@ from twisted.internet.threads import deferToThread
 
 from streamr.simulator.faults import HTTP, KINDS
 from streamr.simulator.service import SimulatorService
+from streamr.simulator.world import image
 
 from .client import HOST, SILENCE, Client, Outcome, fetch, get
 
@@ -426,6 +427,17 @@ async def test_counts_can_be_forgotten_but_open_connections_stay(bench):
     bench.service.reset_counts()
     counts = bench.service.counts(HOST)
     assert (counts["accepted"], counts["last_requests"]) == (0, [])
+
+
+@pytest_twisted.inlineCallbacks
+def test_the_pictures_are_where_tmdbs_image_host_has_them_and_need_no_key(bench):
+    path = image("poster", "movie", 550)
+    outcome = yield bench.fetch(get(f"/t/p/w500{path}"))
+    assert outcome.status == 200
+    assert "content-type: image/svg+xml" in outcome.head.lower()
+    assert b">FIGHT</text>" in outcome.body
+    outcome = yield bench.fetch(get("/t/p/w500/nothing.jpg"))
+    assert outcome.status == 404
 
 
 @pytest_twisted.inlineCallbacks

@@ -1,0 +1,1 @@
+"""Drawn posters, backdrops and busts for the simulated titles and people."""
