@@ -31,6 +31,7 @@ setup(
         "streamr.store",
         "streamr.upstream",
         "streamr.web",
+        "streamr.web.status",
         "twisted.plugins",
     ],
     # One line that keeps the plugin visible after `pip install -e .`: with it
@@ -40,6 +41,7 @@ setup(
         "streamr": ["data/*.txt", "py.typed"],
         "streamr.openapi": ["*.txt", "*.css", "*.js"],
         "streamr.simulator": ["*.json"],
+        "streamr.web.status": ["*.css", "*.js", "*.svg"],
     },
     install_requires=[
         # the reactor, the servers and the HTTP client; 26.10 fixes seven CVEs

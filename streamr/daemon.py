@@ -28,6 +28,7 @@ from streamr.observe.log import LineObserver, LogObserver, Sink
 from streamr.settings import Settings
 from streamr.store.routes import FILE_NAME, RouteFile
 from streamr.upstream.route import Loop
+from streamr.watching import Watching
 from streamr.web.demo import Demo
 from streamr.web.health import told_route
 from streamr.web.resource import GatewayResource
@@ -100,18 +101,27 @@ class Daemon(MultiService):
         self._identity = f"streamr-{secrets.token_hex(6)}"
         offered = catalogue.load(found.extra_paths)
         self._measuring = Measuring(found, reactor, offered, self._upstream.pacers)
+        self.gateways: dict[str, Gateway] = {}
+        self.servers: dict[str, Server] = {}
+        self._watching = Watching(
+            found, reactor, wall, self.gateways, demo=demo is not None
+        )
         build = Builder(
             found,
             reactor,
             wall,
-            Fan([observer or LogObserver(), self._measuring.metrics]),
+            Fan(
+                [
+                    observer or LogObserver(),
+                    self._measuring.metrics,
+                    self._watching.history,
+                ]
+            ),
             self._upstream,
             offered,
             self._measuring.page,
             demo,
         )
-        self.gateways: dict[str, Gateway] = {}
-        self.servers: dict[str, Server] = {}
         for name, listening in sockets.items():
             loop = Loop(f"{self._identity}-{name}")
             proxies = found.tmdb_proxy_url or (_own_proxy(found, sockets),)
@@ -120,6 +130,8 @@ class Daemon(MultiService):
                 if name == "proxy"
                 else build.main(loop, proxies, _url(listening))
             )
+            if name == "main":
+                door = self._watching.opened(gateway, door, _own_proxy(found, sockets))
             site = GatewaySite(GatewayResource(door, reactor, build.observer), reactor)
             server = Server(
                 name, reactor, listening, site, found.deadline + DRAIN_GRACE
@@ -134,10 +146,13 @@ class Daemon(MultiService):
                 found, reactor, wall, self.gateways["main"], offered, self._directory
             )
             self._measuring.watch_cache(self.gateways["main"], self._keeping.memory)
+            self._watching.keeping = self._keeping
         self._control: Any = None
         self._routes_file: RouteFile | None = None
         if self._directory is not None:
             self._remember_routes(self._directory)
+        for gateway in self.gateways.values():
+            self._watching.watch(gateway.ways.health)
 
     def startService(self) -> None:
         self._keep_a_log()
@@ -157,6 +172,7 @@ class Daemon(MultiService):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
+        self._watching.stop()
         # main first: its requests in flight may still need the proxy
         for name in ("main", "proxy"):
             if name in self.servers:

@@ -54,7 +54,8 @@ TABLE = {
     "streamr.gateway": _CONDUCTOR + "streamr.caching streamr.ways",
     "streamr.web": _INNER + "streamr.catalogue streamr.gateway streamr.health "
     "streamr.openapi streamr.policy streamr.web streamr.__version__ twisted.web "
-    "twisted.internet twisted.logger twisted.python",
+    "twisted.internet twisted.logger twisted.python streamr.observe.history "
+    "streamr.observe.troubles zope.interface",
     "streamr.simulator": "streamr.simulator twisted zope OpenSSL cryptography",
     "streamr.look": "rich",
     # a composition root, like what stands at the top: each command builds what it needs

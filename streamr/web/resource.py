@@ -25,6 +25,7 @@ from streamr.errors import Envelope, Refusal
 from streamr.gateway import Gateway
 from streamr.web import render
 from streamr.web.cors import METHODS, Cors
+from streamr.web.feeding import Reader
 from streamr.web.render import Page, Wants
 from streamr.web.site import GatewayRequest
 from streamr.web.target import Find, Pair, split
@@ -285,8 +286,7 @@ class GatewayResource(Resource):
         if not request.channel.persistent:
             request.setHeader(b"Connection", b"close")
         if isinstance(page, Feed) and request.method != b"HEAD":
-            stop = page.start(request.write, request.finish)
-            request.notifyFinish().addBoth(lambda _ended: stop())
+            Reader(request).begin(page)
             return
         body = page.body if isinstance(page, Page) else b""
         if status not in (204, 304):

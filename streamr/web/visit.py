@@ -24,7 +24,9 @@ _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(:\d+)?")
 
 # Ends what was started; writing bytes and finishing are handed to the one who starts.
 Stop = Callable[[], None]
-Start = Callable[[Callable[[bytes], None], Callable[[], None]], Stop]
+# False when the caller does not keep up, and these bytes were left out.
+Write = Callable[[bytes], bool]
+Start = Callable[[Write, Callable[[], None]], Stop]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Feed:
     """An answer without an end: server-sent events.
 
     `start(write, finish)` begins it and returns what stops it when the caller leaves.
+    What a caller does not read is not heaped up: `write` leaves it out, and says so.
     """
 
     headers: tuple[tuple[str, str], ...]
@@ -79,7 +82,7 @@ def trusted(header: Callable[[str], str], peer: str, token: str | None) -> bool:
 def check_action(visit: Visit) -> None:
     """What changes something is for the trusted, and for no other site's page.
 
-    Raises Refusal.
+    Raises Refusal for everybody else.
     """
     if not visit.trusted:
         raise Refusal(
@@ -94,17 +97,23 @@ def check_action(visit: Visit) -> None:
 def check_site(visit: Visit) -> None:
     """A page of another site may not use that its reader sits at this machine.
 
-    Raises Refusal: a browser tells where a request began in Sec-Fetch-Site, an older
-    one in Origin; a command line sends neither.
+    Raises Refusal.
     """
-    site, origin = visit.header("sec-fetch-site"), visit.header("origin")
-    elsewhere = origin and urlsplit(origin).netloc != visit.header("host")
-    if (site and site not in OWN_SITE) or elsewhere:
+    if not from_own_site(visit):
         raise Refusal(
             403,
             Envelope.DENIED,
             "Permission denied: the request began elsewhere.",
         )
+
+
+def from_own_site(visit: Visit) -> bool:
+    """False when another site's page has made the request: a browser says where it
+    began in Sec-Fetch-Site, an older one in Origin; a command line sends neither."""
+    site, origin = visit.header("sec-fetch-site"), visit.header("origin")
+    if origin and urlsplit(origin).netloc != visit.header("host"):
+        return False
+    return not site or site in OWN_SITE
 
 
 def _is_loopback(address: str) -> bool:

@@ -1,0 +1,207 @@
+"""The last hour, for the status page: an observer that counts what it is told.
+
+Callers are those of one server (main). The attempts of both servers count for the ways
+that they took, and breakers are told of when they change. All of it is bounded.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from streamr.boundaries import Exchange, Observer
+from streamr.observe.rings import Ring, Sketch
+from streamr.observe.troubles import (
+    CLIENT_LEFT,
+    Trouble,
+    Troubles,
+    is_refused,
+    is_renewal,
+    trouble,
+)
+
+MINUTE, MINUTES = 60.0, 60
+# One heartbeat; sixty of them are ten minutes, side by side on a phone too.
+BEAT, BEATS = 10.0, 60
+# main has a few ways and the proxy a dozen rungs; more names are nobody's routes.
+MOST_WAYS = 64
+# A breaker that changes more often than this within ten minutes looks open anyway.
+MOST_CHANGES = 200
+
+# The health page tries ways that may be broken: no caller waits for that.
+HEALTH = "/api/tmdb/health"
+# How a caller's request can end; the words of the page, its legend and its text.
+GOOD = ("cache", "stale", "direct", "proxy")
+OUTCOMES = (*GOOD, "error", "refused", "left")
+
+
+class Tally:
+    """Callers' requests of one interval: how they ended, how long they took."""
+
+    __slots__ = ("counts", "sketch")
+
+    def __init__(self) -> None:
+        self.counts = dict.fromkeys(OUTCOMES, 0)
+        self.sketch = Sketch()
+
+    def add(self, outcome: str, ms: float) -> None:
+        """Count one request. Those who left or were refused say nothing of time."""
+        self.counts[outcome] += 1
+        if outcome in GOOD:
+            self.sketch.add(ms)
+
+    def merge(self, other: Tally) -> None:
+        """Count all that another one has counted."""
+        for outcome, count in other.counts.items():
+            self.counts[outcome] += count
+        self.sketch.merge(other.sketch)
+
+    @property
+    def good(self) -> int:
+        """Callers who got what they asked for."""
+        return sum(self.counts[each] for each in GOOD)
+
+    @property
+    def errors(self) -> int:
+        """Callers who got an error that was not their own."""
+        return self.counts["error"]
+
+
+class Beat:
+    """Attempts of one way in one interval."""
+
+    __slots__ = ("bad", "good")
+
+    def __init__(self) -> None:
+        self.good = 0
+        self.bad = 0
+
+
+class Way:
+    """One way's heartbeats, and when its breaker was open."""
+
+    def __init__(self) -> None:
+        self._beats: Ring[Beat] = Ring(BEAT, BEATS, Beat)
+        self._changes: deque[tuple[float, bool]] = deque(maxlen=MOST_CHANGES)
+
+    def tried(self, good: bool, now: float) -> None:
+        """An attempt has ended."""
+        beat = self._beats.at(now)
+        if good:
+            beat.good += 1
+        else:
+            beat.bad += 1
+
+    def breaker(self, is_open: bool, now: float) -> None:
+        """The breaker is open, or closed, from now on."""
+        known = self._changes[-1][1] if self._changes else False
+        if is_open is not known:
+            self._changes.append((now, is_open))
+
+    def rate(self, now: float) -> int:
+        """Attempts of the last minute."""
+        return sum(each.good + each.bad for each in self._beats.last(now, 6))
+
+    def beats(self, now: float) -> list[tuple[int, int, bool]]:
+        """Good, bad, and whether the breaker was open, for each beat, oldest first."""
+        first = int(now // BEAT) - BEATS + 1
+        return [
+            (beat.good, beat.bad, self._was_open((first + number) * BEAT))
+            for number, beat in enumerate(self._beats.last(now))
+        ]
+
+    def _was_open(self, begin: float) -> bool:
+        """Open at any time of the beat that began then."""
+        state = False
+        for at, is_open in self._changes:
+            if at >= begin + BEAT:
+                break
+            state = is_open if at <= begin else state or is_open
+        return state
+
+
+class History:
+    """Counts exchanges as they are told (boundaries.Observer)."""
+
+    def __init__(
+        self, server: str, now: Callable[[], float], wall: Callable[[], float]
+    ) -> None:
+        """`server` is the one whose callers count; `now` is monotonic seconds."""
+        self._server = server
+        self._now = now
+        self._wall = wall
+        self._minutes: Ring[Tally] = Ring(MINUTE, MINUTES, Tally)
+        self._recent: Ring[Tally] = Ring(BEAT, BEATS, Tally)
+        self._ways: dict[str, Way] = {}
+        self._troubles = Troubles()
+
+    def note(self, exchange: Exchange) -> None:
+        """Take one finished exchange."""
+        now = self._now()
+        for attempt in exchange.attempts:
+            if "/" not in attempt.route:
+                self.way(attempt.route).tried(attempt.cause is None, now)
+        if exchange.server != self._server:
+            return
+        outcome = outcome_of(exchange)
+        if outcome is not None:
+            self._minutes.at(now).add(outcome, exchange.ms)
+            self._recent.at(now).add(outcome, exchange.ms)
+        found = trouble(exchange, self._wall())
+        if found is not None:
+            self._troubles.add(found)
+
+    def way(self, route: str) -> Way:
+        """What is known of a route; one that was never heard of is empty."""
+        if route not in self._ways and len(self._ways) >= MOST_WAYS:
+            return Way()
+        return self._ways.setdefault(route, Way())
+
+    def recent(self, beats: int) -> Tally:
+        """The callers of the last beats, the current one included."""
+        return _sum(self._recent.last(self._now(), beats))
+
+    def minutes(self) -> list[Tally]:
+        """The callers of each minute of the last hour, oldest first."""
+        return self._minutes.last(self._now())
+
+    def hour(self) -> Tally:
+        """All callers of the last hour."""
+        return _sum(self.minutes())
+
+    def troubles(self) -> tuple[Trouble, ...]:
+        """The last faults, newest first."""
+        return self._troubles.last()
+
+
+def outcome_of(exchange: Exchange) -> str | None:
+    """How a caller's request ended, one of OUTCOMES.
+
+    None for what no caller waited for, and for pages of our own.
+    """
+    if is_renewal(exchange) or exchange.target.partition("?")[0] == HEALTH:
+        return None
+    if exchange.status == CLIENT_LEFT:
+        return "left"
+    if exchange.answer is None and exchange.fault is None and exchange.stored is None:
+        # a page of our own names itself; a refusal is the caller's, a 5xx is ours
+        if exchange.template is not None:
+            return None
+        return "error" if exchange.status >= 500 else "refused"
+    unanswered = exchange.stored is None and exchange.answer is None
+    if unanswered or exchange.status >= 500 or is_refused(exchange):
+        return "error"
+    if exchange.source == "cache":
+        ttl = exchange.cache.ttl if exchange.cache is not None else None
+        return "stale" if ttl is not None and ttl < 0 else "cache"
+    return "direct" if exchange.source == "direct" else "proxy"
+
+
+def _sum(tallies: list[Tally]) -> Tally:
+    total = Tally()
+    for each in tallies:
+        total.merge(each)
+    return total
+
+
+_conforms: type[Observer] = History

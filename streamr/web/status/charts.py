@@ -1,0 +1,138 @@
+"""Charts of the last hour and heartbeats, as inline SVG that stretches. Pure.
+
+No text stands inside: it would be stretched, too. One unit is one minute or one beat.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from streamr.web.status import words
+
+# The drawings' heights in units; the style sheet gives them their size.
+HEIGHT = 100.0
+# Errors stand below the line, in this share of the height.
+BELOW = 25.0
+# The order of the stack, from the line up, and where each stands in a minute's row.
+STACK = (("cache", 0), ("stale", 1), ("direct", 2), ("proxy", 3))
+ERROR, P50, P95 = 4, 5, 6
+# A bar leaves a gap to its neighbour.
+BAR = 0.8
+
+Minutes = Sequence[Sequence[Any]]
+
+
+def answers(minutes: Minutes) -> str:
+    """Answers a minute by where they came from; errors hang below the line."""
+    top = ceiling(most_answers(minutes))
+    scale = (HEIGHT - BELOW) / top
+    bars: list[str] = []
+    for number, minute in enumerate(minutes):
+        y = HEIGHT - BELOW
+        for name, column in STACK:
+            height = minute[column] * scale
+            y -= height
+            bars.append(_bar(name, number, y, height))
+        below = min(BELOW, minute[ERROR] * scale)
+        bars.append(_bar("error", number, HEIGHT - BELOW, below and max(3.0, below)))
+    line = (
+        f'<path class="axis" d="M0 {HEIGHT - BELOW:g}H{len(minutes)}" '
+        'vector-effect="non-scaling-stroke"/>'
+    )
+    return _svg(_answers_told(minutes), len(minutes), "".join(bars) + line)
+
+
+def times(minutes: Minutes) -> str:
+    """From the middle answer's time to that of the slowest of twenty."""
+    top = ceiling(most_time(minutes))
+    bars: list[str] = []
+    for number, minute in enumerate(minutes):
+        if minute[P50] is None:
+            continue
+        low, high = minute[P50] / top * HEIGHT, minute[P95] / top * HEIGHT
+        bars.append(_bar("p95", number, HEIGHT - high, high - low))
+        bars.append(_bar("p50", number, HEIGHT - max(low, 2.0), max(low, 2.0)))
+    line = (
+        f'<path class="axis" d="M0 {HEIGHT:g}H{len(minutes)}" '
+        'vector-effect="non-scaling-stroke"/>'
+    )
+    return _svg(_times_told(minutes), len(minutes), "".join(bars) + line)
+
+
+def beats(way: dict[str, Any]) -> str:
+    """One bar for each ten seconds: high and red where attempts failed."""
+    bars: list[str] = []
+    for number, (good, bad, was_open) in enumerate(way["beats"]):
+        if was_open:
+            bars.append(_bar("open", number, 0, HEIGHT))
+        if good or bad:
+            share = bad / (good + bad)
+            name = "bad" if share > 0.5 else "mixed" if bad else "good"
+            bars.append(_bar(name, number, 15, 70))
+        elif not was_open:
+            bars.append(_bar("quiet", number, 45, 10))
+    return _svg(_beats_told(way), len(way["beats"]), "".join(bars), "beats")
+
+
+def most_answers(minutes: Minutes) -> int:
+    """The most answers of one minute."""
+    return max(
+        (sum(each[column] for _, column in STACK) for each in minutes), default=0
+    )
+
+
+def most_time(minutes: Minutes) -> float:
+    """The longest of the minutes' slowest times."""
+    return max((each[P95] or 0.0 for each in minutes), default=0.0)
+
+
+def ceiling(value: float) -> float:
+    """The round number at the top of a scale: 1, 2 or 5 times a power of ten."""
+    if value <= 10:
+        return 10.0
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= value)
+
+
+def _svg(told: str, columns: int, inner: str, kind: str = "chart") -> str:
+    return (
+        f'<svg class="{kind}" viewBox="0 0 {columns} {HEIGHT:g}" role="img" '
+        f'aria-label="{told}" preserveAspectRatio="none">{inner}</svg>'
+    )
+
+
+def _bar(name: str, number: int, y: float, height: float) -> str:
+    if height <= 0:
+        return ""
+    x = number + (1 - BAR) / 2
+    return (
+        f'<rect class="{name}" x="{x:.1f}" y="{y:.1f}" width="{BAR}" '
+        f'height="{height:.1f}"/>'
+    )
+
+
+def _answers_told(minutes: Minutes) -> str:
+    counts = [f"{sum(m[column] for m in minutes)} {name}" for name, column in STACK]
+    errors = sum(minute[ERROR] for minute in minutes)
+    return f"Answers of the last hour: {', '.join(counts)}; {errors} errors"
+
+
+def _times_told(minutes: Minutes) -> str:
+    asked = [minute for minute in minutes if minute[P50] is not None]
+    if not asked:
+        return "No answers in the last hour"
+    return (
+        f"Slowest minute of the last hour: 95 % within "
+        f"{words.duration(most_time(asked))}; now half within "
+        f"{words.duration(asked[-1][P50])}"
+    )
+
+
+def _beats_told(way: dict[str, Any]) -> str:
+    good = sum(each[0] for each in way["beats"])
+    bad = sum(each[1] for each in way["beats"])
+    opened = sum(each[2] for each in way["beats"])
+    told = f"Last ten minutes: {good} attempts good, {bad} failed"
+    return f"{told}; the breaker was open for {opened * 10} s" if opened else told

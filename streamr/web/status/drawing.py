@@ -1,0 +1,202 @@
+"""The way of requests as it is now, as inline SVG: wide, and as a tree for phones.
+
+main ─► direct ─────────────► TMDB
+     └► proxy ─► rung, rung … ─┘
+
+Colours and motion are the style sheet's; here stand places, words and class names. The
+drawings are hidden from screen readers: the table below says the same in words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from streamr.web.status import words
+
+# Heights and gaps in the drawing's units, which are pixels where it has its full size.
+WAY, RUNG, GAP = 62, 50, 10
+WIDE = 1120
+# Columns of the wide drawing: left edge and width.
+APP, MAIN, WAYS, RUNGS, TMDB = (0, 128), (184, 176), (430, 214), (714, 262), (1036, 84)
+# The tree: its width, and how far each level stands in.
+NARROW, STEP = 360, 22
+# An edge is this wide without traffic; a hundred attempts a minute add three units.
+LEAST_EDGE, MORE_EDGE = 1.5, 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A place in the drawing."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def middle(self) -> float:
+        """The height of its middle."""
+        return self.y + self.height / 2
+
+    @property
+    def right(self) -> float:
+        """Its right edge."""
+        return self.x + self.width
+
+
+def wide(snapshot: dict[str, Any]) -> str:
+    """The drawing for screens that are wide enough."""
+    y = 0.0
+    parts: list[str] = []
+    edges: list[str] = []
+    placed: list[tuple[dict[str, Any], Box]] = []
+    for way in snapshot["ways"]:
+        rungs = way["rungs"]
+        height = max(WAY, len(rungs) * (RUNG + GAP) - GAP)
+        box = Box(WAYS[0], y + (height - WAY) / 2, WAYS[1], WAY)
+        placed.append((way, box))
+        for number, rung in enumerate(rungs):
+            at = Box(RUNGS[0], y + number * (RUNG + GAP), RUNGS[1], RUNG)
+            parts.append(_node(rung, at))
+            edges.append(_edge(rung, (box.right, box.middle), (at.x, at.middle)))
+            edges.append(_edge(rung, (at.right, at.middle), (TMDB[0], at.middle)))
+        y += height + 2 * GAP
+    total = y - 2 * GAP
+    main = Box(MAIN[0], total / 2 - 44, MAIN[1], 88)
+    app = Box(APP[0], total / 2 - 31, APP[1], 62)
+    for way, box in placed:
+        edges.append(_edge(way, (main.right, main.middle), (box.x, box.middle)))
+        if not way["rungs"]:
+            edges.append(_edge(way, (box.right, box.middle), (TMDB[0], box.middle)))
+        parts.append(_node(way, box))
+    calls = snapshot["recent"]["calls"]
+    flow = "good" if calls else "idle"
+    edges.append(_path(flow, calls * 2, (app.right, app.middle), (main.x, app.middle)))
+    parts += [_app(app, snapshot), _main(main, snapshot)]
+    parts.append(_end(Box(TMDB[0], 0, TMDB[1], total)))
+    return (
+        f'<svg class="map wide" viewBox="-2 -2 {WIDE + 4} {total + 4:.0f}" '
+        f'aria-hidden="true" focusable="false">{"".join(edges + parts)}</svg>'
+    )
+
+
+def narrow(snapshot: dict[str, Any]) -> str:
+    """The drawing for phones: a tree, from top to bottom."""
+    main = Box(0, 0, NARROW, 72)
+    parts = [_main(main, snapshot)]
+    edges: list[str] = []
+    y = main.height + 2 * GAP
+    for way in snapshot["ways"]:
+        box = Box(STEP, y, NARROW - STEP, WAY)
+        edges.append(_branch(way, 10, main.height, box))
+        parts.append(_node(way, box))
+        y += WAY + GAP
+        for rung in way["rungs"]:
+            at = Box(2 * STEP, y, NARROW - 2 * STEP, RUNG)
+            edges.append(_branch(rung, STEP + 10, box.y + WAY, at))
+            parts.append(_node(rung, at))
+            y += RUNG + GAP
+        y += GAP
+    return (
+        f'<svg class="map narrow" viewBox="-2 -2 {NARROW + 4} {y - GAP:.0f}" '
+        f'aria-hidden="true" focusable="false">{"".join(edges + parts)}</svg>'
+    )
+
+
+def _node(way: dict[str, Any], box: Box) -> str:
+    """A way: its name, how it is, and how many attempts a minute it takes."""
+    rate = f"{way['rate']}/min" if way["rate"] else ""
+    middle = box.middle
+    return (
+        f'<g class="node {words.mood(way)}">{_frame(box)}'
+        f"{_mark(words.mood(way), box.x + 17, middle)}"
+        f"{_text('name', box.x + 34, middle - 4, way['route'])}"
+        f"{_text('note', box.x + 34, middle + 14, words.state(way))}"
+        f"{_text('rate', box.right - 12, middle + 14, rate)}</g>"
+    )
+
+
+def _mark(mood: str, x: float, y: float) -> str:
+    """A sign beside the colour: a disc, a ring, a broken disc, a cross."""
+    if mood == "open":
+        return f'<path class="mark" d="M{x - 5:.0f} {y - 5:.0f}l10 10m0 -10l-10 10"/>'
+    return f'<circle class="mark" cx="{x:.0f}" cy="{y:.0f}" r="5"/>'
+
+
+def _app(box: Box, snapshot: dict[str, Any]) -> str:
+    calls = snapshot["recent"]["calls"]
+    return (
+        f'<g class="node plain">{_frame(box)}'
+        f"{_text('name', box.x + 16, box.middle - 4, 'your app')}"
+        f"{_text('note', box.x + 16, box.middle + 14, f'{calls * 2}/min')}</g>"
+    )
+
+
+def _main(box: Box, snapshot: dict[str, Any]) -> str:
+    cache = snapshot["cache"]
+    kept = "no cache" if cache is None else f"{cache['entries']} answers kept"
+    hits = snapshot["recent"]["by"]
+    stored = hits["cache"] + hits["stale"]
+    calls = snapshot["recent"]["calls"]
+    told = f"{words.share(stored / calls)} from the cache" if calls else kept
+    return (
+        f'<g class="node main">{_frame(box)}'
+        f"{_text('name', box.x + 16, box.middle - 14, 'main')}"
+        f"{_text('note', box.x + 16, box.middle + 6, told)}"
+        f"{_text('note', box.x + 16, box.middle + 24, kept if calls else '')}</g>"
+    )
+
+
+def _end(box: Box) -> str:
+    """Where all ways lead."""
+    return (
+        f'<g class="node plain">{_frame(box)}'
+        f'<text class="name" text-anchor="middle" x="{box.x + box.width / 2:.0f}" '
+        f'y="{box.middle + 5:.0f}">TMDB</text></g>'
+    )
+
+
+def _frame(box: Box) -> str:
+    return (
+        f'<rect x="{box.x:.0f}" y="{box.y:.0f}" width="{box.width:.0f}" '
+        f'height="{box.height:.0f}" rx="10"/>'
+    )
+
+
+def _text(kind: str, x: float, y: float, text: str) -> str:
+    anchor = ' text-anchor="end"' if kind == "rate" else ""
+    return f'<text class="{kind}"{anchor} x="{x:.0f}" y="{y:.0f}">{escape(text)}</text>'
+
+
+Point = tuple[float, float]
+
+
+def _edge(way: dict[str, Any], begin: Point, end: Point) -> str:
+    return _path(words.mood(way), way["rate"], begin, end)
+
+
+def _path(mood: str, rate: float, begin: Point, end: Point) -> str:
+    """A line from one place to another; dots run along it where there is traffic."""
+    (x1, y1), (x2, y2) = begin, end
+    half = (x1 + x2) / 2
+    curve = (
+        f"M{x1:.0f} {y1:.0f}C{half:.0f} {y1:.0f} {half:.0f} {y2:.0f} {x2:.0f} {y2:.0f}"
+    )
+    return _line(mood, rate, curve)
+
+
+def _branch(way: dict[str, Any], x: float, y: float, box: Box) -> str:
+    """A line down and then into a box from its left."""
+    return _line(
+        words.mood(way), way["rate"], f"M{x:.0f} {y:.0f}V{box.middle:.0f}H{box.x:.0f}"
+    )
+
+
+def _line(mood: str, rate: float, curve: str) -> str:
+    width = LEAST_EDGE + MORE_EDGE * min(1.0, rate / 100)
+    drawn = f'<path class="edge {mood}" stroke-width="{width:.1f}" d="{curve}"/>'
+    if rate and mood != "open":
+        drawn += f'<path class="flow {mood}" d="{curve}"/>'
+    return drawn

@@ -1,0 +1,188 @@
+"""The parts of the page that change while one looks: each is painted from a snapshot.
+
+The first paint and the events use the same functions, so the page is whole without
+JavaScript, and a part is only sent again when it looks different.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from streamr.web.status import charts, drawing, words
+
+Snapshot = dict[str, Any]
+
+
+def sections(snapshot: Snapshot) -> dict[str, str]:
+    """The HTML of each part, by the id of the element that it fills."""
+    return {
+        "glance": glance(snapshot),
+        "figures": figures(snapshot),
+        "map": drawing.wide(snapshot) + drawing.narrow(snapshot),
+        "ways": ways(snapshot),
+        "charts": hour(snapshot),
+        "cache": cache(snapshot),
+        "faults": faults(snapshot),
+    }
+
+
+def glance(snapshot: Snapshot) -> str:
+    """Are callers fine? The words are read out when they change."""
+    verdict = snapshot["verdict"]
+    return (
+        f'<div class="verdict {verdict["level"]}" data-level="{verdict["level"]}">'
+        '<span class="lamp" aria-hidden="true"></span>'
+        f"<h1>{escape(verdict['headline'])}</h1>"
+        f"<p>{escape(verdict['sentence'])}</p></div>"
+    )
+
+
+def figures(snapshot: Snapshot) -> str:
+    """Four numbers."""
+    recent, hour = snapshot["recent"], snapshot["hour"]
+    kept = snapshot["cache"]
+    shown = [
+        ("answers a minute", words.number(recent["calls"] * 2), ""),
+        (
+            "errors, last hour",
+            words.number(hour["errors"]),
+            "bad" * bool(hour["errors"]),
+        ),
+        ("95 % answered within", words.duration(recent["p95_ms"]), ""),
+        ("from the cache, last hour", words.share(kept and kept["share"]), ""),
+    ]
+    return "".join(
+        f'<div class="figure {mood}"><dt>{name}</dt><dd>{value}</dd></div>'
+        for name, value, mood in shown
+    )
+
+
+def ways(snapshot: Snapshot) -> str:
+    """The table of ways with their heartbeats: the drawing in words."""
+    rows: list[str] = []
+    for way in snapshot["ways"]:
+        rows.append(_way(way, ""))
+        rows += [_way(rung, "rung") for rung in way["rungs"]]
+    return (
+        '<thead><tr><th scope="col">way</th><th scope="col">breaker</th>'
+        '<th scope="col">last ten minutes</th><th scope="col">last attempt</th>'
+        '<th scope="col" class="number">good</th>'
+        '<th scope="col" class="number">failed</th></tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody>"
+    )
+
+
+def _way(way: dict[str, Any], kind: str) -> str:
+    differs = ", ".join(way["differs_in"])
+    other = f"<small>differs in {escape(differs)}</small>" if differs else ""
+    cause = way["cause"]
+    last = (
+        "not tried yet"
+        if way["at"] is None
+        else f"{escape(cause)} <small>{escape(way['meaning'])}</small>"
+        if cause
+        else words.duration(way["ms"])
+    )
+    when = "" if way["at"] is None else f" <small>{_time(way['at'])}</small>"
+    return (
+        f'<tr class="{kind} {words.mood(way)}"><th scope="row">{escape(way["route"])}'
+        f'{other}</th><td data-label="breaker"><span class="chip {words.mood(way)}">'
+        f"{escape(way['breaker'])}</span></td>"
+        f'<td data-label="last ten minutes">{charts.beats(way)}</td>'
+        f'<td data-label="last attempt">{last}{when}</td>'
+        f'<td class="number" data-label="good">{words.number(way["served"])}</td>'
+        f'<td class="number" data-label="failed">{words.number(way["failed"])}</td></tr>'
+    )
+
+
+def hour(snapshot: Snapshot) -> str:
+    """Two charts of the last hour."""
+    minutes = snapshot["hour"]["minutes"]
+    most = charts.ceiling(charts.most_answers(minutes))
+    slowest = charts.ceiling(charts.most_time(minutes))
+    return _chart(
+        "Answers a minute",
+        charts.answers(minutes),
+        f"{most:.0f}",
+        ("cache", "stale", "direct", "proxy", "error"),
+    ) + _chart(
+        "Time to answer",
+        charts.times(minutes),
+        words.duration(slowest),
+        ("p50", "p95"),
+    )
+
+
+NAMES = {
+    "error": "errors",
+    "p50": "half within",
+    "p95": "95 % within",
+    "stale": "stale copies",
+}
+
+
+def _chart(title: str, drawn: str, top: str, legend: tuple[str, ...]) -> str:
+    keys = "".join(
+        f'<li><span class="key {name}" aria-hidden="true"></span>'
+        f"{NAMES.get(name, name)}</li>"
+        for name in legend
+    )
+    return (
+        f'<figure><figcaption><h3>{title}</h3><ul class="legend">{keys}</ul>'
+        f'</figcaption><div class="plot"><span class="top">{top}</span>{drawn}</div>'
+        '<p class="span" aria-hidden="true"><span>an hour ago</span>'
+        "<span>now</span></p></figure>"
+    )
+
+
+def cache(snapshot: Snapshot) -> str:
+    """What is kept, and what it spared TMDB."""
+    found = snapshot["cache"]
+    if found is None:
+        return "<p>Nothing is kept: STREAMR_CACHE_MB is 0.</p>"
+    full = found["bytes"] / found["most_bytes"] if found["most_bytes"] else 0.0
+    rows = (
+        ("answers kept", words.number(found["entries"])),
+        ("size", f"{words.size(found['bytes'])} of {words.size(found['most_bytes'])}"),
+        ("hits, last hour", words.number(found["hits"])),
+        ("of them stale", words.number(found["stale"])),
+        ("asked of TMDB", words.number(found["misses"])),
+    )
+    told = "".join(
+        f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in rows
+    )
+    return (
+        f'<svg class="full" viewBox="0 0 100 4" preserveAspectRatio="none" role="img" '
+        f'aria-label="{full:.0%} full"><rect class="rest" width="100" height="4"/>'
+        f'<rect class="cache" width="{min(100.0, full * 100):.1f}" height="4"/></svg>'
+        f'<dl class="rows">{told}</dl>'
+    )
+
+
+def faults(snapshot: Snapshot) -> str:
+    """The last faults: when, what, and what was done."""
+    if not snapshot["faults"]:
+        return '<li class="none">None since the start.</li>'
+    return "".join(_fault(each) for each in snapshot["faults"])
+
+
+def _fault(fault: dict[str, Any]) -> str:
+    causes = "; ".join(
+        f"<b>{escape(each['route'])}</b> {escape(each['meaning'])} "
+        f"<code>{escape(each['cause'])}</code>"
+        for each in fault["failed"]
+    )
+    times = (
+        f' <span class="times">×{fault["count"]}</span>' if fault["count"] > 1 else ""
+    )
+    mood = "bad" if fault["done"] == "error" else "mended"
+    return (
+        f'<li class="{mood}">{_time(fault["at"])}<div><p>{causes}{times}</p>'
+        f'<p class="done">{escape(fault["what"])} '
+        f"<code>{escape(fault['template'])}</code></p></div></li>"
+    )
+
+
+def _time(iso: str) -> str:
+    return f'<time datetime="{iso}">{words.clock(iso)} UTC</time>'

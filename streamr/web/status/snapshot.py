@@ -1,0 +1,194 @@
+"""The one snapshot that the text, the page, its events and /status.json are made of.
+
+It is plain data, read at the moment of asking, and small: some 8 kB as JSON. What only
+this machine may know (the settings) is not in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from streamr import __version__
+from streamr.boundaries import Route
+from streamr.gateway import Gateway
+from streamr.observe.history import BEAT, GOOD, OUTCOMES, History, Tally
+from streamr.observe.troubles import Trouble
+from streamr.web.health import iso, told_route
+from streamr.web.status.verdict import WayState, meaning, verdict
+
+# The verdict is on the last half minute, in heartbeats; "still" is the last two.
+RECENT, STILL = 3, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """What the store holds."""
+
+    entries: int
+    bytes: int
+    most_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where a snapshot is read from.
+
+    `rungs` gives the gateway of the proxy in this process, by main's name of the route
+    to it; `stock` is None without a store; `started` is wall-clock seconds.
+    """
+
+    gateway: Gateway
+    history: History
+    now: Callable[[], float]
+    wall: Callable[[], float]
+    started: float
+    environment: str
+    rungs: Callable[[], dict[str, Gateway]] = dict
+    stock: Callable[[], Stock | None] = lambda: None
+    demo: bool = False
+
+
+def snapshot(sources: Sources) -> dict[str, Any]:
+    """Everything as it is now."""
+    history = sources.history
+    hour = history.hour()
+    return {
+        "version": __version__,
+        "environment": sources.environment,
+        "demo": sources.demo,
+        "at": iso(sources.wall()),
+        "started": iso(sources.started),
+        "verdict": _verdict(sources),
+        "recent": _told(history.recent(RECENT), RECENT * BEAT),
+        "hour": {
+            **_told(hour, 3600.0),
+            "minutes": [_minute(each) for each in history.minutes()],
+        },
+        "ways": _ways(sources),
+        "cache": _cache(sources.stock(), hour),
+        "faults": [_fault(each) for each in history.troubles()],
+    }
+
+
+def _verdict(sources: Sources) -> dict[str, str]:
+    health = sources.gateway.ways.health
+    states = [
+        WayState(
+            not route.hop, health.is_closed(route), health.states[route.name].cause
+        )
+        for route in health.routes
+    ]
+    recent = sources.history.recent(RECENT + 1)
+    still = sources.history.recent(STILL).errors > 0
+    stale = recent.counts["stale"]
+    found = verdict(recent.good, stale, recent.errors, still, states)
+    return {
+        "level": found.level,
+        "headline": found.headline,
+        "sentence": found.sentence,
+    }
+
+
+def _told(tally: Tally, seconds: float) -> dict[str, Any]:
+    """Callers of an interval: how many, how they ended, how long it took."""
+    return {
+        "seconds": seconds,
+        "calls": tally.good + tally.errors,
+        "errors": tally.errors,
+        "by": {name: tally.counts[name] for name in OUTCOMES},
+        "p50_ms": _rounded(tally.sketch.quantile(0.5)),
+        "p95_ms": _rounded(tally.sketch.quantile(0.95)),
+    }
+
+
+def _minute(tally: Tally) -> list[float | int | None]:
+    """One minute, short: cache, stale, direct, proxy, error, p50 ms, p95 ms."""
+    return [
+        *(tally.counts[name] for name in (*GOOD, "error")),
+        _rounded(tally.sketch.quantile(0.5)),
+        _rounded(tally.sketch.quantile(0.95)),
+    ]
+
+
+def _ways(sources: Sources) -> list[dict[str, Any]]:
+    rungs = sources.rungs()
+    found = []
+    for route in sources.gateway.ways.routes:
+        told = _way(route, sources.gateway, sources)
+        behind = rungs.get(route.name)
+        told["rungs"] = (
+            []
+            if behind is None
+            else [_way(each, behind, sources) for each in behind.ways.routes]
+        )
+        found.append(told)
+    return found
+
+
+def _way(route: Route, gateway: Gateway, sources: Sources) -> dict[str, Any]:
+    known = sources.history.way(route.name)
+    now = sources.now()
+    told = told_route(route, gateway.ways.health)
+    cause = told["cause"]
+    return {
+        **told,
+        "kind": "proxy" if route.hop else "tmdb",
+        "meaning": None if cause is None else meaning(cause),
+        "rate": known.rate(now),
+        "beats": known.beats(now),
+    }
+
+
+def _cache(stock: Stock | None, hour: Tally) -> dict[str, Any] | None:
+    """What is kept, and what share of the hour's calls it answered."""
+    if stock is None:
+        return None
+    hits = hour.counts["cache"] + hour.counts["stale"]
+    calls = hour.good + hour.errors
+    return {
+        "entries": stock.entries,
+        "bytes": stock.bytes,
+        "most_bytes": stock.most_bytes,
+        "hits": hits,
+        "stale": hour.counts["stale"],
+        "misses": calls - hits,
+        "share": round(hits / calls, 3) if calls else None,
+    }
+
+
+def _fault(trouble: Trouble) -> dict[str, Any]:
+    return {
+        "at": iso(trouble.at),
+        "count": trouble.count,
+        "failed": [
+            {"route": route, "cause": cause, "meaning": meaning(cause)}
+            for route, cause in trouble.failed
+        ],
+        "done": trouble.done,
+        "by": trouble.by,
+        "what": _what_was_done(trouble),
+        "status": trouble.status,
+        "ms": trouble.ms,
+        "template": trouble.template,
+        "request_id": trouble.request_id,
+    }
+
+
+def _what_was_done(trouble: Trouble) -> str:
+    """The end of the story, as a sentence."""
+    match trouble.done:
+        case "answered":
+            return f"{trouble.by} answered after {trouble.ms} ms"
+        case "stored":
+            return "a stored answer was served"
+        case "kept":
+            return "the stored answer stays"
+        case "left":
+            return "the caller left"
+    return f"the caller got {trouble.status} after {trouble.ms} ms"
+
+
+def _rounded(ms: float | None) -> float | None:
+    return None if ms is None else round(ms, 1 if ms < 10 else 0)

@@ -1,0 +1,71 @@
+"""The status as plain text: what `curl` shows. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from streamr.web.status import words
+
+# As much as fits on a screen.
+MOST_FAULTS = 5
+
+
+def text(snapshot: dict[str, Any]) -> str:
+    """The snapshot as text, short."""
+    recent, verdict = snapshot["recent"], snapshot["verdict"]
+    lines = [
+        f"streamr {snapshot['version']} ({snapshot['environment']})",
+        verdict["headline"],
+        verdict["sentence"],
+        "",
+        f"last {recent['seconds']:.0f} s: {recent['calls']} answers, "
+        f"{recent['errors']} errors, half within {words.duration(recent['p50_ms'])}, "
+        f"95 % within {words.duration(recent['p95_ms'])}",
+        "",
+        *_ways(snapshot["ways"]),
+        "",
+        _cache(snapshot["cache"]),
+        *_faults(snapshot["faults"]),
+        "",
+        "Try: /api/tmdb/trending · /api/tmdb/health · /status.json",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _ways(ways: list[dict[str, Any]]) -> Iterator[str]:
+    rows = [("way", "breaker", "last", "a minute")]
+    for way in ways:
+        rows.append(_row(way))
+        rows += [_row(rung, "  ") for rung in way["rungs"]]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=False))
+        yield "  ".join([*cells, row[3]])
+
+
+def _row(way: dict[str, Any], indent: str = "") -> tuple[str, str, str, str]:
+    last = "–" if way["at"] is None else way["cause"] or words.duration(way["ms"])
+    return f"{indent}{way['route']}", way["breaker"], last, str(way["rate"])
+
+
+def _cache(cache: dict[str, Any] | None) -> str:
+    if cache is None:
+        return "cache: none"
+    return (
+        f"cache: {cache['entries']} answers in {words.size(cache['bytes'])} of "
+        f"{words.size(cache['most_bytes'])}; {words.share(cache['share'])} of the "
+        f"last hour's calls, {cache['stale']} of them stale"
+    )
+
+
+def _faults(faults: list[dict[str, Any]]) -> Iterator[str]:
+    if faults:
+        yield ""
+        yield "last faults (UTC)"
+    for fault in faults[:MOST_FAULTS]:
+        times = f" ×{fault['count']}" if fault["count"] > 1 else ""
+        yield (
+            f"  {words.clock(fault['at'])} {words.failed(fault)}{times}: "
+            f"{fault['what']}"
+        )

@@ -1,0 +1,87 @@
+"""One glance: are callers fine? Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from streamr.errors import CAUSES
+
+# From this share of errors on it is not "some callers" any more.
+MANY = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class WayState:
+    """What the verdict needs of a way of main's: the direct one, then the proxies."""
+
+    direct: bool
+    closed: bool
+    cause: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`level` is good, detour, warn, bad or idle; the sentences are for people."""
+
+    level: str
+    headline: str
+    sentence: str
+
+
+def verdict(
+    good: int, stale: int, errors: int, still: bool, ways: Sequence[WayState]
+) -> Verdict:
+    """The verdict on the last half minute.
+
+    `good` counts answers (`stale` ones among them), `errors` those who got none;
+    `still` says that there were errors within the last seconds, too.
+    """
+    works, sentence = _ways(ways)
+    if errors and still:
+        share = errors / (good + errors)
+        told = f"{errors} of the last {good + errors} answers were errors. {sentence}"
+        if share < MANY:
+            return Verdict("warn", "A few callers see errors.", told)
+        return Verdict("bad", "Callers see errors.", told)
+    if good and errors:
+        return Verdict("detour", "Callers are fine again.", sentence)
+    if good and stale:
+        told = f"Stored answers stand in. {sentence}"
+        return Verdict("detour", "Callers are fine.", told)
+    if good:
+        level = "good" if works == "direct" else "detour"
+        return Verdict(level, "Callers are fine.", sentence)
+    if works == "none":
+        return Verdict("bad", "No way to TMDB works.", "Only stored answers are left.")
+    level = "idle" if works == "direct" else "detour"
+    return Verdict(level, "Ready; nobody asks.", sentence)
+
+
+def meaning(cause: str) -> str:
+    """A cause in words. A proxy of another version may know causes that we do not."""
+    if cause.startswith("status_"):
+        return {
+            "status_401": "TMDB does not accept the key: check TMDB_API_KEY",
+            "status_403": "TMDB refuses us",
+            "status_429": "TMDB asks for fewer requests",
+        }.get(cause, f"TMDB answered {cause.removeprefix('status_')}")
+    known = CAUSES.get(cause)
+    return known.meaning if known is not None else cause.replace("_", " ")
+
+
+def _ways(ways: Sequence[WayState]) -> tuple[str, str]:
+    """Which kind of way works (direct, proxy, none), and the sentence on it."""
+    direct = [each for each in ways if each.direct]
+    proxy = any(each.closed for each in ways if not each.direct)
+    if any(each.closed for each in direct):
+        return "direct", "TMDB answers directly."
+    why = next((each.cause for each in direct if each.cause), None)
+    broken = (
+        f"The direct way is broken ({meaning(why)})"
+        if why
+        else ("The direct way is broken")
+    )
+    if proxy:
+        return "proxy", f"{broken}; a proxy answers."
+    return "none", f"{broken}, and so are all others; they are being probed."

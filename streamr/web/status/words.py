@@ -1,0 +1,62 @@
+"""Numbers and times in words, the same in the text and on the page. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MB = 1024 * 1024
+
+
+def duration(ms: float | None) -> str:
+    """Milliseconds as a person reads them."""
+    if ms is None:
+        return "–"
+    if ms < 1:
+        return "under 1 ms"
+    return f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.1f} s"
+
+
+def size(count: int) -> str:
+    """Bytes in megabytes."""
+    return f"{count / MB:.1f} MB" if count < 100 * MB else f"{count / MB:.0f} MB"
+
+
+def share(value: float | None) -> str:
+    """A share as a percentage."""
+    return "–" if value is None else f"{value * 100:.0f} %"
+
+
+def number(count: int) -> str:
+    """A count with thin groups of three."""
+    return f"{count:,}".replace(",", "\u202f")
+
+
+def state(way: dict[str, Any]) -> str:
+    """What a way does now, in a few words."""
+    if way["breaker"] != "closed":
+        cause = way["cause"]
+        return f"{way['breaker']}, {cause}" if cause else str(way["breaker"])
+    if way["state"] == "untried":
+        return "not tried yet"
+    return str(way["cause"]) if way["cause"] else duration(way["ms"])
+
+
+def mood(way: dict[str, Any]) -> str:
+    """One word for how a way is drawn: good, shaky, open or idle."""
+    if way["breaker"] != "closed":
+        return "open"
+    if way["state"] == "untried":
+        return "idle"
+    return "shaky" if way["cause"] else "good"
+
+
+def failed(fault: dict[str, Any]) -> str:
+    """Which way failed of what: "direct tls_reset, proxy@… connection_refused"."""
+    return ", ".join(
+        f"{each['route']} {each['cause']}".strip() for each in fault["failed"]
+    )
+
+
+def clock(iso: str) -> str:
+    """The time of day of an ISO time in UTC."""
+    return iso[11:19]
