@@ -149,6 +149,9 @@ class Packaging(SynchronousTestCase):
             "streamr/openapi/docs.js",
             "streamr/openapi/parameters.txt",
             "streamr/simulator/titles.json",
+            "streamr/web/status/status.css",
+            "streamr/web/status/status.js",
+            "streamr/web/status/status.svg",
             "streamr/py.typed",
         }
         self.assertEqual(set(), data - wheel().names)

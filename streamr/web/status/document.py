@@ -136,11 +136,12 @@ def _demo(snapshot: dict[str, Any], may_act: bool) -> str:
 
 def _button(button: Button) -> str:
     kind = "break" if button.fault else "heal"
+    pressed = ' aria-pressed="false"' if button.fault else ""
     return (
         f'<form method="post" action="{escape(button.action)}">'
         f'<button class="{kind}" data-host="{button.host}" '
-        f'data-fault="{button.fault}" title="{button.hint}" '
-        f'aria-pressed="false">{button.text}</button></form>'
+        f'data-fault="{button.fault}" title="{button.hint}"{pressed}>'
+        f"{button.text}</button></form>"
     )
 
 

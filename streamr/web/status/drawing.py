@@ -19,7 +19,7 @@ from streamr.web.status import words
 WAY, RUNG, GAP = 62, 50, 10
 WIDE = 1120
 # Columns of the wide drawing: left edge and width.
-APP, MAIN, WAYS, RUNGS, TMDB = (0, 128), (184, 176), (430, 214), (714, 262), (1036, 84)
+APP, MAIN, WAYS, RUNGS, TMDB = (0, 124), (176, 176), (412, 232), (712, 272), (1044, 76)
 # The tree: its width, and how far each level stands in.
 NARROW, STEP = 360, 22
 # An edge is this wide without traffic; a hundred attempts a minute add three units.
@@ -107,7 +107,9 @@ def narrow(snapshot: dict[str, Any]) -> str:
 
 def _node(way: dict[str, Any], box: Box) -> str:
     """A way: its name, how it is, and how many attempts a minute it takes."""
-    rate = f"{way['rate']}/min" if way["rate"] else ""
+    # an open way's cause needs the room, and few attempts go there
+    shown = way["rate"] and words.mood(way) != "open"
+    rate = f"{way['rate']}/min" if shown else ""
     middle = box.middle
     return (
         f'<g class="node {words.mood(way)}">{_frame(box)}'

@@ -57,7 +57,7 @@ class Live:
 
     def feed(self) -> Feed:
         """An answer for one more listener. Raises Refusal when there are enough."""
-        if self._ended or len(self._listeners) >= MOST_LISTENERS:
+        if self._is_full():
             raise Refusal(
                 503,
                 Envelope.OFFLINE,
@@ -73,7 +73,13 @@ class Live:
         for listener in list(self._listeners):
             listener.finish()
 
+    def _is_full(self) -> bool:
+        return self._ended or len(self._listeners) >= MOST_LISTENERS
+
     def _begin(self, write: Write, finish: Callable[[], None]) -> Stop:
+        if self._is_full():  # by now
+            finish()
+            return lambda: None
         listener = _Listener(write, finish)
         self._listeners.append(listener)
         write(f"retry: {RETRY_MS}\n\n".encode())

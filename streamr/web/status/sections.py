@@ -87,12 +87,13 @@ def _way(way: dict[str, Any], kind: str) -> str:
     when = "" if way["at"] is None else f" <small>{_time(way['at'])}</small>"
     return (
         f'<tr class="{kind} {words.mood(way)}"><th scope="row">{escape(way["route"])}'
-        f'{other}</th><td data-label="breaker"><span class="chip {words.mood(way)}">'
+        f'{other}</th><td><span class="chip {words.mood(way)}">'
         f"{escape(way['breaker'])}</span></td>"
-        f'<td data-label="last ten minutes">{charts.beats(way)}</td>'
-        f'<td data-label="last attempt">{last}{when}</td>'
+        f'<td class="beat">{charts.beats(way)}</td>'
+        f'<td class="last">{last}{when}</td>'
         f'<td class="number" data-label="good">{words.number(way["served"])}</td>'
-        f'<td class="number" data-label="failed">{words.number(way["failed"])}</td></tr>'
+        f'<td class="number" data-label="failed">{words.number(way["failed"])}</td>'
+        "</tr>"
     )
 
 

@@ -53,32 +53,29 @@ class Sources:
 def snapshot(sources: Sources) -> dict[str, Any]:
     """Everything as it is now."""
     history = sources.history
-    hour = history.hour()
+    hour, ways = history.hour(), _ways(sources)
     return {
         "version": __version__,
         "environment": sources.environment,
         "demo": sources.demo,
         "at": iso(sources.wall()),
         "started": iso(sources.started),
-        "verdict": _verdict(sources),
+        "verdict": _verdict(sources, ways),
         "recent": _told(history.recent(RECENT), RECENT * BEAT),
         "hour": {
             **_told(hour, 3600.0),
             "minutes": [_minute(each) for each in history.minutes()],
         },
-        "ways": _ways(sources),
+        "ways": ways,
         "cache": _cache(sources.stock(), hour),
         "faults": [_fault(each) for each in history.troubles()],
     }
 
 
-def _verdict(sources: Sources) -> dict[str, str]:
-    health = sources.gateway.ways.health
+def _verdict(sources: Sources, ways: list[dict[str, Any]]) -> dict[str, str]:
     states = [
-        WayState(
-            not route.hop, health.is_closed(route), health.states[route.name].cause
-        )
-        for route in health.routes
+        WayState(each["kind"] == "tmdb", _is_sound(each), each["cause"])
+        for each in ways
     ]
     recent = sources.history.recent(RECENT + 1)
     still = sources.history.recent(STILL).errors > 0
@@ -89,6 +86,13 @@ def _verdict(sources: Sources) -> dict[str, str]:
         "headline": found.headline,
         "sentence": found.sentence,
     }
+
+
+def _is_sound(way: dict[str, Any]) -> bool:
+    """Closed; and of a proxy in this process, some rung, too."""
+    rungs = way["rungs"]
+    hopeful = not rungs or any(rung["breaker"] == "closed" for rung in rungs)
+    return bool(way["breaker"] == "closed" and hopeful)
 
 
 def _told(tally: Tally, seconds: float) -> dict[str, Any]:

@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from streamr.errors import CAUSES
 
 # From this share of errors on it is not "some callers" any more.
-MANY = 0.05
+MANY = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class WayState:
-    """What the verdict needs of a way of main's: the direct one, then the proxies."""
+    """What the verdict needs of a way of main's: the direct one, then the proxies.
+
+    `sound` says that callers are sent this way and may hope; `cause` is the fault of
+    its last attempt.
+    """
 
     direct: bool
-    closed: bool
+    sound: bool
     cause: str | None
 
 
@@ -46,16 +50,16 @@ def verdict(
         return Verdict("bad", "Callers see errors.", told)
     if good and errors:
         return Verdict("detour", "Callers are fine again.", sentence)
-    if good and stale:
+    if good and (stale or works == "none"):
         told = f"Stored answers stand in. {sentence}"
         return Verdict("detour", "Callers are fine.", told)
     if good:
         level = "good" if works == "direct" else "detour"
         return Verdict(level, "Callers are fine.", sentence)
     if works == "none":
-        return Verdict("bad", "No way to TMDB works.", "Only stored answers are left.")
+        return Verdict("bad", "No way to TMDB works.", sentence)
     level = "idle" if works == "direct" else "detour"
-    return Verdict(level, "Ready; nobody asks.", sentence)
+    return Verdict(level, "Ready.", f"Nobody has asked lately. {sentence}")
 
 
 def meaning(cause: str) -> str:
@@ -73,8 +77,8 @@ def meaning(cause: str) -> str:
 def _ways(ways: Sequence[WayState]) -> tuple[str, str]:
     """Which kind of way works (direct, proxy, none), and the sentence on it."""
     direct = [each for each in ways if each.direct]
-    proxy = any(each.closed for each in ways if not each.direct)
-    if any(each.closed for each in direct):
+    proxy = any(each.sound for each in ways if not each.direct)
+    if any(each.sound for each in direct):
         return "direct", "TMDB answers directly."
     why = next((each.cause for each in direct if each.cause), None)
     broken = (
@@ -84,4 +88,4 @@ def _ways(ways: Sequence[WayState]) -> tuple[str, str]:
     )
     if proxy:
         return "proxy", f"{broken}; a proxy answers."
-    return "none", f"{broken}, and so are all others; they are being probed."
+    return "none", f"{broken}, and so is every other; they are being probed."

@@ -38,7 +38,9 @@ def state(way: dict[str, Any]) -> str:
         return f"{way['breaker']}, {cause}" if cause else str(way["breaker"])
     if way["state"] == "untried":
         return "not tried yet"
-    return str(way["cause"]) if way["cause"] else duration(way["ms"])
+    if way["cause"]:
+        return str(way["cause"]) if failed_lately(way) else "sound again"
+    return duration(way["ms"])
 
 
 def mood(way: dict[str, Any]) -> str:
@@ -47,7 +49,15 @@ def mood(way: dict[str, Any]) -> str:
         return "open"
     if way["state"] == "untried":
         return "idle"
-    return "shaky" if way["cause"] else "good"
+    if way["cause"]:
+        # a probe has closed the breaker since, or the failure is long ago
+        return "shaky" if failed_lately(way) else "idle"
+    return "good"
+
+
+def failed_lately(way: dict[str, Any]) -> bool:
+    """True when an attempt of the last minute has failed."""
+    return any(bad for _, bad, _ in way["beats"][-6:])
 
 
 def failed(fault: dict[str, Any]) -> str:

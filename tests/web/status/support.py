@@ -1,0 +1,68 @@
+"""A main server in memory with everything that its status page looks at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr.boundaries import Attempt
+from streamr.gateway import Gateway
+from streamr.observe.history import History
+from streamr.web.status.snapshot import Sources, Stock, snapshot
+from tests.support import FakeRoute, Notes, ways
+
+PROXY = "proxy@127.0.0.1:5001"
+RUNG = "classic@api.test.invalid"
+
+
+class StatusCase(SynchronousTestCase):
+    """Main with two ways; behind the second one a rung in the same process."""
+
+    demo = False
+    stock: Stock | None = Stock(12, 2 * 1024 * 1024, 64 * 1024 * 1024)
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(7200)
+        self.direct = FakeRoute()
+        self.proxy = FakeRoute(PROXY, hop=True)
+        self.rung = FakeRoute(RUNG)
+        self.history = History("streamr-main", self.clock.seconds, self.wall)
+        self.gateway = self.made("streamr-main", [self.direct, self.proxy])
+        self.behind = self.made("streamr-proxy", [self.rung])
+        self.sources = Sources(
+            gateway=self.gateway,
+            history=self.history,
+            now=self.clock.seconds,
+            wall=self.wall,
+            started=0.0,
+            environment="test",
+            rungs=lambda: {PROXY: self.behind},
+            stock=lambda: self.stock,
+            demo=self.demo,
+        )
+
+    def made(self, server: str, routes: list[FakeRoute]) -> Gateway:
+        return Gateway(server, ways(routes, self.clock), self.clock, Notes())
+
+    def wall(self) -> float:
+        return 1_000_000 + self.clock.seconds()
+
+    def shown(self) -> dict[str, Any]:
+        return snapshot(self.sources)
+
+    def verdict(self) -> tuple[str, str]:
+        found = self.shown()["verdict"]
+        return found["level"], found["headline"]
+
+    def breaks(self, gateway: Gateway, route: FakeRoute, times: int = 5) -> None:
+        """So many attempts of a way fail that its breaker opens."""
+        from streamr.errors import Fault
+
+        for _ in range(times):
+            gateway.ways.health.tried(route, Fault("tls_reset"), 12)
+
+    def attempt(self, route: str, cause: str | None = None) -> Attempt:
+        return Attempt(route, "api.test.invalid", 30, cause)

@@ -1,0 +1,164 @@
+"""The status pages over HTTP, in memory: who gets what, and with which headers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streamr import __version__, catalogue
+from streamr.upstream.route import Loop
+from streamr.web import target
+from streamr.web.cors import Cors
+from streamr.web.resource import Door, GatewayResource
+from streamr.web.site import GatewaySite
+from streamr.web.status.document import Shown
+from streamr.web.status.live import MOST_LISTENERS
+from streamr.web.status.pages import ASSETS, Status
+from tests.support import Notes
+from tests.web.status.support import StatusCase
+from tests.web.test_resource import ADMIN, HERE, Seen, SurfaceCase
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+class StatusPages(StatusCase):
+    """`SurfaceCase` sends bytes; what answers is main with its status pages."""
+
+    send = SurfaceCase.send
+    seen = SurfaceCase.seen
+    connect = SurfaceCase.connect
+
+    def setUp(self) -> None:
+        super().setUp()
+        shown = [Shown("PORT", "3001", "default", "Port of the main server.")]
+        self.status = Status(self.sources, lambda: shown, self.clock)
+        self.notes = Notes()
+        door = Door(
+            self.gateway,
+            target.main_query(catalogue.load()),
+            {},
+            Cors(("*",)),
+            8.0,
+            Loop("streamr-me-main").closed,
+            admin_token=ADMIN,
+        )
+        opened = self.status.opened(door)
+        resource = GatewayResource(opened, self.clock, self.notes)
+        self.site = GatewaySite(resource, self.clock)
+        self.site.startFactory()
+        self.addCleanup(self.site.stopFactory)
+
+    def get(self, path: str, *, peer: str = "192.0.2.1", **more: Any) -> Seen:
+        self.connect(peer)
+        self.send(path, **more)
+        return self.seen()
+
+    def test_a_command_line_gets_text(self) -> None:
+        for headers in ({}, {"Accept": "*/*"}):
+            seen = self.get("/", headers=headers)
+            self.assertEqual(200, seen.status)
+            self.assertTrue(seen.headers["content-type"].startswith("text/plain"))
+            self.assertIn(f"streamr {__version__}", seen.body.decode())
+            self.assertEqual("Accept", seen.headers["vary"])
+
+    def test_a_browser_gets_the_page(self) -> None:
+        seen = self.get("/", headers=BROWSER)
+        self.assertTrue(seen.headers["content-type"].startswith("text/html"))
+        self.assertTrue(seen.body.startswith(b"<!doctype html>"))
+        self.assertEqual("Accept", seen.headers["vary"])
+        self.assertEqual("no-store", seen.headers["cache-control"])
+
+    def test_nothing_of_elsewhere_and_nothing_inline_may_run(self) -> None:
+        policy = self.get("/", headers=BROWSER).headers["content-security-policy"]
+        self.assertIn("default-src 'none'", policy)
+        self.assertIn("frame-ancestors 'none'", policy)
+        for word in ("unsafe", "http:", "https:", "data:", "*"):
+            self.assertNotIn(word, policy)
+
+    def test_what_the_page_names_is_there(self) -> None:
+        page = self.get("/", headers=BROWSER).body.decode()
+        for name in ASSETS:
+            self.assertIn(f'"/{name}"', page)
+            seen = self.get(f"/{name}")
+            self.assertEqual((200, ASSETS[name]), _kind(seen), name)
+
+    def test_an_asset_that_is_known_is_not_sent_again(self) -> None:
+        first = self.get("/status.css")
+        self.assertEqual("no-cache", first.headers["cache-control"])
+        known = {"If-None-Match": first.headers["etag"]}
+        self.assertEqual(b"", self.get("/status.css", headers=known).body)
+        self.assertEqual(304, self.get("/status.css", headers=known).status)
+        other = {"If-None-Match": '"else"'}
+        self.assertEqual(200, self.get("/status.css", headers=other).status)
+
+    def test_the_snapshot_can_be_asked_for(self) -> None:
+        seen = self.get("/status.json")
+        self.assertEqual("Ready.", seen.json["verdict"]["headline"])
+
+    def test_settings_are_for_trusted_visitors(self) -> None:
+        self.assertIn(b"PORT", self.get("/", headers=BROWSER, **HERE).body)
+        token = {**BROWSER, "Authorization": f"Bearer {ADMIN}"}
+        self.assertIn(b"PORT", self.get("/", headers=token).body)
+        self.assertNotIn(b"PORT", self.get("/", headers=BROWSER).body)
+
+    def test_another_sites_page_reads_no_settings(self) -> None:
+        for odd in (
+            {"Origin": "https://elsewhere.example"},
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Sec-Fetch-Site": "same-site"},
+        ):
+            seen = self.get("/", headers={**BROWSER, **odd}, **HERE)
+            self.assertNotIn(b"PORT", seen.body, odd)
+
+    def test_no_settings_leave_by_json_text_or_events(self) -> None:
+        for path in ("/", "/status.json", "/status/events"):
+            self.assertNotIn(b"PORT", self.get(path, **HERE).body, path)
+
+    def test_the_page_is_live(self) -> None:
+        seen = self.get("/status/events")
+        self.assertEqual("text/event-stream", seen.headers["content-type"])
+        self.assertIn(b"event: paint\ndata: {", seen.body)
+        self.breaks(self.gateway, self.direct)
+        self.clock.advance(1)
+        self.assertIn("The direct way is broken", self.seen().body.decode())
+
+    def test_one_listener_too_many_is_told_where_to_ask(self) -> None:
+        for _ in range(MOST_LISTENERS):
+            self.assertEqual(200, self.get("/status/events").status)
+        seen = self.get("/status/events")
+        self.assertEqual(503, seen.status)
+        self.assertIn("/status.json", seen.json["status_message"])
+
+    def test_a_listener_who_does_not_read_heaps_nothing_up(self) -> None:
+        self.get("/status/events")
+        self.channel.pauseProducing()
+        before = len(self.transport.value())
+        for _ in range(50):
+            self.breaks(self.gateway, self.direct, 1)
+            self.clock.advance(60)
+        self.assertEqual(before, len(self.transport.value()))
+        self.channel.resumeProducing()
+        self.clock.advance(1)
+        self.assertGreater(len(self.transport.value()), before)
+
+    def test_live_pages_end_before_the_server_drains(self) -> None:
+        self.get("/status/events")
+        self.status.live.end()
+        self.assertTrue(self.transport.value().endswith(b"0\r\n\r\n"))
+        self.site.drain(9.0)
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_looking_is_no_call_of_a_caller(self) -> None:
+        for path in ("/", "/status.json", "/status.css", "/status/events"):
+            self.get(path)
+        for exchange in self.notes.exchanges:
+            self.history.note(exchange)
+        self.assertEqual(0, self.shown()["recent"]["calls"])
+        self.assertEqual(0, self.shown()["recent"]["by"]["refused"])
+
+    def test_nothing_is_changed_by_it(self) -> None:
+        seen = self.get("/", method="POST", headers={"Content-Length": "0"}, **HERE)
+        self.assertEqual(405, seen.status)
+
+
+def _kind(seen: Seen) -> tuple[int, str]:
+    return seen.status, seen.headers["content-type"]

@@ -1,0 +1,174 @@
+"""The parts of the page: each says in words what it draws, and nothing breaks out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+from streamr.web.status import charts, drawing
+from streamr.web.status.document import BUTTONS, NOTICE, Shown, document
+from streamr.web.status.sections import sections
+from tests.observe.test_history import cached, direct, exchange, failed, fallback
+from tests.support import FakeRoute
+from tests.web.status.support import PROXY, RUNG, StatusCase
+
+EVIL = '"><script>alert(1)</script>'
+# HTML elements without an end tag.
+VOID = {"link", "meta", "br", "img"}
+
+
+class Balanced(HTMLParser):
+    """Whether every element ends where it should, and which ids there are."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.inline: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.ids += [value or "" for name, value in attrs if name == "id"]
+        self.inline += [n for n, _ in attrs if n == "style" or n.startswith("on")]
+        if tag == "style" or (tag == "script" and "src" not in dict(attrs)):
+            self.inline.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Of SVG."""
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, tag
+
+
+class Page(StatusCase):
+    demo = True
+
+    def busy(self) -> None:
+        for told in (direct(), fallback(), cached(60), cached(-1), failed()):
+            self.history.note(told)
+        self.breaks(self.gateway, self.direct)
+
+    def page(self, may_act: bool = True) -> str:
+        return document(self.shown(), [], may_act=may_act)
+
+    def test_it_is_whole_html_without_anything_inline(self) -> None:
+        for prepare in (lambda: None, self.busy):
+            prepare()
+            found = Balanced(self.page())
+            self.assertEqual([], found.open)
+            self.assertEqual(len(found.ids), len(set(found.ids)))
+            self.assertEqual([], found.inline)
+
+    def test_every_part_has_its_place_in_the_page(self) -> None:
+        found = Balanced(self.page())
+        self.assertEqual(set(), set(sections(self.shown())) - set(found.ids))
+
+    def test_the_first_paint_needs_no_script(self) -> None:
+        self.busy()
+        page = self.page()
+        for part in sections(self.shown()).values():
+            self.assertIn(part, page)
+
+    def test_no_name_can_break_out_of_its_place(self) -> None:
+        gateway = self.made("streamr-main", [FakeRoute(EVIL), self.proxy])
+        self.sources = replace(self.sources, gateway=gateway)
+        attempts = (self.attempt(EVIL, EVIL),)
+        self.history.note(exchange(502, template=EVIL, attempts=attempts))
+        shown = self.shown()
+        first = shown["ways"][0]
+        first.update(at=shown["at"], cause=EVIL, meaning=EVIL, breaker=EVIL)
+        evil = Shown(EVIL, EVIL, EVIL, EVIL)
+        self.assertNotIn("<script>", document(shown, [evil], may_act=True))
+
+    def test_tmdbs_notice_stands_on_it(self) -> None:
+        self.assertIn(NOTICE, self.page())
+
+    def test_the_buttons_are_for_who_may_use_them(self) -> None:
+        for button in BUTTONS:
+            self.assertIn(button.text, self.page())
+            self.assertNotIn(button.text, self.page(may_act=False))
+
+    def test_settings_are_shown_only_when_they_are_handed_in(self) -> None:
+        one = Shown("PORT", "3001", "default", "Port of the main server.")
+        self.assertIn("3001", document(self.shown(), [one], may_act=False))
+        hidden = document(self.shown(), None, may_act=False)
+        self.assertNotIn("settings", hidden)
+
+
+class WithoutDemo(StatusCase):
+    def test_there_is_nothing_to_break(self) -> None:
+        page = document(self.shown(), [], may_act=True)
+        self.assertNotIn("<button", page)
+        self.assertNotIn("wall", page)
+
+
+class Drawings(StatusCase):
+    def test_both_drawings_are_sound_xml_and_name_every_way(self) -> None:
+        self.breaks(self.gateway, self.direct)
+        self.history.note(fallback())
+        for draw in (drawing.wide, drawing.narrow):
+            found = ElementTree.fromstring(draw(self.shown()))
+            words = [each.text for each in found.iter("text")]
+            for name in ("main", "direct", PROXY, RUNG):
+                self.assertIn(name, words)
+            self.assertIn("open, tls_reset", words)
+
+    def test_a_way_shows_its_state_by_more_than_colour(self) -> None:
+        self.breaks(self.gateway, self.direct)
+        drawn = drawing.wide(self.shown())
+        self.assertEqual(1, len(re.findall('class="node open"', drawn)))
+        self.assertEqual(1, len(re.findall('<path class="mark"', drawn)))
+
+    def test_traffic_runs_only_where_there_is_some(self) -> None:
+        self.assertNotIn('class="flow', drawing.wide(self.shown()))
+        self.history.note(direct())
+        self.assertIn('class="flow', drawing.wide(self.shown()))
+
+    def test_a_proxy_elsewhere_is_one_node(self) -> None:
+        shown = self.shown()
+        shown["ways"][1]["rungs"] = []
+        self.assertNotIn(RUNG, drawing.wide(shown))
+        self.assertIn(PROXY, drawing.wide(shown))
+
+
+class Charts(StatusCase):
+    def minutes(self) -> list[list[float]]:
+        found: list[list[float]] = self.shown()["hour"]["minutes"]
+        return found
+
+    def test_an_empty_hour_is_drawn(self) -> None:
+        for draw in (charts.answers, charts.times):
+            found = ElementTree.fromstring(draw(self.minutes()))
+            self.assertEqual([], list(found.iter("rect")))
+
+    def test_bars_stay_inside(self) -> None:
+        for told in (*[direct()] * 3, fallback(), *[failed()] * 90):
+            self.history.note(told)
+        for draw in (charts.answers, charts.times):
+            for bar in ElementTree.fromstring(draw(self.minutes())).iter("rect"):
+                low, height = float(bar.attrib["y"]), float(bar.attrib["height"])
+                self.assertGreaterEqual(low, 0)
+                self.assertLessEqual(low + height, 100.01)
+
+    def test_a_chart_says_in_words_what_it_draws(self) -> None:
+        for told in (direct(), fallback(), failed()):
+            self.history.note(told)
+        said = ElementTree.fromstring(charts.answers(self.minutes())).attrib
+        self.assertEqual("img", said["role"])
+        self.assertIn("1 direct, 1 proxy; 1 errors", said["aria-label"])
+
+    def test_the_top_of_a_scale_is_a_round_number(self) -> None:
+        tops = [charts.ceiling(each) for each in (0, 3, 11, 20, 49, 51, 800, 8000)]
+        self.assertEqual([10, 10, 20, 20, 50, 100, 1000, 10000], tops)
+
+    def test_heartbeats_tell_attempts_and_open_breakers(self) -> None:
+        self.history.note(fallback())
+        self.history.way("direct").breaker(True, self.clock.seconds())
+        drawn = charts.beats(self.shown()["ways"][0])
+        said = ElementTree.fromstring(drawn).attrib["aria-label"]
+        self.assertIn("0 attempts good, 1 failed", said)
+        self.assertIn("open for 10 s", said)

@@ -1,0 +1,110 @@
+"""The snapshot: what the ways, the callers and the cache do at the moment of asking."""
+
+from __future__ import annotations
+
+import json
+
+from streamr.boundaries import Exchange
+from streamr.web.status.snapshot import Stock
+from tests.observe.test_history import cached, direct, failed, fallback
+from tests.web.status.support import PROXY, RUNG, StatusCase
+
+# Twenty listeners get one each second.
+MOST_BYTES = 32_000
+
+
+class Snapshots(StatusCase):
+    def test_it_is_plain_data_and_small(self) -> None:
+        for number in range(200):
+            self.history.note(failed() if number % 2 else fallback())
+            self.clock.advance(60)
+        self.assertLess(len(json.dumps(self.shown())), MOST_BYTES)
+
+    def test_callers_are_counted_by_what_answered(self) -> None:
+        for told in (direct(), direct(), fallback(), cached(60), cached(-1), failed()):
+            self.history.note(told)
+        found = self.shown()
+        self.assertEqual((6, 1), (found["recent"]["calls"], found["recent"]["errors"]))
+        by = found["hour"]["by"]
+        counted = [by[name] for name in ("direct", "proxy", "cache", "stale", "error")]
+        self.assertEqual([2, 1, 1, 1, 1], counted)
+        self.assertEqual([1, 1, 2, 1, 1], found["hour"]["minutes"][-1][:5])
+
+    def test_the_cache_tells_its_share_of_the_calls(self) -> None:
+        self.assertIsNone(self.shown()["cache"]["share"])
+        for told in (cached(60), cached(-1), direct(), failed()):
+            self.history.note(told)
+        cache = self.shown()["cache"]
+        self.assertEqual((12, 2, 1, 2), _counts(cache))
+        self.assertEqual(0.5, cache["share"])
+
+    def test_without_a_store_there_is_no_cache(self) -> None:
+        self.stock = None
+        self.assertIsNone(self.shown()["cache"])
+
+    def test_ways_tell_breaker_rate_and_last_attempt(self) -> None:
+        self.breaks(self.gateway, self.direct)
+        self.history.note(fallback())
+        first, second = self.shown()["ways"]
+        self.assertEqual(("direct", "open"), (first["route"], first["breaker"]))
+        self.assertEqual(("tls_reset", 1), (first["cause"], first["rate"]))
+        self.assertIn("TLS handshake", first["meaning"])
+        self.assertEqual((PROXY, "closed"), (second["route"], second["breaker"]))
+
+    def test_the_rungs_of_a_proxy_in_this_process_stand_behind_it(self) -> None:
+        first, second = self.shown()["ways"]
+        self.assertEqual([], first["rungs"])
+        self.assertEqual([RUNG], [each["route"] for each in second["rungs"]])
+
+    def test_faults_tell_cause_and_what_was_done(self) -> None:
+        told: tuple[tuple[Exchange, str], ...] = (
+            (fallback(), f"{PROXY} answered after 40 ms"),
+            (failed(), "the caller got 502 after 40 ms"),
+            (
+                cached(-1, attempts=(self.attempt("direct", "tls_reset"),)),
+                "a stored answer was served",
+            ),
+            (failed(target="(renewed) /movie/popular"), "the stored answer stays"),
+        )
+        for exchange, done in told:
+            self.history.note(exchange)
+            newest = self.shown()["faults"][0]
+            self.assertEqual(done, newest["what"])
+            self.assertEqual("tls_reset", newest["failed"][0]["cause"])
+
+    def test_what_callers_asked_for_is_not_told(self) -> None:
+        self.history.note(failed(target="/3/search/movie?query=my+secret+wish"))
+        self.assertNotIn("secret", json.dumps(self.shown()))
+
+
+class Verdicts(StatusCase):
+    def test_callers_are_fine_while_the_direct_way_is_broken(self) -> None:
+        self.breaks(self.gateway, self.direct)
+        self.history.note(fallback())
+        self.assertEqual(("detour", "Callers are fine."), self.verdict())
+
+    def test_a_proxy_without_a_sound_rung_is_no_way(self) -> None:
+        self.breaks(self.gateway, self.direct)
+        self.breaks(self.behind, self.rung)
+        self.assertEqual(("bad", "No way to TMDB works."), self.verdict())
+
+    def test_errors_are_over_when_the_last_beats_had_none(self) -> None:
+        self.history.note(failed())
+        self.assertEqual("bad", self.verdict()[0])
+        self.clock.advance(25)
+        self.history.note(direct())
+        self.assertEqual("Callers are fine again.", self.verdict()[1])
+        self.clock.advance(30)
+        self.history.note(direct())
+        self.assertEqual(("good", "Callers are fine."), self.verdict())
+
+
+def _counts(cache: dict[str, int]) -> tuple[int, ...]:
+    return tuple(cache[name] for name in ("entries", "hits", "stale", "misses"))
+
+
+class AnEmptyStore(StatusCase):
+    stock = Stock(0, 0, 0)
+
+    def test_a_store_without_room_is_no_error(self) -> None:
+        self.assertEqual(0, self.shown()["cache"]["most_bytes"])
