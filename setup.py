@@ -85,6 +85,10 @@ setup(
             "openapi-spec-validator>=0.9",
             # holds compose.yaml against the Compose specification; reads YAML
             "check-jsonschema>=0.39",
+            # drives Chromium over the status page, where there is one
+            "selenium>=4.40",
+            # says what a screen reader or weak eyes could not use
+            "axe-core-python>=0.1",
             # builds the wheel that the packaging test opens, without a network
             "setuptools>=80",
         ],

@@ -1,0 +1,252 @@
+"""The status page in a real browser, over a real demo: it looks and acts well."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from axe_core_python.selenium import Axe
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
+
+from streamr.web.status.live import MOST_LISTENERS
+from tests.browser import DESKTOP, PHONE, Browser, chromium
+from tests.processes import STREAMR, Process, ask
+
+DIRECT, OTHER = "api.themoviedb.org", "api.tmdb.org"
+BREAKS = {
+    "Reset the direct way": {DIRECT: "reset-after-hello", OTHER: "none"},
+    "Silence it": {DIRECT: "silence-after-hello", OTHER: "none"},
+    "Portal page": {DIRECT: "html", OTHER: "none"},
+    "Kill everything": {DIRECT: "reset-after-hello", OTHER: "reset-after-hello"},
+}
+# Beyond every patience here: a stop that waited for its listeners would be seen.
+LONG = {"STREAMR_DEADLINE": "60"}
+# axe has some forty rules for what stands on the page; a page it cannot see has none.
+MANY_RULES = 20
+# Presses of Tab until the last button: the skip link and the buttons.
+MOST_TABS = 12
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as made:
+        yield made
+
+
+@pytest.fixture
+def demo() -> Iterator[str]:
+    """The URL of a demo of one's own."""
+    process = Process([STREAMR, "demo", "--port", "0", "--proxy-port", "0"])
+    yield process.wait_for(r"main +(http://\S+)").group(1)
+    assert process.stop() == 0
+    assert "Traceback" not in process.output
+    assert "Unhandled" not in process.output
+
+
+def verdict(browser: Browser) -> str:
+    return browser.text("#glance h1") + " " + browser.text("#glance p")
+
+
+def faults(demo: str) -> dict[str, str]:
+    told = ask(demo, "/demo/state").json["hosts"]
+    return {name: host["fault"] for name, host in told.items()}
+
+
+def pressed(browser: Browser) -> list[str]:
+    return [each.text for each in browser.all('button[aria-pressed="true"]')]
+
+
+def score(browser: Browser) -> dict[str, int]:
+    """How the film wall's questions were answered, by where from."""
+    text = browser.text("#score").replace(",", "").replace(";", "").replace(".", "")
+    words = text.split()
+    found = {}
+    for name, word in (
+        ("direct", "direct"),
+        ("proxy", "by"),
+        ("cache", "from"),
+        ("error", "errors"),
+    ):
+        found[name] = int(words[words.index(word) - 1]) if word in words else 0
+    return found
+
+
+def wait_for_films(browser: Browser, least: int, source: str = "direct") -> None:
+    browser.wait(lambda: score(browser)[source] >= least, f"{least} films {source}")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_it_renders_whole_and_accessible(
+    browser: Browser, demo: str, size: tuple[int, int], scheme: str
+) -> None:
+    browser.open(demo, size=size, scheme=scheme)
+    wait_for_films(browser, 4)
+    browser.wait(lambda: browser.text("#live") == "live", "live")
+    browser.button("Reset the direct way").click()
+    wait_for_films(browser, 2, "proxy")
+    browser.wait(lambda: "a proxy answers" in verdict(browser), "the detour")
+    assert browser.errors() == []
+    width = browser.driver.execute_script("return document.body.scrollWidth")
+    assert width <= size[0]
+    browser.one("#settings summary").click()
+    found = Axe().run(browser.driver)
+    violations = [
+        (rule["id"], node["target"], node["failureSummary"])
+        for rule in found["violations"]
+        for node in rule["nodes"]
+    ]
+    assert violations == []
+    assert len(found["passes"]) > MANY_RULES
+
+
+def test_the_first_paint_needs_no_javascript(browser: Browser, demo: str) -> None:
+    browser.scripts(allowed=False)
+    try:
+        browser.open(demo)
+        assert "TMDB answers directly" in verdict(browser)
+        assert browser.one("#map svg.wide").is_displayed()
+        assert len(browser.all("#ways tbody tr")) == 7
+        assert "reload it" in browser.text("footer")
+        assert len(browser.all(".buttons button")) == 5
+    finally:
+        browser.scripts(allowed=True)
+
+
+def test_it_tells_at_once_what_breaks_and_that_films_keep_coming(
+    browser: Browser, demo: str
+) -> None:
+    browser.open(demo)
+    wait_for_films(browser, 10)
+    browser.button("Reset the direct way").click()
+    browser.wait(lambda: "a proxy answers" in verdict(browser), "the detour")
+    browser.wait(lambda: browser.all("#map .wide .node.open"), "an open way")
+    assert verdict(browser).startswith("Callers are fine.")
+    assert "tls_reset" in browser.text("#faults")
+    wait_for_films(browser, 10, "proxy")
+    assert score(browser)["error"] == 0
+    browser.button("Heal").click()
+    browser.wait(lambda: "answers directly" in verdict(browser), "sound again")
+    assert browser.errors() == []
+
+
+def test_with_everything_dead_what_was_seen_before_is_still_there(
+    browser: Browser, demo: str
+) -> None:
+    browser.open(demo)
+    wait_for_films(browser, 22)
+    browser.button("Kill everything").click()
+    before = score(browser)["cache"]
+    wait_for_films(browser, before + 12, "cache")
+    browser.wait(lambda: "every other" in verdict(browser), "no way")
+    assert len(browser.all(".film img")) == 20
+
+
+def test_every_button_does_what_it_says(browser: Browser, demo: str) -> None:
+    browser.open(demo)
+    for text, wanted in BREAKS.items():
+        browser.button(text).click()
+        browser.wait(lambda text=text: pressed(browser) == [text], text)
+        assert faults(demo) == wanted, text
+        assert browser.text("#acted").startswith("Broken: ")
+    browser.button("Kill everything").click()
+    browser.wait(lambda: pressed(browser) == [], "pressed again, it heals")
+    assert set(faults(demo).values()) == {"none"}
+    browser.button("Portal page").click()
+    browser.wait(lambda: pressed(browser) == ["Portal page"], "pressed")
+    browser.button("Heal").click()
+    browser.wait(lambda: pressed(browser) == [], "healed")
+    assert set(faults(demo).values()) == {"none"}
+
+
+def test_a_page_that_is_opened_later_shows_what_is_broken(
+    browser: Browser, demo: str
+) -> None:
+    ask(demo, f"/demo/fault?host={DIRECT}&fault=html", method="POST")
+    browser.open(demo)
+    browser.wait(lambda: pressed(browser) == ["Portal page"], "what is broken")
+
+
+def test_it_works_with_the_keyboard_alone(browser: Browser, demo: str) -> None:
+    browser.open(demo)
+
+    def focused() -> str:
+        return str(browser.driver.switch_to.active_element.text)
+
+    def press(key: str) -> None:
+        ActionChains(browser.driver).send_keys(key).perform()
+
+    press(Keys.TAB)
+    assert focused() == "Skip to the content"
+    for _ in range(MOST_TABS):
+        if focused() == "Portal page":
+            break
+        press(Keys.TAB)
+    assert focused() == "Portal page"
+    press(Keys.ENTER)
+    browser.wait(lambda: pressed(browser) == ["Portal page"], "by Enter")
+    browser.wait(lambda: "a proxy answers" in verdict(browser), "the detour")
+    assert focused() == "Portal page", "painting takes the focus away"
+    press(Keys.SPACE)
+    browser.wait(lambda: pressed(browser) == [], "by the space bar")
+    ring = browser.driver.execute_script(
+        "return getComputedStyle(document.activeElement).outlineStyle"
+    )
+    assert ring == "solid"
+
+
+def test_one_page_too_many_asks_again_and_again(browser: Browser, demo: str) -> None:
+    parts = urlsplit(demo)
+    listeners = [
+        http.client.HTTPConnection(parts.hostname or "", parts.port)
+        for _ in range(MOST_LISTENERS)
+    ]
+    try:
+        for each in listeners:
+            each.request("GET", "/status/events")
+            assert each.getresponse().status == 200
+        browser.open(demo)
+        browser.wait(lambda: browser.text("#live").startswith("every"), "polling")
+        ask(demo, f"/demo/fault?host={DIRECT}&fault=html", method="POST")
+        browser.wait(lambda: "a proxy answers" in verdict(browser), "the detour")
+    finally:
+        for each in listeners:
+            each.close()
+
+
+def test_stopping_the_daemon_does_not_wait_for_its_live_pages(
+    browser: Browser,
+) -> None:
+    process = Process([STREAMR, "demo", "--port", "0", "--proxy-port", "0"], LONG)
+    demo = process.wait_for(r"main +(http://\S+)").group(1)
+    browser.open(f"{demo}/")
+    browser.wait(lambda: browser.text("#live") == "live", "live")
+    assert process.stop() == 0
+    browser.wait(lambda: "no connection" in browser.text("#live"), "its end is told")
+
+
+def test_for_a_stranger_it_tells_no_settings_and_acts_for_nobody(demo: str) -> None:
+    accept = {"Accept": "text/html"}
+    forwarded = {**accept, "X-Forwarded-For": "203.0.113.9"}
+    assert b"STREAMR_DEADLINE" in ask(demo, "/", accept).body
+    seen = ask(demo, "/", forwarded)
+    assert b"STREAMR_DEADLINE" not in seen.body
+    assert b"<button" not in seen.body
+    assert ask(demo, "/demo/heal", forwarded, method="POST").status == 403
+
+
+def test_the_key_is_nowhere_on_it(browser: Browser, demo: str) -> None:
+    browser.open(demo)
+    browser.one("#settings summary").click()
+    row = browser.run(
+        "return [...document.querySelectorAll('#settings tr')]"
+        ".find((row) => row.textContent.includes('TMDB_API_KEY')).innerText"
+    )
+    assert "not shown" in row
+    snapshot = ask(demo, "/status.json").body
+    assert b"api_key" not in snapshot.lower()
+    assert json.loads(snapshot)["demo"] is True
