@@ -242,6 +242,15 @@ _BY_NAME = {setting.name: setting for setting in TABLE}
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """A setting as it may be shown: of a secret only that there is one."""
+
+    setting: Setting
+    value: str | None
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, read and checked together."""
 
@@ -273,6 +282,7 @@ class Settings:
     log_level: str
     log_format: str
     warnings: tuple[str, ...] = ()
+    told: tuple[Told, ...] = ()
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -357,8 +367,12 @@ def take_stock(
         everything.append(found)
     broken = {each.setting.name for each in everything if each.problem}
     _check_together(values, broken, needs_key, problems, warnings)
-    assert set(values) == {each.name for each in fields(Settings)} - {"warnings"}
-    made = None if problems else Settings(**values, warnings=tuple(warnings))
+    more: dict[str, Any] = {
+        "warnings": tuple(warnings),
+        "told": tuple(Told(e.setting, e.shown, e.origin) for e in everything),
+    }
+    assert set(values) == {each.name for each in fields(Settings)} - set(more)
+    made = None if problems else Settings(**values, **more)
     return Stock(tuple(everything), tuple(problems), tuple(warnings), made)
 
 

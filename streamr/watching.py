@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from streamr import settings
 from streamr.gateway import Gateway
 from streamr.health import Health
 from streamr.keeping import Keeping
@@ -16,8 +15,6 @@ from streamr.web.resource import Door
 from streamr.web.status.document import Shown
 from streamr.web.status.pages import Status
 from streamr.web.status.snapshot import Sources, Stock
-
-MASK = "set, not shown"
 
 
 class Watching:
@@ -90,20 +87,8 @@ class Watching:
 
 
 def shown(found: Settings) -> Sequence[Shown]:
-    """The settings as they may be shown: of a secret only that it is set."""
-    return [_shown(each, getattr(found, each.field)) for each in settings.TABLE]
-
-
-def _shown(setting: settings.Setting, value: Any) -> Shown:
-    origin = "default" if value == setting.read(setting.default) else "set"
-    if setting.secret:
-        return Shown(setting.name, MASK if value else "", origin, setting.help)
-    return Shown(setting.name, _text(value), origin, setting.help)
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return str(value)
+    """The settings as they may be shown: of a secret only that there is one."""
+    return [
+        Shown(each.setting.name, each.value or "", each.origin, each.setting.help)
+        for each in found.told
+    ]

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr import settings
 from streamr.errors import Fault
 from streamr.health import Health
-from streamr.watching import MASK, Watching, shown
+from streamr.watching import Watching, shown
 from tests.support import FakeRoute
 
 SECRETS = {
@@ -30,7 +30,7 @@ class Settings(SynchronousTestCase):
         told = shown(settings.load({}, SECRETS))
         values = {each.name: each.value for each in told}
         for name, secret in SECRETS.items():
-            self.assertEqual(MASK, values[name])
+            self.assertEqual("(secret)", values[name])
             self.assertNotIn(secret, repr(told))
         self.assertEqual("", values["TMDB_ACCESS_TOKEN"])
 
@@ -39,7 +39,7 @@ class Settings(SynchronousTestCase):
             each.name: (each.value, each.origin)
             for each in shown(settings.load({}, {**SECRETS, "PORT": "3002"}))
         }
-        self.assertEqual(("3002", "set"), found["PORT"])
+        self.assertEqual(("3002", "environment"), found["PORT"])
         self.assertEqual(("5001", "default"), found["PROXY_PORT"])
         self.assertEqual(("", "default"), found["TMDB_CA_FILE"])
 

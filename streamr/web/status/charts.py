@@ -18,62 +18,80 @@ BELOW = 25.0
 # The order of the stack, from the line up, and where each stands in a minute's row.
 STACK = (("cache", 0), ("stale", 1), ("direct", 2), ("proxy", 3))
 ERROR, P50, P95 = 4, 5, 6
-# A bar leaves a gap to its neighbour.
-BAR = 0.8
+# A bar leaves a gap to its neighbour, and can be seen however low it is.
+BAR, LEAST_BAR = 0.8, 2.0
+# From this share on a beat's attempts have failed rather than not.
+HALF = 0.5
 
 Minutes = Sequence[Sequence[Any]]
 
 
 def answers(minutes: Minutes) -> str:
     """Answers a minute by where they came from; errors hang below the line."""
-    top = ceiling(most_answers(minutes))
-    scale = (HEIGHT - BELOW) / top
-    bars: list[str] = []
+    scale = (HEIGHT - BELOW) / ceiling(most_answers(minutes))
+    bars = Bars()
     for number, minute in enumerate(minutes):
         y = HEIGHT - BELOW
         for name, column in STACK:
             height = minute[column] * scale
             y -= height
-            bars.append(_bar(name, number, y, height))
-        below = min(BELOW, minute[ERROR] * scale)
-        bars.append(_bar("error", number, HEIGHT - BELOW, below and max(3.0, below)))
-    line = (
-        f'<path class="axis" d="M0 {HEIGHT - BELOW:g}H{len(minutes)}" '
-        'vector-effect="non-scaling-stroke"/>'
-    )
-    return _svg(_answers_told(minutes), len(minutes), "".join(bars) + line)
+            bars.add(name, number, y, height)
+        if minute[ERROR]:
+            below = max(LEAST_BAR, min(BELOW, minute[ERROR] * scale))
+            bars.add("error", number, HEIGHT - BELOW, below)
+    drawn = bars.drawn() + _axis(HEIGHT - BELOW, len(minutes))
+    return _svg(_answers_told(minutes), len(minutes), drawn)
 
 
 def times(minutes: Minutes) -> str:
     """From the middle answer's time to that of the slowest of twenty."""
     top = ceiling(most_time(minutes))
-    bars: list[str] = []
+    bars = Bars()
     for number, minute in enumerate(minutes):
         if minute[P50] is None:
             continue
         low, high = minute[P50] / top * HEIGHT, minute[P95] / top * HEIGHT
-        bars.append(_bar("p95", number, HEIGHT - high, high - low))
-        bars.append(_bar("p50", number, HEIGHT - max(low, 2.0), max(low, 2.0)))
-    line = (
-        f'<path class="axis" d="M0 {HEIGHT:g}H{len(minutes)}" '
-        'vector-effect="non-scaling-stroke"/>'
-    )
-    return _svg(_times_told(minutes), len(minutes), "".join(bars) + line)
+        low = max(low, LEAST_BAR)
+        bars.add("p95", number, HEIGHT - high, high - low)
+        bars.add("p50", number, HEIGHT - low, low)
+    drawn = bars.drawn() + _axis(HEIGHT, len(minutes))
+    return _svg(_times_told(minutes), len(minutes), drawn)
 
 
 def beats(way: dict[str, Any]) -> str:
-    """One bar for each ten seconds: high and red where attempts failed."""
-    bars: list[str] = []
+    """One bar for each ten seconds: what attempts did, and open breakers."""
+    bars = Bars()
     for number, (good, bad, was_open) in enumerate(way["beats"]):
         if was_open:
-            bars.append(_bar("open", number, 0, HEIGHT))
+            bars.add("open", number, 0, HEIGHT)
         if good or bad:
             share = bad / (good + bad)
-            name = "bad" if share > 0.5 else "mixed" if bad else "good"
-            bars.append(_bar(name, number, 15, 70))
+            name = "bad" if share > HALF else "mixed" if bad else "good"
+            bars.add(name, number, 15, 70)
         elif not was_open:
-            bars.append(_bar("quiet", number, 45, 10))
-    return _svg(_beats_told(way), len(way["beats"]), "".join(bars), "beats")
+            bars.add("quiet", number, 45, 10)
+    return _svg(_beats_told(way), len(way["beats"]), bars.drawn(), "beats")
+
+
+class Bars:
+    """Bars of a drawing; those of one kind are one path, which keeps events small."""
+
+    def __init__(self) -> None:
+        self._paths: dict[str, list[str]] = {}
+
+    def add(self, name: str, number: int, y: float, height: float) -> None:
+        """One more bar, in the column of this number."""
+        if height > 0:
+            x = number + (1 - BAR) / 2
+            path = f"M{x:.1f} {y:.1f}h{BAR}v{height:.1f}h-{BAR}z"
+            self._paths.setdefault(name, []).append(path)
+
+    def drawn(self) -> str:
+        """All of them."""
+        return "".join(
+            f'<path class="{name}" d="{"".join(paths)}"/>'
+            for name, paths in self._paths.items()
+        )
 
 
 def most_answers(minutes: Minutes) -> int:
@@ -103,13 +121,10 @@ def _svg(told: str, columns: int, inner: str, kind: str = "chart") -> str:
     )
 
 
-def _bar(name: str, number: int, y: float, height: float) -> str:
-    if height <= 0:
-        return ""
-    x = number + (1 - BAR) / 2
+def _axis(y: float, columns: int) -> str:
     return (
-        f'<rect class="{name}" x="{x:.1f}" y="{y:.1f}" width="{BAR}" '
-        f'height="{height:.1f}"/>'
+        f'<path class="axis" d="M0 {y:g}H{columns}" '
+        'vector-effect="non-scaling-stroke"/>'
     )
 
 

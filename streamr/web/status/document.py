@@ -120,15 +120,18 @@ figures.</p></noscript>
 
 
 def _demo(snapshot: dict[str, Any], may_act: bool) -> str:
-    """The film wall; and for who may use them, the buttons that break things."""
+    """The film wall; for who may use them, the buttons that break things above it."""
     if not snapshot["demo"]:
         return ""
-    buttons = "".join(_button(each) for each in BUTTONS) if may_act else ""
-    return f"""<section class="demo" aria-labelledby="h-demo">
-<h2 id="h-demo">Break it</h2>
+    buttons = "".join(_button(each) for each in BUTTONS)
+    acting = f"""<h2 id="h-demo">Break it</h2>
 <p>This TMDB is simulated. Break it, and watch the films keep coming.</p>
 <div class="buttons" role="group" aria-label="Faults">{buttons}</div>
-<p id="acted" role="status"></p>
+<p id="acted" role="status"></p>"""
+    looking = """<h2 id="h-demo">Films</h2>
+<p>This TMDB is simulated.</p>"""
+    return f"""<section class="demo" aria-labelledby="h-demo">
+{acting if may_act else looking}
 <ul id="wall" aria-label="Films, asked for again and again"></ul>
 <p id="score"></p>
 </section>"""
