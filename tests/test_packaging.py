@@ -149,6 +149,7 @@ class Packaging(SynchronousTestCase):
             "streamr/openapi/docs.js",
             "streamr/openapi/parameters.txt",
             "streamr/simulator/titles.json",
+            "streamr/web/status/films.js",
             "streamr/web/status/status.css",
             "streamr/web/status/status.js",
             "streamr/web/status/status.svg",

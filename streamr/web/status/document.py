@@ -10,6 +10,7 @@ from typing import Any
 from streamr.web.status.sections import sections
 
 NOTICE = "This product uses the TMDB API but is not endorsed or certified by TMDB."
+FILMS = '<script type="module" src="/films.js"></script>'
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,8 @@ def document(
 <title>streamr – {escape(snapshot["verdict"]["headline"])}</title>
 <link rel="icon" href="/status.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/status.css">
-<script src="/status.js" defer></script>
+<script type="module" src="/status.js"></script>
+{FILMS if snapshot["demo"] else ""}
 </head>
 <body>
 <a class="skip" href="#content">Skip to the content</a>

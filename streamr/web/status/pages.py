@@ -39,9 +39,11 @@ HEADERS = (
     ("Referrer-Policy", "no-referrer"),
     ("X-Frame-Options", "DENY"),
 )
+SCRIPT = "text/javascript;charset=utf-8"
 ASSETS = {
     "status.css": "text/css;charset=utf-8",
-    "status.js": "text/javascript;charset=utf-8",
+    "status.js": SCRIPT,
+    "films.js": SCRIPT,
     "status.svg": "image/svg+xml",
 }
 
