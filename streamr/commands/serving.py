@@ -39,12 +39,13 @@ def _announce(daemon: Daemon, reactor: Any, more: str) -> None:
 
 
 def _welcome(daemon: Daemon, more: str) -> str:
-    """The two URLs and three lines to try."""
+    """The two URLs, the status page, and three lines to try."""
     lines = [f"\nstreamr {__version__} answers"]
     lines += [f"  {name:<6} {server.url}" for name, server in daemon.servers.items()]
     main_server = daemon.servers.get("main")
     if main_server is not None:
-        lines += ["Try:", *(f"  curl -s '{main_server.url}{p}'" for p in CURL_LINES)]
+        lines += [f"See how it fares in a browser: {main_server.url}/", "Try:"]
+        lines += [f"  curl -s '{main_server.url}{path}'" for path in CURL_LINES]
     if more:
         lines.append(more)
     return "\n".join([*lines, "Ctrl-C stops.\n"])

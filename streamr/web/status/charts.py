@@ -20,6 +20,8 @@ STACK = (("cache", 0), ("stale", 1), ("direct", 2), ("proxy", 3))
 ERROR, P50, P95 = 4, 5, 6
 # A bar leaves a gap to its neighbour, and can be seen however low it is.
 BAR, LEAST_BAR = 0.8, 2.0
+# Times a power of ten these are round numbers.
+ROUND = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
 # From this share on a beat's attempts have failed rather than not.
 HALF = 0.5
 
@@ -107,11 +109,11 @@ def most_time(minutes: Minutes) -> float:
 
 
 def ceiling(value: float) -> float:
-    """The round number at the top of a scale: 1, 2 or 5 times a power of ten."""
+    """The round number at the top of a scale."""
     if value <= 10:
         return 10.0
     power = 10.0 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= value)
+    return next(step * power for step in ROUND if step * power >= value)
 
 
 def _svg(told: str, columns: int, inner: str, kind: str = "chart") -> str:

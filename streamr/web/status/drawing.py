@@ -20,6 +20,8 @@ WAY, RUNG, GAP = 62, 50, 10
 WIDE = 1120
 # Columns of the wide drawing: left edge and width.
 APP, MAIN, WAYS, RUNGS, TMDB = (0, 124), (176, 176), (412, 232), (712, 272), (1044, 76)
+# How wide a letter of a name is on the average, rather too much than too little.
+LETTER = 7.2
 # The tree: its width, and how far each level stands in.
 NARROW, STEP = 360, 22
 # An edge is this wide without traffic; a hundred attempts a minute add three units.
@@ -114,10 +116,16 @@ def _node(way: dict[str, Any], box: Box) -> str:
     return (
         f'<g class="node {words.mood(way)}">{_frame(box)}'
         f"{_mark(words.mood(way), box.x + 17, middle)}"
-        f"{_text('name', box.x + 34, middle - 4, way['route'])}"
+        f"{_text('name', box.x + 34, middle - 4, _fitting(way['route'], box))}"
         f"{_text('note', box.x + 34, middle + 14, words.state(way))}"
         f"{_text('rate', box.right - 12, middle + 14, rate)}</g>"
     )
+
+
+def _fitting(name: str, box: Box) -> str:
+    """As much of a name as the box has room for; the table below has all of it."""
+    most = int((box.width - 40) / LETTER)
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def _mark(mood: str, x: float, y: float) -> str:

@@ -68,7 +68,7 @@ function mark(item, told) {
   const [key, text, ms] = item.querySelector("p").children;
   key.className = `key ${told.from}`;
   text.textContent = told.from === "error" ? `error ${told.status || ""}` : told.from;
-  ms.textContent = `${told.ms} ms`;
+  ms.textContent = told.ms < 1000 ? `${told.ms} ms` : `${(told.ms / 1000).toFixed(1)} s`;
   setTimeout(() => item.classList.remove("fresh"), 250);
 }
 

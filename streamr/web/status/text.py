@@ -13,15 +13,13 @@ MOST_FAULTS = 5
 
 def text(snapshot: dict[str, Any]) -> str:
     """The snapshot as text, short."""
-    recent, verdict = snapshot["recent"], snapshot["verdict"]
+    verdict = snapshot["verdict"]
     lines = [
         f"streamr {snapshot['version']} ({snapshot['environment']})",
         verdict["headline"],
         verdict["sentence"],
         "",
-        f"last {recent['seconds']:.0f} s: {recent['calls']} answers, "
-        f"{recent['errors']} errors, half within {words.duration(recent['p50_ms'])}, "
-        f"95 % within {words.duration(recent['p95_ms'])}",
+        _recent(snapshot["recent"]),
         "",
         *_ways(snapshot["ways"]),
         "",
@@ -31,6 +29,16 @@ def text(snapshot: dict[str, Any]) -> str:
         "Try: /api/tmdb/trending · /api/tmdb/health · /status.json",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _recent(recent: dict[str, Any]) -> str:
+    if not recent["calls"]:
+        return f"last {recent['seconds']:.0f} s: nobody asked"
+    return (
+        f"last {recent['seconds']:.0f} s: {recent['calls']} calls, "
+        f"{recent['errors']} errors, half within {words.duration(recent['p50_ms'])}, "
+        f"95 % within {words.duration(recent['p95_ms'])}"
+    )
 
 
 def _ways(ways: list[dict[str, Any]]) -> Iterator[str]:

@@ -125,6 +125,18 @@ class Drawings(StatusCase):
         self.assertEqual(1, len(re.findall('class="node open"', drawn)))
         self.assertEqual(1, len(re.findall('<path class="mark"', drawn)))
 
+    def test_a_name_that_is_too_long_stays_in_its_box(self) -> None:
+        name = "proxy@a-name-that-no-box-in-a-drawing-can-hold.example.test:5001"
+        shown = self.shown()
+        shown["ways"][1]["route"] = name
+        for draw in (drawing.wide, drawing.narrow):
+            found = ElementTree.fromstring(draw(shown))
+            [text] = [
+                t.text or "" for t in found.iter("text") if "proxy" in str(t.text)
+            ]
+            self.assertRegex(text, r"^proxy@a-name.*…$")
+            self.assertLess(len(text), 45)
+
     def test_traffic_runs_only_where_there_is_some(self) -> None:
         self.assertNotIn('class="flow', drawing.wide(self.shown()))
         self.history.note(direct())
@@ -166,8 +178,8 @@ class Charts(StatusCase):
         self.assertIn("1 direct, 1 proxy; 1 errors", said["aria-label"])
 
     def test_the_top_of_a_scale_is_a_round_number(self) -> None:
-        tops = [charts.ceiling(each) for each in (0, 3, 11, 20, 49, 51, 800, 8000)]
-        self.assertEqual([10, 10, 20, 20, 50, 100, 1000, 10000], tops)
+        tops = [charts.ceiling(each) for each in (0, 3, 11, 20, 49, 210, 800, 8001)]
+        self.assertEqual([10, 10, 15, 20, 50, 300, 800, 10000], tops)
 
     def test_heartbeats_tell_attempts_and_open_breakers(self) -> None:
         self.history.note(fallback())
