@@ -106,7 +106,12 @@ class Cache:
         if collapsed:
             waiting.addCallback(_was_collapsed)
         if stored is not None and state is State.STALE:
-            return self._patiently(waiting, stored, call.deadline - now)
+
+            def given_up(served: Served) -> None:
+                if not collapsed:  # one of those who waited tells what came of it
+                    self._renewed(query, call, served.outcome, now)
+
+            return self._patiently(waiting, stored, call.deadline - now, given_up)
         return waiting.addTimeout(
             max(0.0, call.deadline - now), self._clock, _out_of_time
         )
@@ -224,11 +229,16 @@ class Cache:
         return Served(outcome, stored, age, CacheUse(forward, ttl=ttl, detail=detail))
 
     def _patiently(
-        self, waiting: Deferred[Served], stored: StoredResponse, left: float
+        self,
+        waiting: Deferred[Served],
+        stored: StoredResponse,
+        left: float,
+        given_up: Callable[[Served], None],
     ) -> Deferred[Served]:
         """What comes first: the flight's answer, or 250 ms and then the stale copy.
 
-        A flight that is given up as slow flies on and renews the store.
+        A flight that is given up as slow flies on and renews the store; `given_up` is
+        told what came of it.
         """
 
         def slow() -> None:
@@ -236,6 +246,8 @@ class Cache:
 
         def arrived(result: Served | Failure) -> None:
             if served.called:
+                if isinstance(result, Served):
+                    given_up(result)
                 return
             timer.cancel()
             if isinstance(result, Failure):

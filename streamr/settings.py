@@ -435,8 +435,10 @@ def _masked(text: str) -> str:
 
 
 def _read_dotenv(path: Path | None, problems: list[str]) -> dict[str, str]:
+    if path is None:
+        return {}
     try:
-        if path is None or not path.is_file():
+        if not path.is_file():
             return {}
         pairs = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
     except (OSError, UnicodeError) as error:

@@ -468,6 +468,19 @@ class Stale(CacheCase):
         self.assertEqual(self.use(asking)["fwd"], "stale")
         self.assertLess(int(self.use(asking)["ttl"]), 0)
 
+    def test_a_flight_given_up_as_slow_is_told_once_when_it_lands(self) -> None:
+        self.kept(OLD, STALE)
+        self.notes.exchanges.clear()
+        for _ in range(3):
+            self.ask()
+        self.clock.advance(SLOW)
+        self.direct.fails("tls_alert_received")
+        told = [
+            attempt.cause for each in self.notes.exchanges for attempt in each.attempts
+        ]
+        self.assertEqual(told, ["tls_alert_received"])
+        self.assertEqual(len(self.notes.exchanges), 4)
+
     def test_a_flight_given_up_as_slow_flies_on_and_renews_the_store(self) -> None:
         asking = self.ask()
         self.clock.advance(1.0)
