@@ -13,6 +13,8 @@ from streamr.simulator.series import group_id
 from streamr.simulator.world import hex_id, load
 
 WORLD = load()
+# One title in so many is looked at from all sides.
+SAMPLED = 5
 USERS = re.compile(r"account|guest_session|token/new")
 SEASON = WORLD.series[1396]["seasons"][0]
 IDS = {
@@ -68,14 +70,14 @@ def fill(template: str) -> str:
 
 
 def good_answers() -> Iterator[tuple[str, Any]]:
-    """Every path of the data file with what it answers."""
+    """Every path of the data file with what it answers, and some of the titles."""
     for template in templates():
         if not USERS.search(template):
             path = fill(template)
             reply = ask(path, query="the", external_source="imdb_id")
             yield path, reply.value
     for kind in ("movie", "tv"):
-        for number in WORLD.titles(kind):
+        for number in list(WORLD.titles(kind))[::SAMPLED]:
             yield f"/3/{kind}/{number}", ask(f"/3/{kind}/{number}").value
 
 
