@@ -14,7 +14,7 @@ from tests.observe.test_history import cached, direct, exchange, failed, fallbac
 from tests.support import FakeRoute
 from tests.web.status.support import PROXY, RUNG, StatusCase
 
-EVIL = '"><script>alert(1)</script>'
+EVIL = '"><script>alert(1)'
 # A bar of a chart: how far from the top it begins, and its height.
 BAR = re.compile(r"M[0-9.]+ ([0-9.]+)h[0-9.]+v([0-9.]+)")
 # HTML elements without an end tag.
@@ -124,6 +124,14 @@ class Drawings(StatusCase):
         drawn = drawing.wide(self.shown())
         self.assertEqual(1, len(re.findall('class="node open"', drawn)))
         self.assertEqual(1, len(re.findall('<path class="mark"', drawn)))
+
+    def test_a_failure_of_long_ago_is_no_way_that_fails(self) -> None:
+        self.breaks(self.gateway, self.direct, 1)
+        self.history.note(fallback())
+        self.assertIn(">tls_reset<", drawing.wide(self.shown()))
+        self.clock.advance(61)
+        self.assertNotIn(">tls_reset<", drawing.wide(self.shown()))
+        self.assertIn("sound again", drawing.wide(self.shown()))
 
     def test_a_name_that_is_too_long_stays_in_its_box(self) -> None:
         name = "proxy@a-name-that-no-box-in-a-drawing-can-hold.example.test:5001"
