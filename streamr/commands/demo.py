@@ -102,14 +102,13 @@ class DemoOptions(Options):
                 "STREAMR_ENVIRONMENT": "demo",
                 "STREAMR_STATE_DIR": directory,
             }
-            daemon = start_up(
-                read_settings(flags, environment), reactor, _made_demo(simulator)
-            )
+            found = read_settings(flags, environment)
+            daemon = start_up(found, reactor, _made_demo(simulator))
             # "during" comes when the daemon, stopped "before", has let its requests end
             reactor.addSystemEventTrigger("during", "shutdown", simulator.stopService)
             more = (
                 f"faults: {simulator.control_url}\n"
-                f"ask it: streamr routes --state-dir {directory}"
+                f"ask it: streamr routes --state-dir {found.state_dir}"
             )
             return serve(daemon, reactor, more)
 

@@ -150,6 +150,18 @@ def test_the_demo_leaves_the_key_of_the_machine_alone(tmp_path: Path) -> None:
     assert process.stop() == 0
 
 
+def test_the_demo_names_the_state_folder_that_it_was_given(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    process = Process(
+        [STREAMR, "demo", "--state-dir", str(state)],
+        {"PORT": "0", "PROXY_PORT": "0"},
+        tmp_path,
+    )
+    told = process.wait_for(r"streamr routes --state-dir (\S+)").group(1)
+    assert told == str(state)
+    assert process.stop() == 0
+
+
 def test_run_falls_to_the_demo_only_when_it_is_told_to(tmp_path: Path) -> None:
     process = Process(
         [STREAMR, "run", "--demo-if-no-key"],
