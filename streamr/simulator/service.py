@@ -14,6 +14,7 @@ from .faults import parse
 from .host import Host, Latency
 from .pictures.gallery import Gallery
 from .site import Lookalike, Quiet
+from .spoiling import make_ready
 from .wire import FrontFactory
 from .world import load
 
@@ -157,7 +158,8 @@ class SimulatorService(Service):
 
     def set_fault(self, host: str, expression: str) -> None:
         """Replace a host's fault expression; `none` clears it."""
-        parse(expression)
+        for fault in parse(expression):
+            make_ready(fault)
         for one in self.chosen(host):
             one.set_fault(expression)
             if one.name in self.doors and self.running:
