@@ -138,4 +138,4 @@ def test_defect_10_no_script_sleeps() -> None:
     assert len(sources) > 20
     for source in sources:
         text = source.read_text(encoding="utf-8")
-        assert not re.search(r"^\s*sleep\b|time\.sleep\(", text, re.M), source
+        assert not re.search(r"^\s*sleep\s|time\.sleep\(", text, re.M), source
