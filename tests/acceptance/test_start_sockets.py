@@ -129,7 +129,8 @@ def test_the_demo_needs_no_key_and_can_be_broken(tmp_path: Path) -> None:
         tmp_path,
     )
     main = process.wait_for(r"main +(http://\S+)").group(1)
-    answer = ask(main, "/api/tmdb/trending")
+    # a path that main has not warmed: an answer from the store names no proxy
+    answer = ask(main, "/3/movie/13")
     assert answer.status == 200
     assert "X-Proxy-Source" in answer.headers
     assert ask(main, "/api/health").json["environment"] == "demo"
