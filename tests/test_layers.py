@@ -28,6 +28,11 @@ _CONDUCTOR = _INNER + (
     "streamr.catalogue streamr.policy twisted.logger twisted.internet.defer "
     "twisted.internet.interfaces twisted.python.failure "
 )
+_WEB = _INNER + (
+    "streamr.catalogue streamr.gateway streamr.health streamr.openapi streamr.policy "
+    "streamr.web streamr.__version__ twisted.web twisted.internet twisted.logger "
+    "twisted.python zope.interface"
+)
 TABLE = {
     "streamr.errors": "",
     "streamr.boundaries": "streamr.errors",
@@ -52,10 +57,8 @@ TABLE = {
     "streamr.hedging": _CONDUCTOR,
     "streamr.ways": _CONDUCTOR + "streamr.health streamr.hedging twisted.internet.task",
     "streamr.gateway": _CONDUCTOR + "streamr.caching streamr.ways",
-    "streamr.web": _INNER + "streamr.catalogue streamr.gateway streamr.health "
-    "streamr.openapi streamr.policy streamr.web streamr.__version__ twisted.web "
-    "twisted.internet twisted.logger twisted.python streamr.observe.history "
-    "streamr.observe.troubles zope.interface",
+    "streamr.web": _WEB,
+    "streamr.web.status": _WEB + " streamr.observe.history streamr.observe.troubles",
     "streamr.simulator": "streamr.simulator twisted zope OpenSSL cryptography",
     "streamr.look": "rich",
     # a composition root, like what stands at the top: each command builds what it needs

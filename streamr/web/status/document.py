@@ -129,7 +129,7 @@ def _demo(snapshot: dict[str, Any], may_act: bool) -> str:
     acting = f"""<h2 id="h-demo">Break it</h2>
 <p>This TMDB is simulated. Break it, and watch the films keep coming.</p>
 <div class="buttons" role="group" aria-label="Faults">{buttons}</div>
-<p id="acted" role="status"></p>"""
+<p id="acted" role="status">Nothing is broken. Press a button.</p>"""
     looking = """<h2 id="h-demo">Films</h2>
 <p>This TMDB is simulated.</p>"""
     return f"""<section class="demo" aria-labelledby="h-demo">

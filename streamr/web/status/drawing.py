@@ -16,7 +16,7 @@ from typing import Any
 from streamr.web.status import words
 
 # Heights and gaps in the drawing's units, which are pixels where it has its full size.
-WAY, RUNG, GAP = 62, 50, 10
+WAY, RUNG, GAP = 58, 46, 8
 WIDE = 1120
 # Columns of the wide drawing: left edge and width.
 APP, MAIN, WAYS, RUNGS, TMDB = (0, 124), (176, 176), (412, 232), (712, 272), (1044, 76)

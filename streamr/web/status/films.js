@@ -144,6 +144,7 @@ function showFaults(state) {
       ? faults.every((each) => each === fault)
       : state.hosts[host]?.fault === fault && !faults.every((each) => each === fault);
     button.setAttribute("aria-pressed", String(pressed));
+    if (pressed) document.getElementById("acted").textContent = `Broken: ${button.title}.`;
   }
 }
 
@@ -155,8 +156,7 @@ async function act(button) {
     if (!heal) answer = await fetch(button.form.getAttribute("action"), { method: "POST" });
     if (!answer.ok) throw new Error((await answer.json()).error);
     showFaults(await answer.json());
-    said.textContent = heal ? "Healed: all is well again, and soon noticed."
-      : `Broken: ${button.title}.`;
+    if (heal) said.textContent = "Healed: all is well again, and soon noticed.";
   } catch (error) {
     said.textContent = `That did not work: ${error.message}`;
   }
