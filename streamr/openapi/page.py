@@ -121,12 +121,12 @@ class _Page:
         yield "</dl></section>"
 
     def _statuses(self) -> list[tuple[str, Json]]:
-        """Every status that is answered with a shared response."""
+        """Every error that operations share."""
         found = {
             status: self._resolved(response)
             for item in self._document["paths"].values()
             for status, response in item["get"]["responses"].items()
-            if "$ref" in response
+            if "$ref" in response and status >= "400"
         }
         return sorted(found.items())
 
@@ -144,6 +144,7 @@ class _Page:
 
     def _shapes(self) -> Iterator[str]:
         yield '<section id="parts"><h2>parts</h2>'
+        yield "<p>[…] is a list, {…} a map; what has a ? may be missing.</p>"
         for name, schema in self._components["schemas"].items():
             yield f'<div class="part" id="part-{name}"><h3>{name}</h3>'
             yield f'<div class="shape">{shape(schema)}</div></div>'

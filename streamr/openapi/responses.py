@@ -71,7 +71,7 @@ _ERRORS: dict[int, tuple[str, str, tuple[str, ...], str]] = {
         "Unprocessable",
         "Unprocessable",
         (),
-        "TMDB cannot work with it: no query, or a span beyond 14 days.",
+        "TMDB cannot work with it: a span beyond 14 days, for one.",
     ),
     429: (
         "TooMany",
@@ -91,7 +91,7 @@ _ERRORS: dict[int, tuple[str, str, tuple[str, ...], str]] = {
     508: ("Loop", "GatewayError", (), "The request came back to this streamr."),
 }
 # Parameters over which TMDB answers 422.
-_PICKY = frozenset({"query", "start_date", "end_date", "external_source"})
+_PICKY = frozenset({"query", "start_date", "external_source"})
 _OWN_PAGE = (405, 500)
 
 

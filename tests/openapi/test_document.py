@@ -27,6 +27,7 @@ from tests.openapi.samples import (
     short_answers,
     validator,
 )
+from tests.simulator.test_answers import WORLD
 
 # Stands for another type: no field of TMDB's is a list of nothing but null.
 WRONG = [None]
@@ -98,6 +99,16 @@ class Answers(SynchronousTestCase):
         for path, values in answers().items():
             for value in values:
                 self.assertEqual([], [*validator(path).iter_errors(value)], path)
+
+    def test_so_do_the_details_of_every_title_and_person(self) -> None:
+        for path, kind, table in (
+            ("/3/movie/{movie_id}", "movie", WORLD.movies),
+            ("/3/tv/{series_id}", "tv", WORLD.series),
+            ("/3/person/{person_id}", "person", WORLD.people),
+        ):
+            for number in table:
+                value = samples.ask(f"/3/{kind}/{number}").value
+                self.assertEqual([], [*validator(path).iter_errors(value)], number)
 
     def test_another_type_in_any_place_fails(self) -> None:
         for path, values in short_answers().items():
