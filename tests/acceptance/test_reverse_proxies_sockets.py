@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import shutil
 import signal
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from benchmarks.processes import free_ports
-from tests.processes import ROOT, STREAMR, Process, ask
+from tests.processes import PATIENCE, ROOT, STREAMR, Process, ask
 
 APP = "https://app.example"
 # What nginx and Caddy say when their port is open.
@@ -92,6 +93,16 @@ def test_answers_and_their_headers_pass(before: str) -> None:
 def test_other_origins_read_nothing(before: str) -> None:
     answer = ask(before, "/api/tmdb/popular", {"Origin": "https://other.example"})
     assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_the_status_page_is_live_behind_it(before: str) -> None:
+    connection = http.client.HTTPConnection(urlsplit(before).netloc, timeout=PATIENCE)
+    connection.request("GET", "/status/events")
+    answer = connection.getresponse()
+    # one that is collected first would never begin
+    assert answer.headers["Content-Type"] == "text/event-stream"
+    assert answer.readline()
+    connection.close()
 
 
 def test_nobody_behind_it_is_taken_for_this_machine(before: str, main: str) -> None:
