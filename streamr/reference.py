@@ -1,7 +1,7 @@
 """Tables of the code as documentation: settings, freshness classes, metrics.
 
-`python -m streamr.reference` writes the README's table, `.env.example`,
-`docs/freshness.md` and `docs/metrics.md` into a checkout; a test keeps them true.
+`python -m streamr.reference` writes `.env.example` and, in `docs/`, settings, freshness
+and metrics into a checkout; a test keeps them true.
 """
 
 from __future__ import annotations
@@ -16,8 +16,18 @@ from streamr.policy.freshness import CLASSES, DAY, HOUR, MINUTE, MISSING
 from streamr.policy.retry import HEDGE_AFTER
 from streamr.settings import TABLE, Setting
 
-BEGIN = "<!-- settings: written by python -m streamr.reference -->"
-END = "<!-- end of settings -->"
+SETTINGS_HEAD = """# Settings
+
+Written by `python -m streamr.reference` from `streamr/settings.py`.
+
+Flags win over the environment, the environment over `.env` in the working directory,
+`.env` over the defaults. Secrets have no flag, because `ps` would show it, but can be read
+from a file. All that is wrong is said at once, and the exit status is 78; `streamr config`
+prints each setting with its origin.
+
+| setting | flag | default | allowed | what it does |
+|---|---|---|---|---|
+"""
 
 FRESHNESS_HEAD = """# How long an answer is good
 
@@ -100,12 +110,9 @@ a proxy or TMDB makes up becomes a label: it is counted as `other`.
 """
 
 
-def markdown() -> str:
-    """The table of all settings."""
-    head = (
-        "| setting | flag | default | allowed | what it does |\n|---|---|---|---|---|"
-    )
-    return "\n".join([head, *map(_row, TABLE)])
+def settings() -> str:
+    """All settings, as `docs/settings.md` tells them."""
+    return SETTINGS_HEAD + "".join(f"{_row(each)}\n" for each in TABLE)
 
 
 def env_example() -> str:
@@ -149,13 +156,6 @@ def metrics() -> str:
     return METRICS_HEAD + "\n".join(map(_metric, measures.TABLE)) + tail
 
 
-def in_readme(text: str) -> str:
-    """The README's text with the table brought up to date."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{markdown()}\n{END}{after}"
-
-
 def _row(setting: Setting) -> str:
     flag = f"`--{setting.flag}`" if setting.flag else f"`{setting.name}_FILE`"
     default = f"`{setting.default}`" if setting.default else "unset"
@@ -184,8 +184,7 @@ def main(root: Path) -> None:
     """Write all files."""
     (root / "docs/freshness.md").write_text(freshness(), encoding="utf-8")
     (root / "docs/metrics.md").write_text(metrics(), encoding="utf-8")
-    readme = root / "README.md"
-    readme.write_text(in_readme(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    (root / "docs/settings.md").write_text(settings(), encoding="utf-8")
     (root / ".env.example").write_text(env_example(), encoding="utf-8")
 
 

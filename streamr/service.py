@@ -44,7 +44,7 @@ class Options(Helpful):
 
     about = (
         "A gateway that keeps TMDB reachable. Every flag is also an environment "
-        "variable and a line in .env; README.md lists them. "
+        "variable and a line in .env; docs/settings.md lists them. "
         + settings.HOW_TO_GET_A_KEY
     )
     example = "twistd -n streamr --port 8080"
