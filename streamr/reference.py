@@ -21,9 +21,9 @@ SETTINGS_HEAD = """# Settings
 Written by `python -m streamr.reference` from `streamr/settings.py`.
 
 Flags win over the environment, the environment over `.env` in the working directory,
-`.env` over the defaults. Secrets have no flag, because `ps` would show it, but can be read
-from a file. All that is wrong is said at once, and the exit status is 78; `streamr config`
-prints each setting with its origin.
+`.env` over the defaults. Secrets have no flag, because `ps` would show it, but can be
+read from a file. All that is wrong is said at once, and the exit status is 78;
+`streamr config` prints each setting with its origin.
 
 | setting | flag | default | allowed | what it does |
 |---|---|---|---|---|
