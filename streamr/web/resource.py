@@ -11,6 +11,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from http.client import responses as PHRASES
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -274,7 +275,8 @@ class GatewayResource(Resource):
             request.channel.forceAbortClient()
             return
         status = page.status if isinstance(page, Page) else 200
-        request.setResponseCode(status)
+        # Twisted has no words for 429 and some younger ones
+        request.setResponseCode(status, PHRASES.get(status, "").encode())
         headers = [
             *page.headers,
             *self._door.cors.headers(_origin(request)),

@@ -189,6 +189,20 @@ class Answers(SurfaceCase):
             self.assertRegex(seen.headers["x-request-id"], "^[0-9a-f]{16}$")
 
 
+class Statuses(SurfaceCase):
+    """The first line of an answer."""
+
+    def first_line(self, status: int) -> str:
+        self.connect()
+        self.send("/3/movie/550")
+        self.route.succeeds(replace(ANSWER, status=status))
+        return self.transport.value().split(b"\r\n")[0].decode()
+
+    def test_it_has_the_words_of_its_status_and_none_where_there_are_none(self) -> None:
+        self.assertEqual(self.first_line(429), "HTTP/1.1 429 Too Many Requests")
+        self.assertEqual(self.first_line(499).strip(), "HTTP/1.1 499")
+
+
 class Refusals(SurfaceCase):
     def refused(self, path: str, status: int, code: int, **more: Any) -> Seen:
         seen = self.get(path, **more)
