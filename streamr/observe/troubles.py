@@ -96,13 +96,17 @@ def _failed(exchange: Exchange) -> tuple[tuple[str, str], ...]:
     failed = [(each.route, each.cause) for each in ours if each.cause is not None]
     if is_refused(exchange):
         failed.append((exchange.source or "", f"status_{exchange.status}"))
-    elif not failed and exchange.fault is not None:
+    elif not failed and exchange.fault is not None and not _left(exchange):
         failed.append(("", exchange.fault.cause.name))
     return tuple(dict.fromkeys(failed))
 
 
+def _left(exchange: Exchange) -> bool:
+    return exchange.status == CLIENT_LEFT
+
+
 def _done(exchange: Exchange) -> str:
-    if exchange.status == CLIENT_LEFT:
+    if _left(exchange):
         return "left"
     if exchange.source == "cache":
         return "stored"

@@ -15,6 +15,7 @@ from streamr.observe.troubles import MOST_TROUBLES
 GOOD = Answer(200, b"{}")
 RESET = Attempt("direct", "api.test.invalid", 12, "tls_reset")
 PROXY = "proxy@127.0.0.1:5001"
+LEFT = Fault("deadline_exceeded", "the caller left")
 ANSWERED = Attempt(PROXY, "127.0.0.1:5001", 40)
 
 
@@ -186,7 +187,7 @@ class Troubles(HistoryCase):
         self.assertEqual(("stored", "cache"), self.done(stale))
         self.assertEqual(("kept", None), self.done(renewal))
         self.assertEqual(("error", None), self.done(failed()))
-        left = exchange(499, fault=Fault("deadline_exceeded", "the caller left"))
+        left = exchange(499, fault=LEFT, attempts=(RESET,))
         self.assertEqual(("left", None), self.done(left))
 
     def test_a_wrong_key_is_named(self) -> None:
@@ -201,7 +202,8 @@ class Troubles(HistoryCase):
         )
 
     def test_without_a_fault_there_is_nothing_to_tell(self) -> None:
-        for each in (direct(), cached(60), exchange(404, template=None)):
+        left = exchange(499, fault=LEFT)
+        for each in (direct(), cached(60), exchange(404, template=None), left):
             self.history.note(each)
         self.assertEqual((), self.history.troubles())
 

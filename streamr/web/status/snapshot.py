@@ -79,8 +79,7 @@ def _verdict(sources: Sources, ways: list[dict[str, Any]]) -> dict[str, str]:
     ]
     recent = sources.history.recent(RECENT + 1)
     still = sources.history.recent(STILL).errors > 0
-    stale = recent.counts["stale"]
-    found = verdict(recent.good, stale, recent.errors, still, states)
+    found = verdict(recent.good, recent.errors, still, states)
     return {
         "level": found.level,
         "headline": found.headline,

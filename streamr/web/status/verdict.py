@@ -33,13 +33,11 @@ class Verdict:
     sentence: str
 
 
-def verdict(
-    good: int, stale: int, errors: int, still: bool, ways: Sequence[WayState]
-) -> Verdict:
+def verdict(good: int, errors: int, still: bool, ways: Sequence[WayState]) -> Verdict:
     """The verdict on the last half minute.
 
-    `good` counts answers (`stale` ones among them), `errors` those who got none;
-    `still` says that there were errors within the last seconds, too.
+    `good` counts the callers who got an answer, `errors` those who got none; `still`
+    says that there were errors within the last seconds, too.
     """
     works, sentence = _ways(ways)
     if errors and still:
@@ -49,7 +47,7 @@ def verdict(
         return Verdict("bad", "Callers see errors.", sentence)
     if good and errors:
         return Verdict("detour", "Callers are fine again.", sentence)
-    if good and (stale or works == "none"):
+    if good and works == "none":
         told = f"Stored answers stand in. {sentence}"
         return Verdict("detour", "Callers are fine.", told)
     if good:
