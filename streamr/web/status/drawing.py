@@ -73,9 +73,9 @@ def wide(snapshot: dict[str, Any]) -> str:
         if not way["rungs"]:
             edges.append(_edge(way, (box.right, box.middle), (TMDB[0], box.middle)))
         parts.append(_node(way, box))
-    calls = snapshot["recent"]["calls"]
-    flow = "good" if calls else "idle"
-    edges.append(_path(flow, calls * 2, (app.right, app.middle), (main.x, app.middle)))
+    rate = snapshot["recent"]["rate"]
+    flow = "good" if rate else "idle"
+    edges.append(_path(flow, rate, (app.right, app.middle), (main.x, app.middle)))
     parts += [_app(app, snapshot), _main(main, snapshot)]
     parts.append(_end(Box(TMDB[0], 0, TMDB[1], total)))
     return (
@@ -136,11 +136,11 @@ def _mark(mood: str, x: float, y: float) -> str:
 
 
 def _app(box: Box, snapshot: dict[str, Any]) -> str:
-    calls = snapshot["recent"]["calls"]
+    rate = snapshot["recent"]["rate"]
     return (
         f'<g class="node plain">{_frame(box)}'
         f"{_text('name', box.x + 16, box.middle - 4, 'your app')}"
-        f"{_text('note', box.x + 16, box.middle + 14, f'{calls * 2}/min')}</g>"
+        f"{_text('note', box.x + 16, box.middle + 14, f'{rate}/min')}</g>"
     )
 
 

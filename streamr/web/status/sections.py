@@ -43,7 +43,7 @@ def figures(snapshot: Snapshot) -> str:
     recent, hour = snapshot["recent"], snapshot["hour"]
     kept = snapshot["cache"]
     shown = [
-        ("answers a minute", words.number(recent["calls"] * 2), ""),
+        ("answers a minute", words.number(recent["rate"]), ""),
         (
             "errors, last hour",
             words.number(hour["errors"]),

@@ -61,7 +61,7 @@ def snapshot(sources: Sources) -> dict[str, Any]:
         "at": iso(sources.wall()),
         "started": iso(sources.started),
         "verdict": _verdict(sources, ways),
-        "recent": _told(history.recent(RECENT), RECENT * BEAT),
+        "recent": _told(history.recent(RECENT), _seconds(sources.now())),
         "hour": {
             **_told(hour, 3600.0),
             "minutes": [_minute(each) for each in history.minutes()],
@@ -94,11 +94,18 @@ def _is_sound(way: dict[str, Any]) -> bool:
     return bool(way["breaker"] == "closed" and hopeful)
 
 
+def _seconds(now: float) -> float:
+    """How long the last beats have lasted: the current one is not over."""
+    return (RECENT - 1) * BEAT + now % BEAT
+
+
 def _told(tally: Tally, seconds: float) -> dict[str, Any]:
     """Callers of an interval: how many, how they ended, how long it took."""
+    calls = tally.good + tally.errors
     return {
-        "seconds": seconds,
-        "calls": tally.good + tally.errors,
+        "seconds": round(seconds, 1),
+        "calls": calls,
+        "rate": round(calls * 60 / seconds),
         "errors": tally.errors,
         "by": {name: tally.counts[name] for name in OUTCOMES},
         "p50_ms": _rounded(tally.sketch.quantile(0.5)),

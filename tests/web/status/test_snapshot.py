@@ -30,6 +30,12 @@ class Snapshots(StatusCase):
         self.assertEqual([2, 1, 1, 1, 1], counted)
         self.assertEqual([1, 1, 2, 1, 1], found["hour"]["minutes"][-1][:5])
 
+    def test_the_rate_knows_that_the_current_beat_is_not_over(self) -> None:
+        for _ in range(25):
+            self.history.note(direct())
+            self.clock.advance(1)
+        self.assertEqual(60, self.shown()["recent"]["rate"])
+
     def test_the_cache_tells_its_share_of_the_calls(self) -> None:
         self.assertIsNone(self.shown()["cache"]["share"])
         for told in (cached(60), cached(-1), direct(), failed()):
