@@ -33,7 +33,7 @@ clean_up() {
         podman rm --all --force --volumes
         podman network prune --force
         buildah rm --all
-        umount "$place/storage/overlay"
+        umount --recursive --lazy "$place/storage/overlay"
     } &>/dev/null
     rm -rf "$place"
 }
