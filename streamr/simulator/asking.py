@@ -15,6 +15,7 @@ REFUSALS: Mapping[int, tuple[int, str]] = {
     ),
     6: (404, "Invalid id: The pre-requisite id is invalid or not found."),
     7: (401, "Invalid API key: You must be granted a valid key."),
+    10: (401, "Suspended API key: Access to your account has been suspended."),
     11: (500, "Internal error: Something went wrong, contact TMDB."),
     9: (503, "Service offline: This service is temporarily offline, try again later."),
     20: (422, "Invalid date range: Should be a range no longer than 14 days."),

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from .asking import REFUSALS
 from .hello import Hello
 
 PORT, ACCEPT, HELLO, HTTP = "port", "accept", "hello", "http"
@@ -45,6 +46,13 @@ def one_of(*words: str) -> Check:
         return text
 
     return check
+
+
+def one_of_codes(text: str) -> int:
+    """One of TMDB's own codes that the simulator has words for."""
+    codes = {str(code): code for code in REFUSALS}
+    one_of(*codes)(text)
+    return codes[text]
 
 
 P = {"p": between(0, 1)}
@@ -123,6 +131,7 @@ KINDS: dict[str, Kind] = {
         "an error status, in TMDB's envelope or as the CDN's HTML",
         code=(500, between(400, 599, int)),
         body=("json", one_of("json", "html")),
+        own=(None, one_of_codes),
     ),
     "rate-limit": in_http(
         "429 in TMDB's envelope", retry_after=(None, between(0, 86400, int))

@@ -75,6 +75,8 @@ class Host:
         self.random = Random(f"{seed} {name}")
         self.latency = latency
         self.keep_alive = keep_alive
+        # seconds that its clock is ahead of this machine's
+        self.ahead = 0.0
         self.expression = "none"
         self.faults: tuple[Fault, ...] = ()
 

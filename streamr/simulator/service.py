@@ -98,6 +98,7 @@ class SimulatorService(Service):
         self.hosts = {
             name: Host(name, clock_reactor, seed, latency, keep_alive) for name in hosts
         }
+        self.vault = Vault()
         self.doors: dict[str, Door] = {}
         self.control: WrappingFactory[Any] | None = None
         self.control_door: Door | None = None
@@ -111,7 +112,7 @@ class SimulatorService(Service):
     def startService(self) -> None:
         """Make the certificates, write the authority's, listen."""
         super().startService()
-        vault = Vault()
+        vault = self.vault
         self.ca_file.parent.mkdir(parents=True, exist_ok=True)
         self.ca_file.write_bytes(vault.authority.pem)
         for name, host in self.hosts.items():
@@ -120,8 +121,11 @@ class SimulatorService(Service):
             factory = FrontFactory(host, vault, site, self.reactor)
             door = Door(self.reactor, factory, self.ports.get(name, 0))
             self.doors[name] = door
+        edge = {name: door.factory for name, door in self.doors.items()}
+        for name, door in self.doors.items():
+            door.factory.edge = edge
             door.want(True)
-            door.want(not host.refusing)
+            door.want(not self.hosts[name].refusing)
         if self.control_port is not None:
             self.open_control(self.control_port)
 

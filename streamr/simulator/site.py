@@ -1,5 +1,6 @@
 """The HTTP side of one host: reads a request, gets the answer, sends or spoils it."""
 
+import time
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
@@ -132,7 +133,7 @@ class Lookalike(Resource):
             path = other_path(self.world, asked.path)
             return rendered(answer(self.world, "GET", path, asked.params))
 
-        date = datetimeToString().decode("ascii")
+        date = datetimeToString(time.time() + self.host.ahead).decode("ascii")
         return Scene(rendered(self.reply(asked)), other, date)
 
 
@@ -195,6 +196,9 @@ class Delivery:
         self.host.ledger.responses[str(rendered.status)] += 1
         request = self.request
         request.setResponseCode(rendered.status, reason(rendered.status).encode())
+        if self.host.ahead:
+            told = datetimeToString(time.time() + self.host.ahead)
+            request.setHeader("Date", told.decode("ascii"))
         for name, value in rendered.headers:
             request.setHeader(name, value)
         if not rendered.chunked:

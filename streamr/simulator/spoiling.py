@@ -195,7 +195,8 @@ def status(scene: Scene, fault: Fault) -> Rendered:
     failed = replace(scene.good, status=code).but(cache_control=None)
     if fault.arguments["body"] == "html":
         return failed.with_body(CDN_PAGE.format(code, reason(code)).encode(), HTML)
-    return failed.with_body(envelope(OWN_CODES.get(code, 11)))
+    own = fault.arguments["own"]
+    return failed.with_body(envelope(OWN_CODES.get(code, 11) if own is None else own))
 
 
 def rate_limit(scene: Scene, fault: Fault) -> Rendered:

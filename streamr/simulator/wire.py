@@ -4,9 +4,12 @@
 
 The Front collects bytes until the hello is whole, strikes or not, and then only
 hands bytes on. Inside sits between TLS and HTTP: it counts handshakes and offers
-the ends that twisted.web does not have (a true RST).
+the ends that twisted.web does not have (a true RST). As at a CDN, the name in the hello
+decides who serves, whichever host's port it came to; faults of the hello strike names,
+faults at the accept strike addresses.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -72,6 +75,7 @@ class Front(Protocol):
     def __init__(self, owner: "FrontFactory") -> None:
         """Begin by collecting the hello."""
         self.owner = owner
+        self.named = owner
         self.collected = b""
         self.struck = False
         self.tls: Any = None
@@ -93,7 +97,6 @@ class Front(Protocol):
 
     def look(self) -> None:
         """Decide, once the hello is whole. What is no TLS goes on to TLS's alert."""
-        host = self.owner.host
         try:
             hello = read_hello(self.collected)
         except NotTls:
@@ -103,8 +106,9 @@ class Front(Protocol):
             if len(self.collected) > 2 * LONGEST_HELLO:
                 self.abort()
             return
-        host.ledger.note_hello(hello)
-        fault = host.strike(HELLO, hello)
+        self.named = self.owner.named(hello.server_name)
+        self.named.host.ledger.note_hello(hello)
+        fault = self.named.host.strike(HELLO, hello)
         if fault is None:
             self.hand_on(GOOD)
         elif fault.name.startswith("cert-"):
@@ -132,7 +136,7 @@ class Front(Protocol):
     def hand_on(self, certificate: str) -> None:
         """Let TLS begin, with this certificate and all bytes so far."""
         transport: Any = self.transport
-        self.tls = self.owner.tls(certificate).buildProtocol(transport.getPeer())
+        self.tls = self.named.tls(certificate).buildProtocol(transport.getPeer())
         self.tls.makeConnection(transport)
         collected, self.collected = self.collected, b""
         self.tls.dataReceived(collected)
@@ -162,6 +166,8 @@ class FrontFactory:
         self.fronts: set[Front] = set()
         self.waiting: list[Deferred[None]] = []
         self.tls_factories: dict[str, TLSMemoryBIOFactory] = {}
+        # TMDB's CDN serves each of its names at each of its addresses
+        self.edge: Mapping[str, FrontFactory] = {host.name: self}
         self.tls(GOOD)
 
     def doStart(self) -> None:
@@ -175,6 +181,10 @@ class FrontFactory:
     def buildProtocol(self, addr: IAddress | None) -> Front:
         """A front for a new connection."""
         return Front(self)
+
+    def named(self, name: str | None) -> "FrontFactory":
+        """Who serves the name that a ClientHello asks for; this one when unknown."""
+        return self.edge.get(name or "", self)
 
     def tls(self, certificate: str) -> TLSMemoryBIOFactory:
         """The TLS layer that shows a certificate."""

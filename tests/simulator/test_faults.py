@@ -36,7 +36,9 @@ class Grammar(SynchronousTestCase):
         (fault,) = parse("reset-after-hello:p=0.5,when=big")
         self.assertEqual((fault.p, fault.when), (0.5, "big"))
         (fault,) = parse("status:code=502,body=html")
-        self.assertEqual(dict(fault.arguments), {"code": 502, "body": "html"})
+        self.assertEqual(
+            dict(fault.arguments), {"code": 502, "body": "html", "own": None}
+        )
 
     def test_defaults(self):
         self.assertEqual(parse("slow")[0].arguments["delay"], 2.0)

@@ -87,10 +87,17 @@ async def test_a_good_answer_over_tls_with_the_own_authority(bench):
 
 
 @run
-async def test_both_names_have_a_port_and_a_certificate_of_their_own(bench):
+async def test_each_name_has_a_port_and_every_port_serves_every_name(bench):
+    """As at a CDN, the name in the hello decides who serves and whose fault strikes."""
     assert bench.port(HOST) != bench.port(OTHER_HOST)
-    outcome = await deferToThread(fetch, bench.port(OTHER_HOST), bench.service.ca_file)
-    assert "Hostname mismatch" in outcome.error
+    ask = (fetch, bench.port(OTHER_HOST), bench.service.ca_file)
+    assert (await deferToThread(*ask)).status == 200
+    assert bench.service.counts(HOST)["handshakes"] == 1
+    assert bench.service.counts(OTHER_HOST)["handshakes"] == 0
+    bench.service.set_fault(HOST, "reset-after-hello")
+    assert (await deferToThread(*ask)).end == "reset"
+    bench.service.set_fault(HOST, "reset-at-accept")
+    assert (await deferToThread(*ask)).status == 200
 
 
 @run
