@@ -23,6 +23,7 @@ setup(
     packages=[
         "streamr",
         "streamr.commands",
+        "streamr.doctor",
         "streamr.observe",
         "streamr.openapi",
         "streamr.policy",

@@ -90,6 +90,11 @@ def healths(settings: Settings) -> Iterator[Finding]:
         yield Finding(name, Mark.FAILED if problem else Mark.OK, problem or "healthy")
 
 
+def is_up(name: str, host: str, port: int) -> bool:
+    """True when a streamr server of that name (main, proxy) answers there."""
+    return _health_problem(name, host, port) is None
+
+
 def check(settings: Settings) -> Iterator[Finding]:
     """Both healths and the three lists: is each one answered, and by whom?"""
     found = list(healths(settings))

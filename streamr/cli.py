@@ -14,6 +14,7 @@ from streamr.commands.cache import CacheOptions
 from streamr.commands.check import CheckOptions, HealthcheckOptions
 from streamr.commands.config import ConfigOptions
 from streamr.commands.demo import DemoOptions
+from streamr.commands.doctor import DoctorOptions
 from streamr.commands.routes import RoutesOptions
 from streamr.commands.run import RunOptions
 from streamr.helping import Helpful
@@ -45,6 +46,7 @@ class CommandLine(Helpful):
             CheckOptions,
             "Ask a running streamr for its health and lists.",
         ],
+        ["doctor", None, DoctorOptions, "Why TMDB fails here, and what to set."],
         ["healthcheck", None, HealthcheckOptions, "Exit 0 when the servers are up."],
         ["cache", None, CacheOptions, "Show or purge what a running streamr keeps."],
         ["routes", None, RoutesOptions, "What each way to TMDB last did."],

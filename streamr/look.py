@@ -98,6 +98,11 @@ def verdict(mark: Mark, sentence: str) -> Text:
     return Text.assemble((mark.value, STYLES[mark]), f": {printable(sentence)}")
 
 
+def advice(text: str) -> Text:
+    """The line below a verdict: what to do about it."""
+    return Text.assemble("  set: ", (printable(text), "bold"))
+
+
 def printable(text: str) -> str:
     """The text with control characters escaped: a value cannot steer the terminal."""
     return "".join(

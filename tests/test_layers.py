@@ -18,6 +18,7 @@ MAY_USE_THE_REACTOR = {
     "streamr.service",
     "streamr.commands.run",
     "streamr.commands.demo",
+    "streamr.commands.doctor",
     "streamr.simulator.__main__",
 }
 # What each layer may import beside the standard library: the longest name that fits
@@ -32,6 +33,11 @@ _WEB = _INNER + (
     "streamr.catalogue streamr.gateway streamr.health streamr.openapi streamr.policy "
     "streamr.web streamr.__version__ twisted.web twisted.internet twisted.logger "
     "twisted.python zope.interface"
+)
+_EVIDENCE = "streamr.doctor.evidence streamr.doctor.arms streamr.doctor.verdicts "
+_JUDGES = (
+    "streamr.doctor.facts streamr.doctor.judge_ways streamr.doctor.judge_tls "
+    "streamr.doctor.judge_http"
 )
 TABLE = {
     "streamr.errors": "",
@@ -63,6 +69,15 @@ TABLE = {
     "streamr.look": "rich",
     # a composition root, like what stands at the top: each command builds what it needs
     "streamr.commands": "streamr twisted",
+    "streamr.doctor": "streamr twisted zope",
+    "streamr.doctor.arms": "",
+    "streamr.doctor.evidence": "",
+    "streamr.doctor.verdicts": "",
+    "streamr.doctor.facts": "streamr.errors " + _EVIDENCE,
+    **{
+        f"streamr.doctor.{name}": "streamr.errors " + _EVIDENCE + _JUDGES
+        for name in ("judge", "judge_ways", "judge_tls", "judge_http")
+    },
 }
 
 PAGE = ROOT / "docs/architecture.md"

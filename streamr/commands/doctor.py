@@ -1,0 +1,166 @@
+"""`streamr doctor`: why TMDB fails here, and which setting heals it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from twisted.python import usage
+
+from streamr import look, settings
+from streamr.commands.printing import PrintingOptions
+from streamr.doctor import names, report
+from streamr.doctor.bundle import bundle
+from streamr.doctor.evidence import Evidence
+from streamr.doctor.examination import Examination, Limits
+from streamr.doctor.judge import Diagnosis, judge
+from streamr.doctor.progress import Progress
+from streamr.errors import SettingsError
+from streamr.policy.redact import Redactor
+from streamr.service import EX_CONFIG, give_up, use_monotonic_clock
+from streamr.upstream.lookup import system_lookup
+
+# Public resolvers that are asked when a name's own answers lead nowhere.
+SECOND = "9.9.9.9,1.1.1.1"
+
+
+class DoctorOptions(PrintingOptions):
+    """`streamr doctor`: why TMDB fails here, and which setting heals it."""
+
+    about = (
+        "Looks at every layer between here and TMDB, from the settings to the bodies, "
+        "in less than 30 seconds, and names what is wrong and what to set. Needs no "
+        "running streamr. Exit status: 0 when the direct way is sound, 1 when it is "
+        "not, 78 when a setting cannot be used."
+    )
+    example = "streamr doctor --bundle report.json"
+    optParameters: ClassVar = [
+        ["bundle", None, None, "Write a file for an issue report, without secrets."],
+        ["dns", None, None, "Ask this DNS server, ADDRESS[:PORT], not the system's."],
+        [
+            "second-dns",
+            None,
+            SECOND,
+            "DNS servers to ask when the first one's answers lead nowhere; or none.",
+        ],
+        [
+            "env-file",
+            None,
+            None,
+            "Read settings from this file, and none from the environment or .env.",
+        ],
+    ]
+
+    def postOptions(self) -> None:
+        super().postOptions()
+        try:
+            if self["dns"]:
+                names.read_server(self["dns"])
+            self.second = [
+                names.read_server(each) for each in _listed(self["second-dns"])
+            ]
+        except ValueError as error:
+            raise usage.UsageError(str(error)) from error
+
+    def perform(self) -> int:
+        """Examine, judge, report."""
+        from twisted.internet import reactor
+
+        use_monotonic_clock(reactor)
+        progress = Progress(sys.stderr)
+        evidence = run(reactor, self._examination(reactor, progress))
+        progress.stop()
+        if evidence is None:
+            return 1
+        diagnosis = judge(evidence)
+        if self["bundle"]:
+            self._write(bundle(evidence, Redactor(self._secrets)))
+        if self["json"]:
+            look.print_json(report.as_json(evidence, diagnosis))
+        else:
+            show(evidence, diagnosis)
+        return 0 if diagnosis.sound else 1
+
+    def _examination(self, reactor: Any, progress: Progress) -> Examination:
+        find, by = names.system(reactor, system_lookup), "system"
+        if self["dns"]:
+            by = self["dns"]
+            find = names.server(reactor, *names.read_server(by))
+        second = {
+            where[0]: names.server(reactor, *where)
+            for where in self.second
+            if where[0] != by
+        }
+        stock = self._stock()
+        self._secrets = stock.settings.secrets if stock.settings is not None else ()
+        try:
+            return Examination(
+                reactor,
+                stock,
+                find,
+                by,
+                second=second,
+                limits=Limits(),
+                tell=progress.tell,
+            )
+        except SettingsError as error:
+            give_up(EX_CONFIG, error.problems)
+
+    def _stock(self) -> settings.Stock:
+        chosen = self["env-file"]
+        if chosen and not Path(chosen).is_file():
+            give_up(EX_CONFIG, [f"--env-file: there is no file {chosen}"])
+        environment = {} if chosen else os.environ
+        path = Path(chosen or ".env")
+        return settings.take_stock(self.given(), environment, path, needs_key=False)
+
+    def _write(self, value: Mapping[str, Any]) -> None:
+        path = Path(self["bundle"])
+        try:
+            path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            give_up(1, [f"--bundle: {path} cannot be written: {error.strerror}"])
+        print(f"written: {path}; look at it before you share it", file=sys.stderr)
+
+
+def show(evidence: Evidence, diagnosis: Diagnosis) -> None:
+    """The layers, then each verdict with what to set, then what it comes to."""
+    out = look.console()
+    look.show(out, report.HEAD, report.rows(evidence))
+    out.print()
+    for each in diagnosis.verdicts:
+        mark = look.Mark.FAILED if each.direct else look.Mark.WARNING
+        out.print(look.verdict(mark, each.sentence))
+        out.print(look.advice(each.heal))
+    out.print(look.verdict(*report.summary(evidence, diagnosis)))
+
+
+def run(reactor: Any, examination: Examination) -> Evidence | None:
+    """Run the reactor for one examination; None when it was interrupted."""
+    found: list[Evidence] = []
+    problems: list[BaseException] = []
+
+    async def examine() -> None:
+        try:
+            found.append(await examination.run())
+        except Exception as error:
+            # raised again below, outside the reactor, which would swallow it
+            problems.append(error)
+        finally:
+            reactor.stop()
+
+    from twisted.internet.defer import Deferred
+
+    reactor.callWhenRunning(lambda: Deferred.fromCoroutine(examine()))
+    reactor.run()
+    if problems:
+        raise problems[0]
+    return found[0] if found else None
+
+
+def _listed(text: str) -> list[str]:
+    return [] if text == "none" else [each.strip() for each in text.split(",")]

@@ -1,0 +1,1 @@
+"""The diagnosis: why TMDB fails here, and which setting heals it."""

@@ -1,0 +1,269 @@
+"""What was seen, layer by layer: frozen values that the judge reads and a bundle holds.
+
+Causes are the names of the fault table (`streamr/errors.py`), None where all went well.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+# Who "looked up" a host that is an address already.
+LITERAL = "the URL"
+# Whose answers a resolver may not give for TMDB, in words. Benchmark addresses are what
+# Clash and its kin hand out ("fake IP").
+_SPECIAL = tuple(
+    (ipaddress.ip_network(network), name)
+    for network, name in (
+        ("0.0.0.0/8", "no address"),
+        ("10.0.0.0/8", "a private network"),
+        ("100.64.0.0/10", "a provider's inner network"),
+        ("127.0.0.0/8", "this machine"),
+        ("169.254.0.0/16", "link-local"),
+        ("172.16.0.0/12", "a private network"),
+        ("192.168.0.0/16", "a private network"),
+        ("198.18.0.0/15", "a proxy program's fake address"),
+        ("224.0.0.0/3", "no host"),
+        ("::/128", "no address"),
+        ("::1/128", "this machine"),
+        ("fc00::/7", "a private network"),
+        ("fe80::/10", "link-local"),
+    )
+)
+# Addresses that filtering resolvers put in TMDB's place, from OONI's public collection
+# of fingerprints (ooni/blocking-fingerprints, those with the highest confidence).
+_BLOCK_PAGES = {
+    "10.10.34.34": "Iran's block page",
+    "10.10.34.35": "Iran's block page",
+    "10.10.34.36": "Iran's block page",
+    "36.86.63.185": "a block page in Indonesia",
+    "118.97.116.27": "a block page in Indonesia",
+    "180.131.146.7": "a block page in Indonesia",
+    "134.17.0.7": "a block page in Belarus",
+    "8.7.198.45": "a false answer known from China",
+    "37.61.54.158": "a false answer known from China",
+    "46.82.174.68": "a false answer known from China",
+    "59.24.3.173": "a false answer known from China",
+    "78.16.49.15": "a false answer known from China",
+    "93.46.8.89": "a false answer known from China",
+    "159.106.121.75": "a false answer known from China",
+    "203.98.7.65": "a false answer known from China",
+    "243.185.187.39": "a false answer known from China",
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where bytes go."""
+
+    address: str
+    port: int
+
+    @property
+    def family(self) -> str:
+        """IPv4 or IPv6."""
+        return "IPv6" if ":" in self.address else "IPv4"
+
+    def __str__(self) -> str:
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return host if self.port == 443 else f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """One question to one resolver, `by`: "system", its address, TMDB_PINS, LITERAL."""
+
+    host: str
+    by: str
+    places: tuple[Place, ...] = ()
+    cause: str | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """TCP to one place; `ms` of the try that decided."""
+
+    place: Place
+    cause: str | None
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate that was refused. `code` is OpenSSL's, None for a wrong name."""
+
+    problem: str
+    subject: str
+    issuer: str
+    code: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """One TLS handshake with `host` as the name. Version and group when it stood."""
+
+    host: str
+    profile: str
+    place: Place
+    cause: str | None
+    ms: int
+    detail: str = ""
+    hello: int = 0
+    version: str = ""
+    group: str = ""
+    certificate: Certificate | None = None
+
+    @property
+    def reached(self) -> bool:
+        """True when a server of TMDB's spoke: verified, or sound but for the name.
+
+        A chain that the platform trusts, for another name, is what a CDN's edge shows
+        that does not serve this one (so counts OONI's ts-024, too).
+        """
+        certificate = self.certificate
+        return self.cause is None or (
+            certificate is not None and certificate.code is None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ArmResult:
+    """All handshakes of one arm: how many of which end, and one of the last kind."""
+
+    host: str
+    profile: str
+    place: Place
+    ok: int
+    causes: Mapping[str, int]
+    sample: Handshake
+
+    @property
+    def failed(self) -> int:
+        """How many failed."""
+        return sum(self.causes.values())
+
+    @property
+    def tries(self) -> int:
+        """How many there were."""
+        return self.ok + self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A clear contrast: who fails more often, and the chance that this is wrong."""
+
+    name: str
+    worse: tuple[int, ...]
+    better: tuple[int, ...]
+    chance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """One study: its arms, and what differs. Differences hold indexes of arms."""
+
+    arms: tuple[ArmResult, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    rounds: int = 0
+    settled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One request to a host, over a way that TLS takes. `code` is TMDB's own."""
+
+    host: str
+    path: str
+    cause: str | None
+    ms: int
+    status: int | None = None
+    code: int | None = None
+    detail: str = ""
+    size: int = 0
+    body_ms: int = 0
+    skew: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyReply:
+    """What one proxy found: its answer, and the causes in its Proxy-Status."""
+
+    url: str
+    chosen: bool
+    cause: str | None
+    status: int | None = None
+    code: int | None = None
+    detail: str = ""
+    reported: tuple[str, ...] = ()
+    skew: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PortState:
+    """A port of ours: `holder` is None when it is free, "streamr" when it is ours."""
+
+    setting: str
+    port: int
+    holder: str | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """A setting as it may be shown: secrets are masked."""
+
+    name: str
+    shown: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """This machine: settings, ports, disk and the twistd plugin."""
+
+    settings: tuple[SettingRow, ...] = ()
+    ports: tuple[PortState, ...] = ()
+    state: str = ""
+    state_problem: str = ""
+    plugin: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything. `hosts` are TMDB's names that the settings use, the direct one first.
+
+    `second` holds what other resolvers said of a name whose own answers are bad;
+    `checks` are the single handshakes that tell whose an address is.
+    """
+
+    hosts: tuple[str, ...]
+    has_key: bool
+    family: str = "auto"
+    pinned: tuple[str, ...] = ()
+    house: House = field(default_factory=House)
+    lookups: tuple[Lookup, ...] = ()
+    second: tuple[Lookup, ...] = ()
+    connects: tuple[Connect, ...] = ()
+    checks: tuple[Handshake, ...] = ()
+    matrix: Matrix = field(default_factory=Matrix)
+    names: Matrix = field(default_factory=Matrix)
+    replies: tuple[Reply, ...] = ()
+    proxies: tuple[ProxyReply, ...] = ()
+    seconds: float = 0.0
+    out_of_time: bool = False
+
+    @property
+    def direct(self) -> str:
+        """The host that is asked directly."""
+        return self.hosts[0]
+
+
+def special(address: str) -> str | None:
+    """What an address is that TMDB's cannot be, or None for an ordinary one."""
+    known = _BLOCK_PAGES.get(address)
+    if known is not None:
+        return known
+    parsed = ipaddress.ip_address(address)
+    return next((name for net, name in _SPECIAL if parsed in net), None)

@@ -1,0 +1,202 @@
+"""PURE: what follows from the evidence before anything is judged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from streamr.doctor.evidence import (
+    LITERAL,
+    ArmResult,
+    Connect,
+    Evidence,
+    Handshake,
+    Lookup,
+    Place,
+    special,
+)
+from streamr.errors import CAUSES
+
+# Causes that say "somebody else answers", against those that say "nobody may".
+STRANGER = frozenset({"tls_certificate_error", "tls_not_tls"})
+CERTIFICATE = "tls_certificate_error"
+# OpenSSL's verify codes for "not yet valid" and "expired".
+DATES = (9, 10)
+
+HOW = {
+    "tls_reset": "reset after the ClientHello",
+    "tls_closed": "closed after the ClientHello",
+    "tls_timeout": "silence after the ClientHello",
+    "tls_alert_received": "a TLS alert",
+    "tls_protocol_error": "a TLS version alert",
+    "connection_terminated": "reset as soon as it stands",
+    "connection_refused": "refused",
+    "connection_timeout": "no answer",
+    "destination_ip_unroutable": "no route",
+}
+
+
+class Facts:
+    """The evidence, asked the questions that the judges share."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+        self._connects = {each.place: each for each in evidence.connects}
+
+    def lookup(self, host: str) -> Lookup | None:
+        """What the way in use says of a name: the pin, or the resolver."""
+        return next((e for e in self.evidence.lookups if e.host == host), None)
+
+    def places(self, host: str) -> tuple[Place, ...]:
+        """Where a host is tried, those of the wrong family left out."""
+        found = self.lookup(host)
+        return self.allowed(found.places) if found is not None else ()
+
+    def allowed(self, places: Iterable[Place]) -> tuple[Place, ...]:
+        """The places that STREAMR_ADDRESS_FAMILY lets through."""
+        family = self.evidence.family
+        wanted = {"ipv4": "IPv4", "ipv6": "IPv6"}.get(family)
+        return tuple(each for each in places if wanted in (None, each.family))
+
+    def connect(self, place: Place) -> Connect | None:
+        """How TCP went there."""
+        return self._connects.get(place)
+
+    def answers(self, place: Place) -> bool:
+        """True when TCP stands there."""
+        tried = self.connect(place)
+        return tried is not None and tried.cause is None
+
+    def tcp_causes(self, places: Iterable[Place]) -> Counter[str]:
+        """Why TCP failed, where it did."""
+        tried = (self.connect(place) for place in places)
+        return Counter(each.cause for each in tried if each and each.cause)
+
+    def reached(self, place: Place) -> bool:
+        """True when a server of TMDB's was proved there, under whichever name."""
+        return any(each.reached and each.place == place for each in self.handshakes())
+
+    def verified(self, host: str, place: Place) -> bool:
+        """True when a handshake with this name was verified there."""
+        return any(
+            each.cause is None and (each.host, each.place) == (host, place)
+            for each in self.handshakes()
+        )
+
+    def at_home(self, host: str) -> bool:
+        """True when a name was verified at one of its own places."""
+        return any(self.verified(host, place) for place in self.places(host))
+
+    def elsewhere(self, host: str) -> Place | None:
+        """A place not its own at which a host's name was verified."""
+        own = set(self.places(host))
+        found = (
+            each.place
+            for each in self.handshakes()
+            if each.host == host and each.cause is None and each.place not in own
+        )
+        return next(found, None)
+
+    def is_stranger(self, place: Place) -> bool:
+        """True when somebody else than TMDB answered there."""
+        return any(
+            each.place == place and each.cause in STRANGER for each in self.handshakes()
+        )
+
+    def is_false(self, host: str, place: Place) -> bool:
+        """True when an address in DNS is not TMDB's.
+
+        A handshake that was verified there settles it, whatever the address looks like.
+        Without one, an address that cannot be TMDB's is false, and so is one where
+        somebody else answers while the name is sound at another address. An ordinary
+        address that is silent is a matter of TCP.
+        """
+        if self.reached(place):
+            return False
+        if special(place.address) is not None:
+            return True
+        return self.is_stranger(place) and self.elsewhere(host) is not None
+
+    def is_misled(self, host: str) -> bool:
+        """True when the pin or the resolver leads a name to nobody of TMDB's: what is
+        seen there says nothing of the way to TMDB."""
+        found = self.lookup(host)
+        if found is None or any(self.reached(place) for place in found.places):
+            return False
+        if found.by == LITERAL:
+            return False
+        if found.by == "TMDB_PINS":
+            return self.unpinned(host) is not None
+        return all(self.is_false(host, place) for place in found.places)
+
+    def unpinned(self, host: str) -> Place | None:
+        """Where a pinned name would be sound without its pin."""
+        found = (
+            place
+            for each in self.evidence.second
+            if each.host == host
+            for place in each.places
+            if self.verified(host, place)
+        )
+        return next(found, None)
+
+    def handshakes(self) -> Iterable[Handshake]:
+        """Every kind of handshake seen: single ones, and one good and bad per arm."""
+        yield from self.evidence.checks
+        for arm in self.arms():
+            yield arm.sample
+            if arm.ok and arm.sample.cause is not None:
+                yield Handshake(arm.host, arm.profile, arm.place, None, 0)
+
+    def arms(self) -> tuple[ArmResult, ...]:
+        """The arms of both studies."""
+        return (*self.evidence.matrix.arms, *self.evidence.names.arms)
+
+    def shown_by(self, place: Place) -> str:
+        """What stands at a place that is not TMDB's, in words."""
+        tried = self.connect(place)
+        if tried is not None and tried.cause is not None:
+            return HOW.get(tried.cause, meaning(tried.cause))
+        causes = [
+            each
+            for each in self.handshakes()
+            if each.place == place and each.cause is not None
+        ]
+        for each in causes:
+            if each.certificate is not None:
+                return f"shows a certificate of {each.certificate.subject}"
+        return (
+            HOW.get(causes[0].cause or "", meaning(causes[0].cause)) if causes else ""
+        )
+
+    @property
+    def vantage(self) -> str:
+        """What the second vantage point adds: "works", "fails" or "" without one."""
+        chosen = [each for each in self.evidence.proxies if each.chosen]
+        if any(each.cause is None for each in chosen):
+            return "works"
+        return "fails" if any(each.reported for each in chosen) else ""
+
+
+def meaning(cause: str | None) -> str:
+    """A cause in words."""
+    return CAUSES[cause].meaning if cause in CAUSES else str(cause)
+
+
+def main_cause(causes: Mapping[str, int]) -> str:
+    """The cause that was seen most often; "" without any."""
+    return max(causes, key=lambda name: (causes[name], name)) if causes else ""
+
+
+def all_causes(arms: Iterable[ArmResult]) -> Counter[str]:
+    """The causes of several arms together."""
+    whole: Counter[str] = Counter()
+    for each in arms:
+        whole.update(each.causes)
+    return whole
+
+
+def count(arms: Iterable[ArmResult]) -> str:
+    """`failed/tries` would be read both ways: how many got through, of how many."""
+    found = list(arms)
+    return f"{sum(each.ok for each in found)}/{sum(each.tries for each in found)}"

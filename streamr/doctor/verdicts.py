@@ -1,0 +1,305 @@
+"""The words of the doctor: each verdict with its sentence and the setting that heals.
+
+One table. A sentence is filled from the facts that the judge found; a verdict that is
+not `direct` speaks of something beside the direct way and leaves the exit status alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Layer(StrEnum):
+    """Whose verdict it is, in the order of the way."""
+
+    SETTINGS = "settings"
+    MACHINE = "machine"
+    CLOCK = "clock"
+    DNS = "dns"
+    TCP = "tcp"
+    TLS = "tls"
+    HTTP = "http"
+    PROXIES = "proxies"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A row of the table."""
+
+    layer: Layer
+    sentence: str
+    heal: str
+    direct: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One cause, named: what is wrong and what to set."""
+
+    code: str
+    layer: Layer
+    direct: bool
+    sentence: str
+    heal: str
+    hosts: tuple[str, ...] = ()
+
+
+_ELSEWHERE = (
+    "a streamr proxy elsewhere: `streamr run --only proxy` on a machine that reaches "
+    "TMDB, then TMDB_PROXY_URL and STREAMR_PROXY_TOKEN here"
+)
+_FALLBACK = "streamr's own proxy goes round it by itself"
+
+KINDS: dict[str, Kind] = {
+    # -- settings
+    "pins_exclude": Kind(
+        Layer.SETTINGS,
+        "your own setting TMDB_PINS excludes itself: {host} is pinned to {pinned} "
+        "(there: {how}), and it answers at {good}",
+        "remove {host} from TMDB_PINS, or TMDB_PINS={host}={pin}",
+    ),
+    "family_excludes": Kind(
+        Layer.SETTINGS,
+        "your own setting STREAMR_ADDRESS_FAMILY={family} excludes itself: {host} has "
+        "no address of that family",
+        "STREAMR_ADDRESS_FAMILY=auto",
+    ),
+    "key_missing": Kind(
+        Layer.SETTINGS,
+        "there is no TMDB key, so HTTP could be judged up to the key only",
+        "TMDB_API_KEY (free at https://www.themoviedb.org/settings/api)",
+    ),
+    # -- machine
+    "port_held": Kind(
+        Layer.MACHINE,
+        "port {port} is held by {holder}",
+        "another {setting}, or end {holder}",
+        direct=False,
+    ),
+    "port_unusable": Kind(
+        Layer.MACHINE, "{problem}", "another {setting}", direct=False
+    ),
+    "state_unusable": Kind(
+        Layer.MACHINE,
+        "the cache cannot be kept on disk: {problem}",
+        "STREAMR_STATE_DIR",
+        direct=False,
+    ),
+    "plugin_missing": Kind(
+        Layer.MACHINE,
+        "twistd does not find the plugin `streamr`",
+        "install streamr again: pip install --force-reinstall streamr",
+        direct=False,
+    ),
+    "clock_wrong": Kind(
+        Layer.CLOCK,
+        "this machine's clock is {skew} {direction}",
+        "set the clock (timedatectl set-ntp true)",
+        direct=False,
+    ),
+    "certificate_expired": Kind(
+        Layer.CLOCK,
+        "the certificate shown for {hosts} is outside its dates ({counts}): this "
+        "machine's clock is wrong, or somebody intercepts",
+        "set the clock (timedatectl set-ntp true)",
+    ),
+    # -- dns
+    "dns_fails": Kind(
+        Layer.DNS,
+        "the resolver fails for {hosts}: {detail}",
+        "another resolver in this machine's network settings{pin}",
+    ),
+    "dns_silent": Kind(
+        Layer.DNS,
+        "the resolver is silent for {hosts}",
+        "another resolver in this machine's network settings{pin}",
+    ),
+    "dns_poisoned": Kind(
+        Layer.DNS,
+        "DNS is poisoned for {hosts}: the resolver gives {addresses} ({how})",
+        "another resolver in this machine's network settings{pin}",
+    ),
+    # -- tcp
+    "ipv6_blackhole": Kind(
+        Layer.TCP,
+        "IPv6 is a black hole: {host} is silent at {bad} and answers at {good}",
+        "STREAMR_ADDRESS_FAMILY=ipv4",
+    ),
+    "ipv4_blackhole": Kind(
+        Layer.TCP,
+        "IPv4 is a black hole: {host} is silent at {bad} and answers at {good}",
+        "STREAMR_ADDRESS_FAMILY=ipv6",
+    ),
+    "tcp_refused": Kind(
+        Layer.TCP,
+        "the connection to {hosts} is refused at {addresses}{vantage}",
+        "{way}",
+    ),
+    "tcp_silent": Kind(
+        Layer.TCP,
+        "nobody answers for {hosts} at {addresses}{vantage}",
+        "{way}",
+    ),
+    "tcp_unroutable": Kind(
+        Layer.TCP,
+        "this machine has no way to {addresses} ({hosts})",
+        "the network connection of this machine",
+    ),
+    "address_dead": Kind(
+        Layer.TCP,
+        "{bad} of {host} does not answer; its other addresses do",
+        "nothing: streamr tries the next address after 50 ms",
+        direct=False,
+    ),
+    # -- tls
+    "name_filtered": Kind(
+        Layer.TLS,
+        "the name {host} is filtered on the way ({counts}; {control}): {how}{vantage}",
+        "{way}",
+    ),
+    "address_filtered": Kind(
+        Layer.TLS,
+        "handshakes at {addresses} fail whatever the name ({counts}), those at "
+        "{good} do not",
+        "TMDB_PINS={host}={pin}",
+    ),
+    "split_hello": Kind(
+        Layer.TLS,
+        "split ClientHello: a hello beyond one TCP segment does not get through "
+        "({counts})",
+        _FALLBACK + " (profile classic); leave STREAMR_ONLY unset",
+    ),
+    "tls13_intolerant": Kind(
+        Layer.TLS,
+        "TLS 1.3 does not get through ({counts})",
+        _FALLBACK + " (profile tls12); leave STREAMR_ONLY unset",
+    ),
+    "random_resets": Kind(
+        Layer.TLS,
+        "random {what} ({counts} in every arm, whatever the name and the profile)",
+        _FALLBACK + " by fresh connections; steadier: TMDB_PROXY_URL",
+    ),
+    "tls_dead": Kind(
+        Layer.TLS,
+        "no handshake gets through to {hosts} ({counts}): {how}{vantage}",
+        "{way}",
+    ),
+    "interception": Kind(
+        Layer.TLS,
+        "interception suspected: {problem} for {hosts} ({counts}; {who})",
+        "TMDB_CA_FILE if this is your company's own authority; else TMDB_PROXY_URL",
+    ),
+    "portal": Kind(
+        Layer.TLS,
+        "somebody answers in TMDB's place with {what} ({hosts}, {counts}): a captive "
+        "portal or a block page",
+        "sign in to this network in a browser; else TMDB_PROXY_URL",
+    ),
+    "tls_unclear": Kind(
+        Layer.TLS,
+        "{failed} of {tries} handshakes failed ({what}): too few to tell from chance",
+        "nothing: streamr tries again on a fresh connection",
+        direct=False,
+    ),
+    # -- http
+    "key_wrong": Kind(
+        Layer.HTTP,
+        "your key is wrong: TMDB answers 401 with code {code}",
+        "TMDB_API_KEY, copied anew from https://www.themoviedb.org/settings/api",
+    ),
+    "key_suspended": Kind(
+        Layer.HTTP,
+        "your key is suspended: TMDB answers {status} with code {code}",
+        "TMDB_API_KEY: ask TMDB, or make another key",
+    ),
+    "country_refused": Kind(
+        Layer.HTTP,
+        "TMDB refuses this country or network: {counts} answers are 403{vantage}",
+        "nothing here; TMDB does not want to be reached from this network",
+    ),
+    "rate_limited": Kind(
+        Layer.HTTP,
+        "TMDB asks for fewer requests: {counts} answers are 429",
+        "a lower STREAMR_RATE or STREAMR_CONNECTIONS; other programs may share your "
+        "address",
+    ),
+    "portal_page": Kind(
+        Layer.HTTP,
+        "a page stands in TMDB's place ({what}, {counts})",
+        "sign in to this network in a browser; else TMDB_PROXY_URL",
+    ),
+    "tmdb_down": Kind(
+        Layer.HTTP,
+        "TMDB itself is down: {what} over verified connections ({counts}){vantage}",
+        "patience: streamr serves what it has stored (STREAMR_CACHE_MB)",
+    ),
+    "tmdb_fails": Kind(
+        Layer.HTTP,
+        "TMDB fails on {hosts}: {what} ({counts})",
+        _FALLBACK,
+    ),
+    "http_silent": Kind(
+        Layer.HTTP,
+        "{hosts}: the request is taken, and then there is silence ({counts})",
+        "TMDB_PROXY_URL, if it lasts",
+    ),
+    "http_cut": Kind(
+        Layer.HTTP,
+        "the connection to {hosts} is cut after the request ({counts})",
+        "TMDB_PROXY_URL, if it lasts",
+    ),
+    "http_garbled": Kind(
+        Layer.HTTP,
+        "the answer of {hosts} is not HTTP ({counts})",
+        "TMDB_PROXY_URL, if it lasts",
+    ),
+    "body_damaged": Kind(
+        Layer.HTTP,
+        "bodies arrive damaged from {hosts}: {what} ({counts})",
+        _FALLBACK + "; TMDB_PROXY_URL, if it lasts",
+    ),
+    "throttled": Kind(
+        Layer.HTTP,
+        "the way is throttled: {rate}",
+        "TMDB_PROXY_URL on another network; STREAMR_CACHE_MB keeps what was fetched",
+    ),
+    # -- proxies
+    "proxy_unreachable": Kind(
+        Layer.PROXIES,
+        "the proxy {url} cannot be reached: {what}",
+        "TMDB_PROXY_URL",
+        direct=False,
+    ),
+    "proxy_token": Kind(
+        Layer.PROXIES,
+        "the proxy {url} does not accept us: {what}",
+        "the same STREAMR_PROXY_TOKEN on both sides",
+        direct=False,
+    ),
+    "proxy_fails": Kind(
+        Layer.PROXIES,
+        "the proxy {url} does not reach TMDB either: {what}",
+        "`streamr doctor` on that machine",
+        direct=False,
+    ),
+}
+
+
+def verdict(code: str, hosts: tuple[str, ...] = (), /, **facts: object) -> Verdict:
+    """A row of the table, filled with facts. `hosts` are those it speaks of."""
+    kind = KINDS[code]
+    known = {"hosts": " and ".join(hosts), "host": hosts[0] if hosts else "", **facts}
+    return Verdict(
+        code,
+        kind.layer,
+        kind.direct,
+        kind.sentence.format(**known),
+        kind.heal.format(**known),
+        hosts,
+    )
+
+
+def elsewhere() -> str:
+    """The cure where no name and no profile helps."""
+    return _ELSEWHERE
