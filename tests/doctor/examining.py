@@ -1,0 +1,51 @@
+"""What the tests of the doctor share: one examination within loopback."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.task import deferLater
+
+from streamr import settings
+from streamr.doctor import names
+from streamr.doctor.evidence import Evidence
+from streamr.doctor.examination import Examination, Limits
+from tests.doctor.roads import Roads
+
+# Loopback answers in milliseconds; what is silent for so long stays silent. Everything
+# else (tries, error rates, rounds) is as in `streamr doctor`.
+LIMITS = Limits(dns=1.0, tcp=1.0, tls=1.5, http=1.2, arms=9.0, pause=0.0, total=24.0)
+# On a busy machine one of some hundred handshakes may take longer than the limit: the
+# doctor says so, and that it means nothing.
+CHANCE = {"tls_unclear"}
+
+
+async def examine(
+    reactor: Any,
+    found: Mapping[str, str],
+    dns: str,
+    state: Path,
+    roads: Mapping[str, str] | None = None,
+) -> Evidence:
+    """What the doctor sees with these settings and this resolver."""
+    environment = {
+        **found,
+        "PORT": "0",
+        "PROXY_PORT": "0",
+        "STREAMR_STATE_DIR": str(state),
+    }
+    within = Roads(reactor, roads or {})
+    where = names.read_server(dns)
+    examination = Examination(
+        within,
+        settings.take_stock({}, environment, needs_key=False),
+        names.server(within, *where, LIMITS.dns),
+        dns,
+        second={},
+        limits=LIMITS,
+    )
+    evidence = await examination.run()
+    await deferLater(reactor, 0)  # sockets that were just closed leave the reactor
+    return evidence

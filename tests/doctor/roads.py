@@ -1,0 +1,32 @@
+"""The only roads that a doctor under test may take: all of them end on loopback."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet.interfaces import (
+    IReactorPluggableNameResolver,
+    IReactorTCP,
+    IReactorTime,
+)
+from zope.interface import implementer
+
+
+@implementer(IReactorTime, IReactorTCP, IReactorPluggableNameResolver)
+class Roads:
+    """The reactor, but some addresses lead elsewhere and none leaves this machine."""
+
+    def __init__(self, reactor: Any, roads: Mapping[str, str]) -> None:
+        self._reactor = reactor
+        self._roads = roads
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+    def connectTCP(self, host: str, *args: Any, **kwargs: Any) -> Any:
+        """Connect where the road leads."""
+        target = self._roads.get(host, host)
+        assert ipaddress.ip_address(target).is_loopback, f"{host} is not on loopback"
+        return self._reactor.connectTCP(target, *args, **kwargs)
