@@ -28,14 +28,20 @@ from streamr.web.demo import Demo
 from streamr.web.resource import Door
 from streamr.web.visit import Local
 
+# Finds the (family, address) pairs of a name, blocking; raises OSError.
+Lookup = Callable[[str], Sequence[tuple[int, str]]]
+
 
 class Upstream:
     """Makes the routes, each with a client (and so a pool) of its own."""
 
-    def __init__(self, found: Settings, reactor: Any) -> None:
+    def __init__(
+        self, found: Settings, reactor: Any, lookup: Lookup = system_lookup
+    ) -> None:
+        """`lookup` finds a name's addresses, in a thread; the demo brings its own."""
         self._settings = found
         self._reactor = reactor
-        lookups = Lookups(reactor, system_lookup)
+        lookups = Lookups(reactor, lookup)
         self._resolver = PinnedResolver(
             RememberingResolver(lookups.find, reactor),
             found.tmdb_pins,

@@ -18,7 +18,7 @@ from twisted.logger import Logger
 
 from streamr import __version__, advice, catalogue
 from streamr.boundaries import Observer
-from streamr.building import Builder, Upstream
+from streamr.building import Builder, Lookup, Upstream
 from streamr.control import SOCKET_NAME, ControlFactory, Handler, make_way
 from streamr.gateway import Gateway
 from streamr.keeping import NO_FOLDER, Keeping, state_directory
@@ -27,6 +27,7 @@ from streamr.observe.fan import Fan
 from streamr.observe.log import LineObserver, LogObserver, Sink
 from streamr.settings import Settings
 from streamr.store.routes import FILE_NAME, RouteFile
+from streamr.upstream.lookup import system_lookup
 from streamr.upstream.route import Loop
 from streamr.watching import Watching
 from streamr.web.demo import Demo
@@ -90,14 +91,16 @@ class Daemon(MultiService):
         observer: Observer | None = None,
         wall: Callable[[], float] = time.time,
         demo: Demo | None = None,
+        lookup: Lookup = system_lookup,
     ) -> None:
-        """`demo` is what `streamr demo` alone adds to main."""
+        """`demo` is what `streamr demo` alone adds to main, and may have names of its
+        own: `lookup`."""
         super().__init__()
         self.settings = found
         self._reactor = reactor
         self._lines = lines
         self._console_at_start = _console_is_null()
-        self._upstream = Upstream(found, reactor)
+        self._upstream = Upstream(found, reactor, lookup)
         self._identity = f"streamr-{secrets.token_hex(6)}"
         offered = catalogue.load(found.extra_paths)
         self._measuring = Measuring(found, reactor, offered, self._upstream.pacers)

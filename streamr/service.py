@@ -20,6 +20,7 @@ from twisted.internet.base import ReactorBase
 from twisted.logger import ILogObserver
 
 from streamr import settings
+from streamr.building import Lookup
 from streamr.daemon import Daemon
 from streamr.errors import SettingsError
 from streamr.helping import Helpful
@@ -27,6 +28,7 @@ from streamr.observe.log import LineObserver, Sink, console
 from streamr.policy.redact import Redactor
 from streamr.ports import CannotListen, listen
 from streamr.settings import Settings
+from streamr.upstream.lookup import system_lookup
 from streamr.web.demo import Demo
 
 EX_USAGE = 2
@@ -107,7 +109,12 @@ def give_up(code: int, problems: Sequence[str]) -> NoReturn:
     raise SystemExit(code)
 
 
-def start_up(found: Settings, reactor: Any, demo: Demo | None = None) -> Daemon:
+def start_up(
+    found: Settings,
+    reactor: Any,
+    demo: Demo | None = None,
+    lookup: Lookup = system_lookup,
+) -> Daemon:
     """Build the daemon with real sockets, or exit with a sentence."""
     global _observer
     use_monotonic_clock(reactor)
@@ -125,7 +132,7 @@ def start_up(found: Settings, reactor: Any, demo: Demo | None = None) -> Daemon:
     except CannotListen as error:
         give_up(1, [str(error)])
     try:
-        return Daemon(found, reactor, sockets, _observer, demo=demo)
+        return Daemon(found, reactor, sockets, _observer, demo=demo, lookup=lookup)
     except SettingsError as error:
         give_up(EX_CONFIG, error.problems)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import tempfile
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING, ClassVar
 from twisted.internet.error import CannotListenError
 from twisted.python import usage
 
-from streamr import parsing
+from streamr import parsing, settings
 from streamr.commands.serving import serve
+from streamr.doctor import bundle, replay
+from streamr.doctor.evidence import Evidence
 from streamr.service import EX_CONFIG, Options, give_up, read_settings, start_up
 from streamr.web.demo import Demo
 
@@ -38,6 +41,7 @@ class DemoOptions(Options):
     optParameters: ClassVar = [
         ["control-port", None, "0", "Port of the simulator's control endpoint."],
         ["seed", None, "0", "Where the simulator's chances begin."],
+        ["from", None, None, "Behave like the network of a `streamr doctor --bundle`."],
     ]
 
     def __init__(self) -> None:
@@ -77,40 +81,58 @@ class DemoOptions(Options):
         from twisted.internet import reactor
 
         from streamr.simulator.host import SMALL
-        from streamr.simulator.service import SimulatorService
+        from streamr.simulator.network import Network
 
+        seen = self._seen()
         with tempfile.TemporaryDirectory(prefix="streamr-demo-") as directory:
             key = secrets.token_hex(16)
-            simulator = SimulatorService(
+            network = Network(
                 reactor,
                 Path(directory),
+                {} if seen is None else replay.network(seen),
                 keys=frozenset({key}),
                 control_port=int(self["control-port"]),
                 seed=int(self["seed"]),
                 latency=SMALL,
             )
+            simulator = network.simulator
             try:
-                simulator.startService()
+                network.startService()
             except CannotListenError as error:
                 give_up(1, [f"{error.socketError}: choose another --control-port"])
             self._break(simulator)
             environment = {
                 **_without_credentials(os.environ),
                 "TMDB_API_KEY": key,
-                "TMDB_PINS": simulator.pins,
-                "TMDB_CA_FILE": str(simulator.ca_file),
+                **network.environment,
+                **({} if seen is None else replay.settings(seen)),
                 "STREAMR_ENVIRONMENT": "demo",
                 "STREAMR_STATE_DIR": directory,
             }
             found = read_settings(flags, environment)
-            daemon = start_up(found, reactor, _made_demo(simulator))
+            daemon = start_up(found, reactor, _made_demo(simulator), network.lookup)
             # "during" comes when the daemon, stopped "before", has let its requests end
-            reactor.addSystemEventTrigger("during", "shutdown", simulator.stopService)
+            reactor.addSystemEventTrigger("during", "shutdown", network.stopService)
+            env_file = _written(Path(directory), environment, seen)
             more = (
                 f"faults: {simulator.control_url}\n"
-                f"ask it: streamr routes --state-dir {found.state_dir}"
+                f"ask it: streamr routes --state-dir {found.state_dir}\n"
+                f"examine it: streamr doctor --env-file {env_file} "
+                f"--dns {network.dns} --second-dns none"
             )
             return serve(daemon, reactor, more)
+
+    def _seen(self) -> Evidence | None:
+        """What stands in the bundle of --from."""
+        if not self["from"]:
+            return None
+        path = Path(self["from"])
+        try:
+            return bundle.read(json.loads(path.read_text(encoding="utf-8")))
+        except OSError as error:
+            give_up(EX_CONFIG, [f"--from: {path} cannot be read: {error.strerror}"])
+        except ValueError as error:
+            give_up(EX_CONFIG, [f"--from: {path}: {error}"])
 
     def _break(self, simulator: SimulatorService) -> None:
         """Set the faults of the command line."""
@@ -135,6 +157,23 @@ def _made_demo(simulator: SimulatorService) -> Demo:
         simulator.strike,
         simulator.gallery.draw,
     )
+
+
+def _written(
+    directory: Path, environment: Mapping[str, str], seen: Evidence | None
+) -> Path:
+    """The settings that lead into the demo's network, in a file for the doctor."""
+    keyless = seen is not None and not seen.has_key
+    found = {
+        setting.name: environment[setting.name]
+        for setting in settings.TABLE
+        if setting.name in environment
+        and not (keyless and setting.name == "TMDB_API_KEY")
+    }
+    path = directory / "demo.env"
+    path.touch(mode=0o600)
+    path.write_text("".join(f"{name}={value}\n" for name, value in found.items()))
+    return path
 
 
 def _without_credentials(environment: Mapping[str, str]) -> dict[str, str]:

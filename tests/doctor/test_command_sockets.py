@@ -1,0 +1,114 @@
+"""`streamr doctor` and `streamr demo --from` as real processes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.processes import STREAMR, Process
+
+NAME = "api.themoviedb.org"
+DEMO = [STREAMR, "demo", "--port", "0", "--proxy-port", "0"]
+
+
+class Demo(Process):
+    """A demo, and the command line with which the doctor examines it."""
+
+    def __init__(self, *more: str) -> None:
+        super().__init__([*DEMO, *more])
+        self.doctor = self.wait_for(r"^examine it: streamr (.+)$").group(1).split()
+
+
+@pytest.fixture
+def demos() -> Iterator[list[Demo]]:
+    running: list[Demo] = []
+    yield running
+    for each in running:
+        each.stop()
+
+
+def examine(demo: Demo, *more: str) -> tuple[int, str]:
+    """Exit status and output, progress included."""
+    doctor = Process([STREAMR, *demo.doctor, *more])
+    return doctor.ended(60.0), doctor.output
+
+
+def codes(output: str) -> list[str]:
+    """The verdicts in the JSON form."""
+    value = json.loads(output[output.index("\n{") :])
+    return [each["code"] for each in value["verdicts"]]
+
+
+def test_a_sound_way_is_exit_0_and_nothing_is_said_against_it(
+    demos: list[Demo],
+) -> None:
+    demos.append(Demo())
+    status, output = examine(demos[0])
+    assert status == 0
+    assert f"ok: the direct way to {NAME} is sound" in output
+    assert not re.search(r"^(failed|warning):", output, re.M)
+    assert "\x1b" not in output
+
+
+def test_a_bundle_of_a_broken_network_brings_it_back_in_a_demo(
+    demos: list[Demo], tmp_path: Path
+) -> None:
+    bundle = tmp_path / "report.json"
+    demos.append(Demo("--fault", f"{NAME}=reset-after-hello"))
+    status, output = examine(demos[0], "--bundle", str(bundle))
+    assert status == 1
+    assert re.search(
+        rf"^failed: the name {NAME} is filtered on the way \(0/", output, re.M
+    )
+    assert re.search(r"^  set: .*TMDB_ALTERNATE_URLS", output, re.M)
+    env_file = demos[0].doctor[demos[0].doctor.index("--env-file") + 1]
+    key = re.search("TMDB_API_KEY=(.+)", Path(env_file).read_text())
+    assert key is not None
+    assert key.group(1) not in output + bundle.read_text()
+    demos.append(Demo("--from", str(bundle)))
+    status, output = examine(demos[1], "--json")
+    assert status == 1
+    assert codes(output) == ["name_filtered"]
+
+
+def test_a_demo_of_a_poisoned_resolver_has_that_resolver(
+    demos: list[Demo], tmp_path: Path
+) -> None:
+    found = {
+        "format": 1,
+        "evidence": {
+            "hosts": [NAME, "api.tmdb.org"],
+            "has_key": False,
+            "lookups": [
+                {
+                    "host": NAME,
+                    "by": "system",
+                    "places": [{"address": "10.0.0.1", "port": 443}],
+                },
+                {"host": "api.tmdb.org", "by": "system", "cause": "dns_timeout"},
+            ],
+        },
+    }
+    bundle = tmp_path / "poisoned.json"
+    bundle.write_text(json.dumps(found))
+    demos.append(Demo("--from", str(bundle)))
+    status, output = examine(demos[0], "--json")
+    assert status == 1
+    assert sorted(codes(output)) == ["dns_poisoned", "dns_silent", "key_missing"]
+
+
+def test_what_cannot_be_used_is_said_with_its_own_exit_status(tmp_path: Path) -> None:
+    for arguments, environment, status, words in (
+        (["doctor"], {"TMDB_API_KEY": "nonsense"}, 78, "TMDB_API_KEY"),
+        (["doctor", "--env-file", "nowhere"], {}, 78, "there is no file nowhere"),
+        (["doctor", "--dns", "dns.example"], {}, 2, "no address of a DNS server"),
+        (["demo", "--from", "nowhere"], {}, 78, "nowhere cannot be read"),
+        (["demo", "--from", "/dev/null"], {}, 78, "--from"),
+    ):
+        process = Process([STREAMR, *arguments], environment, tmp_path)
+        assert process.ended() == status
+        assert words in process.output
