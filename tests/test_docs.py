@@ -53,7 +53,7 @@ def broken_links(page: Path) -> Iterator[str]:
     for match in LINK.finditer(text(page)):
         target = page.parent / match["path"] if match["path"] else page
         wanted = {match["anchor"]} - {None}
-        if not target.exists() or not wanted <= anchors(target):
+        if not target.exists() or (wanted and not wanted <= anchors(target)):
             yield match[0]
 
 
