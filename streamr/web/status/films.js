@@ -14,7 +14,8 @@ const LISTS = [
   "/api/tmdb/trending?media_type=tv",
   "/api/tmdb/top-rated?media_type=movie",
 ];
-// Each round asks for other extras, so that it is a new question for TMDB.
+// Each round asks for other extras, so that it is a new question for TMDB; where they
+// begin differs for each visitor, and the first round asks for none.
 const EXTRAS = ["credits", "videos", "images", "keywords", "similar",
   "recommendations", "translations", "external_ids"];
 const score = { direct: 0, proxy: 0, cache: 0, error: 0 };
@@ -79,8 +80,10 @@ function tellScore() {
     + `cache; ${score.error} errors.`;
 }
 
+const begin = Math.floor(Math.random() * 2 ** EXTRAS.length);
+
 function extras(round) {
-  return EXTRAS.filter((_, bit) => (round >> bit) & 1).join(",");
+  return round ? EXTRAS.filter((_, bit) => ((begin + round) >> bit) & 1).join(",") : "";
 }
 
 // The first films of every list, by the path of their details, and how they came.
