@@ -73,7 +73,7 @@ make_base() {
 # The checkout with a key lying in it wherever a person may have put one.
 copy_source() {
     mkdir -p "$place/source"
-    tar -c --exclude=./.git --exclude=./.venv --exclude='*_cache' . |
+    tar -c --exclude=./.git --exclude=./.venv --exclude='*_cache' --exclude='_trial_temp*' . |
         tar -x -C "$place/source"
     mkdir -p "$place/source/secrets"
     echo "TMDB_API_KEY=$KEY" | tee "$place/source/.env" >"$place/source/streamr/.env"

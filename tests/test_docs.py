@@ -52,8 +52,8 @@ def broken_links(page: Path) -> Iterator[str]:
     """Links of a page that lead nowhere in the checkout."""
     for match in LINK.finditer(text(page)):
         target = page.parent / match["path"] if match["path"] else page
-        wanted = {match["anchor"]} - {None}
-        if not target.exists() or (wanted and not wanted <= anchors(target)):
+        anchor = match["anchor"]
+        if not target.exists() or (anchor and anchor not in anchors(target)):
             yield match[0]
 
 
