@@ -29,6 +29,11 @@ NUMBERS: tuple[tuple[str, Callable[[str], int], str], ...] = (
     ("seed", parsing.number(0, 999_999_999), "0 to 999999999"),
 )
 
+# The settings that say where TMDB is.
+LEADING = frozenset(
+    {"TMDB_PINS", "TMDB_BASE_URL", "TMDB_ALTERNATE_URLS", "TMDB_PROXY_URL"}
+)
+
 
 class DemoOptions(Options):
     """`streamr demo`: both servers over a simulated TMDB."""
@@ -102,10 +107,9 @@ class DemoOptions(Options):
                 give_up(1, [f"{error.socketError}: choose another --control-port"])
             self._break(simulator)
             environment = {
-                **_without_credentials(os.environ),
-                "TMDB_API_KEY": key,
+                **_kept(os.environ, seen),
                 **network.environment,
-                **({} if seen is None else replay.settings(seen)),
+                "TMDB_API_KEY": key,
                 "STREAMR_ENVIRONMENT": "demo",
                 "STREAMR_STATE_DIR": directory,
             }
@@ -157,6 +161,16 @@ def _made_demo(simulator: SimulatorService) -> Demo:
         simulator.strike,
         simulator.gallery.draw,
     )
+
+
+def _kept(environment: Mapping[str, str], seen: Evidence | None) -> dict[str, str]:
+    """What of the machine's settings holds in the demo: in another's network nothing
+    that leads out of it, and the family that was set there."""
+    kept = _without_credentials(environment)
+    if seen is None:
+        return kept
+    theirs = {name: text for name, text in kept.items() if name not in LEADING}
+    return {**theirs, **replay.settings(seen)}
 
 
 def _written(

@@ -108,25 +108,16 @@ class Asker:
             width = ASKED_AT_ONCE
 
     async def tmdb(
-        self, base_url: str, profile: str, place: Place | None, query: Query
+        self, base_url: str, profile: str, place: Place, query: Query
     ) -> Reply:
         """One request to one of TMDB's hosts, on a connection of its own."""
         host = urlsplit(base_url).hostname or ""
-        pins = {host: ((place.address, place.port),)} if place is not None else {}
+        pins = {host: ((place.address, place.port),)}
         policy = self._profiles[profile] if base_url.startswith("https:") else None
         client = Client(
             self._reactor, PinnedResolver(self._names, pins, "auto"), policy
         )
-        found = self._settings
-        route = TMDBRoute(
-            "doctor",
-            base_url,
-            client,
-            Credentials(found.tmdb_access_token, found.tmdb_api_key),
-            Dimensions(host, profile, "auto", "here"),
-            None,
-            Pacer(self._reactor, found.rate, found.connections),
-        )
+        route = self._route(base_url, host, profile, client)
         began, heard = self._reactor.seconds(), _Heard(self._reactor)
         try:
             answer = await route.send(
@@ -156,6 +147,20 @@ class Asker:
             size=len(answer.gzipped or answer.body),
             body_ms=milliseconds(ended - (heard.at or began)),
             skew=self._skew(answer),
+        )
+
+    def _route(
+        self, base_url: str, host: str, profile: str, client: Client
+    ) -> TMDBRoute:
+        found = self._settings
+        return TMDBRoute(
+            "doctor",
+            base_url,
+            client,
+            Credentials(found.tmdb_access_token, found.tmdb_api_key),
+            Dimensions(host, profile, "auto", "here"),
+            None,
+            Pacer(self._reactor, found.rate, found.connections),
         )
 
     async def proxy(self, url: str, *, chosen: bool) -> ProxyReply:
