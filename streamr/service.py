@@ -19,7 +19,7 @@ from twisted.application.service import MultiService
 from twisted.internet.base import ReactorBase
 from twisted.logger import ILogObserver
 
-from streamr import settings
+from streamr import reading, settings
 from streamr.building import Lookup
 from streamr.daemon import Daemon
 from streamr.errors import SettingsError
@@ -97,7 +97,7 @@ def read_settings(
     """The settings of this process; exits with 78 and all that is wrong with them."""
     source = os.environ if environment is None else environment
     try:
-        return settings.load(flags, source, Path(".env"), needs_key=needs_key)
+        return reading.load(flags, source, Path(".env"), needs_key=needs_key)
     except SettingsError as error:
         give_up(EX_CONFIG, error.problems)
 

@@ -16,7 +16,7 @@ from twisted.logger import globalLogPublisher
 from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
 
-from streamr import settings
+from streamr import reading
 from streamr.daemon import Daemon
 from streamr.observe.log import LineObserver, Sink
 from streamr.policy.redact import Redactor
@@ -67,7 +67,7 @@ class Stack:
         self.log = io.StringIO()
         self.simulator = SimulatorService(reactor, directory, keys=frozenset({KEY}))
         self.simulator.startService()
-        self.settings = settings.load(
+        self.settings = reading.load(
             {},
             {
                 "TMDB_API_KEY": KEY,

@@ -10,7 +10,8 @@ import pytest
 
 from streamr.checking import Finding, ask_list, check, healths
 from streamr.look import Mark
-from streamr.settings import Settings, load
+from streamr.reading import load
+from streamr.settings import Settings
 
 DIRECT = 'streamr-main;received-status=200;route="direct";ms=30'
 AROUND = (

@@ -19,7 +19,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr.checking import HEALTH
 from streamr.cli import CommandLine
 from streamr.daemon import DRAIN_GRACE
-from streamr.settings import TABLE, Settings, load
+from streamr.reading import load
+from streamr.settings import TABLE, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = {each.name for each in TABLE} | {

@@ -18,7 +18,7 @@ from shlex import quote
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from streamr.daemon import DRAIN_GRACE
-from streamr.settings import load
+from streamr.reading import load
 
 ROOT = Path(__file__).resolve().parent.parent
 MAXIMUM = 60  # seconds for one command; each takes far less than one

@@ -19,7 +19,7 @@ from streamr.drilling import (
     undisturbed,
 )
 from streamr.look import Mark
-from streamr.settings import load
+from streamr.reading import load
 
 HOST = "api.themoviedb.org"
 HEALTHY, OTHER = "none", "proxy@127.0.0.1:5001/modern@api.tmdb.org"

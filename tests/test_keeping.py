@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr import settings
+from streamr import reading
 from streamr.keeping import file_name
 
 KEY = {"TMDB_API_KEY": "0" * 32}
@@ -10,7 +10,7 @@ KEY = {"TMDB_API_KEY": "0" * 32}
 
 class FileName(SynchronousTestCase):
     def name(self, **more: str) -> str:
-        return file_name(settings.load({}, {**KEY, **more}))
+        return file_name(reading.load({}, {**KEY, **more}))
 
     def test_tmdb_itself_has_one_file(self) -> None:
         self.assertEqual(self.name(), "cache.sqlite")

@@ -9,7 +9,7 @@ from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr import catalogue, settings
+from streamr import catalogue, reading
 from streamr.gateway import Gateway
 from streamr.measuring import Measuring
 from streamr.observe.lag import EVERY
@@ -31,7 +31,7 @@ class House:
         self.clock = Clock()
         self.pacers: dict[str, Pacer] = {}
         offered = catalogue.load()
-        found = settings.load({}, KEY)
+        found = reading.load({}, KEY)
         self.measuring = Measuring(found, self.clock, offered, self.pacers)
         self.gateways: dict[str, Gateway] = {}
         for server in servers:

@@ -6,7 +6,8 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.errors import SettingsError
-from streamr.settings import HOW_TO_GET_A_KEY, TABLE, Settings, load
+from streamr.reading import load
+from streamr.settings import HOW_TO_GET_A_KEY, TABLE, Settings
 
 KEY = "0123456789abcdef0123456789abcdef"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJ4In0.c2ln"

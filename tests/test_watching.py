@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr import settings
+from streamr import reading, settings
 from streamr.errors import Fault
 from streamr.health import Health
 from streamr.watching import Watching, shown
@@ -20,14 +20,14 @@ SECRETS = {
 
 class Settings(SynchronousTestCase):
     def test_every_setting_is_shown_with_what_it_does(self) -> None:
-        found = shown(settings.load({}, SECRETS))
+        found = shown(reading.load({}, SECRETS))
         self.assertEqual(
             [each.name for each in settings.TABLE], [s.name for s in found]
         )
         self.assertTrue(all(each.help for each in found))
 
     def test_of_a_secret_only_that_it_is_set(self) -> None:
-        told = shown(settings.load({}, SECRETS))
+        told = shown(reading.load({}, SECRETS))
         values = {each.name: each.value for each in told}
         for name, secret in SECRETS.items():
             self.assertEqual("(secret)", values[name])
@@ -37,7 +37,7 @@ class Settings(SynchronousTestCase):
     def test_what_was_set_differs_from_a_default(self) -> None:
         found = {
             each.name: (each.value, each.origin)
-            for each in shown(settings.load({}, {**SECRETS, "PORT": "3002"}))
+            for each in shown(reading.load({}, {**SECRETS, "PORT": "3002"}))
         }
         self.assertEqual(("3002", "environment"), found["PORT"])
         self.assertEqual(("5001", "default"), found["PROXY_PORT"])
@@ -56,7 +56,7 @@ class Breakers(SynchronousTestCase):
             changed=self.tell,
         )
         self.watching = Watching(
-            settings.load({}, SECRETS), self.clock, lambda: 1000.0, {}, demo=False
+            reading.load({}, SECRETS), self.clock, lambda: 1000.0, {}, demo=False
         )
 
     def tell(self) -> None:

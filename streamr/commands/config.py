@@ -14,8 +14,9 @@ from streamr.commands.printing import PrintingOptions
 from streamr.errors import SettingsError
 from streamr.keeping import NO_FOLDER, state_directory, warm_queries
 from streamr.look import Mark
+from streamr.reading import Found, Stock, take_stock
 from streamr.service import EX_CONFIG
-from streamr.settings import Found, Settings, Stock, take_stock
+from streamr.settings import Settings
 from streamr.upstream.tls import MODERN
 
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from twisted.python import usage
 
-from streamr import look, settings
+from streamr import look, reading
 from streamr.commands.printing import PrintingOptions
 from streamr.doctor import names, report
 from streamr.doctor.bundle import bundle
@@ -110,13 +110,13 @@ class DoctorOptions(PrintingOptions):
         except SettingsError as error:
             give_up(EX_CONFIG, error.problems)
 
-    def _stock(self) -> settings.Stock:
+    def _stock(self) -> reading.Stock:
         chosen = self["env-file"]
         if chosen and not Path(chosen).is_file():
             give_up(EX_CONFIG, [f"--env-file: there is no file {chosen}"])
         environment = {} if chosen else os.environ
         path = Path(chosen or ".env")
-        return settings.take_stock(self.given(), environment, path, needs_key=False)
+        return reading.take_stock(self.given(), environment, path, needs_key=False)
 
     def _write(self, value: Mapping[str, Any]) -> None:
         path = Path(self["bundle"])

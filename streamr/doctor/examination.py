@@ -35,7 +35,7 @@ from streamr.doctor.names import Find, look_up
 from streamr.doctor.probes import Prober, policies
 from streamr.doctor.studies import PROFILES, Runner, matrix_study, names_study
 from streamr.errors import SettingsError
-from streamr.settings import Stock
+from streamr.reading import Stock
 from streamr.upstream.lookup import RememberingResolver
 
 # TMDB's CDN drops connections beyond some 20 from one address (facts: field.md).

@@ -13,7 +13,8 @@ from twisted.plugin import getPlugins
 from streamr import checking, ports
 from streamr.doctor.evidence import House, PortState, SettingRow
 from streamr.keeping import state_directory
-from streamr.settings import Found, Settings
+from streamr.reading import Found
+from streamr.settings import Settings
 
 # Less than this and the cache's writes begin to fail.
 LEAST_FREE = 32 * 1024 * 1024

@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.task import deferLater
 
-from streamr import settings
+from streamr import reading
 from streamr.doctor import names
 from streamr.doctor.evidence import Evidence
 from streamr.doctor.examination import Examination, Limits
@@ -40,7 +40,7 @@ async def examine(
     where = names.read_server(dns)
     examination = Examination(
         within,
-        settings.take_stock({}, environment, needs_key=False),
+        reading.take_stock({}, environment, needs_key=False),
         names.server(within, *where, LIMITS.dns),
         dns,
         second={},
