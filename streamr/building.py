@@ -25,7 +25,7 @@ from streamr.ways import Ways
 from streamr.web import description, health, scrape, target
 from streamr.web.cors import Cors
 from streamr.web.demo import Demo
-from streamr.web.resource import Door
+from streamr.web.door import Door
 from streamr.web.visit import Local
 
 # Finds the (family, address) pairs of a name, blocking; raises OSError.

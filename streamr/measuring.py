@@ -16,7 +16,7 @@ from streamr.observe.scraped import Kept, Pace, Reading, Scraped
 from streamr.settings import Settings
 from streamr.store.memory import MemoryStore
 from streamr.upstream.pacing import Pacer
-from streamr.web.resource import Door
+from streamr.web.door import Door
 from streamr.web.scrape import metrics_page
 from streamr.web.site import GatewaySite
 from twisted import __version__ as twisted_version

@@ -11,7 +11,7 @@ from streamr.health import Health
 from streamr.keeping import Keeping
 from streamr.observe.history import History
 from streamr.settings import Settings
-from streamr.web.resource import Door
+from streamr.web.door import Door
 from streamr.web.status.document import Shown
 from streamr.web.status.pages import Status
 from streamr.web.status.snapshot import Sources, Stock

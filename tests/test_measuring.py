@@ -17,7 +17,8 @@ from streamr.store.memory import MemoryStore
 from streamr.upstream.pacing import Pacer
 from streamr.web import target
 from streamr.web.cors import Cors
-from streamr.web.resource import Door, GatewayResource
+from streamr.web.door import Door
+from streamr.web.resource import GatewayResource
 from streamr.web.site import GatewaySite
 from tests.support import QUERY, FakeRoute, call, ways
 

@@ -19,8 +19,8 @@ from streamr.boundaries import Observer
 from streamr.errors import Envelope, Refusal
 from streamr.policy import checks
 from streamr.web import wishes
+from streamr.web.door import Door
 from streamr.web.render import Page, json_page
-from streamr.web.resource import Door
 from streamr.web.visit import Visit
 
 POSTERS = "/demo/posters/"

@@ -9,8 +9,7 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from http.client import responses as PHRASES
 from typing import Any
 
@@ -23,16 +22,15 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from streamr.boundaries import Call, Exchange, Observer
 from streamr.errors import Envelope, Refusal
-from streamr.gateway import Gateway
 from streamr.web import render
-from streamr.web.cors import METHODS, Cors
+from streamr.web.cors import METHODS
+from streamr.web.door import Door
 from streamr.web.feeding import Reader
 from streamr.web.render import Page, Wants
 from streamr.web.site import GatewayRequest
-from streamr.web.target import Find, Pair, split
+from streamr.web.target import Pair, split
 from streamr.web.visit import (
     Feed,
-    Local,
     Reset,
     Visit,
     check_action,
@@ -40,7 +38,6 @@ from streamr.web.visit import (
     trusted,
 )
 from streamr.web.wishes import HEADER as FAULT_HEADER
-from streamr.web.wishes import Wishes
 
 _log = Logger()
 
@@ -52,32 +49,6 @@ FRESH_HEADER = "streamr-fresh"
 
 # Hosts that main has just found silent, so that the proxy tries another one first.
 _HOST = re.compile(r"[a-z0-9.:-]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """What one server answers, and under which conditions.
-
-    `local` are pages of our own, `below` those of every path with a prefix, `actions`
-    what POST may change; the `guarded` ones are for this machine or with `admin_token`.
-    `deadline` is in seconds; `token` is what callers have to send, None when the server
-    is open; `looped` tells whether a CDN-Loop field shows that a request was here;
-    `wishes` grants the faults that callers ask for, None outside the demo.
-    """
-
-    gateway: Gateway
-    find: Find
-    local: Mapping[str, Local]
-    cors: Cors
-    deadline: float
-    looped: Callable[[str], bool]
-    token: str | None = None
-    open_paths: frozenset[str] = frozenset()
-    actions: Mapping[str, Local] = field(default_factory=dict)
-    guarded: frozenset[str] = frozenset()
-    admin_token: str | None = None
-    below: Mapping[str, Local] = field(default_factory=dict)
-    wishes: Wishes | None = None
 
 
 class GatewayResource(Resource):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from streamr.web.demo import Demo
-from streamr.web.resource import Door
+from streamr.web.door import Door
 from tests.web.test_resource import HERE, Seen, SurfaceCase
 
 HOST = "api.themoviedb.org"

@@ -20,8 +20,9 @@ from streamr.gateway import Gateway
 from streamr.upstream.route import Loop
 from streamr.web import target
 from streamr.web.cors import Cors
+from streamr.web.door import Door
 from streamr.web.render import Page, json_page
-from streamr.web.resource import Door, GatewayResource
+from streamr.web.resource import GatewayResource
 from streamr.web.site import HEAD_SECONDS, MOST_BODY, GatewaySite
 from streamr.web.visit import Feed, Stop, Visit, trusted
 from tests.support import FakeRoute, Notes, ways

@@ -10,8 +10,8 @@ from importlib.resources import files
 from twisted.internet.interfaces import IReactorTime
 
 from streamr.web import render
+from streamr.web.door import Door
 from streamr.web.render import Page, json_page
-from streamr.web.resource import Door
 from streamr.web.status.document import Shown, document
 from streamr.web.status.live import Live
 from streamr.web.status.sections import sections

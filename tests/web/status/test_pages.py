@@ -8,7 +8,8 @@ from streamr import __version__, catalogue
 from streamr.upstream.route import Loop
 from streamr.web import target
 from streamr.web.cors import Cors
-from streamr.web.resource import Door, GatewayResource
+from streamr.web.door import Door
+from streamr.web.resource import GatewayResource
 from streamr.web.site import GatewaySite
 from streamr.web.status.document import Shown
 from streamr.web.status.live import MOST_LISTENERS
