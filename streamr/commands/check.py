@@ -74,7 +74,7 @@ def verdict(findings: Iterable[Finding]) -> tuple[Mark, str]:
     """What it comes to, and what helps."""
     marks = {each.mark for each in findings}
     if Mark.FAILED in marks:
-        return Mark.FAILED, "not all is well; streamr routes tells what each way did"
+        return Mark.FAILED, "not all is well; streamr doctor finds out why"
     if Mark.WARNING in marks:
         return Mark.WARNING, "answers came another way than usual, see their cause"
     return Mark.OK, "all answers came the usual way"

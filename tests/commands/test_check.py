@@ -24,7 +24,7 @@ class Verdict(SynchronousTestCase):
             self.assertEqual(status(findings), code)
 
     def test_when_something_fails_the_next_step_is_named(self) -> None:
-        self.assertIn("streamr routes", verdict([DOWN])[1])
+        self.assertIn("streamr doctor", verdict([DOWN])[1])
 
     def test_the_proxy_on_this_machine_is_named_without_its_address(self) -> None:
         for by, told_by in (

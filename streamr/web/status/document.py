@@ -111,6 +111,7 @@ done</h2><ol id="faults" tabindex="0" aria-labelledby="h-faults">{parts["faults"
 <p>streamr {escape(snapshot["version"])} · {escape(snapshot["environment"])} · \
 since <time datetime="{snapshot["started"]}" data-long>\
 {snapshot["started"][:16].replace("T", " ")} UTC</time> · \
+<a href="/docs">API</a> · \
 <a href="/status.json">status.json</a> · \
 <a href="/api/tmdb/health">health</a></p>
 <noscript><p>Without JavaScript this page stands still; reload it for new \
