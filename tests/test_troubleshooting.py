@@ -16,7 +16,7 @@ PAGE = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
 # Where what is said at the start, or printed by a command, is made.
 SPEAKERS = {
     *("advice", "building", "checking", "control", "daemon", "keeping", "ports"),
-    *("service", "settings"),
+    *("reading", "service", "settings"),
 }
 # The calls that make it, and the log's own for what deserves a look.
 CALLS = {"append", "give_up"}
