@@ -24,6 +24,12 @@ from streamr.policy.checks import (
 
 Pair = tuple[str, str]
 
+# What TMDB wants to be said wherever its data is shown (facts: tmdb.md).
+NOTICE = (
+    "This product uses TMDB and the TMDB APIs but is not endorsed, certified, or "
+    "otherwise approved by TMDB."
+)
+
 # A value in a path: TMDB's ids, slugs (550-fight-club), external ids (tt0137523).
 # It cannot be `.`, has no two dots in a row, and nothing that a URL gives a meaning to.
 VALUE = r"(?!\.(?:/|$))(?![^/]*\.\.)[A-Za-z0-9._~-]{1,100}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
+from streamr.catalogue import NOTICE
 from streamr.cli import CommandLine
 from streamr.settings import TABLE
 
@@ -111,3 +112,7 @@ class Docs(SynchronousTestCase):
         readme = text(ROOT / "README.md")
         for page in ROOT.glob("docs/*.md"):
             self.assertTrue(f"](docs/{page.name})" in readme, page.name)
+
+    def test_tmdbs_notice_stands_in_its_own_words(self) -> None:
+        for page in (ROOT / "README.md", ROOT / "docs/terms.md"):
+            self.assertIn(NOTICE, " ".join(text(page).split()), page)

@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from streamr import __version__
-from streamr.catalogue import Catalogue, Endpoint, acts_for_a_user
+from streamr.catalogue import NOTICE, Catalogue, Endpoint, acts_for_a_user
 from streamr.openapi import responses
 from streamr.openapi.own import HEALTH, SHORTCUTS, Own
 from streamr.openapi.parameters import ASKED, ASKING, Parameters
@@ -21,10 +21,6 @@ from streamr.policy.freshness import HOUR, class_of
 
 Json = dict[str, Any]
 
-NOTICE = (
-    "This product uses TMDB and the TMDB APIs but is not endorsed, certified, or "
-    "otherwise approved by TMDB."
-)
 DESCRIPTION = f"""A gateway that keeps TMDB reachable.
 
 - `/3/…` is TMDB's API v3, each GET endpoint that needs no user; **`/api/tmdb/…` is the

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr import __version__, catalogue
 from streamr.boundaries import Attempt
 from streamr.errors import CAUSES, Envelope
-from streamr.openapi.document import NOTICE, describe, title
+from streamr.openapi.document import describe, title
 from streamr.openapi.responses import JSON_TYPE
 from streamr.openapi.shapes import shapes
 from streamr.web.cors import EXPOSED
@@ -77,7 +77,7 @@ class Whole(SynchronousTestCase):
     def test_it_names_version_notice_and_the_other_base(self) -> None:
         info = document()["info"]
         self.assertEqual(info["version"], __version__)
-        for words in (NOTICE, "JustWatch", "`/api/tmdb/…` is the\n  same"):
+        for words in (catalogue.NOTICE, "JustWatch", "`/api/tmdb/…` is the\n  same"):
             self.assertIn(words, info["description"])
 
     def test_titles_are_readable(self) -> None:

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.openapi.document import NOTICE
+from streamr.catalogue import NOTICE
 from streamr.openapi.page import page
 from streamr.openapi.words import allowed, prose, type_text
 from tests.openapi.samples import document, operations

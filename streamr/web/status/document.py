@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from streamr.catalogue import NOTICE
 from streamr.web.status.sections import sections
 
-NOTICE = "This product uses the TMDB API but is not endorsed or certified by TMDB."
 FILMS = '<script type="module" src="/films.js"></script>'
 
 

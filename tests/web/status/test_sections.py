@@ -7,8 +7,9 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
+from streamr.catalogue import NOTICE
 from streamr.web.status import charts, drawing
-from streamr.web.status.document import BUTTONS, NOTICE, Shown, document
+from streamr.web.status.document import BUTTONS, Shown, document
 from streamr.web.status.sections import sections
 from tests.observe.test_history import cached, direct, exchange, failed, fallback
 from tests.support import FakeRoute
