@@ -133,8 +133,7 @@ def show(evidence: Evidence, diagnosis: Diagnosis) -> None:
     look.show(out, report.HEAD, report.rows(evidence))
     out.print()
     for each in diagnosis.verdicts:
-        mark = look.Mark.FAILED if each.direct else look.Mark.WARNING
-        out.print(look.verdict(mark, each.sentence))
+        out.print(look.verdict(*report.line(each)))
         out.print(look.advice(each.heal))
     out.print(look.verdict(*report.summary(evidence, diagnosis)))
 

@@ -11,6 +11,7 @@ from streamr.doctor.arms import bounds
 from streamr.doctor.evidence import ArmResult, Evidence, Reply, special
 from streamr.doctor.facts import Facts, main_cause, meaning
 from streamr.doctor.judge import Diagnosis
+from streamr.doctor.verdicts import Verdict
 from streamr.look import Mark
 
 HEAD = ("layer", "what", "verdict", "seen")
@@ -26,6 +27,12 @@ def summary(evidence: Evidence, diagnosis: Diagnosis) -> tuple[Mark, str]:
     if not diagnosis.verdicts:
         return Mark.FAILED, f"no answer of {evidence.direct} could be judged {took}"
     return Mark.FAILED, f"the direct way to {evidence.direct} is not sound {took}"
+
+
+def line(found: Verdict) -> tuple[Mark, str]:
+    """A verdict, with the name that it has in docs/doctor.md and in the JSON."""
+    mark = Mark.FAILED if found.direct else Mark.WARNING
+    return mark, f"{found.sentence} [{found.code}]"
 
 
 def as_json(evidence: Evidence, diagnosis: Diagnosis) -> dict[str, Any]:
@@ -76,6 +83,11 @@ def _house(evidence: Evidence) -> Iterator[Row]:
     )
 
 
+def _cause(name: str) -> str:
+    """A fault by the name that log, headers and metrics use, and in words."""
+    return f"{name}: {meaning(name)}"
+
+
 def _mark(good: bool) -> Mark:
     return Mark.OK if good else Mark.WARNING
 
@@ -91,7 +103,7 @@ def _names(evidence: Evidence, facts: Facts) -> Iterator[Row]:
     for each in (*evidence.lookups, *evidence.second):
         where = f"{each.host} by {each.by}"
         if each.cause is not None:
-            yield "dns", where, Mark.FAILED, each.detail
+            yield "dns", where, Mark.FAILED, f"{each.cause}: {each.detail}"
             continue
         proved = [place for place in each.places if facts.reached(place)]
         words = [_place(place.address, str(place)) for place in each.places]
@@ -112,7 +124,7 @@ def _place(address: str, shown: str) -> str:
 
 def _tcp(evidence: Evidence) -> Iterator[Row]:
     for each in evidence.connects:
-        seen = f"{each.ms} ms" if each.cause is None else meaning(each.cause)
+        seen = f"{each.ms} ms" if each.cause is None else _cause(each.cause)
         mark = Mark.OK if each.cause is None else Mark.FAILED
         yield "tcp", f"{each.place} {each.place.family}", mark, seen
 
@@ -132,7 +144,7 @@ def _arm(arm: ArmResult) -> str:
         f"hello {arm.sample.hello} bytes",
     ]
     if arm.failed:
-        words.insert(1, meaning(main_cause(arm.causes)))
+        words.insert(1, _cause(main_cause(arm.causes)))
     if arm.sample.version:
         words += [arm.sample.version, arm.sample.group]
     certificate = arm.sample.certificate
@@ -146,7 +158,7 @@ def _http(host: str, replies: list[Reply]) -> Iterator[Row]:
     kinds: dict[str, list[Reply]] = {}
     for reply in replies:
         if reply.cause is not None:
-            words = meaning(reply.cause)
+            words = _cause(reply.cause)
             words += f" ({reply.detail})" if reply.detail else ""
         else:
             code = f", TMDB's code {reply.code}" if reply.code is not None else ""
@@ -165,7 +177,7 @@ def _proxies(evidence: Evidence) -> Iterator[Row]:
         if proxy.cause is None:
             seen, mark = f"status {proxy.status}", Mark.OK
         elif proxy.chosen:
-            seen, mark = f"{meaning(proxy.cause)} {proxy.detail}".strip(), Mark.FAILED
+            seen, mark = f"{_cause(proxy.cause)} {proxy.detail}".strip(), Mark.FAILED
         else:
             seen, mark = "not running: nothing to ask", Mark.OK
         if proxy.reported:

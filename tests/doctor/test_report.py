@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -51,6 +52,8 @@ class Rows(SynchronousTestCase):
         (_, mark, seen), *_rest = self.rows("tls", matrix=FILTERED)
         self.assertIs(Mark.FAILED, mark)
         self.assertIn("0/6 through", seen)
+        # the word of the log, the headers and the metrics
+        self.assertIn("tls_reset: ", seen)
         self.assertIn("% fail", seen)
 
     def test_names_at_one_address_are_rows_of_their_own(self) -> None:
@@ -104,6 +107,13 @@ class Rows(SynchronousTestCase):
         self.assertIn("the time was up", report.summary(late, judge(late))[1])
         lost = but(replies=())
         self.assertIn("could be judged", report.summary(lost, judge(lost))[1])
+
+    def test_a_verdict_tells_its_name_and_whether_it_is_beside_the_way(self) -> None:
+        (found,) = judge(but(matrix=FILTERED)).verdicts
+        mark, said = report.line(found)
+        self.assertIs(Mark.FAILED, mark)
+        self.assertTrue(said.endswith(" [name_filtered]"), said)
+        self.assertIs(Mark.WARNING, report.line(replace(found, direct=False))[0])
 
     def test_json_holds_verdicts_and_all_that_was_seen(self) -> None:
         broken = but(matrix=FILTERED)
