@@ -77,12 +77,12 @@ class DoctorOptions(PrintingOptions):
         if evidence is None:
             return 1
         diagnosis = judge(evidence)
-        if self["bundle"]:
-            self._write(bundle(evidence, Redactor(self._secrets)))
         if self["json"]:
             look.print_json(report.as_json(evidence, diagnosis))
         else:
             show(evidence, diagnosis)
+        if self["bundle"]:
+            self._write(bundle(evidence, Redactor(self._secrets)))
         return 0 if diagnosis.sound else 1
 
     def _examination(self, reactor: Any, progress: Progress) -> Examination:

@@ -75,6 +75,16 @@ def test_a_bundle_of_a_broken_network_brings_it_back_in_a_demo(
     assert codes(output) == ["name_filtered"]
 
 
+def test_a_bundle_that_cannot_be_written_costs_nothing_of_what_was_found(
+    demos: list[Demo], tmp_path: Path
+) -> None:
+    demos.append(Demo())
+    status, output = examine(demos[0], "--bundle", str(tmp_path))
+    assert status == 1
+    assert f"ok: the direct way to {NAME} is sound" in output
+    assert f"--bundle: {tmp_path} cannot be written" in output
+
+
 def test_a_demo_of_a_poisoned_resolver_has_that_resolver(
     demos: list[Demo], tmp_path: Path
 ) -> None:
