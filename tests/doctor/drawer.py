@@ -137,6 +137,11 @@ def filtered(dice: Random) -> list[Scenario]:
             ["random_resets"],
         ),
         Scenario(
+            "random, as seldom as in the field",
+            on(BOTH, "reset-after-hello:p=0.17"),
+            ["random_resets"],
+        ),
+        Scenario(
             "nothing gets through", on(BOTH, dice.choice(HELLO_FAULTS)), ["tls_dead"]
         ),
         Scenario(
