@@ -102,7 +102,8 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """One TLS handshake with `host` as the name. Version and group when it stood."""
+    """One TLS handshake with `host` as the name. Version, group and the issuer of the
+    certificate when it stood."""
 
     host: str
     profile: str
@@ -114,6 +115,7 @@ class Handshake:
     version: str = ""
     group: str = ""
     certificate: Certificate | None = None
+    issuer: str = ""
 
     @property
     def reached(self) -> bool:

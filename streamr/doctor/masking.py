@@ -81,6 +81,8 @@ class Mask:
         for shaken in Facts(found).handshakes():
             if shaken.certificate is not None:
                 self._certificate(shaken.certificate)
+            if shaken.issuer:
+                self._word(shaken.issuer, "certificate-{}")
         masked: Evidence = self.value(found)
         return masked
 

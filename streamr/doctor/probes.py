@@ -31,6 +31,7 @@ from streamr.upstream.tls import (
     CertificateRefused,
     ProfilePolicy,
     TLSError,
+    issuer_of,
 )
 
 
@@ -166,13 +167,15 @@ class Prober:
         """A verified handshake with a name at a place."""
         trace = self._trace(self._tls)
         began = self._reactor.seconds()
-        cause, detail, certificate, version, group = None, "", None, "", ""
+        cause, detail, certificate = None, "", None
+        version, group, issuer = "", "", ""
         waiting = self._shaking(host, profile, place, trace)
         trace.start(waiting.cancel)
         try:
             handle = await waiting
             version = handle.get_protocol_version_name()
             group = handle.get_group_name() or ""
+            issuer = issuer_of(handle.get_peer_certificate())
         except Exception as error:
             # as above; a handshake that we gave up is silence, told by the trace
             _raise_if_left(error, trace)
@@ -193,6 +196,7 @@ class Prober:
             version,
             group,
             certificate,
+            issuer,
         )
 
     def _shaking(

@@ -147,6 +147,9 @@ def _arm(arm: ArmResult) -> str:
         words.insert(1, _cause(main_cause(arm.causes)))
     if arm.sample.version:
         words += [arm.sample.version, arm.sample.group]
+    if arm.sample.issuer:
+        # who vouches for it: a company's own authority is seen here
+        words.append(f"issuer {arm.sample.issuer}")
     certificate = arm.sample.certificate
     if certificate is not None:
         words.append(f"{certificate.problem}: {certificate.subject}")

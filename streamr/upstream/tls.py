@@ -84,6 +84,17 @@ TLS12 = Profile(
 PROFILES = {each.name: each for each in (MODERN, CLASSIC, TLS12)}
 
 
+# A certificate's names as far as a line has room for them.
+MOST_NAME = 120
+UNNAMED = "unnamed"
+
+
+def issuer_of(certificate: crypto.X509) -> str:
+    """Who has issued a certificate, as RFC 4514 writes it."""
+    issuer = certificate.to_cryptography().issuer
+    return issuer.rfc4514_string()[:MOST_NAME] or UNNAMED
+
+
 class CertificateRefused(Exception):
     """The peer's certificate is not acceptable for the name that was asked.
 
@@ -96,9 +107,9 @@ class CertificateRefused(Exception):
     ) -> None:
         self.problem = problem
         self.code = code
-        parsed = certificate.to_cryptography()
-        self.subject = parsed.subject.rfc4514_string()[:120] or "unnamed"
-        self.issuer = parsed.issuer.rfc4514_string()[:120] or "unnamed"
+        subject = certificate.to_cryptography().subject
+        self.subject = subject.rfc4514_string()[:MOST_NAME] or UNNAMED
+        self.issuer = issuer_of(certificate)
         super().__init__(f"{problem} (subject {self.subject}, issuer {self.issuer})")
 
 

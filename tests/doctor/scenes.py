@@ -37,7 +37,13 @@ def shaken(
     detail: str = "",
 ) -> Handshake:
     """One handshake."""
-    return Handshake(host, profile, place, cause, 20, detail, certificate=certificate)
+    issuer = "" if cause else "CN=Company Root"
+    return Handshake(
+        *(host, profile, place, cause, 20, detail),
+        version="" if cause else "TLSv1.3",
+        certificate=certificate,
+        issuer=issuer,
+    )
 
 
 def arm(

@@ -64,6 +64,7 @@ PRIVATE = but(
     ),
     matrix=everywhere(4, cause="tls_certificate_error", certificate=FOREIGN),
     checks=(
+        shaken(DIRECT, HERE),
         shaken(
             *(DIRECT, HERE, "tls_certificate_error", SHOWN),
             detail=f"{SHOWN.problem} (subject {SHOWN.subject}, issuer CN=Box Root)",
@@ -101,6 +102,7 @@ class Bundles(SynchronousTestCase):
             "CN=box",
             "gate.isp.example",
             "Box Root",
+            "Company Root",
             "jane",
             "812",
             "https://home.example.org",

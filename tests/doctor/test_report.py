@@ -56,6 +56,11 @@ class Rows(SynchronousTestCase):
         self.assertIn("tls_reset: ", seen)
         self.assertIn("% fail", seen)
 
+    def test_a_sound_handshake_shows_who_vouches_for_it(self) -> None:
+        seen = self.rows("tls")[0][2]
+        self.assertIn("TLSv1.3", seen)
+        self.assertIn("issuer CN=Company Root", seen)
+
     def test_names_at_one_address_are_rows_of_their_own(self) -> None:
         rows = self.rows("tls", matrix=FILTERED, names=AT_ONE_ADDRESS)
         self.assertEqual(
