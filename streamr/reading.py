@@ -83,11 +83,16 @@ def take_stock(
     problems: list[str] = []
     warnings: list[str] = []
     dotenv = _read_dotenv(env_file, problems)
-    _look_for_unknown(dotenv, environment, problems, warnings)
+    file = env_file.name if env_file is not None else ".env"
+    # a misspelt setting is an error where a person wrote it; in the environment it is
+    # a warning: Kubernetes injects names such as STREAMR_SERVICE_HOST
+    _look_for_unknown(dotenv, file, problems)
+    _look_for_unknown(environment, "environment", warnings)
+    sources = {"environment": environment, file: dotenv}
     values: dict[str, Any] = {}
     everything = []
     for setting in TABLE:
-        found = _find(setting, flags, environment, dotenv)
+        found = _find(setting, flags, sources)
         try:
             values[setting.field] = _read(found)
         except ValueError as error:
@@ -109,13 +114,12 @@ def take_stock(
 def _find(
     setting: Setting,
     flags: Mapping[str, str | None],
-    environment: Mapping[str, str],
-    dotenv: Mapping[str, str],
+    sources: Mapping[str, Mapping[str, str]],
 ) -> Found:
     flag = flags.get(setting.name)
     if flag is not None:
         return Found(setting, flag, f"flag --{setting.flag}")
-    for source, where in ((environment, "environment"), (dotenv, ".env")):
+    for where, source in sources.items():
         text, path = source.get(setting.name), source.get(f"{setting.name}_FILE")
         if text and path and setting.secret:
             problem = (
@@ -177,21 +181,10 @@ def _read_dotenv(path: Path | None, problems: list[str]) -> dict[str, str]:
     return {name: value or "" for name, value in pairs.items()}
 
 
-def _look_for_unknown(
-    dotenv: Mapping[str, str],
-    environment: Mapping[str, str],
-    problems: list[str],
-    warnings: list[str],
-) -> None:
-    """A misspelt setting is an error where a person wrote it. In the environment it is
-    a warning: Kubernetes injects names such as STREAMR_SERVICE_HOST."""
-    for source, where, report in (
-        (dotenv, ".env", problems),
-        (environment, "environment", warnings),
-    ):
-        for name in source:
-            if name.startswith("STREAMR_") and not _known(name):
-                report.append(f"{name} ({where}) is no setting{_did_you_mean(name)}")
+def _look_for_unknown(source: Mapping[str, str], where: str, report: list[str]) -> None:
+    for name in source:
+        if name.startswith("STREAMR_") and not _known(name):
+            report.append(f"{name} ({where}) is no setting{_did_you_mean(name)}")
 
 
 def _did_you_mean(name: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.errors import SettingsError
-from streamr.reading import load
+from streamr.reading import load, take_stock
 from streamr.settings import HOW_TO_GET_A_KEY, TABLE, Settings
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -124,6 +124,13 @@ class Order(Loading):
 
     def test_spaces_around_a_value_do_not_count(self):
         self.assertEqual(self.with_key(PORT=" 80 ").port, 80)
+
+    def test_a_value_tells_the_file_that_it_came_from(self):
+        file = self.file("home.env", "PORT=3\nSTREAMR_DEADLIN=1\n")
+        stock = take_stock({}, WITH_KEY, file)
+        origins = {each.setting.name: each.origin for each in stock.found}
+        self.assertEqual(origins["PORT"], "home.env")
+        self.assertIn("(home.env)", stock.problems[0])
 
     def test_a_missing_env_file_is_no_error(self):
         self.assertEqual(load({}, WITH_KEY, self.folder / ".env").port, 3001)

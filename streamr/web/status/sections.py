@@ -165,7 +165,8 @@ def faults(snapshot: Snapshot) -> str:
     """The last faults: when, what, and what was done."""
     if not snapshot["faults"]:
         return '<li class="none">None since the start.</li>'
-    return "".join(_fault(each) for each in snapshot["faults"])
+    told = "".join(_fault(each) for each in snapshot["faults"])
+    return f'{told}<li class="none">Why? <code>streamr doctor</code> finds out.</li>'
 
 
 def _fault(fault: dict[str, Any]) -> str:
