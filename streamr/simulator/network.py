@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 
 from .boxes import put_up
 from .host import Latency
@@ -80,7 +80,8 @@ class Network(Service):
         """Take everything down."""
         super().stopService()
         parts = [*self.boxes, *self.proxies, self.names]
-        stopping = [each.stop() for each in parts if each is not None]
+        # a reactor that shuts down may have closed a port itself: nothing to wait for
+        stopping = [maybeDeferred(each.stop) for each in parts if each is not None]
         return gatherResults([self.simulator.stopService(), *stopping])
 
     def answers(self, name: str) -> Any:
