@@ -10,6 +10,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.errors import CAUSES
+from streamr.observe.codes import CODES, code_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
@@ -113,6 +114,20 @@ class Troubleshooting(SynchronousTestCase):
             if not any(covers(row, message) for row in self.told)
         ]
         self.assertEqual([], missing, "\n".join(["", *missing]))
+
+    def test_every_code_in_the_log_leads_to_its_row(self) -> None:
+        self.assertEqual(CODES, {code: self.rows.get(code) for code in CODES})
+
+    def test_every_message_of_the_log_has_its_code(self) -> None:
+        said = {
+            message
+            for path in (ROOT / "streamr").rglob("*.py")
+            if "simulator" not in path.parts
+            for message in spoken(path.read_text("utf-8"), speaker=False)
+        }
+        # what a warning says at the start is filled in whole
+        filled = {each.replace("…", "x") for each in said} - {"x"}
+        self.assertEqual([], [each for each in sorted(filled) if not code_of(each)])
 
     def test_every_row_has_a_message(self) -> None:
         said = messages()

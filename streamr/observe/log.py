@@ -25,6 +25,7 @@ from twisted.logger import (
 from zope.interface import implementer
 
 from streamr.boundaries import Exchange
+from streamr.observe.codes import code_of
 
 Redact = Callable[[str], str]
 
@@ -151,13 +152,19 @@ def _as_text(event: LogEvent, redact: Redact) -> str:
 
 
 def _as_json(event: LogEvent, redact: Redact) -> str:
-    """One JSON object. The values are redacted before they are escaped."""
+    """One JSON object. The values are redacted before they are escaped.
+
+    `code` is the row of docs/troubleshooting.md, on lines that deserve a look.
+    """
+    message = redact(_message(event))
     told: dict[str, Any] = {
         "time": _time(event),
         "level": _level(event).name,
         "logger": event.get("log_namespace", ""),
-        "message": redact(_message(event)),
+        "message": message,
     }
+    if _level(event) >= LogLevel.warn:
+        told["code"] = code_of(message)
     for name, value in event.items():
         if not name.startswith("log_"):
             told.setdefault(name, _plain(value, redact))

@@ -117,6 +117,11 @@ class Requests(SynchronousTestCase):
         )
         self.assertEqual(request["logger"], "streamr.request")
 
+    def test_json_has_the_code_of_what_deserves_a_look(self):
+        failed, request = self.noted(EXCHANGE, "json").events
+        self.assertEqual(failed["code"], "attempt-failed")
+        self.assertNotIn("code", request)
+
 
 class Redaction(SynchronousTestCase):
     """It stands before every sink."""
