@@ -125,23 +125,8 @@ class Daemon(MultiService):
             self._measuring.page,
             demo,
         )
-        for name, listening in sockets.items():
-            loop = Loop(f"{self._identity}-{name}")
-            proxies = found.tmdb_proxy_url or (_own_proxy(found, sockets),)
-            gateway, door = (
-                build.proxy(loop)
-                if name == "proxy"
-                else build.main(loop, proxies, _url(listening))
-            )
-            if name == "main":
-                door = self._watching.opened(gateway, door, _own_proxy(found, sockets))
-            site = GatewaySite(GatewayResource(door, reactor, build.observer), reactor)
-            server = Server(
-                name, reactor, listening, site, found.deadline + DRAIN_GRACE
-            )
-            server.setServiceParent(self)
-            self._measuring.watch(gateway, door, site)
-            self.gateways[name], self.servers[name] = gateway, server
+        for name in sockets:
+            self._open(name, sockets, build)
         self._directory = state_directory(found)
         self._keeping: Keeping | None = None
         if "main" in self.gateways and found.cache_mb:
@@ -156,6 +141,26 @@ class Daemon(MultiService):
             self._remember_routes(self._directory)
         for gateway in self.gateways.values():
             self._watching.watch(gateway.ways.health)
+
+    def _open(
+        self, name: str, sockets: Mapping[str, socket.socket], build: Builder
+    ) -> None:
+        """Put one server together: its gateway, its door, its site."""
+        loop = Loop(f"{self._identity}-{name}")
+        own_proxy = _own_proxy(self.settings, sockets)
+        if name == "proxy":
+            gateway, door = build.proxy(loop)
+        else:
+            proxies = self.settings.tmdb_proxy_url or (own_proxy,)
+            gateway, door = build.main(loop, proxies, _url(sockets[name]))
+            door = self._watching.opened(gateway, door, own_proxy)
+        resource = GatewayResource(door, self._reactor, build.observer)
+        site = GatewaySite(resource, self._reactor)
+        drain = self.settings.deadline + DRAIN_GRACE
+        server = Server(name, self._reactor, sockets[name], site, drain)
+        server.setServiceParent(self)
+        self._measuring.watch(gateway, door, site)
+        self.gateways[name], self.servers[name] = gateway, server
 
     def startService(self) -> None:
         self._keep_a_log()
