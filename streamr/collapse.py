@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Generic, TypeVar
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
+from streamr.turns import Turns
+
 T = TypeVar("T")
 
-# So many are told in one turn of the reactor. Answers leave between turns only, so with
-# all in one turn the first of 200 would wait for the last (60 ms measured).
-TOLD_AT_ONCE = 8
+# How long those who wait are told in one turn of the reactor, in seconds: some fifty.
+# Everybody else's requests wait meanwhile.
+TELLING = 0.01
 
 
 class _Flight(Generic[T]):
@@ -32,7 +35,7 @@ class Flights(Generic[T]):
     """
 
     def __init__(self, clock: IReactorTime) -> None:
-        self._clock = clock
+        self._turns = Turns(clock, TELLING)
         self._flights: dict[str, _Flight[T]] = {}
 
     def __contains__(self, key: str) -> bool:
@@ -68,20 +71,15 @@ class Flights(Generic[T]):
         """The key is free again; everyone who still waits is told."""
         if self._flights.get(key) is flight:
             del self._flights[key]
-        self._tell(result, flight)
+        waiting, flight.waiting = flight.waiting, []
+        self._turns.run_all(partial(_tell, waiter, result) for waiter in waiting)
 
-    def _tell(self, result: T | Failure, flight: _Flight[T]) -> None:
-        """Hand the result to some, and to the others in the reactor's next turn."""
-        told, flight.waiting = (
-            flight.waiting[:TOLD_AT_ONCE],
-            flight.waiting[TOLD_AT_ONCE:],
-        )
-        if flight.waiting:
-            self._clock.callLater(0, self._tell, result, flight)
-        for waiter in told:
-            if waiter.called:
-                continue  # one who was told before has cancelled it
-            if isinstance(result, Failure):
-                waiter.errback(result)
-            else:
-                waiter.callback(result)
+
+def _tell(waiter: Deferred[T], result: T | Failure) -> None:
+    """Hand the result to one who waits, unless it was cancelled meanwhile."""
+    if waiter.called:
+        return
+    if isinstance(result, Failure):
+        waiter.errback(result)
+    else:
+        waiter.callback(result)

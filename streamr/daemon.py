@@ -118,7 +118,8 @@ class Daemon(MultiService):
                     observer or LogObserver(),
                     self._measuring.metrics,
                     self._watching.history,
-                ]
+                ],
+                reactor,
             ),
             self._upstream,
             offered,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 
 from streamr.boundaries import (
     Answer,
@@ -102,3 +103,15 @@ class Notes:
 
     def note(self, exchange: Exchange) -> None:
         self.exchanges.append(exchange)
+
+
+def turn(clock: Clock) -> None:
+    """One turn of a reactor: what is due now, but not what is asked for meanwhile
+    (`Clock.advance` goes on until nothing is due)."""
+    now = clock.seconds()
+    due = [each for each in clock.getDelayedCalls() if each.getTime() <= now]
+    jobs = [(each.func, each.args, each.kw) for each in due]
+    for each in due:
+        each.cancel()
+    for function, positional, named in jobs:
+        function(*positional, **named)

@@ -24,15 +24,17 @@ MAY_USE_THE_REACTOR = {
 # What each layer may import beside the standard library: the longest name that fits
 # counts. Modules that stand at the top and not here build the rest: they may know all.
 _INNER = "streamr.errors streamr.boundaries "
-_UPSTREAM = _INNER + "streamr.policy streamr.upstream twisted treq zope "
+_UPSTREAM = _INNER + (
+    "streamr.flush streamr.policy streamr.upstream twisted treq zope "
+)
 _CONDUCTOR = _INNER + (
     "streamr.catalogue streamr.policy twisted.logger twisted.internet.defer "
     "twisted.internet.interfaces twisted.python.failure "
 )
 _WEB = _INNER + (
-    "streamr.catalogue streamr.gateway streamr.health streamr.openapi streamr.policy "
-    "streamr.web streamr.__version__ twisted.web twisted.internet twisted.logger "
-    "twisted.python zope.interface"
+    "streamr.catalogue streamr.flush streamr.gateway streamr.health streamr.openapi "
+    "streamr.policy streamr.turns streamr.web streamr.__version__ twisted.web "
+    "twisted.internet twisted.logger twisted.python zope.interface"
 )
 _EVIDENCE = "streamr.doctor.evidence streamr.doctor.arms streamr.doctor.verdicts "
 _JUDGES = (
@@ -43,8 +45,10 @@ TABLE = {
     "streamr.errors": "",
     "streamr.boundaries": "streamr.errors",
     "streamr.policy": _INNER + "streamr.policy http_sf brotli",
-    "streamr.collapse": "twisted.internet.defer twisted.internet.interfaces "
-    "twisted.python.failure",
+    "streamr.flush": "twisted.internet.abstract",
+    "streamr.turns": "twisted.internet.interfaces",
+    "streamr.collapse": "streamr.turns twisted.internet.defer "
+    "twisted.internet.interfaces twisted.python.failure",
     "streamr.store": _INNER + "streamr.store streamr.policy twisted zope",
     "streamr.caching": _CONDUCTOR + "streamr.collapse streamr.ways",
     "streamr.catalogue": _INNER + "streamr.policy",
@@ -53,7 +57,8 @@ TABLE = {
     "streamr.reading": "streamr.errors streamr.parsing streamr.settings dotenv",
     "streamr.upstream": _UPSTREAM,
     "streamr.upstream.tls": _UPSTREAM + "OpenSSL cryptography service_identity",
-    "streamr.observe": _INNER + "streamr.observe streamr.policy.redact twisted zope",
+    "streamr.observe": _INNER + "streamr.observe streamr.policy.redact streamr.turns "
+    "twisted zope",
     "streamr.observe.measures": "streamr.errors streamr.policy.retry",
     "streamr.observe.metrics": _INNER + "streamr.observe prometheus_client",
     "streamr.observe.scraped": "streamr.observe streamr.policy.breaker "

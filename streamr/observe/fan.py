@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from streamr.boundaries import Exchange, Observer
+from streamr.turns import Turns
 
 _log = Logger()
 
+# How long is told in one turn of the reactor, in seconds; an exchange takes 0.1 ms.
+TELLING = 0.001
+
 
 class Fan:
-    """Tells each exchange to several observers (boundaries.Observer)."""
+    """Tells each exchange to several observers (boundaries.Observer).
 
-    def __init__(self, observers: Sequence[Observer]) -> None:
+    In the reactor's next turn: answers go out first.
+    """
+
+    def __init__(self, observers: Sequence[Observer], clock: IReactorTime) -> None:
         self._observers = tuple(observers)
+        self._turns = Turns(clock, TELLING)
 
     def note(self, exchange: Exchange) -> None:
-        """Tell everybody. Whoever fails is named in the log; the answer goes out."""
+        """Tell everybody, when the answers under way are out."""
+        self._turns.later(partial(self._tell, exchange))
+
+    def _tell(self, exchange: Exchange) -> None:
+        """Whoever fails is named in the log, and the others are told all the same."""
         for observer in self._observers:
             try:
                 observer.note(exchange)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import http_sf
 
 from streamr.boundaries import CacheUse
 
+# Fields that were made before; few differ from each other in more than their seconds.
+REMEMBERED = 1024
 
+
+@lru_cache(REMEMBERED)
 def render(server: str, use: CacheUse, status: int | None) -> str:
     """The field's value; `status` is what TMDB answered, when it was asked."""
     parameters: dict[str, Any] = {}

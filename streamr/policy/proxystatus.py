@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import http_sf
@@ -20,16 +21,19 @@ from streamr.boundaries import Attempt
 _TOKEN = re.compile(r"[a-z][a-z0-9_]*")
 # A proxy walks at most a dozen rungs, each tried twice.
 MOST_MEMBERS = 64
+# Members that were made before: those who share a flight get the same, and a good
+# attempt differs from others of its route in its milliseconds only.
+REMEMBERED = 1024
 
 
 def render(server: str, attempts: Iterable[Attempt]) -> str:
     """The field's value; empty when there was no attempt."""
-    return _rendered([(http_sf.Token(server), _parameters(each)) for each in attempts])
+    return ", ".join([_member(server, each) for each in attempts])
 
 
 def own_error(server: str, cause: str) -> str:
     """The field's value on an error that the gateway makes without any attempt."""
-    return _rendered([(http_sf.Token(server), {"error": http_sf.Token(cause)})])
+    return _list([(http_sf.Token(server), {"error": http_sf.Token(cause)})])
 
 
 def parse(value: str) -> tuple[Attempt, ...]:
@@ -43,8 +47,13 @@ def parse(value: str) -> tuple[Attempt, ...]:
     return tuple(_attempt(each[1]) for each in members[:MOST_MEMBERS])
 
 
-def _rendered(members: list[Any]) -> str:
-    return http_sf.ser(members) if members else ""
+@lru_cache(REMEMBERED)
+def _member(server: str, attempt: Attempt) -> str:
+    return _list([(http_sf.Token(server), _parameters(attempt))])
+
+
+def _list(members: list[Any]) -> str:
+    return http_sf.ser(members)
 
 
 def _parameters(attempt: Attempt) -> dict[str, Any]:

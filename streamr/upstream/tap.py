@@ -8,7 +8,7 @@ hands a kept-alive connection's tap on to the trace of the next one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -27,6 +27,7 @@ from zope.interface import implementer
 
 from streamr.boundaries import Budget
 from streamr.errors import Phase
+from streamr.flush import flush
 
 # Enough of an answer to tell a block page from TLS.
 FIRST_BYTES = 256
@@ -146,6 +147,10 @@ class Tap(ProtocolWrapper):
     def write(self, data: bytes) -> None:
         self.bytes_out += len(data)
         super().write(data)
+        flush(self._handle)
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        self.write(b"".join(data))
 
     def dataReceived(self, data: bytes) -> None:
         self.bytes_in += len(data)

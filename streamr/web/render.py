@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from streamr.boundaries import Attempt, CacheUse, Exchange, StoredResponse
@@ -15,6 +16,8 @@ from streamr.policy import cachestatus, freshness, proxystatus, ready
 JSON = "application/json;charset=utf-8"
 # Below one Ethernet segment compression saves nothing.
 LEAST_GZIPPED = 1000
+# Flights whose fields are remembered until the last of their callers is told.
+REMEMBERED = 256
 
 _Q = re.compile(r";\s*q\s*=\s*([0-9.]+)", re.IGNORECASE)
 
@@ -185,14 +188,21 @@ def _provenance(exchange: Exchange) -> list[tuple[str, str]]:
         answered = exchange.answer.status if exchange.answer is not None else None
         used = cachestatus.render(exchange.server, exchange.cache, answered)
         headers.append(("Cache-Status", used))
-    timing = [
-        f"attempt{number};dur={each.ms};desc={_quoted(each.route, each.cause or 'ok')}"
-        for number, each in enumerate(exchange.attempts, start=1)
-    ]
-    headers.append(("Server-Timing", ", ".join([*timing, f"total;dur={exchange.ms}"])))
+    timing = f"{_timing(exchange.attempts)}total;dur={exchange.ms}"
+    headers.append(("Server-Timing", timing))
     if exchange.source is not None and exchange.source.startswith("proxy@"):
         headers.append(("X-Proxy-Source", exchange.attempts[-1].next_hop))
     return headers
+
+
+@lru_cache(REMEMBERED)
+def _timing(attempts: tuple[Attempt, ...]) -> str:
+    """How long each attempt took: the same for all who share a flight."""
+    metrics = (
+        f"attempt{number};dur={each.ms};desc={_quoted(each.route, each.cause or 'ok')}"
+        for number, each in enumerate(attempts, start=1)
+    )
+    return "".join(f"{each}, " for each in metrics)
 
 
 def _quoted(*words: str) -> str:

@@ -10,7 +10,6 @@ import hmac
 import re
 import secrets
 from dataclasses import replace
-from http.client import responses as PHRASES
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -246,26 +245,17 @@ class GatewayResource(Resource):
             request.channel.forceAbortClient()
             return
         status = page.status if isinstance(page, Page) else 200
-        # Twisted has no words for 429 and some younger ones
-        request.setResponseCode(status, PHRASES.get(status, "").encode())
         headers = [
             *page.headers,
             *self._door.cors.headers(_origin(request)),
             ("X-Request-Id", call.request_id),
             ("X-Content-Type-Options", "nosniff"),
         ]
-        for name, value in headers:
-            request.responseHeaders.addRawHeader(name, value)
-        if not request.channel.persistent:
-            request.setHeader(b"Connection", b"close")
         if isinstance(page, Feed) and request.method != b"HEAD":
+            request.begin(status, headers)
             Reader(request).begin(page)
             return
-        body = page.body if isinstance(page, Page) else b""
-        if status not in (204, 304):
-            request.setHeader(b"Content-Length", b"%d" % len(body))
-        request.write(body)
-        request.finish()
+        request.respond(status, headers, page.body if isinstance(page, Page) else b"")
 
 
 def _shortened(call: Call, given: str, clock: IReactorTime) -> Call:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Exchange
@@ -19,7 +20,16 @@ class Broken:
 class Telling(SynchronousTestCase):
     def test_everybody_is_told_though_one_breaks(self) -> None:
         first, last = Notes(), Notes()
-        Fan([first, Broken(), last]).note(EXCHANGE)
+        clock = Clock()
+        Fan([first, Broken(), last], clock).note(EXCHANGE)
+        clock.advance(0)
         self.assertEqual(first.exchanges, [EXCHANGE])
         self.assertEqual(last.exchanges, [EXCHANGE])
         self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+
+    def test_the_answer_goes_out_first(self) -> None:
+        notes, clock = Notes(), Clock()
+        Fan([notes], clock).note(EXCHANGE)
+        self.assertEqual(notes.exchanges, [])
+        clock.advance(0)
+        self.assertEqual(notes.exchanges, [EXCHANGE])
