@@ -11,7 +11,8 @@ from pathlib import Path
 
 HOST = "api.themoviedb.org"
 WAIT = 5.0
-SILENCE = 0.4
+# Beyond what a busy machine needs for an answer.
+SILENCE = 1.5
 
 
 @dataclass
