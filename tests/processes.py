@@ -180,6 +180,10 @@ class Simulator(Process):
         )
         assert answer.status == 200, answer.body
 
+    def renew(self) -> None:
+        """As if it had just been started, for the next test that shares it."""
+        self.switch(fault="none", keep_alive=True, reset_counts=True)
+
     def counts(self, host: str) -> dict[str, Any]:
         told = ask(self.control_url, "/").json
         found: dict[str, Any] = told["hosts"][host]["counts"]

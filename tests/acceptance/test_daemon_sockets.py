@@ -8,7 +8,6 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -29,11 +28,17 @@ LISTS = (
 )
 
 
-@pytest.fixture
-def simulator(tmp_path: Path) -> Iterator[Simulator]:
-    made = Simulator(tmp_path, "--seed", "7")
+@pytest.fixture(scope="module")
+def one_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    made = Simulator(tmp_path_factory.mktemp("simulator"), "--seed", "7")
     yield made
     made.stop()
+
+
+@pytest.fixture
+def simulator(one_simulator: Simulator) -> Simulator:
+    one_simulator.renew()
+    return one_simulator
 
 
 @pytest.fixture

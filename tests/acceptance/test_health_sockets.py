@@ -35,8 +35,7 @@ def one_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulato
 
 @pytest.fixture
 def simulator(one_simulator: Simulator) -> Simulator:
-    """The one simulator, as if it were new."""
-    one_simulator.switch(fault="none", keep_alive=True, reset_counts=True)
+    one_simulator.renew()
     return one_simulator
 
 

@@ -35,11 +35,17 @@ FORMS = {
 KEY = {"TMDB_API_KEY": Simulator.KEY}
 
 
-@pytest.fixture
-def simulator(tmp_path: Path) -> Iterator[Simulator]:
-    made = Simulator(tmp_path)
+@pytest.fixture(scope="module")
+def one_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    made = Simulator(tmp_path_factory.mktemp("simulator"))
     yield made
     made.stop()
+
+
+@pytest.fixture
+def simulator(one_simulator: Simulator) -> Simulator:
+    one_simulator.renew()
+    return one_simulator
 
 
 @pytest.mark.parametrize("form", FORMS)
