@@ -74,6 +74,8 @@ setup(
             "pytest>=9.2",
             # gives pytest the reactor
             "pytest-twisted>=1.14.3",
+            # runs files of tests side by side: most of them wait for their sockets
+            "pytest-xdist>=3.8",
             # properties over generated input
             "hypothesis>=6.170",
             # the suite runs with the extra, and says what it does without

@@ -8,11 +8,30 @@ from typing import Any
 
 import pytest
 
+# A minute each. They are begun before other files with sockets, so that the processes
+# of run-tests.sh end at about the same time; and in this order, because the first holds
+# real daemons to what a caller waits at most, and the two after it compute little.
+LONG = (
+    "test_health_sockets.py",
+    "test_fault_table_sockets.py",
+    "test_start_sockets.py",
+    "test_status_page_sockets.py",
+    "test_openapi_sockets.py",
+    "test_scenarios_sockets.py",
+    "test_daemon_sockets.py",
+)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Trial classes first: after the first pytest-twisted test of a process every later
-    asynchronous trial case would fail (facts: twisted.md)."""
-    items.sort(key=lambda item: getattr(item, "cls", None) is None)
+    asynchronous trial case would fail (facts: twisted.md). Then what is long."""
+    rank = {name: number for number, name in enumerate(LONG)}
+    items.sort(
+        key=lambda item: (
+            getattr(item, "cls", None) is None,
+            rank.get(item.path.name, len(rank)),
+        )
+    )
 
 
 @pytest.fixture(autouse=True)
