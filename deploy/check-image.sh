@@ -10,7 +10,7 @@ MIRROR=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 KEY=$(head -c 16 /dev/urandom | od -An -tx1 | tr -d " \n")
 SECONDS_TO_START=60
 # Debian's packages of the same names
-TOOLS=(buildah curl mmdebstrap podman runc)
+TOOLS=(buildah curl git mmdebstrap podman runc)
 # what lets containers find each other by name: Debian 12's, and its successor
 NAMES=(/usr/lib/cni/dnsname /usr/lib/podman/aardvark-dns)
 
@@ -23,6 +23,7 @@ for tool in "${TOOLS[@]}"; do
     command -v "$tool" >/dev/null || skip "$tool is not installed"
 done
 [[ -x ${NAMES[0]} || -x ${NAMES[1]} ]] || skip "neither ${NAMES[*]} is there"
+git rev-parse --git-dir >/dev/null || skip "this is no checkout"
 curl -fsI --max-time 20 "$MIRROR/dists/$SUITE/InRelease" >/dev/null ||
     skip "$MIRROR does not answer"
 
@@ -70,11 +71,12 @@ make_base() {
     rm "$place/base.tar"
 }
 
-# The checkout with a key lying in it wherever a person may have put one.
+# The checkout with a key lying in it wherever a person may have put one. Files by name:
+# what git ignores comes and goes while tests run beside this.
 copy_source() {
     mkdir -p "$place/source"
-    tar -c --exclude=./.git --exclude=./.venv --exclude='*_cache' --exclude='_trial_temp*' . |
-        tar -x -C "$place/source"
+    git ls-files -z --cached --others --exclude-standard |
+        tar -c --null --files-from=- | tar -x -C "$place/source"
     mkdir -p "$place/source/secrets"
     echo "TMDB_API_KEY=$KEY" | tee "$place/source/.env" >"$place/source/streamr/.env"
     printf %s "$KEY" >"$place/source/secrets/tmdb-api-key"
