@@ -15,8 +15,9 @@ from streamr import look, reading
 from streamr.commands.printing import PrintingOptions
 from streamr.doctor import names, report
 from streamr.doctor.bundle import bundle
+from streamr.doctor.case import Limits
 from streamr.doctor.evidence import Evidence
-from streamr.doctor.examination import Examination, Limits
+from streamr.doctor.examination import Examination
 from streamr.doctor.judge import Diagnosis, judge
 from streamr.doctor.progress import Progress
 from streamr.errors import SettingsError

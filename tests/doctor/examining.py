@@ -10,8 +10,9 @@ from twisted.internet.task import deferLater
 
 from streamr import reading
 from streamr.doctor import names
+from streamr.doctor.case import Limits
 from streamr.doctor.evidence import Evidence
-from streamr.doctor.examination import Examination, Limits
+from streamr.doctor.examination import Examination
 from tests.doctor.roads import Roads
 
 # Loopback answers in milliseconds; what is silent for so long stays silent. Everything
