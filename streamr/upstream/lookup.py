@@ -51,12 +51,15 @@ class _Known:
 
 
 @implementer(IHostResolution)
-class _Resolution:
+class Resolution:
+    """The resolution of one name, which nobody can stop."""
+
     def __init__(self, name: str) -> None:
         self.name = name
 
     def cancel(self) -> None:
-        """A lookup in a thread cannot be stopped; its answer is remembered."""
+        """A pinned name is resolved already; a lookup in a thread cannot be stopped,
+        and its answer is remembered."""
 
 
 @implementer(IHostnameResolver)
@@ -77,15 +80,15 @@ class RememberingResolver:
         addressTypes: Sequence[type[Any]] | None = None,
         transportSemantics: str = "TCP",
     ) -> IHostResolution:
-        resolution = _Resolution(hostName)
+        resolution = Resolution(hostName)
         resolutionReceiver.resolutionBegan(resolution)
 
         def answer() -> None:
             known = self._known.get(hostName)
-            for family, text in known.found if known is not None else ():
-                kind = IPv6Address if family == socket.AF_INET6 else IPv4Address
-                if addressTypes is None or kind in addressTypes:
-                    resolutionReceiver.addressResolved(kind("TCP", text, portNumber))
+            for _, text in known.found if known is not None else ():
+                address = address_of(text, portNumber)
+                if addressTypes is None or type(address) in addressTypes:
+                    resolutionReceiver.addressResolved(address)
             resolutionReceiver.resolutionComplete()
 
         literal = _literal(hostName)
@@ -151,6 +154,12 @@ class RememberingResolver:
     def _tell(self, name: str) -> None:
         for answer in self._waiting.pop(name, []):
             answer()
+
+
+def address_of(text: str, port: int) -> Address:
+    """A TCP address from its text: the family follows from that."""
+    kind = IPv6Address if ":" in text else IPv4Address
+    return kind("TCP", text, port)
 
 
 def _literal(name: str) -> tuple[int, str] | None:

@@ -21,7 +21,8 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
-Address = IPv4Address | IPv6Address
+from streamr.upstream.lookup import Address, Resolution, address_of
+
 Pins = Mapping[str, Sequence[tuple[str, int | None]]]
 
 FAMILIES: dict[str, Sequence[type[Address]] | None] = {
@@ -29,15 +30,6 @@ FAMILIES: dict[str, Sequence[type[Address]] | None] = {
     "ipv4": (IPv4Address,),
     "ipv6": (IPv6Address,),
 }
-
-
-@implementer(IHostResolution)
-class _Resolution:
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def cancel(self) -> None:
-        """Nothing to stop: a pinned name is resolved at once."""
 
 
 @implementer(IHostnameResolver)
@@ -69,12 +61,11 @@ class PinnedResolver:
                 addressTypes or self._types,
                 transportSemantics,
             )
-        resolution = _Resolution(hostName)
+        resolution = Resolution(hostName)
         resolutionReceiver.resolutionBegan(resolution)
-        for address, port in pinned:
-            kind = IPv6Address if ":" in address else IPv4Address
+        for text, port in pinned:
             resolutionReceiver.addressResolved(
-                kind("TCP", address, portNumber if port is None else port)
+                address_of(text, portNumber if port is None else port)
             )
         resolutionReceiver.resolutionComplete()
         return resolution
