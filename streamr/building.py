@@ -73,15 +73,8 @@ class Upstream:
 
     def proxy(self, url: str, loop: Loop) -> ProxyRoute:
         """A route over a proxy of ours."""
-        where = urlsplit(url).netloc
-        return ProxyRoute(
-            f"proxy@{where}",
-            url,
-            self._client(url, MODERN.name),
-            self._settings.proxy_token,
-            Dimensions(where, "proxy", "auto", where),
-            loop,
-        )
+        client = self._client(url, MODERN.name)
+        return ProxyRoute(url, client, self._settings.proxy_token, loop)
 
     def _pacer(self, host: str) -> Pacer:
         """The host's one pacer, for main and proxy alike."""

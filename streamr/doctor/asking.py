@@ -167,14 +167,8 @@ class Asker:
         """What a proxy finds: the second vantage point."""
         policy = self._profiles["modern"] if url.startswith("https:") else None
         client = Client(self._reactor, self._names, policy)
-        where = urlsplit(url).netloc
         route = ProxyRoute(
-            where,
-            url,
-            client,
-            self._settings.proxy_token,
-            Dimensions(where, "proxy", "auto", where),
-            Loop("streamr-doctor"),
+            url, client, self._settings.proxy_token, Loop("streamr-doctor")
         )
         try:
             answer = await route.send(

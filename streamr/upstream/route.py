@@ -28,8 +28,8 @@ from streamr.upstream.client import Client, Reply
 from streamr.upstream.faults import judge
 from streamr.upstream.pacing import Pacer
 
-# The name for TMDB's logs; no version, no machine.
-USER_AGENT = "streamr"
+# On every request. The name for TMDB's logs tells no version and no machine.
+COMMON = {"Accept": "application/json", "User-Agent": "streamr"}
 REQUEST_ID = "X-Request-Id"
 DEADLINE_HEADER = "Streamr-Deadline-Ms"
 SILENT_HEADER = "Streamr-Silent"
@@ -74,7 +74,20 @@ class Loop:
         return self.identity in passed
 
 
-class TMDBRoute:
+class _Route:
+    """What both kinds are: a name, and a client that asks below a base URL."""
+
+    def __init__(
+        self, name: str, base_url: str, client: Client, dimensions: Dimensions
+    ) -> None:
+        self.name = name
+        self.next_hop = urlsplit(base_url).netloc
+        self.dimensions = dimensions
+        self._base_url = base_url
+        self._client = client
+
+
+class TMDBRoute(_Route):
     """A route to one of TMDB's hosts with one TLS profile."""
 
     hop = False
@@ -90,14 +103,10 @@ class TMDBRoute:
         pacer: Pacer,
     ) -> None:
         """`loop` is None for TMDB's own hosts, from which nothing comes back."""
-        self._pacer = pacer
-        self.name = name
-        self.next_hop = urlsplit(base_url).netloc
-        self.dimensions = dimensions
-        self._base_url = base_url
-        self._client = client
+        super().__init__(name, base_url, client, dimensions)
         self._credentials = credentials
         self._loop = loop
+        self._pacer = pacer
 
     def send(
         self,
@@ -111,8 +120,7 @@ class TMDBRoute:
         """One try; see boundaries.Route."""
         url = upstream_url(self._base_url, query, self._credentials.parameters())
         headers = {
-            "Accept": "application/json",
-            "User-Agent": USER_AGENT,
+            **COMMON,
             **self._credentials.headers(),
             **_conditions(call),
             **(self._loop.headers(call.loop) if self._loop else {}),
@@ -137,25 +145,18 @@ class TMDBRoute:
         return replace(reply, head=head)
 
 
-class ProxyRoute:
+class ProxyRoute(_Route):
     """A route over another streamr proxy, which uses its own key and its own ways."""
 
     hop = True
 
     def __init__(
-        self,
-        name: str,
-        base_url: str,
-        client: Client,
-        token: str | None,
-        dimensions: Dimensions,
-        loop: Loop,
+        self, base_url: str, client: Client, token: str | None, loop: Loop
     ) -> None:
-        self.name = name
-        self.next_hop = urlsplit(base_url).netloc
-        self.dimensions = dimensions
-        self._base_url = base_url
-        self._client = client
+        """It is named after the proxy's place, from which its bytes leave, too."""
+        where = urlsplit(base_url).netloc
+        dimensions = Dimensions(where, "proxy", "auto", where)
+        super().__init__(f"proxy@{where}", base_url, client, dimensions)
         self._token = token
         self._loop = loop
 
@@ -177,8 +178,7 @@ class ProxyRoute:
 
     def _headers(self, call: Call, budget: Budget) -> Mapping[str, str]:
         headers = {
-            "Accept": "application/json",
-            "User-Agent": USER_AGENT,
+            **COMMON,
             REQUEST_ID: call.request_id,
             DEADLINE_HEADER: str(handed_on(budget)),
             **self._loop.headers(call.loop),
