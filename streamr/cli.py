@@ -82,11 +82,12 @@ def _perform(arguments: Sequence[str]) -> int:
     line = CommandLine()
     try:
         line.parseOptions(arguments)
+        _, command = list(_reached(line))[-1]
+        # what only a look at the disk tells is found to be wrong here
+        status: int = command.perform()
     except usage.UsageError as error:
         names = ["streamr", *(name for name, _ in _reached(line))]
         give_up(EX_USAGE, [str(error), f"see {' '.join(names)} --help"])
-    _, command = list(_reached(line))[-1]
-    status: int = command.perform()
     return status
 
 

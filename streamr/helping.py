@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Sequence
-from typing import Any, ClassVar, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, NoReturn
 
 from twisted.python import usage
 
@@ -13,8 +13,12 @@ from streamr import __version__
 from streamr.parsing import closest
 
 # What Twisted and getopt call a word they do not know; tests notice when it changes.
-_UNKNOWN = re.compile(r"option (?P<flag>--\S+) not recognized|.*command: (?P<word>.+)")
+_UNKNOWN = re.compile(r"option --(?P<flag>\S+) not recognized|.*command: (?P<word>.+)")
 WIDTH = 80
+NO_FLAG = (
+    "has no flag, which everybody on this machine could read: put it into .env or the "
+    "environment"
+)
 
 
 class Explained(usage.UsageError):
@@ -30,6 +34,8 @@ class Helpful(usage.Options):
     longdesc: ClassVar[str] = ""
     # what stands in the place of a command until one is chosen
     choices: ClassVar[str] = ""
+    # the settings that are secrets, by the flags that they do not have
+    flagless: ClassVar[Mapping[str, str]] = {}
 
     def getSynopsis(self) -> str:
         """The first line of --help."""
@@ -67,15 +73,19 @@ class Helpful(usage.Options):
         match = _UNKNOWN.match(error)
         if match is None:
             return ""
-        commands: Any = getattr(self, "subCommands", ())
-        known = (
-            [f"--{name.rstrip('=')}" for name in self.longOpt]
-            if match["flag"]
-            else [name for name, *_ in commands]
-        )
-        meant = closest(match["flag"] or match["word"], known)
-        if meant is not None:
-            return f"; did you mean {meant}?"
-        if match["flag"]:
-            return "; a command's options stand behind it" if commands else ""
-        return f"; known are: {', '.join(known)}"
+        commands = [name for name, *_ in getattr(self, "subCommands", ())]
+        if match["word"]:
+            meant = closest(match["word"], commands)
+            known = f"; known are: {', '.join(commands)}"
+            return f"; did you mean {meant}?" if meant else known
+        elsewhere = "; a command's options stand behind it" if commands else ""
+        return self._flag_hint(match["flag"]) or elsewhere
+
+    def _flag_hint(self, wanted: str) -> str:
+        # without the dashes, which would make everything look alike
+        flags = [name.rstrip("=") for name in self.longOpt]
+        meant = closest(wanted, [*flags, *self.flagless])
+        if meant is None:
+            return ""
+        secret = self.flagless.get(meant)
+        return f"; {secret} {NO_FLAG}" if secret else f"; did you mean --{meant}?"

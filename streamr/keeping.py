@@ -19,7 +19,7 @@ from streamr.catalogue import Catalogue
 from streamr.errors import Refusal, SettingsError
 from streamr.gateway import Gateway
 from streamr.parsing import OFFICIAL_HOSTS
-from streamr.policy.freshness import CLASSES, state
+from streamr.policy.freshness import CLASSES, MISSING, state
 from streamr.settings import Settings
 from streamr.store.behind import WriteBehind
 from streamr.store.disk import DiskStore
@@ -31,6 +31,9 @@ _log = Logger()
 
 # A list page takes some 18 kB in its codings; smaller answers let more entries in.
 ENTRIES_PER_MB = 250
+
+# The freshness classes that a purge may name.
+KINDS = (*CLASSES, MISSING.name)
 
 NO_FOLDER = (
     "there is no folder for state that can be made and written: set STREAMR_STATE_DIR"
@@ -114,9 +117,8 @@ class Keeping:
 def _unwanted(request: dict[str, Any]) -> Callable[[StoredResponse], bool]:
     kind, path = request.get("class"), request.get("path")
     if kind is not None:
-        allowed = (*CLASSES, "missing")
-        if kind not in allowed:
-            raise ValueError(f"there is no class {kind!r}; known: {', '.join(allowed)}")
+        if kind not in KINDS:
+            raise ValueError(f"there is no class {kind!r}; known: {', '.join(KINDS)}")
         return lambda response: response.kind == kind
     if path is not None:
         below = str(path).rstrip("/")

@@ -56,6 +56,11 @@ class Options(Helpful):
         for each in settings.TABLE
         if each.flag is not None
     ]
+    flagless: ClassVar = {
+        each.field.replace("_", "-"): each.name
+        for each in settings.TABLE
+        if each.flag is None
+    }
 
     def postOptions(self) -> None:
         """Under twistd the log goes through our observer, not through its own."""

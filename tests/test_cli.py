@@ -2,8 +2,10 @@
 
 import contextlib
 import io
+import json
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from twisted.python import usage
@@ -11,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr import __version__, cli
 from streamr.cli import CommandLine
+from streamr.doctor.bundle import FORMAT
 from streamr.helping import Helpful
 from streamr.service import Options
 
@@ -62,7 +65,11 @@ class Hints(SynchronousTestCase):
             ("cache stat", "stats", "streamr cache --help"),
             ("run --prot 80", "--port", "streamr run --help"),
             ("routes --jsn", "--json", "streamr routes --help"),
-            ("cache purge --clas=x --pfad=/y", "--path", "streamr cache purge --help"),
+            (
+                "cache purge --clas=lists --pth=/y",
+                "--path",
+                "streamr cache purge --help",
+            ),
             ("demo --falt=html", "--fault", "streamr demo --help"),
         ):
             status, out, problems = said(*line.split())
@@ -78,7 +85,16 @@ class Hints(SynchronousTestCase):
             self.assertIn(name, problems)
 
     def test_a_far_flag_gets_no_hint(self) -> None:
-        self.assertNotIn("did you mean", said("run", "--quartz")[2])
+        for line in ("run --quartz", "run --bogus", "run --json", "config --fault"):
+            self.assertNotIn("did you mean", said(*line.split())[2], line)
+
+    def test_a_secret_given_as_a_flag_is_told_where_it_belongs(self) -> None:
+        for flag in ("--tmdb-api-key", "--tmdb-acces-token", "--proxy-token"):
+            status, _, problems = said("run", flag, "0123456789")
+            self.assertEqual(status, 2)
+            self.assertIn("has no flag", problems, flag)
+            self.assertIn(".env", problems)
+            self.assertNotIn("0123456789", problems)
 
     def test_a_commands_flag_before_the_command_is_told_its_place(self) -> None:
         problems = said("--port", "80")[2]
@@ -89,6 +105,46 @@ class Hints(SynchronousTestCase):
             status, _, problems = said("demo", flag, "x")
             self.assertEqual(status, 2)
             self.assertIn(f"{flag} cannot be 'x'; allowed: 0 to ", problems)
+
+    def test_a_wrong_fault_of_the_demos_is_a_sentence(self) -> None:
+        for fault, words in (
+            ("nonsense", "There is no fault 'nonsense'. Allowed are: none, "),
+            ("slow:delay=never", "slow:delay=never is wrong"),
+            ("api.example.org=html", "There is no host 'api.example.org'"),
+        ):
+            status, out, problems = said("demo", "--fault", fault)
+            self.assertEqual((status, out), (2, ""))
+            self.assertIn(f"--fault: {words}", problems)
+
+    def test_a_server_that_the_doctor_cannot_ask_is_named_with_its_flag(self) -> None:
+        for flag, text in (("--dns", "x"), ("--second-dns", "9.9.9.9,x")):
+            status, _, problems = said("doctor", flag, text)
+            self.assertEqual(status, 2)
+            self.assertIn(f"{flag}: 'x' is no address of a DNS server", problems)
+
+    def test_a_file_that_cannot_be_read_is_a_wrong_word_of_the_line(self) -> None:
+        nowhere = self.mktemp()
+        for words in (
+            ("doctor", "--env-file", nowhere),
+            ("demo", "--from", nowhere),
+            ("demo", "--from", "/dev/null"),
+        ):
+            status, out, problems = said(*words)
+            self.assertEqual((status, out), (2, ""))
+            self.assertIn(f"{words[1]}: ", problems)
+            self.assertIn(words[2], problems)
+
+    def test_a_bundle_from_a_network_that_cannot_be_played_is_a_sentence(self) -> None:
+        path = Path(self.mktemp())
+        evidence = {"hosts": ["tmdb.example.org"], "has_key": True}
+        path.write_text(json.dumps({"format": FORMAT, "evidence": evidence}))
+        status, _, problems = said("demo", "--from", str(path))
+        self.assertEqual(status, 2)
+        self.assertIn("there is no host 'tmdb.example.org'", problems)
+
+    def test_a_wrong_value_of_a_flag_that_is_a_setting_is_a_wrong_setting(self) -> None:
+        for command in ("run", "demo", "check", "healthcheck", "routes", "config"):
+            self.assertEqual(said(command, "--port", "x")[0], 78, command)
 
     def test_a_word_too_many_is_named(self) -> None:
         status, _, problems = said("routes", "main")
@@ -106,6 +162,17 @@ class Hints(SynchronousTestCase):
             status, _, problems = said("cache", "purge", *words)
             self.assertEqual(status, 2)
             self.assertIn("say what to purge", problems)
+
+    def test_a_purge_of_what_there_cannot_be_is_a_wrong_word_of_the_line(self) -> None:
+        for flag, text in (
+            ("--class", "films"),
+            ("--path", "movie"),
+            ("--path", "/3/movie/550"),
+            ("--path", "/"),
+        ):
+            status, _, problems = said("cache", "purge", flag, text)
+            self.assertEqual(status, 2)
+            self.assertIn(f"{flag} cannot be {text!r}; allowed: ", problems)
 
     def test_the_hint_is_given_by_the_innermost_command_alone(self) -> None:
         class Inner(Helpful):

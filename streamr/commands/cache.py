@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ from twisted.python import usage
 from streamr import look
 from streamr.commands.asking import AskingOptions
 from streamr.helping import Helpful
+from streamr.keeping import KINDS
 from streamr.policy.freshness import State
 
 MEGABYTE = 1024 * 1024
@@ -39,13 +41,13 @@ class PurgeOptions(AskingOptions):
 
     synopsis = "(--all | --class NAME | --path PATH) [options]"
     about = (
-        "Has the running streamr of this machine drop answers: all, a freshness class "
-        "(docs/freshness.md lists them), or what lies below a path of TMDB's."
+        "Has the running streamr of this machine drop answers: all, a freshness class, "
+        "or what lies below a path of TMDB's."
     )
     example = "streamr cache purge --path /movie/550"
     optFlags: ClassVar = [["all", None, "Drop everything."]]
     optParameters: ClassVar = [
-        ["class", None, None, "Drop one freshness class: lists, details, search, ..."],
+        ["class", None, None, f"Drop one freshness class: {', '.join(KINDS)}."],
         ["path", None, None, "Drop a path of TMDB's and what lies below it."],
     ]
 
@@ -55,6 +57,15 @@ class PurgeOptions(AskingOptions):
         if len(wanted) != 1:
             raise usage.UsageError(
                 "say what to purge, one of: --all, --class NAME, --path PATH"
+            )
+        if self["class"] and self["class"] not in KINDS:
+            raise usage.UsageError(
+                f"--class cannot be {self['class']!r}; allowed: {', '.join(KINDS)}"
+            )
+        if self["path"] and not re.fullmatch(r"(?!/3/)/[^?]*[^/?]", self["path"]):
+            raise usage.UsageError(
+                f"--path cannot be {self['path']!r}; allowed: a path of TMDB's behind "
+                "/3, such as /movie/550"
             )
 
     def perform(self) -> int:

@@ -17,12 +17,11 @@ from streamr import parsing, settings
 from streamr.commands.serving import serve
 from streamr.doctor import bundle, replay
 from streamr.doctor.evidence import Evidence
-from streamr.service import EX_CONFIG, Options, give_up, read_settings, start_up
+from streamr.service import Options, give_up, read_settings, start_up
 from streamr.web.demo import Demo
 
 if TYPE_CHECKING:
     from streamr.simulator.service import SimulatorService
-
 
 NUMBERS: tuple[tuple[str, Callable[[str], int], str], ...] = (
     ("control-port", parsing.port, "0 to 65535"),
@@ -51,11 +50,20 @@ class DemoOptions(Options):
 
     def __init__(self) -> None:
         super().__init__()
-        self.faults: list[str] = []
+        self.faults: list[tuple[str, str]] = []
 
     def opt_fault(self, expression: str) -> None:
         """Let the simulator misbehave: [HOST=]FAULT, see --list-faults. Repeatable."""
-        self.faults.append(expression)
+        from streamr.simulator.faults import addressed, parse
+        from streamr.simulator.service import check_host
+
+        host, fault = addressed(expression)
+        try:
+            check_host(host)
+            parse(fault)
+        except ValueError as error:
+            raise usage.UsageError(f"--fault: {error}") from error
+        self.faults.append((host, fault))
 
     def opt_list_faults(self) -> None:
         """Print the faults that the simulator knows."""
@@ -88,7 +96,7 @@ class DemoOptions(Options):
         from streamr.simulator.host import SMALL
         from streamr.simulator.network import Network
 
-        seen = self._seen()
+        seen = _seen(Path(self["from"])) if self["from"] else None
         with tempfile.TemporaryDirectory(prefix="streamr-demo-") as directory:
             key = secrets.token_hex(16)
             network = Network(
@@ -105,7 +113,8 @@ class DemoOptions(Options):
                 network.startService()
             except CannotListenError as error:
                 give_up(1, [f"{error.socketError}: choose another --control-port"])
-            self._break(simulator)
+            for host, fault in self.faults:
+                simulator.set_fault(host, fault)
             environment = {
                 **_kept(os.environ, seen),
                 **network.environment,
@@ -126,29 +135,21 @@ class DemoOptions(Options):
             )
             return serve(daemon, reactor, more)
 
-    def _seen(self) -> Evidence | None:
-        """What stands in the bundle of --from."""
-        if not self["from"]:
-            return None
-        path = Path(self["from"])
-        try:
-            return bundle.read(json.loads(path.read_text(encoding="utf-8")))
-        except OSError as error:
-            give_up(EX_CONFIG, [f"--from: {path} cannot be read: {error.strerror}"])
-        except ValueError as error:
-            give_up(EX_CONFIG, [f"--from: {path}: {error}"])
 
-    def _break(self, simulator: SimulatorService) -> None:
-        """Set the faults of the command line."""
-        try:
-            for expression in self.faults:
-                host, equals, fault = expression.partition("=")
-                known = equals and "." in host
-                simulator.set_fault(
-                    host if known else "*", fault if known else expression
-                )
-        except ValueError as error:
-            give_up(EX_CONFIG, [f"--fault: {error}"])
+def _seen(path: Path) -> Evidence:
+    """What stands in the bundle of --from. Raises UsageError."""
+    from streamr.simulator.network import check
+
+    try:
+        seen = bundle.read(json.loads(path.read_text(encoding="utf-8")))
+        check(replay.network(seen))
+    except OSError as error:
+        raise usage.UsageError(
+            f"--from: {path} cannot be read: {error.strerror}"
+        ) from error
+    except ValueError as error:
+        raise usage.UsageError(f"--from: {path}: {error}") from error
+    return seen
 
 
 def _made_demo(simulator: SimulatorService) -> Demo:

@@ -58,14 +58,10 @@ class DoctorOptions(PrintingOptions):
 
     def postOptions(self) -> None:
         super().postOptions()
-        try:
-            if self["dns"]:
-                names.read_server(self["dns"])
-            self.second = [
-                names.read_server(each) for each in _listed(self["second-dns"])
-            ]
-        except ValueError as error:
-            raise usage.UsageError(str(error)) from error
+        self.dns = _server("dns", self["dns"]) if self["dns"] else None
+        self.second = [
+            _server("second-dns", each) for each in _listed(self["second-dns"])
+        ]
 
     def perform(self) -> int:
         """Examine, judge, report."""
@@ -88,9 +84,8 @@ class DoctorOptions(PrintingOptions):
 
     def _examination(self, reactor: Any, progress: Progress) -> Examination:
         find, by = names.system(reactor, system_lookup), "system"
-        if self["dns"]:
-            by = self["dns"]
-            find = names.server(reactor, *names.read_server(by))
+        if self.dns is not None:
+            find, by = names.server(reactor, *self.dns), self["dns"]
         second = {
             where[0]: names.server(reactor, *where)
             for where in self.second
@@ -114,7 +109,7 @@ class DoctorOptions(PrintingOptions):
     def _stock(self) -> reading.Stock:
         chosen = self["env-file"]
         if chosen and not Path(chosen).is_file():
-            give_up(EX_CONFIG, [f"--env-file: there is no file {chosen}"])
+            raise usage.UsageError(f"--env-file: there is no file {chosen}")
         environment = {} if chosen else os.environ
         path = Path(chosen or ".env")
         return reading.take_stock(self.given(), environment, path, needs_key=False)
@@ -160,6 +155,14 @@ def run(reactor: Any, examination: Examination) -> Evidence | None:
     if problems:
         raise problems[0]
     return found[0] if found else None
+
+
+def _server(flag: str, text: str) -> tuple[str, int]:
+    """The DNS server that a flag names. Raises UsageError."""
+    try:
+        return names.read_server(text)
+    except ValueError as error:
+        raise usage.UsageError(f"--{flag}: {error}") from error
 
 
 def _listed(text: str) -> list[str]:

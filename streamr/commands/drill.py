@@ -13,7 +13,7 @@ from streamr import look
 from streamr.checking import short
 from streamr.drilling import CannotDrill, Demo, Drill, NoDemo, Step
 from streamr.look import Mark
-from streamr.service import EX_INTERRUPTED, EX_USAGE, give_up
+from streamr.service import EX_INTERRUPTED, give_up
 from streamr.settings import Settings
 
 HEAD = ("phase", "asked", "verdict", "answer", "by", "ms", "cause")
@@ -28,7 +28,7 @@ def perform(settings: Settings, *, as_json: bool) -> int:
         try:
             drill.run()
         except NoDemo as error:
-            give_up(EX_USAGE, [f"{error} is no demo and was not changed", NEXT])
+            give_up(1, [f"{error} is no demo and was not changed", NEXT])
         except CannotDrill as error:
             give_up(1, [str(error)])
         except KeyboardInterrupt:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from twisted.internet import reactor
 
-from .faults import describe
+from .faults import addressed, describe
 from .host import SMALL, Latency
 from .service import HOSTS, SimulatorService
 
@@ -43,15 +43,6 @@ def read_ports(texts: list[str]) -> dict[str, int]:
     return {host: int(number) for host, _, number in pairs}
 
 
-def apply_fault(service: SimulatorService, text: str) -> None:
-    """One --fault option: for all hosts, or for the one before the equals sign."""
-    host, equals, rest = text.partition("=")
-    if equals and host in service.hosts:
-        service.set_fault(host, rest)
-    else:
-        service.set_fault("*", text)
-
-
 def build(options: argparse.Namespace) -> SimulatorService:
     """The service that the options describe."""
     service = SimulatorService(
@@ -65,7 +56,7 @@ def build(options: argparse.Namespace) -> SimulatorService:
         keep_alive=not options.no_keep_alive,
     )
     for text in options.fault:
-        apply_fault(service, text)
+        service.set_fault(*addressed(text))
     return service
 
 

@@ -165,6 +165,13 @@ class Fault:
         return hello is not None and (hello.big if self.when == "big" else hello.tls13)
 
 
+def addressed(text: str) -> tuple[str, str]:
+    """`[HOST=]EXPRESSION`: the host, `*` without one, and the expression."""
+    # the names of faults and of their arguments have no dots
+    host, equals, expression = text.partition("=")
+    return (host, expression) if equals and "." in host else ("*", text)
+
+
 def parse(expression: str) -> tuple[Fault, ...]:
     """The faults an expression names; ValueError says what would be allowed."""
     text = expression.strip()

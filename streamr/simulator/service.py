@@ -1,6 +1,6 @@
 """The simulator as a Twisted service: one TLS port per host name, and the switches."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -155,9 +155,7 @@ class SimulatorService(Service):
 
     def chosen(self, host: str) -> Iterator[Host]:
         """The host of a name, or all for `*`."""
-        if host != "*" and host not in self.hosts:
-            allowed = ", ".join(["*", *self.hosts])
-            raise ValueError(f"There is no host {host!r}. Allowed are: {allowed}.")
+        check_host(host, self.hosts)
         return iter(self.hosts.values() if host == "*" else [self.hosts[host]])
 
     def set_fault(self, host: str, expression: str) -> None:
@@ -208,6 +206,15 @@ class SimulatorService(Service):
             "pins": self.pins,
             "hosts": {name: host_status(one) for name, one in self.hosts.items()},
         }
+
+
+def check_host(name: str, known: Iterable[str] = HOSTS) -> None:
+    """Raises ValueError for a host that there is not; `*` stands for all."""
+    allowed = ["*", *known]
+    if name not in allowed:
+        raise ValueError(
+            f"There is no host {name!r}. Allowed are: {', '.join(allowed)}."
+        )
 
 
 def host_status(host: Host) -> dict[str, Any]:

@@ -115,10 +115,10 @@ def test_a_demo_of_a_poisoned_resolver_has_that_resolver(
 def test_what_cannot_be_used_is_said_with_its_own_exit_status(tmp_path: Path) -> None:
     for arguments, environment, status, words in (
         (["doctor"], {"TMDB_API_KEY": "nonsense"}, 78, "TMDB_API_KEY"),
-        (["doctor", "--env-file", "nowhere"], {}, 78, "there is no file nowhere"),
+        (["doctor", "--env-file", "nowhere"], {}, 2, "there is no file nowhere"),
         (["doctor", "--dns", "dns.example"], {}, 2, "no address of a DNS server"),
-        (["demo", "--from", "nowhere"], {}, 78, "nowhere cannot be read"),
-        (["demo", "--from", "/dev/null"], {}, 78, "--from"),
+        (["demo", "--from", "nowhere"], {}, 2, "nowhere cannot be read"),
+        (["demo", "--from", "/dev/null"], {}, 2, "--from"),
     ):
         process = Process([STREAMR, *arguments], environment, tmp_path)
         assert process.ended() == status
