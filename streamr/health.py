@@ -49,7 +49,8 @@ HOPE_SHARE = 0.2
 
 @dataclass(slots=True)
 class RouteState:
-    """What a route last did; `at` is wall-clock seconds since the epoch."""
+    """What a route last did, for a caller or a probe; `at` is wall-clock seconds since
+    the epoch. Probes are not counted."""
 
     at: float | None = None
     cause: str | None = None
@@ -121,9 +122,8 @@ class Health:
 
     def tried(self, route: Route, fault: Fault | None, ms: int) -> None:
         """An attempt has ended."""
+        self._saw(route, fault, ms)
         state = self.states[route.name]
-        state.at, state.ms = self._wall(), ms
-        state.cause = None if fault is None else fault.cause.name
         if fault is None:
             state.served += 1
         else:
@@ -170,6 +170,11 @@ class Health:
         lately = [good for at, good in self._recent if at > now - HOPE_SECONDS]
         return sum(lately) > 0 and sum(lately) >= HOPE_SHARE * len(lately)
 
+    def _saw(self, route: Route, fault: Fault | None, ms: int) -> None:
+        state = self.states[route.name]
+        state.at, state.ms = self._wall(), ms
+        state.cause = None if fault is None else fault.cause.name
+
     def _judge(self, route: Route, good: bool) -> None:
         before = self.breakers[route.name]
         now = self._clock.seconds()
@@ -201,9 +206,10 @@ class Health:
         # answer is asked again over the connection that is now there
         probing.addCallback(self._again_if_slow, route, asked)
         probing.addCallbacks(
-            lambda quick: self._judge(route, quick),
+            self._probe_answered,
             self._probe_failed,
-            errbackArgs=(route,),
+            callbackArgs=(route,),
+            errbackArgs=(route, asked),
         )
         self._probes[route.name] = probing
         probing.addBoth(self._probed, route)
@@ -222,31 +228,38 @@ class Health:
 
     def _again_if_slow(
         self, _answer: Answer, route: Route, asked: _Asked
-    ) -> bool | Deferred[bool]:
-        if asked.took() <= HEDGE_AFTER:
-            return True
+    ) -> float | Deferred[float]:
+        """How long the answer took, in seconds."""
+        took = asked.took()
+        if took <= HEDGE_AFTER:
+            return took
         again = _Asked(self._clock)
-        return self._ask(route, again).addCallback(
-            lambda _: again.took() <= HEDGE_AFTER
-        )
+        return self._ask(route, again).addCallback(lambda _: again.took())
 
-    def _probe_failed(self, failure: Failure, route: Route) -> None:
+    def _probe_answered(self, took: float, route: Route) -> None:
+        quick = took <= HEDGE_AFTER
+        if quick:
+            self._saw(route, None, round(took * 1000))
+        self._judge(route, quick)
+
+    def _probe_failed(self, failure: Failure, route: Route, asked: _Asked) -> None:
         if failure.check(CancelledError):
             return
         fault = failure.value
         if not isinstance(fault, Fault):
             _log.failure("A probe of {route} broke", failure=failure, route=route.name)
-        elif fault.cause.name == "http_request_denied":
-            # TMDB's network has answered: the way is sound
-            self._judge(route, True)
+            self._judge(route, False)
             return
-        elif not fault.counts:
-            # a limit says nothing of the way: asked again after the same pause
-            now, chance = self._clock.seconds(), self._chance()
-            known = self.breakers[route.name]
-            self.breakers[route.name] = breaker.postponed(known, now, chance)
+        self._saw(route, fault, round(asked.took() * 1000))
+        # with a refusal TMDB's network has answered: the way is sound
+        refused = fault.cause.name == "http_request_denied"
+        if refused or fault.counts:
+            self._judge(route, refused)
             return
-        self._judge(route, False)
+        # a limit says nothing of the way: asked again after the same pause
+        now, chance = self._clock.seconds(), self._chance()
+        known = self.breakers[route.name]
+        self.breakers[route.name] = breaker.postponed(known, now, chance)
 
 
 def _was_silent(state: RouteState) -> bool:

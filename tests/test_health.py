@@ -27,6 +27,7 @@ from streamr.policy.breaker import (
     TRIP_IN_ROW,
     State,
 )
+from streamr.policy.retry import HEDGE_AFTER
 from streamr.upstream.client import Reply
 from streamr.upstream.faults import Head
 from streamr.upstream.pacing import Pacer
@@ -167,6 +168,43 @@ class Fairness(HealthCase):
                 break
         self.assertTrue(asked)
         self.assertTrue(health.is_closed(route))
+
+
+class LastDeed(HealthCase):
+    """What the health pages tell of a way is what it did last, in a probe, too."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.told = self.health.states["direct"]
+        self.told.at = 1.0
+
+    def test_a_good_probe_ends_the_last_fault(self) -> None:
+        self.until_probed()
+        self.clock.advance(0.08)
+        self.route.succeeds()
+        self.assertIsNone(self.told.cause)
+        self.assertEqual((self.told.at, self.told.ms), (1000.0, 80))
+
+    def test_a_bad_probe_tells_what_is_wrong_now(self) -> None:
+        self.until_probed()
+        self.route.fails("connection_refused")
+        self.assertEqual((self.told.cause, self.told.at), ("connection_refused", 1000))
+
+    def test_an_answer_too_slow_to_send_callers_that_way_is_no_recovery(self) -> None:
+        for probe in (1, 2):
+            self.until_probed(probe)
+            self.clock.advance(HEDGE_AFTER + 0.1)
+            self.route.succeeds()
+        self.assertIs(self.state, State.OPEN)
+        self.assertEqual((self.told.cause, self.told.at), ("tls_reset", 1.0))
+
+    def test_probes_are_not_counted_among_the_callers_attempts(self) -> None:
+        before = self.told.served, self.told.failed
+        self.until_probed()
+        self.route.fails("connection_refused")
+        self.until_probed(2)
+        self.route.succeeds()
+        self.assertEqual((self.told.served, self.told.failed), before)
 
 
 class Probes(RuleBasedStateMachine):
