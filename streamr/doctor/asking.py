@@ -124,16 +124,8 @@ class Asker:
                 query, self._call(), self._budget(), fresh=True, heard=heard
             )
         except Fault as fault:
-            arrived = _CUT_OFF.match(fault.detail)
-            return Reply(
-                host,
-                query.path,
-                fault.cause.name,
-                milliseconds(self._reactor.seconds() - began),
-                detail=fault.detail,
-                size=int(arrived.group(1)) if arrived else 0,
-                body_ms=milliseconds(self._seconds) if arrived else 0,
-            )
+            ms = milliseconds(self._reactor.seconds() - began)
+            return self._failed(host, query, fault, ms)
         finally:
             await client.close()
         ended = self._reactor.seconds()
@@ -147,6 +139,18 @@ class Asker:
             size=len(answer.gzipped or answer.body),
             body_ms=milliseconds(ended - (heard.at or began)),
             skew=self._skew(answer),
+        )
+
+    def _failed(self, host: str, query: Query, fault: Fault, ms: int) -> Reply:
+        arrived = _CUT_OFF.match(fault.detail)
+        return Reply(
+            host,
+            query.path,
+            fault.cause.name,
+            ms,
+            detail=fault.detail,
+            size=int(arrived.group(1)) if arrived else 0,
+            body_ms=milliseconds(self._seconds) if arrived else 0,
         )
 
     def _route(

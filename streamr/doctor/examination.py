@@ -16,7 +16,6 @@ from streamr.doctor import house
 from streamr.doctor.asking import Asker
 from streamr.doctor.case import Case, Limits
 from streamr.doctor.evidence import Evidence, House
-from streamr.doctor.names import Find
 from streamr.doctor.probes import Prober, policies
 from streamr.doctor.step_http import Requests
 from streamr.doctor.step_names import Names
@@ -25,7 +24,7 @@ from streamr.doctor.step_tls import Arms
 from streamr.doctor.studies import Runner
 from streamr.errors import SettingsError
 from streamr.reading import Stock
-from streamr.upstream.lookup import RememberingResolver
+from streamr.upstream.lookup import Find, RememberingResolver
 
 # TMDB's CDN drops connections beyond some 20 from one address (facts: field.md).
 MOST_AT_ONCE = 12

@@ -16,16 +16,13 @@ from twisted.names import client, dns, error
 from twisted.python.failure import Failure
 
 from streamr.doctor.evidence import Lookup, Place
-from streamr.upstream.lookup import Lookups
+from streamr.upstream.lookup import Find, Lookups
 
 # A resolver that has not answered by then makes every page late.
 DNS_SECONDS = 3.0
 # Our own limit comes after the resolver's, which leaves nothing behind.
 _GRACE = 0.5
 _FAMILIES = {dns.A: socket.AF_INET, dns.AAAA: socket.AF_INET6}
-
-# Finds (family, address) pairs of a name; fails with OSError, or is cancelled.
-Find = Callable[[str], "Deferred[list[tuple[int, str]]]"]
 
 
 def system(reactor: Any, lookup: Callable[[str], Any]) -> Find:

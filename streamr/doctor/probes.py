@@ -22,27 +22,21 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from streamr.boundaries import Budget
+from streamr.building import tls_policy
 from streamr.doctor.evidence import Certificate, Connect, Handshake, Place
-from streamr.errors import SettingsError
 from streamr.upstream.faults import classify
 from streamr.upstream.tap import Tap, TapEndpoint, TapFactory, Trace
 from streamr.upstream.tls import (
     PROFILES,
     CertificateRefused,
     ProfilePolicy,
-    TLSError,
     issuer_of,
 )
 
 
 def policies(ca_file: Path | None) -> dict[str, ProfilePolicy]:
     """Each profile, as the daemon uses it. Raises SettingsError."""
-    try:
-        return {name: ProfilePolicy(each, ca_file) for name, each in PROFILES.items()}
-    except TLSError as error:
-        raise SettingsError(
-            [f"TMDB_CA_FILE {str(ca_file)!r} holds no PEM certificate"]
-        ) from error
+    return {name: tls_policy(name, ca_file) for name in PROFILES}
 
 
 def milliseconds(seconds: float) -> int:

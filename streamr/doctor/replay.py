@@ -14,7 +14,6 @@ from typing import Any
 
 from streamr.doctor.evidence import ArmResult, Evidence, Place, ProxyReply, Reply
 from streamr.doctor.facts import Facts, all_causes, main_cause
-from streamr.doctor.judge import judge
 from streamr.doctor.judge_http import (
     LEAST_BODY_MS,
     LEAST_RATE,
@@ -22,13 +21,7 @@ from streamr.doctor.judge_http import (
     code_of,
     speed,
 )
-from streamr.doctor.verdicts import KINDS, Layer
 
-# The layers that a network can show again.
-NETWORK = frozenset({Layer.CLOCK, Layer.DNS, Layer.TCP, Layer.TLS, Layer.HTTP}) | {
-    Layer.SETTINGS,
-    Layer.PROXIES,
-}
 _HOME = "127.0.0.1"
 _HOME6 = "::1"
 
@@ -85,13 +78,6 @@ def network(evidence: Evidence) -> dict[str, Any]:
 def settings(evidence: Evidence) -> dict[str, str]:
     """What a doctor in that network has to be told besides where it is."""
     return {"STREAMR_ADDRESS_FAMILY": evidence.family}
-
-
-def network_codes(evidence: Evidence) -> frozenset[str]:
-    """The verdicts that the network has to show again."""
-    return frozenset(
-        code for code in judge(evidence).codes if KINDS[code].layer in NETWORK
-    )
 
 
 class _Boxes:

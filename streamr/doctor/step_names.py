@@ -10,8 +10,9 @@ from streamr.doctor.asking import gathered
 from streamr.doctor.case import MOST_PLACES, Case
 from streamr.doctor.evidence import LITERAL, Lookup, Place
 from streamr.doctor.facts import Facts
-from streamr.doctor.names import Find, look_up
+from streamr.doctor.names import look_up
 from streamr.doctor.step_places import Places
+from streamr.upstream.lookup import Find
 
 
 class Names:

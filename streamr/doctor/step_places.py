@@ -8,7 +8,7 @@ from streamr.doctor.asking import gathered
 from streamr.doctor.case import MOST_PLACES, Case
 from streamr.doctor.evidence import Connect, Place
 from streamr.doctor.probes import Prober
-from streamr.doctor.studies import PROFILES
+from streamr.upstream.tls import PROFILES
 
 
 class Places:

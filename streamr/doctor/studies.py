@@ -12,8 +12,7 @@ from streamr.doctor.arms import Arm, Contrast, Study
 from streamr.doctor.evidence import ArmResult, Difference, Handshake, Matrix, Place
 from streamr.doctor.judge_tls import NAMES, OLD, SPLIT, TLS13
 from streamr.doctor.probes import Prober
-
-PROFILES = ("modern", "classic", "tls12")
+from streamr.upstream.tls import PROFILES
 
 
 def matrix_study(anchors: dict[str, Place]) -> Study:

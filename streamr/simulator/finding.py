@@ -11,7 +11,6 @@ from .titles import first_date
 from .world import Value, image
 
 Test = Callable[[Call, Value, str], bool]
-Record = Callable[[Call, str, Value], bool]
 
 
 def query(call: Call) -> str:
