@@ -16,6 +16,7 @@ from twisted.internet.task import deferLater
 
 from streamr.look import Mark
 from streamr.policy import proxystatus
+from streamr.ports import reachable
 from streamr.settings import Settings
 from streamr.web.resource import FRESH_HEADER
 
@@ -201,8 +202,7 @@ def _request(
     seconds: float = HEALTH_SECONDS,
     fresh: bool = False,
 ) -> Reply:
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    connection = http.client.HTTPConnection(reachable, port, timeout=seconds)
+    connection = http.client.HTTPConnection(reachable(host), port, timeout=seconds)
     try:
         # which way answers come is asked, so a stored one will not do
         headers = {FRESH_HEADER: "1"} if fresh else {}

@@ -25,6 +25,7 @@ from streamr.keeping import NO_FOLDER, Keeping, state_directory
 from streamr.measuring import Measuring
 from streamr.observe.fan import Fan
 from streamr.observe.log import LineObserver, LogObserver, Sink
+from streamr.ports import url_of
 from streamr.settings import Settings
 from streamr.store.routes import FILE_NAME, RouteFile
 from streamr.upstream.lookup import system_lookup
@@ -269,21 +270,12 @@ def _own_proxy(found: Settings, sockets: Mapping[str, socket.socket]) -> str:
     """Where this machine's proxy answers: its socket, or what the settings say."""
     if "proxy" in sockets:
         return _url(sockets["proxy"])
-    return f"http://{reachable(found.proxy_host)}:{found.proxy_port}"
+    return url_of(found.proxy_host, found.proxy_port)
 
 
 def _url(listening: socket.socket) -> str:
     host, port = listening.getsockname()[:2]
-    return f"http://{reachable(host)}:{port}"
-
-
-def reachable(host: str) -> str:
-    """An address for a URL to reach a server bound to `host` from this machine."""
-    if host == "0.0.0.0":  # every address: loopback is one of them
-        return "127.0.0.1"
-    if host == "::":
-        return "[::1]"
-    return f"[{host}]" if ":" in host else host
+    return url_of(host, port)
 
 
 def _console_is_null() -> bool:

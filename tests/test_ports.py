@@ -8,7 +8,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.ports import CannotListen, holder, listen
+from streamr.ports import CannotListen, holder, listen, url_of
 
 TWISTD_SHOWS = 90
 LINUX = Path("/proc/net/tcp").exists()
@@ -22,6 +22,17 @@ def has_v6() -> bool:
     except OSError:
         return False
     return True
+
+
+class Url(SynchronousTestCase):
+    def test_a_server_is_reached_where_it_is_bound_or_on_loopback(self) -> None:
+        for host, url in (
+            ("127.0.0.1", "http://127.0.0.1:80"),
+            ("0.0.0.0", "http://127.0.0.1:80"),
+            ("::", "http://[::1]:80"),
+            ("2001:db8::1", "http://[2001:db8::1]:80"),
+        ):
+            self.assertEqual(url_of(host, 80), url)
 
 
 class Listen(SynchronousTestCase):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from streamr.daemon import reachable
 from streamr.doctor.asking import Asker, gathered
 from streamr.doctor.case import Case
 from streamr.doctor.evidence import Place
 from streamr.doctor.facts import Facts
+from streamr.ports import url_of
 
 
 class Requests:
@@ -44,7 +44,7 @@ class Requests:
         """The chosen ones; without any, our own, which is no second vantage point."""
         found = self._case.settings
         chosen = found.tmdb_proxy_url
-        own = f"http://{reachable(found.proxy_host)}:{found.proxy_port}"
+        own = url_of(found.proxy_host, found.proxy_port)
         urls = chosen or ((own,) if found.only == "" and found.proxy_port else ())
         self._case.proxies = await gathered(
             self._asker.proxy(url, chosen=bool(chosen)) for url in urls
