@@ -189,10 +189,16 @@ def is_fallback(found: Finding) -> bool:
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """A second Ctrl-C does not keep the healing from its end."""
-    names = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {name: signal.signal(name, signal.SIG_IGN) for name in names}
+    with handled(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        yield
+
+
+@contextmanager
+def handled(handler: Any, *names: signal.Signals) -> Iterator[None]:
+    """Signals meet a handler for a while, and then their own again."""
+    before = {name: signal.signal(name, handler) for name in names}
     try:
         yield
     finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
+        for name, own in before.items():
+            signal.signal(name, own)

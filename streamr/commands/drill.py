@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from streamr import look
 from streamr.checking import short
-from streamr.drilling import CannotDrill, Demo, Drill, NoDemo, Step
+from streamr.drilling import CannotDrill, Demo, Drill, NoDemo, Step, handled
 from streamr.look import Mark
 from streamr.service import EX_INTERRUPTED, give_up
 from streamr.settings import Settings
@@ -24,7 +23,8 @@ def perform(settings: Settings, *, as_json: bool) -> int:
     """Drill, and print what was seen: exit status 1 when anything failed."""
     aside = look.console(sys.stderr)
     drill = Drill(Demo(settings), lambda line: aside.print(f"drill: {line}"))
-    with _ended_like_ctrl_c():
+    # SIGTERM and SIGHUP end it as Ctrl-C does: with healing
+    with handled(signal.default_int_handler, signal.SIGTERM, signal.SIGHUP):
         try:
             drill.run()
         except NoDemo as error:
@@ -64,15 +64,3 @@ def told(step: Step) -> dict[str, Any]:
     """A step for programs."""
     found = {**asdict(step.finding), "mark": step.finding.mark.value}
     return {"phase": step.phase, **found}
-
-
-@contextmanager
-def _ended_like_ctrl_c() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the drill as Ctrl-C does: with healing."""
-    names = (signal.SIGTERM, signal.SIGHUP)
-    before = {name: signal.signal(name, signal.default_int_handler) for name in names}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
