@@ -21,6 +21,7 @@ from streamr.service import Options, give_up, read_settings, start_up
 from streamr.web.demo import Demo
 
 if TYPE_CHECKING:
+    from streamr.simulator.network import Network
     from streamr.simulator.service import SimulatorService
 
 NUMBERS: tuple[tuple[str, Callable[[str], int], str], ...] = (
@@ -127,13 +128,17 @@ class DemoOptions(Options):
             # "during" comes when the daemon, stopped "before", has let its requests end
             reactor.addSystemEventTrigger("during", "shutdown", network.stopService)
             env_file = _written(Path(directory), environment, seen)
-            more = (
-                f"faults: {simulator.control_url}\n"
-                f"ask it: streamr routes --state-dir {found.state_dir}\n"
-                f"examine it: streamr doctor --env-file {env_file} "
-                f"--dns {network.dns} --second-dns none"
-            )
-            return serve(daemon, reactor, more)
+            return serve(daemon, reactor, _more(network, found.state_dir, env_file))
+
+
+def _more(network: Network, state_dir: Path | None, env_file: Path) -> str:
+    """The last lines of the welcome: where the demo can be broken and asked."""
+    return (
+        f"faults: {network.simulator.control_url}\n"
+        f"ask it: streamr routes --state-dir {state_dir}\n"
+        f"examine it: streamr doctor --env-file {env_file} "
+        f"--dns {network.dns} --second-dns none"
+    )
 
 
 def _seen(path: Path) -> Evidence:
