@@ -110,18 +110,12 @@ class Daemon(MultiService):
         self._watching = Watching(
             found, reactor, wall, self.gateways, demo=demo is not None
         )
+        told = observer or LogObserver()
         build = Builder(
             found,
             reactor,
             wall,
-            Fan(
-                [
-                    observer or LogObserver(),
-                    self._measuring.metrics,
-                    self._watching.history,
-                ],
-                reactor,
-            ),
+            Fan([told, self._measuring.metrics, self._watching.history], reactor),
             self._upstream,
             offered,
             self._measuring.page,
@@ -132,17 +126,23 @@ class Daemon(MultiService):
         self._directory = state_directory(found)
         self._keeping: Keeping | None = None
         if "main" in self.gateways and found.cache_mb:
-            self._keeping = Keeping(
-                found, reactor, wall, self.gateways["main"], offered, self._directory
-            )
-            self._measuring.watch_cache(self.gateways["main"], self._keeping.memory)
-            self._watching.keeping = self._keeping
+            self._keep(self.gateways["main"], wall, offered)
         self._control: Any = None
         self._routes_file: RouteFile | None = None
         if self._directory is not None:
             self._remember_routes(self._directory)
         for gateway in self.gateways.values():
             self._watching.watch(gateway.ways.health)
+
+    def _keep(
+        self, main: Gateway, wall: Callable[[], float], offered: catalogue.Catalogue
+    ) -> None:
+        """Let main have a store, and those who look at the daemon see it."""
+        self._keeping = Keeping(
+            self.settings, self._reactor, wall, main, offered, self._directory
+        )
+        self._measuring.watch_cache(main, self._keeping.memory)
+        self._watching.keeping = self._keeping
 
     def _open(
         self, name: str, sockets: Mapping[str, socket.socket], build: Builder

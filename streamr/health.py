@@ -39,8 +39,6 @@ LOOK_EVERY = 0.5
 # When nothing works at all, this many requests a second still find out for themselves:
 # a TMDB that is back is noticed by the next caller, and a storm stays a trickle.
 TRICKLE = 1.0
-
-
 # All open ways are tried while a fifth of the last attempts of these seconds was good.
 HOPE_SECONDS = 10.0
 HOPE_OVER = 40

@@ -37,8 +37,6 @@ LARGE = Query(
 # What the collector says of a body that came, but too slowly.
 _CUT_OFF = re.compile(r"([0-9]+) bytes when time was up")
 _TRANSPORT = (Phase.RESOLVE, Phase.CONNECT, Phase.TLS)
-
-
 # Answers asked of each host: a fault of every second answer shows in all but 1 of 256.
 REPLIES = 8
 ASKED_AT_ONCE = 4
