@@ -14,7 +14,7 @@ from typing import Any
 
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import IHostnameResolver, IStreamClientEndpoint
 from twisted.python.failure import Failure
 from twisted.web.client import URI, Agent
@@ -28,6 +28,7 @@ from streamr.upstream.body import Collector, decode
 from streamr.upstream.faults import JSON, Head, classify
 from streamr.upstream.race import RacingEndpoint
 from streamr.upstream.resolve import ReactorView
+from streamr.upstream.secure import TLSEndpoint
 from streamr.upstream.tap import TapEndpoint, Trace, TracedEndpoint, TracedPool
 from streamr.upstream.tls import ProfilePolicy
 
@@ -267,7 +268,7 @@ class _Endpoints:
             if self._policy is None:
                 raise Fault("proxy_internal_error", "https without a TLS profile")
             creator = self._policy.creatorForNetloc(uri.host, uri.port)
-            endpoint = wrapClientTLS(
+            endpoint = TLSEndpoint(
                 creator.watched(self._trace.requested), endpoint, self._reactor
             )
         return endpoint
