@@ -133,15 +133,24 @@ class Client:
     async def exchange(self, pair: Pair, path: str, reply: Reply) -> None:
         """Send the request and read the answer into the reply."""
         reader, writer = pair
-        writer.write(f"GET {path} HTTP/1.1\r\n{self.head}\r\n".encode())
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        first, *lines = head.split("\r\n")[:-2]
-        reply.status = int(first.split(" ", 2)[1])
-        for line in lines:
-            key, _, value = line.partition(":")
-            reply.headers[key.strip().lower()] = value.strip()
-        raw = await read_body(reader, reply.headers)
-        reply.body = decoded(raw, reply.headers.get("content-encoding", ""))
+        writer.write(self.request(path))
+        await read(reader, reply)
+
+    def request(self, path: str) -> bytes:
+        """The bytes of a request."""
+        return f"GET {path} HTTP/1.1\r\n{self.head}\r\n".encode()
+
+
+async def read(reader: asyncio.StreamReader, reply: Reply) -> None:
+    """Read an answer into the reply."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    first, *lines = head.split("\r\n")[:-2]
+    reply.status = int(first.split(" ", 2)[1])
+    for line in lines:
+        key, _, value = line.partition(":")
+        reply.headers[key.strip().lower()] = value.strip()
+    raw = await read_body(reader, reply.headers)
+    reply.body = decoded(raw, reply.headers.get("content-encoding", ""))
 
 
 async def read_body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:

@@ -88,7 +88,8 @@ def _stored_page(
         ("Age", str(int(exchange.age))),
         ("Cache-Control", _freshness(stored, now)),
     ]
-    if stored.status == 200 and matches(wanted.none_match, stored.etag):
+    known = wanted.none_match and matches(wanted.none_match, stored.etag)
+    if stored.status == 200 and known:
         return Page(304, b"", (*headers, *_provenance(exchange)))
     headers.append(("Content-Type", stored.content_type))
     body = stored.body

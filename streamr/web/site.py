@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web import http
+from twisted.web.http import HTTPChannel, datetimeToString
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
@@ -40,7 +40,7 @@ READING = 0.0005
 BODILESS = (204, 304)
 
 
-class Channel(http.HTTPChannel):
+class Channel(HTTPChannel):
     """One connection of a caller."""
 
     site: GatewaySite
@@ -137,16 +137,13 @@ class GatewayRequest(Request):
         In one piece: by way of Twisted's Headers it takes twice as long, and those who
         wait for the same answer wait for each other.
         """
-        lines = [
-            f"{self.clientproto.decode()} {status} {PHRASES.get(status, '')}",
-            *(f"{name}: {_one_line(value)}" for name, value in headers),
-            *(f"{name}: {value}" for name, value in self._own_headers()),
-        ]
+        told = [*headers, *self._own_headers()]
         if status in BODILESS:
             body = b""
         else:
-            lines.append(f"Content-Length: {len(body)}")
-        head = "\r\n".join([*lines, "\r\n"]).encode()
+            told.append(("Content-Length", str(len(body))))
+        first = f"{self.clientproto.decode()} {status} {PHRASES.get(status, '')}\r\n"
+        head = f"{first}{_lines(told)}\r\n".encode()
         self.code, self.startedWriting = status, 1
         self.channel.write(head if self.method == b"HEAD" else head + body)
         flush(self.channel.transport)
@@ -160,16 +157,20 @@ class GatewayRequest(Request):
 
     def _own_headers(self) -> list[tuple[str, str]]:
         """What HTTP itself wants to say."""
-        headers = [("Date", http.datetimeToString().decode())]
+        headers = [("Date", datetimeToString().decode())]
         if not self.channel.persistent:
             headers.append(("Connection", "close"))
         return headers
 
 
+def _lines(headers: list[tuple[str, str]]) -> str:
+    """Headers as they are written. No value can begin another line."""
+    if not "".join([value for _, value in headers]).isprintable():
+        headers = [(name, _one_line(value)) for name, value in headers]
+    return "".join([f"{name}: {value}\r\n" for name, value in headers])
+
+
 def _one_line(value: str) -> str:
-    """The value of a header, where nothing can begin another one."""
-    if value.isprintable():
-        return value
     return "".join(c if c.isprintable() else " " for c in value)
 
 

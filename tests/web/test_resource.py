@@ -23,9 +23,9 @@ from streamr.web.cors import Cors
 from streamr.web.door import Door
 from streamr.web.render import Page, json_page
 from streamr.web.resource import GatewayResource
-from streamr.web.site import HEAD_SECONDS, MOST_BODY, GatewaySite
+from streamr.web.site import HEAD_SECONDS, MOST_BODY, READING, GatewaySite
 from streamr.web.visit import Feed, Stop, Visit, trusted
-from tests.support import FakeRoute, Notes, ways
+from tests.support import FakeRoute, Notes, turn, ways
 
 ADMIN = "an-admin-token-of-some-length"
 BODY = json.dumps({"id": 550, "title": "Fight Club", "x": "y" * 2000}).encode()
@@ -202,6 +202,64 @@ class Statuses(SurfaceCase):
     def test_it_has_the_words_of_its_status_and_none_where_there_are_none(self) -> None:
         self.assertEqual(self.first_line(429), "HTTP/1.1 429 Too Many Requests")
         self.assertEqual(self.first_line(499).strip(), "HTTP/1.1 499")
+
+
+class Lines(SurfaceCase):
+    """What TMDB says in a header stays one line of ours."""
+
+    def test_no_value_begins_another_header(self) -> None:
+        odd = "application/json\r\nSet-Cookie: a=b\nX: \x00y"
+        self.connect()
+        self.send("/3/movie/550")
+        self.route.succeeds(replace(ANSWER, content_type=odd))
+        seen = self.seen()
+        self.assertEqual(seen.body, BODY)
+        self.assertEqual(
+            seen.headers["content-type"], "application/json  Set-Cookie: a=b X:  y"
+        )
+        self.assertNotIn("set-cookie", seen.headers)
+        self.assertNotIn("x", seen.headers)
+
+
+class Crowds(SurfaceCase):
+    """Many connections in one turn of the reactor."""
+
+    def sent(self, count: int) -> list[tuple[Any, Transport]]:
+        """Requests in one turn; to read one takes all the time that a turn has."""
+        made = []
+        for number in range(count):
+            self.connect()
+            self.send(f"/3/movie/{number + 1}")
+            made.append((self.channel, self.transport))
+            self.clock.rightNow += READING
+        return made
+
+    def asked(self) -> list[str]:
+        return [sent.query.path for sent in self.route.sent]
+
+    def test_the_first_is_read_at_once_and_the_others_in_turns(self) -> None:
+        self.sent(3)
+        self.assertEqual(self.asked(), ["/movie/1"])
+        turn(self.clock)
+        self.assertIn("/movie/2", self.asked())
+        turn(self.clock)
+        self.assertEqual(self.asked(), ["/movie/1", "/movie/2", "/movie/3"])
+
+    def test_who_leaves_before_his_turn_asks_nothing(self) -> None:
+        made = self.sent(3)
+        made[1][0].connectionLost(Failure(ConnectionDone()))
+        turn(self.clock)
+        turn(self.clock)
+        self.assertEqual(self.asked(), ["/movie/1", "/movie/3"])
+
+    def test_what_comes_in_pieces_before_its_turn_is_one_request(self) -> None:
+        self.sent(1)
+        self.connect()
+        for piece in (b"GET /3/movie/9 HTTP/1.1\r\nHo", b"st: a\r\n", b"\r\n"):
+            self.channel.dataReceived(piece)
+        self.assertEqual(self.asked(), ["/movie/1"])
+        turn(self.clock)
+        self.assertEqual(self.asked(), ["/movie/1", "/movie/9"])
 
 
 class Refusals(SurfaceCase):
