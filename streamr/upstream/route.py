@@ -208,6 +208,9 @@ class ProxyRoute(_Route):
                 final=True,
             )
         answer = _judged(reply, query, replace(call, known=None))
+        if reported and answer.status == 404:
+            # on each error a proxy says no-store: to its callers, not of TMDB's answer
+            answer = replace(answer, cache_control=None)
         return replace(answer, attempts=attempts)
 
     def _own_error(
