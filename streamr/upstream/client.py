@@ -155,13 +155,13 @@ def _reply(collected: tuple[bytes, bool], response: Any, trace: Trace) -> Reply:
     head = Head(
         status=response.code,
         content_type=_first(response.headers, "content-type") or JSON,
-        cache_control=_first(response.headers, "cache-control"),
+        cache_control=_listed(response.headers, "cache-control"),
         retry_after=_first(response.headers, "retry-after"),
         proxy_status=", ".join(_all(response.headers, "proxy-status")),
         age=_seconds(_first(response.headers, "age")),
         date=_first(response.headers, "date"),
         expires=_first(response.headers, "expires"),
-        vary=_first(response.headers, "vary"),
+        vary=_listed(response.headers, "vary"),
         etag=_first(response.headers, "etag"),
         last_modified=_first(response.headers, "last-modified"),
     )
@@ -199,6 +199,12 @@ def _all(headers: Headers, name: str) -> list[str]:
 def _first(headers: Headers, name: str) -> str | None:
     found = _all(headers, name)
     return found[0][:200] if found else None
+
+
+def _listed(headers: Headers, name: str) -> str | None:
+    """A list on one line or several (RFC 9110, 5.3), whole: its last member may be the
+    no-store."""
+    return ", ".join(_all(headers, name)) or None
 
 
 def _seconds(field: str | None) -> float:

@@ -195,6 +195,22 @@ class Phases(ClientCase):
         self.assertEqual(reply.head.retry_after, "7")
         self.assertTrue(reply.certain)
 
+    def test_a_list_is_read_to_its_end_on_however_many_lines_it_came(self) -> None:
+        # RFC 9110, 5.3: a CDN adds its own line, and the no-store may be the last word
+        for lines in (
+            b"Cache-Control: public, max-age=300\r\nCache-Control: no-store\r\n",
+            b"Cache-Control: " + b"x=1, " * 60 + b"no-store\r\n",
+        ):
+            asking = self.get()
+            protocol, _ = self.connect()
+            protocol.dataReceived(
+                b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n"
+                b"Vary: Origin\r\nVary: *\r\n" + lines + b"\r\n{}"
+            )
+            head = self.successResultOf(asking).head
+            self.assertEqual(str(head.cache_control).split(", ")[-1], "no-store")
+            self.assertEqual(head.vary, "Origin, *")
+
     def test_a_stalled_body_closes_the_connection(self) -> None:
         asking = self.get()
         protocol, transport = self.connect()
