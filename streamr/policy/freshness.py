@@ -150,12 +150,13 @@ def cache_control(stored: StoredResponse, now: float) -> str:
 
 def _named(directives: Mapping[str, str | None], answer: Answer) -> float | None:
     """The lifetime that TMDB names (RFC 9111, 4.2.1), in seconds."""
+    if directives.get("no-cache", "some fields") is None:
+        # 5.2.2.4: without names of fields it speaks of all, beside a max-age too
+        return 0.0
     for name in ("s-maxage", "max-age"):
         seconds = directives.get(name)
         if seconds is not None and _SECONDS.fullmatch(seconds):
             return min(float(seconds), MOST_KEPT)
-    if "no-cache" in directives:
-        return 0.0
     if answer.expires and answer.date:
         try:
             expires = parsedate_to_datetime(answer.expires)

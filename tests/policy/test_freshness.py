@@ -212,6 +212,14 @@ class Lifetime(SynchronousTestCase):
     def test_no_cache_is_asked_again_as_soon_as_the_class_allows(self) -> None:
         self.assertEqual(lifetime("no-cache"), CLASSES["details"].least)
 
+    def test_no_cache_wins_over_a_lifetime_beside_it(self) -> None:
+        # RFC 9111, 5.2.2.4
+        for field in ("no-cache, max-age=7200", "max-age=7200, No-Cache"):
+            self.assertEqual(lifetime(field), CLASSES["details"].least, field)
+
+    def test_no_cache_that_names_fields_speaks_of_those_alone(self) -> None:
+        self.assertEqual(lifetime('no-cache="set-cookie", max-age=7200'), 7200)
+
     def test_blanks_around_the_comma_change_nothing(self) -> None:
         # RFC 9110, 5.6.1: OWS "," OWS
         for field in ("max-age=900,public", "max-age=900 ,public", "max-age=900\t, x"):
