@@ -15,6 +15,10 @@ from twisted.python.failure import Failure
 from streamr.boundaries import Answer
 from streamr.policy.retry import HEDGE_AFTER
 
+# Who may not hedge asks again this often (seconds): when the breaker of a silent way
+# has opened meanwhile, leaving it costs no budget.
+ASK_AGAIN = 0.1
+
 
 class Race:
     """The first way against the rest, which starts when the first is silent.
@@ -61,7 +65,10 @@ class Race:
         self._timer = None
 
     def _hedge(self) -> None:
-        if self._heard.first_byte or self._rest.begun or not self._may_hedge():
+        if self._heard.first_byte or self._rest.begun:
+            return
+        if not self._may_hedge():
+            self._timer = self._clock.callLater(ASK_AGAIN, self._hedge)
             return
         self._hedged()
         # a failing rest is not the end: the first way may still answer

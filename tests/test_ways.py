@@ -20,6 +20,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Answer, Dimensions, Outcome
 from streamr.errors import Fault
+from streamr.hedging import ASK_AGAIN
 from streamr.policy.breaker import TRIP_IN_ROW
 from streamr.policy.bucket import HEDGE_FLOOR, RETRY_FLOOR, RETRY_SHARE
 from streamr.policy.retry import HEDGE_AFTER
@@ -118,6 +119,26 @@ class Starting(WaysCase):
         self.assertEqual(len(self.proxy.sent), HEDGE_FLOOR + 1)
         self.proxy.succeeds()
         self.assertEqual(self.successResultOf(last).answer, GOOD)
+
+    def test_who_was_denied_a_hedge_leaves_when_the_breaker_has_opened(self) -> None:
+        for _ in range(HEDGE_FLOOR):
+            self.travel()
+        last = self.travel()
+        self.clock.advance(HEDGE_AFTER)
+        self.assertEqual(len(self.proxy.sent), HEDGE_FLOOR)
+        for sent in self.proxy.sent[:TRIP_IN_ROW]:
+            sent.result.callback(GOOD)
+        self.assertFalse(self.ways.health.is_closed(self.direct))
+        self.clock.advance(ASK_AGAIN)
+        self.assertEqual(len(self.proxy.sent), HEDGE_FLOOR + 1)
+        self.proxy.succeeds()
+        self.assertEqual(self.successResultOf(last).answer, GOOD)
+
+    def test_who_was_denied_a_hedge_stays_while_the_breaker_is_closed(self) -> None:
+        for _ in range(HEDGE_FLOOR + 1):
+            self.travel()
+        self.clock.pump([HEDGE_AFTER] + [ASK_AGAIN] * 9)
+        self.assertEqual(len(self.proxy.sent), HEDGE_FLOOR)
 
     def test_a_second_try_that_is_silent_is_hedged_like_a_first_one(self) -> None:
         self.travel()
