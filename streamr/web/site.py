@@ -53,6 +53,11 @@ class Channel(HTTPChannel):
         self._came = []
         self.site.channels.add(self)
 
+    @property
+    def unread(self) -> bool:
+        """True when something came that was not read yet."""
+        return bool(self._came)
+
     def dataReceived(self, data: bytes) -> None:
         self._came.append(data)
         if len(self._came) == 1:
@@ -68,6 +73,8 @@ class Channel(HTTPChannel):
                 HEAD_SECONDS, self.refuse, 408, "the request did not come in time"
             )
         super().dataReceived(data)
+        if self.site.draining and not self.requests:
+            self.loseConnection()
 
     def lineLengthExceeded(self, line: bytes) -> None:
         if self.requests:
@@ -204,6 +211,8 @@ class GatewaySite(Site):
         """
         self.draining = True
         for channel in list(self.channels):
+            if channel.unread:
+                continue  # that may be a request: it decides when it is read
             channel.persistent = False
             if not channel.requests:
                 channel.loseConnection()

@@ -608,6 +608,25 @@ class Draining(SurfaceCase):
         self.channel.connectionLost(_gone())
         self.successResultOf(drained)
 
+    def test_what_came_and_was_not_read_yet_is_answered_too(self) -> None:
+        self.site.turns.later(lambda: None)  # there is a line: who comes waits
+        self.send("/3/movie/550")
+        drained = self.site.drain(9.0)
+        self.assertFalse(self.transport.disconnecting)
+        self.clock.advance(0)
+        self.route.succeeds(ANSWER)
+        self.assertEqual(self.seen().body, BODY)
+        self.assertTrue(self.transport.disconnecting)
+        self.channel.connectionLost(_gone())
+        self.successResultOf(drained)
+
+    def test_what_came_and_is_no_request_holds_nobody_up(self) -> None:
+        self.site.turns.later(lambda: None)
+        self.channel.dataReceived(b"\r\n")
+        self.site.drain(9.0)
+        self.clock.advance(0)
+        self.assertTrue(self.transport.disconnecting)
+
     def test_idle_connections_are_closed_at_once(self) -> None:
         drained = self.site.drain(9.0)
         self.assertTrue(self.transport.disconnecting)
