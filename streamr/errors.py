@@ -109,7 +109,7 @@ _ROWS = (
     Cause("http_protocol_error", Phase.REQUEST, _YES, _NO, "the head is not HTTP"),
     Cause("http_response_incomplete", Phase.BODY, _YES, _YES, "the body is cut short"),
     Cause(_CODING, Phase.BODY, _YES, _YES, "the body's gzip coding is broken"),
-    Cause("http_response_body_size", Phase.BODY, _NO, _NO, "a body beyond our limit"),
+    Cause("http_response_body_size", Phase.BODY, _YES, _NO, "a body beyond our limit"),
     Cause(
         "http_response_invalid",
         Phase.ANSWER,
