@@ -21,6 +21,7 @@ from streamr.gateway import Gateway
 from streamr.parsing import OFFICIAL_HOSTS
 from streamr.policy.freshness import CLASSES, MISSING, state
 from streamr.settings import Settings
+from streamr.store.aging import Aging
 from streamr.store.behind import WriteBehind
 from streamr.store.disk import DiskStore
 from streamr.store.memory import MemoryStore
@@ -58,6 +59,7 @@ class Keeping:
         self._threads = ThreadPool(0, 1, "streamr-store")
         entries = found.cache_mb * ENTRIES_PER_MB
         self.memory = MemoryStore(found.cache_mb * 1024 * 1024, entries)
+        self._aging = Aging(self.memory, reactor)
         self._behind: WriteBehind | None = None
         if directory is not None:
             disk = DiskStore(
@@ -80,11 +82,13 @@ class Keeping:
         if self._behind is not None:
             self._behind.fill()
             _log.info("{count} answers read from disk", count=len(self.memory))
+        self._aging.start()
         self._warm.start()
 
     async def stop(self) -> None:
         """Write what waits to be written."""
         self._warm.stop()
+        self._aging.stop()
         if self._behind is not None:
             await self._behind.flush()
         self._threads.stop()
