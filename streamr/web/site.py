@@ -63,6 +63,15 @@ class Channel(HTTPChannel):
         if len(self._came) == 1:
             self.site.turns.run(self._read)
 
+    def setLineMode(self, extra: bytes = b"") -> None:
+        """A request is answered: what was read behind it and kept (`extra`) comes
+        before what came later and still waits for its turn."""
+        super().setLineMode()
+        if extra:
+            self._came.insert(0, extra)
+            if len(self._came) == 1:
+                self.site.turns.run(self._read)
+
     def _read(self) -> None:
         """Read what came, now that it is this connection's turn."""
         data, self._came = b"".join(self._came), []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -595,6 +596,20 @@ class Limits(SurfaceCase):
         self.assertFalse(self.transport.disconnecting)
         self.clock.advance(61)
         self.assertTrue(self.transport.disconnecting)
+
+
+class Pipelined(SurfaceCase):
+    """Several requests on one connection, sent without waiting."""
+
+    def test_they_are_read_in_their_order_though_some_wait_for_their_turn(self) -> None:
+        self.send("/3/movie/550")
+        self.send("/api/health")  # read, and kept until the first one is answered
+        self.site.turns.later(lambda: None)  # there is a line: who comes waits
+        self.send("/nowhere")
+        self.route.succeeds(ANSWER)
+        self.clock.advance(0)
+        heads = re.findall(rb"HTTP/1.1 (\d+)", self.transport.value())
+        self.assertEqual(heads, [b"200", b"200", b"404"])
 
 
 class Draining(SurfaceCase):
