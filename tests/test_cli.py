@@ -143,8 +143,13 @@ class Hints(SynchronousTestCase):
         self.assertIn("there is no host 'tmdb.example.org'", problems)
 
     def test_a_wrong_value_of_a_flag_that_is_a_setting_is_a_wrong_setting(self) -> None:
+        from twisted.internet import reactor
+
+        before = reactor.getReaders()  # type: ignore[attr-defined]
         for command in ("run", "demo", "check", "healthcheck", "routes", "config"):
             self.assertEqual(said(command, "--port", "x")[0], 78, command)
+        # it is said before anything listens: the demo's network, too
+        self.assertEqual(reactor.getReaders(), before)  # type: ignore[attr-defined]
 
     def test_a_word_too_many_is_named(self) -> None:
         status, _, problems = said("routes", "main")

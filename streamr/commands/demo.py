@@ -98,8 +98,10 @@ class DemoOptions(Options):
         from streamr.simulator.network import Network
 
         seen = _seen(Path(self["from"])) if self["from"] else None
+        key = secrets.token_hex(16)
+        kept = {**_kept(os.environ, seen), "TMDB_API_KEY": key}
+        read_settings(flags, kept)  # what is wrong is said before anything listens
         with tempfile.TemporaryDirectory(prefix="streamr-demo-") as directory:
-            key = secrets.token_hex(16)
             network = Network(
                 reactor,
                 Path(directory),
@@ -117,9 +119,8 @@ class DemoOptions(Options):
             for host, fault in self.faults:
                 simulator.set_fault(host, fault)
             environment = {
-                **_kept(os.environ, seen),
+                **kept,
                 **network.environment,
-                "TMDB_API_KEY": key,
                 "STREAMR_ENVIRONMENT": "demo",
                 "STREAMR_STATE_DIR": directory,
             }
