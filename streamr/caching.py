@@ -289,10 +289,9 @@ def _worse_than_stale(outcome: Outcome) -> bool:
 
 
 def _was_collapsed(served: Served) -> Served:
-    use = served.cache
-    if use is not None:
-        use = CacheUse(use.forward, use.stored, True, use.ttl, use.detail)
-    return Served(served.outcome, served.stored, served.age, use)
+    if served.cache is None:
+        return served
+    return replace(served, cache=replace(served.cache, collapsed=True))
 
 
 def _out_of_time(result: Any, seconds: float) -> Served | Failure:
