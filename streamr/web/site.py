@@ -103,12 +103,13 @@ class Channel(HTTPChannel):
         """Answer in TMDB's shape what never became a request, and close."""
         self._refused = True
         body = envelope(status, Envelope.INPUT, f"Invalid request: {problem}.")
-        head = (
-            f"HTTP/1.1 {status} {PHRASES.get(status, '')}\r\n"
-            f"Content-Type: {JSON}\r\nContent-Length: {len(body)}\r\n"
-            "Cache-Control: no-store\r\nConnection: close\r\n\r\n"
-        )
-        self.write(head.encode() + body)
+        headers = [
+            ("Content-Type", JSON),
+            ("Content-Length", str(len(body))),
+            ("Cache-Control", "no-store"),
+            ("Connection", "close"),
+        ]
+        self.write(_head("HTTP/1.1", status, headers) + body)
         self.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -158,8 +159,7 @@ class GatewayRequest(Request):
             body = b""
         else:
             told.append(("Content-Length", str(len(body))))
-        first = f"{self.clientproto.decode()} {status} {PHRASES.get(status, '')}\r\n"
-        head = f"{first}{_lines(told)}\r\n".encode()
+        head = _head(self.clientproto.decode(), status, told)
         self.code, self.startedWriting = status, 1
         self.channel.write(head if self.method == b"HEAD" else head + body)
         flush(self.channel.transport)
@@ -179,11 +179,12 @@ class GatewayRequest(Request):
         return headers
 
 
-def _lines(headers: list[tuple[str, str]]) -> str:
-    """Headers as they are written. No value can begin another line."""
+def _head(version: str, status: int, headers: list[tuple[str, str]]) -> bytes:
+    """The head of a response as it is written. No value can begin another line."""
     if not "".join([value for _, value in headers]).isprintable():
         headers = [(name, _one_line(value)) for name, value in headers]
-    return "".join([f"{name}: {value}\r\n" for name, value in headers])
+    fields = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    return f"{version} {status} {PHRASES.get(status, '')}\r\n{fields}\r\n".encode()
 
 
 def _one_line(value: str) -> str:
