@@ -11,9 +11,10 @@ from twisted.internet.interfaces import (
     IReactorTime,
     IStreamClientEndpoint,
 )
-from twisted.protocols.policies import ProtocolWrapper
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
+
+from streamr.upstream.tap import above
 
 
 class _Factory(TLSMemoryBIOFactory):
@@ -42,8 +43,4 @@ class TLSEndpoint:
         """Connect; fires with the protocol above TLS, before the handshake is over."""
         factory = _Factory(self._creator, True, protocolFactory, self._clock)
         connecting: Deferred[Any] = self._endpoint.connect(factory)
-        return connecting.addCallback(_above)
-
-
-def _above(wrapper: ProtocolWrapper) -> Any:
-    return wrapper.wrappedProtocol
+        return connecting.addCallback(above)

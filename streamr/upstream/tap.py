@@ -196,7 +196,7 @@ class TapEndpoint:
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
         factory = TapFactory(protocolFactory, self._trace, secure=self._secure)
         connecting: Deferred[Any] = self._endpoint.connect(factory)
-        return connecting.addCallback(_wrapped)
+        return connecting.addCallback(above)
 
 
 @implementer(IStreamClientEndpoint)
@@ -230,8 +230,9 @@ class TracedPool(HTTPConnectionPool):
         return connecting
 
 
-def _wrapped(tap: Tap) -> Any:
-    return tap.wrappedProtocol
+def above(wrapper: ProtocolWrapper) -> Any:
+    """The protocol that a wrapper (a tap, TLS) carries."""
+    return wrapper.wrappedProtocol
 
 
 def _carry(protocol: Any, trace: Trace) -> Any:
