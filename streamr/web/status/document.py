@@ -68,17 +68,7 @@ def document(
     parts = sections(snapshot)
     return f"""<!doctype html>
 <html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>streamr – {escape(snapshot["verdict"]["headline"])}</title>
-<link rel="icon" href="/status.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/status.css">
-<script type="module" src="/status.js"></script>
-{FILMS if snapshot["demo"] else ""}
-</head>
-<body>
+{_head(snapshot)}<body>
 <a class="skip" href="#content">Skip to the content</a>
 <header class="bar">
 <p class="brand"><svg viewBox="0 0 32 32" aria-hidden="true" focusable="false">\
@@ -106,7 +96,30 @@ done</h2><ol id="faults" tabindex="0" aria-labelledby="h-faults">{parts["faults"
 </div>
 {_settings(settings)}
 </main>
-<footer>
+{_footer(snapshot)}
+</body>
+</html>
+"""
+
+
+def _head(snapshot: dict[str, Any]) -> str:
+    """What the browser fetches and shows in its tab."""
+    return f"""<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>streamr – {escape(snapshot["verdict"]["headline"])}</title>
+<link rel="icon" href="/status.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/status.css">
+<script type="module" src="/status.js"></script>
+{FILMS if snapshot["demo"] else ""}
+</head>
+"""
+
+
+def _footer(snapshot: dict[str, Any]) -> str:
+    """TMDB's notice, which version this is and since when, and where to go on."""
+    return f"""<footer>
 <p>{NOTICE}</p>
 <p>streamr {escape(snapshot["version"])} · {escape(snapshot["environment"])} · \
 since <time datetime="{snapshot["started"]}" data-long>\
@@ -116,10 +129,7 @@ since <time datetime="{snapshot["started"]}" data-long>\
 <a href="/api/tmdb/health">health</a></p>
 <noscript><p>Without JavaScript this page stands still; reload it for new \
 figures.</p></noscript>
-</footer>
-</body>
-</html>
-"""
+</footer>"""
 
 
 def _demo(snapshot: dict[str, Any], may_act: bool) -> str:
