@@ -30,6 +30,7 @@ setup(
         "streamr.simulator",
         "streamr.simulator.pictures",
         "streamr.store",
+        "streamr.tmdb",
         "streamr.upstream",
         "streamr.web",
         "streamr.web.status",

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from streamr.errors import Attempt, Fault
+
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
-
-    from streamr.errors import Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +69,6 @@ class Budget:
     body: float
     idle: float
     total: float
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One try of one route. `cause` is None when it brought the answer."""
-
-    route: str
-    next_hop: str
-    ms: int
-    cause: str | None = None
-    detail: str = ""
-    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from streamr.boundaries import Attempt
 
 
 class Phase(StrEnum):
@@ -196,6 +192,18 @@ _NOT_THE_ROUTE = frozenset(
 
 # What a caller who left is noted as (nginx's word for it: client closed request).
 CLIENT_LEFT = 499
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of one route. `cause` is None when it brought the answer."""
+
+    route: str
+    next_hop: str
+    ms: int
+    cause: str | None = None
+    detail: str = ""
+    status: int | None = None
 
 
 class Fault(Exception):

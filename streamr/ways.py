@@ -22,8 +22,8 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from streamr.boundaries import Answer, Attempt, Call, Outcome, Query, Route
-from streamr.errors import Fault
+from streamr.boundaries import Answer, Call, Outcome, Query, Route
+from streamr.errors import Attempt, Fault
 from streamr.health import Health
 from streamr.hedging import Heard, Race, Rest
 from streamr.policy.bucket import HedgeBudget, may_retry

@@ -11,7 +11,6 @@ from twisted.internet.task import Clock
 
 from streamr.boundaries import (
     Answer,
-    Attempt,
     Budget,
     Call,
     Dimensions,
@@ -20,7 +19,7 @@ from streamr.boundaries import (
     Route,
     Signs,
 )
-from streamr.errors import Fault
+from streamr.errors import Attempt, Fault
 from streamr.health import Health
 from streamr.ways import Ways
 

@@ -4,8 +4,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.boundaries import Answer, Attempt, Dimensions, Exchange
-from streamr.errors import CAUSES, CLIENT_LEFT, Fault
+from streamr.boundaries import Answer, Dimensions, Exchange
+from streamr.errors import CAUSES, CLIENT_LEFT, Attempt, Fault
 from streamr.gateway import Gateway
 from streamr.health import PROBE_SECONDS, Health
 from streamr.policy.breaker import FIRST_PAUSE, TRIP_IN_ROW

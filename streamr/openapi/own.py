@@ -12,7 +12,7 @@ from streamr.openapi.parameters import ASKED, Pair, Parameters
 from streamr.openapi.shapes import body, reference
 
 if TYPE_CHECKING:
-    from streamr.web.target import Shortcut
+    from streamr.tmdb.shortcuts import Shortcut
 
 Json = dict[str, Any]
 

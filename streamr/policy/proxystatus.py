@@ -15,7 +15,7 @@ from typing import Any
 
 import http_sf
 
-from streamr.boundaries import Attempt
+from streamr.errors import Attempt
 
 # The causes that a proxy of any version may name.
 _TOKEN = re.compile(r"[a-z][a-z0-9_]*")

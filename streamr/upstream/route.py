@@ -11,16 +11,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from twisted.internet.defer import Deferred
 
-from streamr.boundaries import (
-    Answer,
-    Attempt,
-    Budget,
-    Call,
-    Dimensions,
-    Query,
-    Signs,
-)
-from streamr.errors import CAUSES, Fault
+from streamr.boundaries import Answer, Budget, Call, Dimensions, Query, Signs
+from streamr.errors import CAUSES, Attempt, Fault
 from streamr.policy import proxystatus
 from streamr.policy.deadline import handed_on
 from streamr.policy.retry import retry_after

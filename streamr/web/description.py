@@ -13,7 +13,8 @@ from streamr.openapi.document import describe
 from streamr.openapi.own import Own
 from streamr.openapi.page import page
 from streamr.policy import ready
-from streamr.web import health, render, target
+from streamr.tmdb.shortcuts import DEFAULTS, MAIN_BASE, MAIN_SHORTCUTS
+from streamr.web import health, render
 from streamr.web.render import Page
 from streamr.web.visit import Local, Visit
 
@@ -25,7 +26,7 @@ POLICY = (
     "form-action 'none'; frame-ancestors 'none'"
 )
 
-OWN = Own(target.MAIN_BASE, target.MAIN_SHORTCUTS, target.DEFAULTS, health.PROBES)
+OWN = Own(MAIN_BASE, MAIN_SHORTCUTS, DEFAULTS, health.PROBES)
 
 
 class Fixed:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from streamr.boundaries import Attempt, CacheUse, Exchange, StoredResponse
-from streamr.errors import Envelope, Fault, Refusal
+from streamr.boundaries import CacheUse, Exchange, StoredResponse
+from streamr.errors import Attempt, Envelope, Fault, Refusal
 from streamr.policy import cachestatus, freshness, proxystatus, ready
 
 JSON = "application/json;charset=utf-8"

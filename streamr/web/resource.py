@@ -21,13 +21,14 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from streamr.boundaries import Call, Exchange, Observer
 from streamr.errors import Envelope, Refusal
+from streamr.tmdb.shortcuts import Pair
 from streamr.web import render
 from streamr.web.cors import METHODS
 from streamr.web.door import Door
 from streamr.web.feeding import Reader
 from streamr.web.render import Page, Wants
 from streamr.web.site import GatewayRequest
-from streamr.web.target import Pair, split
+from streamr.web.target import split
 from streamr.web.visit import (
     Feed,
     Reset,

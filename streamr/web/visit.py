@@ -13,8 +13,8 @@ from twisted.internet.defer import Deferred
 
 from streamr.boundaries import Call
 from streamr.errors import Envelope, Refusal
+from streamr.tmdb.shortcuts import Pair
 from streamr.web.render import Page
-from streamr.web.target import Pair
 
 # What a reverse proxy on this machine adds: behind one, loopback proves nothing.
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")

@@ -7,8 +7,8 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.boundaries import Answer, Attempt, CacheUse, Exchange
-from streamr.errors import Fault
+from streamr.boundaries import Answer, CacheUse, Exchange
+from streamr.errors import Attempt, Fault
 from streamr.observe.history import BEAT, MOST_WAYS, History, outcome_of
 from streamr.observe.troubles import MOST_TROUBLES
 

@@ -13,7 +13,8 @@ from twisted.logger import Logger, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.boundaries import Attempt, Exchange
+from streamr.boundaries import Exchange
+from streamr.errors import Attempt
 from streamr.observe.log import LineObserver, LogObserver, Sink
 from streamr.policy.redact import MASK, Redactor
 

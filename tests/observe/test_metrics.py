@@ -13,8 +13,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr import catalogue
-from streamr.boundaries import Attempt, CacheUse, Exchange
-from streamr.errors import CAUSES, CLIENT_LEFT, Fault
+from streamr.boundaries import CacheUse, Exchange
+from streamr.errors import CAUSES, CLIENT_LEFT, Attempt, Fault
 from streamr.gateway import Gateway
 from streamr.observe.measures import (
     ATTEMPT_CAUSES,

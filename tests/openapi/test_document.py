@@ -10,8 +10,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr import __version__, catalogue
-from streamr.boundaries import Attempt
-from streamr.errors import CAUSES, Envelope
+from streamr.errors import CAUSES, Attempt, Envelope
 from streamr.openapi.document import describe, title
 from streamr.openapi.responses import JSON_TYPE
 from streamr.openapi.shapes import shapes

@@ -5,8 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.boundaries import Attempt
-from streamr.errors import CAUSES
+from streamr.errors import CAUSES, Attempt
 from streamr.policy.proxystatus import MOST_MEMBERS, own_error, parse, render
 
 steady = settings(deadline=None, database=None, derandomize=True, max_examples=300)

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.boundaries import Answer, Attempt, Exchange
-from streamr.errors import CAUSES, Envelope, Fault, Refusal
+from streamr.boundaries import Answer, Exchange
+from streamr.errors import CAUSES, Attempt, Envelope, Fault, Refusal
 from streamr.web.render import (
     LEAST_GZIPPED,
     Page,

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.boundaries import Attempt
+from streamr.errors import Attempt
 from streamr.gateway import Gateway
 from streamr.observe.history import History
 from streamr.web.status.snapshot import Sources, Stock, snapshot

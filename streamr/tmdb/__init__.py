@@ -1,0 +1,1 @@
+"""All that knows TMDB: its endpoints, its parameters, what its answers hold."""
