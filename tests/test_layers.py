@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -14,6 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # One underscore before a part of a dependency's name; two, as in __version__, are fine.
 PRIVATE = re.compile(r"(^|\.)_(?!_)")
 REACTOR = "twisted.internet.reactor"
+# Everybody may say which version this is.
+VERSION = "streamr.__version__"
 MAY_USE_THE_REACTOR = {
     "streamr.service",
     "streamr.commands.run",
@@ -21,20 +24,27 @@ MAY_USE_THE_REACTOR = {
     "streamr.commands.doctor",
     "streamr.simulator.__main__",
 }
-# What each layer may import beside the standard library: the longest name that fits
-# counts. Modules that stand at the top and not here build the rest: they may know all.
-_INNER = "streamr.errors streamr.boundaries "
-_UPSTREAM = _INNER + (
-    "streamr.flush streamr.policy streamr.upstream twisted treq zope "
-)
-_CONDUCTOR = _INNER + (
+# What each room may import beside the standard library: the longest name that fits
+# counts, and what has no row may import nothing.
+_SPINE = "streamr.errors streamr.boundaries "
+_TMDB = _SPINE + "streamr.catalogue streamr.policy streamr.tmdb "
+_CONDUCTOR = _SPINE + (
     "streamr.catalogue streamr.policy twisted.logger twisted.internet.defer "
     "twisted.internet.interfaces twisted.python.failure "
 )
-_WEB = _INNER + (
-    "streamr.catalogue streamr.flush streamr.gateway streamr.health streamr.openapi "
-    "streamr.policy streamr.turns streamr.web streamr.__version__ twisted.web "
-    "twisted.internet twisted.logger twisted.python zope.interface"
+_UPSTREAM = _SPINE + "streamr.flush streamr.policy streamr.upstream twisted treq zope "
+_WEB = _TMDB + (
+    "streamr.flush streamr.gateway streamr.health streamr.openapi streamr.turns "
+    "streamr.web twisted.web twisted.internet twisted.logger "
+    "twisted.python zope.interface"
+)
+_BUILT = _WEB.replace("twisted.web twisted.internet", "twisted") + (
+    " streamr.parsing streamr.settings streamr.observe streamr.store streamr.upstream "
+    "streamr.ways streamr.ports "
+)
+_TOP = _BUILT + (
+    "streamr.daemon streamr.building streamr.reading streamr.helping streamr.control "
+    "streamr.keeping streamr.look streamr.checking streamr.advice streamr.reference "
 )
 _EVIDENCE = "streamr.doctor.evidence streamr.doctor.arms streamr.doctor.verdicts "
 _JUDGES = (
@@ -42,39 +52,54 @@ _JUDGES = (
     "streamr.doctor.judge_http"
 )
 TABLE = {
+    "streamr": "",
     "streamr.errors": "",
-    "streamr.boundaries": "streamr.errors",
-    "streamr.policy": _INNER + "streamr.policy http_sf brotli",
+    "streamr.boundaries": "streamr.errors twisted.internet.defer",
+    "streamr.policy": _SPINE + "streamr.policy http_sf brotli",
     "streamr.flush": "twisted.internet.abstract",
     "streamr.turns": "twisted.internet.interfaces",
     "streamr.collapse": "streamr.turns twisted.internet.defer "
     "twisted.internet.interfaces twisted.python.failure",
-    "streamr.store": _INNER + "streamr.store streamr.policy twisted zope",
+    "streamr.store": _SPINE + "streamr.store streamr.policy twisted zope",
     "streamr.caching": _CONDUCTOR + "streamr.collapse streamr.ways",
-    "streamr.catalogue": _INNER + "streamr.policy",
+    "streamr.warm": _CONDUCTOR + "streamr.caching",
+    "streamr.catalogue": _SPINE + "streamr.policy",
+    "streamr.tmdb": _TMDB,
     "streamr.parsing": "streamr.catalogue",
     "streamr.settings": "streamr.errors streamr.parsing",
     "streamr.reading": "streamr.errors streamr.parsing streamr.settings dotenv",
     "streamr.upstream": _UPSTREAM,
     "streamr.upstream.tls": _UPSTREAM + "OpenSSL cryptography service_identity",
-    "streamr.observe": _INNER + "streamr.observe streamr.policy.redact streamr.turns "
+    "streamr.observe": _SPINE + "streamr.observe streamr.policy.redact streamr.turns "
     "twisted zope",
     "streamr.observe.measures": "streamr.errors streamr.policy.retry",
-    "streamr.observe.metrics": _INNER + "streamr.observe prometheus_client",
+    "streamr.observe.metrics": _SPINE + "streamr.observe prometheus_client",
     "streamr.observe.scraped": "streamr.observe streamr.policy.breaker "
     "prometheus_client",
-    "streamr.openapi": _INNER + "streamr.catalogue streamr.policy streamr.openapi "
-    "streamr.__version__",
+    "streamr.openapi": _TMDB + "streamr.openapi",
     "streamr.health": _CONDUCTOR,
     "streamr.hedging": _CONDUCTOR,
     "streamr.ways": _CONDUCTOR + "streamr.health streamr.hedging twisted.internet.task",
     "streamr.gateway": _CONDUCTOR + "streamr.caching streamr.ways",
     "streamr.web": _WEB,
     "streamr.web.status": _WEB + " streamr.observe.history streamr.observe.troubles",
-    "streamr.simulator": "streamr.simulator twisted zope OpenSSL cryptography",
+    "streamr.advice": _BUILT,
+    "streamr.building": _BUILT,
+    "streamr.checking": _TOP + "treq",
+    "streamr.cli": _TOP + "streamr.commands streamr.service twisted",
+    "streamr.control": "twisted",
+    "streamr.daemon": _TOP + "streamr.measuring streamr.watching",
+    "streamr.drilling": _TOP + "streamr.simulator rich",
+    "streamr.helping": "streamr.look streamr.parsing twisted",
+    "streamr.keeping": _BUILT + "streamr.warm",
     "streamr.look": "rich",
-    # a composition root, like what stands at the top: each command builds what it needs
-    "streamr.commands": "streamr twisted",
+    "streamr.measuring": _BUILT,
+    "streamr.ports": "streamr.web.site",
+    "streamr.reference": _TOP,
+    "streamr.service": _TOP + "twisted",
+    "streamr.watching": _BUILT + "streamr.keeping",
+    "streamr.simulator": "streamr.simulator twisted zope OpenSSL cryptography",
+    "streamr.commands": "streamr twisted rich",
     "streamr.doctor": "streamr twisted zope",
     "streamr.doctor.arms": "",
     "streamr.doctor.evidence": "",
@@ -113,7 +138,7 @@ def in_page(text: str) -> str:
 
 
 def imports(node: ast.AST, package: str) -> Iterator[tuple[int, str]]:
-    """Line and full name of each import, those for type checkers left out."""
+    """Line and full name of each import; those for type checkers alone count, too."""
     for child in ast.iter_child_nodes(node):
         match child:
             case ast.Import(names=names):
@@ -122,8 +147,6 @@ def imports(node: ast.AST, package: str) -> Iterator[tuple[int, str]]:
                 parts = package.split(".")[: 1 - level or None] if level else []
                 source = ".".join([*parts, *([module] if module else [])])
                 yield from ((child.lineno, f"{source}.{each.name}") for each in names)
-            case ast.If(test=ast.Name(id="TYPE_CHECKING"), orelse=orelse):
-                yield from imports(ast.Module(orelse, []), package)
             case _:
                 yield from imports(child, package)
 
@@ -131,6 +154,13 @@ def imports(node: ast.AST, package: str) -> Iterator[tuple[int, str]]:
 def within(name: str, places: str) -> bool:
     """Whether a name is one of the places or inside one."""
     return any(f"{name}.".startswith(f"{place}.") for place in places.split())
+
+
+def row_of(module: str) -> str | None:
+    """The row for a module: the longest name that fits. The row of `streamr` itself
+    is for its `__init__` alone."""
+    fitting = [each for each in TABLE if within(module, each) and each != "streamr"]
+    return max(fitting, key=len, default="streamr" if module == "streamr" else None)
 
 
 def allowed(module: str, name: str) -> bool:
@@ -143,20 +173,93 @@ def allowed(module: str, name: str) -> bool:
             return True
         if PRIVATE.search(name):
             return False
-    layers = [layer for layer in TABLE if within(module, layer)]
-    return not layers or within(name, TABLE[max(layers, key=len)])
+    if name == VERSION:
+        return True
+    row = row_of(module)
+    return row is not None and within(name, TABLE[row])
+
+
+def package_of(path: str) -> str:
+    """The package that a file stands in: `streamr/web/site.py` → `streamr.web`."""
+    return ".".join(path.split("/")[:-1])
+
+
+def module_of(path: str) -> str:
+    """The module that a file is: `streamr/web/site.py` → `streamr.web.site`."""
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
 def violations(source: str, path: str) -> list[str]:
     """Each forbidden import of a file, as `path:line: who imports what`."""
-    parts = path.removesuffix(".py").split("/")
-    package = ".".join(parts[:-1])
-    module = package if parts[-1] == "__init__" else ".".join(parts)
+    module, package = module_of(path), package_of(path)
     return [
         f"{path}:{line}: {module} may not import {name}"
         for line, name in imports(ast.parse(source), package)
         if not allowed(module, name)
     ]
+
+
+def graph(files: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    """Which of the modules imports which, from (path, source) pairs."""
+    sources = {module_of(path): (path, source) for path, source in files}
+    found: dict[str, set[str]] = {}
+    for module, (path, source) in sources.items():
+        names = {name for _, name in imports(ast.parse(source), package_of(path))}
+        # `from package import module` names a module, `from module import name` a name
+        targets = (
+            each if each in sources else each.rpartition(".")[0] for each in names
+        )
+        found[module] = {each for each in targets if each in sources} - {module}
+    return found
+
+
+def circles(arrows: Mapping[str, Collection[str]]) -> list[str]:
+    """Each circle once, as `a → b → a`, the shortest way round."""
+    found = set()
+    for start in arrows:
+        way = _way_back(start, arrows)
+        if way is not None:
+            turn = way.index(min(way))
+            ring = (*way[turn:], *way[:turn])
+            found.add(" → ".join((*ring, ring[0])))
+    return sorted(found)
+
+
+def _way_back(start: str, arrows: Mapping[str, Collection[str]]) -> list[str] | None:
+    """The shortest way from a place back to itself."""
+    waiting, seen = deque([[start]]), {start}
+    while waiting:
+        way = waiting.popleft()
+        for each in sorted(arrows.get(way[-1], ())):
+            if each == start:
+                return way
+            if each not in seen:
+                seen.add(each)
+                waiting.append([*way, each])
+    return None
+
+
+def between_rooms(
+    arrows: Mapping[str, Collection[str]], rooms: Callable[[str], str]
+) -> dict[str, set[str]]:
+    """The arrows between rooms, from those between modules."""
+    found: dict[str, set[str]] = {}
+    for module, targets in arrows.items():
+        here = rooms(module)
+        found.setdefault(here, set()).update(map(rooms, targets))
+        found[here].discard(here)
+    return found
+
+
+def top_room(module: str) -> str:
+    """`streamr.web.status.words` is in the room `streamr.web`."""
+    return ".".join(module.split(".")[:2])
+
+
+def everything() -> Iterator[tuple[str, str]]:
+    """Path and source of each module."""
+    for file in sorted((ROOT / "streamr").rglob("*.py")):
+        yield file.relative_to(ROOT).as_posix(), file.read_text(encoding="utf-8")
 
 
 class Layers(SynchronousTestCase):
@@ -165,18 +268,42 @@ class Layers(SynchronousTestCase):
     def test_every_module_keeps_to_the_table(self) -> None:
         found = [
             violation
-            for file in sorted((ROOT / "streamr").rglob("*.py"))
-            for violation in violations(
-                file.read_text(encoding="utf-8"), file.relative_to(ROOT).as_posix()
-            )
+            for path, source in everything()
+            for violation in violations(source, path)
         ]
         self.assertEqual([], found, "\n".join(["", *found]))
 
-    def test_every_folder_of_modules_has_a_row(self) -> None:
-        folders = {
-            f"streamr.{each.parent.name}" for each in ROOT.glob("streamr/*/*.py")
-        }
-        self.assertEqual(set(), folders - TABLE.keys())
+    def test_every_module_has_a_row_and_every_row_a_module(self) -> None:
+        modules = {module_of(path) for path, _ in everything()}
+        # the row of the package itself is for its __init__ alone
+        self.assertEqual([], sorted(each for each in modules if row_of(each) is None))
+        self.assertEqual([], sorted(each for each in TABLE if each not in modules))
+
+    def test_no_files_import_each_other_in_a_circle(self) -> None:
+        self.assertEqual([], circles(graph(everything())))
+
+    def test_no_rooms_import_each_other_in_a_circle(self) -> None:
+        rooms = between_rooms(graph(everything()), top_room)
+        self.assertEqual([], circles(rooms))
+
+    def test_a_circle_is_told_once_and_by_its_way(self) -> None:
+        files = [
+            ("streamr/a/one.py", "from streamr.b import two"),
+            (
+                "streamr/b/two.py",
+                "if TYPE_CHECKING:\n  import streamr.c.three",
+            ),
+            ("streamr/c/three.py", "def f():\n    import streamr.a.one"),
+            ("streamr/c/four.py", "from streamr.a.one import y"),
+        ]
+        self.assertEqual(
+            ["streamr.a.one → streamr.b.two → streamr.c.three → streamr.a.one"],
+            circles(graph(files)),
+        )
+        self.assertEqual(
+            ["streamr.a → streamr.b → streamr.c → streamr.a"],
+            circles(between_rooms(graph(files), top_room)),
+        )
 
     def test_the_architecture_page_shows_the_table(self) -> None:
         text = PAGE.read_text(encoding="utf-8")
@@ -208,6 +335,9 @@ class Layers(SynchronousTestCase):
             ("streamr/service.py", "from twisted.web.client import _HTTP11Factory"),
             ("streamr/simulator/site.py", "from streamr.catalogue import load"),
             ("streamr/simulator/__init__.py", "from .. import catalogue"),
+            ("streamr/errors.py", "if TYPE_CHECKING:\n    import treq"),
+            ("streamr/nobody.py", "from streamr.errors import Fault"),
+            ("streamr/nobody.py", "import zope"),
         ):
             self.assertEqual(1, len(violations(forbidden, path)), (path, forbidden))
 
@@ -219,10 +349,8 @@ class Layers(SynchronousTestCase):
             ("streamr/upstream/tls.py", "from OpenSSL import SSL"),
             ("streamr/service.py", "from twisted.internet import reactor"),
             ("streamr/cli.py", "from twisted import __version__"),
-            (
-                "streamr/boundaries.py",
-                "if TYPE_CHECKING:\n    from twisted.internet.defer import Deferred",
-            ),
+            ("streamr/boundaries.py", "from twisted.internet.defer import Deferred"),
+            ("streamr/nobody.py", "import json"),
         ):
             self.assertEqual([], violations(source, path), (path, source))
 
