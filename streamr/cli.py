@@ -17,8 +17,8 @@ from streamr.commands.demo import DemoOptions
 from streamr.commands.doctor import DoctorOptions
 from streamr.commands.routes import RoutesOptions
 from streamr.commands.run import RunOptions
-from streamr.helping import Helpful
 from streamr.service import EX_INTERRUPTED, EX_USAGE, give_up
+from streamr.terminal.options import Helpful
 
 
 class VersionOptions(Helpful):

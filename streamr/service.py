@@ -20,17 +20,17 @@ from twisted.application.service import MultiService
 from twisted.internet.base import ReactorBase
 from twisted.logger import ILogObserver
 
-from streamr import reading, settings
-from streamr.building import Lookup
-from streamr.daemon import Daemon
+from streamr.app.daemon import Daemon
+from streamr.app.servers import Lookup
+from streamr.app.sockets import CannotListen, listen
+from streamr.config import load, settings
+from streamr.config.settings import Settings
 from streamr.errors import SettingsError
-from streamr.helping import Helpful
 from streamr.observe.log import LineObserver, Sink, console
 from streamr.policy.redact import Redactor
-from streamr.ports import CannotListen, listen
-from streamr.settings import Settings
-from streamr.upstream.lookup import system_lookup
-from streamr.web.demo import Demo
+from streamr.terminal.options import Helpful
+from streamr.upstream.resolve.cache import system_lookup
+from streamr.web.demo.pages import Demo
 
 EX_USAGE = 2
 EX_CONFIG = 78
@@ -103,7 +103,7 @@ def read_settings(
     """The settings of this process; exits with 78 and all that is wrong with them."""
     source = os.environ if environment is None else environment
     try:
-        return reading.load(flags, source, Path(".env"), needs_key=needs_key)
+        return load.load(flags, source, Path(".env"), needs_key=needs_key)
     except SettingsError as error:
         give_up(EX_CONFIG, error.problems)
 

@@ -16,8 +16,8 @@ from twisted.logger import globalLogPublisher
 from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
 
-from streamr import reading
-from streamr.daemon import Daemon
+from streamr.app.daemon import Daemon
+from streamr.config import load
 from streamr.observe.log import LineObserver, Sink
 from streamr.policy.redact import Redactor
 from streamr.service import open_ports
@@ -67,7 +67,7 @@ class Stack:
         self.log = io.StringIO()
         self.simulator = SimulatorService(reactor, directory, keys=frozenset({KEY}))
         self.simulator.startService()
-        self.settings = reading.load(
+        self.settings = load.load(
             {},
             {
                 "TMDB_API_KEY": KEY,

@@ -20,8 +20,8 @@ from streamr.boundaries import (
     Signs,
 )
 from streamr.errors import Attempt, Fault
-from streamr.health import Health
-from streamr.ways import Ways
+from streamr.routing.failover import Ways
+from streamr.routing.health import Health
 
 QUERY = Query("/movie/550", (), "/movie/{movie_id}")
 GOOD = Answer(200, b'{"id":550}')

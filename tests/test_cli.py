@@ -13,9 +13,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr import __version__, cli
 from streamr.cli import CommandLine
-from streamr.doctor.bundle import FORMAT
-from streamr.helping import Helpful
+from streamr.doctor.report.bundle import FORMAT
 from streamr.service import Options
+from streamr.terminal.options import Helpful
 
 
 def commands(line: type[Any], *names: str) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 from twisted.python import usage
 
-from streamr import look
-from streamr.commands.asking import AskingOptions
-from streamr.helping import Helpful
-from streamr.keeping import KINDS
+from streamr.app.cache import KINDS
+from streamr.commands.daemon_options import AskingOptions
 from streamr.policy.freshness import State
+from streamr.terminal import console
+from streamr.terminal.options import Helpful
 
 MEGABYTE = 1024 * 1024
 
@@ -30,7 +30,7 @@ class StatsOptions(AskingOptions):
         """Print what is kept."""
         told = self.ask("cache stats")
         if self["json"]:
-            look.print_json(told)
+            console.print_json(told)
         else:
             _print(told)
         return 0
@@ -73,7 +73,7 @@ class PurgeOptions(AskingOptions):
         wanted = {name: self[name] for name in ("all", "class", "path")}
         told = self.ask("cache purge", **wanted)
         if self["json"]:
-            look.print_json(told)
+            console.print_json(told)
         else:
             print(f"{told['purged']} answers dropped")
         return 0
@@ -97,12 +97,12 @@ class CacheOptions(Helpful):
 
 
 def _print(told: Mapping[str, Any]) -> None:
-    out = look.console()
+    out = console.console()
     used, most = told["bytes"] / MEGABYTE, told["most_bytes"] / MEGABYTE
     out.print(f"{told['entries']} answers, {used:.1f} of {most:.0f} MB")
     if told["entries"]:
         out.print()
-        look.show(out, ("class", "answers"), sorted(told["by_class"].items()))
+        console.show(out, ("class", "answers"), sorted(told["by_class"].items()))
         out.print()
         states = told["by_state"]
         rows = [
@@ -110,4 +110,4 @@ def _print(told: Mapping[str, Any]) -> None:
             for each in State
             if each.name.lower() in states
         ]
-        look.show(out, ("state", "answers", "what may be done with them"), rows)
+        console.show(out, ("state", "answers", "what may be done with them"), rows)

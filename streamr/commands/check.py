@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any, ClassVar
 
-from streamr import checking, look
-from streamr.checking import Finding
 from streamr.commands import drill
-from streamr.commands.printing import PrintingOptions
-from streamr.look import Mark
+from streamr.commands.output_options import PrintingOptions
 from streamr.service import Options, read_settings
+from streamr.terminal import client, console
+from streamr.terminal.client import Finding
+from streamr.terminal.console import Mark
 
 HEAD = ("asked", "verdict", "answer", "by", "ms", "cause")
 
@@ -35,14 +35,14 @@ class CheckOptions(PrintingOptions):
         settings = read_settings(self.given(), needs_key=False)
         if self["drill"]:
             return drill.perform(settings, as_json=bool(self["json"]))
-        findings = list(checking.check(settings))
+        findings = list(client.check(settings))
         if self["json"]:
-            look.print_json([told(each) for each in findings])
+            console.print_json([told(each) for each in findings])
         else:
-            out = look.console()
-            look.show(out, HEAD, map(row, findings))
+            out = console.console()
+            console.show(out, HEAD, map(row, findings))
             out.print()
-            out.print(look.verdict(*verdict(findings)))
+            out.print(console.verdict(*verdict(findings)))
         return status(findings)
 
 
@@ -58,7 +58,7 @@ class HealthcheckOptions(Options):
 
     def perform(self) -> int:
         """Ask, and print what is wrong."""
-        findings = list(checking.healths(read_settings(self.given(), needs_key=False)))
+        findings = list(client.healths(read_settings(self.given(), needs_key=False)))
         for each in findings:
             if each.mark is Mark.FAILED:
                 print(f"{each.what}: {each.told}")
@@ -80,9 +80,9 @@ def verdict(findings: Iterable[Finding]) -> tuple[Mark, str]:
     return Mark.OK, "all answers came the usual way"
 
 
-def row(each: Finding) -> tuple[look.Cell, ...]:
+def row(each: Finding) -> tuple[console.Cell, ...]:
     """A finding in the table."""
-    return each.what, each.mark, each.told, checking.short(each.by), each.ms, each.cause
+    return each.what, each.mark, each.told, client.short(each.by), each.ms, each.cause
 
 
 def told(each: Finding) -> dict[str, Any]:

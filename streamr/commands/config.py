@@ -8,16 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from streamr import catalogue, look
-from streamr.building import tls_policy
-from streamr.commands.printing import PrintingOptions
+from streamr.app.cache import NO_FOLDER, state_directory, warm_queries
+from streamr.app.servers import tls_policy
+from streamr.commands.output_options import PrintingOptions
+from streamr.config.load import Found, Stock, take_stock
+from streamr.config.settings import Settings
 from streamr.errors import SettingsError
-from streamr.keeping import NO_FOLDER, state_directory, warm_queries
-from streamr.look import Mark
-from streamr.reading import Found, Stock, take_stock
 from streamr.service import EX_CONFIG
-from streamr.settings import Settings
-from streamr.upstream.tls import MODERN
+from streamr.terminal import console
+from streamr.terminal.console import Mark
+from streamr.tmdb import catalogue
+from streamr.upstream.dial.tls import MODERN
 
 
 class ConfigOptions(PrintingOptions):
@@ -37,7 +38,7 @@ class ConfigOptions(PrintingOptions):
             stock = replace(stock, warnings=(*stock.warnings, NO_FOLDER))
         problems = [*stock.problems, *wrong_at_start(stock.settings)]
         if self["json"]:
-            look.print_json(told(stock, problems))
+            console.print_json(told(stock, problems))
         else:
             _print(stock, problems)
         return EX_CONFIG if problems else 0
@@ -81,17 +82,17 @@ def told(stock: Stock, problems: list[str]) -> dict[str, Any]:
 
 
 def _print(stock: Stock, problems: list[str]) -> None:
-    out = look.console()
-    look.show(out, ("setting", "value", "from", "verdict"), map(_row, stock.found))
+    out = console.console()
+    console.show(out, ("setting", "value", "from", "verdict"), map(_row, stock.found))
     out.print()
     for problem in problems:
-        out.print(look.verdict(Mark.FAILED, problem))
+        out.print(console.verdict(Mark.FAILED, problem))
     for warning in stock.warnings:
-        out.print(look.verdict(Mark.WARNING, warning))
+        out.print(console.verdict(Mark.WARNING, warning))
     if not problems:
-        out.print(look.verdict(Mark.OK, "streamr run can start with these settings"))
+        out.print(console.verdict(Mark.OK, "streamr run can start with these settings"))
 
 
-def _row(found: Found) -> tuple[look.Cell, ...]:
+def _row(found: Found) -> tuple[console.Cell, ...]:
     mark = Mark.FAILED if found.problem else Mark.OK
     return found.setting.name, found.shown, found.origin, mark

@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, ClassVar
 from twisted.internet.error import CannotListenError
 from twisted.python import usage
 
-from streamr import parsing, settings
-from streamr.commands.serving import serve
-from streamr.doctor import bundle, replay
+from streamr.commands.foreground import serve
+from streamr.config import settings, values
 from streamr.doctor.evidence import Evidence
+from streamr.doctor.report import bundle, replay
 from streamr.service import Options, give_up, read_settings, start_up
-from streamr.web.demo import Demo
+from streamr.web.demo.pages import Demo
 
 if TYPE_CHECKING:
-    from streamr.simulator.network import Network
+    from streamr.simulator.network.network import Network
     from streamr.simulator.service import SimulatorService
 
 NUMBERS: tuple[tuple[str, Callable[[str], int], str], ...] = (
-    ("control-port", parsing.port, "0 to 65535"),
-    ("seed", parsing.number(0, 999_999_999), "0 to 999999999"),
+    ("control-port", values.port, "0 to 65535"),
+    ("seed", values.number(0, 999_999_999), "0 to 999999999"),
 )
 
 # The settings that say where TMDB is.
@@ -55,7 +55,7 @@ class DemoOptions(Options):
 
     def opt_fault(self, expression: str) -> None:
         """Let the simulator misbehave: [HOST=]FAULT, see --list-faults. Repeatable."""
-        from streamr.simulator.faults import addressed, parse
+        from streamr.simulator.faults.table import addressed, parse
         from streamr.simulator.service import check_host
 
         host, fault = addressed(expression)
@@ -68,7 +68,7 @@ class DemoOptions(Options):
 
     def opt_list_faults(self) -> None:
         """Print the faults that the simulator knows."""
-        from streamr.simulator.faults import describe
+        from streamr.simulator.faults.table import describe
 
         print(describe())
         raise SystemExit(0)
@@ -95,7 +95,7 @@ class DemoOptions(Options):
         from twisted.internet import reactor
 
         from streamr.simulator.host import SMALL
-        from streamr.simulator.network import Network
+        from streamr.simulator.network.network import Network
 
         seen = _seen(Path(self["from"])) if self["from"] else None
         key = secrets.token_hex(16)
@@ -144,7 +144,7 @@ def _more(network: Network, state_dir: Path | None, env_file: Path) -> str:
 
 def _seen(path: Path) -> Evidence:
     """What stands in the bundle of --from. Raises UsageError."""
-    from streamr.simulator.network import check
+    from streamr.simulator.network.network import check
 
     try:
         seen = bundle.read(json.loads(path.read_text(encoding="utf-8")))
@@ -160,7 +160,7 @@ def _seen(path: Path) -> Evidence:
 
 def _made_demo(simulator: SimulatorService) -> Demo:
     """The simulator's switches, as the web may reach them."""
-    from streamr.simulator.faults import KINDS
+    from streamr.simulator.faults.table import KINDS
 
     return Demo(
         simulator.faults,

@@ -11,19 +11,21 @@ from typing import Any, ClassVar
 
 from twisted.python import usage
 
-from streamr import look, reading
-from streamr.commands.printing import PrintingOptions
-from streamr.doctor import names, report
-from streamr.doctor.bundle import bundle
-from streamr.doctor.case import Limits
+from streamr.commands.output_options import PrintingOptions
+from streamr.config import load
+from streamr.doctor.diagnosis.diagnose import Diagnosis, judge
 from streamr.doctor.evidence import Evidence
 from streamr.doctor.examination import Examination
-from streamr.doctor.judge import Diagnosis, judge
-from streamr.doctor.progress import Progress
+from streamr.doctor.probe import dns
+from streamr.doctor.probe.run import Limits
+from streamr.doctor.report import table
+from streamr.doctor.report.bundle import bundle
+from streamr.doctor.report.progress import Progress
 from streamr.errors import SettingsError
 from streamr.policy.redact import Redactor
 from streamr.service import EX_CONFIG, give_up, use_monotonic_clock
-from streamr.upstream.lookup import system_lookup
+from streamr.terminal import console
+from streamr.upstream.resolve.cache import system_lookup
 
 # Public resolvers that are asked when a name's own answers lead nowhere.
 SECOND = "9.9.9.9,1.1.1.1"
@@ -75,7 +77,7 @@ class DoctorOptions(PrintingOptions):
             return 1
         diagnosis = judge(evidence)
         if self["json"]:
-            look.print_json(report.as_json(evidence, diagnosis))
+            console.print_json(table.as_json(evidence, diagnosis))
         else:
             show(evidence, diagnosis)
         if self["bundle"]:
@@ -83,11 +85,11 @@ class DoctorOptions(PrintingOptions):
         return 0 if diagnosis.sound else 1
 
     def _examination(self, reactor: Any, progress: Progress) -> Examination:
-        find, by = names.system(reactor, system_lookup), "system"
+        find, by = dns.system(reactor, system_lookup), "system"
         if self.dns is not None:
-            find, by = names.server(reactor, *self.dns), self["dns"]
+            find, by = dns.server(reactor, *self.dns), self["dns"]
         second = {
-            where[0]: names.server(reactor, *where)
+            where[0]: dns.server(reactor, *where)
             for where in self.second
             if where[0] != by
         }
@@ -106,13 +108,13 @@ class DoctorOptions(PrintingOptions):
         except SettingsError as error:
             give_up(EX_CONFIG, error.problems)
 
-    def _stock(self) -> reading.Stock:
+    def _stock(self) -> load.Stock:
         chosen = self["env-file"]
         if chosen and not Path(chosen).is_file():
             raise usage.UsageError(f"--env-file: there is no file {chosen}")
         environment = {} if chosen else os.environ
         path = Path(chosen or ".env")
-        return reading.take_stock(self.given(), environment, path, needs_key=False)
+        return load.take_stock(self.given(), environment, path, needs_key=False)
 
     def _write(self, value: Mapping[str, Any]) -> None:
         path = Path(self["bundle"])
@@ -125,13 +127,13 @@ class DoctorOptions(PrintingOptions):
 
 def show(evidence: Evidence, diagnosis: Diagnosis) -> None:
     """The layers, then each verdict with what to set, then what it comes to."""
-    out = look.console()
-    look.show(out, report.HEAD, report.rows(evidence))
+    out = console.console()
+    console.show(out, table.HEAD, table.rows(evidence))
     out.print()
     for each in diagnosis.verdicts:
-        out.print(look.verdict(*report.line(each)))
-        out.print(look.advice(each.heal))
-    out.print(look.verdict(*report.summary(evidence, diagnosis)))
+        out.print(console.verdict(*table.line(each)))
+        out.print(console.advice(each.heal))
+    out.print(console.verdict(*table.summary(evidence, diagnosis)))
 
 
 def run(reactor: Any, examination: Examination) -> Evidence | None:
@@ -160,7 +162,7 @@ def run(reactor: Any, examination: Examination) -> Evidence | None:
 def _server(flag: str, text: str) -> tuple[str, int]:
     """The DNS server that a flag names. Raises UsageError."""
     try:
-        return names.read_server(text)
+        return dns.read_server(text)
     except ValueError as error:
         raise usage.UsageError(f"--{flag}: {error}") from error
 

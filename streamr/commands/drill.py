@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from streamr import look
-from streamr.checking import short
-from streamr.drilling import CannotDrill, Demo, Drill, NoDemo, Step, handled
-from streamr.look import Mark
+from streamr.commands.drill_steps import CannotDrill, Demo, Drill, NoDemo, Step, handled
+from streamr.config.settings import Settings
 from streamr.service import EX_INTERRUPTED, give_up
-from streamr.settings import Settings
+from streamr.terminal import console
+from streamr.terminal.client import short
+from streamr.terminal.console import Mark
 
 HEAD = ("phase", "asked", "verdict", "answer", "by", "ms", "cause")
 NEXT = "start a demo beside it: streamr demo --port 3002 --proxy-port 5002"
@@ -21,7 +21,7 @@ NEXT = "start a demo beside it: streamr demo --port 3002 --proxy-port 5002"
 
 def perform(settings: Settings, *, as_json: bool) -> int:
     """Drill, and print what was seen: exit status 1 when anything failed."""
-    aside = look.console(sys.stderr)
+    aside = console.console(sys.stderr)
     drill = Drill(Demo(settings), lambda line: aside.print(f"drill: {line}"))
     # SIGTERM and SIGHUP end it as Ctrl-C does: with healing
     with handled(signal.default_int_handler, signal.SIGTERM, signal.SIGHUP):
@@ -34,24 +34,26 @@ def perform(settings: Settings, *, as_json: bool) -> int:
         except KeyboardInterrupt:
             give_up(EX_INTERRUPTED, ["interrupted; what was broken is healed"])
     if as_json:
-        look.print_json([told(each) for each in drill.steps])
+        console.print_json([told(each) for each in drill.steps])
     else:
         _print(drill.steps)
     return int(any(each.finding.mark is Mark.FAILED for each in drill.steps))
 
 
 def _print(steps: Sequence[Step]) -> None:
-    out = look.console()
-    look.show(out, HEAD, map(row, steps))
+    out = console.console()
+    console.show(out, HEAD, map(row, steps))
     failed = sum(each.finding.mark is Mark.FAILED for each in steps)
     out.print()
     if failed:
-        out.print(look.verdict(Mark.FAILED, f"{failed} of {len(steps)} steps"))
+        out.print(console.verdict(Mark.FAILED, f"{failed} of {len(steps)} steps"))
     else:
-        out.print(look.verdict(Mark.OK, f"all {len(steps)} steps went as they should"))
+        out.print(
+            console.verdict(Mark.OK, f"all {len(steps)} steps went as they should")
+        )
 
 
-def row(step: Step) -> tuple[look.Cell, ...]:
+def row(step: Step) -> tuple[console.Cell, ...]:
     """A step in the table."""
     each = step.finding
     return (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from streamr import look
-from streamr.commands.asking import AskingOptions
-from streamr.look import Mark
+from streamr.commands.daemon_options import AskingOptions
+from streamr.terminal import console
+from streamr.terminal.console import Mark
 
 HEAD = (
     *("server", "route", "state", "breaker", "cause", "ms", "served", "failed"),
@@ -31,13 +31,13 @@ class RoutesOptions(AskingOptions):
         """Print the ways of both servers."""
         told = self.ask("routes")
         if self["json"]:
-            look.print_json(told)
+            console.print_json(told)
         else:
-            look.show(look.console(), HEAD, rows(told))
+            console.show(console.console(), HEAD, rows(told))
         return 0
 
 
-def rows(told: Told) -> Iterator[tuple[look.Cell, ...]]:
+def rows(told: Told) -> Iterator[tuple[console.Cell, ...]]:
     """A row for each way of each server."""
     for server, routes in told.items():
         for each in routes:

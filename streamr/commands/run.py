@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from streamr.commands.demo import DemoOptions
-from streamr.commands.serving import serve
+from streamr.commands.foreground import serve
+from streamr.config.settings import HOW_TO_GET_A_KEY
 from streamr.service import Options, read_settings, start_up
-from streamr.settings import HOW_TO_GET_A_KEY
 
 
 class RunOptions(Options):

@@ -12,19 +12,19 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 
-from streamr.doctor import house
-from streamr.doctor.asking import Asker
-from streamr.doctor.case import Case, Limits
+from streamr.config.load import Stock
 from streamr.doctor.evidence import Evidence, House
-from streamr.doctor.probes import Prober, policies
-from streamr.doctor.step_http import Requests
-from streamr.doctor.step_names import Names
-from streamr.doctor.step_places import Places
-from streamr.doctor.step_tls import Arms
-from streamr.doctor.studies import Runner
+from streamr.doctor.probe import machine
+from streamr.doctor.probe.http import Asker
+from streamr.doctor.probe.run import Case, Limits
+from streamr.doctor.probe.step_dns import Names
+from streamr.doctor.probe.step_http import Requests
+from streamr.doctor.probe.step_tcp import Places
+from streamr.doctor.probe.step_tls import Arms
+from streamr.doctor.probe.tcp_tls import Prober, policies
+from streamr.doctor.probe.trials import Runner
 from streamr.errors import SettingsError
-from streamr.reading import Stock
-from streamr.upstream.lookup import Find, RememberingResolver
+from streamr.upstream.resolve.cache import Find, RememberingResolver
 
 # TMDB's CDN drops connections beyond some 20 from one address (facts: field.md).
 MOST_AT_ONCE = 12
@@ -91,7 +91,7 @@ class Examination:
         return deferToThreadPool(
             self._reactor,
             self._reactor.getThreadPool(),
-            house.inspect,
+            machine.inspect,
             self._case.settings,
             self._stock.found,
         )

@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from streamr.boundaries import Exchange, Observer
-from streamr.turns import Turns
+from streamr.eventloop import Turns
 
 _log = Logger()
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from streamr.catalogue import Catalogue
 from streamr.openapi import responses
 from streamr.openapi.parameters import ASKED, Pair, Parameters
 from streamr.openapi.shapes import body, reference
+from streamr.tmdb.catalogue import Catalogue
 
 if TYPE_CHECKING:
     from streamr.tmdb.shortcuts import Shortcut

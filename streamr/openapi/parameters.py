@@ -11,13 +11,13 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from streamr.catalogue import ENUMERATED, VALUE, Endpoint
-from streamr.policy import checks
+from streamr.tmdb import parameters
+from streamr.tmdb.catalogue import ENUMERATED, VALUE, Endpoint
 
 Pair = tuple[str, str]
 Json = dict[str, Any]
 
-_PLAIN = f"[^{checks.CONTROL[1:-1]}]"
+_PLAIN = f"[^{parameters.CONTROL[1:-1]}]"
 
 # What a caller may send with every request for an answer of TMDB's.
 ASKING: Json = {
@@ -112,19 +112,19 @@ class Parameters:
 def value_schema(name: str) -> Json:
     """The JSON Schema of a parameter's value, from the tables that check it."""
     if name == "page":
-        first, last = checks.PAGES
+        first, last = parameters.PAGES
         return {"type": "integer", "minimum": first, "maximum": last}
     if name == "append_to_response":
         return {
             "type": "array",
-            "maxItems": checks.MOST_APPENDED,
-            "items": {"type": "string", "pattern": f"^({checks.APPENDED})?$"},
+            "maxItems": parameters.MOST_APPENDED,
+            "items": {"type": "string", "pattern": f"^({parameters.APPENDED})?$"},
         }
-    if name in checks.FORMS:
-        return {"type": "string", "pattern": f"^({checks.FORMS[name][0]})?$"}
+    if name in parameters.FORMS:
+        return {"type": "string", "pattern": f"^({parameters.FORMS[name][0]})?$"}
     return {
         "type": "string",
-        "maxLength": checks.MOST_CHARACTERS,
+        "maxLength": parameters.MOST_CHARACTERS,
         "pattern": f"^{_PLAIN}*$",
     }
 
@@ -142,8 +142,8 @@ def _told(name: str, schema: Json) -> Json:
     if name not in notes():
         return {"schema": schema}
     example, sentence = notes()[name]
-    if name in checks.FORMS:
-        sentence = f"{sentence} Allowed: {checks.FORMS[name][1]}."
+    if name in parameters.FORMS:
+        sentence = f"{sentence} Allowed: {parameters.FORMS[name][1]}."
     told = {"description": sentence, "schema": schema}
     return told | ({"example": _typed(schema, example)} if example else {})
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from twisted.internet import reactor
 
-from .faults import addressed, describe
-from .host import SMALL, Latency
-from .service import HOSTS, SimulatorService
+from streamr.simulator.faults.table import addressed, describe
+from streamr.simulator.host import SMALL, Latency
+from streamr.simulator.service import HOSTS, SimulatorService
 
 LATENCIES = {"none": None, "small": SMALL, "tmdb": Latency()}
 DEMO_KEY = "0123456789abcdef0123456789abcdef"

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 
-from .faults import KINDS
+from streamr.simulator.faults.table import KINDS
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 LONGEST_BODY = 65_536

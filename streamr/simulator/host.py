@@ -7,9 +7,9 @@ from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from .faults import PORT, Fault, choose, parse
-from .hello import Hello
-from .ledger import Ledger
+from streamr.simulator.counts import Ledger
+from streamr.simulator.faults.table import PORT, Fault, choose, parse
+from streamr.simulator.network.client_hello import Hello
 
 
 @dataclass(frozen=True, slots=True)

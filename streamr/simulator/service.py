@@ -8,15 +8,15 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
 from twisted.protocols.policies import WrappingFactory
 
-from .certificates import Vault
-from .control import Control
-from .faults import parse
-from .host import Host, Latency
-from .pictures.gallery import Gallery
-from .site import Lookalike, Quiet
-from .spoiling import make_ready
-from .wire import FrontFactory
-from .world import load
+from streamr.simulator.control import Control
+from streamr.simulator.faults.http import make_ready
+from streamr.simulator.faults.table import parse
+from streamr.simulator.host import Host, Latency
+from streamr.simulator.network.certificates import Vault
+from streamr.simulator.network.front import FrontFactory
+from streamr.simulator.pictures.gallery import Gallery
+from streamr.simulator.site import Lookalike, Quiet
+from streamr.simulator.tmdb.world import load
 
 LOOPBACK = "127.0.0.1"
 BACKLOG = 1024

@@ -10,13 +10,13 @@ from twisted.web.http import Request, datetimeToString
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
-from .answers import Reply, answer, authorised, unauthorised
-from .faults import HTTP, Fault
-from .host import Host
-from .pictures.gallery import Gallery
-from .rendering import Rendered, accepts_gzip, render
-from .spoiling import REWRITES, SCRIPTS, End, Scene, Script, reason
-from .world import World
+from streamr.simulator.faults.http import REWRITES, SCRIPTS, End, Scene, Script, reason
+from streamr.simulator.faults.table import HTTP, Fault
+from streamr.simulator.host import Host
+from streamr.simulator.pictures.gallery import Gallery
+from streamr.simulator.tmdb.answers import Reply, answer, authorised, unauthorised
+from streamr.simulator.tmdb.rendering import Rendered, accepts_gzip, render
+from streamr.simulator.tmdb.world import World
 
 # Time for bytes to leave before an RST throws away what is unsent.
 BEFORE_RESET = 0.05

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from streamr.boundaries import Query
-from streamr.catalogue import Catalogue
-from streamr.policy.checks import check, choice, only
+from streamr.tmdb.catalogue import Catalogue
+from streamr.tmdb.parameters import check, choice, only
 
 Pair = tuple[str, str]
 

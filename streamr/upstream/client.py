@@ -25,12 +25,12 @@ from zope.interface import implementer
 from streamr.boundaries import Budget, Places
 from streamr.errors import Fault
 from streamr.upstream.body import Collector, decode
-from streamr.upstream.faults import JSON, Head, classify
-from streamr.upstream.race import RacingEndpoint
-from streamr.upstream.resolve import ReactorView
-from streamr.upstream.secure import TLSEndpoint
-from streamr.upstream.tap import TapEndpoint, Trace, TracedEndpoint, TracedPool
-from streamr.upstream.tls import ProfilePolicy
+from streamr.upstream.classify import JSON, Head, classify
+from streamr.upstream.dial.handshake import TLSEndpoint
+from streamr.upstream.dial.race import RacingEndpoint
+from streamr.upstream.dial.tap import TapEndpoint, Trace, TracedEndpoint, TracedPool
+from streamr.upstream.dial.tls import ProfilePolicy
+from streamr.upstream.resolve.pins import ReactorView
 
 # The next address is tried this long after the one before (RFC 8305, 5 recommends
 # 250 ms and allows 10 ms). It is also what a refused connection costs: 52 ms measured,

@@ -25,8 +25,8 @@ from urllib.parse import urlsplit
 import http_sf
 import pytest
 
-from streamr import control
-from streamr.store.disk import DiskStore
+from streamr.app import control
+from streamr.store.sqlite import DiskStore
 from tests.processes import PATIENCE, STREAMR, Daemon, Response, Simulator, ask
 
 DIRECT, OTHER = "api.themoviedb.org", "api.tmdb.org"

@@ -14,8 +14,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from streamr.observe.measures import TABLE
-from tests.observe.test_deployed import NAME, asked
 from tests.processes import PATIENCE, Daemon, Response, Simulator, ask
+from tests.repository.test_deployed import NAME, asked
 
 DIRECT = "api.themoviedb.org"
 BOTH = ("proxy", "main")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr import catalogue, reading
+from streamr.config import load
+from streamr.tmdb import catalogue
 
 HERE = Path(__file__).resolve().parent
 DOCS = (HERE.parent.parent / "docs/clients.md").read_text(encoding="utf-8")
@@ -48,7 +49,7 @@ class Clients(SynchronousTestCase):
     def test_the_extra_paths_can_be_set(self) -> None:
         [paths] = re.findall(r"`STREAMR_EXTRA_PATHS=(\S+)`", DOCS)
         given = {"TMDB_API_KEY": "0" * 32, "STREAMR_EXTRA_PATHS": paths}
-        known = catalogue.load(reading.load({}, given).extra_paths)
+        known = catalogue.load(load.load({}, given).extra_paths)
         for template in paths.split(","):
             path = re.sub(r"\{\w+\}", "550", template)
             self.assertEqual(known.query(path, []).template, template)

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.checking import Finding
 from streamr.commands.check import row, status, told, verdict
-from streamr.look import Mark
+from streamr.terminal.client import Finding
+from streamr.terminal.console import Mark
 
 UP = Finding("main", Mark.OK, "healthy")
 AROUND = Finding("/api", Mark.WARNING, "20 results", "proxy@x/y", 60, "tls_reset")

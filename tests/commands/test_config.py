@@ -10,7 +10,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr import cli
-from streamr.settings import TABLE
+from streamr.config.settings import TABLE
 
 KEY = "0123456789abcdef0123456789abcdef"
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from streamr.boundaries import Answer, Query, Store, StoredResponse, Validators
-from streamr.policy import ready
+from streamr.policy import representation
 from streamr.policy.freshness import state, terms
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def response(key: str = "/movie/550", body: Any = None, **more: Any) -> StoredRe
     kept = terms(found, "/movie/{movie_id}")
     assert kept is not None
     query = Query(path, (), "/movie/{movie_id}")
-    return ready.ready(key, query, found, kept, now)
+    return representation.ready(key, query, found, kept, now)
 
 
 def sized(key: str, size: int) -> StoredResponse:
@@ -109,9 +109,9 @@ class StoreContract(Case):
         self.store.put("/movie/550", response())
         found = self.again().get("/movie/550")
         assert found is not None
-        self.assertEqual(ready.gunzipped(found.gzipped), found.body)
-        self.assertEqual(found.etag, ready.etag(found.body))
-        self.assertEqual(found.brotli is None, ready.brotli is None)
+        self.assertEqual(representation.gunzipped(found.gzipped), found.body)
+        self.assertEqual(found.etag, representation.etag(found.body))
+        self.assertEqual(found.brotli is None, representation.brotli is None)
 
     def test_what_came_back_is_as_fresh_as_it_was(self) -> None:
         put = response(age=50.0)

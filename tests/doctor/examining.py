@@ -8,11 +8,10 @@ from typing import Any
 
 from twisted.internet.task import deferLater
 
-from streamr import reading
-from streamr.doctor import names
-from streamr.doctor.case import Limits
+from streamr.config import load
 from streamr.doctor.evidence import Evidence
 from streamr.doctor.examination import Examination
+from streamr.doctor.probe.run import Limits
 from tests.doctor.roads import Roads
 
 # Loopback answers in milliseconds; what is silent for so long stays silent. Everything
@@ -38,11 +37,11 @@ async def examine(
         "STREAMR_STATE_DIR": str(state),
     }
     within = Roads(reactor, roads or {})
-    where = names.read_server(dns)
+    where = dns.read_server(dns)
     examination = Examination(
         within,
-        reading.take_stock({}, environment, needs_key=False),
-        names.server(within, *where, LIMITS.dns),
+        load.take_stock({}, environment, needs_key=False),
+        dns.server(within, *where, LIMITS.dns),
         dns,
         second={},
         limits=LIMITS,

@@ -6,8 +6,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.doctor.case import Limits
 from streamr.doctor.examination import ended_or_late
+from streamr.doctor.probe.run import Limits
 
 
 class Time(SynchronousTestCase):

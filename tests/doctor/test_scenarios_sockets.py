@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import pytest_twisted
 
-from streamr.doctor.judge import Diagnosis, judge
+from streamr.doctor.diagnosis.diagnose import Diagnosis, judge
 from tests.doctor.examining import CHANCE, examine
 
 ROOT = Path(__file__).resolve().parent.parent.parent

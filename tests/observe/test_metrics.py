@@ -12,10 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr import catalogue
 from streamr.boundaries import CacheUse, Exchange
 from streamr.errors import CAUSES, CLIENT_LEFT, Attempt, Fault
-from streamr.gateway import Gateway
+from streamr.gateway.gateway import Gateway
 from streamr.observe.measures import (
     ATTEMPT_CAUSES,
     COUNTED,
@@ -26,6 +25,7 @@ from streamr.observe.measures import (
 from streamr.observe.metrics import MOST_SHARED, Metrics
 from streamr.policy.retry import HEDGE_AFTER
 from streamr.store.memory import MemoryStore
+from streamr.tmdb import catalogue
 from tests.support import GOOD, QUERY, FakeRoute, call, ways
 
 MAIN = "streamr-main"

@@ -9,11 +9,11 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from streamr import catalogue
 from streamr.openapi.document import describe
 from streamr.openapi.responses import JSON_TYPE
-from streamr.web.description import OWN
-from tests.simulator.test_answers import ask, fill
+from streamr.tmdb import catalogue
+from streamr.web.pages.docs import OWN
+from tests.simulator.tmdb.test_answers import ask, fill
 
 CATALOGUE = catalogue.load(["/movie/{movie_id}/new_thing"])
 # What searches and finds need; the others pay no heed.

@@ -9,14 +9,15 @@ from typing import Any
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr import __version__, catalogue
+from streamr import __version__
 from streamr.errors import CAUSES, Attempt, Envelope
 from streamr.openapi.document import describe, title
 from streamr.openapi.responses import JSON_TYPE
 from streamr.openapi.shapes import shapes
-from streamr.web.cors import EXPOSED
-from streamr.web.description import OWN
-from streamr.web.render import envelope
+from streamr.tmdb import catalogue
+from streamr.web.api.cors import EXPOSED
+from streamr.web.api.render import envelope
+from streamr.web.pages.docs import OWN
 from tests.openapi import samples
 from tests.openapi.samples import (
     answers,
@@ -26,7 +27,7 @@ from tests.openapi.samples import (
     short_answers,
     validator,
 )
-from tests.simulator.test_answers import WORLD
+from tests.simulator.tmdb.test_answers import WORLD
 
 # Stands for another type: no field of TMDB's is a list of nothing but null.
 WRONG = [None]

@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.catalogue import NOTICE
 from streamr.openapi.page import page
 from streamr.openapi.words import allowed, prose, type_text
+from streamr.tmdb.catalogue import NOTICE
 from tests.openapi.samples import document, operations
 
 ADDRESS = "http://127.0.0.1:3001"

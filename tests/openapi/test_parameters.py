@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.catalogue import acts_for_a_user
 from streamr.errors import Refusal
 from streamr.openapi.parameters import notes, value_schema
-from streamr.policy.checks import FORMS, MOST_APPENDED, MOST_CHARACTERS, PAGES, check
+from streamr.tmdb.catalogue import acts_for_a_user
+from streamr.tmdb.parameters import FORMS, MOST_APPENDED, MOST_CHARACTERS, PAGES, check
 from streamr.tmdb.shortcuts import DEFAULTS
-from streamr.web.description import OWN
-from streamr.web.health import PROBES
-from streamr.web.target import main_query
+from streamr.web.api.target import main_query
+from streamr.web.pages.docs import OWN
+from streamr.web.pages.health import PROBES
 from tests.openapi.samples import CATALOGUE, operations, parameters
 
 steady = settings(deadline=None, database=None, derandomize=True, max_examples=300)

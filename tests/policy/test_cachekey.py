@@ -8,10 +8,10 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr import catalogue
 from streamr.boundaries import Query
 from streamr.policy.cachekey import key
-from streamr.web.target import main_query, split
+from streamr.tmdb import catalogue
+from streamr.web.api.target import main_query, split
 
 steady = settings(deadline=None, database=None, derandomize=True, max_examples=100)
 FIND = main_query(catalogue.load())

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Answer, StoredResponse
-from streamr.policy import ready
+from streamr.policy import representation
 from streamr.policy.freshness import (
     CLASSES,
     DAY,
@@ -59,7 +59,7 @@ def lifetime(
 
 
 def stored(found: Terms, now: float = 0.0) -> StoredResponse:
-    return ready.ready("/movie/550", QUERY, answer(), found, now)
+    return representation.ready("/movie/550", QUERY, answer(), found, now)
 
 
 class Classes(SynchronousTestCase):

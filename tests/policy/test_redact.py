@@ -10,8 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from streamr.config.settings import HOW_TO_GET_A_KEY
 from streamr.policy.redact import MASK, Redactor
-from streamr.settings import HOW_TO_GET_A_KEY
 
 steady = settings(deadline=None, database=None, derandomize=True, max_examples=300)
 # Both are made up; the second has a character that each encoding changes.

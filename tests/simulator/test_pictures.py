@@ -7,11 +7,11 @@ from xml.etree import ElementTree
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.simulator.answers import answer
 from streamr.simulator.pictures.gallery import Gallery
 from streamr.simulator.pictures.lettering import FACES, ems, fitted, lettered
 from streamr.simulator.pictures.scenes import SCENES
-from streamr.simulator.world import image, load
+from streamr.simulator.tmdb.answers import answer
+from streamr.simulator.tmdb.world import image, load
 
 WORLD = load()
 GALLERY = Gallery(WORLD)

@@ -20,9 +20,9 @@ from OpenSSL import SSL
 from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 
-from streamr.simulator.faults import HTTP, KINDS
+from streamr.simulator.faults.table import HTTP, KINDS
 from streamr.simulator.service import SimulatorService
-from streamr.simulator.world import image
+from streamr.simulator.tmdb.world import image
 
 from .client import HOST, SILENCE, Client, Outcome, fetch, get
 

@@ -20,7 +20,7 @@ from zope.interface.verify import verifyObject
 from streamr.boundaries import Budget
 from streamr.errors import Fault
 from streamr.upstream.client import Client, Reply
-from streamr.upstream.resolve import PinnedResolver
+from streamr.upstream.resolve.pins import PinnedResolver
 
 BUDGET = Budget(connect=1.2, first_byte=3.0, body=5.0, idle=2.0, total=8.0)
 URL = "http://api.test.invalid/3/movie/550"

@@ -10,13 +10,13 @@ from functools import cached_property, partial
 from html import escape
 from random import Random
 
-from ..titles import first_date
-from ..world import Value, World, image
-from .canvas import Canvas, Inks
-from .inks import BRIGHT, INKS
-from .lettering import FACES, GROTESQUE, fitted, lettered
-from .portraits import portrait
-from .scenes import SCENES, Scene
+from streamr.simulator.pictures.canvas import Canvas, Inks
+from streamr.simulator.pictures.inks import BRIGHT, INKS
+from streamr.simulator.pictures.lettering import FACES, GROTESQUE, fitted, lettered
+from streamr.simulator.pictures.portraits import portrait
+from streamr.simulator.pictures.scenes import SCENES, Scene
+from streamr.simulator.tmdb.titles import first_date
+from streamr.simulator.tmdb.world import Value, World, image
 
 POSTER, BACKDROP, PROFILE = (500.0, 750.0), (1280.0, 720.0), (400.0, 600.0)
 MARGIN = 38.0

@@ -1,6 +1,6 @@
 """Colours that go together: night, deep, middle, accent, glow, paper."""
 
-from .canvas import Inks
+from streamr.simulator.pictures.canvas import Inks
 
 COSMOS = Inks("#0b0f24", "#1d2b5e", "#4c5fb0", "#e4572e", "#ffc857", "#f6efe0")
 AURORA = Inks("#07161f", "#0f3d4c", "#1f7a7a", "#3ddbb0", "#d6f49d", "#f2fbf0")

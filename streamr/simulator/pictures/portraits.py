@@ -3,7 +3,7 @@
 They look like nobody: the colours are a poster's, and chance cuts hair and collar.
 """
 
-from .canvas import Canvas
+from streamr.simulator.pictures.canvas import Canvas
 
 
 def portrait(c: Canvas) -> None:

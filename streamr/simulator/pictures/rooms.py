@@ -1,6 +1,6 @@
 """Scenes in towns and houses: windows, stairs, stages."""
 
-from .canvas import Canvas
+from streamr.simulator.pictures.canvas import Canvas
 
 
 def towers(c: Canvas) -> None:

@@ -2,12 +2,37 @@
 
 from collections.abc import Callable
 
-from .canvas import Canvas
-from .rooms import arches, blinds, keyhole, pane, stage, stairs, towers
-from .signs import burst, discs, emblem, maze, record, slash, target, tiles
-from .space import grid, orbit, planet
-from .tales import castle, house, meadow, sea, toys, wood
-from .wilds import banner, dunes, mesas, ranges, road, shore, tree
+from streamr.simulator.pictures.canvas import Canvas
+from streamr.simulator.pictures.rooms import (
+    arches,
+    blinds,
+    keyhole,
+    pane,
+    stage,
+    stairs,
+    towers,
+)
+from streamr.simulator.pictures.signs import (
+    burst,
+    discs,
+    emblem,
+    maze,
+    record,
+    slash,
+    target,
+    tiles,
+)
+from streamr.simulator.pictures.space import grid, orbit, planet
+from streamr.simulator.pictures.tales import castle, house, meadow, sea, toys, wood
+from streamr.simulator.pictures.wilds import (
+    banner,
+    dunes,
+    mesas,
+    ranges,
+    road,
+    shore,
+    tree,
+)
 
 Scene = Callable[[Canvas], None]
 

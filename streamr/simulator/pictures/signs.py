@@ -2,7 +2,7 @@
 
 from math import pi
 
-from .canvas import Canvas, around
+from streamr.simulator.pictures.canvas import Canvas, around
 
 
 def target(c: Canvas) -> None:

@@ -2,8 +2,8 @@
 
 from math import pi
 
-from .canvas import Canvas, around
-from .wilds import bird
+from streamr.simulator.pictures.canvas import Canvas, around
+from streamr.simulator.pictures.wilds import bird
 
 # Of a castle: how far from its middle, how wide, how high.
 TURRETS = (

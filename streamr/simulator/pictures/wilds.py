@@ -1,6 +1,6 @@
 """Scenes in the open: hills, roads, shores, weather."""
 
-from .canvas import Canvas, around
+from streamr.simulator.pictures.canvas import Canvas, around
 
 
 def bird(c: Canvas, x: float, y: float) -> None:

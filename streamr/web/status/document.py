@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from streamr.catalogue import NOTICE
+from streamr.tmdb.catalogue import NOTICE
 from streamr.web.status.sections import sections
 
 FILMS = '<script type="module" src="/films.js"></script>'

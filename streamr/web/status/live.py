@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from streamr.errors import Envelope, Refusal
-from streamr.web.visit import Feed, Stop, Write
+from streamr.web.access import Feed, Stop, Write
 
 # A page for each person of a team and a screen on the wall; each takes up to 20 kB/s.
 MOST_LISTENERS = 20

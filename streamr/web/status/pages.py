@@ -9,15 +9,15 @@ from importlib.resources import files
 
 from twisted.internet.interfaces import IReactorTime
 
-from streamr.web import render
-from streamr.web.door import Door
-from streamr.web.render import Page, json_page
+from streamr.web.access import Feed, Local, Visit, from_own_site
+from streamr.web.api import render
+from streamr.web.api.render import Page, json_page
+from streamr.web.router import Door
 from streamr.web.status.document import Shown, document
 from streamr.web.status.live import Live
 from streamr.web.status.sections import sections
 from streamr.web.status.snapshot import Sources, snapshot
 from streamr.web.status.text import text
-from streamr.web.visit import Feed, Local, Visit, from_own_site
 
 # Nothing from elsewhere, nothing inline; forms are the demo's buttons.
 POLICY = "; ".join(

@@ -12,10 +12,10 @@ from typing import Any
 
 from streamr import __version__
 from streamr.boundaries import Route
-from streamr.gateway import Gateway
+from streamr.gateway.gateway import Gateway
 from streamr.observe.history import BEAT, GOOD, OUTCOMES, History, Tally
 from streamr.observe.troubles import Trouble
-from streamr.web.health import iso, told_route
+from streamr.web.pages.health import iso, told_route
 from streamr.web.status.verdict import WayState, meaning, verdict
 
 # The verdict is on the last half minute, in heartbeats; "still" is the last two.

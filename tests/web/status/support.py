@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.errors import Attempt
-from streamr.gateway import Gateway
+from streamr.gateway.gateway import Gateway
 from streamr.observe.history import History
 from streamr.web.status.snapshot import Sources, Stock, snapshot
 from tests.support import FakeRoute, Notes, ways

@@ -9,8 +9,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.errors import Refusal
+from streamr.web.access import Stop
 from streamr.web.status.live import EVERY, HEARTBEAT, MOST_LISTENERS, Live
-from streamr.web.visit import Stop
 
 
 @dataclass

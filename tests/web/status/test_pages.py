@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from streamr import __version__, catalogue
-from streamr.upstream.route import Loop
-from streamr.web import target
-from streamr.web.cors import Cors
-from streamr.web.door import Door
-from streamr.web.resource import GatewayResource
-from streamr.web.site import GatewaySite
+from streamr import __version__
+from streamr.tmdb import catalogue
+from streamr.upstream.origin import Loop
+from streamr.web.api import target
+from streamr.web.api.cors import Cors
+from streamr.web.api.resource import GatewayResource
+from streamr.web.router import Door
+from streamr.web.server.site import GatewaySite
 from streamr.web.status.document import Shown
 from streamr.web.status.live import MOST_LISTENERS
 from streamr.web.status.pages import ASSETS, Status
 from tests.support import Notes
+from tests.web.api.test_resource import ADMIN, HERE, Seen, SurfaceCase
 from tests.web.status.support import StatusCase
-from tests.web.test_resource import ADMIN, HERE, Seen, SurfaceCase
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 

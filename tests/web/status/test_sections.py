@@ -7,7 +7,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
-from streamr.catalogue import NOTICE
+from streamr.tmdb.catalogue import NOTICE
 from streamr.web.status import charts, drawing
 from streamr.web.status.document import BUTTONS, Shown, document
 from streamr.web.status.sections import sections

@@ -1,0 +1,1 @@
+"""The composition root: it alone puts the daemon together."""

@@ -1,0 +1,171 @@
+"""What main remembers: memory, the disk behind it, the warm set."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.threadpool import ThreadPool
+
+from streamr.boundaries import StoredResponse
+from streamr.config.settings import Settings
+from streamr.config.values import OFFICIAL_HOSTS
+from streamr.errors import Refusal, SettingsError
+from streamr.gateway.gateway import Gateway
+from streamr.gateway.prefetch import Warm
+from streamr.policy.freshness import CLASSES, MISSING, state
+from streamr.store.expiry import Aging
+from streamr.store.memory import MemoryStore
+from streamr.store.sqlite import DiskStore
+from streamr.store.writebehind import WriteBehind
+from streamr.tmdb.catalogue import Catalogue
+from streamr.web.api.target import split
+
+_log = Logger()
+
+# A list page takes some 18 kB in its codings; smaller answers let more entries in.
+ENTRIES_PER_MB = 250
+
+# The freshness classes that a purge may name.
+KINDS = (*CLASSES, MISSING.name)
+
+NO_FOLDER = (
+    "there is no folder for state that can be made and written: set STREAMR_STATE_DIR"
+)
+
+
+class Keeping:
+    """The store of main's gateway and all that belongs to it."""
+
+    def __init__(
+        self,
+        found: Settings,
+        reactor: Any,
+        wall: Callable[[], float],
+        gateway: Gateway,
+        offered: Catalogue,
+        directory: Path | None,
+    ) -> None:
+        """Raises SettingsError for a warm path that TMDB does not have."""
+        self._reactor = reactor
+        # one thread: SQLite and heavy compression take turns
+        self._threads = ThreadPool(0, 1, "streamr-store")
+        entries = found.cache_mb * ENTRIES_PER_MB
+        self.memory = MemoryStore(found.cache_mb * 1024 * 1024, entries)
+        self._aging = Aging(self.memory, reactor)
+        self._behind: WriteBehind | None = None
+        if directory is not None:
+            disk = DiskStore(
+                directory / file_name(found), entries, reactor.seconds, wall
+            )
+            self._behind = WriteBehind(self.memory, disk, reactor, self._in_thread)
+        gateway.remember(self.memory, found.deadline, self._in_thread)
+        assert gateway.cache is not None
+        self._warm = Warm(
+            warm_queries(found, offered),
+            gateway.cache,
+            self.memory,
+            reactor,
+            found.deadline,
+        )
+
+    def start(self) -> None:
+        """Fill the memory from the disk, then fetch what is to be warm."""
+        self._threads.start()
+        if self._behind is not None:
+            self._behind.fill()
+            _log.info("{count} answers read from disk", count=len(self.memory))
+        self._aging.start()
+        self._warm.start()
+
+    async def stop(self) -> None:
+        """Write what waits to be written."""
+        self._warm.stop()
+        self._aging.stop()
+        if self._behind is not None:
+            await self._behind.flush()
+        self._threads.stop()
+
+    def stats(self, _request: dict[str, Any]) -> dict[str, Any]:
+        """What is stored, for `streamr cache stats`."""
+        now = self._reactor.seconds()
+        classes: dict[str, int] = {}
+        states: dict[str, int] = {}
+        for response in self.memory:
+            classes[response.kind] = classes.get(response.kind, 0) + 1
+            name = state(response, now).name.lower()
+            states[name] = states.get(name, 0) + 1
+        return {
+            "entries": len(self.memory),
+            "bytes": self.memory.bytes,
+            "most_bytes": self.memory.most_bytes,
+            "by_class": classes,
+            "by_state": states,
+        }
+
+    def purge(self, request: dict[str, Any]) -> dict[str, int]:
+        """Drop all, a class, or what lies below a path. Raises ValueError."""
+        return {"purged": self.memory.purge(_unwanted(request))}
+
+    def _in_thread(self, function: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        return deferToThreadPool(self._reactor, self._threads, function, *args)
+
+
+def _unwanted(request: dict[str, Any]) -> Callable[[StoredResponse], bool]:
+    kind, path = request.get("class"), request.get("path")
+    if kind is not None:
+        if kind not in KINDS:
+            raise ValueError(f"there is no class {kind!r}; known: {', '.join(KINDS)}")
+        return lambda response: response.kind == kind
+    if path is not None:
+        below = str(path).rstrip("/")
+        if not below:
+            raise ValueError("an empty path is below nothing; say all to purge all")
+        return lambda response: f"{response.path}/".startswith(f"{below}/")
+    if request.get("all"):
+        return lambda _response: True
+    raise ValueError("say what to purge: all, a class or a path")
+
+
+def warm_queries(found: Settings, offered: Catalogue) -> list[Any]:
+    """What is to be warm. Raises SettingsError for a path that TMDB does not have."""
+    queries = []
+    for path in filter(None, found.warm):
+        try:
+            queries.append(offered.query(*split(path.encode("ascii"))))
+        except Refusal as refusal:
+            raise SettingsError(
+                [f"STREAMR_WARM cannot hold {path!r}: {refusal.message}"]
+            ) from refusal
+    return queries
+
+
+def file_name(found: Settings) -> str:
+    """The file for the answers of this TMDB: what a stand-in on loopback, or behind a
+    pin, has said must never be taken for TMDB's."""
+    where = repr((found.tmdb_base_url, sorted(found.tmdb_pins.items())))
+    if urlsplit(found.tmdb_base_url).hostname in OFFICIAL_HOSTS and not found.tmdb_pins:
+        return "cache.sqlite"
+    return f"cache-{hashlib.blake2b(where.encode(), digest_size=6).hexdigest()}.sqlite"
+
+
+def state_directory(found: Settings) -> Path | None:
+    """Where state is kept, made if need be, for its owner alone; None without one."""
+    chosen = found.state_dir
+    if chosen is None and os.environ.get("STATE_DIRECTORY"):
+        chosen = Path(os.environ["STATE_DIRECTORY"].split(":")[0])
+    try:
+        if chosen is None:
+            base = os.environ.get("XDG_STATE_HOME")
+            chosen = (Path(base) if base else Path.home() / ".local/state") / "streamr"
+        chosen.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (OSError, RuntimeError):
+        return None
+    return chosen if os.access(chosen, os.W_OK) else None

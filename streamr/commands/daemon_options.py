@@ -1,0 +1,31 @@
+"""What the commands share that ask a running daemon over its control socket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streamr.app import control
+from streamr.app.cache import NO_FOLDER, state_directory
+from streamr.commands.output_options import PrintingOptions
+from streamr.service import EX_CONFIG, give_up, read_settings
+
+NEXT = (
+    "start one with streamr run; for one with another folder give its --state-dir "
+    "(a demo prints its own)"
+)
+
+
+class AskingOptions(PrintingOptions):
+    """The options of a command that asks the daemon."""
+
+    def ask(self, command: str, **more: Any) -> Any:
+        """What the running daemon says; exits with 1 without one."""
+        directory = state_directory(read_settings(self.given(), needs_key=False))
+        if directory is None:
+            give_up(EX_CONFIG, [NO_FOLDER])
+        try:
+            return control.ask(directory, command, **more)
+        except control.NoDaemon as error:
+            give_up(1, [str(error), NEXT])
+        except ValueError as error:
+            give_up(1, [str(error)])

@@ -1,0 +1,1 @@
+"""Settings: the table, and how its values are read."""

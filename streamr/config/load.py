@@ -1,0 +1,264 @@
+"""Reads the settings: flag, environment, `.env` in the working directory, default.
+
+All that is wrong is reported at once, each with the setting's name, its value (never a
+secret's), what is allowed and where the value came from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+
+from streamr.config.settings import (
+    BY_NAME,
+    HOW_TO_GET_A_KEY,
+    TABLE,
+    Setting,
+    Settings,
+    Told,
+)
+from streamr.config.values import closest, is_loopback, is_plain_beyond_loopback
+from streamr.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was given for a setting and where; `problem` says what is wrong with it."""
+
+    setting: Setting
+    text: str
+    origin: str
+    problem: str | None = None
+
+    @property
+    def shown(self) -> str | None:
+        """The value as it may be printed; None where there is none."""
+        if self.setting.secret:
+            return "(secret)" if self.text or self.problem else None
+        return _masked(self.text) or None
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """Everything that was found. `settings` is None when there are problems."""
+
+    found: tuple[Found, ...]
+    problems: tuple[str, ...]
+    warnings: tuple[str, ...]
+    settings: Settings | None
+
+
+def load(
+    flags: Mapping[str, str | None],
+    environment: Mapping[str, str],
+    env_file: Path | None = None,
+    *,
+    needs_key: bool = True,
+) -> Settings:
+    """The settings from all their sources.
+
+    `flags` maps setting names to what stood on the command line, None where nothing
+    did. A command that only talks to a running daemon needs no key. Raises
+    SettingsError with all that is wrong.
+    """
+    stock = take_stock(flags, environment, env_file, needs_key=needs_key)
+    if stock.settings is None:
+        raise SettingsError(list(stock.problems))
+    return stock.settings
+
+
+def take_stock(
+    flags: Mapping[str, str | None],
+    environment: Mapping[str, str],
+    env_file: Path | None = None,
+    *,
+    needs_key: bool = True,
+) -> Stock:
+    """Each setting's value, origin and problem, and the settings that they make."""
+    problems: list[str] = []
+    warnings: list[str] = []
+    dotenv = _read_dotenv(env_file, problems)
+    file = env_file.name if env_file is not None else ".env"
+    # a misspelt setting is an error where a person wrote it; in the environment it is
+    # a warning: Kubernetes injects names such as STREAMR_SERVICE_HOST
+    _look_for_unknown(dotenv, file, problems)
+    _look_for_unknown(environment, "environment", warnings)
+    sources = {"environment": environment, file: dotenv}
+    values: dict[str, Any] = {}
+    everything = []
+    for setting in TABLE:
+        found = _find(setting, flags, sources)
+        try:
+            values[setting.field] = _read(found)
+        except ValueError as error:
+            problems.append(str(error))
+            found = replace(found, problem=str(error))
+            values[setting.field] = setting.read(setting.default)
+        everything.append(found)
+    broken = {each.setting.name for each in everything if each.problem}
+    _check_together(values, broken, needs_key, problems, warnings)
+    more: dict[str, Any] = {
+        "warnings": tuple(warnings),
+        "told": tuple(Told(e.setting, e.shown, e.origin) for e in everything),
+    }
+    assert set(values) == {each.name for each in fields(Settings)} - set(more)
+    made = None if problems else Settings(**values, **more)
+    return Stock(tuple(everything), tuple(problems), tuple(warnings), made)
+
+
+def _find(
+    setting: Setting,
+    flags: Mapping[str, str | None],
+    sources: Mapping[str, Mapping[str, str]],
+) -> Found:
+    flag = flags.get(setting.name)
+    if flag is not None:
+        return Found(setting, flag, f"flag --{setting.flag}")
+    for where, source in sources.items():
+        text, path = source.get(setting.name), source.get(f"{setting.name}_FILE")
+        if text and path and setting.secret:
+            problem = (
+                f"{setting.name} and {setting.name}_FILE are both set ({where}): "
+                "one of them is enough"
+            )
+            return Found(setting, "", where, problem)
+        if text:
+            return Found(setting, text, where)
+        if path and setting.secret:
+            return _secret_file(setting, path, where)
+    return Found(setting, setting.default, "default")
+
+
+def _secret_file(setting: Setting, path: str, where: str) -> Found:
+    origin = f"{setting.name}_FILE"
+    try:
+        text = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeError) as error:
+        problem = (
+            f"{origin} ({where}): {path!r} cannot be read: "
+            f"{getattr(error, 'strerror', None) or 'not text'}"
+        )
+        return Found(setting, "", origin, problem)
+    return Found(setting, text, origin)
+
+
+def _read(found: Found) -> Any:
+    """The value. Raises ValueError with what is wrong, and what is allowed."""
+    if found.problem is not None:
+        raise ValueError(found.problem)
+    setting, text = found.setting, found.text.strip()
+    try:
+        return setting.read(text)
+    except ValueError as error:
+        shown = "(a secret, not shown)" if setting.secret else repr(_masked(text))
+        why = f": {_masked(str(error))}" if str(error) else ""
+        raise ValueError(
+            f"{setting.name} cannot be {shown}{why}; allowed: {setting.allowed} "
+            f"(from {found.origin})"
+        ) from error
+
+
+def _masked(text: str) -> str:
+    """The text without the user and password that a URL may hold."""
+    return re.sub(r"(?s)^.*@", "[redacted]@", text)
+
+
+def _read_dotenv(path: Path | None, problems: list[str]) -> dict[str, str]:
+    if path is None:
+        return {}
+    try:
+        if not path.is_file():
+            return {}
+        pairs = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
+    except (OSError, UnicodeError) as error:
+        problems.append(f"{path.name} cannot be read: {error}")
+        return {}
+    return {name: value or "" for name, value in pairs.items()}
+
+
+def _look_for_unknown(source: Mapping[str, str], where: str, report: list[str]) -> None:
+    for name in source:
+        if name.startswith("STREAMR_") and not _known(name):
+            report.append(f"{name} ({where}) is no setting{_did_you_mean(name)}")
+
+
+def _did_you_mean(name: str) -> str:
+    """A hint at the setting that was probably meant, or nothing."""
+    # without the prefix, which would make everything look alike
+    short = {each.name.removeprefix("STREAMR_"): each.name for each in TABLE}
+    wanted = name.removeprefix("STREAMR_")
+    meant = closest(wanted, short)
+    return f"; did you mean {short[meant]}?" if meant else ""
+
+
+def _known(name: str) -> bool:
+    setting = BY_NAME.get(name) or BY_NAME.get(name.removesuffix("_FILE"))
+    return setting is not None and (setting.name == name or setting.secret)
+
+
+def _check_together(
+    values: dict[str, Any],
+    broken: set[str],
+    needs_key: bool,
+    problems: list[str],
+    warnings: list[str],
+) -> None:
+    """What no setting can decide alone, as far as those concerned could be read."""
+    _sort_credentials(values)
+    has_key = values["tmdb_access_token"] or values["tmdb_api_key"]
+    if needs_key and not has_key and not broken & {"TMDB_API_KEY", "TMDB_ACCESS_TOKEN"}:
+        problems.append(HOW_TO_GET_A_KEY)
+    if "STREAMR_ONLY" in broken:
+        return
+    if values["only"] != "main" and not broken & {"PROXY_HOST", "STREAMR_PROXY_TOKEN"}:
+        _check_proxy(values, problems)
+    if values["only"] != "proxy" and not broken & {"HOST", "CORS_ORIGINS"}:
+        _check_main(values, problems, warnings)
+    if values["only"] == "" and 0 != values["port"] == values["proxy_port"]:
+        problems.append(
+            f"PORT and PROXY_PORT cannot both be {values['port']}: one port each"
+        )
+
+
+def _sort_credentials(values: dict[str, Any]) -> None:
+    """A v4 token that was pasted into TMDB_API_KEY goes where it belongs."""
+    key = values["tmdb_api_key"]
+    pasted = key is not None and key.startswith("eyJ")
+    if pasted and values["tmdb_access_token"] is None:
+        values["tmdb_access_token"], values["tmdb_api_key"] = key, None
+
+
+def _check_proxy(values: dict[str, Any], problems: list[str]) -> None:
+    host = values["proxy_host"]
+    if not is_loopback(host) and values["proxy_token"] is None:
+        problems.append(
+            f"PROXY_HOST {host!r} is open to others, and the proxy answers with your "
+            "key: set STREAMR_PROXY_TOKEN (16 characters or more) or PROXY_HOST "
+            "127.0.0.1"
+        )
+
+
+def _check_main(
+    values: dict[str, Any], problems: list[str], warnings: list[str]
+) -> None:
+    host, origins = values["host"], values["cors_origins"]
+    if "*" in origins and len(origins) > 1:
+        problems.append("CORS_ORIGINS cannot be * and a list at the same time")
+    if is_loopback(host):
+        values["cors_origins"] = origins or ("*",)
+    elif "*" in origins:
+        problems.append(
+            f"CORS_ORIGINS cannot be * while HOST is {host!r}: name the web origins "
+            "that may use your key, such as https://app.example"
+        )
+    for url in values["tmdb_proxy_url"]:
+        if is_plain_beyond_loopback(url):
+            warnings.append(
+                f"TMDB_PROXY_URL {url} is plain http beyond this machine: what passes "
+                "there, STREAMR_PROXY_TOKEN too, can be read on the way"
+            )

@@ -1,0 +1,288 @@
+"""The one table of settings. Flags, environment, .env, help and docs come from it.
+
+`reading.py` looks for the values and checks them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from streamr.config import values
+
+HOW_TO_GET_A_KEY = (
+    "streamr needs a TMDB key: put TMDB_API_KEY=<your key> into .env or the "
+    "environment (free at https://www.themoviedb.org/settings/api). To try it without "
+    "a key: streamr demo"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table. `read` turns text into the value or raises ValueError."""
+
+    name: str
+    default: str
+    read: Callable[[str], Any]
+    help: str
+    allowed: str
+    secret: bool = False
+
+    @property
+    def field(self) -> str:
+        """The name of its field in Settings."""
+        return self.name.lower().removeprefix("streamr_")
+
+    @property
+    def flag(self) -> str | None:
+        """The flag's name without dashes; secrets have none, `ps` would show them."""
+        return None if self.secret else self.field.replace("_", "-")
+
+
+TABLE: tuple[Setting, ...] = (
+    Setting(
+        "TMDB_API_KEY",
+        "",
+        values.key,
+        "Your TMDB key. A v4 token pasted here is recognised.",
+        "32 hexadecimal digits, or a token that begins with eyJ",
+        secret=True,
+    ),
+    Setting(
+        "TMDB_ACCESS_TOKEN",
+        "",
+        values.token,
+        "Your TMDB API Read Access Token (v4), used instead of the key.",
+        "a token that begins with eyJ",
+        secret=True,
+    ),
+    Setting("PORT", "3001", values.port, "Port of the main server.", "0 to 65535"),
+    Setting(
+        "HOST",
+        "127.0.0.1",
+        values.address,
+        "Address that the main server binds.",
+        "an IP address or localhost",
+    ),
+    Setting("PROXY_PORT", "5001", values.port, "Port of the TMDB proxy.", "0 to 65535"),
+    Setting(
+        "PROXY_HOST",
+        "127.0.0.1",
+        values.address,
+        "Address that the TMDB proxy binds. Beyond loopback it needs "
+        "STREAMR_PROXY_TOKEN.",
+        "an IP address or localhost",
+    ),
+    Setting(
+        "STREAMR_ONLY",
+        "",
+        values.choice("", "main", "proxy"),
+        "Run one server alone.",
+        "main or proxy",
+    ),
+    Setting(
+        "TMDB_BASE_URL",
+        "https://api.themoviedb.org/3",
+        values.tmdb_url,
+        "Where the direct attempt goes.",
+        "https on TMDB's official hosts or on loopback; http on loopback only",
+    ),
+    Setting(
+        "TMDB_ALTERNATE_URLS",
+        "https://api.tmdb.org/3",
+        values.listed(values.tmdb_url),
+        "Other official names of TMDB that the proxy tries, with commas between.",
+        "as TMDB_BASE_URL",
+    ),
+    Setting(
+        "TMDB_PROXY_URL",
+        "",
+        values.listed(values.proxy_url),
+        "The proxies that main falls back to, in order, with commas between. Unset: "
+        "the proxy on this machine, http://127.0.0.1:5001 or where PROXY_PORT puts it.",
+        "https anywhere; http on loopback, private addresses and container names",
+    ),
+    Setting(
+        "STREAMR_PROXY_TOKEN",
+        "",
+        values.shared_token,
+        "What callers of the proxy send as Bearer; main sends it to its proxies.",
+        "16 to 200 printable characters without spaces",
+        secret=True,
+    ),
+    Setting(
+        "STREAMR_ADMIN_TOKEN",
+        "",
+        values.shared_token,
+        "Sent as Bearer, it opens to other machines what is for this one alone: "
+        "/metrics, and what changes something.",
+        "16 to 200 printable characters without spaces",
+        secret=True,
+    ),
+    Setting(
+        "TMDB_CA_FILE",
+        "",
+        values.existing_file,
+        "Extra trust roots (PEM) beside the platform's.",
+        "a readable PEM file",
+    ),
+    Setting(
+        "TMDB_PINS",
+        "",
+        values.pins,
+        "Fixed addresses of host names; URL, SNI and verified name stay.",
+        "host=address[:port], with commas between",
+    ),
+    Setting(
+        "STREAMR_ADDRESS_FAMILY",
+        "auto",
+        values.choice("auto", "ipv4", "ipv6"),
+        "Which addresses are used towards TMDB.",
+        "auto, ipv4 or ipv6",
+    ),
+    Setting(
+        "STREAMR_DEADLINE",
+        "8",
+        values.seconds(0.5, 60),
+        "Seconds after which every caller has an answer or an honest error.",
+        "0.5 to 60",
+    ),
+    Setting(
+        "CORS_ORIGINS",
+        "",
+        values.listed(values.origin),
+        "Web origins that may read the answers, with commas between. Unset: any origin "
+        "on loopback, none beyond it.",
+        "https://app.example, with commas between, or * (on loopback only)",
+    ),
+    Setting(
+        "STREAMR_EXTRA_PATHS",
+        "",
+        values.listed(values.template),
+        "TMDB paths newer than this version, with commas between.",
+        "templates such as /movie/{movie_id}/new_thing",
+    ),
+    Setting(
+        "STREAMR_RATE",
+        "35",
+        values.number(1, 1000),
+        "Requests a second to each of TMDB's hosts; TMDB allows some 40.",
+        "1 to 1000",
+    ),
+    Setting(
+        "STREAMR_CONNECTIONS",
+        "15",
+        values.number(1, 1000),
+        "Requests at once to each of TMDB's hosts; TMDB's CDN allows 20 connections.",
+        "1 to 1000",
+    ),
+    Setting(
+        "STREAMR_CACHE_MB",
+        "64",
+        values.number(0, 65536),
+        "Megabytes of answers that main keeps in memory and on disk; 0 keeps none.",
+        "0 to 65536",
+    ),
+    Setting(
+        "STREAMR_STATE_DIR",
+        "",
+        values.folder,
+        "Where the cache and the control socket live. Unset: systemd's "
+        "STATE_DIRECTORY, or .local/state/streamr in the home directory.",
+        "a folder that can be made and written",
+    ),
+    Setting(
+        "STREAMR_WARM",
+        "/trending/all/week,/movie/popular,/tv/popular,/movie/top_rated",
+        values.listed(values.tmdb_path),
+        "TMDB paths that main fetches at the start and keeps fresh, with commas "
+        "between.",
+        "paths such as /movie/popular, or none",
+    ),
+    Setting(
+        "STREAMR_ENVIRONMENT",
+        "production",
+        values.word,
+        "What /api/health calls this installation.",
+        "up to 40 letters, digits, - and _",
+    ),
+    Setting(
+        "STREAMR_LOG_FILE",
+        "",
+        values.log_file,
+        "A file for the log beside the console, such as server.log.",
+        "a path in an existing folder",
+    ),
+    Setting(
+        "STREAMR_LOG_LEVEL",
+        "info",
+        values.choice("debug", "info", "warn", "error"),
+        "The least important lines that are logged.",
+        "debug, info, warn or error",
+    ),
+    Setting(
+        "STREAMR_LOG_FORMAT",
+        "text",
+        values.choice("text", "json"),
+        "The form of the log.",
+        "text or json",
+    ),
+)
+BY_NAME = {setting.name: setting for setting in TABLE}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A setting as it may be shown: of a secret only that there is one."""
+
+    setting: Setting
+    value: str | None
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings, read and checked together."""
+
+    tmdb_api_key: str | None = field(repr=False)
+    tmdb_access_token: str | None = field(repr=False)
+    port: int
+    host: str
+    proxy_port: int
+    proxy_host: str
+    only: str
+    tmdb_base_url: str
+    tmdb_alternate_urls: tuple[str, ...]
+    tmdb_proxy_url: tuple[str, ...]
+    proxy_token: str | None = field(repr=False)
+    admin_token: str | None = field(repr=False)
+    tmdb_ca_file: Path | None
+    tmdb_pins: Mapping[str, tuple[tuple[str, int | None], ...]]
+    address_family: str
+    deadline: float
+    cors_origins: tuple[str, ...]
+    extra_paths: tuple[str, ...]
+    rate: int
+    connections: int
+    cache_mb: int
+    state_dir: Path | None
+    warm: tuple[str, ...]
+    environment: str
+    log_file: Path | None
+    log_level: str
+    log_format: str
+    warnings: tuple[str, ...] = ()
+    told: tuple[Told, ...] = ()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every value that must never leave."""
+        found = (
+            self.tmdb_api_key,
+            self.tmdb_access_token,
+            self.proxy_token,
+            self.admin_token,
+        )
+        return tuple(each for each in found if each)

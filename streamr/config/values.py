@@ -1,0 +1,283 @@
+"""Readers of single settings: text in, checked value out, ValueError with the reason.
+
+`settings` adds the value to the message, unless it is secret.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+from streamr.tmdb.catalogue import template_problem
+
+T = TypeVar("T")
+
+# A name of one part: a container's, or a machine's of the same network. Spellings of an
+# address (0x08080808) begin with a digit.
+_CONTAINER = re.compile(r"[a-z][a-z0-9_-]*")
+
+# The only hosts beyond loopback that ever get the key.
+OFFICIAL_HOSTS = frozenset({"api.themoviedb.org", "api.tmdb.org"})
+
+_HOST_NAME = re.compile(
+    r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9])?"
+    r"(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9])?)*",
+    re.IGNORECASE,
+)
+
+
+def key(text: str) -> str | None:
+    """A v3 key, or a v4 token pasted in its place."""
+    if text.startswith("eyJ"):
+        return token(text)
+    if text and not re.fullmatch(r"[0-9a-fA-F]{32}", text):
+        raise ValueError("that is no TMDB key")
+    return text or None
+
+
+def token(text: str) -> str | None:
+    """A v4 API Read Access Token: a JWT, three parts with dots between."""
+    if text and not re.fullmatch(r"eyJ[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){2}", text):
+        raise ValueError("that is no TMDB access token")
+    return text or None
+
+
+def shared_token(text: str) -> str | None:
+    """The secret between main and its proxies."""
+    if text and not re.fullmatch(r"[!-~]{16,200}", text):
+        raise ValueError("")
+    return text or None
+
+
+def port(text: str) -> int:
+    """A TCP port; 0 lets the system choose."""
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
+        raise ValueError("that is no port")
+    return int(text)
+
+
+def address(text: str) -> str:
+    """An address to bind."""
+    if text == "localhost":
+        return "127.0.0.1"
+    try:
+        return str(ipaddress.ip_address(text.strip("[]")))
+    except ValueError:
+        raise ValueError("that is no IP address") from None
+
+
+def choice(*allowed: str) -> Callable[[str], str]:
+    """One of a few words."""
+
+    def read(text: str) -> str:
+        if text.lower() not in allowed:
+            raise ValueError("")
+        return text.lower()
+
+    return read
+
+
+def seconds(least: float, most: float) -> Callable[[str], float]:
+    """A number of seconds within bounds."""
+
+    def read(text: str) -> float:
+        value = float(text) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else -1
+        if not least <= value <= most:
+            raise ValueError("")
+        return value
+
+    return read
+
+
+def number(least: int, most: int) -> Callable[[str], int]:
+    """A whole number within bounds."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+            raise ValueError("")
+        return int(text)
+
+    return read
+
+
+def listed(read: Callable[[str], T]) -> Callable[[str], tuple[T, ...]]:
+    """A list with commas; empty entries and repetitions are left out."""
+
+    def read_all(text: str) -> tuple[T, ...]:
+        entries = (entry.strip() for entry in text.split(","))
+        return tuple(dict.fromkeys(read(entry) for entry in entries if entry))
+
+    return read_all
+
+
+def tmdb_url(text: str) -> str:
+    """A base URL that may get the key."""
+    parts = _url(text)
+    host = parts.hostname or ""
+    if host not in OFFICIAL_HOSTS and not is_loopback(host):
+        raise ValueError(f"the key never goes to {host}")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValueError("plain http would show the key to everyone on the way")
+    if not parts.path.rstrip("/").endswith("/3"):
+        raise ValueError("it has to end in /3, the version of TMDB's API")
+    return text.rstrip("/")
+
+
+def proxy_url(text: str) -> str:
+    """The base URL of a streamr proxy."""
+    parts = _url(text)
+    host = parts.hostname or ""
+    if parts.scheme == "http" and not (is_private(host) or _CONTAINER.fullmatch(host)):
+        raise ValueError(f"{host} is on the internet, so it needs https")
+    return text.rstrip("/")
+
+
+def is_plain_beyond_loopback(url: str) -> bool:
+    """True for http to another machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
+
+
+def is_loopback(host: str) -> bool:
+    """True for this machine's own addresses and their usual name."""
+    return host == "localhost" or _is(host, "is_loopback")
+
+
+def is_private(host: str) -> bool:
+    """True for addresses of a private network."""
+    return host == "localhost" or _is(host, "is_private")
+
+
+def existing_file(text: str) -> Path | None:
+    """A file that can be read now."""
+    if not text:
+        return None
+    path = Path(text)
+    if not path.is_file():
+        raise ValueError("there is no such file")
+    if not os.access(path, os.R_OK):
+        raise ValueError("the file cannot be read")
+    return path.absolute()
+
+
+def log_file(text: str) -> Path | None:
+    """A file that can be written; its folder must be there."""
+    if not text:
+        return None
+    path = Path(text).absolute()
+    if path.is_dir():
+        raise ValueError("that is a folder")
+    if not path.parent.is_dir():
+        raise ValueError(f"there is no folder {path.parent}")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ValueError("it cannot be written")
+    return path
+
+
+def folder(text: str) -> Path | None:
+    """A folder of our own; it is made when it is needed."""
+    if not text:
+        return None
+    if not text.isprintable():
+        raise ValueError("a path has no control characters")
+    path = Path(text).absolute()
+    if path.exists() and not path.is_dir():
+        raise ValueError("that is a file")
+    there = next(each for each in (path, *path.parents) if each.exists())
+    if not os.access(there, os.W_OK):
+        raise ValueError(f"{there} cannot be written")
+    return path
+
+
+def tmdb_path(text: str) -> str:
+    """A path of TMDB's below /3 with parameters, or the word none."""
+    if text == "none" or re.fullmatch(r"/[a-z][!-~]*", text):
+        return "" if text == "none" else text.removeprefix("/3")
+    raise ValueError(f"{text!r} is no path")
+
+
+def pins(text: str) -> dict[str, tuple[tuple[str, int | None], ...]]:
+    """`host=address[:port]` entries; a host may have several addresses."""
+    found: dict[str, tuple[tuple[str, int | None], ...]] = {}
+    for entry in filter(None, (each.strip() for each in text.split(","))):
+        host, equals, where = entry.partition("=")
+        host = host.strip().lower()
+        if not equals or not _HOST_NAME.fullmatch(host):
+            raise ValueError(f"{entry!r} is not host=address")
+        found[host] = (*found.get(host, ()), _pin(where.strip()))
+    return found
+
+
+def _pin(text: str) -> tuple[str, int | None]:
+    bracketed = re.fullmatch(r"\[([^\]]+)\](?::([0-9]+))?", text)
+    plain = re.fullmatch(r"([0-9.]+)(?::([0-9]+))?", text)
+    match = bracketed or plain
+    found, number = match.groups() if match else (text, None)
+    return str(ipaddress.ip_address(found)), port(number) if number else None
+
+
+def origin(text: str) -> str:
+    """A web origin (RFC 6454): scheme, host, port, and nothing behind."""
+    if text == "*":
+        return text
+    match = re.fullmatch(
+        r"https?://(\[[0-9a-f:]+\]|[^/?#@:\s\[\]]+)(:[0-9]{1,5})?", text
+    )
+    host = match.group(1).strip("[]") if match else ""
+    if not (_HOST_NAME.fullmatch(host) or _is(host, "version")):
+        raise ValueError(f"{text!r} is no origin")
+    if match and match.group(2):
+        port(match.group(2)[1:])
+    return text.lower()
+
+
+def template(text: str) -> str:
+    """A path template; TMDB's documentation writes /3 in front."""
+    if text.startswith("/3/"):
+        text = text.removeprefix("/3")
+    problem = template_problem(text)
+    if problem is not None:
+        raise ValueError(f"{text!r} is no template: {problem}")
+    return text
+
+
+def word(text: str) -> str:
+    """A short label."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", text):
+        raise ValueError("")
+    return text
+
+
+def closest(wanted: str, known: Iterable[str]) -> str | None:
+    """The name that was probably meant, None when no known one is near."""
+    return next(iter(difflib.get_close_matches(wanted, known, n=1)), None)
+
+
+def _url(text: str) -> SplitResult:
+    """A base URL without user, query or fragment; a path is put behind it."""
+    if re.search(r"[\s\x00-\x1f]", text):
+        raise ValueError("a URL has no white space")
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{text!r} is no http or https URL")
+    if parts.username is not None or re.search(r"[?#]", text):
+        raise ValueError("a base URL has no user, query or fragment")
+    if not (_HOST_NAME.fullmatch(parts.hostname) or _is(parts.hostname, "version")):
+        raise ValueError("that is no host name")
+    number = parts.netloc.rpartition("]")[2].rpartition(":")[2]
+    if ":" in parts.netloc.rpartition("]")[2] and port(number) == 0:
+        raise ValueError("port 0 cannot be reached")
+    return parts
+
+
+def _is(host: str, attribute: str) -> bool:
+    try:
+        return bool(getattr(ipaddress.ip_address(host), attribute))
+    except ValueError:
+        return False

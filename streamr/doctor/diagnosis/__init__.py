@@ -1,0 +1,1 @@
+"""What the evidence means: from facts to verdicts. Pure."""

@@ -1,0 +1,62 @@
+"""PURE: from evidence to verdicts, and whether the direct way is sound.
+
+The method is OONI's Web Connectivity (spec ts-017) with what it lacks, repetition and
+arms: each layer has its own verdicts (flags, not one enumeration, for causes combine),
+and the deepest evidence counts first: an answer over a verified connection outweighs
+what TLS, TCP or DNS looked like. An address is TMDB's when a verified handshake to it
+succeeded, never because it looks alike. Without a second vantage point nothing is
+called blocked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streamr.doctor.diagnosis import dns_tcp, http, tls
+from streamr.doctor.diagnosis.facts import Facts
+from streamr.doctor.diagnosis.verdicts import Layer, Verdict
+from streamr.doctor.evidence import Evidence
+
+_ORDER = list(Layer)
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """The verdicts, those on the direct way first. `sound` is the direct way's."""
+
+    verdicts: tuple[Verdict, ...]
+    sound: bool
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """The names of all verdicts."""
+        return frozenset(each.code for each in self.verdicts)
+
+
+def judge(evidence: Evidence) -> Diagnosis:
+    """All verdicts, and whether the direct way is sound."""
+    facts = Facts(evidence)
+    found = [
+        *dns_tcp.judge(facts),
+        *tls.judge(facts),
+        *http.judge(facts),
+    ]
+    distinct = {(each.code, each.hosts): each for each in found}
+    ordered = sorted(
+        distinct.values(),
+        key=lambda each: (not each.direct, _ORDER.index(each.layer)),
+    )
+    return Diagnosis(tuple(ordered), _is_sound(evidence, ordered))
+
+
+def _is_sound(evidence: Evidence, verdicts: list[Verdict]) -> bool:
+    """The direct way is sound when nothing on it is wrong and TMDB has answered."""
+    against = [
+        each
+        for each in verdicts
+        if each.direct and (not each.hosts or evidence.direct in each.hosts)
+    ]
+    answered = any(
+        each.host == evidence.direct and each.status == 200 for each in evidence.replies
+    )
+    return answered and not against

@@ -1,0 +1,150 @@
+"""PURE: settings that exclude themselves, DNS and TCP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from streamr.doctor.diagnosis.facts import Facts, main_cause
+from streamr.doctor.diagnosis.verdicts import Verdict, elsewhere, verdict
+from streamr.doctor.evidence import LITERAL, Lookup, Place, special
+
+
+def judge(facts: Facts) -> Iterator[Verdict]:
+    """The verdicts of these layers."""
+    for host in facts.evidence.hosts:
+        found = facts.lookup(host)
+        if found is None:
+            continue
+        if found.by == "TMDB_PINS":
+            yield from _pins(facts, host, found)
+        elif found.by != LITERAL:
+            yield from _dns(facts, host, found)
+        yield from _family(facts, host, found)
+    yield from _tcp(facts)
+
+
+def _pins(facts: Facts, host: str, found: Lookup) -> Iterator[Verdict]:
+    """A pin is only to blame when the name would be sound without it."""
+    good = facts.unpinned(host)
+    if good is None or any(facts.reached(place) for place in found.places):
+        return
+    yield verdict(
+        "pins_exclude",
+        (host,),
+        pinned=_listed(found.places),
+        how=facts.shown_by(found.places[0]) or "it does not answer",
+        good=good,
+        pin=_pin(good),
+    )
+
+
+def _dns(facts: Facts, host: str, found: Lookup) -> Iterator[Verdict]:
+    good = facts.elsewhere(host)
+    pin = f", or TMDB_PINS={host}={_pin(good)}" if good is not None else ""
+    if found.cause is not None:
+        code = "dns_silent" if found.cause == "dns_timeout" else "dns_fails"
+        yield verdict(code, (host,), detail=found.detail, pin=pin)
+        return
+    false = [place for place in found.places if facts.is_false(host, place)]
+    if false:
+        yield verdict(
+            "dns_poisoned",
+            (host,),
+            addresses=_listed(tuple(false)),
+            how=_why_false(facts, false[0]),
+            pin=pin,
+        )
+
+
+def _why_false(facts: Facts, place: Place) -> str:
+    kind, seen = special(place.address), facts.shown_by(place)
+    words = [kind or "", f"there: {seen}" if seen else ""]
+    return "; ".join(filter(None, words)) or "not TMDB's"
+
+
+def _family(facts: Facts, host: str, found: Lookup) -> Iterator[Verdict]:
+    if found.places and not facts.allowed(found.places):
+        yield verdict("family_excludes", (host,), family=facts.evidence.family)
+
+
+def _tcp(facts: Facts) -> Iterator[Verdict]:
+    dead: dict[str, list[str]] = {}
+    for host in facts.evidence.hosts:
+        places = [place for place in facts.places(host) if facts.connect(place)]
+        if not places or facts.is_misled(host):
+            continue
+        silent = [place for place in places if not facts.answers(place)]
+        if len(silent) == len(places):
+            cause = main_cause(facts.tcp_causes(places))
+            dead.setdefault(cause, []).append(host)
+        elif silent:
+            yield from _partly_silent(facts, host, silent)
+    for cause, hosts in dead.items():
+        yield _dead(facts, cause, tuple(hosts))
+
+
+def _partly_silent(facts: Facts, host: str, silent: list[Place]) -> Iterator[Verdict]:
+    places = facts.places(host)
+    good = [place for place in places if place not in silent]
+    causes = facts.tcp_causes(silent)
+    families = {place.family for place in silent}
+    whole = all(place in silent for place in places if place.family in families)
+    if set(causes) == {"connection_timeout"} and len(families) == 1 and whole:
+        (family,) = families
+        code = "ipv6_blackhole" if family == "IPv6" else "ipv4_blackhole"
+        yield verdict(code, (host,), bad=_listed(tuple(silent)), good=_listed(good))
+    elif set(causes) != {"destination_ip_unroutable"}:
+        # no route within a family is this machine's plain lack of it: nothing waits
+        yield verdict("address_dead", (host,), bad=_listed(tuple(silent)))
+
+
+def _dead(facts: Facts, cause: str, hosts: tuple[str, ...]) -> Verdict:
+    places = tuple(dict.fromkeys(p for host in hosts for p in facts.places(host)))
+    code = {
+        "connection_timeout": "tcp_silent",
+        "destination_ip_unroutable": "tcp_unroutable",
+    }.get(cause, "tcp_refused")
+    others = [host for host in facts.evidence.hosts if host not in hosts]
+    working = [
+        host for host in others if any(facts.reached(p) for p in facts.places(host))
+    ]
+    good = {host: facts.elsewhere(host) for host in hosts}
+    pins = ",".join(f"{host}={place}" for host, place in good.items() if place)
+    return verdict(
+        code,
+        hosts,
+        addresses=_listed(places),
+        vantage=f"; it answers at {pins.partition('=')[2]}" if pins else vantage(facts),
+        way=f"TMDB_PINS={pins}" if pins else way_over(facts, working),
+    )
+
+
+def vantage(facts: Facts) -> str:
+    """What may be said of the other side: never "blocked" from here alone."""
+    return {
+        "works": "; the same works over your proxy elsewhere: it fails here",
+        "fails": "; your proxy elsewhere fails too: perhaps TMDB is down",
+    }.get(facts.vantage, "; this is how it looks from here")
+
+
+def way_over(facts: Facts, working: list[str]) -> str:
+    """The setting that leads over another of TMDB's names, or over a proxy."""
+    if not working:
+        if facts.vantage == "works":
+            return "nothing more: streamr goes over TMDB_PROXY_URL, which works"
+        return elsewhere()
+    other = working[0]
+    by_itself = (
+        "streamr goes over TMDB_PROXY_URL by itself, which works"
+        if facts.vantage == "works"
+        else f"streamr's own proxy goes over {other} by itself (TMDB_ALTERNATE_URLS)"
+    )
+    return f"{by_itself}; to go there first: TMDB_BASE_URL=https://{other}/3"
+
+
+def _listed(places: tuple[Place, ...] | list[Place]) -> str:
+    return ", ".join(map(str, places))
+
+
+def _pin(place: Place) -> str:
+    return str(place)

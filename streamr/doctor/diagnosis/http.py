@@ -1,0 +1,185 @@
+"""PURE: HTTP, the proxies, the clock and this machine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from streamr.doctor.diagnosis.dns_tcp import vantage
+from streamr.doctor.diagnosis.facts import Facts, main_cause, meaning
+from streamr.doctor.diagnosis.verdicts import Verdict, verdict
+from streamr.doctor.evidence import Evidence, Reply
+from streamr.errors import CAUSES, Phase
+
+# TMDB's codes (facts: tmdb.md) for a suspended key and a suspended user.
+SUSPENDED = (10, 45)
+# A clock further off than this spoils freshness; TLS stands some hours or days.
+MOST_SKEW = 120.0
+# A film's page with everything appended has 20-60 kB in gzip: slower than this and it
+# takes seconds.
+LEAST_RATE = 10_000.0
+# A body that came within this time says nothing of the rate.
+LEAST_BODY_MS = 700
+
+_TRANSPORT = (Phase.RESOLVE, Phase.CONNECT, Phase.TLS)
+_PAGE = "a page of HTML"
+# Where the detail says more than the cause's meaning.
+_TOLD_BY_DETAIL = ("http_response_invalid", "upstream_error", "upstream_unavailable")
+# The causes that have a verdict of their own, for some of the answers or for all.
+_CODES = {
+    "http_response_timeout": "http_silent",
+    "connection_terminated": "http_cut",
+    "http_protocol_error": "http_garbled",
+    "http_response_incomplete": "body_damaged",
+    "http_response_content_coding": "body_damaged",
+    "http_response_body_size": "body_damaged",
+    "http_response_invalid": "body_damaged",
+    "http_response_redirect": "portal_page",
+    "http_request_denied": "country_refused",
+    "http_rate_limited": "rate_limited",
+    "upstream_error": "tmdb_fails",
+    "upstream_unavailable": "tmdb_fails",
+}
+
+
+def judge(facts: Facts) -> Iterator[Verdict]:
+    """The verdicts of these layers."""
+    evidence = facts.evidence
+    replies = [each for each in evidence.replies if not _on_the_way(each)]
+    yield from _key(evidence, replies)
+    yield from _answers(facts, replies)
+    yield from _rate(replies)
+    yield from _clock(evidence)
+    yield from _proxies(evidence)
+    yield from _machine(evidence)
+
+
+def _on_the_way(reply: Reply) -> bool:
+    return reply.cause is not None and CAUSES[reply.cause].phase in _TRANSPORT
+
+
+def _key(evidence: Evidence, replies: Sequence[Reply]) -> Iterator[Verdict]:
+    if not evidence.has_key:
+        yield verdict("key_missing")
+        return
+    refused = [r for r in replies if r.status in (401, 403) and r.code is not None]
+    for reply in refused:
+        if reply.code in SUSPENDED:
+            yield verdict("key_suspended", status=reply.status, code=reply.code)
+            return
+        if reply.status == 401:
+            yield verdict("key_wrong", code=reply.code)
+            return
+
+
+def code_of(reply: Reply) -> str | None:
+    """The verdict that one answer calls for, or None for a good one or the key's."""
+    if reply.status == 403 and reply.code not in SUSPENDED:
+        return "country_refused"
+    if reply.status == 429:
+        return "rate_limited"
+    if reply.cause == "http_response_timeout" and reply.size:
+        return None  # it came, but slowly: see `_rate`
+    if reply.cause == "http_response_invalid" and _PAGE in reply.detail:
+        return "portal_page"
+    return _CODES.get(reply.cause) if reply.cause is not None else None
+
+
+def _answers(facts: Facts, replies: Sequence[Reply]) -> Iterator[Verdict]:
+    found = [(reply, code_of(reply)) for reply in replies]
+    for code in dict.fromkeys(code for _, code in found if code is not None):
+        struck = [reply for reply, its in found if its == code]
+        hosts = tuple(dict.fromkeys(reply.host for reply in struck))
+        asked = [reply for reply, _ in found if reply.host in hosts]
+        if code == "tmdb_fails" and _is_down(facts, struck, replies):
+            code = "tmdb_down"
+        yield verdict(
+            code,
+            hosts,
+            what=_what(struck),
+            counts=f"{len(struck)}/{len(asked)}",
+            vantage=vantage(facts) if facts.vantage else "",
+        )
+
+
+def _what(struck: Sequence[Reply]) -> str:
+    causes = Counter(reply.cause for reply in struck if reply.cause)
+    if not causes:
+        return f"status {struck[0].status}"
+    cause = main_cause(causes)
+    detail = next(r.detail for r in struck if r.cause == cause)
+    return detail if cause in _TOLD_BY_DETAIL and detail else meaning(cause)
+
+
+def _is_down(facts: Facts, struck: Sequence[Reply], replies: Sequence[Reply]) -> bool:
+    """TMDB is down when every answer over a verified connection says so, whichever
+    name was asked, and no other vantage point knows better."""
+    return len(struck) == len(replies) and facts.vantage != "works"
+
+
+def speed(reply: Reply) -> float:
+    """Bytes of the body per second."""
+    return reply.size * 1000 / max(1, reply.body_ms)
+
+
+def _rate(replies: Sequence[Reply]) -> Iterator[Verdict]:
+    """Throttling shows in the body: its bytes come, but slowly."""
+    timed = [r for r in replies if r.size and r.body_ms >= LEAST_BODY_MS]
+    rates = [(speed(reply), reply) for reply in timed]
+    slow = [(rate, reply) for rate, reply in rates if rate < LEAST_RATE]
+    quick = [r for r in replies if r.cause is None and r.body_ms < LEAST_BODY_MS]
+    if slow and len(slow) >= len(quick):
+        rate, reply = min(slow, key=lambda each: each[0])
+        hosts = tuple(dict.fromkeys(each.host for _, each in slow))
+        told = (
+            f"{rate / 1000:.1f} kB/s ({reply.size} bytes in "
+            f"{reply.body_ms / 1000:.1f} s from {reply.host})"
+        )
+        yield verdict("throttled", hosts, rate=told)
+
+
+def _clock(evidence: Evidence) -> Iterator[Verdict]:
+    told = [each.skew for each in evidence.replies]
+    told += [each.skew for each in evidence.proxies]
+    skews = [skew for skew in told if skew is not None]
+    if not skews:
+        return
+    skew = sorted(skews)[len(skews) // 2]
+    if abs(skew) > MOST_SKEW:
+        direction = "ahead of TMDB's" if skew > 0 else "behind TMDB's"
+        yield verdict("clock_wrong", skew=_span(abs(skew)), direction=direction)
+
+
+def _span(seconds: float) -> str:
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
+def _proxies(evidence: Evidence) -> Iterator[Verdict]:
+    for proxy in evidence.proxies:
+        if not proxy.chosen or proxy.cause is None:
+            continue
+        if proxy.cause == "proxy_configuration_error":
+            code, what = "proxy_token", proxy.detail
+        elif proxy.reported:
+            code, what = "proxy_fails", ", ".join(dict.fromkeys(proxy.reported))
+        else:
+            code, what = "proxy_unreachable", proxy.detail or meaning(proxy.cause)
+        yield verdict(code, url=proxy.url, what=what)
+
+
+def _machine(evidence: Evidence) -> Iterator[Verdict]:
+    house = evidence.house
+    for port in house.ports:
+        if port.holder not in (None, "streamr", "unknown"):
+            yield verdict(
+                "port_held", port=port.port, holder=port.holder, setting=port.setting
+            )
+        elif port.holder == "unknown":
+            yield verdict("port_unusable", problem=port.problem, setting=port.setting)
+    if house.state_problem:
+        yield verdict("state_unusable", problem=house.state_problem)
+    if not house.plugin:
+        yield verdict("plugin_missing")

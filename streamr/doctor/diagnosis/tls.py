@@ -1,0 +1,195 @@
+"""PURE: what the arms say. Causes combine: each contrast may blame its own arms, and
+what no contrast explains is judged by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from streamr.doctor.diagnosis.dns_tcp import vantage, way_over
+from streamr.doctor.diagnosis.facts import (
+    CERTIFICATE,
+    DATES,
+    HOW,
+    STRANGER,
+    Facts,
+    all_causes,
+    count,
+    main_cause,
+    meaning,
+)
+from streamr.doctor.diagnosis.verdicts import Verdict, verdict
+from streamr.doctor.evidence import ArmResult, Difference, Matrix
+from streamr.doctor.probe.sampling import bounds
+
+# What contrasts are called; `studies` makes them.
+NAMES = "names"
+SPLIT = "modern/classic"
+OLD = "modern/tls12"
+TLS13 = "classic/tls12"
+# Fewer than this fail in any sound network, now and then.
+LEAST_RATE = 0.01
+
+
+def judge(facts: Facts) -> Iterator[Verdict]:
+    """The verdicts on TLS."""
+    matrix = facts.evidence.matrix
+    clear = {each.name: each for each in matrix.differences}
+    blamed: set[int] = set()
+    for name, difference in clear.items():
+        if name.startswith(NAMES):
+            yield from _names(facts, matrix, difference)
+            blamed.update(difference.worse)
+    names = {matrix.arms[index].host for index in blamed}
+    arms = [arm for arm in matrix.arms if arm.host not in names] or matrix.arms
+    yield from _profiles(matrix, arms, clear)
+    for name in (SPLIT, OLD, TLS13):
+        if name in clear:
+            blamed.update(clear[name].worse)
+    rest = [arm for index, arm in enumerate(matrix.arms) if index not in blamed]
+    yield from _unexplained(facts, [a for a in rest if not facts.is_misled(a.host)])
+
+
+def _chosen(matrix: Matrix, indexes: Sequence[int]) -> list[ArmResult]:
+    return [matrix.arms[index] for index in indexes]
+
+
+def _names(facts: Facts, matrix: Matrix, difference: Difference) -> Iterator[Verdict]:
+    """One name fails more often than the other: the name, or its address?"""
+    worse = _chosen(matrix, difference.worse)
+    better = _chosen(matrix, difference.better)
+    host, other = worse[0].host, better[0].host
+    if facts.is_misled(host):
+        return  # at an address that is not TMDB's nothing can be said of the name
+    cause = main_cause(all_causes(worse))
+    if cause in STRANGER:
+        yield from _stranger(worse, cause)
+        return
+    names = facts.evidence.names
+    at_home = [arm for arm in names.arms if arm.place == worse[0].place]
+    same = [arm for arm in at_home if arm.host == other]
+    own = [arm for arm in at_home if arm.host == host] or worse
+    if same and not any(arm.ok for arm in same) and not _passed(same):
+        good = better[0].place
+        yield verdict(
+            "address_filtered",
+            (host,),
+            addresses=worse[0].place,
+            good=good,
+            counts=count([*worse, *same]),
+            pin=good,
+        )
+        return
+    control = (
+        f"same address with {other} {_through(same)}"
+        if same
+        else f"{other} {count(better)}"
+    )
+    yield verdict(
+        "name_filtered",
+        (host,),
+        counts=count(own if same else worse),
+        control=control,
+        how=HOW.get(cause, meaning(cause)),
+        vantage=vantage(facts),
+        way=way_over(facts, [other]),
+    )
+
+
+def _passed(arms: Sequence[ArmResult]) -> bool:
+    """True when the handshake went through though the name was not served there."""
+    return any(arm.sample.reached for arm in arms)
+
+
+def _through(arms: Sequence[ArmResult]) -> str:
+    """How many got through; a sound chain for another name got through as well."""
+    tries = sum(arm.tries for arm in arms)
+    return f"{tries}/{tries}" if _passed(arms) and not _oks(arms) else count(arms)
+
+
+def _oks(arms: Sequence[ArmResult]) -> int:
+    return sum(arm.ok for arm in arms)
+
+
+def _profiles(
+    matrix: Matrix, arms: Sequence[ArmResult], clear: dict[str, Difference]
+) -> Iterator[Verdict]:
+    """Which ClientHello does not get through, told over the names that do."""
+    by_profile = {
+        name: [arm for arm in arms if arm.profile == name]
+        for name in ("modern", "classic", "tls12")
+    }
+    told = ", ".join(
+        f"{name} {count(arms)}" for name, arms in by_profile.items() if arms
+    )
+    failing = clear.get(TLS13), clear.get(SPLIT), clear.get(OLD)
+    hosts = tuple(dict.fromkeys(arm.host for arm in matrix.arms))
+    tls13, split, old = (
+        each is not None and _blames_first(matrix, each) for each in failing
+    )
+    classic_fails = sum(arm.failed for arm in by_profile["classic"])
+    if tls13 or (old and not split and classic_fails):
+        yield verdict("tls13_intolerant", hosts, counts=told)
+    elif split or old:
+        yield verdict("split_hello", hosts, counts=told)
+
+
+def _blames_first(matrix: Matrix, difference: Difference) -> bool:
+    """True when the newer of the two profiles is the one that fails."""
+    worse = matrix.arms[difference.worse[0]].profile
+    return worse == difference.name.partition("/")[0]
+
+
+def _unexplained(facts: Facts, arms: list[ArmResult]) -> Iterator[Verdict]:
+    tries, failed = sum(a.tries for a in arms), sum(a.failed for a in arms)
+    if not failed:
+        return
+    cause = main_cause(all_causes(arms))
+    hosts = tuple(dict.fromkeys(arm.host for arm in arms))
+    if failed == tries:
+        if cause in STRANGER:
+            yield from _stranger(arms, cause)
+        else:
+            yield verdict(
+                "tls_dead",
+                hosts,
+                counts=count(arms),
+                how=HOW.get(cause, meaning(cause)),
+                vantage=vantage(facts),
+                way=way_over(facts, []),
+            )
+    elif cause in STRANGER:
+        yield from _stranger([arm for arm in arms if arm.failed], cause)
+    elif bounds(failed, tries)[0] > LEAST_RATE:
+        what = {"tls_timeout": "silence", "tls_closed": "closes"}.get(cause, "resets")
+        yield verdict("random_resets", hosts, what=what, counts=f"{failed}/{tries}")
+    else:
+        yield verdict(
+            "tls_unclear", hosts, failed=failed, tries=tries, what=meaning(cause)
+        )
+
+
+def _stranger(arms: Sequence[ArmResult], cause: str) -> Iterator[Verdict]:
+    """Somebody else answers: with a page, with bytes, with a certificate."""
+    hosts = tuple(dict.fromkeys(arm.host for arm in arms))
+    counts = (
+        f"{sum(arm.causes.get(cause, 0) for arm in arms)}/{sum(a.tries for a in arms)}"
+    )
+    if cause != CERTIFICATE:
+        sample = next(arm.sample for arm in arms if arm.sample.cause == cause)
+        yield verdict("portal", hosts, what=sample.detail, counts=counts)
+        return
+    shown = [a.sample.certificate for a in arms if a.sample.certificate is not None]
+    if not shown:
+        return
+    first = shown[0]
+    if first.code in DATES:
+        yield verdict("certificate_expired", hosts, counts=counts)
+        return
+    code = f", code {first.code}" if first.code is not None else ""
+    yield verdict(
+        "interception",
+        hosts,
+        problem=first.problem,
+        counts=counts,
+        who=f"subject {first.subject}, issuer {first.issuer}{code}",
+    )

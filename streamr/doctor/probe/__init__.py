@@ -1,0 +1,1 @@
+"""What is tried on the network, and what came of it."""

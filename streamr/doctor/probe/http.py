@@ -1,0 +1,250 @@
+"""HTTP probes: TMDB with the key over a way that TLS takes, and the proxies.
+
+The routes are the daemon's own, so the doctor sees what streamr would see; only the
+address is chosen by the doctor.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IHostnameResolver
+
+from streamr.boundaries import Answer, Budget, Call, Dimensions, Query
+from streamr.config.settings import Settings
+from streamr.doctor.evidence import Place, ProxyReply, Reply
+from streamr.doctor.probe.tcp_tls import milliseconds
+from streamr.errors import CAUSES, Fault, Phase
+from streamr.upstream.client import Client
+from streamr.upstream.dial.tls import ProfilePolicy
+from streamr.upstream.origin import Credentials, Loop, ProxyRoute, TMDBRoute
+from streamr.upstream.ratelimit import Pacer
+from streamr.upstream.resolve.pins import PinnedResolver
+
+SMALL = Query("/configuration", (), "/configuration")
+# The largest bodies that front ends ask for: they show cuts, damage and throttling.
+LARGE = Query(
+    "/movie/550",
+    (("append_to_response", "credits,images,videos,recommendations,reviews"),),
+    "/movie/{movie_id}",
+)
+# What the collector says of a body that came, but too slowly.
+_CUT_OFF = re.compile(r"([0-9]+) bytes when time was up")
+_TRANSPORT = (Phase.RESOLVE, Phase.CONNECT, Phase.TLS)
+# Answers asked of each host: a fault of every second answer shows in all but 1 of 256.
+REPLIES = 8
+ASKED_AT_ONCE = 4
+# After so many milliseconds in all, a few answers have to do.
+SLOW_MS = 6000
+# Tries that die in a handshake say nothing of HTTP; so many are made again.
+MOST_LOST = 6
+
+
+class _Heard:
+    """Notes when the head came."""
+
+    def __init__(self, clock: Any) -> None:
+        self._clock = clock
+        self.at: float | None = None
+
+    def __call__(self) -> None:
+        self.at = self._clock.seconds()
+
+    def again(self) -> None:
+        """The request has left; nothing was heard yet."""
+        self.at = None
+
+
+class Asker:
+    """Asks TMDB's hosts and the proxies. `wall` is this machine's clock."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        found: Settings,
+        profiles: dict[str, ProfilePolicy],
+        names: IHostnameResolver,
+        wall: Callable[[], float],
+        seconds: float,
+        connect: float,
+    ) -> None:
+        """Limits in seconds: of an answer, and of the connection before it."""
+        self._connect = connect
+        self._reactor = reactor
+        self._settings = found
+        self._profiles = profiles
+        self._names = names
+        self._wall = wall
+        self._seconds = seconds
+
+    async def sampled(
+        self, base_url: str, profile: str, place: Place, note: Callable[[Reply], None]
+    ) -> None:
+        """Answers enough to tell a fault's rate, each over a connection of its own.
+
+        Each is noted at once: the time may be up before the last one is there.
+        """
+        heard: list[Reply] = []
+        lost, width = 0, 1
+        while not _enough(heard) and lost < MOST_LOST:
+            replies = await gathered(
+                self.tmdb(base_url, profile, place, LARGE if number == 1 else SMALL)
+                for number in range(width)
+            )
+            lost += sum(map(on_the_way, replies))
+            for each in replies:
+                if not on_the_way(each):
+                    heard.append(each)
+                    note(each)
+            # the first one alone: it says whether more are of use
+            width = ASKED_AT_ONCE
+
+    async def tmdb(
+        self, base_url: str, profile: str, place: Place, query: Query
+    ) -> Reply:
+        """One request to one of TMDB's hosts, on a connection of its own."""
+        host = urlsplit(base_url).hostname or ""
+        pins = {host: ((place.address, place.port),)}
+        policy = self._profiles[profile] if base_url.startswith("https:") else None
+        client = Client(
+            self._reactor, PinnedResolver(self._names, pins, "auto"), policy
+        )
+        route = self._route(base_url, host, profile, client)
+        began, heard = self._reactor.seconds(), _Heard(self._reactor)
+        try:
+            answer = await route.send(
+                query, self._call(), self._budget(), fresh=True, heard=heard
+            )
+        except Fault as fault:
+            ms = milliseconds(self._reactor.seconds() - began)
+            return self._failed(host, query, fault, ms)
+        finally:
+            await client.close()
+        ended = self._reactor.seconds()
+        return Reply(
+            host,
+            query.path,
+            None,
+            milliseconds(ended - began),
+            answer.status,
+            _code(answer),
+            size=len(answer.gzipped or answer.body),
+            body_ms=milliseconds(ended - (heard.at or began)),
+            skew=self._skew(answer),
+        )
+
+    def _failed(self, host: str, query: Query, fault: Fault, ms: int) -> Reply:
+        arrived = _CUT_OFF.match(fault.detail)
+        return Reply(
+            host,
+            query.path,
+            fault.cause.name,
+            ms,
+            detail=fault.detail,
+            size=int(arrived.group(1)) if arrived else 0,
+            body_ms=milliseconds(self._seconds) if arrived else 0,
+        )
+
+    def _route(
+        self, base_url: str, host: str, profile: str, client: Client
+    ) -> TMDBRoute:
+        found = self._settings
+        return TMDBRoute(
+            "doctor",
+            base_url,
+            client,
+            Credentials(found.tmdb_access_token, found.tmdb_api_key),
+            Dimensions(host, profile, "auto", "here"),
+            None,
+            Pacer(self._reactor, found.rate, found.connections),
+        )
+
+    async def proxy(self, url: str, *, chosen: bool) -> ProxyReply:
+        """What a proxy finds: the second vantage point."""
+        policy = self._profiles["modern"] if url.startswith("https:") else None
+        client = Client(self._reactor, self._names, policy)
+        route = ProxyRoute(
+            url, client, self._settings.proxy_token, Loop("streamr-doctor")
+        )
+        try:
+            answer = await route.send(
+                SMALL,
+                self._call(),
+                self._budget(),
+                fresh=True,
+                heard=_Heard(self._reactor),
+            )
+        except Fault as fault:
+            reported = tuple(each.cause for each in fault.attempts if each.cause)
+            return ProxyReply(
+                url,
+                chosen,
+                fault.cause.name,
+                detail=fault.detail,
+                reported=reported or ((fault.cause.name,) if fault.final else ()),
+            )
+        finally:
+            await client.close()
+        return ProxyReply(
+            url,
+            chosen,
+            None,
+            answer.status,
+            _code(answer),
+            reported=tuple(each.cause for each in answer.attempts if each.cause),
+            skew=self._skew(answer),
+        )
+
+    def _call(self) -> Call:
+        return Call("doctor", self._reactor.seconds() + self._seconds)
+
+    def _budget(self) -> Budget:
+        limit = self._seconds
+        return Budget(self._connect, limit, limit, limit / 2, limit)
+
+    def _skew(self, answer: Answer) -> float | None:
+        """This machine's clock minus the answer's Date, in seconds."""
+        if answer.date is None:
+            return None
+        try:
+            told = parsedate_to_datetime(answer.date).timestamp()
+        except ValueError:
+            return None
+        return round(self._wall() - answer.age - told, 1)
+
+
+def on_the_way(reply: Reply) -> bool:
+    """True when a request failed before TMDB could have seen it."""
+    return reply.cause is not None and CAUSES[reply.cause].phase in _TRANSPORT
+
+
+def _code(answer: Answer) -> int | None:
+    """TMDB's own status_code in an error's body."""
+    if answer.status < 400:
+        return None
+    try:
+        code = json.loads(answer.body)["status_code"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return code if type(code) is int else None
+
+
+def _enough(heard: list[Reply]) -> bool:
+    """A refusal is one for all; silence costs too much time for many tries."""
+    if any(reply.status in (401, 429) for reply in heard):
+        return True
+    slow = sum(reply.ms for reply in heard) > SLOW_MS
+    return len(heard) >= (2 if slow else REPLIES)
+
+
+async def gathered(coroutines: Iterable[Any]) -> list[Any]:
+    """All of them at once; the results in their order."""
+    waiting = list(map(Deferred.fromCoroutine, coroutines))
+    # when the time is up all are cancelled, and one failure speaks for the rest
+    return list(await gatherResults(waiting, consumeErrors=True))

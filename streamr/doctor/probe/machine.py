@@ -1,0 +1,79 @@
+"""This machine: settings with their origins, our ports, the disk, the twistd plugin."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from twisted.application.service import IServiceMaker
+from twisted.plugin import getPlugins
+
+from streamr.app import sockets
+from streamr.app.cache import state_directory
+from streamr.config.load import Found
+from streamr.config.settings import Settings
+from streamr.doctor.evidence import House, PortState, SettingRow
+from streamr.terminal import client
+
+# Less than this and the cache's writes begin to fail.
+LEAST_FREE = 32 * 1024 * 1024
+
+
+def inspect(found: Settings, stock: Iterable[Found]) -> House:
+    """All that can be seen without the network (blocking, some milliseconds)."""
+    state, problem = _state(found)
+    return House(
+        rows(stock), _ports(found), state, problem, "streamr" in _plugin_names()
+    )
+
+
+def rows(stock: Iterable[Found]) -> tuple[SettingRow, ...]:
+    """The settings that somebody has set, secrets masked."""
+    return tuple(
+        SettingRow(each.setting.name, each.shown or "", each.origin)
+        for each in stock
+        if each.origin != "default"
+    )
+
+
+def _ports(found: Settings) -> tuple[PortState, ...]:
+    wanted = [
+        ("PORT", "main", found.host, found.port),
+        ("PROXY_PORT", "proxy", found.proxy_host, found.proxy_port),
+    ]
+    return tuple(
+        _port(setting, server, host, port)
+        for setting, server, host, port in wanted
+        if found.only in ("", server) and port
+    )
+
+
+def _port(setting: str, server: str, host: str, port: int) -> PortState:
+    try:
+        sockets.listen(host, port, setting).close()
+    except sockets.CannotListen as error:
+        if client.is_up(server, host, port):
+            return PortState(setting, port, "streamr")
+        return PortState(setting, port, sockets.holder(port) or "unknown", str(error))
+    return PortState(setting, port)
+
+
+def _state(found: Settings) -> tuple[str, str]:
+    directory = state_directory(found)
+    if directory is None:
+        return "", "there is no folder for state that can be written"
+    free = shutil.disk_usage(directory).free
+    if free < LEAST_FREE:
+        return str(directory), f"only {free // 1024} kB are free"
+    return _shortened(directory), ""
+
+
+def _shortened(directory: Path) -> str:
+    home = os.path.expanduser("~")  # noqa: PTH111 - no RuntimeError without a home
+    return str(directory).replace(home, "~", 1) if home != "/" else str(directory)
+
+
+def _plugin_names() -> set[str]:
+    return {each.tapname for each in getPlugins(IServiceMaker)}

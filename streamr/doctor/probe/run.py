@@ -1,0 +1,126 @@
+"""A case: whom the doctor examines, the time it has for that, and what it has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+from twisted.internet.interfaces import IReactorTime
+
+from streamr.config.settings import Settings
+from streamr.doctor.diagnosis.facts import Facts
+from streamr.doctor.evidence import (
+    Connect,
+    Evidence,
+    Handshake,
+    House,
+    Lookup,
+    Matrix,
+    ProxyReply,
+    Reply,
+)
+
+# TMDB has four addresses in each family; a resolver that gives more says nothing new.
+MOST_PLACES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long each probe and the whole may take, in seconds."""
+
+    dns: float = 3.0
+    tcp: float = 3.0
+    tls: float = 2.5
+    http: float = 5.0
+    arms: float = 11.0
+    pause: float = 0.05
+    total: float = 26.0
+
+
+class Case:
+    """What the steps of one examination share; what they see, they add here.
+
+    `hosts` are TMDB's names that the settings use, the direct one first; `tell` is
+    given the name of a step and what it is at.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        found: Settings,
+        limits: Limits,
+        tell: Callable[[str, str], None],
+    ) -> None:
+        self.settings = found
+        self.limits = limits
+        self.tell = tell
+        self._clock = clock
+        self._began = self._until = 0.0
+        self._urls: dict[str, SplitResult] = {}
+        for url in (found.tmdb_base_url, *found.tmdb_alternate_urls):
+            parts = urlsplit(url)
+            self._urls.setdefault(parts.hostname or "", parts)
+        self.hosts = tuple(self._urls)
+        # as in Evidence
+        self.house = House()
+        self.lookups: list[Lookup] = []
+        self.second: list[Lookup] = []
+        self.connects: list[Connect] = []
+        self.checks: list[Handshake] = []
+        self.matrix = self.names = Matrix()
+        self.replies: list[Reply] = []
+        self.proxies: list[ProxyReply] = []
+
+    def begin(self) -> None:
+        """The time runs from here."""
+        self._began = self._clock.seconds()
+        self._until = self._began + self.limits.total
+
+    @property
+    def left(self) -> float:
+        """Seconds until the time is up."""
+        return self._until - self._clock.seconds()
+
+    def arms_until(self) -> float:
+        """When a study that begins now has to stop, as a reading of the clock; the
+        handshakes under way then still need their time."""
+        last = self._until - self.limits.tls
+        return min(last, self._clock.seconds() + self.limits.arms)
+
+    def url(self, host: str) -> str:
+        """The base URL at which a host is asked."""
+        return self._urls[host].geturl()
+
+    def is_tls(self, host: str) -> bool:
+        """True when a host is asked over TLS."""
+        return self._urls[host].scheme == "https"
+
+    def port(self, host: str) -> int:
+        """The port at which a host is asked."""
+        return self._urls[host].port or (443 if self.is_tls(host) else 80)
+
+    def evidence(self) -> Evidence:
+        """What has been seen so far."""
+        found = self.settings
+        return Evidence(
+            hosts=self.hosts,
+            has_key=bool(found.tmdb_api_key or found.tmdb_access_token),
+            family=found.address_family,
+            pinned=tuple(host for host in self.hosts if host in found.tmdb_pins),
+            house=self.house,
+            lookups=tuple(self.lookups),
+            second=tuple(self.second),
+            connects=tuple(self.connects),
+            checks=tuple(self.checks),
+            matrix=self.matrix,
+            names=self.names,
+            replies=tuple(self.replies),
+            proxies=tuple(self.proxies),
+            seconds=round(self._clock.seconds() - self._began, 1),
+            out_of_time=self.left <= 0,
+        )
+
+    def facts(self) -> Facts:
+        """What follows from what has been seen so far."""
+        return Facts(self.evidence())

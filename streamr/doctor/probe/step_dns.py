@@ -1,0 +1,80 @@
+"""Steps of the examination: what resolvers say of TMDB's names."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from streamr.doctor.diagnosis.facts import Facts
+from streamr.doctor.evidence import LITERAL, Lookup, Place
+from streamr.doctor.probe.dns import look_up
+from streamr.doctor.probe.http import gathered
+from streamr.doctor.probe.run import MOST_PLACES, Case
+from streamr.doctor.probe.step_tcp import Places
+from streamr.upstream.resolve.cache import Find
+
+
+class Names:
+    """The resolver in use, whose name is `by`, and others for a second opinion."""
+
+    def __init__(
+        self, case: Case, reactor: Any, find: Find, by: str, second: Mapping[str, Find]
+    ) -> None:
+        self._case = case
+        self._reactor = reactor
+        self._find, self._by, self._second = find, by, second
+
+    async def look_up(self) -> None:
+        """Each name once, as streamr finds it: by its pin, or by the resolver."""
+        case = self._case
+        case.tell("names", ", ".join(case.hosts))
+        case.lookups = await gathered(map(self._first, case.hosts))
+
+    async def _first(self, host: str) -> Lookup:
+        pinned = self._case.settings.tmdb_pins.get(host)
+        port = self._case.port(host)
+        if pinned is not None:
+            places = tuple(Place(a, port if p is None else p) for a, p in pinned)
+            return Lookup(host, "TMDB_PINS", places)
+        try:
+            literal = str(ipaddress.ip_address(host))
+        except ValueError:
+            return await self._asked(host, self._by, self._find)
+        return Lookup(host, LITERAL, (Place(literal, port),))
+
+    async def _asked(self, host: str, by: str, find: Find) -> Lookup:
+        case = self._case
+        seconds = min(case.limits.dns, max(0.1, case.left))
+        return await look_up(host, case.port(host), by, find, self._reactor, seconds)
+
+    async def ask_others(self, places: Places) -> None:
+        """Other resolvers, for names that were verified nowhere, and whose the
+        addresses are that they name."""
+        case, facts = self._case, self._case.facts()
+        asked = [
+            (host, by, find)
+            for host in case.hosts
+            if case.is_tls(host) and not facts.at_home(host)
+            for by, find in self._opinions(facts, host)
+        ]
+        if not asked:
+            return
+        case.tell("second opinion", ", ".join({by for _, by, _ in asked}))
+        case.second = await gathered(self._asked(*each) for each in asked)
+        fresh = [
+            (each.host, place)
+            for each in case.second
+            for place in facts.allowed(each.places)[:MOST_PLACES]
+            if place not in facts.places(each.host)
+        ]
+        await places.connect(place for _, place in fresh)
+        facts = case.facts()
+        await places.check(pair for pair in fresh if facts.answers(pair[1]))
+
+    def _opinions(self, facts: Facts, host: str) -> Iterator[tuple[str, Find]]:
+        """Whom to ask: for a pinned name also the resolver that it bypasses."""
+        if host in self._case.settings.tmdb_pins:
+            yield self._by, self._find
+        if facts.elsewhere(host) is None:
+            yield from self._second.items()

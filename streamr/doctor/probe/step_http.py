@@ -1,0 +1,51 @@
+"""Steps of the examination: what TMDB and the proxies answer."""
+
+from __future__ import annotations
+
+from streamr.app.sockets import url_of
+from streamr.doctor.diagnosis.facts import Facts
+from streamr.doctor.evidence import Place
+from streamr.doctor.probe.http import Asker, gathered
+from streamr.doctor.probe.run import Case
+
+
+class Requests:
+    """Requests to TMDB's hosts, each over its best way, and to the proxies."""
+
+    def __init__(self, case: Case, asker: Asker) -> None:
+        self._case = case
+        self._asker = asker
+
+    async def ask_tmdb(self) -> None:
+        """Several answers of each host that a handshake reaches."""
+        case, facts = self._case, self._case.facts()
+        case.tell("http", ", ".join(case.hosts))
+        ways = {host: self._way(host, facts) for host in case.hosts}
+        await gathered(
+            self._asker.sampled(case.url(host), *way, case.replies.append)
+            for host, way in ways.items()
+            if way is not None
+        )
+
+    def _way(self, host: str, facts: Facts) -> tuple[str, Place] | None:
+        """Profile and place over which a host can be asked."""
+        case = self._case
+        if not case.is_tls(host):
+            places = [each for each in facts.places(host) if facts.answers(each)]
+            return ("modern", places[0]) if places else None
+        arms = [arm for arm in case.matrix.arms if arm.host == host and arm.ok]
+        if arms:
+            best = max(arms, key=lambda arm: arm.ok / arm.tries)
+            return best.profile, best.place
+        good = next((e for e in case.checks if e.host == host and not e.cause), None)
+        return (good.profile, good.place) if good is not None else None
+
+    async def ask_proxies(self) -> None:
+        """The chosen ones; without any, our own, which is no second vantage point."""
+        found = self._case.settings
+        chosen = found.tmdb_proxy_url
+        own = url_of(found.proxy_host, found.proxy_port)
+        urls = chosen or ((own,) if found.only == "" and found.proxy_port else ())
+        self._case.proxies = await gathered(
+            self._asker.proxy(url, chosen=bool(chosen)) for url in urls
+        )

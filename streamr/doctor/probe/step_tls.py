@@ -1,0 +1,77 @@
+"""Steps of the examination: what of a handshake is it that does not pass?"""
+
+from __future__ import annotations
+
+from streamr.doctor.diagnosis.facts import Facts
+from streamr.doctor.diagnosis.tls import NAMES
+from streamr.doctor.evidence import Matrix, Place
+from streamr.doctor.probe.run import Case
+from streamr.doctor.probe.sampling import Study
+from streamr.doctor.probe.step_tcp import Places
+from streamr.doctor.probe.trials import Runner, matrix_study, names_study
+
+
+class Arms:
+    """Studies of names and profiles: many handshakes, compared."""
+
+    def __init__(self, case: Case, runner: Runner) -> None:
+        self._case = case
+        self._runner = runner
+
+    async def compare_profiles(self) -> None:
+        """Each name with each profile, at the name's best address."""
+        case, facts = self._case, self._case.facts()
+        anchors = {
+            host: place
+            for host in case.hosts
+            if case.is_tls(host) and (place := _anchor(host, facts))
+        }
+        if anchors:
+            case.matrix = await self._run(matrix_study(anchors), "arms")
+
+    async def compare_names(self, places: Places) -> None:
+        """A/B of names at one address, where one name fails more than another; a name
+        that was verified nowhere is tried at the other names' addresses."""
+        case = self._case
+        for each in case.matrix.differences:
+            if not each.name.startswith(NAMES):
+                continue
+            arms = case.matrix.arms
+            worse, better = arms[each.worse[0]], arms[each.better[0]]
+            good = [arms[index] for index in each.better]
+            best = max(good, key=lambda arm: arm.ok / arm.tries)
+            study = names_study(worse.host, better.host, best.profile, worse.place)
+            case.names = await self._run(study, "names at one address")
+        facts = case.facts()
+        compared = {arm.host for arm in case.names.arms if case.names.differences}
+        await places.check(
+            (host, place)
+            for host in case.hosts
+            if case.is_tls(host) and _is_lost(facts, host)
+            if host not in compared
+            for other in case.hosts
+            if other != host
+            for place in facts.places(other)
+            if facts.verified(other, place)
+        )
+
+    async def _run(self, study: Study, step: str) -> Matrix:
+        case = self._case
+        return await self._runner.run(
+            study, case.arms_until(), lambda text: case.tell(step, text)
+        )
+
+
+def _anchor(host: str, facts: Facts) -> Place | None:
+    """The address at which a host's arms are tried: the likeliest to be TMDB's."""
+    places = [each for each in facts.places(host) if facts.answers(each)]
+    return min(
+        places,
+        key=lambda p: (not facts.verified(host, p), not facts.reached(p)),
+        default=None,
+    )
+
+
+def _is_lost(facts: Facts, host: str) -> bool:
+    """True when a name was verified nowhere yet."""
+    return not facts.at_home(host) and facts.elsewhere(host) is None

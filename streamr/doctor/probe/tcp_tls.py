@@ -1,0 +1,244 @@
+"""TCP and TLS probes: one connection each, never reused, each with its limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.endpoints import (
+    TCP4ClientEndpoint,
+    TCP6ClientEndpoint,
+    wrapClientTLS,
+)
+from twisted.internet.interfaces import (
+    IHandshakeListener,
+    IProtocolFactory,
+    IStreamClientEndpoint,
+)
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from streamr.app.servers import tls_policy
+from streamr.boundaries import Budget
+from streamr.doctor.evidence import Certificate, Connect, Handshake, Place
+from streamr.upstream.classify import classify
+from streamr.upstream.dial.tap import Tap, TapEndpoint, TapFactory, Trace
+from streamr.upstream.dial.tls import (
+    PROFILES,
+    CertificateRefused,
+    ProfilePolicy,
+    issuer_of,
+)
+
+
+def policies(ca_file: Path | None) -> dict[str, ProfilePolicy]:
+    """Each profile, as the daemon uses it. Raises SettingsError."""
+    return {name: tls_policy(name, ca_file) for name in PROFILES}
+
+
+def milliseconds(seconds: float) -> int:
+    """For a person to read."""
+    return round(seconds * 1000)
+
+
+class _Hello(Protocol):
+    """Connects and leaves at once."""
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        self.transport.abortConnection()  # type: ignore[attr-defined]
+
+
+@implementer(IHandshakeListener)
+class _Shaken(Protocol):
+    """Waits for the end of the handshake, one way or the other."""
+
+    def __init__(self, done: Deferred[Any]) -> None:
+        self._done: Deferred[Any] | None = done
+
+    def handshakeCompleted(self) -> None:
+        transport: Any = self.transport
+        done, self._done = self._done, None
+        if done is not None:
+            done.callback(transport.getHandle())
+        transport.abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        done, self._done = self._done, None
+        if done is not None:
+            done.errback(reason)
+
+
+class _HelloTap(Tap):
+    """A tap that knows how long our first flight was."""
+
+    hello = 0
+
+    def dataReceived(self, data: bytes) -> None:
+        self.hello = self.hello or self.bytes_out
+        super().dataReceived(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        # TLS still writes an alert when it learns of the end
+        self.hello = self.hello or self.bytes_out
+        super().connectionLost(reason)
+
+    @property
+    def hello_bytes(self) -> int:
+        """Bytes of the ClientHello: all that went out before anything came in."""
+        return self.hello or self.bytes_out
+
+
+class _HelloTaps(TapFactory):
+    protocol = _HelloTap
+
+
+@implementer(IStreamClientEndpoint)
+class _HelloEndpoint:
+    """As TapEndpoint, with the tap above."""
+
+    def __init__(self, endpoint: IStreamClientEndpoint, trace: Trace) -> None:
+        self._endpoint = endpoint
+        self._trace = trace
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
+        factory = _HelloTaps(protocolFactory, self._trace, secure=True)
+        connecting: Deferred[Any] = self._endpoint.connect(factory)
+        return connecting.addCallback(lambda tap: tap.wrappedProtocol)
+
+
+class _Single(Factory):
+    """One protocol for one connection."""
+
+    noisy = False
+
+    def __init__(self, protocol: Protocol) -> None:
+        self._protocol = protocol
+
+    def buildProtocol(self, addr: Any) -> Protocol:
+        return self._protocol
+
+
+class Prober:
+    """Makes probes. `seconds` limits TCP, and TCP with TLS, each on its own."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        profiles: Mapping[str, ProfilePolicy],
+        tcp_seconds: float,
+        tls_seconds: float,
+    ) -> None:
+        self._reactor = reactor
+        self._profiles = profiles
+        self._tcp = tcp_seconds
+        self._tls = tls_seconds
+
+    async def connect(self, place: Place) -> Connect:
+        """TCP to a place."""
+        trace = self._trace(self._tcp)
+        endpoint = TapEndpoint(self._tcp_to(place), trace, secure=False)
+        connecting = endpoint.connect(_Single(_Hello()))
+        trace.start(connecting.cancel)
+        began = self._reactor.seconds()
+        cause = None
+        try:
+            await connecting
+        except Exception as error:
+            # whatever it is, the fault table has a name for it
+            _raise_if_left(error, trace)
+            cause = classify(Failure(error), trace).cause.name
+        finally:
+            trace.stop()
+        if cause == "connection_terminated":
+            cause = None  # reset once it stood: TCP was there, TLS tells the rest
+        return Connect(place, cause, milliseconds(self._reactor.seconds() - began))
+
+    async def shake(self, host: str, profile: str, place: Place) -> Handshake:
+        """A verified handshake with a name at a place."""
+        trace = self._trace(self._tls)
+        began = self._reactor.seconds()
+        cause, detail, certificate = None, "", None
+        version, group, issuer = "", "", ""
+        waiting = self._shaking(host, profile, place, trace)
+        trace.start(waiting.cancel)
+        try:
+            handle = await waiting
+            version = handle.get_protocol_version_name()
+            group = handle.get_group_name() or ""
+            issuer = issuer_of(handle.get_peer_certificate())
+        except Exception as error:
+            # as above; a handshake that we gave up is silence, told by the trace
+            _raise_if_left(error, trace)
+            fault = classify(Failure(error), trace)
+            cause, detail = fault.cause.name, str(fault.detail)
+            certificate = _refused(error)
+        finally:
+            trace.stop()
+            trace.abort()
+        return Handshake(
+            host,
+            profile,
+            place,
+            cause,
+            milliseconds(self._reactor.seconds() - began),
+            detail,
+            trace.tap.hello_bytes if isinstance(trace.tap, _HelloTap) else 0,
+            version,
+            group,
+            certificate,
+            issuer,
+        )
+
+    def _shaking(
+        self, host: str, profile: str, place: Place, trace: Trace
+    ) -> Deferred[Any]:
+        done: Deferred[Any] = Deferred()
+        creator = self._profiles[profile].creatorForNetloc(host.encode(), place.port)
+        tapped = _HelloEndpoint(self._tcp_to(place), trace)
+        endpoint = wrapClientTLS(creator, tapped, self._reactor)
+        connecting = endpoint.connect(_Single(_Shaken(done)))
+
+        def cancelled(_waiting: Deferred[Any]) -> None:
+            connecting.cancel()
+            trace.abort()
+
+        waiting: Deferred[Any] = Deferred(cancelled)
+        connecting.addErrback(lambda failure: _fail(done, failure))
+        done.addCallbacks(
+            lambda value: None if waiting.called else waiting.callback(value),
+            lambda failure: None if waiting.called else waiting.errback(failure),
+        )
+        return waiting
+
+    def _trace(self, seconds: float) -> Trace:
+        trace = Trace(
+            self._reactor, Budget(seconds, seconds, seconds, seconds, seconds)
+        )
+        trace.resolved()
+        return trace
+
+    def _tcp_to(self, place: Place) -> IStreamClientEndpoint:
+        kind = TCP6ClientEndpoint if ":" in place.address else TCP4ClientEndpoint
+        # the trace keeps the time; this is only to be longer than it
+        return kind(self._reactor, place.address, place.port, timeout=60)
+
+
+def _raise_if_left(error: BaseException, trace: Trace) -> None:
+    """A probe that was cancelled from outside has found nothing."""
+    if isinstance(error, CancelledError) and not trace.timed_out:
+        raise error
+
+
+def _fail(done: Deferred[Any], failure: Failure) -> None:
+    if not done.called and not failure.check(CancelledError):
+        done.errback(failure)
+
+
+def _refused(error: BaseException) -> Certificate | None:
+    if not isinstance(error, CertificateRefused):
+        return None
+    return Certificate(error.problem, error.subject, error.issuer, error.code)

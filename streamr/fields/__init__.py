@@ -1,0 +1,1 @@
+"""HTTP fields that both ends of a hop speak."""

@@ -1,0 +1,1 @@
+"""The conductor: one query in, one Exchange out."""

@@ -1,0 +1,306 @@
+"""The cache in front of the ways: stored responses, collapsed flights, stale copies.
+
+stored = store.get(key)
+  fresh                        → served
+  good while it is renewed     → served; renewed behind, one flight per key
+  good when TMDB is slow       → one flight; after 250 ms, or a fault, the stale copy
+  nothing                      → one flight; everyone waits for it
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from streamr.boundaries import (
+    Answer,
+    CacheUse,
+    Call,
+    Outcome,
+    Query,
+    Store,
+    StoredResponse,
+)
+from streamr.errors import Fault
+from streamr.gateway.collapse import Flights
+from streamr.policy import cachekey, freshness, representation
+from streamr.policy.freshness import State
+from streamr.routing.failover import Ways
+
+# Runs a function off the reactor.
+Threads = Callable[[Callable[[], StoredResponse]], "Deferred[StoredResponse]"]
+# A flight ends this much before the callers' own time: so they get its attempts, too.
+FLIGHT_MARGIN = 0.05
+# Keys whose refresh has failed lately; more are forgotten, oldest first.
+MOST_PAUSED = 10_000
+# Refreshes behind at once: they must not take the callers' places (15 for a host) and
+# their handshakes must not hold up the answers. The others wait; beyond this many a
+# refresh is left to the next caller of its key.
+RENEWALS = 4
+MOST_WAITING = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a caller gets: an outcome, perhaps from the store, and how that came."""
+
+    outcome: Outcome
+    stored: StoredResponse | None = None
+    age: float = 0.0
+    cache: CacheUse | None = None
+
+
+class Cache:
+    """Serves queries from the store where it can, and over the ways where it must."""
+
+    def __init__(
+        self,
+        ways: Ways,
+        store: Store,
+        clock: IReactorTime,
+        deadline: float,
+        threads: Threads,
+        renewed: Callable[[Query, Call, Outcome, float], None],
+    ) -> None:
+        """`deadline` limits a flight, in seconds; `renewed` is told of each refresh
+        that nobody waited for, and when it began."""
+        self._ways = ways
+        self._store = store
+        self._clock = clock
+        self._deadline = deadline
+        self._threads = threads
+        self._renewed = renewed
+        self._flights: Flights[Served] = Flights(clock)
+        self._paused: dict[str, float] = {}
+        self._renewing = 0
+        self._to_renew: dict[str, tuple[Query, Call]] = {}
+
+    def serve(self, query: Query, call: Call) -> Deferred[Served]:
+        """Serve a query by the call's deadline.
+
+        Fails with CancelledError when the caller leaves, and with nothing else.
+        """
+        key, now = cachekey.key(query), self._clock.seconds()
+        stored = self._store.get(key)
+        state = freshness.state(stored, now)
+        if stored is not None:
+            if state is State.FRESH:
+                return succeed(self._hit(stored))
+            if state is State.REVALIDATE:
+                self.renew(query, call)
+                return succeed(self._hit(stored, "stale-while-revalidate"))
+            if state is State.STALE and self._is_paused(key, now):
+                return succeed(self._hit(stored, "stale-if-error"))
+            if state is State.STALE and not self._ways.health.sound:
+                # nothing works: nobody waits to find that out
+                self.renew(query, call)
+                return succeed(self._hit(stored, "stale-if-error"))
+        collapsed = key in self._flights
+        waiting = self._join(key, query, call, stored)
+        if collapsed:
+            waiting.addCallback(_was_collapsed)
+        if stored is not None and state is State.STALE:
+
+            def given_up(served: Served) -> None:
+                if not collapsed:  # one of those who waited tells what came of it
+                    self._renewed(query, call, served.outcome, now)
+
+            return self._patiently(waiting, stored, call.deadline - now, given_up)
+        return waiting.addTimeout(
+            max(0.0, call.deadline - now), self._clock, _out_of_time
+        )
+
+    def fetch(self, query: Query, call: Call) -> Deferred[Served]:
+        """Ask TMDB whatever is stored, and keep the answer."""
+        now = self._clock.seconds()
+        waiting = self._join(cachekey.key(query), query, call, None)
+        left = max(0.0, call.deadline - now)
+        return waiting.addTimeout(left, self._clock, _out_of_time)
+
+    def renew(self, query: Query, call: Call) -> None:
+        """Fetch with nobody waiting, unless that is under way or failed lately."""
+        key = cachekey.key(query)
+        if key in self._flights or self._is_paused(key, self._clock.seconds()):
+            return
+        if self._renewing < RENEWALS:
+            self._renew(key, query, call)
+        elif len(self._to_renew) < MOST_WAITING:
+            self._to_renew.setdefault(key, (query, call))
+
+    def _renew(self, key: str, query: Query, call: Call) -> None:
+        began = self._clock.seconds()
+        self._renewing += 1
+        waiting = self._join(key, query, call, self._store.get(key))
+        waiting.addCallback(
+            lambda served: self._renewed(query, call, served.outcome, began)
+        )
+        waiting.addBoth(self._renew_ended)
+
+    def _renew_ended(self, result: Any) -> Any:
+        self._renewing -= 1
+        if self._to_renew:
+            # not at once: a refresh that fails at once would call itself
+            self._clock.callLater(0, self._renew_next)
+        return result
+
+    def _renew_next(self) -> None:
+        """Begin the next that still needs it."""
+        while self._to_renew and self._renewing < RENEWALS:
+            key = next(iter(self._to_renew))
+            query, call = self._to_renew.pop(key)
+            now = self._clock.seconds()
+            fresh = freshness.state(self._store.get(key), now) is State.FRESH
+            if not fresh and key not in self._flights and not self._is_paused(key, now):
+                self._renew(key, query, call)
+                return
+
+    def _join(
+        self, key: str, query: Query, call: Call, stored: StoredResponse | None
+    ) -> Deferred[Served]:
+        return self._flights.join(key, lambda: self._fly(key, query, call, stored))
+
+    def _fly(
+        self, key: str, query: Query, call: Call, stored: StoredResponse | None
+    ) -> Deferred[Served]:
+        """Fetch for all who wait: with the whole deadline, not with what the first one
+        has left, and conditionally when there is something to validate."""
+        known = stored.validators if stored is not None else None
+        deadline = self._clock.seconds() + self._deadline - FLIGHT_MARGIN
+        flying = self._ways.travel(query, replace(call, deadline=deadline, known=known))
+        return flying.addCallback(self._landed, key, query, stored)
+
+    def _landed(
+        self, outcome: Outcome, key: str, query: Query, stored: StoredResponse | None
+    ) -> Served | Deferred[Served]:
+        """Keep what may be kept."""
+        use = CacheUse(forward="uri-miss" if stored is None else "stale")
+        answer = outcome.answer
+        if answer is None or answer.status == 429:
+            self._pause(key)
+            return Served(outcome, cache=use)
+        self._paused.pop(key, None)
+        now = self._clock.seconds()
+        terms = freshness.terms(_as_kept(answer, stored), query.template)
+        if answer.status == 304 and stored is not None:
+            return self._still_good(stored, terms, outcome, use)
+        if terms is None:
+            return Served(outcome, cache=use)
+        if representation.heavy(answer):
+            making = self._threads(
+                lambda: representation.ready(key, query, answer, terms, now)
+            )
+            return making.addCallback(self._keep, outcome, use)
+        return self._keep(
+            representation.ready(key, query, answer, terms, now), outcome, use
+        )
+
+    def _still_good(
+        self,
+        stored: StoredResponse,
+        terms: freshness.Terms | None,
+        outcome: Outcome,
+        use: CacheUse,
+    ) -> Served:
+        """TMDB says that what is stored is the answer (RFC 9111, 4.3.3)."""
+        now = self._clock.seconds()
+        # a purge while it was asked, or a no-store, is respected
+        if terms is not None and self._store.get(stored.key) is stored:
+            return self._keep(representation.renewed(stored, terms, now), outcome, use)
+        outcome = replace(outcome, given_status=stored.status)
+        return Served(outcome, stored, max(0.0, now - stored.stored_at), use)
+
+    def _keep(
+        self, response: StoredResponse, outcome: Outcome, use: CacheUse
+    ) -> Served:
+        self._store.put(response.key, response)
+        age = self._clock.seconds() - response.stored_at
+        outcome = replace(outcome, given_status=response.status)
+        return Served(outcome, response, age, replace(use, stored=True))
+
+    def _hit(
+        self, stored: StoredResponse, detail: str = "", forward: str | None = None
+    ) -> Served:
+        """The stored response; `forward` when TMDB was asked for it all the same."""
+        age = max(0.0, self._clock.seconds() - stored.stored_at)
+        outcome = Outcome(None, None, "cache", (), stored.status)
+        ttl = math.floor(stored.lifetime - age)
+        return Served(outcome, stored, age, CacheUse(forward, ttl=ttl, detail=detail))
+
+    def _patiently(
+        self,
+        waiting: Deferred[Served],
+        stored: StoredResponse,
+        left: float,
+        given_up: Callable[[Served], None],
+    ) -> Deferred[Served]:
+        """What comes first: the flight's answer, or 250 ms and then the stale copy.
+
+        A flight that is given up as slow flies on and renews the store; `given_up` is
+        told what came of it.
+        """
+
+        def slow() -> None:
+            served.callback(self._hit(stored, "stale-while-slow", "stale"))
+
+        def arrived(result: Served | Failure) -> None:
+            if served.called:
+                if isinstance(result, Served):
+                    given_up(result)
+                return
+            timer.cancel()
+            if isinstance(result, Failure):
+                served.errback(result)
+            elif _worse_than_stale(result.outcome):
+                stale = self._hit(stored, "stale-if-error", "stale")
+                attempts = result.outcome.attempts
+                outcome = replace(stale.outcome, attempts=attempts)
+                served.callback(replace(stale, outcome=outcome))
+            else:
+                served.callback(result)
+
+        served: Deferred[Served] = Deferred(lambda _served: waiting.cancel())
+        patience = max(0.0, min(freshness.SLOW, left))
+        timer = self._clock.callLater(patience, slow)
+        waiting.addBoth(arrived)
+        return served
+
+    def _is_paused(self, key: str, now: float) -> bool:
+        return self._paused.get(key, now) > now
+
+    def _pause(self, key: str) -> None:
+        self._paused.pop(key, None)
+        self._paused[key] = self._clock.seconds() + freshness.REFRESH_PAUSE
+        if len(self._paused) > MOST_PAUSED:
+            del self._paused[next(iter(self._paused))]
+
+
+def _as_kept(answer: Answer, stored: StoredResponse | None) -> Answer:
+    """A 304 speaks for the response that is stored."""
+    if answer.status == 304 and stored is not None:
+        return replace(answer, status=stored.status)
+    return answer
+
+
+def _worse_than_stale(outcome: Outcome) -> bool:
+    """RFC 5861, 4: an error is a fault or a 5xx; a 429 only says "later"."""
+    return outcome.answer is None or outcome.answer.status == 429
+
+
+def _was_collapsed(served: Served) -> Served:
+    if served.cache is None:
+        return served
+    return replace(served, cache=replace(served.cache, collapsed=True))
+
+
+def _out_of_time(result: Any, seconds: float) -> Served | Failure:
+    """This caller's time is up; the flight goes on for the others."""
+    if isinstance(result, Failure) and not result.check(CancelledError):
+        return result
+    fault = Fault("deadline_exceeded", f"no answer within {seconds:.1f} s")
+    return Served(Outcome(None, fault, None, ()), cache=CacheUse(forward="uri-miss"))

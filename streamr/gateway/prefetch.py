@@ -1,0 +1,67 @@
+"""The warm set: the front page's lists, fetched at the start and kept fresh."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from streamr.boundaries import Call, Query, Store
+from streamr.gateway.cache import Cache
+from streamr.policy import cachekey
+from streamr.policy.freshness import State, state
+
+# How often the set is looked through. The shortest lifetime of a list is 5 minutes.
+LOOK_EVERY = 60.0
+# One after another: the set must not take the callers' share of the pacing.
+APART = 0.2
+
+
+class Warm:
+    """Renews the responses of a set of queries before anyone has to wait for them."""
+
+    def __init__(
+        self,
+        queries: Sequence[Query],
+        cache: Cache,
+        store: Store,
+        clock: IReactorTime,
+        deadline: float,
+    ) -> None:
+        self._queries = queries
+        self._cache = cache
+        self._store = store
+        self._clock = clock
+        self._deadline = deadline
+        self._timer: IDelayedCall | None = None
+
+    def start(self) -> None:
+        """Look through the set, again and again, from now on."""
+        self._timer = self._clock.callLater(0, self._walk, 0)
+
+    def stop(self) -> None:
+        """Leave no timer."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+
+    def _walk(self, number: int) -> None:
+        """Look at one of the set; then at the next one, or again at the first."""
+        if number < len(self._queries):
+            self._timer = self._clock.callLater(APART, self._walk, number + 1)
+            self._look(self._queries[number])
+        else:
+            self._timer = self._clock.callLater(LOOK_EVERY, self._walk, 0)
+
+    def _look(self, query: Query) -> None:
+        now = self._clock.seconds()
+        stored = self._store.get(cachekey.key(query))
+        # until it is looked at again
+        horizon = LOOK_EVERY + len(self._queries) * APART + 1
+        if state(stored, now + horizon) is State.FRESH:
+            return
+        call = Call(
+            f"warm-{secrets.token_hex(4)}", now + self._deadline, target=query.path
+        )
+        self._cache.renew(query, call)

@@ -1,0 +1,1 @@
+"""Which route next: failover, hedging, health."""

@@ -1,0 +1,318 @@
+"""The ways to an answer: one query over the routes, one answer or one honest fault.
+
+    plan = the order of the routes            pure: closed breakers first
+    first ── errback(_fall_back) ──► the rest ── errback(_fall_back) ──► …
+      └─ no first byte after 250 ms: the rest starts beside it, the first answer wins
+
+The chain of errbacks is the product: a route that fails with a recoverable Fault hands
+over to the rest, and everything else (an answer, a Fault that no other way can heal,
+the deadline) runs past the remaining links untouched. A hedge is the same rest, begun
+early.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from random import random
+
+from twisted.internet.defer import CancelledError, Deferred, fail, maybeDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from streamr.boundaries import Answer, Call, Outcome, Query, Route
+from streamr.errors import Attempt, Fault
+from streamr.policy.budgets import HedgeBudget, may_retry
+from streamr.policy.deadline import LEAST_ATTEMPT, share
+from streamr.policy.retry import HEDGE_AFTER, RETRY_JITTER, again
+from streamr.routing.health import Health
+from streamr.routing.hedge import Heard, Race, Rest
+
+_log = Logger()
+
+
+@dataclass(slots=True)
+class _Journey:
+    """One query on its way through the routes.
+
+    `over` is set before the losers are cancelled, so that their end can fail nobody;
+    `won_by` is when the attempt began that brought the answer.
+    `last_resorts` are ways that were open when it began, and are tried all the same.
+    """
+
+    query: Query
+    call: Call
+    attempts: list[Attempt] = field(default_factory=list)
+    source: str | None = None
+    over: bool = False
+    won_by: float = 0.0
+    last_resorts: frozenset[str] = frozenset()
+
+    def found_silent(self, route: Route) -> None:
+        """Ways to the same host are tried last, by a proxy of ours, too."""
+        silent = self.call.silent | {route.dimensions.host}
+        self.call = replace(self.call, silent=silent)
+
+
+class Ways:
+    """Takes queries over a list of routes, guided by the routes' health."""
+
+    def __init__(
+        self,
+        health: Health,
+        clock: IReactorTime,
+        *,
+        hedge: bool = True,
+        chance: Callable[[], float] = random,
+    ) -> None:
+        """`hedge` lets the next way start when one is silent for 250 ms."""
+        self.health = health
+        self.routes = health.routes
+        self._clock = clock
+        self._hedge = hedge
+        self._chance = chance
+        self._budget = HedgeBudget()
+        self._in_flight = 0
+        self._retrying = 0
+
+    def travel(self, query: Query, call: Call) -> Deferred[Outcome]:
+        """An outcome by the call's deadline; cancelling closes what is under way.
+
+        Fails with CancelledError when it was cancelled, and with nothing else.
+        """
+        self._budget.request(self._clock.seconds())
+        silent = call.silent | self.health.silent_hosts()
+        call = replace(call, silent=silent)
+        return self._travel(query, call, self.health.plan(silent))
+
+    def over(self, route: Route, query: Query, call: Call) -> Deferred[Outcome]:
+        """An outcome over one route alone, to see whether it works."""
+        return self._travel(query, call, (route,))
+
+    def _travel(
+        self, query: Query, call: Call, ways: Sequence[Route]
+    ) -> Deferred[Outcome]:
+        opened = (each.name for each in ways if not self.health.is_closed(each))
+        journey = _Journey(query, call, last_resorts=frozenset(opened))
+        if not ways:
+            closed = Fault("destination_unavailable", retry_after="1")
+            return fail(closed).addErrback(_ended, journey)
+        self._in_flight += 1
+        waiting = self._go(journey, tuple(ways))
+        left = max(0.0, call.deadline - self._clock.seconds())
+        waiting.addTimeout(left, self._clock, _out_of_time)
+        waiting.addBoth(self._landed)
+        return waiting.addCallbacks(
+            _arrived, _ended, callbackArgs=(journey,), errbackArgs=(journey,)
+        )
+
+    def _landed(self, result: Answer | Failure) -> Answer | Failure:
+        self._in_flight -= 1
+        return result
+
+    def _go(self, journey: _Journey, ways: tuple[Route, ...]) -> Deferred[Answer]:
+        """The first way; behind it, by an errback or by a hedge, the rest."""
+        rest = Rest(lambda: self._go(journey, ways[1:]))
+        heard = Heard(self._clock)
+        waiting = self._attempt(ways[0], journey, len(ways), heard)
+        if len(ways) == 1:
+            return waiting
+        waiting.addErrback(self._fall_back, ways, rest, journey)
+        if not self._hedge or not self.health.is_closed(ways[1]):
+            return waiting
+
+        def may_hedge() -> bool:
+            # leaving a way whose breaker has opened meanwhile needs no budget
+            closed = self.health.is_closed(ways[0])
+            return not closed or self._budget.take(self._clock.seconds())
+
+        def hedged() -> None:
+            journey.found_silent(ways[0])
+            _log.warn(
+                "Attempting proxy fallback: {failed} is silent, trying {route} beside "
+                "it [{request_id}]",
+                failed=ways[0].name,
+                route=ways[1].name,
+                request_id=journey.call.request_id,
+            )
+
+        def decided() -> None:
+            journey.over = True
+
+        return Race(waiting, rest, heard, self._clock, may_hedge, hedged, decided).won
+
+    def _fall_back(
+        self,
+        failure: Failure,
+        ways: tuple[Route, ...],
+        rest: Rest,
+        journey: _Journey,
+    ) -> Deferred[Answer] | Failure:
+        """The link between two ways."""
+        failure.trap(Fault)
+        fault: Fault = failure.value  # type: ignore[assignment]
+        if not fault.cause.next_route:
+            return failure
+        if fault.cause.slow:
+            journey.found_silent(ways[0])
+        if not rest.begun:
+            _log.warn(
+                "Attempting proxy fallback: {failed} failed ({cause}), trying {route} "
+                "[{request_id}]",
+                failed=journey.attempts[-1].route,
+                cause=fault,
+                route=ways[1].name,
+                request_id=journey.call.request_id,
+            )
+        return rest.wait()
+
+    def _attempt(
+        self,
+        route: Route,
+        journey: _Journey,
+        ways_left: int,
+        heard: Heard,
+        tries: int = 1,
+    ) -> Deferred[Answer]:
+        """One try of one route, and a second one where the fault table says so."""
+        began = self._clock.seconds()
+        remaining = journey.call.deadline - began
+        if remaining < LEAST_ATTEMPT:
+            return fail(Fault("deadline_exceeded", f"no time left for {route.name}"))
+
+        def check() -> None:
+            # a breaker has opened while this one waited: no storm goes on behind it
+            if route.name not in journey.last_resorts and not self.health.worth(route):
+                raise Fault("destination_unavailable", f"{route.name} has just failed")
+
+        heard.check = check
+        waiting = maybeDeferred(
+            route.send,
+            journey.query,
+            journey.call,
+            share(remaining, ways_left, hop=route.hop),
+            fresh=tries > 1,
+            heard=heard,
+        )
+        waiting.addCallback(self._succeeded, route, journey, began)
+        waiting.addErrback(self._failed, route, journey, began, ways_left, heard, tries)
+        return waiting
+
+    def _succeeded(
+        self, answer: Answer, route: Route, journey: _Journey, began: float
+    ) -> Answer:
+        journey.attempts += answer.attempts
+        self._record(route, journey, began, None, answer.status)
+        journey.source, journey.won_by = route.name, began
+        if any(attempt.cause for attempt in journey.attempts):
+            _log.info(
+                "Fallback answered: {route} [{request_id}]",
+                route=route.name,
+                request_id=journey.call.request_id,
+            )
+        return answer
+
+    def _failed(
+        self,
+        failure: Failure,
+        route: Route,
+        journey: _Journey,
+        began: float,
+        ways_left: int,
+        heard: Heard,
+        tries: int,
+    ) -> Deferred[Answer] | Failure:
+        fault = _fault(failure, route, journey)
+        journey.attempts += fault.attempts
+        cancelled = failure.check(CancelledError) is not None
+        # nobody waited for its end, which says nothing; that it was overtaken does
+        since = max(began, heard.left_at)
+        silent = self._clock.seconds() - since >= HEDGE_AFTER and not heard.first_byte
+        telling = not cancelled or (journey.over and silent)
+        self._record(route, journey, began, fault, telling=telling)
+        if cancelled:
+            return failure
+        allowed = may_retry(self._retrying, self._in_flight) and (
+            route.name not in journey.last_resorts
+        )
+        if allowed and again(fault, tries, ways_left - 1):
+            return self._retry(route, journey, ways_left, heard, tries)
+        return Failure(fault)
+
+    def _retry(
+        self,
+        route: Route,
+        journey: _Journey,
+        ways_left: int,
+        heard: Heard,
+        tries: int,
+    ) -> Deferred[Answer]:
+        """Once more, after a moment that differs for each (full jitter)."""
+
+        def done(result: Answer | Failure) -> Answer | Failure:
+            self._retrying -= 1
+            return result
+
+        self._retrying += 1
+        pause: Deferred[object] = deferLater(self._clock, RETRY_JITTER * self._chance())
+
+        def again(_waited: object) -> Deferred[Answer]:
+            heard.again()
+            return self._attempt(route, journey, ways_left, heard, tries + 1)
+
+        return pause.addCallback(again).addBoth(done)
+
+    def _record(
+        self,
+        route: Route,
+        journey: _Journey,
+        began: float,
+        fault: Fault | None,
+        status: int | None = None,
+        *,
+        telling: bool = True,
+    ) -> None:
+        """Note one attempt, for the caller's headers and for the route's health."""
+        ms = max(0, round((self._clock.seconds() - began) * 1000))
+        cause = fault.cause.name if fault is not None else None
+        detail = fault.detail if fault is not None else ""
+        # a hedge that the way before it outran was not needed: no failed attempt
+        if not journey.over or began <= journey.won_by:
+            journey.attempts.append(
+                Attempt(route.name, route.next_hop, ms, cause, detail, status)
+            )
+        if telling:
+            self.health.tried(route, fault, ms)
+
+
+def _arrived(answer: Answer, journey: _Journey) -> Outcome:
+    """The answer, and the attempts with the one that brought it at the end: the last
+    member of Proxy-Status speaks of the response."""
+    won = [each for each in journey.attempts if each.route == journey.source]
+    last = [each for each in won if each.cause is None][-1:]
+    others = [each for each in journey.attempts if each not in last]
+    return Outcome(answer, None, journey.source, (*others, *last))
+
+
+def _ended(failure: Failure, journey: _Journey) -> Outcome:
+    failure.trap(Fault)
+    fault: Fault = failure.value  # type: ignore[assignment]
+    return Outcome(None, fault, None, tuple(journey.attempts))
+
+
+def _fault(failure: Failure, route: Route, journey: _Journey) -> Fault:
+    """The Fault in a failure of a route. Anything else is an error of our own."""
+    if isinstance(failure.value, Fault):
+        return failure.value
+    if failure.check(CancelledError):
+        if journey.over:
+            return Fault("overtaken")
+        return Fault("deadline_exceeded", "still under way")
+    _log.failure("The route {route} broke", failure=failure, route=route.name)
+    return Fault("proxy_internal_error", type(failure.value).__name__, final=True)
+
+
+def _out_of_time(_result: object, seconds: float) -> Failure:
+    return Failure(Fault("deadline_exceeded", f"no answer within {seconds:.1f} s"))

@@ -1,0 +1,288 @@
+"""The health of routes: their breakers, what they last did, and the probes behind.
+
+Users never pay for finding out: a route that is open is probed in the background, also
+when nobody asks, and judged by the hedge time, because a way that is slower than that
+would be hedged anyway.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from random import random
+from secrets import token_hex
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from streamr.boundaries import Answer, Call, Query, Route
+from streamr.errors import CAUSES, Fault
+from streamr.policy import breaker
+from streamr.policy.breaker import Breaker, State
+from streamr.policy.budgets import TokenBucket
+from streamr.policy.deadline import share
+from streamr.policy.retry import HEDGE_AFTER
+from streamr.policy.routing import plan
+
+_log = Logger()
+
+# What a probe asks for: small, always there, and it needs a valid key.
+PROBE = Query("/configuration", (), "/configuration")
+# How long a probe may take before it counts as no answer at all.
+PROBE_SECONDS = 5.0
+# How often the breakers are looked at.
+LOOK_EVERY = 0.5
+# When nothing works at all, this many requests a second still find out for themselves:
+# a TMDB that is back is noticed by the next caller, and a storm stays a trickle.
+TRICKLE = 1.0
+# All open ways are tried while a fifth of the last attempts of these seconds was good.
+HOPE_SECONDS = 10.0
+HOPE_OVER = 40
+HOPE_SHARE = 0.2
+
+
+@dataclass(slots=True)
+class RouteState:
+    """What a route last did, for a caller or a probe; `at` is wall-clock seconds since
+    the epoch. Probes are not counted."""
+
+    at: float | None = None
+    cause: str | None = None
+    ms: int = 0
+    served: int = 0
+    failed: int = 0
+
+
+class Health:
+    """What is known of a list of routes."""
+
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        clock: IReactorTime,
+        wall: Callable[[], float],
+        *,
+        chance: Callable[[], float] = random,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`changed` is told whenever a breaker changes its state."""
+        self.routes = tuple(routes)
+        self.states = {route.name: RouteState() for route in routes}
+        self.breakers = {route.name: Breaker() for route in routes}
+        self.changed = changed
+        self._clock = clock
+        self._wall = wall
+        self._chance = chance
+        self._recent: deque[tuple[float, bool]] = deque(maxlen=HOPE_OVER)
+        self._trickle = TokenBucket(TRICKLE, 1.0, 1.0, clock.seconds())
+        self._turn = -1
+        self._timer: IDelayedCall | None = None
+        self._probes: dict[str, Deferred[Any]] = {}
+
+    @property
+    def sound(self) -> bool:
+        """True when callers can be sent over some route."""
+        return any(each.closed for each in self.breakers.values())
+
+    def silent_hosts(self) -> frozenset[str]:
+        """Hosts to which a way is open because of silence: a proxy of ours need not
+        find that out again."""
+        opened = [each for each in self.routes if not self.is_closed(each)]
+        return frozenset(
+            route.dimensions.host
+            for route in opened
+            if _was_silent(self.states[route.name])
+        )
+
+    def plan(self, silent: Collection[str] = ()) -> tuple[Route, ...]:
+        """The routes to try now, in their order; () when nothing works and the trickle
+        is used up. Those to `silent` hosts stand behind the others."""
+        now = self._clock.seconds()
+        ways = plan(self.routes, self.breakers, self._hopeful(now), silent)
+        if not ways and self._trickle.wait(now) == 0:
+            self._trickle = self._trickle.taken(now)
+            # one way each time, in turn: a trickle must not fan out
+            self._turn += 1
+            return (self.routes[self._turn % len(self.routes)],)
+        return ways
+
+    def is_closed(self, route: Route) -> bool:
+        """True when callers are sent over this route."""
+        return self.breakers[route.name].closed
+
+    def worth(self, route: Route) -> bool:
+        """True when a caller's request should still go this way."""
+        return self.is_closed(route) or self._hopeful(self._clock.seconds())
+
+    def tried(self, route: Route, fault: Fault | None, ms: int) -> None:
+        """An attempt has ended."""
+        self._saw(route, fault, ms)
+        state = self.states[route.name]
+        if fault is None:
+            state.served += 1
+        else:
+            state.failed += 1
+        if fault is None or fault.counts:
+            self._recent.append((self._clock.seconds(), fault is None))
+            self._judge(route, fault is None)
+
+    def start(self) -> None:
+        """Begin to probe."""
+        self._timer = self._clock.callLater(LOOK_EVERY, self._look)
+
+    def stop(self) -> None:
+        """End all probes."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        for probe in list(self._probes.values()):
+            probe.cancel()
+
+    def known(self) -> dict[str, Any]:
+        """What outlives a restart: the open breakers, with pauses instead of times."""
+        now = self._clock.seconds()
+        return {
+            name: {"pause": each.pause, "left": max(0.0, each.until - now)}
+            for name, each in self.breakers.items()
+            if not each.closed
+        }
+
+    def learn(self, known: Mapping[str, Any]) -> None:
+        """Begin with what was known before. What makes no sense is left out."""
+        now = self._clock.seconds()
+        for name, told in known.items():
+            try:
+                pause, left = float(told["pause"]), float(told["left"])
+            except (KeyError, TypeError, ValueError, OverflowError):
+                continue
+            sane = 0 < pause <= breaker.LONGEST_PAUSE and 0 <= left <= 2 * pause
+            if name in self.breakers and sane:
+                self.breakers[name] = Breaker(State.OPEN, pause=pause, until=now + left)
+
+    def _hopeful(self, now: float) -> bool:
+        """With random resets every breaker opens, and every third try is good: then all
+        ways are tried all the same (Envoy calls this the panic threshold)."""
+        lately = [good for at, good in self._recent if at > now - HOPE_SECONDS]
+        return sum(lately) > 0 and sum(lately) >= HOPE_SHARE * len(lately)
+
+    def _saw(self, route: Route, fault: Fault | None, ms: int) -> None:
+        state = self.states[route.name]
+        state.at, state.ms = self._wall(), ms
+        state.cause = None if fault is None else fault.cause.name
+
+    def _judge(self, route: Route, good: bool) -> None:
+        before = self.breakers[route.name]
+        now = self._clock.seconds()
+        now_known = breaker.after(before, good, now, self._chance())
+        self.breakers[route.name] = now_known
+        if now_known.state is not before.state:
+            _log.warn(
+                "Breaker of {route}: {before} → {after}",
+                route=route.name,
+                before=before.state.value,
+                after=now_known.state.value,
+            )
+            self.changed()
+
+    def _look(self) -> None:
+        """Begin the probes that are due."""
+        self._timer = self._clock.callLater(LOOK_EVERY, self._look)
+        now = self._clock.seconds()
+        for route in self.routes:
+            under_way = route.name in self._probes
+            if breaker.due(self.breakers[route.name], now) and not under_way:
+                self.breakers[route.name] = breaker.probing(self.breakers[route.name])
+                self._probe(route)
+
+    def _probe(self, route: Route) -> None:
+        asked = _Asked(self._clock)
+        probing: Deferred[Any] = self._ask(route, asked)
+        # a connection that is slow to build but quick to answer is sound: a slow first
+        # answer is asked again over the connection that is now there
+        probing.addCallback(self._again_if_slow, route, asked)
+        probing.addCallbacks(
+            self._probe_answered,
+            self._probe_failed,
+            callbackArgs=(route,),
+            errbackArgs=(route, asked),
+        )
+        self._probes[route.name] = probing
+        probing.addBoth(self._probed, route)
+
+    def _probed(self, _result: object, route: Route) -> None:
+        del self._probes[route.name]
+
+    def _ask(self, route: Route, asked: _Asked) -> Deferred[Answer]:
+        now = self._clock.seconds()
+        call = Call(f"probe-{token_hex(4)}", now + PROBE_SECONDS, target=PROBE.path)
+        budget = share(PROBE_SECONDS, 1, hop=route.hop)
+        asking = maybeDeferred(
+            route.send, PROBE, call, budget, fresh=False, heard=asked
+        )
+        return asking.addTimeout(PROBE_SECONDS, self._clock, _too_late)
+
+    def _again_if_slow(
+        self, _answer: Answer, route: Route, asked: _Asked
+    ) -> float | Deferred[float]:
+        """How long the answer took, in seconds."""
+        took = asked.took()
+        if took <= HEDGE_AFTER:
+            return took
+        again = _Asked(self._clock)
+        return self._ask(route, again).addCallback(lambda _: again.took())
+
+    def _probe_answered(self, took: float, route: Route) -> None:
+        quick = took <= HEDGE_AFTER
+        if quick:
+            self._saw(route, None, round(took * 1000))
+        self._judge(route, quick)
+
+    def _probe_failed(self, failure: Failure, route: Route, asked: _Asked) -> None:
+        if failure.check(CancelledError):
+            return
+        fault = failure.value
+        if not isinstance(fault, Fault):
+            _log.failure("A probe of {route} broke", failure=failure, route=route.name)
+            self._judge(route, False)
+            return
+        self._saw(route, fault, round(asked.took() * 1000))
+        # with a refusal TMDB's network has answered: the way is sound
+        refused = fault.cause.name == "http_request_denied"
+        if refused or fault.counts:
+            self._judge(route, refused)
+            return
+        # a limit says nothing of the way: asked again after the same pause
+        now, chance = self._clock.seconds(), self._chance()
+        known = self.breakers[route.name]
+        self.breakers[route.name] = breaker.postponed(known, now, chance)
+
+
+def _was_silent(state: RouteState) -> bool:
+    """True when the last attempt ended in silence."""
+    cause = state.cause
+    return cause is not None and (cause == "overtaken" or CAUSES[cause].slow)
+
+
+class _Asked:
+    """When a probe left (boundaries.Signs): waiting for its turn is not counted."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._left_at = clock.seconds()
+
+    def __call__(self) -> None:
+        """A sign of life; the probe is judged by its answer."""
+
+    def again(self) -> None:
+        self._left_at = self._clock.seconds()
+
+    def took(self) -> float:
+        """Seconds since it left."""
+        return self._clock.seconds() - self._left_at
+
+
+def _too_late(_result: object, seconds: float) -> Failure:
+    return Failure(Fault("http_response_timeout", f"no answer within {seconds:g} s"))

@@ -1,0 +1,225 @@
+"""The one table of faults, and the grammar that names them.
+
+    none
+    reset-after-hello
+    reset-after-hello:p=0.5,when=big
+    silence-after-hello:when=tls13+status:code=503
+
+A name, a colon, arguments separated by commas; several faults are joined by a plus
+sign, and the first one that applies wins, once per layer.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from streamr.simulator.network.client_hello import Hello
+from streamr.simulator.tmdb.request import REFUSALS
+
+PORT, ACCEPT, HELLO, HTTP = "port", "accept", "hello", "http"
+Check = Callable[[str], Any]
+
+
+def between(low: float, high: float, make: type = float) -> Check:
+    """A number within bounds."""
+
+    def check(text: str) -> Any:
+        try:
+            value = make(text)
+        except ValueError:
+            value = None
+        if value is None or not low <= value <= high:
+            kind = "an integer" if make is int else "a number"
+            raise ValueError(f"{kind} from {low:g} to {high:g}")
+        return value
+
+    return check
+
+
+def one_of(*words: str) -> Check:
+    """One word out of a few."""
+
+    def check(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"one of {', '.join(words)}")
+        return text
+
+    return check
+
+
+def one_of_codes(text: str) -> int:
+    """One of TMDB's own codes that the simulator has words for."""
+    codes = {str(code): code for code in REFUSALS}
+    one_of(*codes)(text)
+    return codes[text]
+
+
+P = {"p": between(0, 1)}
+WHEN = {"when": one_of("always", "big", "tls13")}
+SECONDS = between(0, 600)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A row of the table: where a fault strikes, what it does, what it can be told."""
+
+    layer: str
+    says: str
+    checks: Mapping[str, Check]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+def at_accept(says: str) -> Kind:
+    """A fault that strikes before a byte was read."""
+    return Kind(ACCEPT, says, P)
+
+
+def at_hello(says: str) -> Kind:
+    """A fault that strikes when the whole ClientHello is there."""
+    return Kind(HELLO, says, {**P, **WHEN})
+
+
+def in_http(says: str, **more: tuple[Any, Check]) -> Kind:
+    """A fault that strikes when a request is there."""
+    names = {name.replace("_", "-"): row for name, row in more.items()}
+    checks = {name: check for name, (_, check) in names.items()}
+    defaults = {name: default for name, (default, _) in names.items()}
+    return Kind(HTTP, says, {**P, **checks}, defaults)
+
+
+KINDS: dict[str, Kind] = {
+    "refuse": Kind(PORT, "the port stops listening", {}),
+    "reset-at-accept": at_accept("RST as soon as the connection stands"),
+    "fin-at-accept": at_accept("FIN as soon as the connection stands"),
+    "silence-at-accept": at_accept("connected, and then nothing"),
+    "reset-after-hello": at_hello("RST in answer to the ClientHello"),
+    "fin-after-hello": at_hello("FIN in answer to the ClientHello"),
+    "silence-after-hello": at_hello("nothing in answer to the ClientHello"),
+    "alert-handshake-failure": at_hello("TLS alert 40"),
+    "alert-protocol-version": at_hello("TLS alert 70"),
+    "cert-wrong-host": at_hello("a good certificate for another host"),
+    "cert-expired": at_hello("a certificate that ended yesterday"),
+    "cert-self-signed": at_hello("a certificate that signed itself"),
+    "cert-untrusted": at_hello("a certificate of an unknown authority"),
+    "plain-http": at_hello("a block page in plain HTTP where TLS is expected"),
+    "garbage": at_hello("bytes that are neither TLS nor HTTP"),
+    "silence-after-request": in_http("nothing in answer to the request"),
+    "reset-after-request": in_http("RST in answer to the request"),
+    "fin-after-request": in_http("TLS close and FIN in answer to the request"),
+    "stall-headers": in_http("half a head, and then nothing"),
+    "reset-in-headers": in_http("half a head, and then RST"),
+    "malformed-head": in_http("a head that is not HTTP"),
+    "long-header": in_http(
+        "a header line of 70 kB", size=(70_000, between(1, 1_000_000, int))
+    ),
+    "short-body": in_http("less than the Content-Length, then FIN"),
+    "reset-in-body": in_http("half of the body, then RST"),
+    "cut-chunks": in_http("chunks without the last one, then FIN"),
+    "no-length-fin": in_http("no length, half of the body, FIN"),
+    "no-length-rst": in_http("no length, half of the body, RST"),
+    "stall-body": in_http("half of the body, and then nothing"),
+    "corrupt-gzip": in_http("a gzip body with broken bytes inside"),
+    "cut-gzip": in_http("the right length, but the gzip stream ends early"),
+    "gzip-bomb": in_http("97 kB that become 100 MB"),
+    "gzip-unlabelled": in_http("gzip bytes without Content-Encoding"),
+    "html": in_http("a portal page with status 200"),
+    "cut-json": in_http("the right length, but the JSON is cut"),
+    "empty": in_http("status 200 and no body"),
+    "redirect": in_http("302 to http://portal.invalid/"),
+    "status": in_http(
+        "an error status, in TMDB's envelope or as the CDN's HTML",
+        code=(500, between(400, 599, int)),
+        body=("json", one_of("json", "html")),
+        own=(None, one_of_codes),
+    ),
+    "rate-limit": in_http(
+        "429 in TMDB's envelope", retry_after=(None, between(0, 86400, int))
+    ),
+    "slow": in_http("a good answer after a while", delay=(2.0, SECONDS)),
+    "drip": in_http(
+        "a good body in slow drops",
+        interval=(0.2, SECONDS),
+        size=(64, between(1, 65536, int)),
+    ),
+    "oversize": in_http("a JSON body of more than 4 MB"),
+    "error-200": in_http("TMDB's error envelope with status 200"),
+    "wrong-id": in_http("another title's details"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault as it was asked for."""
+
+    name: str
+    layer: str
+    p: float = 1.0
+    when: str = "always"
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def fits(self, hello: Hello | None) -> bool:
+        """Does the ClientHello call for it?"""
+        if self.when == "always":
+            return True
+        return hello is not None and (hello.big if self.when == "big" else hello.tls13)
+
+
+def addressed(text: str) -> tuple[str, str]:
+    """`[HOST=]EXPRESSION`: the host, `*` without one, and the expression."""
+    # the names of faults and of their arguments have no dots
+    host, equals, expression = text.partition("=")
+    return (host, expression) if equals and "." in host else ("*", text)
+
+
+def parse(expression: str) -> tuple[Fault, ...]:
+    """The faults an expression names; ValueError says what would be allowed."""
+    text = expression.strip()
+    if text in ("", "none"):
+        return ()
+    return tuple(parse_one(part.strip()) for part in text.split("+"))
+
+
+def parse_one(text: str) -> Fault:
+    """One name with its arguments."""
+    name, _, rest = text.partition(":")
+    kind = KINDS.get(name)
+    if kind is None:
+        allowed = ", ".join(["none", *KINDS])
+        raise ValueError(f"There is no fault {name!r}. Allowed are: {allowed}.")
+    given = dict(
+        parse_argument(name, kind, part.strip()) for part in rest.split(",") if part
+    )
+    p, when = given.pop("p", 1.0), given.pop("when", "always")
+    return Fault(name, kind.layer, p, when, {**kind.defaults, **given})
+
+
+def parse_argument(name: str, kind: Kind, text: str) -> tuple[str, Any]:
+    """One argument of a fault."""
+    key, equals, value = text.partition("=")
+    if key not in kind.checks or not equals:
+        allowed = ", ".join(f"{one}=…" for one in kind.checks) or "no arguments"
+        raise ValueError(f"Fault {name!r} does not take {text!r}. It takes: {allowed}.")
+    try:
+        return key, kind.checks[key](value)
+    except ValueError as error:
+        raise ValueError(f"{name}:{key}={value} is wrong: use {error}.") from error
+
+
+def choose(
+    faults: tuple[Fault, ...], layer: str, random: Random, hello: Hello | None = None
+) -> Fault | None:
+    """The first fault of a layer that applies this time."""
+    for fault in faults:
+        if fault.layer == layer and fault.fits(hello) and random.random() < fault.p:
+            return fault
+    return None
+
+
+def describe() -> str:
+    """The table for people: name, arguments, meaning."""
+    lines = []
+    for name, kind in KINDS.items():
+        arguments = " ".join(f"{one}=" for one in kind.checks)
+        lines.append(f"{name:26}{arguments:26}{kind.layer:8}{kind.says}")
+    return "\n".join(lines)

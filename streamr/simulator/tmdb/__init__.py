@@ -1,0 +1,1 @@
+"""The simulated TMDB: titles, people, lists, answers."""

@@ -1,0 +1,232 @@
+"""The disk store: SQLite, off the reactor, written behind, read once at the start.
+
+It only fills the memory store. Each record carries a checksum; a record that does not
+match is dropped, and a file that is no sound database is set aside under another name
+and begun again. Whatever goes wrong here costs a line in the log (one a minute) and
+never an answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from streamr.boundaries import StoredResponse, Validators
+from streamr.policy import representation
+from streamr.policy.freshness import MOST_KEPT
+
+# Raised when the shape of a record changes; files of another version are set aside.
+SCHEMA_VERSION = 1
+_TABLE = """
+CREATE TABLE IF NOT EXISTS responses (
+    key TEXT PRIMARY KEY, head TEXT NOT NULL, gzipped BLOB NOT NULL,
+    checksum BLOB NOT NULL, stored_at REAL NOT NULL
+) WITHOUT ROWID
+"""
+# The newest come first into memory.
+_ALL = (
+    "SELECT key, head, gzipped, checksum, stored_at FROM responses "
+    "ORDER BY stored_at DESC"
+)
+# Result codes that speak of the way to the file, not of the file (sqlite.org/rescode).
+_NO_WAY = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM,
+)
+# Fields of a response that are neither bodies nor times.
+_PLAIN = (
+    "path",
+    "kind",
+    "status",
+    "content_type",
+    "etag",
+    "lifetime",
+    "while_revalidate",
+    "if_error",
+)
+
+
+class DiskStore:
+    """Stored responses in one SQLite file. Blocking: used in a thread of its own.
+
+    `monotonic` and `wall` are read together, to turn the one kind of time into the
+    other: on disk stands the wall clock, in memory the monotonic one.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        most_entries: int,
+        monotonic: Callable[[], float],
+        wall: Callable[[], float],
+    ) -> None:
+        self._path = path
+        self._most_entries = most_entries
+        self._monotonic = monotonic
+        self._wall = wall
+        self._database: sqlite3.Connection | None = None
+
+    def load(self) -> list[StoredResponse]:
+        """All sound records, newest first. Sets an unsound file aside.
+
+        Raises sqlite3.Error or OSError when there is no way to the file.
+        """
+        try:
+            found = list(self._read(self._open()))
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NO_WAY:
+                raise
+            self._set_aside()
+            self._open()
+            return []
+        self._bring_back(found)
+        return [self._not_from_the_future(each) for each in found]
+
+    def replace(self, responses: Iterable[StoredResponse]) -> None:
+        """Keep these and nothing else."""
+        keys = self._open().execute("SELECT key FROM responses").fetchall()
+        kept = list(responses)
+        wanted = {each.key for each in kept}
+        self.write(kept, [key for (key,) in keys if key not in wanted])
+
+    def write(
+        self, responses: Iterable[StoredResponse], dropped: Iterable[str]
+    ) -> None:
+        """Keep responses and forget keys, in one transaction."""
+        database = self._open()
+        now = self._wall() - self._monotonic()
+        rows = [_row(each, each.stored_at + now) for each in responses]
+        with database:
+            database.executemany(
+                "DELETE FROM responses WHERE key = ?", [(key,) for key in dropped]
+            )
+            database.executemany(
+                "INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?, ?)", rows
+            )
+            database.execute(
+                "DELETE FROM responses WHERE stored_at < ?", (self._wall() - MOST_KEPT,)
+            )
+            self._trim(database)
+
+    def close(self) -> None:
+        """Close the file; it is opened again when it is needed."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    def _open(self) -> sqlite3.Connection:
+        if self._database is None:
+            database = sqlite3.connect(self._path, timeout=2.0, check_same_thread=False)
+            try:
+                _prepare(database)
+            except BaseException:
+                database.close()
+                raise
+            self._database = database
+        return self._database
+
+    def _read(self, database: sqlite3.Connection) -> Iterator[StoredResponse]:
+        offset = self._monotonic() - self._wall()
+        oldest = self._wall() - MOST_KEPT
+        with closing(database.execute(_ALL)) as rows:
+            for row in rows:
+                response = _response(row, offset)
+                if response is not None and row[4] > oldest:
+                    yield response
+
+    def _bring_back(self, found: list[StoredResponse]) -> None:
+        """Write what a clock that was ahead has written with the time that is now:
+        else it would outlive every other record."""
+        ahead = [each for each in found if each.stored_at > self._monotonic()]
+        if ahead:
+            self.write([self._not_from_the_future(each) for each in ahead], ())
+
+    def _not_from_the_future(self, response: StoredResponse) -> StoredResponse:
+        """A record from the future is stale, and not immortal."""
+        now = self._monotonic()
+        return (
+            representation.aged(response, now) if response.stored_at > now else response
+        )
+
+    def _trim(self, database: sqlite3.Connection) -> None:
+        """The oldest go when there are too many."""
+        database.execute(
+            "DELETE FROM responses WHERE key IN (SELECT key FROM responses "
+            "ORDER BY stored_at <= ? DESC, stored_at DESC LIMIT -1 OFFSET ?)",
+            (self._wall(), self._most_entries),
+        )
+
+    def _set_aside(self) -> None:
+        self.close()
+        for suffix in ("", "-wal", "-shm"):
+            file = self._path.with_name(self._path.name + suffix)
+            if file.exists():
+                file.replace(file.with_name(f"{file.name}.unsound"))
+
+
+def _prepare(database: sqlite3.Connection) -> None:
+    """Journal, version and table. Raises sqlite3.DatabaseError for an unsound file."""
+    # a write-ahead log survives kill -9 whole, and needs no sync for each transaction
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = NORMAL")
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if tables and version != SCHEMA_VERSION:
+        raise sqlite3.DatabaseError(f"schema version {version}")
+    (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise sqlite3.DatabaseError(str(verdict))
+    database.execute(_TABLE)
+    database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _row(response: StoredResponse, stored_at: float) -> tuple[Any, ...]:
+    known = response.validators
+    head = json.dumps(
+        {
+            **{name: getattr(response, name) for name in _PLAIN},
+            "validators": None if known is None else [known.etag, known.last_modified],
+        }
+    )
+    checksum = _checksum(response.key, head, response.gzipped, stored_at)
+    return response.key, head, response.gzipped, checksum, stored_at
+
+
+def _response(row: tuple[Any, ...], offset: float) -> StoredResponse | None:
+    """The record of a row, or None when it is not what was written."""
+    key, head, gzipped, checksum, stored_at = row
+    try:
+        if _checksum(key, head, gzipped, stored_at) != checksum:
+            return None
+        plain = json.loads(head)
+        known = plain.pop("validators")
+        body = representation.gunzipped(gzipped)
+        return StoredResponse(
+            key=key,
+            body=body,
+            gzipped=gzipped,
+            brotli=representation.brotlied(body),
+            validators=None if known is None else Validators(*known),
+            stored_at=stored_at + offset,
+            **plain,
+        )
+    except (ValueError, TypeError, AttributeError, OSError, EOFError):
+        return None
+
+
+def _checksum(key: str, head: str, gzipped: bytes, stored_at: float) -> bytes:
+    made = hashlib.blake2b(digest_size=16)
+    for part in (key.encode(), head.encode(), gzipped, repr(stored_at).encode()):
+        made.update(len(part).to_bytes(8))
+        made.update(part)
+    return made.digest()

@@ -1,0 +1,252 @@
+"""The one fault classifier: every foreign failure becomes one Fault with a named cause.
+
+The table it follows is in facts: tls.md, "What treq raises"; each row is a test in
+tests/upstream/. It reads three things only: what was raised, the attempt's trace, and
+(for answers) the status and the body.
+"""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+
+from twisted.internet import error
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from streamr.boundaries import Answer, Call, Query, Validators
+from streamr.errors import Fault, Phase
+from streamr.tmdb.plausibility import problem
+from streamr.upstream.body import describe, read_json
+from streamr.upstream.dial.tap import Trace
+from streamr.upstream.dial.tls import CertificateRefused, TLSError
+
+_log = Logger()
+
+JSON = "application/json;charset=utf-8"
+
+_TIMEOUTS = {
+    Phase.RESOLVE: "dns_timeout",
+    Phase.CONNECT: "connection_timeout",
+    Phase.TLS: "tls_timeout",
+    Phase.REQUEST: "http_response_timeout",
+    Phase.BODY: "http_response_timeout",
+}
+_UNROUTABLE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL)
+_HTML = (b"<", b"HTTP/")
+
+
+def classify(failure: Failure, trace: Trace) -> Fault:
+    """The Fault behind a failed attempt."""
+    if isinstance(failure.value, Fault):
+        return failure.value
+    if trace.timed_out:
+        return Fault(_TIMEOUTS[trace.phase], f"silent in phase {trace.phase}")
+    for reason in _reasons(failure):
+        fault = _by_type(reason, trace)
+        if fault is not None:
+            return fault
+    _log.failure("No row of the fault table fits", failure=failure)
+    return Fault("proxy_internal_error", f"unexpected {type(failure.value).__name__}")
+
+
+def _reasons(failure: Failure) -> list[BaseException]:
+    """The failure itself and what Twisted's HTTP client wrapped in it, innermost first.
+
+    ResponseNeverReceived, ResponseFailed and RequestTransmissionFailed keep what really
+    happened in `reasons`.
+    """
+    found: list[BaseException] = []
+    for inner in getattr(failure.value, "reasons", None) or ():
+        if isinstance(inner, Failure):
+            found.extend(_reasons(inner))
+    return [*found, failure.value] if failure.value is not None else found
+
+
+def _by_type(value: BaseException, trace: Trace) -> Fault | None:
+    """The Fault for one exception, or None when it says nothing by itself."""
+    match value:
+        case Fault():
+            return value
+        case CertificateRefused():
+            return Fault("tls_certificate_error", str(value))
+        case TLSError():
+            return _tls(value, trace)
+        case error.DNSLookupError():
+            return Fault("dns_error", "no address for the name")
+        case error.ConnectionRefusedError():
+            return Fault("connection_refused")
+        case error.TimeoutError() | error.TCPTimedOutError():
+            return Fault("connection_timeout")
+        case error.NoRouteError():
+            return Fault("destination_ip_unroutable")
+        case error.ConnectError():
+            return _connect(value)
+        case (
+            error.ConnectionLost() | error.ConnectionDone() | error.ConnectionAborted()
+        ):
+            return _lost(value, trace)
+        case UnicodeError():
+            return Fault("dns_error", "the name cannot be written as a host name")
+        case ValueError():
+            return Fault("http_protocol_error", "the head makes no sense")
+    return _by_name(value)
+
+
+def _by_name(value: BaseException) -> Fault | None:
+    """Three of Twisted's exceptions can only be told by their names."""
+    match type(value).__name__:
+        case "_DataLoss":
+            return Fault("http_response_incomplete")
+        case "ParseError" | "BadResponseVersion":
+            return Fault("http_protocol_error", "the head makes no sense")
+    return None
+
+
+def _connect(value: error.ConnectError) -> Fault:
+    number = value.osError
+    if isinstance(number, int) and number in _UNROUTABLE:
+        return Fault("destination_ip_unroutable", errno.errorcode[number])
+    if number == errno.ECONNRESET:
+        return Fault("connection_terminated", "reset while connecting")
+    return Fault("connection_refused", str(value)[:80])
+
+
+def _tls(value: Exception, trace: Trace) -> Fault:
+    """OpenSSL's error queue, read for what it says of the other side."""
+    if not value.args or not value.args[0]:
+        return _lost(error.ConnectionLost(), trace)
+    text = "; ".join(str(entry[-1]) for entry in value.args[0])
+    low = text.lower()
+    if "certificate verify failed" in low:
+        return Fault("tls_certificate_error", text)
+    if _not_tls(trace) or "wrong version number" in low or "packet length" in low:
+        return Fault("tls_not_tls", _first_bytes(trace))
+    if "protocol version" in low or "unsupported protocol" in low:
+        return Fault("tls_protocol_error", text)
+    if "alert" in low:
+        return Fault("tls_alert_received", text)
+    if trace.phase in (Phase.REQUEST, Phase.BODY):
+        return Fault("connection_terminated", text)
+    return Fault("tls_protocol_error", text)
+
+
+def _lost(value: BaseException, trace: Trace) -> Fault:
+    """The connection ended: in which phase, and by reset or by FIN, the tap knows."""
+    ended = trace.tap.ended if trace.tap is not None else None
+    polite = isinstance(ended or value, error.ConnectionDone)
+    if trace.phase is Phase.TLS:
+        return Fault(
+            "tls_closed" if polite else "tls_reset",
+            f"after {trace.tap.bytes_out if trace.tap else 0} bytes of hello",
+        )
+    if trace.phase is Phase.BODY:
+        return Fault("http_response_incomplete", "closed" if polite else "reset")
+    if polite and trace.tap is not None and trace.tap.bytes_in > _LONG_HEAD:
+        return Fault("http_protocol_error", "a header line beyond the limit")
+    return Fault("connection_terminated", "closed" if polite else "reset")
+
+
+# Twisted closes the connection on a header line beyond 16,384 bytes; less than that
+# plus a TLS handshake cannot have been one.
+_LONG_HEAD = 16384
+
+
+def _not_tls(trace: Trace) -> bool:
+    """TLS records begin with 0x14-0x17; a block page begins with text."""
+    first = trace.tap.first_bytes if trace.tap is not None else b""
+    return bool(first) and not 0x14 <= first[0] <= 0x17
+
+
+def _first_bytes(trace: Trace) -> str:
+    first = trace.tap.first_bytes if trace.tap is not None else b""
+    if first.startswith(_HTML):
+        return "plain HTTP: a block page or a portal"
+    return "bytes that are not TLS"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What counts of a response's head."""
+
+    status: int
+    content_type: str = JSON
+    cache_control: str | None = None
+    retry_after: str | None = None
+    proxy_status: str = ""
+    age: float = 0.0
+    date: str | None = None
+    expires: str | None = None
+    vary: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+
+    @property
+    def validators(self) -> Validators | None:
+        """What can be used to ask again whether this is still good."""
+        if self.etag is None and self.last_modified is None:
+            return None
+        return Validators(self.etag, self.last_modified)
+
+
+def judge(
+    query: Query,
+    call: Call,
+    head: Head,
+    body: bytes,
+    gzipped: bytes | None,
+    *,
+    certain: bool,
+) -> Answer:
+    """The Answer in a complete response, or raise the Fault that it is.
+
+    TMDB's own 4xx in JSON are answers; a redirect, a 5xx, a body that is no JSON or
+    that cannot be what was asked is not, whatever the status says.
+    """
+    status = head.status
+    if status == 304 and call.known is not None:
+        return _answer(head, b"", None)
+    if 300 <= status < 400:
+        raise Fault("http_response_redirect", f"status {status}")
+    if status >= 500:
+        kind = "upstream_unavailable" if status in (502, 503, 504) else "upstream_error"
+        raise Fault(kind, f"status {status}", retry_after=head.retry_after)
+    try:
+        if status != 200 and status < 400:
+            raise Fault("http_response_invalid", f"status {status}")
+        value = read_json(body, certain=certain)
+        wrong = problem(query, value) if status == 200 else None
+        if wrong is not None:
+            raise Fault("http_response_invalid", wrong)
+    except Fault as fault:
+        raise _refused(head, body) or fault from fault
+    return _answer(head, body, gzipped)
+
+
+def _answer(head: Head, body: bytes, gzipped: bytes | None) -> Answer:
+    return Answer(
+        head.status,
+        body,
+        gzipped,
+        content_type=head.content_type,
+        cache_control=head.cache_control,
+        retry_after=head.retry_after,
+        age=head.age,
+        date=head.date,
+        expires=head.expires,
+        vary=head.vary,
+        validators=head.validators,
+    )
+
+
+def _refused(head: Head, body: bytes) -> Fault | None:
+    """What a CDN says in HTML and TMDB would say in JSON: it is true all the same."""
+    if head.status == 403:
+        return Fault("http_request_denied", f"status 403 with {describe(body)}")
+    if head.status == 429:
+        return Fault(
+            "http_rate_limited",
+            f"status 429 with {describe(body)}",
+            retry_after=head.retry_after,
+        )
+    return None

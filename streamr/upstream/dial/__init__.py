@@ -1,0 +1,1 @@
+"""Connections: names, TCP, tap, TLS profile."""

@@ -1,0 +1,268 @@
+"""TLS profiles: small named values, and the only place that knows OpenSSL.
+
+A profile changes what the ClientHello looks like, never what is verified: every one
+checks the chain against the platform's roots (plus an extra CA file) and the
+certificate against the name that was asked. What each profile heals was measured
+(facts: tls.md); tests/upstream/dial/test_tls.py holds the sizes of the hellos.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from OpenSSL import SSL, crypto
+from service_identity.exceptions import CertificateError, VerificationError
+from service_identity.hazmat import DNS_ID, IPAddress_ID, verify_service_identity
+from service_identity.pyopenssl import extract_patterns
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.python.failure import Failure
+from twisted.web.iweb import IPolicyForHTTPS
+from zope.interface import implementer
+
+if TYPE_CHECKING:
+    from twisted.protocols.tls import TLSMemoryBIOProtocol
+
+# What OpenSSL raises inside a connection, for those who classify it.
+TLSError = SSL.Error
+
+_ALPN = [b"http/1.1"]
+# No session is ever resumed: resumption skips every verify callback, across host names
+# too (facts: tls.md).
+_COMMON_OPTIONS = SSL.OP_NO_COMPRESSION | SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION
+_VERIFY = SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT
+
+# OpenSSL's verify codes (x509_vfy.h) that the field knows, in words.
+_VERDICTS = {
+    9: "the certificate is not valid yet: check this machine's clock",
+    10: "the certificate has expired: check this machine's clock",
+    18: "the certificate is self-signed",
+    19: "a self-signed certificate is in the chain",
+    20: "the issuer is not trusted",
+    21: "the chain is incomplete",
+    26: "the certificate is not for a server",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How a ClientHello looks.
+
+    `one_group` offers P-256 alone, which leaves the post-quantum key share out and lets
+    the hello fit one TCP segment; `padded` brings it to 517 bytes, clear of the
+    256-511 bytes that some boxes cannot take (RFC 7685).
+    """
+
+    name: str
+    heals: str
+    max_version: int | None = None
+    one_group: bool = False
+    padded: bool = False
+    ciphers: bytes | None = None
+    alpn: bool = True
+
+
+MODERN = Profile("modern", "nothing; the strongest, so it is the first")
+CLASSIC = Profile(
+    "classic",
+    "resets of a ClientHello that does not fit one TCP segment",
+    one_group=True,
+    padded=True,
+)
+TLS12 = Profile(
+    "tls12",
+    "boxes that cannot take TLS 1.3",
+    max_version=SSL.TLS1_2_VERSION,
+    one_group=True,
+    ciphers=b"ECDHE+AESGCM:ECDHE+CHACHA20",
+)
+PROFILES = {each.name: each for each in (MODERN, CLASSIC, TLS12)}
+
+
+# A certificate's names as far as a line has room for them.
+MOST_NAME = 120
+UNNAMED = "unnamed"
+
+
+def issuer_of(certificate: crypto.X509) -> str:
+    """Who has issued a certificate, as RFC 4514 writes it."""
+    issuer = certificate.to_cryptography().issuer
+    return issuer.rfc4514_string()[:MOST_NAME] or UNNAMED
+
+
+class CertificateRefused(Exception):
+    """The peer's certificate is not acceptable for the name that was asked.
+
+    `code` is OpenSSL's verify code (X509_V_ERR_*), or None when the chain is sound and
+    only the name is wrong.
+    """
+
+    def __init__(
+        self, problem: str, code: int | None, certificate: crypto.X509
+    ) -> None:
+        self.problem = problem
+        self.code = code
+        subject = certificate.to_cryptography().subject
+        self.subject = subject.rfc4514_string()[:MOST_NAME] or UNNAMED
+        self.issuer = issuer_of(certificate)
+        super().__init__(f"{problem} (subject {self.subject}, issuer {self.issuer})")
+
+
+def make_context(profile: Profile, ca_file: Path | None = None) -> SSL.Context:
+    """The profile's context, made once: it costs 8-13 ms with the platform's roots.
+
+    Raises OpenSSL.SSL.Error when `ca_file` holds no certificate.
+    """
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    if profile.max_version is not None:
+        context.set_max_proto_version(profile.max_version)
+    context.set_options(_COMMON_OPTIONS | (SSL.OP_ALL if profile.padded else 0))
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    if profile.one_group:
+        # replaces the whole list of groups, for TLS 1.3 too (measured)
+        context.set_tmp_ecdh(ec.SECP256R1())
+    if profile.ciphers is not None:
+        context.set_cipher_list(profile.ciphers)
+    if profile.alpn:
+        context.set_alpn_protos(_ALPN)
+    context.set_default_verify_paths()
+    if ca_file is not None:
+        context.load_verify_locations(str(ca_file))
+    # The callback with the name check is set on each connection; this is the floor
+    # below it, should a connection ever be made without.
+    context.set_verify(_VERIFY)
+    return context
+
+
+@implementer(IPolicyForHTTPS)
+class ProfilePolicy:
+    """Gives every HTTPS connection of a route the same TLS profile."""
+
+    def __init__(self, profile: Profile, ca_file: Path | None = None) -> None:
+        self.profile = profile
+        self._context = make_context(profile, ca_file)
+
+    def creatorForNetloc(self, hostname: bytes, port: int) -> Creator:
+        """Twisted asks for the TLS options of one host."""
+        return Creator(self._context, hostname.decode("ascii"))
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class Creator:
+    """Makes the verified connection to one host.
+
+    `on_secure` is called once the handshake is done and the name was verified.
+    """
+
+    def __init__(
+        self,
+        context: SSL.Context,
+        host: str,
+        on_secure: Callable[[], None] | None = None,
+    ) -> None:
+        self._context = context
+        self._host = host
+        self._on_secure = on_secure
+
+    def watched(self, on_secure: Callable[[], None]) -> Creator:
+        """The same, telling when the connection is secure."""
+        return Creator(self._context, self._host, on_secure)
+
+    def clientConnectionForTLS(
+        self, tlsProtocol: TLSMemoryBIOProtocol
+    ) -> SSL.Connection:
+        """Twisted asks for the connection of one protocol."""
+        connection = SSL.Connection(self._context, None)
+        identity, is_name = _identity(self._host)
+        if is_name:
+            # RFC 6066, 3: addresses are never sent as a server name
+            connection.set_tlsext_host_name(self._host.encode("ascii"))
+        verifier = _Verifier(tlsProtocol, identity, self._on_secure)
+        connection.set_verify(_VERIFY, verifier.verify)
+        connection.set_info_callback(verifier.info)
+        connection.set_connect_state()
+        return connection
+
+
+class _Verifier:
+    """Judges one connection's certificates, and stops it when they are refused."""
+
+    def __init__(
+        self,
+        protocol: TLSMemoryBIOProtocol,
+        identity: DNS_ID | IPAddress_ID,
+        on_secure: Callable[[], None] | None,
+    ) -> None:
+        self._protocol = protocol
+        self._identity = identity
+        self._on_secure = on_secure
+        self._verified = False
+
+    def verify(
+        self,
+        _connection: SSL.Connection,
+        certificate: crypto.X509,
+        code: int,
+        depth: int,
+        chain_ok: int,
+    ) -> bool:
+        """OpenSSL asks once per certificate, the root first, the peer's own last."""
+        try:
+            if code or not chain_ok:
+                problem = _VERDICTS.get(code, "the chain is not trusted")
+                raise CertificateRefused(problem, code, certificate)
+            if depth == 0:
+                self._check_name(certificate)
+                self._verified = True
+        except CertificateRefused:
+            # a typed error reaches the caller inside ResponseNeverReceived.reasons
+            self._protocol.failVerification(Failure())
+            return False
+        return True
+
+    def info(self, _connection: SSL.Connection, where: int, _code: int) -> None:
+        """OpenSSL tells where the handshake is."""
+        if not where & SSL.SSL_CB_HANDSHAKE_DONE:
+            return
+        if not self._verified:
+            # only a handshake that skipped the callback can come here
+            self._protocol.failVerification(
+                Failure(SSL.Error("the certificate was never verified"))
+            )
+        elif self._on_secure is not None:
+            on_secure, self._on_secure = self._on_secure, None
+            on_secure()
+
+    def _check_name(self, certificate: crypto.X509) -> None:
+        try:
+            verify_service_identity(extract_patterns(certificate), [self._identity], [])
+        except (VerificationError, CertificateError) as error:
+            names = ", ".join(_names(certificate)) or "no name"
+            raise CertificateRefused(
+                f"the certificate is for {names}", None, certificate
+            ) from error
+
+
+def _identity(host: str) -> tuple[DNS_ID | IPAddress_ID, bool]:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return DNS_ID(host), True
+    return IPAddress_ID(host), False
+
+
+def _names(certificate: crypto.X509) -> list[str]:
+    """The names of a certificate, for a person to read."""
+    try:
+        found = certificate.to_cryptography().extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        )
+    except (ValueError, x509.ExtensionNotFound):
+        return []
+    return [str(each.value)[:100] for each in found.value][:5]

@@ -1,0 +1,1 @@
+"""Names to addresses: system, DNS, pins, memory."""

@@ -1,0 +1,129 @@
+"""A visit to a page of our own: health, status, metrics; and who may do more there."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from twisted.internet.defer import Deferred
+
+from streamr.boundaries import Call
+from streamr.errors import Envelope, Refusal
+from streamr.tmdb.shortcuts import Pair
+from streamr.web.api.render import Page
+
+# What a reverse proxy on this machine adds: behind one, loopback proves nothing.
+FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+# Where a browser says that a request began (Fetch Metadata): here, or typed in.
+OWN_SITE = ("same-origin", "none")
+_HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(:\d+)?")
+
+# Ends what was started; writing bytes and finishing are handed to the one who starts.
+Stop = Callable[[], None]
+# False when the caller does not keep up, and these bytes were left out.
+Write = Callable[[bytes], bool]
+Start = Callable[[Write, Callable[[], None]], Stop]
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """An answer without an end: server-sent events.
+
+    `start(write, finish)` begins it and returns what stops it when the caller leaves.
+    What a caller does not read is not heaped up: `write` leaves it out, and says so.
+    """
+
+    headers: tuple[tuple[str, str], ...]
+    start: Start
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """No answer at all: the caller's connection is reset (in the demo alone)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request for a page of ours.
+
+    `header` gives a request header's value by its lower-case name, "" when there is
+    none; `trusted` says that it came from this machine, or with the admin token.
+    `path` is what was asked for, which a page below a prefix has to know.
+    """
+
+    pairs: list[Pair]
+    call: Call
+    header: Callable[[str], str] = lambda _name: ""
+    trusted: bool = False
+    path: str = ""
+
+
+# A page that needs no query: health and the like. It may raise Refusal.
+Local = Callable[[Visit], "Page | Deferred[Page] | Feed"]
+
+
+def trusted(header: Callable[[str], str], peer: str, token: str | None) -> bool:
+    """True for who may see and do more: callers on this machine, or with the token.
+
+    Loopback counts only for requests that nobody has forwarded, and that name this
+    machine: a web page that lets its own name point here (DNS rebinding) does not.
+    """
+    given = header("authorization").removeprefix("Bearer ")
+    if token is not None and hmac.compare_digest(given.encode(), token.encode()):
+        return True
+    forwarded = any(header(name) for name in FORWARDED)
+    return _is_loopback(peer) and not forwarded and _names_loopback(header("host"))
+
+
+def check_action(visit: Visit) -> None:
+    """What changes something is for the trusted, and for no other site's page.
+
+    Raises Refusal for everybody else.
+    """
+    if not visit.trusted:
+        raise Refusal(
+            403,
+            Envelope.DENIED,
+            "Permission denied: only from this machine, or with STREAMR_ADMIN_TOKEN "
+            "as Bearer.",
+        )
+    check_site(visit)
+
+
+def check_site(visit: Visit) -> None:
+    """A page of another site may not use that its reader sits at this machine.
+
+    Raises Refusal.
+    """
+    if not from_own_site(visit):
+        raise Refusal(
+            403,
+            Envelope.DENIED,
+            "Permission denied: the request began elsewhere.",
+        )
+
+
+def from_own_site(visit: Visit) -> bool:
+    """False when another site's page has made the request: a browser says where it
+    began in Sec-Fetch-Site, an older one in Origin; a command line sends neither."""
+    site, origin = visit.header("sec-fetch-site"), visit.header("origin")
+    if origin and urlsplit(origin).netloc != visit.header("host"):
+        return False
+    return not site or site in OWN_SITE
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _names_loopback(host: str) -> bool:
+    match = _HOST.fullmatch(host)
+    name = match["name"].lower() if match else ""
+    return name == "localhost" or name.endswith(".localhost") or _is_loopback(name)

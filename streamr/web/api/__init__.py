@@ -1,0 +1,1 @@
+"""TMDB's API as callers see it."""

@@ -1,0 +1,246 @@
+"""Answers as bytes: bodies, error envelopes, and the headers that say where from."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from streamr.boundaries import CacheUse, Exchange, StoredResponse
+from streamr.errors import Attempt, Envelope, Fault, Refusal
+from streamr.fields import cache_status, proxy_status
+from streamr.policy import freshness, representation
+
+JSON = "application/json;charset=utf-8"
+# Below one Ethernet segment compression saves nothing.
+LEAST_GZIPPED = 1000
+# Flights whose fields are remembered until the last of their callers is told.
+REMEMBERED = 256
+
+_Q = re.compile(r";\s*q\s*=\s*([0-9.]+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One response, ready to be written."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """What a caller can take: codings, and the entity tags it has already."""
+
+    codings: frozenset[str] = frozenset()
+    none_match: str = ""
+
+
+def wants(accept_encoding: str, if_none_match: str) -> Wants:
+    """Read Accept-Encoding (RFC 9110, 12.5.3) and If-None-Match (13.1.2)."""
+    weights: dict[str, float] = {}
+    for part in accept_encoding.lower().split(","):
+        coding, _, rest = part.partition(";")
+        match = _Q.search(f";{rest}")
+        weights[coding.strip()] = _number(match.group(1)) if match else 1.0
+    others = weights.get("*", 0.0)
+    names = {"gzip": weights.get("gzip", weights.get("x-gzip", others))}
+    names["br"] = weights.get("br", others)
+    taken = frozenset(name for name, weight in names.items() if weight > 0)
+    return Wants(taken, if_none_match)
+
+
+def answer_page(exchange: Exchange, wanted: Wants, now: float) -> Page:
+    """The page of a finished exchange: from the store, from TMDB, or the fault."""
+    if exchange.stored is not None:
+        return _stored_page(exchange, exchange.stored, wanted, now)
+    if exchange.answer is None:
+        fault = exchange.fault or Fault("proxy_internal_error")
+        return _fault_page(exchange, fault)
+    answer = exchange.answer
+    headers = [("Content-Type", answer.content_type), ("Vary", "Accept-Encoding")]
+    if answer.status == 200 and answer.cache_control:
+        headers.append(("Cache-Control", answer.cache_control))
+    else:
+        # a 401 of TMDB carries max-age=300: a key put right would look wrong (facts)
+        headers.append(("Cache-Control", "no-store"))
+    if answer.retry_after:
+        headers.append(("Retry-After", answer.retry_after))
+    if answer.age and answer.status == 200:
+        headers.append(("Age", str(int(answer.age))))
+    body = answer.body
+    if "gzip" in wanted.codings and (answer.gzipped or len(body) >= LEAST_GZIPPED):
+        body = answer.gzipped or representation.gzipped(body)
+        headers.append(("Content-Encoding", "gzip"))
+    return Page(answer.status, body, (*headers, *_provenance(exchange)))
+
+
+def _stored_page(
+    exchange: Exchange, stored: StoredResponse, wanted: Wants, now: float
+) -> Page:
+    """A stored response in the coding that the caller takes, or 304."""
+    headers = [
+        ("Vary", "Accept-Encoding"),
+        ("ETag", stored.etag),
+        ("Age", str(int(exchange.age))),
+        ("Cache-Control", _freshness(stored, now)),
+    ]
+    known = wanted.none_match and matches(wanted.none_match, stored.etag)
+    if stored.status == 200 and known:
+        return Page(304, b"", (*headers, *_provenance(exchange)))
+    headers.append(("Content-Type", stored.content_type))
+    body = stored.body
+    if stored.brotli is not None and "br" in wanted.codings:
+        body = stored.brotli
+        headers.append(("Content-Encoding", "br"))
+    elif "gzip" in wanted.codings:
+        body = stored.gzipped
+        headers.append(("Content-Encoding", "gzip"))
+    return Page(stored.status, body, (*headers, *_provenance(exchange)))
+
+
+def _freshness(stored: StoredResponse, now: float) -> str:
+    """What is left of the lifetime. A 404 is kept here, and by nobody else."""
+    return freshness.cache_control(stored, now) if stored.status == 200 else "no-store"
+
+
+def matches(none_match: str, etag: str) -> bool:
+    """Weak comparison (RFC 9110, 8.8.3.2)."""
+    tags = {tag.strip().removeprefix("W/") for tag in none_match.split(",")}
+    return "*" in tags or etag.removeprefix("W/") in tags
+
+
+def refusal_page(server: str, refusal: Refusal) -> Page:
+    """The page of a request that was answered before anything left."""
+    headers = [
+        ("Content-Type", JSON),
+        ("Cache-Control", "no-store"),
+        ("Proxy-Status", proxy_status.own_error(server, _refusal_cause(refusal))),
+        ("Cache-Status", cache_status.render(server, CacheUse(forward="bypass"), None)),
+    ]
+    if refusal.allow:
+        headers.append(("Allow", refusal.allow))
+    body = envelope(refusal.status, refusal.code, refusal.message)
+    return Page(refusal.status, body, tuple(headers))
+
+
+def json_page(status: int, value: Any) -> Page:
+    """A page of our own, such as the health."""
+    headers = (("Content-Type", JSON), ("Cache-Control", "no-store"))
+    return Page(status, _dumped(value), headers)
+
+
+def envelope(
+    status: int, code: Envelope, message: str, attempts: Sequence[Attempt] = ()
+) -> bytes:
+    """An error in TMDB's shape, with the keys of the system before beside it."""
+    return _dumped(
+        {
+            "success": False,
+            "status_code": int(code),
+            "status_message": message,
+            "error": message,
+            "status": status,
+            "details": {"attempts": [_told(attempt) for attempt in attempts]},
+        }
+    )
+
+
+def _fault_page(exchange: Exchange, fault: Fault) -> Page:
+    headers = [("Content-Type", JSON), ("Cache-Control", "no-store")]
+    if fault.retry_after:
+        headers.append(("Retry-After", fault.retry_after))
+    body = envelope(
+        fault.cause.status,
+        fault.cause.code,
+        message(fault, exchange),
+        exchange.attempts,
+    )
+    return Page(fault.cause.status, body, (*headers, *_provenance(exchange)))
+
+
+def message(fault: Fault, exchange: Exchange) -> str:
+    """The sentence of a fault, for the person who reads the error."""
+    count = len(exchange.attempts)
+    tries = f" {count} attempt{'s' if count > 1 else ''} failed." if count else ""
+    text = f"No answer from TMDB: {fault.cause.meaning} ({fault.cause.name}).{tries}"
+    configuration = [
+        f" {each.route}: {each.detail}."
+        for each in exchange.attempts
+        if each.cause == "proxy_configuration_error"
+    ]
+    return text + "".join(configuration)
+
+
+def _provenance(exchange: Exchange) -> list[tuple[str, str]]:
+    """Who answered, what failed before, and how long each of them took."""
+    attempts = list(exchange.attempts)
+    if exchange.fault is not None and not (
+        attempts and attempts[-1].cause == exchange.fault.cause.name
+    ):
+        # the last member speaks of this response: it is the gateway's own
+        attempts.append(Attempt("", "", exchange.ms, exchange.fault.cause.name))
+    status = proxy_status.render(exchange.server, attempts)
+    headers = [("Proxy-Status", status)] if status else []
+    if exchange.cache is not None:
+        answered = exchange.answer.status if exchange.answer is not None else None
+        used = cache_status.render(exchange.server, exchange.cache, answered)
+        headers.append(("Cache-Status", used))
+    timing = f"{_timing(exchange.attempts)}total;dur={exchange.ms}"
+    headers.append(("Server-Timing", timing))
+    if exchange.source is not None and exchange.source.startswith("proxy@"):
+        headers.append(("X-Proxy-Source", exchange.attempts[-1].next_hop))
+    return headers
+
+
+@lru_cache(REMEMBERED)
+def _timing(attempts: tuple[Attempt, ...]) -> str:
+    """How long each attempt took: the same for all who share a flight."""
+    metrics = (
+        f"attempt{number};dur={each.ms};desc={_quoted(each.route, each.cause or 'ok')}"
+        for number, each in enumerate(attempts, start=1)
+    )
+    return "".join(f"{each}, " for each in metrics)
+
+
+def _quoted(*words: str) -> str:
+    """A quoted-string (RFC 9110, 5.6.4): a route may be named by another server."""
+    text = "".join(c if " " <= c <= "~" else "?" for c in " ".join(words))
+    return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
+
+
+def _told(attempt: Attempt) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "route": attempt.route,
+        "cause": attempt.cause or "ok",
+        "ms": attempt.ms,
+    }
+    if attempt.detail:
+        told["detail"] = attempt.detail
+    return told
+
+
+def _refusal_cause(refusal: Refusal) -> str:
+    """RFC 9209's word for a refusal."""
+    if refusal.status == 508:
+        return "proxy_loop_detected"
+    if refusal.status >= 500:
+        return "proxy_internal_error"
+    return (
+        "http_request_denied" if refusal.status in (401, 403) else "http_request_error"
+    )
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def _dumped(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()

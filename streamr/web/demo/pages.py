@@ -1,0 +1,97 @@
+"""What `streamr demo` adds to the main server; no other daemon has any of it.
+
+    GET  /demo/state                  the fault of each host, and what could be wished
+    POST /demo/fault?host=…&fault=…   break something (host: a name, or * for all)
+    POST /demo/heal                   mend everything
+    GET  /demo/posters/<file>         the picture that a poster_path names, drawn
+
+The simulator is handed in as four callables: nothing here knows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from twisted.internet.interfaces import IReactorTime
+
+from streamr.boundaries import Observer
+from streamr.errors import Envelope, Refusal
+from streamr.tmdb import parameters
+from streamr.web.access import Visit
+from streamr.web.api.render import Page, json_page
+from streamr.web.demo import faults
+from streamr.web.router import Door
+
+POSTERS = "/demo/posters/"
+EVERYWHERE = "*"
+# A picture hangs on its title alone; an hour, because the next version may draw better.
+_PICTURE_HEADERS = (
+    ("Content-Type", "image/svg+xml"),
+    ("Cache-Control", "public, max-age=3600"),
+    # opened by itself, a picture may style itself and nothing else
+    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """The simulator, as far as the web may reach it.
+
+    `faults` tells each host's fault expression, `known` what each fault does;
+    `set_fault(host, expression)` raises ValueError with what is allowed; `draw` gives
+    the SVG of a file name, None for a name that no title has.
+    """
+
+    faults: Callable[[], Mapping[str, str]]
+    known: Mapping[str, str]
+    set_fault: Callable[[str, str], None]
+    draw: Callable[[str], bytes | None]
+
+    def opened(self, door: Door, clock: IReactorTime, observer: Observer) -> Door:
+        """The door with the demo's pages, actions and wishes."""
+        return replace(
+            door,
+            local={**door.local, "/demo/state": self._state},
+            below={**door.below, POSTERS: self._poster},
+            actions={
+                **door.actions,
+                "/demo/fault": self._break,
+                "/demo/heal": self._heal,
+            },
+            cors=door.cors.allowing(faults.HEADER),
+            wishes=faults.Wishes(door.gateway, clock, observer),
+        )
+
+    def _state(self, _visit: Visit | None = None) -> Page:
+        hosts = {name: {"fault": fault} for name, fault in self.faults().items()}
+        return json_page(200, {"hosts": hosts, "known": dict(self.known)})
+
+    def _break(self, visit: Visit) -> Page:
+        fault = parameters.only("fault", visit.pairs)
+        if fault is None:
+            known = ", ".join(["none", *self.known])
+            raise Refusal(
+                400,
+                Envelope.INPUT,
+                f"Invalid parameter: fault is missing; allowed: {known}.",
+            )
+        host = parameters.only("host", visit.pairs) or EVERYWHERE
+        try:
+            # a query's "+" means a space; no fault has one, and joining needs the sign
+            self.set_fault(host, fault.replace(" ", "+"))
+        except ValueError as error:
+            raise Refusal(400, Envelope.INPUT, f"Invalid parameter: {error}") from error
+        return self._state()
+
+    def _heal(self, _visit: Visit) -> Page:
+        self.set_fault(EVERYWHERE, "none")
+        return self._state()
+
+    def _poster(self, visit: Visit) -> Page:
+        drawn = self.draw(visit.path.removeprefix(POSTERS))
+        if drawn is None:
+            raise Refusal(
+                404, Envelope.NOT_FOUND, "No title of the demo has this picture."
+            )
+        return Page(200, drawn, _PICTURE_HEADERS)

@@ -1,0 +1,154 @@
+"""The health pages: is the server up, and what did each route to TMDB last do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IReactorTime
+
+from streamr import __version__
+from streamr.boundaries import Dimensions, Route
+from streamr.gateway.gateway import Gateway
+from streamr.routing.health import PROBE, Health, RouteState
+from streamr.tmdb.parameters import choice, only
+from streamr.web.access import Visit
+from streamr.web.api.render import Page, json_page
+
+Wall = Callable[[], float]
+
+# Probes are for whoever calls: this keeps TMDB from feeling it.
+PROBE_INTERVAL = 5.0
+# What `probe` may be; the first is the default.
+PROBES = ("0", "1")
+
+
+def main_health(
+    clock: IReactorTime, wall: Wall, environment: str
+) -> Callable[[Visit], Page]:
+    """`/api/health`: the main server is up; TMDB is not asked."""
+    started = clock.seconds()
+
+    def page(_visit: Visit) -> Page:
+        return json_page(
+            200,
+            {
+                "status": "ok",
+                "timestamp": iso(wall()),
+                "uptime": round(clock.seconds() - started, 3),
+                "environment": environment,
+                "version": __version__,
+            },
+        )
+
+    return page
+
+
+def proxy_health(wall: Wall) -> Callable[[Visit], Page]:
+    """`/health` of the proxy."""
+
+    def page(_visit: Visit) -> Page:
+        return json_page(
+            200,
+            {
+                "status": "ok",
+                "service": "TMDB Proxy Server",
+                "timestamp": iso(wall()),
+                "version": __version__,
+            },
+        )
+
+    return page
+
+
+class TMDBHealth:
+    """`/api/tmdb/health`: what each route last did; `probe=1` tries them all now."""
+
+    def __init__(self, gateway: Gateway, clock: IReactorTime, wall: Wall) -> None:
+        self._gateway = gateway
+        self._clock = clock
+        self._wall = wall
+        self._probed_at: float | None = None
+
+    def __call__(self, visit: Visit) -> Page | Deferred[Page]:
+        """The page, after a probe when one is asked for. Raises Refusal."""
+        wanted = choice("probe", only("probe", visit.pairs) or PROBES[0], PROBES)
+        if wanted == "1" and self._may_probe():
+            self._probed_at = self._clock.seconds()
+            asking = [
+                self._gateway.ask(route, PROBE, visit.call)
+                for route in self._gateway.ways.routes
+            ]
+            return gatherResults(asking).addCallback(lambda _exchanges: self._page())
+        return self._page()
+
+    def _may_probe(self) -> bool:
+        last = self._probed_at
+        return last is None or self._clock.seconds() - last >= PROBE_INTERVAL
+
+    def _page(self) -> Page:
+        found = self._gateway.ways.health
+        status, message = verdict([found.states[each.name] for each in found.routes])
+        return json_page(
+            503 if status == "error" else 200,
+            {
+                "status": status,
+                "message": message,
+                "timestamp": iso(self._wall()),
+                "routes": [told_route(route, found) for route in found.routes],
+            },
+        )
+
+
+def verdict(states: list[RouteState]) -> tuple[str, str]:
+    """The word and the sentence for what the routes last did, the direct one first."""
+    works = [state.at is not None and state.cause is None for state in states]
+    fails = [state.cause is not None for state in states]
+    if works[0]:
+        return "ok", "TMDB answers directly."
+    if any(works) and not fails[0]:
+        return "ok", "A proxy answers; the direct way was not tried yet."
+    if any(works):
+        return "degraded", "The direct way fails; a proxy answers."
+    if all(fails):
+        return "error", "No way to TMDB works."
+    if any(fails):
+        return "degraded", "A way has failed; another was not tried yet."
+    return "ok", "No request was made yet; ask with probe=1."
+
+
+def iso(seconds: float) -> str:
+    """Wall-clock seconds as ISO 8601 in UTC."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def differs_in(first: Dimensions, other: Dimensions) -> list[str]:
+    """The names of the dimensions in which two ways differ."""
+    return [
+        each.name
+        for each in fields(Dimensions)
+        if getattr(first, each.name) != getattr(other, each.name)
+    ]
+
+
+def told_route(route: Route, health: Health) -> dict[str, Any]:
+    """A route, its breaker, what it last did, and in what it differs from the first."""
+    state, known = health.states[route.name], health.breakers[route.name]
+    first = health.routes[0].dimensions
+    untried = state.at is None
+    return {
+        "route": route.name,
+        "next_hop": route.next_hop,
+        "breaker": known.state.value,
+        "state": "untried" if untried else "failing" if state.cause else "ok",
+        "cause": state.cause,
+        "at": None if state.at is None else iso(state.at),
+        "ms": state.ms,
+        "served": state.served,
+        "failed": state.failed,
+        "differs_in": differs_in(first, route.dimensions),
+    }

@@ -1,0 +1,359 @@
+"""Readers of single settings: what they accept, and what they say of the rest."""
+
+import contextlib
+import stat
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr.config import values
+
+steady = settings(deadline=None, database=None, derandomize=True)
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJ4In0.c2ln"
+KEY = "0123456789abcdefABCDEF0123456789"
+
+
+class Readers(SynchronousTestCase):
+    """Helpers for all of them."""
+
+    def reads(self, read: Callable[[str], Any], pairs: dict[str, Any]) -> None:
+        for text, value in pairs.items():
+            self.assertEqual(read(text), value, text)
+
+    def refuses(self, read: Callable[[str], Any], *texts: str) -> None:
+        for text in texts:
+            self.assertRaises(ValueError, read, text)
+
+
+class Secrets(Readers):
+    """Keys and tokens."""
+
+    def test_a_key_is_32_hexadecimal_digits_or_a_pasted_token(self):
+        self.reads(values.key, {KEY: KEY, JWT: JWT, "": None})
+        self.refuses(values.key, KEY[:-1], KEY + "0", "g" * 32, f"{KEY}\n", "eyJ")
+
+    def test_a_token_has_three_parts(self):
+        self.reads(values.token, {JWT: JWT, "": None})
+        self.refuses(values.token, KEY, "eyJa.b", "eyJa.b.c.d", "eyJa.b.", "eyJa.b.c d")
+
+    def test_what_is_wrong_with_a_secret_never_shows_it(self):
+        for read in (values.key, values.token, values.shared_token):
+            for text in ("eyJ secret", "short-secret", "se cret" * 5):
+                with self.assertRaises(ValueError) as caught:
+                    read(text)
+                self.assertNotIn("cret", str(caught.exception))
+
+    def test_a_shared_token_is_long_and_without_spaces(self):
+        self.reads(values.shared_token, {"": None, "x" * 16: "x" * 16})
+        self.reads(values.shared_token, {"!" * 200: "!" * 200})
+        self.refuses(values.shared_token, "x" * 15, "x" * 201, "x" * 16 + " ", "é" * 16)
+
+
+class Simple(Readers):
+    """Numbers, words and addresses."""
+
+    def test_ports(self):
+        self.reads(values.port, {"0": 0, "3001": 3001, "65535": 65535})
+        self.refuses(values.port, "65536", "-1", "", "80x", "1e3", "²", "8 0")
+
+    @steady
+    @given(st.text(max_size=8) | st.integers().map(str))
+    def test_a_port_that_is_read_is_a_port(self, text):
+        with contextlib.suppress(ValueError):
+            self.assertIn(values.port(text), range(65536))
+
+    def test_addresses(self):
+        self.reads(
+            values.address,
+            {
+                "127.0.0.1": "127.0.0.1",
+                "localhost": "127.0.0.1",
+                "0.0.0.0": "0.0.0.0",
+                "[::1]": "::1",
+                "0:0:0:0:0:0:0:1": "::1",
+            },
+        )
+        self.refuses(
+            values.address, "", "example.org", "127.0.0.1:80", "127.1", "1.2.3.4.5"
+        )
+
+    def test_a_choice_ignores_case_and_nothing_else(self):
+        read = values.choice("auto", "ipv4")
+        self.reads(read, {"auto": "auto", "IPv4": "ipv4"})
+        self.refuses(read, "ipv6", "", "auto ")
+
+    def test_seconds_stay_within_bounds(self):
+        read = values.seconds(0.5, 60)
+        self.reads(read, {"0.5": 0.5, "8": 8.0, "60": 60.0})
+        self.refuses(read, "0.4", "60.1", "-1", "", "nan", "inf", "8s", "1e1", ".5")
+
+    def test_lists_lose_empty_entries_and_repetitions(self):
+        read = values.listed(values.port)
+        self.reads(read, {"": (), " , ": (), "2, 1,,2 ,": (2, 1)})
+        self.refuses(read, "1,x")
+
+    def test_words(self):
+        self.reads(values.word, {"production": "production", "a_B-1": "a_B-1"})
+        self.refuses(values.word, "", "a b", "x" * 41, 'a"', "é", "a\n")
+
+
+class Urls(Readers):
+    """Where requests go."""
+
+    def test_the_key_goes_to_the_official_hosts_and_to_loopback(self):
+        for url in (
+            "https://api.themoviedb.org/3",
+            "https://api.tmdb.org/3",
+            "https://API.TMDB.ORG:443/3",
+            "https://127.0.0.1:8443/3",
+            "https://localhost:8443/3",
+            "http://127.0.0.1:8080/3",
+            "http://[::1]:8080/3",
+            "http://localhost/3",
+        ):
+            self.reads(values.tmdb_url, {url: url})
+
+    def test_the_key_goes_nowhere_else(self):
+        self.refuses(
+            values.tmdb_url,
+            "https://example.org/3",
+            "https://api.themoviedb.org.evil.example/3",
+            "https://evil-api.tmdb.org/3",
+            "https://api.themoviedb.org@evil.example/3",
+            "https://api.themoviedb.org\\@evil.example/3",
+            "https://10.0.0.1/3",
+            "https://127.0.0.1.nip.io/3",
+            "https://tmdb.org/3",
+            "https://api.tmdb.org./3",
+            "https://localhost.evil.example/3",
+        )
+
+    def test_the_refusal_names_the_host(self):
+        with self.assertRaises(ValueError) as caught:
+            values.tmdb_url("https://example.org/3")
+        self.assertIn("example.org", str(caught.exception))
+
+    def test_plain_http_to_tmdb_is_refused(self):
+        self.refuses(
+            values.tmdb_url, "http://api.themoviedb.org/3", "http://api.tmdb.org/3"
+        )
+
+    def test_what_is_no_base_url(self):
+        for read in (values.tmdb_url, values.proxy_url):
+            self.refuses(
+                read,
+                "",
+                "127.0.0.1:5001",
+                "ftp://127.0.0.1",
+                "http://",
+                "http:///3",
+                "http://user@127.0.0.1",
+                "http://user:pw@127.0.0.1",
+                "http://127.0.0.1/?x=1",
+                "http://127.0.0.1/#x",
+                "http://127.0.0.1:0",
+                "http://127.0.0.1:65536",
+                "http://127.0.0.1:x",
+                "http://a..b",
+                "http://a b",
+                "http://a%2eb",
+            )
+
+    def test_a_url_cannot_end_in_an_empty_query_or_fragment(self):
+        """A path is put behind it: `…/3?` + `/movie/550` would ask for `/3`."""
+        for read in (values.tmdb_url, values.proxy_url):
+            self.refuses(read, "http://127.0.0.1/3?", "http://127.0.0.1/3#")
+
+    def test_a_url_holds_no_white_space(self):
+        self.refuses(values.tmdb_url, "https://api.\tthemoviedb.org/3")
+        self.refuses(values.proxy_url, "http://127.0.0.1/\n", "http://127.0.0.1/a b")
+
+    def test_a_slash_at_the_end_is_taken_off(self):
+        self.reads(values.tmdb_url, {"http://localhost/3/": "http://localhost/3"})
+        self.reads(values.proxy_url, {"http://proxy:5001//": "http://proxy:5001"})
+
+    def test_a_proxy_is_anywhere_over_https_and_near_over_http(self):
+        for url in (
+            "https://proxy.example.org",
+            "https://203.0.113.9:8443/streamr",
+            "http://127.0.0.1:5001",
+            "http://10.1.2.3:5001",
+            "http://192.168.1.2",
+            "http://172.16.0.9",
+            "http://[fd00::1]:5001",
+            "http://proxy:5001",
+            "http://streamr_proxy:5001",
+        ):
+            self.reads(values.proxy_url, {url: url})
+
+    def test_plain_http_over_the_internet_is_refused(self):
+        self.refuses(
+            values.proxy_url,
+            "http://proxy.example.org:5001",
+            "http://1.1.1.1:5001",
+        )
+
+    def test_an_ipv6_address_is_no_container_name(self):
+        self.refuses(values.proxy_url, "http://[2001:4860:4860::8888]:5001")
+
+    def test_a_number_is_no_container_name(self):
+        """134744072 is how inet_aton spells 8.8.8.8."""
+        self.refuses(values.proxy_url, "http://134744072", "http://0x08080808")
+
+    def test_plain_http_beyond_this_machine_is_recognised(self):
+        for url, beyond in (
+            ("http://proxy:5001", True),
+            ("http://10.0.0.1", True),
+            ("http://127.0.0.1:5001", False),
+            ("http://localhost:5001", False),
+            ("http://[::1]:5001", False),
+            ("https://proxy.example", False),
+        ):
+            self.assertEqual(values.is_plain_beyond_loopback(url), beyond, url)
+
+    def test_loopback_is_a_range_and_a_name(self):
+        for host in ("127.0.0.1", "127.9.9.9", "::1", "localhost"):
+            self.assertTrue(values.is_loopback(host), host)
+        for host in ("0.0.0.0", "::", "10.0.0.1", "example.org", ""):
+            self.assertFalse(values.is_loopback(host), host)
+
+    @steady
+    @given(st.text(max_size=40) | st.text("htps:/@[]?#.10-a\\%", max_size=30))
+    def test_no_text_but_a_near_or_official_host_gets_the_key(self, text):
+        for url in (text, f"https://{text}", f"https://api.tmdb.org{text}"):
+            try:
+                read = values.tmdb_url(url)
+            except ValueError:
+                continue
+            host = (values.urlsplit(read).hostname or "").lower()
+            near = values.is_loopback(host)
+            self.assertTrue(near or host in values.OFFICIAL_HOSTS, url)
+
+
+class Files(Readers):
+    """Paths."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name).resolve()
+        self.file = self.folder / "ca.pem"
+        self.file.write_text("x")
+
+    def test_a_file_must_be_there(self):
+        self.reads(values.existing_file, {"": None, str(self.file): self.file})
+        self.refuses(values.existing_file, str(self.folder), f"{self.file}.missing")
+
+    def test_a_log_files_folder_must_be_there(self):
+        new = self.folder / "server.log"
+        self.reads(values.log_file, {"": None, str(new): new})
+        self.assertFalse(new.exists())
+        self.refuses(
+            values.log_file, str(self.folder), str(self.folder / "no" / "server.log")
+        )
+
+    def test_the_missing_folder_is_named(self):
+        with self.assertRaises(ValueError) as caught:
+            values.log_file(str(self.folder / "no" / "server.log"))
+        self.assertIn(f"there is no folder {self.folder / 'no'}", str(caught.exception))
+
+    def test_a_relative_path_becomes_absolute_before_a_daemon_changes_its_folder(self):
+        found = values.log_file("server.log")
+        self.assertEqual(found, Path.cwd() / "server.log")
+
+    def test_a_file_that_cannot_be_read_or_written_is_refused(self):
+        self.file.chmod(stat.S_IEXEC)
+        if not _is_kept_out(self.file):
+            self.skipTest("root may read and write everything")
+        self.refuses(values.existing_file, str(self.file))
+        self.refuses(values.log_file, str(self.file))
+
+
+def _is_kept_out(path: Path) -> bool:
+    try:
+        path.read_bytes()
+    except PermissionError:
+        return True
+    return False
+
+
+class Others(Readers):
+    """Pins, origins, templates."""
+
+    def test_pins(self):
+        self.reads(
+            values.pins,
+            {
+                "": {},
+                "api.tmdb.org=127.0.0.1": {"api.tmdb.org": (("127.0.0.1", None),)},
+                "A.example=127.0.0.1:443, a.example=[::1]:8443,": {
+                    "a.example": (("127.0.0.1", 443), ("::1", 8443))
+                },
+                "a=::1,b=[::2]": {"a": (("::1", None),), "b": (("::2", None),)},
+            },
+        )
+        self.refuses(
+            values.pins,
+            "api.tmdb.org",
+            "=127.0.0.1",
+            "a=",
+            "a=example.org",
+            "a=1.2.3.4:x",
+            "a=1.2.3.4:65536",
+            "a=[::1",
+            "a b=1.2.3.4",
+            "https://a=1.2.3.4",
+        )
+
+    def test_origins(self):
+        self.reads(
+            values.origin,
+            {
+                "*": "*",
+                "https://app.example": "https://app.example",
+                "http://LOCALHOST:3000": "http://localhost:3000",
+            },
+        )
+        self.refuses(
+            values.origin,
+            "",
+            "null",
+            "app.example",
+            "https://app.example/",
+            "https://app.example/x",
+            "ftp://app.example",
+            "https://",
+        )
+
+    def test_nothing_stands_behind_an_origins_port(self):
+        self.refuses(
+            values.origin,
+            "https://app.example?x=1",
+            "https://app.example#x",
+            "https://app.example:99999",
+            "https://a b",
+        )
+
+    def test_nobody_stands_before_an_origins_host(self):
+        self.refuses(values.origin, "https://user:pw@app.example")
+
+    def test_templates_may_begin_with_the_version(self):
+        self.reads(
+            values.template,
+            {
+                "/movie/{movie_id}/new": "/movie/{movie_id}/new",
+                "/3/movie/{movie_id}/new": "/movie/{movie_id}/new",
+            },
+        )
+        self.refuses(values.template, "movie", "/3/../4", "/movie/{x", "/{x}", "/a?b")
+
+    def test_the_refusal_of_a_template_is_one_sentence(self):
+        with self.assertRaises(ValueError) as caught:
+            values.template("Movie")
+        self.assertIn("'Movie'", str(caught.exception))
+        self.assertEqual(str(caught.exception).count("look"), 1)

@@ -1,0 +1,424 @@
+"""The judge as a table: what is seen, what is said, and whether the way is sound."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr.config.settings import TABLE
+from streamr.doctor.diagnosis.diagnose import judge
+from streamr.doctor.diagnosis.verdicts import KINDS
+from streamr.doctor.evidence import (
+    LITERAL,
+    Connect,
+    Difference,
+    Evidence,
+    House,
+    Lookup,
+    Place,
+    PortState,
+    ProxyReply,
+    Reply,
+    special,
+)
+from tests.doctor.scenes import (
+    AT_ONE_ADDRESS,
+    DIRECT,
+    FAILS,
+    FILTERED,
+    FOREIGN,
+    HERE,
+    NAMES_DIFFER,
+    OTHER,
+    PROFILES,
+    SIX,
+    THERE,
+    WORKS,
+    arm,
+    but,
+    everywhere,
+    good,
+    matrix,
+    shaken,
+    sound,
+)
+
+SPLIT = matrix(
+    {(h, "modern"): arm(h, "modern", 0, 12) for h in (DIRECT, OTHER)},
+    (Difference("modern/classic", (0, 3), (1, 4), 1e-5),),
+)
+
+
+def replies(**more: object) -> tuple[Reply, ...]:
+    """Sixteen answers that all differ from good ones in the same thing."""
+    return (*[good(DIRECT, **more)] * 8, *[good(OTHER, **more)] * 8)
+
+
+steady = settings(deadline=None, database=None, derandomize=True)
+
+
+class Judged(SynchronousTestCase):
+    """What the tables share."""
+
+    def says(self, evidence: Evidence, *codes: str, sound: bool = False) -> str:
+        """Check the codes; returns all that is said."""
+        diagnosis = judge(evidence)
+        said = "\n".join(f"{e.sentence} -> {e.heal}" for e in diagnosis.verdicts)
+        self.assertEqual(sorted(codes), sorted(diagnosis.codes), said)
+        self.assertEqual(sound, diagnosis.sound, said)
+        return said
+
+
+class Handshakes(Judged):
+    """Single causes in TLS."""
+
+    def test_nothing_is_said_of_a_sound_network(self) -> None:
+        self.says(sound(), sound=True)
+
+    def test_a_name_that_fails_where_the_other_does_not_is_filtered(self) -> None:
+        found = but(matrix=FILTERED, names=AT_ONE_ADDRESS, replies=(good(OTHER),))
+        said = self.says(found, "name_filtered")
+        self.assertIn("(0/14; same address with api.tmdb.org 14/14)", said)
+        self.assertIn("TMDB_ALTERNATE_URLS", said)
+
+    def test_a_filtered_other_name_leaves_the_direct_way_sound(self) -> None:
+        worse = {(OTHER, p): arm(OTHER, p, 0, 6) for p in PROFILES}
+        differ = Difference(f"names {DIRECT} {OTHER}", (3, 4, 5), (0, 1, 2), 1e-5)
+        found = but(matrix=matrix(worse, (differ,)))
+        self.says(found, "name_filtered", sound=True)
+
+    def test_an_address_where_every_name_fails_is_filtered_itself(self) -> None:
+        both = (arm(DIRECT, "classic", 0, 14), arm(OTHER, "classic", 0, 14, place=HERE))
+        found = but(
+            matrix=FILTERED,
+            names=replace(AT_ONE_ADDRESS, arms=both, differences=()),
+            checks=(shaken(DIRECT, THERE), shaken(OTHER, THERE)),
+        )
+        said = self.says(found, "address_filtered")
+        self.assertIn(f"TMDB_PINS={DIRECT}={THERE}", said)
+
+    def test_the_profile_that_fails_names_the_hello(self) -> None:
+        said = self.says(but(matrix=SPLIT), "split_hello")
+        self.assertIn("modern 0/24, classic 26/26, tls12 26/26", said)
+
+    def test_both_tls13_profiles_failing_is_a_box_without_tls13(self) -> None:
+        failing = {
+            (h, p): arm(h, p, 0, 12)
+            for h in (DIRECT, OTHER)
+            for p in ("modern", "classic")
+        }
+        differ = (
+            Difference("modern/tls12", (0, 3), (2, 5), 1e-5),
+            Difference("classic/tls12", (1, 4), (2, 5), 1e-5),
+        )
+        self.says(but(matrix=matrix(failing, differ)), "tls13_intolerant")
+
+    def test_failures_in_every_arm_are_random(self) -> None:
+        said = self.says(but(matrix=everywhere(6, 7)), "random_resets")
+        self.assertIn("36/78 in every arm", said)
+
+    def test_a_failure_or_two_are_no_cause(self) -> None:
+        one = {(DIRECT, "classic"): arm(DIRECT, "classic", 12, 1)}
+        self.says(but(matrix=matrix(one)), "tls_unclear", sound=True)
+
+    def test_without_a_second_vantage_point_it_fails_from_here(self) -> None:
+        dead = but(matrix=everywhere(4), checks=(), replies=())
+        said = self.says(dead, "tls_dead")
+        self.assertIn("from here", said)
+        said = self.says(replace(dead, proxies=(WORKS,)), "tls_dead")
+        self.assertIn("it fails here", said)
+        self.assertIn("TMDB_PROXY_URL, which works", said)
+        said = self.says(replace(dead, proxies=(FAILS,)), "tls_dead", "proxy_fails")
+        self.assertIn("perhaps TMDB is down", said)
+
+    def test_nothing_is_ever_called_blocked(self) -> None:
+        for kind in KINDS.values():
+            self.assertNotIn("blocked", kind.sentence)
+
+    def test_a_foreign_certificate_is_suspected_interception(self) -> None:
+        found = everywhere(4, cause="tls_certificate_error", certificate=FOREIGN)
+        said = self.says(but(matrix=found, checks=(), replies=()), "interception")
+        self.assertIn("subject CN=box, issuer CN=Box Root, code 20", said)
+        self.assertIn("TMDB_CA_FILE", said)
+
+    def test_a_certificate_out_of_its_dates_asks_for_the_clock(self) -> None:
+        old = replace(FOREIGN, code=10)
+        found = everywhere(4, cause="tls_certificate_error", certificate=old)
+        self.says(but(matrix=found, checks=(), replies=()), "certificate_expired")
+
+    def test_text_in_place_of_tls_is_a_portal(self) -> None:
+        found = everywhere(4, cause="tls_not_tls")
+        self.says(but(matrix=found, checks=(), replies=()), "portal")
+
+
+class Names(Judged):
+    """DNS, TCP and the settings that lead astray."""
+
+    def test_an_address_is_good_when_a_handshake_was_verified_there(self) -> None:
+        home = Place("127.0.0.1", 443)
+        found = but(
+            lookups=(Lookup(DIRECT, "system", (home,)), sound().lookups[1]),
+            connects=(Connect(home, None, 1), Connect(THERE, None, 9)),
+            checks=(shaken(DIRECT, home), shaken(OTHER, THERE)),
+        )
+        self.says(found, sound=True)
+
+    def test_addresses_that_cannot_be_tmdbs_are_poison(self) -> None:
+        for address, words in (
+            ("127.0.0.1", "this machine"),
+            ("192.168.1.1", "a private network"),
+            ("198.18.0.7", "fake address"),
+            ("10.10.34.35", "Iran's block page"),
+            ("fd00::1", "a private network"),
+        ):
+            place = Place(address, 443)
+            found = but(
+                lookups=(Lookup(DIRECT, "system", (place,)), sound().lookups[1]),
+                connects=(
+                    Connect(place, "connection_timeout", 9),
+                    Connect(THERE, None, 9),
+                ),
+                checks=(shaken(OTHER, THERE),),
+                matrix=replace(matrix(), arms=matrix().arms[3:]),
+                replies=(good(OTHER),),
+            )
+            said = self.says(found, "dns_poisoned")
+            self.assertIn(words, said)
+
+    def test_a_stranger_is_poison_when_the_name_is_sound_elsewhere(self) -> None:
+        stranger = shaken(DIRECT, HERE, "tls_certificate_error", FOREIGN)
+        found = but(
+            checks=(stranger, shaken(DIRECT, THERE), shaken(OTHER, THERE)),
+            matrix=replace(matrix(), arms=matrix().arms[3:]),
+            replies=(good(OTHER),),
+        )
+        said = self.says(found, "dns_poisoned")
+        self.assertIn("CN=box", said)
+        self.assertIn(f"TMDB_PINS={DIRECT}={THERE}", said)
+
+    def test_a_resolver_that_fails_or_is_silent_is_named(self) -> None:
+        for cause, code in (("dns_error", "dns_fails"), ("dns_timeout", "dns_silent")):
+            lost = Lookup(DIRECT, "system", (), cause, "SERVFAIL")
+            found = but(
+                lookups=(lost, sound().lookups[1]),
+                checks=(shaken(DIRECT, THERE), shaken(OTHER, THERE)),
+                matrix=replace(matrix(), arms=matrix().arms[3:]),
+                replies=(good(OTHER),),
+            )
+            self.assertIn(f"TMDB_PINS={DIRECT}={THERE}", self.says(found, code))
+
+    def test_a_silent_family_is_a_black_hole(self) -> None:
+        for dead, alive, code, heal in (
+            (SIX, HERE, "ipv6_blackhole", "STREAMR_ADDRESS_FAMILY=ipv4"),
+            (HERE, SIX, "ipv4_blackhole", "STREAMR_ADDRESS_FAMILY=ipv6"),
+        ):
+            found = but(
+                lookups=(Lookup(DIRECT, "system", (HERE, SIX)), sound().lookups[1]),
+                connects=(
+                    Connect(dead, "connection_timeout", 3000),
+                    Connect(alive, None, 9),
+                    Connect(THERE, None, 9),
+                ),
+                checks=(shaken(DIRECT, alive), shaken(OTHER, THERE)),
+            )
+            self.assertIn(heal, self.says(found, code))
+
+    def test_a_machine_without_ipv6_is_sound(self) -> None:
+        found = but(
+            lookups=(Lookup(DIRECT, "system", (HERE, SIX)), sound().lookups[1]),
+            connects=(
+                *sound().connects,
+                Connect(SIX, "destination_ip_unroutable", 0),
+            ),
+        )
+        self.says(found, sound=True)
+
+    def test_one_dead_address_among_others_is_no_cause(self) -> None:
+        dead = Place("203.0.113.9", 443)
+        found = but(
+            lookups=(Lookup(DIRECT, "system", (HERE, dead)), sound().lookups[1]),
+            connects=(*sound().connects, Connect(dead, "connection_timeout", 9)),
+        )
+        self.says(found, "address_dead", sound=True)
+
+    def test_a_pin_excludes_itself_only_when_its_name_is_sound_without_it(self) -> None:
+        old = Place("203.0.113.9", 443)
+        pinned = but(
+            pinned=(DIRECT,),
+            lookups=(Lookup(DIRECT, "TMDB_PINS", (old,)), sound().lookups[1]),
+            connects=(Connect(old, "connection_timeout", 9), Connect(THERE, None, 9)),
+            checks=(shaken(DIRECT, HERE), shaken(OTHER, THERE)),
+            matrix=replace(matrix(), arms=matrix().arms[3:]),
+            replies=(good(OTHER),),
+        )
+        self.says(pinned, "tcp_silent")
+        known = replace(pinned, second=(Lookup(DIRECT, "system", (HERE,)),))
+        self.assertIn("excludes itself", self.says(known, "pins_exclude"))
+
+    def test_an_address_in_the_url_is_no_matter_of_dns(self) -> None:
+        home = Place("127.0.0.1", 9)
+        found = Evidence(
+            hosts=("127.0.0.1",),
+            has_key=True,
+            lookups=(Lookup("127.0.0.1", LITERAL, (home,)),),
+            connects=(Connect(home, "connection_refused", 1),),
+        )
+        self.says(found, "tcp_refused")
+
+    def test_a_family_that_a_name_does_not_have_excludes_itself(self) -> None:
+        found = but(family="ipv6", connects=(), checks=(), matrix=matrix(), replies=())
+        self.says(replace(found, matrix=replace(matrix(), arms=())), "family_excludes")
+
+
+class Answers(Judged):
+    """HTTP, the proxies, the clock and this machine."""
+
+    def test_a_wrong_key_is_told_from_a_suspended_one(self) -> None:
+        wrong = replies(status=401, code=7)
+        self.assertIn("code 7", self.says(but(replies=wrong), "key_wrong"))
+        ended = replies(status=401, code=10)
+        self.assertIn("code 10", self.says(but(replies=ended), "key_suspended"))
+
+    def test_without_a_key_the_key_is_missed_and_401_is_no_cause(self) -> None:
+        found = but(has_key=False, replies=replies(status=401, code=7))
+        self.says(found, "key_missing")
+
+    def test_each_kind_of_bad_answer_has_its_verdict(self) -> None:
+        for changed, code in (
+            ({"status": 403}, "country_refused"),
+            ({"cause": "http_request_denied"}, "country_refused"),
+            ({"status": 429, "code": 25}, "rate_limited"),
+            ({"cause": "http_response_redirect"}, "portal_page"),
+            ({"cause": "http_response_incomplete"}, "body_damaged"),
+            ({"cause": "connection_terminated"}, "http_cut"),
+            ({"cause": "http_response_timeout", "size": 0}, "http_silent"),
+            ({"cause": "http_protocol_error"}, "http_garbled"),
+            ({"cause": "upstream_unavailable", "detail": "status 503"}, "tmdb_down"),
+        ):
+            flawed = {"status": None, **changed} if "cause" in changed else changed
+            self.says(but(replies=replies(**flawed)), code)
+
+    def test_a_page_is_told_from_a_broken_body(self) -> None:
+        for detail, code in (
+            ("a page of HTML, 119 bytes", "portal_page"),
+            ("broken JSON, 100 bytes", "body_damaged"),
+        ):
+            found = replies(cause="http_response_invalid", status=None, detail=detail)
+            self.assertIn(detail, self.says(but(replies=found), code))
+
+    def test_errors_of_one_name_alone_do_not_mean_that_tmdb_is_down(self) -> None:
+        bad = good(DIRECT, cause="upstream_error", status=None, detail="status 500")
+        self.says(but(replies=(*[bad] * 8, *[good(OTHER)] * 8)), "tmdb_fails")
+
+    def test_tmdb_is_not_down_when_it_answers_a_proxy_elsewhere(self) -> None:
+        bad = replies(cause="upstream_error", status=None, detail="status 500")
+        self.says(but(replies=bad, proxies=(WORKS,)), "tmdb_fails")
+
+    def test_slow_bodies_are_throttling_and_quick_ones_are_not(self) -> None:
+        slow = replies(size=3000, body_ms=2000)
+        self.assertIn("1.5 kB/s", self.says(but(replies=slow), "throttled"))
+        self.says(but(replies=replies(size=400_000, body_ms=2000)), sound=True)
+
+    def test_a_clock_beyond_two_minutes_is_wrong(self) -> None:
+        found = but(replies=replies(skew=-7200.0))
+        self.assertIn("2 hours behind", self.says(found, "clock_wrong", sound=True))
+        self.says(but(replies=replies(skew=30.0)), sound=True)
+
+    def test_proxies_are_told_apart(self) -> None:
+        for proxy, code in (
+            (replace(WORKS, cause="proxy_configuration_error"), "proxy_token"),
+            (replace(WORKS, cause="connection_refused"), "proxy_unreachable"),
+            (FAILS, "proxy_fails"),
+        ):
+            self.says(but(proxies=(proxy,)), code, sound=True)
+
+    def test_a_proxy_of_our_own_that_does_not_run_is_no_cause(self) -> None:
+        own = ProxyReply("http://127.0.0.1:5001", False, "connection_refused")
+        self.says(but(proxies=(own,)), sound=True)
+
+    def test_the_machine_is_judged_beside_the_way(self) -> None:
+        house = House(
+            ports=(
+                PortState("PORT", 3001, "uptime-kuma (pid 7)", "in use"),
+                PortState("PROXY_PORT", 80, "unknown", "port 80 needs root"),
+            ),
+            state_problem="only 3 kB are free",
+            plugin=False,
+        )
+        self.says(
+            but(house=house),
+            *("port_held", "port_unusable", "state_unusable", "plugin_missing"),
+            sound=True,
+        )
+
+    def test_our_own_streamr_on_the_port_is_no_cause(self) -> None:
+        house = House(ports=(PortState("PORT", 3001, "streamr"),))
+        self.says(but(house=house), sound=True)
+
+
+class Combined(Judged):
+    """Causes that come together are all named."""
+
+    def test_a_filtered_name_and_a_split_hello(self) -> None:
+        worse = {(DIRECT, p): arm(DIRECT, p, 0, 6) for p in PROFILES}
+        worse[OTHER, "modern"] = arm(OTHER, "modern", 0, 12)
+        both = (NAMES_DIFFER, Difference("modern/classic", (0, 3), (1, 4), 1e-5))
+        found = but(matrix=matrix(worse, both), names=AT_ONE_ADDRESS)
+        said = self.says(found, "name_filtered", "split_hello")
+        self.assertIn("modern 0/12, classic 13/13", said)
+
+    def test_random_resets_and_a_wrong_key(self) -> None:
+        found = but(matrix=everywhere(6, 7), replies=replies(status=401, code=7))
+        self.says(found, "random_resets", "key_wrong")
+
+
+class Promises(SynchronousTestCase):
+    """What holds for every evidence."""
+
+    @steady
+    @given(
+        st.lists(st.sampled_from([None, "tls_reset", "tls_timeout"]), max_size=6),
+        st.lists(
+            st.sampled_from(
+                [
+                    good(DIRECT),
+                    good(OTHER),
+                    good(DIRECT, status=401, code=7),
+                    good(DIRECT, status=None, cause="http_response_incomplete"),
+                    good(OTHER, status=None, cause="tls_reset"),
+                ]
+            ),
+            max_size=6,
+        ),
+        st.sampled_from(["auto", "ipv4", "ipv6"]),
+        st.booleans(),
+    )
+    def test_a_sound_way_has_an_answer_and_no_verdict_against_it(
+        self, checks: list[str | None], answers: list[Reply], family: str, key: bool
+    ) -> None:
+        found = but(
+            checks=tuple(shaken(DIRECT, HERE, each) for each in checks),
+            replies=tuple(answers),
+            family=family,
+            has_key=key,
+        )
+        diagnosis = judge(found)
+        if diagnosis.sound:
+            self.assertTrue(any(r.host == DIRECT and r.status == 200 for r in answers))
+            for each in diagnosis.verdicts:
+                self.assertFalse(each.direct and DIRECT in (each.hosts or (DIRECT,)))
+
+    def test_every_cure_names_a_setting_that_exists_or_something_to_do(self) -> None:
+        known = {each.name for each in TABLE}
+        for code, kind in KINDS.items():
+            words = kind.heal.replace("=", " ").replace(",", " ").replace(".", " ")
+            named = {w for w in words.split() if w.startswith(("TMDB_", "STREAMR_"))}
+            self.assertLessEqual({n.strip("();:") for n in named}, known, code)
+            self.assertTrue(kind.heal, code)
+
+    def test_ordinary_addresses_are_not_special(self) -> None:
+        for address in ("18.64.1.2", "99.84.0.1", "2600:9000:2000::1", "203.0.113.5"):
+            self.assertIsNone(special(address), address)

@@ -1,0 +1,130 @@
+"""Attempts as Proxy-Status, and back."""
+
+import http_sf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr.errors import CAUSES, Attempt
+from streamr.fields.proxy_status import MOST_MEMBERS, own_error, parse, render
+
+steady = settings(deadline=None, database=None, derandomize=True, max_examples=300)
+printable = st.text("".join(map(chr, range(0x20, 0x7F))), max_size=200)
+attempts = st.builds(
+    Attempt,
+    # the details of what another proxy tried (its routes have a slash) stay with it
+    route=printable.map(lambda text: text.replace("/", "-")),
+    next_hop=printable,
+    ms=st.integers(0, 10**6),
+    cause=st.none() | st.sampled_from(sorted(CAUSES)),
+    detail=printable,
+    status=st.none() | st.integers(100, 599),
+)
+FAILED = Attempt("direct", "api.tmdb.org", 12, "tls_reset", "after 1568 bytes")
+GOOD = Attempt("proxy@127.0.0.1:5001", "127.0.0.1:5001", 80, status=200)
+
+
+class Rendered(SynchronousTestCase):
+    """The field's value."""
+
+    def test_a_failed_and_a_good_attempt(self):
+        self.assertEqual(
+            render("streamr-main", [FAILED, GOOD]),
+            'streamr-main;error=tls_reset;next-hop="api.tmdb.org";route="direct";ms=12'
+            ';details="after 1568 bytes", '
+            'streamr-main;next-hop="127.0.0.1:5001";received-status=200'
+            ';route="proxy@127.0.0.1:5001";ms=80',
+        )
+
+    def test_nothing_was_tried_and_nothing_is_said(self):
+        self.assertEqual(render("streamr-main", []), "")
+
+    def test_the_details_of_another_proxys_attempt_are_not_handed_on(self):
+        theirs = Attempt("proxy@p/classic@x", "x", 1, "tls_reset", "long details")
+        self.assertNotIn("details", render("streamr-main", [theirs]))
+
+    def test_an_error_of_our_own(self):
+        self.assertEqual(
+            own_error("streamr-proxy", "proxy_loop_detected"),
+            "streamr-proxy;error=proxy_loop_detected",
+        )
+
+    def test_what_a_string_may_not_hold_is_replaced_and_long_text_is_cut(self):
+        text = render("s", [Attempt("ü\r\nX: y", "", 1, detail="x" * 500)])
+        self.assertIn('route="???X: y"', text)
+        self.assertNotIn("x" * 201, text)
+
+    @steady
+    @given(st.lists(st.builds(Attempt, st.text(), st.text(), st.integers(0, 999))))
+    def test_any_text_becomes_one_valid_line_of_ascii(self, tried):
+        text = render("s", tried)
+        self.assertTrue(text.isascii() and "\n" not in text and "\r" not in text)
+        self.assertEqual(len(parse(text)), min(len(tried), MOST_MEMBERS))
+
+    @steady
+    @given(st.lists(attempts, min_size=1, max_size=5))
+    def test_it_is_a_list_of_tokens_with_the_parameters_of_rfc_9209(self, tried):
+        members = http_sf.parse(render("streamr-main", tried).encode(), tltype="list")
+        for (name, parameters), attempt in zip(members, tried, strict=True):
+            self.assertEqual((type(name), name), (http_sf.Token, "streamr-main"))
+            error = parameters.get("error")
+            self.assertEqual(error, attempt.cause)
+            self.assertIsInstance(error, http_sf.Token | None)
+            self.assertEqual(parameters.get("received-status"), attempt.status)
+            self.assertEqual(parameters.get("next-hop", ""), attempt.next_hop)
+            self.assertEqual(parameters.get("details", ""), attempt.detail)
+
+
+class Parsed(SynchronousTestCase):
+    """What a proxy reports."""
+
+    @steady
+    @given(st.lists(attempts, max_size=6))
+    def test_what_was_rendered_is_read_back(self, tried):
+        self.assertEqual(parse(render("s", tried)), tuple(tried))
+
+    def test_members_of_the_rfcs_examples(self):
+        (last,) = parse("ExampleCDN; error=connection_timeout")
+        self.assertEqual(last.cause, "connection_timeout")
+        first, second = parse(
+            'a.example; error=http_protocol_error; details="space before colon", '
+            "ExampleCDN; next-hop=backend.example.org:8001; received-status=503"
+        )
+        self.assertEqual(
+            (first.cause, first.detail), ("http_protocol_error", "space before colon")
+        )
+        self.assertEqual(
+            (second.next_hop, second.status, second.cause),
+            ("backend.example.org:8001", 503, None),
+        )
+
+    def test_garbage_is_nothing(self):
+        for value in ("", " ,", "a;", "a,", ";", '"unclosed', "a;error=", "é", "\0"):
+            self.assertEqual(parse(value), (), value)
+
+    @steady
+    @given(st.text() | st.text('abz*;=,"?:@%()-.019 \\', max_size=60))
+    def test_no_text_breaks_it(self, value):
+        found = parse(value)
+        self.assertIsInstance(found, tuple)
+        for attempt in found:
+            self.assertIsInstance(attempt, Attempt)
+
+    def test_a_flood_is_cut(self):
+        self.assertEqual(len(parse(", ".join(["a"] * 500))), MOST_MEMBERS)
+
+    def test_numbers_are_numbers(self):
+        """A parameter without a value is the boolean true, which is no number."""
+        for value in ("a;ms;received-status", 'a;ms="1";received-status="200"'):
+            (attempt,) = parse(value)
+            self.assertIs(type(attempt.ms), int, value)
+            self.assertIsNone(attempt.status, value)
+
+    def test_time_does_not_run_backwards(self):
+        (attempt,) = parse("a;ms=-5")
+        self.assertGreaterEqual(attempt.ms, 0)
+
+    def test_whatever_a_proxy_reports_can_be_reported_on(self):
+        """Main merges these attempts into its own answer's field."""
+        for value in ('a;error="two words"', "a;error=5", "a;error", 'a;error=""'):
+            self.assertTrue(render("streamr-main", parse(value)), value)

@@ -1,0 +1,723 @@
+"""The cache in front of the ways, on a clock that stands still until it is moved.
+
+Over a real gateway, real ways and a real memory store; only the route is a fake one.
+"""
+
+import gzip
+import json
+from dataclasses import replace
+from typing import Any
+
+import http_sf
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr.boundaries import Answer, Exchange, Query, StoredResponse, Validators
+from streamr.errors import CAUSES, CLIENT_LEFT, Fault
+from streamr.gateway.cache import RENEWALS
+from streamr.gateway.gateway import Gateway
+from streamr.policy import representation
+from streamr.policy.breaker import TRIP_IN_ROW
+from streamr.policy.freshness import CLASSES, REFRESH_PAUSE, SLOW
+from streamr.policy.representation import brotli
+from streamr.store.memory import MemoryStore
+from streamr.web.api.render import Page, answer_page, wants
+from tests.support import QUERY, FakeRoute, Notes, call, ways
+
+DEADLINE = 8.0
+OTHER = Query("/movie/551", (), "/movie/{movie_id}")
+TAG = Validators('W/"tmdb"', "Sun, 22 Nov 2026 10:00:00 GMT")
+OLD = Answer(200, b'{"id":550,"v":1}', cache_control="max-age=3600", validators=TAG)
+NEW = replace(OLD, body=b'{"id":550,"v":2}')
+KIND = CLASSES["details"]
+# Seconds after which OLD is in each of its states.
+FRESH = 3599.0
+REVALIDATE = 3601.0
+STALE = 3600.0 + KIND.while_revalidate + 1
+GONE = 3600.0 + KIND.if_error + 1
+NOT_FOUND = Answer(404, b'{"status_code":34}')
+TRANSIENT = sorted(n for n, c in CAUSES.items() if c.next_route)
+
+
+class CacheCase(SynchronousTestCase):
+    """A main gateway with a store over one direct way."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(1000.0)
+        self.notes = Notes()
+        self.direct = FakeRoute("direct")
+        self.store = MemoryStore(10_000_000, 1000)
+        self.threads: list[Any] = []
+        self.gateway = Gateway(
+            "main", ways([self.direct], self.clock), self.clock, self.notes
+        )
+        self.gateway.remember(self.store, DEADLINE, self.in_thread)
+
+    def in_thread(self, function: Any) -> Deferred[StoredResponse]:
+        done: Deferred[StoredResponse] = Deferred()
+        self.threads.append((function, done))
+        return done
+
+    def ask(
+        self, query: Query = QUERY, seconds: float = DEADLINE
+    ) -> Deferred[Exchange]:
+        return self.gateway.answer(query, call(self.clock.seconds() + seconds))
+
+    def sent(self) -> int:
+        return len(self.direct.sent)
+
+    def kept(self, answer: Answer = OLD, after: float = 0.0) -> None:
+        """Fetch an answer and let some time pass."""
+        asking = self.ask()
+        self.direct.succeeds(answer)
+        self.exchange(asking)
+        self.direct.sent.clear()
+        self.clock.advance(after)
+
+    def fails(self, cause: str) -> None:
+        """Every try that is under way fails, so far as the fault table goes."""
+        while not self.direct.sent[-1].result.called:
+            self.direct.fails(cause)
+            self.clock.advance(0)  # a retry begins after a moment, none here
+
+    def exchange(self, asking: Deferred[Exchange]) -> Exchange:
+        """The result of an exchange that is over; it can be looked at again."""
+        found = self.successResultOf(asking)
+        asking.addCallback(lambda _: found)
+        return found
+
+    def body(self, asking: Deferred[Exchange]) -> bytes:
+        return self.page(asking).body
+
+    def page(self, asking: Deferred[Exchange], *read: str) -> Page:
+        exchange = self.exchange(asking)
+        wanted = wants(*(read or ("", "")))
+        return answer_page(exchange, wanted, self.clock.seconds())
+
+    def use(self, asking: Deferred[Exchange]) -> dict[str, str]:
+        """The parameters of Cache-Status, read back."""
+        field = dict(self.page(asking).headers)["Cache-Status"]
+        ((_, found),) = http_sf.parse(field.encode(), tltype="list")
+        return {name: str(value) for name, value in found.items()}
+
+    def detail(self, asking: Deferred[Exchange]) -> str | None:
+        return self.use(asking).get("detail")
+
+    def assert_nothing_left(self) -> None:
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertNotIn("/movie/550", self.gateway.cache._flights)  # type: ignore[union-attr]
+
+
+class Cold(CacheCase):
+    """Nothing is stored."""
+
+    def test_a_miss_is_fetched_kept_and_said_to_be_one(self) -> None:
+        asking = self.ask()
+        self.assertEqual(self.sent(), 1)
+        self.direct.succeeds(OLD)
+        self.assertEqual(self.body(asking), OLD.body)
+        self.assertEqual(
+            self.use(asking), {"fwd": "uri-miss", "fwd-status": "200", "stored": "True"}
+        )
+        self.assertEqual(self.store.get("/movie/550").body, OLD.body)  # type: ignore[union-attr]
+        self.assert_nothing_left()
+
+    def test_a_cold_request_is_not_conditional(self) -> None:
+        self.ask()
+        self.assertIsNone(self.direct.sent[0].call.known)
+
+    def test_a_stampede_of_200_is_one_request(self) -> None:
+        asking = [self.ask() for _ in range(200)]
+        self.assertEqual(self.sent(), 1)
+        self.direct.succeeds(OLD)
+        self.clock.advance(0)  # the later ones are told in the next turns
+        self.assertEqual({self.body(each) for each in asking}, {OLD.body})
+        self.assertEqual(self.sent(), 1)
+        collapsed = [self.use(each).get("collapsed") for each in asking]
+        self.assertEqual(collapsed, [None] + ["True"] * 199)
+        self.assertEqual(len(self.notes.exchanges), 200)
+        self.assert_nothing_left()
+
+    def test_two_keys_are_two_requests(self) -> None:
+        self.ask()
+        self.ask(OTHER)
+        self.assertEqual(
+            [each.query.path for each in self.direct.sent], ["/movie/550", "/movie/551"]
+        )
+
+    def test_a_fault_reaches_everyone_and_nothing_is_kept(self) -> None:
+        for cause in TRANSIENT:
+            self.setUp()
+            asking = [self.ask() for _ in range(3)]
+            self.fails(cause)
+            for each in asking:
+                exchange = self.exchange(each)
+                self.assertEqual(exchange.status, CAUSES[cause].status, cause)
+                self.assertTrue(exchange.attempts, cause)
+                self.assertIn("fwd", self.use(each))
+            self.assertEqual(len(self.store), 0, cause)
+            self.assert_nothing_left()
+
+    def test_after_a_fault_the_next_caller_asks_again(self) -> None:
+        asking = self.ask()
+        self.fails("tls_reset")
+        self.exchange(asking)
+        count = self.sent()
+        self.ask()
+        self.assertEqual(self.sent(), count + 1)
+
+    def test_errors_of_tmdb_are_handed_on_and_never_kept(self) -> None:
+        for status in (400, 401, 403, 405, 422, 429):
+            self.setUp()
+            asking = self.ask()
+            answer = Answer(status, b'{"status_code":7}', cache_control="max-age=300")
+            self.direct.succeeds(answer)
+            page = self.page(asking)
+            self.assertEqual((page.status, page.body), (status, answer.body))
+            self.assertEqual(dict(page.headers)["Cache-Control"], "no-store")
+            self.assertNotIn("stored", self.use(asking))
+            self.assertEqual(len(self.store), 0, status)
+            self.ask()
+            self.assertEqual(self.sent(), 2, status)
+
+    def test_what_tmdb_forbids_to_store_is_not_kept(self) -> None:
+        for field in ("no-store", "private", "max-age=60, no-store"):
+            self.setUp()
+            asking = self.ask()
+            self.direct.succeeds(replace(OLD, cache_control=field))
+            self.assertEqual(self.body(asking), OLD.body)
+            self.assertEqual(len(self.store), 0, field)
+
+    def test_the_proxys_gateway_has_no_store_and_collapses_nothing(self) -> None:
+        proxy = Gateway(
+            "proxy", ways([self.direct], self.clock), self.clock, self.notes
+        )
+        self.assertIsNone(proxy.cache)
+        proxy.answer(QUERY, call(9000.0))
+        proxy.answer(QUERY, call(9000.0))
+        self.assertEqual(self.sent(), 2)
+
+
+class NotFound(CacheCase):
+    """A 404 is kept for sixty seconds."""
+
+    def test_it_is_served_from_the_store_for_sixty_seconds(self) -> None:
+        self.kept(NOT_FOUND, 59.0)
+        page = self.page(self.ask())
+        self.assertEqual((page.status, page.body), (404, NOT_FOUND.body))
+        self.assertEqual(dict(page.headers)["Cache-Control"], "no-store")
+        self.assertEqual(self.sent(), 0)
+
+    def test_then_it_is_asked_for_again_and_waited_for(self) -> None:
+        self.kept(NOT_FOUND, 61.0)
+        asking = self.ask()
+        self.assertNoResult(asking)
+        self.direct.succeeds(OLD)
+        self.assertEqual(self.body(asking), OLD.body)
+
+    def test_it_is_never_served_stale(self) -> None:
+        self.kept(NOT_FOUND, 61.0)
+        asking = self.ask()
+        self.clock.advance(SLOW + 0.01)
+        self.assertNoResult(asking)
+        self.fails("tls_reset")
+        self.assertEqual(self.exchange(asking).status, 502)
+
+    def test_it_takes_the_place_of_what_was_there(self) -> None:
+        self.kept(OLD, STALE)
+        asking = self.ask()
+        self.direct.succeeds(NOT_FOUND)
+        self.assertEqual(self.page(asking).status, 404)
+        self.assertEqual(self.page(self.ask()).status, 404)
+        self.assertEqual(self.sent(), 1)
+
+
+class Fresh(CacheCase):
+    """A fresh hit."""
+
+    def test_it_is_served_at_once_without_a_request(self) -> None:
+        self.kept(OLD, 100.0)
+        asking = self.ask()
+        self.assertEqual(self.body(asking), OLD.body)
+        self.assertEqual(self.sent(), 0)
+        self.assertEqual(self.use(asking), {"hit": "True", "ttl": "3500"})
+        self.assert_nothing_left()
+
+    def test_it_is_fresh_up_to_its_last_second(self) -> None:
+        self.kept(OLD, FRESH)
+        self.assertEqual(self.use(self.ask())["ttl"], "1")
+        self.assertEqual(self.sent(), 0)
+
+    def test_it_says_how_old_it_is_with_the_age_it_came_with(self) -> None:
+        self.kept(replace(OLD, age=50.0), 100.0)
+        self.assertEqual(dict(self.page(self.ask()).headers)["Age"], "150")
+
+    def test_a_caller_without_time_left_still_gets_it(self) -> None:
+        self.kept()
+        self.assertEqual(self.body(self.ask(seconds=-1.0)), OLD.body)
+
+    def test_it_comes_in_the_coding_the_caller_takes(self) -> None:
+        self.kept()
+        plain, packed = self.page(self.ask()), self.page(self.ask(), "gzip", "")
+        self.assertNotIn("Content-Encoding", dict(plain.headers))
+        self.assertEqual(dict(packed.headers)["Content-Encoding"], "gzip")
+        self.assertEqual(gzip.decompress(packed.body), plain.body)
+        for page in (plain, packed):
+            self.assertEqual(dict(page.headers)["Vary"], "Accept-Encoding")
+            self.assertEqual(dict(page.headers)["ETag"], representation.etag(OLD.body))
+
+    def test_brotli_comes_first_where_the_extra_is_there(self) -> None:
+        self.kept()
+        page = self.page(self.ask(), "gzip, br", "")
+        packed = brotli.decompress(page.body) if brotli else gzip.decompress(page.body)
+        self.assertEqual(packed, OLD.body)
+        coding = dict(page.headers)["Content-Encoding"]
+        self.assertEqual(coding, "br" if brotli else "gzip")
+
+    def test_a_caller_who_has_it_gets_304(self) -> None:
+        self.kept()
+        tag = representation.etag(OLD.body)
+        for given in (tag, tag.removeprefix("W/"), f'"x", {tag}', "*"):
+            page = self.page(self.ask(), "gzip", given)
+            self.assertEqual((page.status, page.body), (304, b""), given)
+            self.assertEqual(dict(page.headers)["ETag"], tag)
+        self.assertEqual(self.page(self.ask(), "", '"other"').status, 200)
+
+    def test_a_callers_own_cache_keeps_it_as_long_as_ours(self) -> None:
+        """RFC 9111, 4.2: fresh while max-age is greater than Age."""
+        self.kept(OLD, 1800.0)
+        headers = dict(self.page(self.ask()).headers)
+        max_age = int(headers["Cache-Control"].split("max-age=")[1].split(",")[0])
+        self.assertEqual(max_age - int(headers["Age"]), 1800)
+
+
+class Revalidating(CacheCase):
+    """stale-while-revalidate: served at once, renewed behind."""
+
+    def many(self, count: int) -> list[Query]:
+        """So many are stored, and due to be renewed."""
+        queries = [Query(f"/movie/{n}", (), "/movie/{movie_id}") for n in range(count)]
+        for query in queries:
+            asking = self.ask(query)
+            self.direct.succeeds(OLD)
+            self.exchange(asking)
+        self.clock.advance(REVALIDATE)
+        self.direct.sent.clear()
+        return queries
+
+    def test_only_a_few_are_renewed_at_once_and_the_others_after_them(self) -> None:
+        for query in self.many(RENEWALS + 2):
+            self.ask(query)
+        self.assertEqual(self.sent(), RENEWALS)
+        for done in (1, 2):
+            self.direct.sent[done].result.callback(NEW)
+            self.clock.advance(0)
+            self.assertEqual(self.sent(), RENEWALS + done)
+
+    def test_who_waits_for_his_renewal_is_served_all_the_same(self) -> None:
+        last = self.many(RENEWALS + 1)[-1]
+        for query in self.many(RENEWALS + 1):
+            self.ask(query)
+        self.assertEqual(self.detail(self.ask(last)), "stale-while-revalidate")
+
+    def test_many_that_fail_at_once_end_all_the_same(self) -> None:
+        queries = self.many(300)
+        for _ in range(TRIP_IN_ROW):
+            self.gateway.ways.health.tried(self.direct, Fault("tls_reset"), 1)
+        for query in queries:
+            self.ask(query)
+        for _ in queries:
+            self.clock.advance(0)
+        self.fails("tls_reset")
+        self.assert_nothing_left()
+
+    def test_it_is_served_at_once_and_renewed_once(self) -> None:
+        self.kept(OLD, REVALIDATE)
+        asking = [self.ask() for _ in range(50)]
+        self.assertEqual({self.body(each) for each in asking}, {OLD.body})
+        self.assertEqual(self.detail(asking[0]), "stale-while-revalidate")
+        self.assertEqual(self.use(asking[0])["ttl"], "-1")
+        self.assertEqual(self.sent(), 1)
+        self.direct.succeeds(NEW)
+        told = [each for each in self.notes.exchanges if "renewed" in each.target]
+        self.assertEqual(len(told), 1)
+        after = self.ask()
+        self.assertEqual(self.body(after), NEW.body)
+        self.assertEqual(self.use(after), {"hit": "True", "ttl": "3600"})
+        self.assertEqual(self.sent(), 1)
+        self.assert_nothing_left()
+
+    def test_the_life_left_of_a_stale_response_is_negative(self) -> None:
+        self.kept(OLD, 3600.5)
+        self.assertLess(int(self.use(self.ask())["ttl"]), 0)
+
+    def test_the_refresh_asks_conditionally(self) -> None:
+        self.kept(OLD, REVALIDATE)
+        self.ask()
+        self.assertEqual(self.direct.sent[0].call.known, TAG)
+
+    def test_a_304_makes_the_same_body_fresh_again(self) -> None:
+        self.kept(OLD, REVALIDATE)
+        self.ask()
+        self.direct.succeeds(Answer(304, b"", cache_control="max-age=1200"))
+        after = self.ask()
+        self.assertEqual(self.body(after), OLD.body)
+        self.assertEqual(self.use(after), {"hit": "True", "ttl": "1200"})
+        self.assertEqual(self.sent(), 1)
+
+    def test_a_404_behind_takes_its_place(self) -> None:
+        self.kept(OLD, REVALIDATE)
+        self.ask()
+        self.direct.succeeds(NOT_FOUND)
+        self.assertEqual(self.page(self.ask()).status, 404)
+
+    def test_the_caller_who_leaves_does_not_stop_the_refresh(self) -> None:
+        self.kept(OLD, REVALIDATE)
+        self.ask().cancel()
+        self.assertFalse(self.direct.sent[0].cancelled)
+        self.direct.succeeds(NEW)
+        self.assertEqual(self.body(self.ask()), NEW.body)
+
+    def test_the_refresh_is_told_to_the_observer_too(self) -> None:
+        self.kept(OLD, REVALIDATE)
+        self.notes.exchanges.clear()
+        self.ask()
+        self.clock.advance(0.5)
+        self.direct.succeeds(NEW)
+        served, renewed = self.notes.exchanges
+        self.assertEqual((served.source, renewed.source), ("cache", "direct"))
+        self.assertEqual(renewed.ms, 500)
+        self.assertIn("renewed", renewed.target)
+
+    def test_a_refresh_ends_by_its_deadline(self) -> None:
+        self.kept(OLD, REVALIDATE)
+        self.ask()
+        self.clock.advance(DEADLINE + 0.1)
+        self.assertTrue(self.direct.sent[-1].cancelled)
+        self.assert_nothing_left()
+
+    def test_after_a_failed_refresh_there_is_a_pause(self) -> None:
+        self.kept(OLD, REVALIDATE)
+        self.ask()
+        self.fails("tls_reset")
+        count = self.sent()
+        self.clock.advance(REFRESH_PAUSE - 0.1)
+        paused = self.ask()
+        self.assertEqual(self.body(paused), OLD.body)
+        self.assertEqual(self.sent(), count)
+        self.clock.advance(0.2)
+        self.ask()
+        self.assertEqual(self.sent(), count + 1)
+
+    def test_a_429_is_a_failed_refresh(self) -> None:
+        self.kept(OLD, REVALIDATE)
+        self.ask()
+        self.direct.succeeds(Answer(429, b'{"status_code":25}', retry_after="3"))
+        self.assertEqual(self.body(self.ask()), OLD.body)
+        self.assertEqual(self.sent(), 1)
+
+    def test_an_answer_that_may_not_be_kept_leaves_the_stored_one(self) -> None:
+        for answer in (
+            Answer(401, b'{"status_code":7}', cache_control="max-age=300"),
+            Answer(403, b'{"status_code":45}'),
+            replace(NEW, cache_control="no-store"),
+        ):
+            self.setUp()
+            self.kept(OLD, REVALIDATE)
+            self.ask()
+            self.direct.succeeds(answer)
+            self.assertEqual(self.body(self.ask()), OLD.body, answer.status)
+
+    def test_a_good_answer_ends_the_pause(self) -> None:
+        asking = self.ask()
+        self.fails("tls_reset")
+        self.successResultOf(asking)
+        # it came as old as it may be: stale at once, and to be renewed at once
+        self.kept(replace(OLD, age=3600.0))
+        self.assertEqual(self.detail(self.ask()), "stale-while-revalidate")
+        self.assertEqual(self.sent(), 1)
+
+
+class Stale(CacheCase):
+    """Beyond stale-while-revalidate: good for slowness and for errors."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.kept(OLD, STALE)
+
+    def test_a_quick_answer_is_the_new_one(self) -> None:
+        asking = self.ask()
+        self.clock.advance(SLOW - 0.01)
+        self.assertNoResult(asking)
+        self.direct.succeeds(NEW)
+        self.assertEqual(self.body(asking), NEW.body)
+        self.assertEqual(
+            self.use(asking), {"fwd": "stale", "fwd-status": "200", "stored": "True"}
+        )
+        self.assert_nothing_left()
+
+    def test_nobody_waits_longer_than_250_ms(self) -> None:
+        asking = self.ask()
+        self.clock.advance(0.249)
+        self.assertNoResult(asking)
+        self.clock.advance(0.002)
+        self.assertEqual(self.body(asking), OLD.body)
+        self.assertEqual(self.detail(asking), "stale-while-slow")
+        self.assertEqual(self.use(asking)["fwd"], "stale")
+        self.assertLess(int(self.use(asking)["ttl"]), 0)
+
+    def test_a_flight_given_up_as_slow_is_told_once_when_it_lands(self) -> None:
+        self.kept(OLD, STALE)
+        self.notes.exchanges.clear()
+        for _ in range(3):
+            self.ask()
+        self.clock.advance(SLOW)
+        self.direct.fails("tls_alert_received")
+        told = [
+            attempt.cause for each in self.notes.exchanges for attempt in each.attempts
+        ]
+        self.assertEqual(told, ["tls_alert_received"])
+        self.assertEqual(len(self.notes.exchanges), 4)
+
+    def test_a_flight_given_up_as_slow_flies_on_and_renews_the_store(self) -> None:
+        asking = self.ask()
+        self.clock.advance(1.0)
+        self.assertEqual(self.body(asking), OLD.body)
+        self.assertFalse(self.direct.sent[0].cancelled)
+        self.direct.succeeds(NEW)
+        self.assertEqual(self.body(self.ask()), NEW.body)
+        self.assertEqual(self.sent(), 1)
+        self.assert_nothing_left()
+
+    def test_a_second_caller_waits_250_ms_of_its_own_on_the_same_flight(self) -> None:
+        self.ask()
+        self.clock.advance(0.2)
+        second = self.ask()
+        self.clock.advance(0.2)
+        self.assertNoResult(second)
+        self.clock.advance(0.06)
+        self.assertEqual(self.detail(second), "stale-while-slow")
+        self.assertEqual(self.sent(), 1)
+
+    def test_every_fault_that_another_way_might_heal_gives_the_stale_copy(self) -> None:
+        for cause in TRANSIENT:
+            self.setUp()
+            asking = self.ask()
+            self.fails(cause)
+            exchange = self.exchange(asking)
+            self.assertEqual((self.body(asking), exchange.status), (OLD.body, 200))
+            self.assertEqual(self.detail(asking), "stale-if-error", cause)
+            self.assertEqual(self.use(asking)["fwd"], "stale")
+            self.assertEqual(exchange.attempts[0].cause, cause)
+            self.assert_nothing_left()
+
+    def test_a_429_gives_the_stale_copy(self) -> None:
+        asking = self.ask()
+        self.direct.succeeds(Answer(429, b"{}", retry_after="9"))
+        self.assertEqual(self.body(asking), OLD.body)
+        self.assertEqual(self.detail(asking), "stale-if-error")
+
+    def test_a_stampede_on_a_stale_key_is_one_request_and_all_get_it(self) -> None:
+        asking = [self.ask() for _ in range(200)]
+        self.assertEqual(self.sent(), 1)
+        self.fails("http_response_redirect")
+        self.assertEqual({self.body(each) for each in asking}, {OLD.body})
+        self.assert_nothing_left()
+
+    def test_after_a_failure_nobody_waits_and_nobody_asks_for_a_while(self) -> None:
+        self.ask()
+        self.fails("tls_reset")
+        count = self.sent()
+        asking = self.ask()
+        self.assertEqual(self.detail(asking), "stale-if-error")
+        self.assertIn("hit", self.use(asking))
+        self.assertEqual(self.body(asking), OLD.body)
+        self.assertEqual(self.sent(), count)
+        self.clock.advance(REFRESH_PAUSE + 0.1)
+        self.ask()
+        self.assertEqual(self.sent(), count + 1)
+
+    def test_a_silent_tmdb_is_a_failure_as_well(self) -> None:
+        """The caller came a moment before its flight began: its time ends first."""
+        self.gateway.answer(QUERY, call(self.clock.seconds() + DEADLINE - 0.001))
+        self.clock.advance(SLOW)
+        self.clock.advance(DEADLINE)
+        self.assertTrue(self.direct.sent[-1].result.called)
+        count = self.sent()
+        asking = self.ask()
+        self.assertEqual(self.sent(), count)
+        self.assertEqual(self.body(asking), OLD.body)
+
+    def test_the_pause_is_of_one_key_alone(self) -> None:
+        self.ask()
+        self.fails("tls_reset")
+        count = self.sent()
+        self.ask(OTHER)
+        self.assertEqual(self.sent(), count + 1)
+
+    def test_a_caller_with_less_than_250_ms_gets_it_in_its_time(self) -> None:
+        asking = self.ask(seconds=0.1)
+        self.clock.advance(0.11)
+        self.assertEqual(self.body(asking), OLD.body)
+
+    def test_a_caller_who_leaves_leaves_nothing(self) -> None:
+        asking = self.ask()
+        asking.cancel()
+        self.assertEqual(self.exchange(asking).status, CLIENT_LEFT)
+        self.assertTrue(self.direct.sent[0].cancelled)
+        self.assert_nothing_left()
+
+    def test_a_304_is_served_as_the_stored_body(self) -> None:
+        asking = self.ask()
+        self.direct.succeeds(Answer(304, b"", cache_control="max-age=1200"))
+        page = self.page(asking)
+        self.assertEqual((page.status, page.body), (200, OLD.body))
+        self.assertEqual(dict(page.headers)["Age"], "0")
+        self.assertEqual(self.use(asking)["fwd-status"], "304")
+
+    def test_a_304_that_may_not_be_kept_is_still_the_stored_body(self) -> None:
+        # the caller asked for no condition: a bare 304 would be nothing to it
+        for field in ("no-store", "private"):
+            self.setUp()
+            asking = self.ask()
+            self.direct.succeeds(Answer(304, b"", cache_control=field))
+            page = self.page(asking)
+            self.assertEqual((page.status, page.body), (200, OLD.body), field)
+
+    def test_a_200_on_a_conditional_request_takes_its_place(self) -> None:
+        asking = self.ask()
+        self.assertEqual(self.direct.sent[0].call.known, TAG)
+        self.direct.succeeds(NEW)
+        self.assertEqual(self.body(asking), NEW.body)
+        self.assertEqual(self.store.get("/movie/550").body, NEW.body)  # type: ignore[union-attr]
+
+    def test_a_purge_is_not_undone_by_a_304_under_way(self) -> None:
+        self.ask()
+        self.store.purge(lambda _: True)
+        self.direct.succeeds(Answer(304, b""))
+        self.assertIsNone(self.store.get("/movie/550"))
+
+
+class Gone(CacheCase):
+    """Too old for anything."""
+
+    def test_it_is_waited_for_and_the_error_is_the_true_one(self) -> None:
+        self.kept(OLD, GONE)
+        asking = self.ask()
+        self.clock.advance(SLOW + 0.1)
+        self.assertNoResult(asking)
+        self.fails("tls_reset")
+        self.assertEqual(self.exchange(asking).status, 502)
+
+    def test_it_can_still_be_validated(self) -> None:
+        self.kept(OLD, GONE)
+        asking = self.ask()
+        self.assertEqual(self.direct.sent[0].call.known, TAG)
+        self.direct.succeeds(Answer(304, b""))
+        self.assertEqual(self.body(asking), OLD.body)
+
+
+class Time(CacheCase):
+    """Everyone's own deadline, and nobody else's."""
+
+    def test_a_collapsed_caller_ends_by_its_own_deadline(self) -> None:
+        leader, follower = self.ask(), self.ask(seconds=1.0)
+        self.clock.advance(1.01)
+        exchange = self.exchange(follower)
+        self.assertEqual(exchange.status, 504)
+        self.assertEqual(exchange.fault.cause.name, "deadline_exceeded")  # type: ignore[union-attr]
+        self.assertNoResult(leader)
+        self.assertFalse(self.direct.sent[0].cancelled)
+        self.direct.succeeds(OLD)
+        self.assertEqual(self.body(leader), OLD.body)
+
+    def test_a_leader_in_a_hurry_does_not_hurry_the_others(self) -> None:
+        leader, follower = self.ask(seconds=0.5), self.ask()
+        self.clock.advance(0.6)
+        self.assertEqual(self.exchange(leader).status, 504)
+        self.clock.advance(3.0)
+        self.assertFalse(self.direct.sent[0].cancelled)
+        self.direct.succeeds(OLD)
+        self.assertEqual(self.body(follower), OLD.body)
+
+    def test_the_leader_leaves_and_the_followers_are_answered(self) -> None:
+        leader, follower = self.ask(), self.ask()
+        leader.cancel()
+        self.assertEqual(self.exchange(leader).status, CLIENT_LEFT)
+        self.assertFalse(self.direct.sent[0].cancelled)
+        self.direct.succeeds(OLD)
+        self.assertEqual(self.body(follower), OLD.body)
+        self.assertEqual(self.sent(), 1)
+        self.assert_nothing_left()
+
+    def test_when_all_have_left_the_flight_is_cancelled(self) -> None:
+        asking = [self.ask(), self.ask()]
+        for each in asking:
+            each.cancel()
+        self.assertTrue(self.direct.sent[0].cancelled)
+        self.assert_nothing_left()
+
+    def test_after_the_deadline_nothing_is_left_and_the_key_is_free(self) -> None:
+        asking = self.ask()
+        self.clock.advance(DEADLINE + 0.1)
+        self.assertEqual(self.exchange(asking).status, 504)
+        self.assertTrue(self.direct.sent[0].cancelled)
+        self.assert_nothing_left()
+        count = self.sent()
+        self.ask()
+        self.assertEqual(self.sent(), count + 1)
+
+    def test_a_timeout_names_the_attempts_that_were_made(self) -> None:
+        """A caller's time runs a moment before the flight's: as with real sockets."""
+        asking = self.ask(seconds=DEADLINE - 0.001)
+        self.clock.advance(DEADLINE)
+        exchange = self.exchange(asking)
+        self.assertEqual([each.route for each in exchange.attempts], ["direct"])
+
+    def test_cache_status_stands_on_a_timeout_as_well(self) -> None:
+        asking = self.ask(seconds=1.0)
+        self.clock.advance(1.1)
+        self.assertIn("Cache-Status", dict(self.page(asking).headers))
+
+
+class Large(CacheCase):
+    """Heavy compression is done off the reactor."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        text = json.dumps({"id": 550, "x": "a" * representation.HEAVY})
+        self.large = Answer(200, text.encode(), cache_control="max-age=3600")
+
+    def test_it_is_made_in_a_thread_and_then_served_and_kept(self) -> None:
+        asking = [self.ask(), self.ask()]
+        self.direct.succeeds(self.large)
+        self.assertNoResult(asking[0])
+        ((make, done),) = self.threads
+        done.callback(make())
+        self.assertEqual({self.body(each) for each in asking}, {self.large.body})
+        self.assertEqual(self.body(self.ask()), self.large.body)
+        self.assertEqual(self.sent(), 1)
+
+    def test_a_thread_that_is_stuck_holds_nobody_past_its_deadline(self) -> None:
+        asking = self.ask()
+        self.direct.succeeds(self.large)
+        self.clock.advance(DEADLINE + 0.1)
+        self.assertEqual(self.exchange(asking).status, 504)
+        self.assert_nothing_left()
+
+    def test_a_small_one_never_goes_to_a_thread(self) -> None:
+        self.kept()
+        self.assertEqual(self.threads, [])
+
+
+class Threads(CacheCase):
+    def in_thread(self, function: Any) -> Deferred[StoredResponse]:
+        return succeed(function())
+
+    def test_a_thread_that_is_done_at_once_is_fine(self) -> None:
+        text = json.dumps({"id": 550, "x": "a" * representation.HEAVY})
+        asking = self.ask()
+        self.direct.succeeds(Answer(200, text.encode()))
+        self.assertEqual(self.body(asking), text.encode())

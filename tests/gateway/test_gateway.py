@@ -1,0 +1,526 @@
+"""The chain of ways: what goes on to the next one, what does not, and in what time."""
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr.boundaries import Answer, Dimensions, Exchange
+from streamr.errors import CAUSES, CLIENT_LEFT, Attempt, Fault
+from streamr.gateway.gateway import Gateway
+from streamr.policy.breaker import FIRST_PAUSE, TRIP_IN_ROW
+from streamr.policy.budgets import HEDGE_FLOOR
+from streamr.policy.retry import HEDGE_AFTER
+from streamr.routing.health import PROBE_SECONDS, Health
+from tests.support import GOOD, QUERY, FakeRoute, Notes, call, ways
+
+RECOVERABLE = sorted(name for name, cause in CAUSES.items() if cause.next_route)
+FINAL = sorted(name for name, cause in CAUSES.items() if not cause.next_route)
+
+
+class GatewayCase(SynchronousTestCase):
+    """A main gateway over a direct way and one proxy."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.notes = Notes()
+        self.direct = FakeRoute("direct")
+        self.proxy = FakeRoute("proxy@there:1", hop=True, next_hop="there:1")
+        self.gateway = self.make([self.direct, self.proxy])
+
+    def make(self, routes: list[FakeRoute]) -> Gateway:
+        return Gateway("main", ways(routes, self.clock), self.clock, self.notes)
+
+    def ask(self, deadline: float = 8.0) -> Deferred[Exchange]:
+        return self.gateway.answer(QUERY, call(deadline))
+
+    def direct_fails(self, cause: str) -> None:
+        """Every try that the direct way gets fails in the same way."""
+        while not self.direct.sent[-1].result.called:
+            self.fail_once(cause)
+
+    def fail_once(self, cause: str) -> None:
+        """One try fails; a retry begins after a moment, which is none here."""
+        self.direct.fails(cause)
+        self.clock.advance(0)
+
+
+class TheChain(GatewayCase):
+    def test_a_direct_answer_never_asks_the_proxy(self) -> None:
+        asking = self.ask()
+        self.direct.succeeds()
+        exchange = self.successResultOf(asking)
+        self.assertEqual(exchange.answer, GOOD)
+        self.assertEqual(exchange.source, "direct")
+        self.assertEqual(self.proxy.sent, [])
+
+    def test_every_recoverable_fault_goes_on_to_the_proxy(self) -> None:
+        for cause in RECOVERABLE:
+            self.setUp()
+            asking = self.ask()
+            self.direct_fails(cause)
+            self.proxy.succeeds()
+            exchange = self.successResultOf(asking)
+            self.assertEqual(exchange.answer, GOOD, cause)
+            self.assertEqual(exchange.source, "proxy@there:1", cause)
+            self.assertEqual(exchange.attempts[0].cause, cause)
+
+    def test_every_other_fault_ends_the_chain(self) -> None:
+        for cause in FINAL:
+            self.setUp()
+            asking = self.ask()
+            self.direct.fails(cause)
+            exchange = self.successResultOf(asking)
+            self.assertEqual(self.proxy.sent, [], cause)
+            self.assertEqual(exchange.status, CAUSES[cause].status, cause)
+
+    def test_an_error_answer_of_tmdb_is_an_answer(self) -> None:
+        asking = self.ask()
+        answer = Answer(404, b'{"status_code":34}')
+        self.direct.succeeds(answer)
+        exchange = self.successResultOf(asking)
+        self.assertEqual((exchange.status, exchange.answer), (404, answer))
+        self.assertEqual(self.proxy.sent, [])
+
+    def test_when_all_fail_the_last_fault_is_told_with_all_attempts(self) -> None:
+        asking = self.ask()
+        self.direct_fails("tls_protocol_error")
+        tried = Attempt("proxy@there:1/classic", "x", 5, "tls_reset")
+        self.proxy.fails("tls_reset", (tried,), final=True)
+        exchange = self.successResultOf(asking)
+        self.assertIsNone(exchange.answer)
+        self.assertEqual(exchange.status, 502)
+        self.assertEqual(
+            [each.route for each in exchange.attempts],
+            ["direct", "proxy@there:1/classic", "proxy@there:1"],
+        )
+
+    def test_several_proxies_are_tried_in_their_order(self) -> None:
+        other = FakeRoute("proxy@other:2", hop=True)
+        self.gateway = self.make([self.direct, self.proxy, other])
+        asking = self.ask()
+        self.direct_fails("tls_alert_received")
+        self.proxy.fails("proxy_configuration_error")
+        other.succeeds()
+        self.assertEqual(self.successResultOf(asking).source, "proxy@other:2")
+
+    def test_an_exception_of_our_own_is_logged_and_still_falls_back(self) -> None:
+        asking = self.ask()
+        self.direct.sent[-1].result.errback(KeyError("bug"))
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+        self.proxy.succeeds()
+        exchange = self.successResultOf(asking)
+        self.assertEqual(exchange.answer, GOOD)
+        self.assertEqual(exchange.attempts[0].cause, "proxy_internal_error")
+
+
+class TheSecondTry(GatewayCase):
+    def test_the_table_decides_who_gets_a_second_try_on_a_fresh_connection(
+        self,
+    ) -> None:
+        for name, cause in CAUSES.items():
+            self.setUp()
+            self.ask()
+            self.fail_once(name)
+            tries = [each.fresh for each in self.direct.sent]
+            expected = [False, True] if cause.same_route and not cause.slow else [False]
+            self.assertEqual(tries, expected, name)
+
+    def test_there_is_never_a_third_try(self) -> None:
+        asking = self.ask()
+        self.fail_once("tls_reset")
+        self.fail_once("tls_reset")
+        self.assertEqual(len(self.direct.sent), 2)
+        self.assertEqual(len(self.proxy.sent), 1)
+        self.assertNoResult(asking)
+
+    def test_a_slow_fault_is_repeated_only_when_no_other_way_is_left(self) -> None:
+        self.gateway = self.make([self.direct])
+        self.ask()
+        self.fail_once("http_response_timeout")
+        self.assertEqual(len(self.direct.sent), 2)
+
+    def test_what_a_proxy_has_given_up_is_not_tried_there_again(self) -> None:
+        asking = self.ask()
+        self.direct_fails("tls_timeout")
+        self.proxy.fails("tls_reset", final=True)
+        self.successResultOf(asking)
+        self.assertEqual(len(self.proxy.sent), 1)
+
+
+class Time(GatewayCase):
+    def test_nobody_waits_past_the_deadline(self) -> None:
+        asking = self.ask(deadline=8.0)
+        self.clock.advance(7.9)
+        self.assertNoResult(asking)
+        self.clock.advance(0.2)
+        exchange = self.successResultOf(asking)
+        self.assertEqual(exchange.status, 504)
+        self.assertTrue(self.direct.sent[-1].cancelled)
+        self.assertEqual(exchange.attempts[-1].cause, "deadline_exceeded")
+
+    def test_the_deadline_does_not_start_another_way(self) -> None:
+        self.ask(deadline=8.0)
+        self.clock.advance(8.0)
+        self.assertEqual(self.proxy.sent, [])
+
+    def test_a_way_gets_the_time_that_is_left(self) -> None:
+        self.ask(deadline=8.0)
+        self.clock.advance(2.0)
+        self.direct.fails("tls_timeout")
+        budget = self.proxy.sent[-1].budget
+        self.assertEqual((budget.total, budget.first_byte), (6.0, 6.0))
+
+    def test_without_time_left_no_way_is_begun(self) -> None:
+        asking = self.ask(deadline=8.0)
+        self.clock.advance(7.97)
+        self.direct.fails("tls_timeout")
+        self.assertEqual(self.proxy.sent, [])
+        self.assertEqual(self.successResultOf(asking).status, 504)
+
+    def test_a_caller_who_leaves_stops_what_is_under_way(self) -> None:
+        asking = self.ask()
+        asking.cancel()
+        self.assertTrue(self.direct.sent[-1].cancelled)
+        self.assertEqual(self.proxy.sent, [])
+        self.assertEqual(self.successResultOf(asking).status, CLIENT_LEFT)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_an_answer_leaves_no_timer(self) -> None:
+        self.ask()
+        self.direct.succeeds()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class Memory(GatewayCase):
+    def test_one_failure_does_not_change_the_order(self) -> None:
+        self.ask()
+        self.direct_fails("tls_protocol_error")
+        self.proxy.succeeds()
+        self.ask()
+        self.assertEqual(len(self.direct.sent), 2)
+
+    def test_a_caller_who_leaves_says_nothing_about_the_route(self) -> None:
+        self.ask().cancel()
+        self.assertIsNone(self.gateway.ways.health.states["direct"].at)
+
+    def test_each_route_remembers_what_it_last_did(self) -> None:
+        self.ask()
+        self.direct_fails("tls_protocol_error")
+        self.proxy.succeeds()
+        direct, proxy = (
+            self.gateway.ways.health.states[r.name] for r in self.gateway.ways.routes
+        )
+        self.assertEqual((direct.cause, direct.failed), ("tls_protocol_error", 1))
+        self.assertEqual((proxy.cause, proxy.served), (None, 1))
+        self.assertEqual(proxy.at, 1000.0)
+
+    def test_one_exchange_is_noted_for_each_query(self) -> None:
+        asking = self.ask()
+        self.clock.advance(0.25)
+        self.direct.succeeds()
+        self.assertEqual(self.notes.exchanges, [self.successResultOf(asking)])
+        self.assertEqual(self.notes.exchanges[0].ms, 250)
+
+    def test_one_route_can_be_asked_alone(self) -> None:
+        asking = self.gateway.ask(self.gateway.ways.routes[1], QUERY, call())
+        self.proxy.succeeds()
+        self.assertEqual(self.successResultOf(asking).source, "proxy@there:1")
+        self.assertEqual(self.direct.sent, [])
+
+
+class Hedging(GatewayCase):
+    """The next way starts beside a silent one, and the first answer wins."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.gateway = Gateway(
+            "main",
+            ways([self.direct, self.proxy], self.clock, hedge=True),
+            self.clock,
+            self.notes,
+        )
+
+    def health(self) -> Health:
+        return self.gateway.ways.health
+
+    def test_silence_starts_the_next_way_after_the_hedge_time(self) -> None:
+        self.ask()
+        self.clock.advance(HEDGE_AFTER - 0.01)
+        self.assertEqual(self.proxy.sent, [])
+        self.clock.advance(0.02)
+        self.assertEqual(len(self.proxy.sent), 1)
+
+    def test_a_first_byte_keeps_the_next_way_quiet(self) -> None:
+        self.ask()
+        self.direct.sent[-1].heard()
+        self.clock.advance(1.0)
+        self.assertEqual(self.proxy.sent, [])
+
+    def test_a_retry_does_not_begin_the_hedge_time_anew(self) -> None:
+        self.ask()
+        self.clock.advance(HEDGE_AFTER - 0.01)
+        self.fail_once("tls_reset")
+        self.assertEqual(len(self.direct.sent), 2)
+        self.clock.advance(0.02)
+        self.assertEqual(len(self.proxy.sent), 1)
+
+    def test_the_first_answer_wins_and_the_loser_is_cancelled(self) -> None:
+        asking = self.ask()
+        self.clock.advance(HEDGE_AFTER)
+        self.proxy.succeeds()
+        exchange = self.successResultOf(asking)
+        self.assertEqual(exchange.source, "proxy@there:1")
+        self.assertTrue(self.direct.sent[-1].cancelled)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_cancelling_the_loser_cannot_fail_the_winner(self) -> None:
+        # whatever the loser does when it is cancelled: fail, answer, or nothing
+        def fails(result: Deferred[Answer]) -> None:
+            result.errback(Fault("tls_reset"))
+
+        def answers(result: Deferred[Answer]) -> None:
+            result.callback(Answer(200, b"{}"))
+
+        for canceller in (fails, answers, lambda _result: None):
+            self.setUp()
+            asking = self.ask()
+            self.direct.on_cancel = canceller
+            self.clock.advance(HEDGE_AFTER)
+            self.proxy.succeeds()
+            self.assertEqual(self.successResultOf(asking).answer, GOOD)
+
+    def test_the_slow_one_may_still_win(self) -> None:
+        asking = self.ask()
+        self.clock.advance(HEDGE_AFTER)
+        self.direct.succeeds()
+        self.assertEqual(self.successResultOf(asking).source, "direct")
+        self.assertTrue(self.proxy.sent[-1].cancelled)
+
+    def test_a_failing_hedge_leaves_the_first_way_its_time(self) -> None:
+        asking = self.ask()
+        self.clock.advance(HEDGE_AFTER)
+        self.proxy.fails("upstream_unavailable", final=True)
+        self.assertNoResult(asking)
+        self.direct.succeeds()
+        self.assertEqual(self.successResultOf(asking).source, "direct")
+
+    def test_a_first_way_that_fails_waits_for_the_hedge_that_runs(self) -> None:
+        asking = self.ask()
+        self.clock.advance(HEDGE_AFTER)
+        self.direct_fails("tls_timeout")
+        self.assertEqual(len(self.proxy.sent), 1)
+        self.proxy.succeeds()
+        self.assertEqual(self.successResultOf(asking).answer, GOOD)
+
+    def test_both_failing_is_one_honest_fault(self) -> None:
+        asking = self.ask()
+        self.clock.advance(HEDGE_AFTER)
+        self.proxy.fails("upstream_unavailable", final=True)
+        self.direct_fails("tls_timeout")
+        exchange = self.successResultOf(asking)
+        self.assertEqual(exchange.fault.cause.name, "upstream_unavailable")
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_caller_who_leaves_stops_both(self) -> None:
+        asking = self.ask()
+        self.clock.advance(HEDGE_AFTER)
+        asking.cancel()
+        self.assertTrue(self.direct.sent[-1].cancelled)
+        self.assertTrue(self.proxy.sent[-1].cancelled)
+        self.successResultOf(asking)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_being_overtaken_in_silence_counts_and_after_a_byte_does_not(self) -> None:
+        for first_byte in (False, True):
+            self.setUp()
+            self.ask()
+            self.clock.advance(HEDGE_AFTER)
+            if first_byte:
+                self.direct.sent[-1].heard()
+            self.proxy.succeeds()
+            in_row = self.health().breakers["direct"].in_row
+            self.assertEqual(in_row, 0 if first_byte else 1)
+
+    def test_a_hedge_that_was_outrun_is_no_failed_attempt(self) -> None:
+        asking = self.ask()
+        self.clock.advance(HEDGE_AFTER)
+        self.clock.advance(HEDGE_AFTER * 2)
+        self.direct.succeeds()
+        exchange = self.successResultOf(asking)
+        self.assertTrue(self.proxy.sent[-1].cancelled)
+        self.assertEqual([each.cause for each in exchange.attempts], [None])
+
+    def test_a_black_hole_opens_the_breaker_and_is_then_passed_by(self) -> None:
+        for _ in range(TRIP_IN_ROW):
+            self.ask()
+            self.clock.advance(HEDGE_AFTER)
+            self.proxy.succeeds()
+        self.assertFalse(self.health().breakers["direct"].closed)
+        tries = len(self.direct.sent)
+        asking = self.ask()
+        self.proxy.succeeds()
+        self.assertEqual(self.successResultOf(asking).source, "proxy@there:1")
+        self.assertEqual(len(self.direct.sent), tries)
+
+    def test_no_hedge_goes_to_a_way_that_is_open(self) -> None:
+        for _ in range(TRIP_IN_ROW):
+            self.health().tried(self.proxy, Fault("tls_reset"), 1)
+        self.ask()
+        self.clock.advance(HEDGE_AFTER * 2)
+        self.assertEqual(self.proxy.sent, [])
+
+    def test_hedges_keep_to_their_budget(self) -> None:
+        for _ in range(60):
+            self.ask()
+        self.clock.advance(HEDGE_AFTER)
+        self.assertEqual(len(self.proxy.sent), HEDGE_FLOOR)
+
+
+class SilentHosts(GatewayCase):
+    """A way to a host that was just found silent is tried last, by the proxy too."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        gateway = ways([self.direct, self.proxy], self.clock, hedge=True)
+        self.gateway = Gateway("main", gateway, self.clock, self.notes)
+
+    def test_a_hedge_tells_the_proxy_which_host_is_silent(self) -> None:
+        self.ask()
+        self.clock.advance(HEDGE_AFTER)
+        silent = self.proxy.sent[-1].call.silent
+        self.assertEqual(silent, {self.direct.dimensions.host})
+
+    def test_a_fallback_after_silence_tells_it_as_well(self) -> None:
+        self.ask()
+        self.direct_fails("tls_timeout")
+        self.assertTrue(self.proxy.sent[-1].call.silent)
+
+    def test_a_reset_is_no_silence(self) -> None:
+        self.ask()
+        self.direct_fails("tls_reset")
+        self.assertEqual(self.proxy.sent[-1].call.silent, frozenset())
+
+    def test_the_proxy_tries_another_host_first(self) -> None:
+        one = Dimensions("one.test.invalid", "classic", "auto", "here")
+        two = Dimensions("two.test.invalid", "modern", "auto", "here")
+        first, second = FakeRoute("a", dimensions=one), FakeRoute("b", dimensions=two)
+        gateway = self.make([first, second])
+        gateway.answer(QUERY, call(8.0, silent=frozenset({"one.test.invalid"})))
+        self.assertEqual((len(first.sent), len(second.sent)), (0, 1))
+
+    def test_leaving_an_open_way_needs_no_budget(self) -> None:
+        for _ in range(HEDGE_FLOOR + 5):
+            self.ask()
+        health = self.gateway.ways.health
+        for _ in range(TRIP_IN_ROW):
+            health.tried(self.direct, Fault("overtaken"), 1)
+        self.clock.advance(HEDGE_AFTER)
+        self.assertEqual(len(self.proxy.sent), HEDGE_FLOOR + 5)
+
+
+class AllOpen(GatewayCase):
+    """When nothing works, callers learn it at once, and a trickle finds out."""
+
+    def open_all(self) -> None:
+        health = self.gateway.ways.health
+        for route in health.routes:
+            for _ in range(TRIP_IN_ROW):
+                health.tried(route, Fault("upstream_unavailable"), 1)
+
+    def test_with_a_recent_success_all_ways_are_tried_all_the_same(self) -> None:
+        self.gateway.ways.health.tried(self.direct, None, 1)
+        self.open_all()
+        self.ask()
+        self.assertEqual(len(self.direct.sent), 1)
+
+    def test_without_one_only_a_trickle_is_let_through(self) -> None:
+        self.clock.advance(60)
+        self.open_all()
+        statuses = []
+        for _ in range(400):
+            asking = self.ask(deadline=self.clock.seconds() + 8)
+            if asking.called:
+                statuses.append(self.successResultOf(asking).status)
+        self.assertEqual(len(self.direct.sent), 1)
+        self.assertEqual(statuses, [503] * 399)
+
+    def test_one_success_closes_the_way_again(self) -> None:
+        self.clock.advance(60)
+        self.open_all()
+        self.ask(deadline=self.clock.seconds() + 8)
+        self.direct.succeeds()
+        self.assertTrue(self.gateway.ways.health.breakers["direct"].closed)
+
+
+class Probing(GatewayCase):
+    """Open ways are probed in the background, and judged by the hedge time."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.health = self.gateway.ways.health
+        for _ in range(TRIP_IN_ROW):
+            self.health.tried(self.direct, Fault("tls_reset"), 1)
+        self.health.start()
+        self.addCleanup(self.health.stop)
+
+    def pass_time(self, seconds: float) -> None:
+        for _ in range(round(seconds * 10)):
+            self.clock.advance(0.1)
+
+    def test_the_first_probe_comes_when_the_pause_is_over(self) -> None:
+        self.pass_time(FIRST_PAUSE - 0.2)
+        self.assertEqual(self.direct.sent, [])
+        self.pass_time(1.0)
+        self.assertEqual(len(self.direct.sent), 1)
+
+    def test_there_is_one_probe_at_a_time(self) -> None:
+        self.pass_time(FIRST_PAUSE + 3)
+        self.assertEqual(len(self.direct.sent), 1)
+
+    def test_a_quick_answer_closes_it(self) -> None:
+        self.pass_time(FIRST_PAUSE + 0.5)
+        self.direct.succeeds()
+        self.assertTrue(self.health.breakers["direct"].closed)
+
+    def test_a_slow_answer_is_asked_again_and_judged_then(self) -> None:
+        for second, closed in ((0.1, True), (0.4, False)):
+            self.setUp()
+            self.pass_time(FIRST_PAUSE + 0.5)
+            self.pass_time(1.0)
+            self.direct.succeeds()
+            self.pass_time(second)
+            self.direct.succeeds()
+            self.assertEqual(self.health.breakers["direct"].closed, closed)
+            self.health.stop()
+
+    def test_a_failing_probe_doubles_the_pause(self) -> None:
+        self.pass_time(FIRST_PAUSE + 0.5)
+        self.direct.fails("tls_reset")
+        self.pass_time(FIRST_PAUSE + 1)
+        self.assertEqual(len(self.direct.sent), 1)
+        self.pass_time(FIRST_PAUSE)
+        self.assertEqual(len(self.direct.sent), 2)
+
+    def test_a_silent_probe_ends(self) -> None:
+        self.pass_time(FIRST_PAUSE + 0.5 + PROBE_SECONDS + 0.2)
+        self.assertTrue(self.direct.sent[-1].cancelled)
+        self.assertEqual(self.health.breakers["direct"].pause, 2 * FIRST_PAUSE)
+
+    def test_stopping_ends_the_probe_and_leaves_no_timer(self) -> None:
+        self.pass_time(FIRST_PAUSE + 0.5)
+        self.health.stop()
+        self.assertTrue(self.direct.sent[-1].cancelled)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_what_is_known_outlives_a_restart(self) -> None:
+        known = self.health.known()
+        other = ways([FakeRoute("direct"), self.proxy], self.clock).health
+        other.learn(known)
+        self.assertFalse(other.breakers["direct"].closed)
+        self.assertTrue(other.breakers["proxy@there:1"].closed)
+
+    def test_nonsense_is_not_learned(self) -> None:
+        other = ways([self.direct], self.clock).health
+        for told in ({}, {"pause": "x", "left": 1}, {"pause": 9e9, "left": 9e9}, None):
+            other.learn({"direct": told, "unknown": {"pause": 5, "left": 1}})
+        self.assertTrue(other.breakers["direct"].closed)

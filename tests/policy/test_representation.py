@@ -1,0 +1,136 @@
+"""Answers made ready to be written: every coding says the same, and so does the tag."""
+
+import gzip
+import re
+from dataclasses import replace
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr.boundaries import Answer, Validators
+from streamr.policy import representation
+from streamr.policy.freshness import State, Terms, state
+from tests.support import QUERY
+
+steady = settings(deadline=None, database=None, derandomize=True, max_examples=200)
+TERMS = Terms("details", 100.0, 900.0, 50.0, 500.0)
+VALIDATORS = Validators('W/"abc"', "Sun, 22 Nov 2026 10:00:00 GMT")
+ANSWER = Answer(
+    200,
+    b'{"id":550,"title":"Fight Club"}',
+    content_type="application/json",
+    validators=VALIDATORS,
+)
+LARGE = b'{"x":"' + b"a" * representation.HEAVY + b'"}'
+
+
+class Making(SynchronousTestCase):
+    """From an answer to a stored response."""
+
+    def test_it_holds_all_that_serving_needs(self) -> None:
+        one = representation.ready("key", QUERY, ANSWER, TERMS, 1000.0)
+        self.assertEqual(
+            (one.key, one.path, one.kind, one.status, one.content_type, one.body),
+            ("key", QUERY.path, "details", 200, "application/json", ANSWER.body),
+        )
+        self.assertEqual(
+            (one.lifetime, one.while_revalidate, one.if_error), (900.0, 50.0, 500.0)
+        )
+        self.assertEqual(one.validators, VALIDATORS)
+
+    def test_it_is_as_old_as_the_answer_was_when_it_came(self) -> None:
+        self.assertEqual(
+            representation.ready("key", QUERY, ANSWER, TERMS, 1000.0).stored_at, 900.0
+        )
+
+    def test_gzip_bytes_that_came_are_kept_as_they_came(self) -> None:
+        came = gzip.compress(ANSWER.body, 1)
+        answer = replace(ANSWER, gzipped=came)
+        one = representation.ready("key", QUERY, answer, TERMS, 0.0)
+        self.assertEqual((one.gzipped, one.body), (came, ANSWER.body))
+
+    @steady
+    @given(st.binary(max_size=3000))
+    def test_every_coding_holds_the_same_body(self, body: bytes) -> None:
+        one = representation.ready("key", QUERY, replace(ANSWER, body=body), TERMS, 0.0)
+        self.assertEqual(one.body, body)
+        self.assertEqual(representation.gunzipped(one.gzipped), body)
+        if representation.brotli is None:
+            self.assertIsNone(one.brotli)
+        else:
+            self.assertEqual(representation.brotli.decompress(one.brotli), body)
+
+    def test_the_gzip_form_is_the_same_bytes_every_time(self) -> None:
+        # bytes 4 to 7 are the time of making (RFC 1952, 2.3.1)
+        made = representation.gzipped(ANSWER.body)
+        self.assertEqual(made[4:8], b"\0\0\0\0")
+        self.assertEqual(made, representation.gzipped(bytes(bytearray(ANSWER.body))))
+
+    def test_what_is_no_gzip_is_an_error(self) -> None:
+        whole = representation.gzipped(ANSWER.body)
+        for wrong in (b"x", whole[:-9], whole[:12]):
+            self.assertRaises((OSError, EOFError), representation.gunzipped, wrong)
+
+
+class Tags(SynchronousTestCase):
+    """The ETag: ours, from the bytes alone."""
+
+    @steady
+    @given(st.binary(max_size=100), st.binary(max_size=100))
+    @example(b'{"id":550,"v":1}', b'{"id":550,"v":2}')
+    def test_equal_bytes_have_equal_tags_and_others_have_not(
+        self, first: bytes, second: bytes
+    ) -> None:
+        self.assertEqual(
+            representation.etag(first) == representation.etag(second), first == second
+        )
+
+    def test_it_is_a_weak_tag_for_every_coding_carries_it(self) -> None:
+        # RFC 9110, 8.8.3
+        tag = representation.etag(b"{}")
+        self.assertTrue(re.fullmatch(r'W/"[\x21\x23-\x7e]+"', tag), tag)
+
+    def test_neither_key_nor_time_nor_tmdbs_own_tag_is_in_it(self) -> None:
+        first = representation.ready("a", QUERY, ANSWER, TERMS, 0.0)
+        other = replace(ANSWER, validators=None, gzipped=gzip.compress(ANSWER.body, 1))
+        second = representation.ready("b", QUERY, other, TERMS, 9.0)
+        self.assertEqual(first.etag, second.etag)
+
+
+class Renewing(SynchronousTestCase):
+    """A 304 makes the same response young again."""
+
+    def test_only_times_and_terms_change(self) -> None:
+        one = representation.ready("key", QUERY, ANSWER, TERMS, 0.0)
+        again = representation.renewed(one, Terms("x", 5.0, 60.0, 7.0, 8.0), 2000.0)
+        self.assertEqual(
+            (again.stored_at, again.lifetime, again.while_revalidate, again.if_error),
+            (1995.0, 60.0, 7.0, 8.0),
+        )
+        same = replace(again, stored_at=-100.0, lifetime=900.0)
+        self.assertEqual(replace(same, while_revalidate=50.0, if_error=500.0), one)
+
+    def test_an_aged_response_is_to_be_renewed_and_not_gone(self) -> None:
+        one = representation.ready("key", QUERY, ANSWER, TERMS, 5000.0)
+        self.assertIs(state(one, 5000.0), State.FRESH)
+        self.assertIs(state(representation.aged(one, 5000.0), 5000.0), State.REVALIDATE)
+
+
+class Work(SynchronousTestCase):
+    """Heavy compression belongs off the reactor."""
+
+    def test_a_large_body_that_must_be_compressed_is_heavy(self) -> None:
+        self.assertTrue(representation.heavy(replace(ANSWER, body=LARGE)))
+
+    def test_a_small_one_is_not(self) -> None:
+        self.assertFalse(representation.heavy(ANSWER))
+        self.assertFalse(
+            representation.heavy(replace(ANSWER, body=b"a" * representation.HEAVY))
+        )
+
+    def test_one_that_came_compressed_is_only_for_brotli(self) -> None:
+        answer = replace(ANSWER, body=LARGE, gzipped=b"x")
+        self.assertEqual(
+            representation.heavy(answer), representation.brotli is not None
+        )

@@ -1,0 +1,121 @@
+"""The order of the ways, and the proxy's ladder."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr.boundaries import Dimensions
+from streamr.policy.breaker import Breaker, State
+from streamr.policy.routing import ladder, plan, shared_fate
+from tests.support import FakeRoute
+
+steady = settings(deadline=None, database=None, derandomize=True)
+COM, ORG = "https://api.themoviedb.org/3", "https://api.tmdb.org/3"
+DIRECT = Dimensions("api.themoviedb.org", "modern", "auto", "here")
+
+
+class Plan(SynchronousTestCase):
+    """Which route comes first."""
+
+    def names(self, *opened: str, hopeful: bool = False) -> str:
+        routes = [FakeRoute(name) for name in "abc"]
+        breakers = {
+            name: Breaker(State.OPEN if name in opened else State.CLOSED)
+            for name in "abc"
+        }
+        ways = plan(routes, breakers, hopeful)
+        return "".join(route.name for route in ways)
+
+    def test_closed_breakers_keep_the_order(self):
+        self.assertEqual(self.names(), "abc")
+
+    def test_open_ones_are_the_last_resort(self):
+        self.assertEqual(self.names("a", hopeful=True), "bca")
+        self.assertEqual(self.names("a", "b", hopeful=True), "cab")
+
+    def test_without_hope_there_is_no_last_resort(self):
+        self.assertEqual(self.names("a"), "bc")
+
+    def test_half_open_is_not_for_callers(self):
+        routes = [FakeRoute("a"), FakeRoute("b")]
+        breakers = {"a": Breaker(State.HALF_OPEN), "b": Breaker()}
+        self.assertEqual(plan(routes, breakers, False)[0].name, "b")
+
+    def test_with_all_open_and_nothing_good_lately_there_is_no_way(self):
+        self.assertEqual(self.names(*"abc"), "")
+
+    def test_with_all_open_but_something_good_lately_all_are_tried(self):
+        self.assertEqual(self.names(*"abc", hopeful=True), "abc")
+
+
+class Ladder(SynchronousTestCase):
+    """The rungs, best first."""
+
+    def test_the_order_for_both_official_names(self):
+        self.assertEqual(
+            ladder(COM, [ORG]),
+            (
+                (COM, "classic"),
+                (ORG, "modern"),
+                (ORG, "classic"),
+                (COM, "tls12"),
+                (ORG, "tls12"),
+            ),
+        )
+
+    def test_without_another_name_the_profiles_are_left(self):
+        self.assertEqual(ladder(COM, []), ((COM, "classic"), (COM, "tls12")))
+
+    def test_an_alternate_equal_to_the_base_adds_no_rung(self):
+        self.assertEqual(ladder(COM, [COM]), ladder(COM, []))
+
+    def test_a_name_given_twice_is_tried_once(self):
+        self.assertEqual(ladder(COM, [ORG, ORG]), ladder(COM, [ORG]))
+
+    def test_a_name_spelt_differently_is_the_same_name(self):
+        for same in (
+            "https://API.themoviedb.org/3",
+            "https://api.themoviedb.org:443/3",
+        ):
+            self.assertEqual(ladder(COM, [same]), ladder(COM, []), same)
+
+    def test_plain_http_has_no_profiles(self):
+        one, other = "http://127.0.0.1:1/3", "http://127.0.0.1:2/3"
+        self.assertEqual(ladder(one, [other]), ((other, "plain"),))
+
+    def test_one_plain_address_is_still_one_way(self):
+        one = "http://127.0.0.1:1/3"
+        self.assertEqual(ladder(one, []), ((one, "plain"),))
+
+    @steady
+    @given(
+        st.sampled_from([COM, ORG, "http://127.0.0.1:1/3"]),
+        st.lists(st.sampled_from([COM, ORG, "http://127.0.0.1:2/3"]), max_size=4),
+    )
+    def test_rungs_are_distinct_and_none_repeats_the_direct_way(self, base, others):
+        rungs = ladder(base, others)
+        direct = (base, "modern" if base.startswith("https:") else "plain")
+        self.assertTrue(rungs)
+        self.assertEqual(len(rungs), len(set(rungs)))
+        self.assertTrue(rungs == (direct,) or direct not in rungs)
+        for url, profile in rungs:
+            self.assertEqual(profile == "plain", url.startswith("http:"))
+
+
+class SharedFate(SynchronousTestCase):
+    """The fallback must differ in at least one dimension."""
+
+    def test_equal_ways_share_their_fate(self):
+        self.assertTrue(shared_fate(DIRECT, [DIRECT, DIRECT]))
+
+    def test_no_other_way_is_no_way_out(self):
+        self.assertTrue(shared_fate(DIRECT, []))
+
+    def test_one_dimension_of_one_way_is_enough(self):
+        for other in (
+            Dimensions("api.tmdb.org", "modern", "auto", "here"),
+            Dimensions("api.themoviedb.org", "classic", "auto", "here"),
+            Dimensions("api.themoviedb.org", "modern", "ipv4", "here"),
+            Dimensions("api.themoviedb.org", "modern", "auto", "tunnel"),
+        ):
+            self.assertFalse(shared_fate(DIRECT, [DIRECT, other]), other)

@@ -1,0 +1,146 @@
+"""docs/troubleshooting.md has a row for each message that streamr can log or print."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr.errors import CAUSES
+from streamr.observe.codes import CODES, code_of
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
+# Where what is said at the start, or printed by a command, is made.
+SPEAKERS = (
+    *("streamr/app/", "streamr/config/load.py", "streamr/config/settings.py"),
+    *("streamr/service.py", "streamr/terminal/client.py"),
+)
+# The calls that make it, and the log's own for what deserves a look.
+CALLS = {"append", "give_up"}
+CALLS |= {"CannotListen", "NoDaemon", "SettingsError", "TimeoutError", "ValueError"}
+LOG_CALLS = {"warn", "error", "failure", "critical"}
+# A row's first cell: an anchor that the message's code links to, then the message.
+ROW = re.compile(r'^\| <a id="(?P<anchor>[a-z0-9_-]+)"></a>`(?P<message>[^`]+)` \|')
+# What only hands a message on, and words that another message holds.
+PIECE = re.compile(
+    r"…|\S*|… \(pid …\)|; did you mean .*|default: …|unset by default"
+    r"|no answer|status …"
+)
+HOLE = re.compile(r"\{[^}]*\}")
+
+
+def text_of(node: ast.AST) -> str | None:
+    """A string as the code writes it, with … for what is filled in; or None."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return HOLE.sub("…", text)
+        case ast.JoinedStr(values=parts):
+            return "".join(text_of(each) or "…" for each in parts)
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return f"{text_of(left) or '…'}{text_of(right) or '…'}"
+    return None
+
+
+def called(node: ast.Call) -> str:
+    """The last name of what is called."""
+    return getattr(node.func, "attr", getattr(node.func, "id", ""))
+
+
+def is_message(target: ast.AST) -> bool:
+    """Whether what is assigned to is told later: a constant, or a problem."""
+    name = getattr(target, "id", "")
+    return bool(name == "problem" or name.isupper())
+
+
+def spoken(source: str, *, speaker: bool) -> Iterator[str]:
+    """The messages of a module: those of its log, and of a speaker all it says."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and called(node) in LOG_CALLS and node.args:
+            yield from filter(None, [text_of(node.args[0])])
+        elif speaker and isinstance(node, ast.Call) and called(node) in CALLS:
+            for argument in node.args:
+                inner = argument.elts if isinstance(argument, ast.List) else [argument]
+                yield from filter(None, map(text_of, inner))
+        elif speaker and isinstance(node, ast.Assign) and is_message(node.targets[0]):
+            yield from filter(None, [text_of(node.value)])
+        elif speaker and isinstance(node, ast.Return):
+            value = node.value
+            inner = value.elts if isinstance(value, ast.List) else [value]
+            yield from filter(None, map(text_of, filter(None, inner)))
+
+
+def messages() -> set[str]:
+    """Everything that is said, but for pieces of a sentence."""
+    found: set[str] = set()
+    for path in (ROOT / "streamr").rglob("*.py"):
+        if "simulator" not in path.parts:
+            speaker = path.relative_to(ROOT).as_posix().startswith(SPEAKERS)
+            found.update(spoken(path.read_text("utf-8"), speaker=speaker))
+    return {each for each in found if not PIECE.fullmatch(each)}
+
+
+def rows() -> dict[str, str]:
+    """The page's anchors, and the message of each."""
+    found = [match for line in PAGE.splitlines() if (match := ROW.match(line))]
+    anchors = [match["anchor"] for match in found]
+    assert len(anchors) == len(set(anchors)), "an anchor stands twice"
+    return {match["anchor"]: match["message"] for match in found}
+
+
+def covers(row: str, message: str) -> bool:
+    """Whether a row's message is how that message begins."""
+    return message.startswith(row.removesuffix("…"))
+
+
+class Troubleshooting(SynchronousTestCase):
+    """Nothing is said without a row, and no row is left over."""
+
+    def setUp(self) -> None:
+        self.rows = rows()
+        self.told = {row for anchor, row in self.rows.items() if anchor != row}
+
+    def test_every_fault_has_the_row_that_its_name_links_to(self) -> None:
+        linked = {anchor for anchor, row in self.rows.items() if anchor == row}
+        self.assertEqual(set(CAUSES), linked)
+
+    def test_every_message_has_a_row(self) -> None:
+        missing = [
+            message
+            for message in sorted(messages())
+            if not any(covers(row, message) for row in self.told)
+        ]
+        self.assertEqual([], missing, "\n".join(["", *missing]))
+
+    def test_every_code_in_the_log_leads_to_its_row(self) -> None:
+        self.assertEqual(CODES, {code: self.rows.get(code) for code in CODES})
+
+    def test_every_message_of_the_log_has_its_code(self) -> None:
+        said = {
+            message
+            for path in (ROOT / "streamr").rglob("*.py")
+            if "simulator" not in path.parts
+            for message in spoken(path.read_text("utf-8"), speaker=False)
+        }
+        # what a warning says at the start is filled in whole
+        filled = {each.replace("…", "x") for each in said} - {"x"}
+        self.assertEqual([], [each for each in sorted(filled) if not code_of(each)])
+
+    def test_every_row_has_a_message(self) -> None:
+        said = messages()
+        left = [row for row in self.told if not any(covers(row, each) for each in said)]
+        self.assertEqual([], left)
+
+    def test_a_message_is_found_in_each_form(self) -> None:
+        for speaker, source, message in (
+            (False, "_log.warn('the {name} is odd', name=1)", "the … is odd"),
+            (False, "_log.failure('it broke', failure=f)", "it broke"),
+            (True, "problems.append(f'{name} is ' 'odd')", "… is odd"),
+            (True, "raise SettingsError([f'{name} is odd'])", "… is odd"),
+            (True, "NOTHING = 'all is ' + 'odd'", "all is odd"),
+            (True, "def f():\n    return ['all is odd']", "all is odd"),
+        ):
+            self.assertEqual([message], list(spoken(source, speaker=speaker)), source)

@@ -1,0 +1,466 @@
+"""Writing behind: soon, in batches, in a thread, and never at a caller's cost."""
+
+import gc
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, execute
+from twisted.internet.task import Clock
+from twisted.logger import LogLevel, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr.boundaries import Store, StoredResponse
+from streamr.store.memory import MemoryStore
+from streamr.store.sqlite import DiskStore
+from streamr.store.writebehind import (
+    COMPLAIN_EVERY,
+    MOST_WAITING,
+    TRY_AGAIN,
+    WRITE_EVERY,
+    WriteBehind,
+)
+from tests.contracts.store import StoreContract, hot_share, response, sized, traced
+
+MB = 1024 * 1024
+WALL = 1_800_000_000.0
+
+
+class FakeDisk:
+    """A disk store that can be full. The tests of `Agreement` hold it to the real one:
+    both fail with sqlite3.Error or OSError, and both give back what they took."""
+
+    def __init__(self, *_arguments: Any) -> None:
+        self.kept: dict[str, StoredResponse] = {}
+        self.batches: list[tuple[list[str], list[str]]] = []
+        self.error: Exception | None = None
+        self.closed = 0
+
+    def load(self) -> list[StoredResponse]:
+        self._fail()
+        return sorted(self.kept.values(), key=lambda each: -each.stored_at)
+
+    def write(
+        self, responses: Iterable[StoredResponse], dropped: Iterable[str]
+    ) -> None:
+        taken, gone = list(responses), list(dropped)
+        self.batches.append(([each.key for each in taken], gone))
+        self._fail()
+        for key in gone:
+            self.kept.pop(key, None)
+        self.kept.update({each.key: each for each in taken})
+
+    def replace(self, responses: Iterable[StoredResponse]) -> None:
+        self.kept.clear()
+        self.write(responses, ())
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def _fail(self) -> None:
+        if self.error is not None:
+            raise self.error
+
+
+class Thread:
+    """The thread of the disk: what is handed in runs when the test lets it."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Callable[[], Any], Deferred[Any]]] = []
+        self.busy = False
+
+    def __call__(self, function: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        if not self.busy:
+            return execute(function, *args)
+        done: Deferred[Any] = Deferred()
+        self.waiting.append((lambda: function(*args), done))
+        return done
+
+    def catch_up(self) -> None:
+        """Run all that waits, also what that brings."""
+        self.busy = False
+        while self.waiting:
+            work, done = self.waiting.pop(0)
+            execute(work).chainDeferred(done)
+
+
+class BehindCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(5000.0)
+        self.thread = Thread()
+        self.disk = FakeDisk()
+        self.memory = MemoryStore(50 * MB, 100_000)
+        self.behind = self.made(self.memory)
+        self.warnings: list[str] = []
+        globalLogPublisher.addObserver(self.note)
+        self.addCleanup(globalLogPublisher.removeObserver, self.note)
+
+    def note(self, event: dict[str, Any]) -> None:
+        if event.get("log_level") is LogLevel.warn:
+            self.warnings.append(str(event.get("log_format")))
+
+    def made(self, memory: MemoryStore) -> WriteBehind:
+        behind = WriteBehind(memory, self.disk, self.clock, self.thread)  # type: ignore[arg-type]
+        behind.fill()
+        return behind
+
+    def put(self, *keys: str) -> None:
+        for key in keys:
+            self.memory.put(key, response(key, now=self.clock.seconds()))
+
+    def later(self, seconds: float = WRITE_EVERY) -> None:
+        self.clock.advance(seconds)
+
+
+class Batches(BehindCase):
+    """What the memory takes in goes to disk soon."""
+
+    def test_nothing_is_written_at_once_and_all_of_it_soon(self) -> None:
+        self.put("/1", "/2")
+        self.assertEqual(self.disk.batches, [])
+        self.later()
+        self.assertEqual(self.disk.batches, [(["/1", "/2"], [])])
+
+    def test_it_is_soon_also_when_puts_never_end(self) -> None:
+        for number in range(10):
+            self.put(f"/{number}")
+            self.later(0.1)
+        self.assertGreaterEqual(len(self.disk.batches), 3)
+
+    def test_many_puts_of_a_moment_are_one_transaction(self) -> None:
+        self.put(*(f"/{number}" for number in range(500)))
+        self.later()
+        self.assertEqual(len(self.disk.batches), 1)
+        self.assertEqual(len(self.disk.kept), 500)
+
+    def test_only_the_last_form_of_a_key_is_written(self) -> None:
+        self.put("/1", "/1", "/1")
+        self.later()
+        self.assertEqual(self.disk.batches, [(["/1"], [])])
+
+    def test_a_purge_reaches_the_disk(self) -> None:
+        self.put("/1", "/2")
+        self.later()
+        self.memory.purge(lambda each: each.key == "/1")
+        self.later()
+        self.assertEqual(self.disk.kept.keys(), {"/2"})
+
+    def test_a_put_after_a_purge_is_there_and_a_purge_after_a_put_is_not(self) -> None:
+        self.put("/1", "/2")
+        self.later()
+        self.memory.purge(lambda _: True)
+        self.put("/1", "/3")
+        self.memory.purge(lambda each: each.key == "/3")
+        self.later()
+        self.assertEqual(self.disk.kept.keys(), {"/1"})
+
+    def test_what_is_read_at_the_start_is_not_written_again(self) -> None:
+        self.put("/1")
+        self.later()
+        fresh = MemoryStore(MB, 100)
+        self.disk.batches.clear()
+        self.made(fresh)
+        self.later()
+        self.assertIsNotNone(fresh.get("/1"))
+        self.assertEqual(self.disk.batches, [])
+
+    def test_while_the_thread_writes_the_next_batch_gathers(self) -> None:
+        self.thread.busy = True
+        self.put("/1")
+        self.later()
+        self.put("/2", "/3")
+        self.later(10.0)
+        self.assertEqual(len(self.thread.waiting), 1)
+        self.thread.catch_up()
+        self.later()
+        self.assertEqual(self.disk.kept.keys(), {"/1", "/2", "/3"})
+
+    def test_an_idle_store_leaves_no_timer(self) -> None:
+        self.put("/1")
+        self.later()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_when_memory_is_smaller_than_the_disk_the_newest_are_read(self) -> None:
+        for number in range(100):
+            self.put(f"/{number}")
+            self.later(1.0)
+        small = MemoryStore(50 * MB, 10)
+        self.made(small)
+        newest = [f"/{number}" for number in range(90, 100)]
+        self.assertEqual(hot_share(small, newest), 1.0)
+
+
+class Flushing(BehindCase):
+    """At the end all is written, and nothing goes on."""
+
+    def test_what_waits_is_written_and_the_file_closed(self) -> None:
+        self.put("/1")
+        self.successResultOf(self.behind.flush())
+        self.assertEqual(self.disk.kept.keys(), {"/1"})
+        self.assertEqual(self.disk.closed, 1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_what_came_while_the_thread_wrote_is_written_too(self) -> None:
+        self.thread.busy = True
+        self.put("/1")
+        self.later()
+        self.put("/2")
+        done = self.behind.flush()
+        self.assertNoResult(done)
+        self.thread.catch_up()
+        self.successResultOf(done)
+        self.assertEqual(self.disk.kept.keys(), {"/1", "/2"})
+        self.assertEqual(self.disk.closed, 1)
+
+    def test_after_a_flush_during_a_write_no_timer_is_left(self) -> None:
+        """It would open the file again, in a thread that has been stopped."""
+        self.thread.busy = True
+        self.put("/1")
+        self.later()
+        self.put("/2")
+        done = self.behind.flush()
+        self.thread.catch_up()
+        self.successResultOf(done)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_disk_that_fails_does_not_hold_up_the_end(self) -> None:
+        self.disk.error = sqlite3.OperationalError("database or disk is full")
+        self.put("/1")
+        self.successResultOf(self.behind.flush())
+        self.assertEqual(self.disk.closed, 1)
+
+
+class Failing(BehindCase):
+    """Disk full, read-only, gone: one line a minute, and the service goes on."""
+
+    ERRORS = (
+        sqlite3.OperationalError("database or disk is full"),
+        sqlite3.OperationalError("attempt to write a readonly database"),
+        sqlite3.DatabaseError("database disk image is malformed"),
+        OSError(28, "No space left on device"),
+        PermissionError(13, "Permission denied"),
+    )
+
+    def test_a_start_without_a_disk_is_a_start(self) -> None:
+        for error in self.ERRORS:
+            self.setUp()
+            self.disk.error = error
+            memory = MemoryStore(MB, 100)
+            self.made(memory)
+            self.assertEqual(len(self.warnings), 1)
+            memory.put("/1", response("/1"))
+            self.assertIsNotNone(memory.get("/1"))
+
+    def test_answers_go_on_from_memory(self) -> None:
+        for error in self.ERRORS:
+            self.setUp()
+            self.disk.error = error
+            self.put("/1")
+            self.later()
+            self.put("/2")
+            self.later(TRY_AGAIN)
+            self.assertEqual(hot_share(self.memory, ["/1", "/2"]), 1.0)
+            self.assertEqual(len(self.disk.batches), 2, error)
+            self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_there_is_one_line_a_minute(self) -> None:
+        self.disk.error = self.ERRORS[0]
+        for number in range(int(COMPLAIN_EVERY * 3)):
+            self.put(f"/{number}")
+            self.later(1.0)
+        self.assertEqual(len(self.warnings), 3)
+        self.assertIn("disk", self.warnings[0])
+
+    def test_when_the_disk_is_well_again_it_is_written_again(self) -> None:
+        self.disk.error = self.ERRORS[0]
+        self.put("/1")
+        self.later()
+        self.disk.error = None
+        self.put("/2")
+        self.later(TRY_AGAIN)
+        self.assertEqual(self.disk.kept.keys(), {"/1", "/2"})
+
+    def test_what_the_disk_did_not_take_is_held_back_for_it(self) -> None:
+        """`MOST_WAITING`: while the disk takes nothing, this much is held back."""
+        self.disk.error = self.ERRORS[0]
+        self.put("/1")
+        self.later()
+        self.disk.error = None
+        self.put("/2")
+        self.later()
+        self.successResultOf(self.behind.flush())
+        self.assertEqual(self.disk.kept.keys(), {"/1", "/2"})
+
+    def test_a_purge_that_the_disk_did_not_take_is_not_forgotten(self) -> None:
+        """Else what was purged would be back after the next start."""
+        self.put("/1")
+        self.later()
+        self.disk.error = self.ERRORS[0]
+        self.memory.purge(lambda _: True)
+        self.later()
+        self.disk.error = None
+        self.put("/2")
+        self.later()
+        self.successResultOf(self.behind.flush())
+        self.assertNotIn("/1", self.disk.kept)
+
+    def test_after_more_changes_than_are_noted_the_disk_is_right_as_well(self) -> None:
+        memory = MemoryStore(MB, 50)
+        self.made(memory)
+        memory.put("/first", response("/first"))
+        self.later()
+        self.thread.busy = True
+        memory.put("/second", response("/second"))
+        self.later()
+        one = sized("/x", 1)
+        for number in range(MOST_WAITING + 500):
+            key = f"/{number}"
+            memory.put(key, replace(one, key=key))
+        self.thread.catch_up()
+        self.later(TRY_AGAIN)
+        self.assertEqual(self.disk.kept.keys(), {each.key for each in memory})
+
+    def test_an_error_of_our_own_does_not_hang_the_end(self) -> None:
+        self.addCleanup(self.flushLoggedErrors, TypeError)
+        self.addCleanup(gc.collect)
+        self.disk.error = TypeError("bug")
+        self.put("/1")
+        self.later()
+        done = self.behind.flush()
+        done.addErrback(lambda _failure: None)
+        self.successResultOf(done)
+
+    def test_what_is_held_back_does_not_outgrow_the_memory_it_came_from(self) -> None:
+        """A disk that hangs: cap and ten per cent, and as much again that waits."""
+        memory = MemoryStore(MB, 1000)
+        self.made(memory)
+        self.thread.busy = True
+        memory.put("/first", sized("/first", 1))
+        self.later()
+
+        def flood() -> None:
+            for number in range(1000):
+                memory.put(f"/{number}", sized(f"/{number}", 10_000))
+
+        _, taken = traced(flood)
+        self.assertLess(taken, 2 * MB * 1.1)
+
+    def test_a_purge_is_not_pushed_out_by_what_is_held_back(self) -> None:
+        keys = [f"/{number}" for number in range(MOST_WAITING)]
+        one = response("/x")
+        for key in keys:
+            self.disk.kept[key] = one
+        assert self.memory.on_drop is not None
+        self.memory.on_drop(keys)
+        self.put("/new/1", "/new/2")
+        self.later()
+        self.assertEqual(self.disk.kept.keys(), {"/new/1", "/new/2"})
+
+
+class PairCase(SynchronousTestCase):
+    """Memory and a real disk behind it."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(1_000_000.0)
+        self.path = Path(self.mktemp())
+        self.memory, self.behind = self.opened()
+        super().setUp()
+
+    def opened(self, most_entries: int = 10_000) -> tuple[MemoryStore, WriteBehind]:
+        """What a process has after its start."""
+        memory = MemoryStore(50 * MB, most_entries)
+        disk = DiskStore(
+            self.path,
+            most_entries,
+            self.clock.seconds,
+            lambda: WALL + self.clock.rightNow,
+        )
+        self.addCleanup(disk.close)
+        behind = WriteBehind(memory, disk, self.clock, execute)
+        behind.fill()
+        return memory, behind
+
+
+class Contract(PairCase, StoreContract):
+    """The pair, flushed and read by another process, keeps to the same contract."""
+
+    def setUp(self) -> None:
+        PairCase.setUp(self)
+        self.store = self.make()
+
+    def make(self) -> Store:
+        return self.memory
+
+    def again(self) -> Store:
+        self.successResultOf(self.behind.flush())
+        return self.opened()[0]
+
+    def purge(self, path: str) -> None:
+        self.memory.purge(lambda each: each.path == path)
+
+
+class Restarts(PairCase):
+    """What a crash costs."""
+
+    def test_without_a_flush_all_but_the_last_moment_is_there(self) -> None:
+        keys = [f"/movie/{number}" for number in range(300)]
+        for key in keys:
+            self.memory.put(key, response(key))
+        self.clock.advance(WRITE_EVERY)
+        self.memory.put("/late", response("/late"))
+        memory, _ = self.opened()
+        self.assertEqual(hot_share(memory, keys), 1.0)
+        self.assertIsNone(memory.get("/late"))
+
+    def test_after_a_flood_the_hot_set_is_still_there_after_a_restart(self) -> None:
+        """Memory does not give it up for strangers; neither may the disk."""
+        memory, behind = self.opened(most_entries=400)
+        hot = [f"/hot/{number}" for number in range(100)]
+        for key in hot:
+            memory.put(key, response(key))
+            memory.get(key)
+        for number in range(2000):
+            self.clock.advance(1.0)
+            key = f"/once/{number}"
+            memory.put(key, response(key, now=self.clock.seconds()))
+            memory.get(hot[number % 100])
+        self.assertGreaterEqual(hot_share(memory, hot), 0.95)
+        self.successResultOf(behind.flush())
+        after, _ = self.opened(most_entries=400)
+        self.assertGreaterEqual(hot_share(after, hot), 0.95)
+
+
+class Agreement(SynchronousTestCase):
+    """The fake disk and the real one behave alike where the fake is relied upon."""
+
+    def both(self) -> list[Any]:
+        real = DiskStore(Path(self.mktemp()), 100, lambda: 1e6, lambda: WALL)
+        self.addCleanup(real.close)
+        return [FakeDisk(), real]
+
+    def test_they_give_back_what_they_took_newest_first(self) -> None:
+        for disk in self.both():
+            ones = [response(f"/{n}", now=1e6 - 10 * n) for n in (2, 0, 1)]
+            disk.write(ones, [])
+            disk.write([], ["/1"])
+            disk.close()
+            self.assertEqual([each.key for each in disk.load()], ["/0", "/2"])
+
+    def test_they_can_be_told_to_keep_these_and_nothing_else(self) -> None:
+        for disk in self.both():
+            disk.write([response("/1"), response("/2")], [])
+            disk.replace([response("/2"), response("/3")])
+            self.assertEqual({each.key for each in disk.load()}, {"/2", "/3"})
+
+    def test_they_fail_in_one_of_two_ways(self) -> None:
+        fake = FakeDisk()
+        fake.error = Failing.ERRORS[0]
+        nowhere = Path(self.mktemp()) / "no" / "folder"
+        for disk in (fake, DiskStore(nowhere, 9, lambda: 1e6, lambda: WALL)):
+            self.assertRaises((sqlite3.Error, OSError), disk.load)
+            self.assertRaises((sqlite3.Error, OSError), disk.write, [response()], [])
+            disk.close()

@@ -1,0 +1,273 @@
+"""Only what TMDB offers leaves the house, and nothing can climb out of it."""
+
+import re
+from importlib import resources
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr.boundaries import Query
+from streamr.errors import Refusal
+from streamr.simulator.tmdb import answers
+from streamr.tmdb import catalogue
+
+steady = settings(deadline=None, database=None, derandomize=True, max_examples=400)
+LINES = (
+    (resources.files("streamr") / "data" / "tmdb-get-endpoints.txt")
+    .read_text(encoding="utf-8")
+    .splitlines()
+)
+TEMPLATES = [line.split("\t")[0].removeprefix("/3") for line in LINES]
+EXTRA = "/movie/{movie_id}/new_thing"
+CATALOGUE = catalogue.load([EXTRA])
+_USERS = re.compile(r"/(account|authentication|guest_session)(/|$)|account_states$")
+USERS = [template for template in TEMPLATES if _USERS.search(template)]
+OPEN = [template for template in TEMPLATES if template not in USERS]
+FORBIDDEN = re.compile(r"/\.{1,2}(/|$)|%|\\|//|@|\?|#|[\x00-\x20\x7f-\U0010ffff]")
+
+# Paths that look right, with something in them that may not be.
+evil = st.sampled_from(
+    ["..", ".", "%2e%2e", "%2f", "\\", "//", "@", "?", "#", "\n", "\0", "é", "", ";"]
+)
+segments = st.sampled_from(["movie", "550", "tv", "credits", "season", "1"]) | evil
+paths = st.builds(lambda parts: "/" + "/".join(parts), st.lists(segments, max_size=7))
+values = st.text(max_size=12) | evil
+
+
+def filled(template: str, value: str = "550") -> str:
+    template = template.replace("{time_window}", "week")
+    return re.sub(r"\{\w+\}", lambda _: value, template)
+
+
+def spelt(template: str) -> re.Pattern[str]:
+    """A pattern made without the catalogue's help."""
+    return re.compile(re.sub(r"\\\{\w+\\\}", r"[\\w.~-]+", re.escape(template)))
+
+
+# What TMDB cannot answer without.
+NEEDED = [("query", "alien"), ("external_source", "imdb_id")]
+SPELT = [spelt(template) for template in [*TEMPLATES, EXTRA]]
+
+
+class Everything(SynchronousTestCase):
+    """The data file, line by line."""
+
+    def test_every_line_is_answered_by_its_own_template(self):
+        for template in OPEN:
+            for value in ("550", "550-fight-club", "tt0137523", "US", "5.1_a~b"):
+                query = CATALOGUE.query(filled(template, value), NEEDED)
+                self.assertEqual(query.template, template)
+                self.assertEqual(query.path, filled(template, value))
+
+    def test_every_line_keeps_each_of_its_parameters(self):
+        samples = {"page": "2", "language": "de", "append_to_response": "images"}
+        samples |= dict.fromkeys(
+            ("region", "watch_region", "certification_country"), "DE"
+        )
+        for line in LINES:
+            path, _, words = line.split("\t")
+            template = path.removeprefix("/3")
+            names = [re.split(r"[*=]", word)[0] for word in words.split()]
+            if template in USERS:
+                continue
+            pairs = [(name, samples.get(name, "x")) for name in names]
+            query = CATALOGUE.query(filled(template), pairs)
+            self.assertEqual(query.parameters, tuple(pairs), template)
+
+    def test_trending_also_takes_a_page(self):
+        query = CATALOGUE.query("/trending/all/week", [("page", "2")])
+        self.assertEqual(query.parameters, (("page", "2"),))
+
+    def test_more_can_be_appended_to_than_the_documentation_says(self):
+        for path in ("/collection/10", "/company/3", "/configuration", "/network/49"):
+            pairs = (("append_to_response", "images"),)
+            self.assertEqual(CATALOGUE.query(path, pairs).parameters, pairs)
+
+    def test_a_literal_wins_over_a_placeholder(self):
+        for path in ("/movie/popular", "/movie/latest", "/tv/on_the_air"):
+            self.assertEqual(CATALOGUE.query(path, []).template, path)
+
+    def test_there_are_135_of_them_and_each_stands_once(self):
+        self.assertEqual((len(TEMPLATES), len(set(TEMPLATES))), (135, 135))
+
+    def test_the_simulator_answers_the_same_endpoints(self):
+        missing = {f"/3{template}" for template in OPEN} - set(answers.ROUTES)
+        self.assertEqual(missing, set())
+        self.assertEqual(set(answers.ROUTES) - {f"/3{t}" for t in TEMPLATES}, set())
+
+
+class ForAUser(SynchronousTestCase):
+    """streamr acts for no user."""
+
+    def refused(self, path: str, pairs: list[tuple[str, str]]) -> None:
+        with self.assertRaises(Refusal, msg=path) as caught:
+            CATALOGUE.query(path, pairs)
+        self.assertEqual((caught.exception.status, caught.exception.code), (403, 38))
+        self.assertIn("acts for no user", caught.exception.message)
+
+    def test_every_endpoint_for_a_user_is_refused_with_a_sentence(self):
+        self.assertEqual(len(USERS), 19)
+        for template in USERS:
+            self.refused(filled(template), [])
+
+    def test_below_them_everything_is_refused(self):
+        for path in ("/account", "/account/1/x/y/z", "/guest_session/x"):
+            self.refused(path, [])
+
+    def test_a_session_is_refused_on_any_endpoint(self):
+        for name in ("session_id", "guest_session_id", "request_token"):
+            self.refused("/movie/550", [(name, "x")])
+
+    def test_an_appended_account_state_is_left_out_as_tmdb_does(self):
+        pairs = [("append_to_response", "account_states,credits")]
+        query = CATALOGUE.query("/movie/550", pairs)
+        self.assertEqual(query.parameters, (("append_to_response", "credits"),))
+        pairs = [("append_to_response", "account_states")]
+        self.assertEqual(CATALOGUE.query("/movie/550", pairs).parameters, ())
+
+    def test_an_extra_template_opens_no_door_to_them(self):
+        opened = catalogue.load(["/account/{account_id}/new_thing"])
+        self.assertRaises(Refusal, opened.query, "/account/1/new_thing", [])
+
+
+class Parameters(SynchronousTestCase):
+    """What goes with a path."""
+
+    def test_unknown_parameters_are_dropped_in_silence(self):
+        pairs = [("utm_source", "x"), ("language", "de"), ("callback", "alert(1)")]
+        query = CATALOGUE.query("/movie/550", pairs)
+        self.assertEqual(query.parameters, (("language", "de"),))
+
+    def test_what_is_appended_takes_its_own_parameters(self):
+        names = ("append_to_response", "images,videos")
+        more = ("include_image_language", "en,null"), ("include_video_language", "de")
+        query = CATALOGUE.query("/movie/550", [names, *more])
+        self.assertEqual(query.parameters, (names, *more))
+
+    def test_what_is_not_appended_takes_none(self):
+        image = ("include_image_language", "en,null")
+        for appended in ("credits", "nothing", "images/x", ""):
+            pairs = [("append_to_response", appended), image]
+            query = CATALOGUE.query("/movie/550", pairs)
+            self.assertNotIn(image, query.parameters, appended)
+        nothing_to_append_to = [("append_to_response", "images"), image]
+        query = CATALOGUE.query("/movie/popular", nothing_to_append_to)
+        self.assertEqual(query.parameters, ())
+
+    def test_a_dropped_parameter_is_not_checked(self):
+        self.assertEqual(CATALOGUE.query("/movie/550", [("page", "x")]).parameters, ())
+
+    def test_a_bad_value_is_refused_before_anything_leaves(self):
+        with self.assertRaises(Refusal) as caught:
+            CATALOGUE.query("/movie/popular", [("page", "501")])
+        self.assertEqual((caught.exception.status, caught.exception.code), (400, 22))
+
+    def test_an_extra_template_takes_any_named_parameter(self):
+        query = CATALOGUE.query("/movie/1/new_thing", [("a", "1"), ("b c", "2")])
+        self.assertEqual((query.parameters, query.template), ((("a", "1"),), EXTRA))
+
+    @steady
+    @given(
+        st.sampled_from([*OPEN, EXTRA]),
+        st.lists(st.tuples(st.sampled_from(["api_key", "x"]), st.text(max_size=9))),
+    )
+    @example(EXTRA, [("api_key", "stranger")])
+    def test_a_callers_key_is_never_kept(self, template, pairs):
+        try:
+            query = CATALOGUE.query(filled(template), pairs)
+        except Refusal:
+            return
+        self.assertNotIn("api_key", dict(query.parameters))
+
+    def test_a_callers_key_is_not_kept_in_other_letters_either(self):
+        for name in ("API_KEY", "Api_Key"):
+            query = CATALOGUE.query("/movie/1/new_thing", [(name, "stranger")])
+            self.assertEqual(query.parameters, ())
+
+
+class Needed(SynchronousTestCase):
+    """What TMDB cannot answer without is asked for here."""
+
+    def refused(self, path: str, *pairs: tuple[str, str]) -> str:
+        with self.assertRaises(Refusal) as caught:
+            CATALOGUE.query(path, pairs)
+        self.assertEqual(caught.exception.status, 400)
+        return caught.exception.message
+
+    def test_a_search_without_words_is_refused_by_name(self):
+        for pairs in ((), (("query", ""),), (("query", " "),), (("page", "2"),)):
+            self.assertIn("query is missing", self.refused("/search/movie", *pairs))
+
+    def test_so_is_an_id_without_its_source(self):
+        message = self.refused("/find/tt0137523")
+        self.assertIn("external_source is missing", message)
+
+
+class Climbing(SynchronousTestCase):
+    """A path is a template's, or it is refused."""
+
+    def safe_or_refused(self, path: str) -> None:
+        try:
+            query = CATALOGUE.query(path, NEEDED)
+        except Refusal as refusal:
+            self.assertIn(refusal.status, (403, 404))
+            return
+        self.assertIsInstance(query, Query)
+        self.assertEqual(query.path, path)
+        self.assertIsNone(FORBIDDEN.search(query.path))
+        self.assertTrue(any(each.fullmatch(query.path) for each in SPELT))
+        parts = zip(query.path.split("/"), query.template.split("/"), strict=True)
+        for part, name in parts:
+            self.assertTrue(name.startswith("{") or part == name, query)
+
+    @steady
+    @given(st.text() | paths)
+    def test_no_text_climbs(self, path):
+        self.safe_or_refused(path)
+
+    @steady
+    @given(st.sampled_from([*OPEN, EXTRA]), values, values)
+    @example("/movie/{movie_id}", "..", "")
+    @example("/movie/{movie_id}", "550\n", "")
+    @example("/movie/{movie_id}", "550/../../4/account", "")
+    def test_no_value_climbs(self, template, value, behind):
+        self.safe_or_refused(filled(template, value) + behind)
+
+    def test_two_dots_in_a_row_never_leave(self):
+        for value in ("..550", "550..", "5..0", "..."):
+            self.assertRaises(Refusal, CATALOGUE.query, f"/movie/{value}", [])
+
+    def test_the_known_tricks_are_refused(self):
+        for path in (
+            "",
+            "/",
+            "movie/550",
+            "/movie/..",
+            "/movie/.",
+            "/movie/../4/account",
+            "/movie/%2e%2e/x",
+            "/movie/550%2fcredits",
+            "/movie/550/credits?x=",
+            "/movie/550#x",
+            "/movie\\550",
+            "//movie/550",
+            "/movie//550",
+            "/movie/550/",
+            "/movie/a@b",
+            "/movie/550\n",
+            "/movie/" + "5" * 101,
+            "/4/list/1",
+            "/MOVIE/550",
+        ):
+            with self.assertRaises(Refusal, msg=path) as caught:
+                CATALOGUE.query(path, [])
+            self.assertEqual(
+                (caught.exception.status, caught.exception.code), (404, 34)
+            )
+
+    def test_templates_of_the_settings_are_checked(self):
+        for good in ("/movie/{movie_id}/new_thing", "/new", "/tv/{id}/a1/b_c"):
+            self.assertIsNone(catalogue.template_problem(good), good)
+        for bad in ("new", "/{id}", "/../x", "/movie/{id", "/Movie", "/a//b", "/a?b"):
+            self.assertIn("/movie/{movie_id}", catalogue.template_problem(bad) or "")

@@ -1,0 +1,99 @@
+"""Which web origins may read the answers."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr.web.api.cors import Cors
+
+APP = "https://app.example"
+ORIGIN = "Access-Control-Allow-Origin"
+
+
+class Any(SynchronousTestCase):
+    """`*`: the default on loopback."""
+
+    cors = Cors(["*"])
+
+    def test_every_origin_gets_the_star_and_no_credentials(self):
+        for origin in (APP, "null", None):
+            headers = dict(self.cors.headers(origin))
+            self.assertEqual(headers[ORIGIN], "*")
+            self.assertNotIn("Access-Control-Allow-Credentials", headers)
+
+    def test_the_answer_does_not_depend_on_the_origin_and_does_not_say_so(self):
+        self.assertNotIn("Vary", dict(self.cors.headers(APP)))
+
+
+class Listed(SynchronousTestCase):
+    """An allow-list."""
+
+    cors = Cors([APP, "http://localhost:3000"])
+
+    def test_a_listed_origin_gets_its_own_name_back(self):
+        for origin in (APP, "http://localhost:3000"):
+            headers = self.cors.headers(origin)
+            self.assertIn((ORIGIN, origin), headers)
+            self.assertEqual(len(headers), len(dict(headers)))
+
+    def test_letters_may_be_of_either_case(self):
+        self.assertIn(
+            (ORIGIN, "https://APP.example"), self.cors.headers("https://APP.example")
+        )
+
+    def test_any_other_origin_gets_no_allow_header(self):
+        for origin in ("https://evil.example", f"{APP}.evil.example", "null", "", "*"):
+            self.assertEqual(self.cors.headers(origin), [("Vary", "Origin")], origin)
+            self.assertEqual(self.cors.preflight(origin), [])
+
+    def test_every_answer_says_that_it_depends_on_the_origin(self):
+        for origin in (APP, "https://evil.example", None):
+            self.assertEqual(dict(self.cors.headers(origin))["Vary"], "Origin")
+
+    def test_no_answer_allows_credentials(self):
+        every = [*self.cors.headers(APP), *self.cors.preflight(APP)]
+        self.assertNotIn("Access-Control-Allow-Credentials", dict(every))
+
+
+class Nobody(SynchronousTestCase):
+    """No origin is allowed, and nothing depends on it."""
+
+    def test_there_are_no_headers_at_all(self):
+        for origin in (APP, None):
+            self.assertEqual(Cors([]).headers(origin), [])
+            self.assertEqual(Cors([]).preflight(origin), [])
+
+
+class Fields(SynchronousTestCase):
+    """What a browser is told."""
+
+    def test_a_preflight_allows_what_we_answer_and_what_front_ends_send(self):
+        for cors in (Cors(["*"]), Cors([APP])):
+            headers = dict(cors.preflight(APP))
+            self.assertEqual(
+                headers["Access-Control-Allow-Methods"], "GET, HEAD, OPTIONS"
+            )
+            allowed = headers["Access-Control-Allow-Headers"].split(", ")
+            for name in (
+                *("Authorization", "Content-Type", "X-Request-Id"),
+                *("Cache-Control", "Pragma", "X-Requested-With"),
+            ):
+                self.assertIn(name, allowed)
+            # it would ask past the store
+            self.assertNotIn("Streamr-Fresh", allowed)
+            self.assertLessEqual(int(headers["Access-Control-Max-Age"]), 7200)
+
+    def test_scripts_may_read_where_an_answer_came_from(self):
+        for cors in (Cors(["*"]), Cors([APP])):
+            exposed = dict(cors.headers(APP))["Access-Control-Expose-Headers"]
+            self.assertEqual(
+                set(exposed.split(", ")),
+                {
+                    "Age",
+                    "Cache-Status",
+                    "ETag",
+                    "Proxy-Status",
+                    "Retry-After",
+                    "Server-Timing",
+                    "X-Proxy-Source",
+                    "X-Request-Id",
+                },
+            )

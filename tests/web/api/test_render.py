@@ -1,0 +1,344 @@
+"""Answers as bytes: bodies, envelopes, and the headers that say where from."""
+
+import gzip
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+import http_sf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr.boundaries import Answer, Exchange
+from streamr.errors import CAUSES, Attempt, Envelope, Fault, Refusal
+from streamr.web.api.render import (
+    LEAST_GZIPPED,
+    Page,
+    answer_page,
+    envelope,
+    json_page,
+    refusal_page,
+    wants,
+)
+
+steady = settings(deadline=None, database=None, derandomize=True, max_examples=200)
+FAILED = Attempt("direct", "api.themoviedb.org", 40, "tls_reset", "after 1568 bytes")
+BY_PROXY = Attempt("proxy@127.0.0.1:5001", "127.0.0.1:5001", 80, status=200)
+ANSWER = Answer(200, b'{"id":550}', cache_control="public, max-age=60")
+SERVED = Exchange(
+    "streamr-main",
+    "req-1",
+    "GET",
+    "/x",
+    200,
+    121,
+    answer=ANSWER,
+    source="proxy@127.0.0.1:5001",
+    attempts=(FAILED, BY_PROXY),
+)
+BROKEN = Exchange(
+    "streamr-main",
+    "req-1",
+    "GET",
+    "/x",
+    502,
+    40,
+    fault=Fault("tls_reset"),
+    attempts=(FAILED,),
+)
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_METRIC = rf'{_TOKEN}(;{_TOKEN}=({_TOKEN}|"([^"\\]|\\.)*"))*'
+SERVER_TIMING = re.compile(rf"{_METRIC}(, {_METRIC})*")
+
+
+def headers(page: Page) -> dict[str, str]:
+    return dict(page.headers)
+
+
+def shown(exchange: Exchange, gzip: bool = False) -> Page:
+    wanted = wants("gzip" if gzip else "", "")
+    return answer_page(exchange, wanted, 0.0)
+
+
+def answered(**changes: Any) -> Exchange:
+    return replace(SERVED, answer=replace(ANSWER, **changes))
+
+
+def proxy_status(page: Page) -> list[Any]:
+    return http_sf.parse(headers(page)["Proxy-Status"].encode(), tltype="list")
+
+
+class Answers(SynchronousTestCase):
+    """What TMDB said."""
+
+    def test_the_body_and_status_pass_unchanged(self):
+        body = b'{ "b":1,"a" : 1.50, "x":"\\u00e9" }'
+        page = shown(answered(status=404, body=body))
+        self.assertEqual((page.status, page.body), (404, body))
+        self.assertNotIn("Content-Encoding", headers(page))
+
+    def test_content_type_and_lifetime_are_tmdbs(self):
+        page = shown(answered(content_type="application/json"))
+        self.assertEqual(headers(page)["Content-Type"], "application/json")
+        self.assertEqual(headers(page)["Cache-Control"], "public, max-age=60")
+
+    def test_no_error_of_tmdb_may_be_stored_whatever_its_header_says(self):
+        for status in (400, 401, 404, 422, 429):
+            page = shown(answered(status=status, cache_control="public, max-age=300"))
+            self.assertEqual(headers(page)["Cache-Control"], "no-store", status)
+
+    def test_an_answer_without_a_lifetime_may_not_be_stored(self):
+        page = shown(answered(cache_control=None))
+        self.assertEqual(headers(page)["Cache-Control"], "no-store")
+
+    def test_retry_after_is_handed_on(self):
+        page = shown(answered(status=429, retry_after="7"))
+        self.assertEqual(headers(page)["Retry-After"], "7")
+        self.assertNotIn("Retry-After", headers(shown(SERVED)))
+
+    def test_no_header_stands_twice(self):
+        for exchange in (SERVED, BROKEN, answered(retry_after="1")):
+            names = [name.lower() for name, _ in shown(exchange, True).headers]
+            self.assertEqual(len(names), len(set(names)))
+
+
+class Gzip(SynchronousTestCase):
+    """Callers who accept gzip get gzip."""
+
+    def test_the_bytes_that_came_gzipped_go_out_as_they_came(self):
+        came = gzip.compress(ANSWER.body, 1)
+        page = shown(answered(gzipped=came), gzip=True)
+        self.assertEqual(page.body, came)
+        self.assertEqual(headers(page)["Content-Encoding"], "gzip")
+
+    def test_a_large_body_is_compressed_and_a_small_one_is_not(self):
+        large = b'{"x":"' + b"a" * LEAST_GZIPPED + b'"}'
+        page = shown(answered(body=large), gzip=True)
+        self.assertEqual(gzip.decompress(page.body), large)
+        self.assertLess(len(page.body), len(large))
+        self.assertNotIn("Content-Encoding", headers(shown(SERVED, gzip=True)))
+
+    def test_the_same_body_is_always_compressed_to_the_same_bytes(self):
+        large = answered(body=b"1" * 5000)
+        self.assertEqual(shown(large, True).body[4:8], b"\0\0\0\0")
+
+    def test_who_does_not_accept_it_gets_the_plain_bytes(self):
+        page = shown(answered(gzipped=gzip.compress(ANSWER.body)), gzip=False)
+        self.assertEqual(page.body, ANSWER.body)
+        self.assertNotIn("Content-Encoding", headers(page))
+
+    def test_every_answer_says_that_it_depends_on_accept_encoding(self):
+        for accepts in (True, False):
+            self.assertEqual(headers(shown(SERVED, accepts))["Vary"], "Accept-Encoding")
+
+    def test_what_accept_encoding_means(self):
+        for field, accepted in {
+            "": False,
+            "gzip": True,
+            "GZIP": True,
+            "x-gzip": True,
+            "deflate, gzip;q=1.0, *;q=0.5": True,
+            "gzip;q=0": False,
+            "gzip; q=0.0": False,
+            "gzip ; Q=0": False,
+            "gzip;q=0.001": True,
+            "br, zstd": False,
+            "identity": False,
+            "*": True,
+            "*;q=0": False,
+            "gzip;q=0, *": False,
+            "gzip, *;q=0": True,
+            "x-gzip, gzip;q=0": False,
+            "br;q=0, gzip": True,
+            "gzip;q=nonsense.": True,
+            "gzip;q=1.2.3": False,
+            "gzipped": False,
+        }.items():
+            self.assertEqual("gzip" in wants(field, "").codings, accepted, field)
+
+    @steady
+    @given(st.text() | st.text("gzip*xq=;,.01 ", max_size=30))
+    def test_no_field_breaks_it(self, field):
+        self.assertLessEqual(wants(field, "").codings, {"gzip", "br"})
+
+
+class Envelopes(SynchronousTestCase):
+    """Errors in TMDB's shape, with the old keys beside it."""
+
+    def test_a_fault_has_every_key(self):
+        page = shown(BROKEN)
+        value = json.loads(page.body)
+        self.assertEqual(
+            list(value),
+            ["success", "status_code", "status_message", "error", "status", "details"],
+        )
+        self.assertEqual(
+            (page.status, value["status"], value["status_code"], value["success"]),
+            (502, 502, 43, False),
+        )
+        self.assertEqual(value["error"], value["status_message"])
+        self.assertEqual(
+            value["details"]["attempts"],
+            [
+                {
+                    "route": "direct",
+                    "cause": "tls_reset",
+                    "ms": 40,
+                    "detail": "after 1568 bytes",
+                }
+            ],
+        )
+
+    def test_the_sentence_names_the_cause_and_what_was_tried(self):
+        message = json.loads(shown(BROKEN).body)["error"]
+        for word in ("tls_reset", CAUSES["tls_reset"].meaning, "1 attempt"):
+            self.assertIn(word, message)
+
+    def test_a_proxy_that_does_not_accept_us_is_named_as_our_misconfiguration(self):
+        tried = Attempt(
+            "proxy@p", "p", 1, "proxy_configuration_error", "p does not accept X"
+        )
+        fault = Fault("proxy_configuration_error")
+        page = shown(replace(BROKEN, attempts=(FAILED, tried), fault=fault))
+        self.assertIn("proxy@p: p does not accept X.", json.loads(page.body)["error"])
+
+    def test_every_cause_has_its_own_status_and_code(self):
+        for name, cause in CAUSES.items():
+            page = shown(replace(BROKEN, fault=Fault(name), attempts=()))
+            value = json.loads(page.body)
+            self.assertEqual(
+                (page.status, value["status_code"]), (cause.status, int(cause.code))
+            )
+            self.assertEqual(headers(page)["Cache-Control"], "no-store")
+
+    def test_a_faults_retry_after_is_handed_on(self):
+        fault = Fault("http_rate_limited", retry_after="9")
+        self.assertEqual(
+            headers(shown(replace(BROKEN, fault=fault)))["Retry-After"], "9"
+        )
+
+    def test_an_exchange_with_neither_answer_nor_fault_is_an_error_of_our_own(self):
+        self.assertEqual(shown(replace(BROKEN, fault=None)).status, 500)
+
+    def test_a_refusal_is_the_same_envelope(self):
+        for status, code in ((400, 22), (401, 3), (403, 38), (404, 34), (508, 43)):
+            page = refusal_page("s", Refusal(status, Envelope(code), "No."))
+            self.assertEqual(page.status, status)
+            self.assertEqual(
+                json.loads(page.body),
+                {
+                    "success": False,
+                    "status_code": code,
+                    "status_message": "No.",
+                    "error": "No.",
+                    "status": status,
+                    "details": {"attempts": []},
+                },
+            )
+            self.assertEqual(headers(page)["Cache-Control"], "no-store")
+            self.assertTrue(
+                headers(page)["Content-Type"].startswith("application/json")
+            )
+
+    def test_a_405_says_what_is_allowed_and_others_do_not(self):
+        page = refusal_page(
+            "s", Refusal(405, Envelope.FORMAT, "No.", allow="GET, HEAD")
+        )
+        self.assertEqual(headers(page)["Allow"], "GET, HEAD")
+        other = refusal_page("s", Refusal(404, Envelope.NOT_FOUND, "No."))
+        self.assertNotIn("Allow", headers(other))
+
+    def test_a_page_of_our_own_is_json_that_nobody_stores(self):
+        page = json_page(503, {"status": "é"})
+        self.assertEqual((page.status, page.body), (503, '{"status": "é"}'.encode()))
+        self.assertEqual(headers(page)["Cache-Control"], "no-store")
+
+    @steady
+    @given(st.text(), st.text())
+    def test_any_message_is_json(self, message, route):
+        tried = Attempt(route, "", 1, "tls_reset", message)
+        text = message.encode("utf-8", "replace").decode()
+        value = json.loads(envelope(502, Envelope.BACKEND, text, [tried]))
+        self.assertEqual(value["error"], text)
+        self.assertEqual(value["details"]["attempts"][0]["route"], route)
+
+
+class Provenance(SynchronousTestCase):
+    """Answers say where they came from."""
+
+    def test_a_proxys_answer_names_the_proxy(self):
+        self.assertEqual(headers(shown(SERVED))["X-Proxy-Source"], "127.0.0.1:5001")
+
+    def test_a_direct_answer_and_a_fault_name_none(self):
+        direct = replace(SERVED, source="direct", attempts=(replace(BY_PROXY),))
+        for exchange in (direct, BROKEN):
+            self.assertNotIn("X-Proxy-Source", headers(shown(exchange)))
+
+    def test_proxy_status_has_a_member_for_each_attempt(self):
+        members = proxy_status(shown(SERVED))
+        self.assertEqual([str(name) for name, _ in members], ["streamr-main"] * 2)
+        self.assertEqual(str(members[0][1]["error"]), "tls_reset")
+
+    def test_the_last_member_of_an_answer_has_no_error(self):
+        self.assertNotIn("error", proxy_status(shown(SERVED))[-1][1])
+
+    def test_the_last_member_of_a_fault_carries_the_faults_error(self):
+        members = proxy_status(shown(BROKEN))
+        self.assertEqual(len(members), 1)
+        self.assertEqual(str(members[-1][1]["error"]), "tls_reset")
+        late = replace(BROKEN, fault=Fault("deadline_exceeded"))
+        members = proxy_status(shown(late))
+        self.assertEqual(
+            [str(each[1]["error"]) for each in members],
+            ["tls_reset", "deadline_exceeded"],
+        )
+
+    def test_a_fault_without_an_attempt_is_reported_too(self):
+        lone = replace(BROKEN, fault=Fault("deadline_exceeded"), attempts=())
+        (member,) = proxy_status(shown(lone))
+        self.assertEqual(str(member[1]["error"]), "deadline_exceeded")
+
+    def test_an_answer_without_an_attempt_has_no_empty_field(self):
+        """RFC 9651, 3.1: an empty list is no field at all."""
+        stored = replace(SERVED, source=None, attempts=())
+        self.assertNotEqual(headers(shown(stored)).get("Proxy-Status"), "")
+
+    def test_a_refusal_carries_the_registrys_word(self):
+        for status, word in {
+            400: "http_request_error",
+            401: "http_request_denied",
+            403: "http_request_denied",
+            404: "http_request_error",
+            405: "http_request_error",
+            508: "proxy_loop_detected",
+        }.items():
+            page = refusal_page("streamr-main", Refusal(status, Envelope.INPUT, "No."))
+            ((name, parameters),) = proxy_status(page)
+            self.assertEqual(
+                (str(name), str(parameters["error"])), ("streamr-main", word)
+            )
+
+    def test_an_error_of_our_own_is_not_blamed_on_the_request(self):
+        page = refusal_page("s", Refusal(500, Envelope.INTERNAL, "Internal error."))
+        self.assertEqual(str(proxy_status(page)[0][1]["error"]), "proxy_internal_error")
+
+    def test_server_timing_has_each_attempt_and_the_whole(self):
+        self.assertEqual(
+            headers(shown(SERVED))["Server-Timing"],
+            'attempt1;dur=40;desc="direct tls_reset", '
+            'attempt2;dur=80;desc="proxy@127.0.0.1:5001 ok", total;dur=121',
+        )
+
+    def test_server_timing_is_what_the_specification_allows(self):
+        for exchange in (SERVED, BROKEN, replace(BROKEN, attempts=())):
+            timing = headers(shown(exchange))["Server-Timing"]
+            self.assertIsNotNone(SERVER_TIMING.fullmatch(timing), timing)
+
+    def test_a_route_that_a_proxy_reports_cannot_break_out_of_its_quotes(self):
+        odd = Attempt('proxy@p/x", total;dur=9;desc="', "p", 1, "tls_reset")
+        page = shown(replace(BROKEN, attempts=(odd,)))
+        timing = headers(page)["Server-Timing"]
+        self.assertIsNotNone(SERVER_TIMING.fullmatch(timing), timing)
+        self.assertEqual(timing.count("dur=9"), timing.count('dur=9;desc=\\"'))

@@ -1,0 +1,663 @@
+"""Both servers' surface, in memory: raw bytes in, raw bytes out."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr.boundaries import Answer
+from streamr.gateway.gateway import Gateway
+from streamr.tmdb import catalogue
+from streamr.upstream.origin import Loop
+from streamr.web.access import Feed, Stop, Visit, trusted
+from streamr.web.api import target
+from streamr.web.api.cors import Cors
+from streamr.web.api.render import Page, json_page
+from streamr.web.api.resource import GatewayResource
+from streamr.web.router import Door
+from streamr.web.server.site import HEAD_SECONDS, MOST_BODY, READING, GatewaySite
+from tests.support import FakeRoute, Notes, turn, ways
+
+ADMIN = "an-admin-token-of-some-length"
+BODY = json.dumps({"id": 550, "title": "Fight Club", "x": "y" * 2000}).encode()
+ANSWER = Answer(200, BODY, gzip.compress(BODY), cache_control="public, max-age=60")
+
+
+class Transport(StringTransport):
+    """A transport that remembers how it was ended."""
+
+    aborted = False
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+
+
+@dataclass
+class Seen:
+    """One parsed response."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class SurfaceCase(SynchronousTestCase):
+    token: str | None = None
+    origins: tuple[str, ...] = ("*",)
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.notes = Notes()
+        self.route = FakeRoute()
+        self.loop = Loop("streamr-me-main")
+        self.acts: list[dict[str, str]] = []
+        self.feed = Feed((("Content-Type", "text/event-stream"),), self.begin)
+        self.fed: list[tuple[Any, Any]] = []
+        self.stopped = 0
+        gateway = Gateway(
+            "streamr-main", ways([self.route], self.clock), self.clock, self.notes
+        )
+        door = Door(
+            gateway,
+            target.main_query(catalogue.load()),
+            {
+                "/api/health": lambda _visit: json_page(200, {"status": "ok"}),
+                "/feed": lambda _visit: self.feed,
+                "/inside": lambda _visit: json_page(200, {}),
+            },
+            Cors(self.origins),
+            8.0,
+            self.loop.closed,
+            token=self.token,
+            open_paths=frozenset({"/api/health"}),
+            actions={"/act": self.act},
+            guarded=frozenset({"/inside"}),
+            admin_token=ADMIN,
+        )
+        resource = GatewayResource(self.changed(door), self.clock, self.notes)
+        self.site = GatewaySite(resource, self.clock)
+        self.site.startFactory()
+        self.addCleanup(self.site.stopFactory)
+        self.connect()
+
+    def changed(self, door: Door) -> Door:
+        """The door that the tests go through."""
+        return door
+
+    def begin(self, write: Any, finish: Any) -> Stop:
+        self.fed.append((write, finish))
+
+        def stop() -> None:
+            self.stopped += 1
+
+        return stop
+
+    def act(self, visit: Visit) -> Page:
+        self.acts.append(dict(visit.pairs))
+        return json_page(200, {"done": True})
+
+    def connect(self, peer: str = "192.0.2.1") -> None:
+        self.channel: Any = self.site.buildProtocol(None)
+        self.transport = Transport(peerAddress=IPv4Address("TCP", peer, 40000))
+        self.channel.makeConnection(self.transport)
+
+    def send(
+        self,
+        path: str,
+        *,
+        method: str = "GET",
+        headers: dict[str, str] | None = None,
+        host: str = "a",
+    ) -> None:
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {host}"]
+        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+        self.channel.dataReceived("\r\n".join([*lines, "", ""]).encode("latin-1"))
+
+    def seen(self) -> Seen:
+        head, _, body = self.transport.value().partition(b"\r\n\r\n")
+        first, *lines = head.decode().split("\r\n")
+        headers: dict[str, str] = {}
+        for line in lines:
+            name, _, value = line.partition(": ")
+            joined = headers.get(name.lower())
+            headers[name.lower()] = f"{joined}, {value}" if joined else value
+        return Seen(int(first.split()[1]), headers, body)
+
+    def get(self, path: str, *, peer: str = "192.0.2.1", **more: Any) -> Seen:
+        """Ask; the route, when it is asked, answers well."""
+        self.connect(peer)
+        before = len(self.route.sent)
+        self.send(path, **more)
+        if len(self.route.sent) > before:
+            self.route.succeeds(ANSWER)
+        return self.seen()
+
+
+class Answers(SurfaceCase):
+    def test_tmdbs_body_comes_unchanged(self) -> None:
+        seen = self.get("/3/movie/550")
+        self.assertEqual((seen.status, seen.body), (200, BODY))
+        self.assertEqual(seen.headers["content-length"], str(len(BODY)))
+        self.assertEqual(seen.headers["cache-control"], "public, max-age=60")
+
+    def test_a_caller_who_accepts_gzip_gets_tmdbs_gzip(self) -> None:
+        seen = self.get("/3/movie/550", headers={"Accept-Encoding": "br, gzip;q=1.0"})
+        self.assertEqual(seen.headers["content-encoding"], "gzip")
+        self.assertEqual(seen.body, ANSWER.gzipped)
+        self.assertEqual(seen.headers["vary"], "Accept-Encoding")
+
+    def test_gzip_is_made_where_tmdb_sent_none(self) -> None:
+        self.connect()
+        self.send("/3/movie/550", headers={"Accept-Encoding": "gzip"})
+        self.route.succeeds(replace(ANSWER, gzipped=None))
+        self.assertEqual(gzip.decompress(self.seen().body), BODY)
+
+    def test_head_is_get_without_the_body(self) -> None:
+        seen = self.get("/3/movie/550", method="HEAD")
+        self.assertEqual((seen.status, seen.body), (200, b""))
+        self.assertEqual(seen.headers["content-length"], str(len(BODY)))
+
+    def test_nothing_tells_what_the_server_is_made_of(self) -> None:
+        for path in ("/3/movie/550", "/nothing", "/api/health"):
+            self.assertNotIn("server", self.get(path).headers)
+
+    def test_one_exchange_is_noted_for_each_request(self) -> None:
+        for path in ("/3/movie/550", "/nothing", "/api/health", "/3/account/1"):
+            self.get(path)
+        self.get("/3/movie/550", method="POST")
+        noted = [each.status for each in self.notes.exchanges]
+        self.assertEqual(noted, [200, 404, 200, 403, 405])
+
+    def test_a_sane_request_id_is_kept_and_another_replaced(self) -> None:
+        seen = self.get("/3/movie/550", headers={"X-Request-Id": "abc-1"})
+        self.assertEqual(seen.headers["x-request-id"], "abc-1")
+        self.assertEqual(self.route.sent[-1].call.request_id, "abc-1")
+        for odd in ("a b", "x" * 65, 'a"b', "a\x80"):
+            seen = self.get("/3/movie/550", headers={"X-Request-Id": odd})
+            self.assertRegex(seen.headers["x-request-id"], "^[0-9a-f]{16}$")
+
+
+class Statuses(SurfaceCase):
+    """The first line of an answer."""
+
+    def first_line(self, status: int) -> str:
+        self.connect()
+        self.send("/3/movie/550")
+        self.route.succeeds(replace(ANSWER, status=status))
+        return self.transport.value().split(b"\r\n")[0].decode()
+
+    def test_it_has_the_words_of_its_status_and_none_where_there_are_none(self) -> None:
+        self.assertEqual(self.first_line(429), "HTTP/1.1 429 Too Many Requests")
+        self.assertEqual(self.first_line(499).strip(), "HTTP/1.1 499")
+
+
+class Lines(SurfaceCase):
+    """What TMDB says in a header stays one line of ours."""
+
+    def test_no_value_begins_another_header(self) -> None:
+        odd = "application/json\r\nSet-Cookie: a=b\nX: \x00y"
+        self.connect()
+        self.send("/3/movie/550")
+        self.route.succeeds(replace(ANSWER, content_type=odd))
+        seen = self.seen()
+        self.assertEqual(seen.body, BODY)
+        self.assertEqual(
+            seen.headers["content-type"], "application/json  Set-Cookie: a=b X:  y"
+        )
+        self.assertNotIn("set-cookie", seen.headers)
+        self.assertNotIn("x", seen.headers)
+
+
+class Crowds(SurfaceCase):
+    """Many connections in one turn of the reactor."""
+
+    def sent(self, count: int) -> list[tuple[Any, Transport]]:
+        """Requests in one turn; to read one takes all the time that a turn has."""
+        made = []
+        for number in range(count):
+            self.connect()
+            self.send(f"/3/movie/{number + 1}")
+            made.append((self.channel, self.transport))
+            self.clock.rightNow += READING
+        return made
+
+    def asked(self) -> list[str]:
+        return [sent.query.path for sent in self.route.sent]
+
+    def test_the_first_is_read_at_once_and_the_others_in_turns(self) -> None:
+        self.sent(3)
+        self.assertEqual(self.asked(), ["/movie/1"])
+        turn(self.clock)
+        self.assertIn("/movie/2", self.asked())
+        turn(self.clock)
+        self.assertEqual(self.asked(), ["/movie/1", "/movie/2", "/movie/3"])
+
+    def test_who_leaves_before_his_turn_asks_nothing(self) -> None:
+        made = self.sent(3)
+        made[1][0].connectionLost(Failure(ConnectionDone()))
+        turn(self.clock)
+        turn(self.clock)
+        self.assertEqual(self.asked(), ["/movie/1", "/movie/3"])
+
+    def test_what_comes_in_pieces_before_its_turn_is_one_request(self) -> None:
+        self.sent(1)
+        self.connect()
+        for piece in (b"GET /3/movie/9 HTTP/1.1\r\nHo", b"st: a\r\n", b"\r\n"):
+            self.channel.dataReceived(piece)
+        self.assertEqual(self.asked(), ["/movie/1"])
+        turn(self.clock)
+        self.assertEqual(self.asked(), ["/movie/1", "/movie/9"])
+
+
+class Refusals(SurfaceCase):
+    def refused(self, path: str, status: int, code: int, **more: Any) -> Seen:
+        seen = self.get(path, **more)
+        self.assertEqual(self.route.sent, [], path)
+        self.assertEqual(seen.status, status, path)
+        self.assertEqual(seen.json["status_code"], code, path)
+        self.assertIs(seen.json["success"], False)
+        self.assertEqual(seen.json["error"], seen.json["status_message"])
+        self.assertEqual(seen.json["status"], status)
+        self.assertEqual(seen.headers["cache-control"], "no-store")
+        return seen
+
+    def test_no_path_can_climb(self) -> None:
+        for path in (
+            "/api/tmdb/proxy/../4/list/1",
+            "/3/../4/list/1",
+            "/3/movie/%2e%2e/4",
+            "/3/movie%2f550",
+            "/3/movie\\550",
+            "/3//movie/550",
+            "/3/movie/550@evil.test.invalid",
+            "/3/movie/550;x=1",
+            "//evil.test.invalid/3/movie/550",
+            "/3/movie/550%00",
+            "/3/movie/550%0d%0aX-A:b",
+        ):
+            self.refused(path, 404, 34)
+
+    def test_an_absolute_target_is_refused(self) -> None:
+        self.refused("http://evil.test.invalid/3/movie/550", 400, 47)
+        self.refused("*", 400, 47)
+
+    def test_parameters_that_cannot_be_right_are_named(self) -> None:
+        for path, code, name in (
+            ("/api/tmdb/popular?page=0", 22, "page"),
+            ("/api/tmdb/popular?page=501", 22, "page"),
+            ("/api/tmdb/popular?page=1.5", 22, "page"),
+            ("/api/tmdb/popular?language=english", 47, "language"),
+            ("/api/tmdb/popular?region=USA", 47, "region"),
+            ("/api/tmdb/popular?media_type=movie/550/credits%3Fx=", 47, "media_type"),
+            ("/api/tmdb/trending?time_window=year", 47, "time_window"),
+            ("/3/movie/550?append_to_response=../../4", 47, "append_to_response"),
+        ):
+            seen = self.refused(path, 400, code)
+            self.assertIn(name, seen.json["status_message"])
+
+    def test_what_acts_for_a_user_is_refused_with_a_sentence(self) -> None:
+        for path in (
+            "/3/account/1",
+            "/3/authentication/token/new",
+            "/3/guest_session/x/rated/movies",
+            "/3/movie/550/account_states",
+            "/3/movie/550?session_id=abc",
+        ):
+            seen = self.refused(path, 403, 38)
+            self.assertIn("own key", seen.json["status_message"])
+
+    def test_other_methods_are_405_and_say_what_is_allowed(self) -> None:
+        for method in ("POST", "PUT", "DELETE", "PATCH", "TRACE", "FOO"):
+            seen = self.refused("/3/movie/550", 405, 4, method=method)
+            self.assertEqual(seen.headers["allow"], "GET, HEAD, OPTIONS")
+
+    def test_a_request_that_was_here_before_is_508(self) -> None:
+        passed = {"CDN-Loop": "other, streamr-me-main; a=b"}
+        seen = self.refused("/3/movie/550", 508, 43, headers=passed)
+        self.assertIn("proxy_loop_detected", seen.headers["proxy-status"])
+
+    def test_a_deadline_that_is_no_number_is_named(self) -> None:
+        headers = {"Streamr-Deadline-Ms": "soon"}
+        seen = self.refused("/3/movie/550", 400, 47, headers=headers)
+        self.assertIn("Streamr-Deadline-Ms", seen.json["status_message"])
+
+    def test_an_error_of_our_own_is_a_plain_500(self) -> None:
+        self.connect()
+        self.send("/3/movie/550")
+        self.route.sent[-1].result.callback(object())  # type: ignore[arg-type]
+        self.assertEqual(len(self.flushLoggedErrors()), 1)
+        seen = self.seen()
+        self.assertEqual((seen.status, seen.json["status_code"]), (500, 11))
+        self.assertNotIn("object", seen.body.decode())
+
+
+class Secrets(SurfaceCase):
+    def test_a_callers_credentials_never_go_upstream(self) -> None:
+        self.get(
+            "/3/movie/550?api_key=callers-own-key&language=de-DE",
+            headers={"Authorization": "Bearer callers-token", "Cookie": "a=callers"},
+        )
+        sent = self.route.sent[-1]
+        self.assertEqual(sent.query.parameters, (("language", "de-DE"),))
+        self.assertNotIn("callers", repr(sent.query))
+
+
+class Deadlines(SurfaceCase):
+    def test_a_deadline_handed_on_shortens(self) -> None:
+        self.get("/3/movie/550", headers={"Streamr-Deadline-Ms": "1500"})
+        self.assertEqual(self.route.sent[-1].call.deadline, 1.5)
+
+    def test_a_deadline_handed_on_never_lengthens(self) -> None:
+        self.get("/3/movie/550", headers={"Streamr-Deadline-Ms": "99999"})
+        self.assertEqual(self.route.sent[-1].call.deadline, 8.0)
+
+    def test_a_caller_who_leaves_stops_the_attempt(self) -> None:
+        self.send("/3/movie/550")
+        self.channel.connectionLost(_gone())
+        self.assertTrue(self.route.sent[-1].cancelled)
+        self.assertEqual(self.notes.exchanges[-1].status, 499)
+
+
+class Tokens(SurfaceCase):
+    token = "a-token-of-sixteen-or-more"
+
+    def test_without_the_token_nothing_is_asked(self) -> None:
+        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "x"}):
+            seen = self.get("/3/movie/550", headers=headers)
+            self.assertEqual(seen.status, 401)
+            self.assertIn("http_request_denied", seen.headers["proxy-status"])
+        self.assertEqual(self.route.sent, [])
+
+    def test_with_the_token_it_answers(self) -> None:
+        seen = self.get(
+            "/3/movie/550", headers={"Authorization": f"Bearer {self.token}"}
+        )
+        self.assertEqual(seen.status, 200)
+
+    def test_the_health_is_open(self) -> None:
+        self.assertEqual(self.get("/api/health").status, 200)
+
+
+HERE = {"peer": "127.0.0.1", "host": "127.0.0.1:3001"}
+WITH_TOKEN = {"headers": {"Authorization": f"Bearer {ADMIN}"}}
+
+
+class Guarded(SurfaceCase):
+    """What is for this machine alone, or for who has the admin token."""
+
+    def test_this_machine_and_the_token_open_it(self) -> None:
+        for more in (
+            HERE,
+            WITH_TOKEN,
+            {"peer": "::1", "host": "[::1]"},
+            {"peer": "127.0.0.1", "host": "localhost:3001"},
+        ):
+            self.assertEqual(self.get("/inside", **more).status, 200, more)
+
+    def test_nobody_else_gets_in(self) -> None:
+        forwarded = {"X-Forwarded-For": "203.0.113.9"}
+        for more in (
+            {},
+            {"host": "127.0.0.1"},
+            {"headers": {"Authorization": "Bearer no"}},
+            {"headers": {"Authorization": "Bearer "}},
+            # a reverse proxy on this machine, and a name that was pointed here
+            {**HERE, "headers": forwarded},
+            {**HERE, "host": "rebound.test:3001"},
+            {**HERE, "host": ""},
+        ):
+            seen = self.get("/inside", **more)
+            self.assertEqual(seen.status, 403, more)
+            self.assertIn("STREAMR_ADMIN_TOKEN", seen.json["status_message"])
+
+    def test_another_sites_page_does_not_see_what_its_reader_may(self) -> None:
+        for headers in (
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Origin": "https://elsewhere.test"},
+        ):
+            seen = self.get("/inside", **HERE, headers=headers)
+            self.assertEqual(seen.status, 403, headers)
+        own = {"Sec-Fetch-Site": "same-origin", "Origin": f"http://{HERE['host']}"}
+        self.assertEqual(self.get("/inside", **HERE, headers=own).status, 200)
+
+    def test_without_an_admin_token_none_opens_it(self) -> None:
+        for given in ("", "Bearer ", "Bearer None"):
+            self.assertFalse(trusted({"authorization": given}.get, "192.0.2.1", None))
+
+
+class Actions(SurfaceCase):
+    """What changes something: POST, the trusted, and no other site's page."""
+
+    def post(self, path: str = "/act?what=1", **more: Any) -> Seen:
+        headers = {"Content-Length": "0", **more.pop("headers", {})}
+        return self.get(path, method="POST", headers=headers, **more)
+
+    def test_a_post_from_here_acts_once_and_is_told(self) -> None:
+        self.assertEqual(self.post(**HERE).status, 200)
+        self.assertEqual(self.acts, [{"what": "1"}])
+        noted = self.notes.exchanges[-1]
+        self.assertEqual((noted.status, noted.template), (200, "/act"))
+
+    def test_our_own_page_may(self) -> None:
+        own = {"Sec-Fetch-Site": "same-origin", "Origin": "http://127.0.0.1:3001"}
+        self.assertEqual(self.post(**HERE, headers=own).status, 200)
+
+    def test_another_sites_page_may_not(self) -> None:
+        for headers in (
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Sec-Fetch-Site": "same-site"},
+            {"Origin": "https://elsewhere.example"},
+            {"Origin": "http://127.0.0.1:8080"},
+            {"Origin": "null"},
+        ):
+            self.assertEqual(self.post(**HERE, headers=headers).status, 403, headers)
+        self.assertEqual(self.acts, [])
+
+    def test_strangers_may_not(self) -> None:
+        self.assertEqual(self.post().status, 403)
+        self.assertEqual(self.acts, [])
+
+    def test_other_methods_are_405_with_what_is_allowed(self) -> None:
+        seen = self.get("/act", **HERE)
+        self.assertEqual((seen.status, seen.headers["allow"]), (405, "POST, OPTIONS"))
+        seen = self.post("/api/health", **HERE)
+        self.assertEqual(
+            (seen.status, seen.headers["allow"]), (405, "GET, HEAD, OPTIONS")
+        )
+        self.assertEqual(self.acts, [])
+
+
+class Feeds(SurfaceCase):
+    """An answer without an end."""
+
+    def test_what_is_written_arrives_until_the_caller_leaves(self) -> None:
+        self.send("/feed")
+        ((write, _finish),) = self.fed
+        write(b"data: 1\n\n")
+        self.assertIn(b"data: 1\n\n", self.transport.value())
+        self.assertNotIn("content-length", self.seen().headers)
+        self.assertEqual(self.stopped, 0)
+        self.channel.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.stopped, 1)
+
+    def test_it_can_be_ended_from_our_side(self) -> None:
+        self.send("/feed")
+        self.fed[0][1]()
+        self.assertEqual(self.stopped, 1)
+
+    def test_a_head_begins_nothing(self) -> None:
+        self.assertEqual(self.get("/feed", method="HEAD").status, 200)
+        self.assertEqual(self.fed, [])
+
+
+class AnyOrigin(SurfaceCase):
+    def test_every_answer_may_be_read_and_caches_are_not_split(self) -> None:
+        for path in ("/3/movie/550", "/nothing", "/api/health"):
+            seen = self.get(path, headers={"Origin": "https://app.test.invalid"})
+            self.assertEqual(seen.headers["access-control-allow-origin"], "*")
+            self.assertNotIn("Origin", seen.headers.get("vary", ""))
+            self.assertNotIn("access-control-allow-credentials", seen.headers)
+            self.assertIn(
+                "X-Proxy-Source", seen.headers["access-control-expose-headers"]
+            )
+
+    def test_a_preflight_is_answered(self) -> None:
+        seen = self.get(
+            "/3/movie/550", method="OPTIONS", headers={"Origin": "https://a.invalid"}
+        )
+        self.assertEqual((seen.status, seen.body), (204, b""))
+        self.assertIn("GET", seen.headers["access-control-allow-methods"])
+        self.assertIn("Authorization", seen.headers["access-control-allow-headers"])
+
+
+class NamedOrigins(SurfaceCase):
+    origins = ("https://app.test.invalid",)
+
+    def test_a_named_origin_may_read(self) -> None:
+        seen = self.get("/nothing", headers={"Origin": "https://app.test.invalid"})
+        allowed = seen.headers["access-control-allow-origin"]
+        self.assertEqual(allowed, "https://app.test.invalid")
+        self.assertIn("Origin", seen.headers["vary"])
+
+    def test_another_origin_gets_no_header_and_no_500(self) -> None:
+        for method in ("GET", "OPTIONS"):
+            seen = self.get(
+                "/3/movie/550",
+                method=method,
+                headers={"Origin": "https://evil.invalid"},
+            )
+            self.assertIn(seen.status, (200, 204))
+            self.assertNotIn("access-control-allow-origin", seen.headers)
+            self.assertNotIn("access-control-allow-methods", seen.headers)
+            self.assertIn("Origin", seen.headers["vary"])
+
+
+class Limits(SurfaceCase):
+    def test_a_head_that_drips_is_ended(self) -> None:
+        self.channel.dataReceived(b"GET /3/movie/550 HTTP/1.1\r\n")
+        for _ in range(20):
+            self.clock.advance(HEAD_SECONDS / 20 + 0.01)
+            self.channel.dataReceived(b"X-A: b\r\n")
+        self.assertEqual(self.seen().status, 408)
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_a_body_that_drips_is_ended(self) -> None:
+        self.channel.dataReceived(
+            b"GET /3/movie/550 HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n"
+        )
+        for _ in range(20):
+            self.clock.advance(HEAD_SECONDS / 20 + 0.01)
+            self.channel.dataReceived(b"x")
+        self.assertEqual(self.seen().status, 408)
+
+    def test_a_large_body_is_refused_before_it_is_kept(self) -> None:
+        self.send(
+            "/3/movie/550", method="POST", headers={"Content-Length": "300000000"}
+        )
+        for _ in range(3):
+            self.channel.dataReceived(b"x" * (MOST_BODY // 2 + 1))
+        self.assertEqual(self.seen().status, 413)
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_a_small_body_is_ignored(self) -> None:
+        self.channel.dataReceived(
+            b"GET /3/movie/550 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"
+        )
+        self.route.succeeds(ANSWER)
+        self.assertEqual(self.seen().status, 200)
+
+    def test_long_lines_are_told(self) -> None:
+        self.channel.dataReceived(b"GET /" + b"x" * 20000)
+        self.assertEqual((self.seen().status, self.seen().json["status"]), (414, 414))
+        self.connect()
+        self.channel.dataReceived(b"GET / HTTP/1.1\r\nX-A: " + b"x" * 20000)
+        self.assertEqual(self.seen().status, 431)
+
+    def test_too_many_parameters_are_refused(self) -> None:
+        path = "/3/movie/550?" + "&".join(f"a{n}=1" for n in range(101))
+        self.assertEqual(self.get(path).status, 400)
+
+    def test_an_answered_request_leaves_only_the_idle_timer(self) -> None:
+        self.get("/3/movie/550")
+        self.assertFalse(self.transport.disconnecting)
+        self.clock.advance(61)
+        self.assertTrue(self.transport.disconnecting)
+
+
+class Pipelined(SurfaceCase):
+    """Several requests on one connection, sent without waiting."""
+
+    def test_they_are_read_in_their_order_though_some_wait_for_their_turn(self) -> None:
+        self.send("/3/movie/550")
+        self.send("/api/health")  # read, and kept until the first one is answered
+        self.site.turns.later(lambda: None)  # there is a line: who comes waits
+        self.send("/nowhere")
+        self.route.succeeds(ANSWER)
+        self.clock.advance(0)
+        heads = re.findall(rb"HTTP/1.1 (\d+)", self.transport.value())
+        self.assertEqual(heads, [b"200", b"200", b"404"])
+
+
+class Draining(SurfaceCase):
+    def test_requests_in_flight_are_answered_and_their_connection_closed(self) -> None:
+        self.send("/3/movie/550")
+        drained = self.site.drain(9.0)
+        self.assertNoResult(drained)
+        self.route.succeeds(ANSWER)
+        self.assertEqual(self.seen().body, BODY)
+        self.assertTrue(self.transport.disconnecting)
+        self.channel.connectionLost(_gone())
+        self.successResultOf(drained)
+
+    def test_what_came_and_was_not_read_yet_is_answered_too(self) -> None:
+        self.site.turns.later(lambda: None)  # there is a line: who comes waits
+        self.send("/3/movie/550")
+        drained = self.site.drain(9.0)
+        self.assertFalse(self.transport.disconnecting)
+        self.clock.advance(0)
+        self.route.succeeds(ANSWER)
+        self.assertEqual(self.seen().body, BODY)
+        self.assertTrue(self.transport.disconnecting)
+        self.channel.connectionLost(_gone())
+        self.successResultOf(drained)
+
+    def test_what_came_and_is_no_request_holds_nobody_up(self) -> None:
+        self.site.turns.later(lambda: None)
+        self.channel.dataReceived(b"\r\n")
+        self.site.drain(9.0)
+        self.clock.advance(0)
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_idle_connections_are_closed_at_once(self) -> None:
+        drained = self.site.drain(9.0)
+        self.assertTrue(self.transport.disconnecting)
+        self.channel.connectionLost(_gone())
+        self.successResultOf(drained)
+
+    def test_what_does_not_end_is_cut(self) -> None:
+        self.send("/3/movie/550")
+        drained = self.site.drain(9.0)
+        self.clock.advance(9.0)
+        self.successResultOf(drained)
+        self.assertTrue(self.transport.aborted)
+
+
+def _gone() -> Any:
+    from twisted.internet.error import ConnectionLost
+    from twisted.python.failure import Failure
+
+    return Failure(ConnectionLost())

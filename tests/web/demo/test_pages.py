@@ -1,0 +1,123 @@
+"""What the demo adds to main's surface, and that nobody else has it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streamr.web.demo.pages import Demo
+from streamr.web.router import Door
+from tests.web.api.test_resource import HERE, Seen, SurfaceCase
+
+HOST = "api.themoviedb.org"
+SITE = {"Origin": "http://127.0.0.1:3001", "Sec-Fetch-Site": "same-origin"}
+
+
+class DemoCase(SurfaceCase):
+    """Main's surface over a simulator that only remembers."""
+
+    def changed(self, door: Door) -> Door:
+        self.faults = {HOST: "none", "api.tmdb.org": "none"}
+        demo = Demo(
+            lambda: self.faults,
+            {"reset-after-hello": "RST", "html": "a portal page"},
+            self.set_fault,
+            {"a.jpg": b"<svg/>"}.get,
+        )
+        return demo.opened(door, self.clock, self.notes)
+
+    def set_fault(self, host: str, expression: str) -> None:
+        if expression not in ("none", "reset-after-hello", "html+html"):
+            raise ValueError(f"There is no fault {expression!r}. Allowed are: …")
+        for name in self.faults if host == "*" else [host]:
+            self.faults[name] = expression
+
+    def post(self, path: str, **more: Any) -> Seen:
+        return self.get(path, method="POST", **{**HERE, **more})
+
+
+class Switches(DemoCase):
+    def test_the_state_tells_each_hosts_fault_and_what_could_be_wished(self) -> None:
+        self.faults[HOST] = "html"
+        seen = self.get("/demo/state")
+        self.assertEqual(seen.json["hosts"][HOST], {"fault": "html"})
+        self.assertEqual(seen.json["known"]["html"], "a portal page")
+        self.assertEqual(seen.headers["cache-control"], "no-store")
+
+    def test_a_fault_strikes_one_host(self) -> None:
+        seen = self.post(
+            f"/demo/fault?host={HOST}&fault=reset-after-hello", headers=SITE
+        )
+        self.assertEqual(seen.status, 200)
+        self.assertEqual(seen.json["hosts"][HOST], {"fault": "reset-after-hello"})
+        self.assertEqual(self.faults["api.tmdb.org"], "none")
+
+    def test_a_fault_without_a_host_strikes_all(self) -> None:
+        self.post("/demo/fault?fault=reset-after-hello")
+        self.assertEqual(set(self.faults.values()), {"reset-after-hello"})
+
+    def test_joined_faults_may_be_written_with_a_bare_plus(self) -> None:
+        self.assertEqual(self.post("/demo/fault?fault=html+html").status, 200)
+        self.assertEqual(self.faults[HOST], "html+html")
+
+    def test_healing_mends_every_host(self) -> None:
+        self.faults = dict.fromkeys(self.faults, "html")
+        self.assertEqual(self.post("/demo/heal").status, 200)
+        self.assertEqual(set(self.faults.values()), {"none"})
+
+    def test_what_is_no_fault_is_400_and_says_what_is(self) -> None:
+        for query, said in (
+            ("", "fault is missing; allowed: none, reset-after-hello, html."),
+            ("?fault=", "fault is missing"),
+            ("?fault=x", "There is no fault 'x'. Allowed are"),
+            ("?fault=html&fault=reset", "fault was given twice"),
+        ):
+            seen = self.post(f"/demo/fault{query}")
+            self.assertEqual((seen.status, seen.json["status_code"]), (400, 47), query)
+            self.assertIn(said, seen.json["status_message"])
+        self.assertEqual(set(self.faults.values()), {"none"})
+
+    def test_neither_strangers_nor_other_sites_pages_may_switch(self) -> None:
+        for path in ("/demo/fault?fault=reset-after-hello", "/demo/heal"):
+            stranger = self.post(path, peer="192.0.2.1")
+            other = {"Origin": "https://evil.test.invalid"}
+            self.assertEqual((stranger.status, stranger.json["status_code"]), (403, 38))
+            self.assertEqual(self.post(path, headers=other).status, 403)
+        self.assertEqual(set(self.faults.values()), {"none"})
+
+    def test_reading_does_not_switch(self) -> None:
+        seen = self.get("/demo/fault?fault=reset-after-hello", **HERE)
+        self.assertEqual((seen.status, seen.headers["allow"]), (405, "POST, OPTIONS"))
+
+
+class Posters(DemoCase):
+    def test_a_picture_is_an_svg_that_may_be_kept(self) -> None:
+        seen = self.get("/demo/posters/a.jpg")
+        self.assertEqual((seen.status, seen.body), (200, b"<svg/>"))
+        self.assertEqual(seen.headers["content-type"], "image/svg+xml")
+        self.assertEqual(seen.headers["cache-control"], "public, max-age=3600")
+        self.assertIn("default-src 'none'", seen.headers["content-security-policy"])
+
+    def test_a_name_that_no_title_has_is_404(self) -> None:
+        for name in ("b.jpg", "../a.jpg", "", "%2e%2e/a.jpg"):
+            seen = self.get(f"/demo/posters/{name}")
+            self.assertEqual((seen.status, seen.json["status_code"]), (404, 34), name)
+
+    def test_all_pictures_are_told_under_one_name(self) -> None:
+        self.get("/demo/posters/a.jpg")
+        self.assertEqual(self.notes.exchanges[-1].template, "/demo/posters/")
+
+
+class Elsewhere(SurfaceCase):
+    """A daemon that is no demo."""
+
+    def test_there_is_no_page_of_the_demo(self) -> None:
+        for path in ("/demo/state", "/demo/posters/a.jpg", "/demo/fault", "/demo/heal"):
+            self.assertEqual(self.get(path, **HERE).status, 404, path)
+
+    def test_there_is_nothing_to_switch(self) -> None:
+        for path in ("/demo/fault?fault=html", "/demo/heal"):
+            seen = self.get(path, method="POST", **HERE)
+            self.assertEqual((seen.status, seen.headers["allow"]), SHUT, path)
+
+
+SHUT = (405, "GET, HEAD, OPTIONS")

@@ -1,0 +1,81 @@
+"""`/openapi.json` and `/docs` as they are served."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr.tmdb import catalogue
+from streamr.web.access import Visit
+from streamr.web.api.render import Page
+from streamr.web.pages import docs
+from tests.support import call
+
+ADDRESS = "http://127.0.0.1:8080"
+
+
+def visit(**headers: str) -> Visit:
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Visit([], call(), lambda name: given.get(name, ""))
+
+
+class Pages(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.pages = docs.pages(catalogue.load(), ADDRESS)
+
+    def ask(self, path: str, **headers: str) -> Page:
+        page = self.pages[path](visit(**headers))
+        assert isinstance(page, Page)
+        return page
+
+    def test_the_description_is_json(self) -> None:
+        page = self.ask("/openapi.json")
+        self.assertEqual("3.1.0", json.loads(page.body)["openapi"])
+        self.assertIn("application/json", dict(page.headers)["Content-Type"])
+
+    def test_each_page_can_be_kept_for_a_while_and_asked_again(self) -> None:
+        for path in self.pages:
+            headers = dict(self.ask(path).headers)
+            self.assertEqual("public, max-age=300", headers["Cache-Control"])
+            again = self.ask(path, if_none_match=headers["ETag"])
+            self.assertEqual((304, b""), (again.status, again.body))
+            self.assertEqual(200, self.ask(path, if_none_match='W/"other"').status)
+
+    def test_each_page_comes_gzipped_to_those_who_take_it(self) -> None:
+        for path in self.pages:
+            plain, packed = self.ask(path), self.ask(path, accept_encoding="gzip")
+            self.assertEqual("gzip", dict(packed.headers)["Content-Encoding"])
+            self.assertEqual("Accept-Encoding", dict(plain.headers)["Vary"])
+            self.assertNotIn("Content-Encoding", dict(plain.headers))
+            self.assertEqual(plain.body, gzip.decompress(packed.body))
+
+    def test_a_page_is_made_once(self) -> None:
+        made = []
+        page = docs.Fixed("text/plain", lambda: made.append(1) or b"text")
+        for _ in range(3):
+            page(visit(accept_encoding="gzip"))
+            page(visit())
+        self.assertEqual([1], made)
+
+    def test_nothing_is_made_before_it_is_asked_for(self) -> None:
+        def make() -> bytes:
+            raise AssertionError("made too early")
+
+        docs.Fixed("text/plain", make)
+
+    def test_the_page_allows_itself_nothing_but_its_own_files(self) -> None:
+        headers = dict(self.ask("/docs").headers)
+        policy = headers["Content-Security-Policy"]
+        self.assertIn("default-src 'none'", policy)
+        self.assertNotIn("unsafe", policy)
+        body = self.ask("/docs").body.decode()
+        for path in ("/docs.css", "/docs.js"):
+            self.assertIn(f'"{path}"', body)
+            self.assertEqual(200, self.ask(path).status)
+        for forbidden in (" style=", "<style", " onclick=", 'src="http', "<script>"):
+            self.assertNotIn(forbidden, body)
+
+    def test_the_examples_ask_the_address_of_this_server(self) -> None:
+        self.assertIn(f"curl -s {ADDRESS}/3/movie/550", self.ask("/docs").body.decode())
