@@ -55,7 +55,8 @@ setup(
         "twisted.plugins",
     ],
     # One line that keeps the plugin visible after `pip install -e .`: with it
-    # setuptools writes a plain .pth, which Twisted's plugin scan can follow.
+    # setuptools writes a plain .pth, which Twisted's plugin scan can follow
+    # (docs/facts/twisted.md, "The plugin in an editable installation").
     package_dir={"": "."},
     package_data={
         "streamr": ["data/*.txt", "py.typed"],

@@ -25,7 +25,8 @@ class Phase(StrEnum):
 
 
 class Envelope(IntEnum):
-    """TMDB's own `status_code` values that a gateway's errors use (facts: tmdb.md)."""
+    """TMDB's own `status_code` values that a gateway's errors use (docs/facts/tmdb.md,
+    "Error codes")."""
 
     AUTHENTICATION = 3
     FORMAT = 4

@@ -149,7 +149,8 @@ def spare_the_collector() -> None:
     """Leave what was made up to now to no garbage collection any more.
 
     It lives as long as the process, and looking through it again stopped the reactor
-    for 56 ms, twice in 30 s at 20 requests/s (measured: the slowest 1 % of answers).
+    for 56 ms, twice in 30 s at 20 requests/s: the slowest 1 % of answers
+    (docs/facts/performance.md, "Garbage collection").
     """
     gc.collect()
     gc.freeze()
@@ -159,7 +160,8 @@ def use_monotonic_clock(reactor: Any) -> None:
     """Let the reactor's timers run on the monotonic clock.
 
     Twisted reads the wall clock: after a jump of -1 h a timer of 3 s did not fire
-    (facts: twisted.md). `seconds` is public, but meant to be read: the one exception.
+    (docs/facts/twisted.md, "Time"). `seconds` is public, but meant to be read: the one
+    exception.
     """
     if isinstance(reactor, ReactorBase):
         type(reactor).seconds = staticmethod(time.monotonic)

@@ -24,7 +24,8 @@ LONG = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Trial classes first: after the first pytest-twisted test of a process every later
-    asynchronous trial case would fail (facts: twisted.md). Then what is long."""
+    asynchronous trial case would fail (docs/facts/twisted.md, "Tests under pytest and
+    trial"). Then what is long."""
     rank = {name: number for number, name in enumerate(LONG)}
     items.sort(
         key=lambda item: (

@@ -33,7 +33,8 @@ _WORDS = """
     deadline_exceeded
 """
 OUR_OWN = frozenset(_WORDS.split())
-# The facts ("What treq raises"), row by row: cause, next route?, same route again?
+# docs/facts/tls.md, "What treq raises", row by row: cause, next route?, same route
+# again?
 FACTS = (
     ("connection_refused", "yes", "yes"),
     ("connection_timeout", "yes", "no"),
@@ -50,10 +51,9 @@ FACTS = (
     ("connection_terminated", "yes", "yes"),
     ("http_protocol_error", "yes", "no"),
     ("http_response_incomplete", "yes", "once"),
-    # the facts call it http_content_decoding; the registry has a word for it
     ("http_response_content_coding", "yes", "once"),
-    # "no" in the facts; but no endpoint of TMDB is as large, so that it is the way that
-    # spoils it, and another one brings the answer
+    # no endpoint of TMDB is as large, so that it is the way that spoils it, and another
+    # one brings the answer
     ("http_response_body_size", "yes", "no"),
     ("http_response_invalid", "yes", "once"),
     ("http_response_redirect", "yes", "no"),

@@ -26,7 +26,8 @@ from streamr.doctor.probe.trials import Runner
 from streamr.errors import SettingsError
 from streamr.upstream.resolve.cache import Find, RememberingResolver
 
-# TMDB's CDN drops connections beyond some 20 from one address (facts: field.md).
+# TMDB's CDN drops connections beyond some 20 from one address (docs/facts/tmdb.md,
+# "Limits on requests and connections").
 MOST_AT_ONCE = 12
 
 

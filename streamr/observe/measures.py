@@ -46,8 +46,8 @@ CACHE_RESULTS = (
 )
 
 # Up to 25 ms: the cache, and what the proxy's hop adds. 80 to 250 ms: TMDB itself
-# (facts: tmdb.md). Then the hedge, what a hedge and a second way take together, and
-# the steps to the deadline.
+# (docs/facts/tmdb.md, "Response times"). Then the hedge, what a hedge and a second way
+# take together, and the steps to the deadline.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, HEDGE_AFTER)
 SLOW_BUCKETS = (0.35, 0.5, 1.0, 2.0, 4.0)
 # An answer at the deadline is written this much later at most; what is beyond breaks

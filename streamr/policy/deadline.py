@@ -16,7 +16,8 @@ from streamr.boundaries import Budget
 # A handshake that works takes two or three round trips; at the 300 ms of a poor mobile
 # network that is 0.9 s. Beyond it, silence is the likelier reading.
 CONNECT_LIMIT = 1.2
-# TMDB's slow tail is 1-3 s (facts: tmdb.md); an answer after 2 s is a good answer.
+# TMDB's slow tail is 1-3 s (docs/facts/tmdb.md, "Response times"); an answer after 2 s
+# is a good answer.
 FIRST_BYTE_LIMIT = 3.0
 # A body of 20 kB that pauses this long has stalled.
 IDLE_LIMIT = 2.0

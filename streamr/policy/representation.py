@@ -14,9 +14,11 @@ try:
 except ImportError:  # the extra `brotli` is not installed
     brotli = None
 
-# zlib's own default: 0.11 ms for a list page (facts: performance.md).
+# zlib's own default: 0.1 to 0.3 ms for a list page (docs/facts/performance.md,
+# "Compressing a list page").
 GZIP_LEVEL = 6
-# 0.1 ms for a list page; 11 would take 10.7 ms (facts: performance.md).
+# About as long as gzip, for fewer bytes; 11 would take fifty times as long
+# (docs/facts/performance.md, "Compressing a list page").
 BROTLI_QUALITY = 5
 # Beyond this, compressing takes more than a millisecond: not on the reactor.
 HEAVY = 100_000

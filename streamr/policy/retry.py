@@ -7,8 +7,8 @@ from email.utils import parsedate_to_datetime
 
 from streamr.errors import Fault
 
-# Beyond this a way is called silent, and the next one starts beside it (seconds). Nine
-# in ten answers of TMDB take 80-250 ms (facts: tmdb.md).
+# Beyond this a way is called silent, and the next one starts beside it (seconds). Most
+# answers of TMDB take 80-250 ms (docs/facts/tmdb.md, "Response times").
 HEDGE_AFTER = 0.25
 # A retry waits a random part of this (full jitter, seconds): a reset costs as much.
 RETRY_JITTER = 0.02

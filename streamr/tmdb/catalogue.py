@@ -24,7 +24,7 @@ from streamr.tmdb.parameters import (
 
 Pair = tuple[str, str]
 
-# What TMDB wants to be said wherever its data is shown (facts: tmdb.md).
+# What TMDB wants to be said wherever its data is shown (docs/facts/tmdb.md, "Terms").
 NOTICE = (
     "This product uses TMDB and the TMDB APIs but is not endorsed, certified, or "
     "otherwise approved by TMDB."
@@ -38,9 +38,9 @@ ENUMERATED = {"time_window": ("day", "week")}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 _TEMPLATE = re.compile(r"/[a-z][a-z0-9_]*(?:/(?:[a-z][a-z0-9_]*|\{[a-z_]+\}))*")
 
-# Practice, not documentation: trending takes a page (facts: tmdb.md), a movie's videos
-# the languages that a series' do, and TMDB appends to more than it says, on which
-# tmdbapis relies.
+# Practice, not documentation: trending takes a page (docs/facts/tmdb.md, "Trending
+# takes a page"), a movie's videos the languages that a series' do, and TMDB appends to
+# more than it says, on which tmdbapis relies.
 _ALSO_TAKES = {
     "/trending/all/{time_window}": "page=1",
     "/trending/movie/{time_window}": "page=1",

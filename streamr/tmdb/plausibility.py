@@ -13,7 +13,7 @@ from typing import Any
 
 from streamr.boundaries import Query
 
-# Answered with a bare array (facts: tmdb.md, Bodies).
+# Answered with a bare array (docs/facts/tmdb.md, "Bodies that are bare arrays").
 _ARRAYS = frozenset(
     f"/configuration/{name}"
     for name in ("countries", "jobs", "languages", "primary_translations", "timezones")

@@ -17,7 +17,7 @@ from twisted.web.http import PotentialDataLoss
 from streamr.boundaries import Budget
 from streamr.errors import Fault
 
-# TMDB's largest bodies are 230-460 kB (facts: tmdb.md).
+# TMDB's largest bodies are 230-460 kB (docs/facts/tmdb.md, "Sizes").
 MOST_BYTES = 4 * 1024 * 1024
 # JSON shrinks to a tenth in gzip; a body that grows beyond this is a bomb.
 MOST_INFLATED = 16 * 1024 * 1024
@@ -98,7 +98,8 @@ def decode(
     is a cut body, with one it is a broken coding.
 
     A body that starts with gzip's magic but says nothing of it is taken for gzip:
-    TMDB's CDN did this for hours (facts: field.md). Raises Fault.
+    TMDB's CDN did this for hours (docs/facts/field.md, "Gzip without its header").
+    Raises Fault.
     """
     name = (coding or b"").strip().lower()
     if name in (b"gzip", b"x-gzip") or (

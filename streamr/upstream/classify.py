@@ -1,6 +1,6 @@
 """The one fault classifier: every foreign failure becomes one Fault with a named cause.
 
-The table it follows is in facts: tls.md, "What treq raises"; each row is a test in
+The table it follows is in docs/facts/tls.md, "What treq raises"; each row is a test in
 tests/upstream/. It reads three things only: what was raised, the attempt's trace, and
 (for answers) the status and the body.
 """
@@ -147,8 +147,9 @@ def _lost(value: BaseException, trace: Trace) -> Fault:
     return Fault("connection_terminated", "closed" if polite else "reset")
 
 
-# Twisted closes the connection on a header line beyond 16,384 bytes; less than that
-# plus a TLS handshake cannot have been one.
+# Twisted closes the connection on a header line beyond 16,384 bytes
+# (docs/facts/twisted.md, "Long header lines"); less than that plus a TLS handshake
+# cannot have been one.
 _LONG_HEAD = 16384
 
 

@@ -33,8 +33,9 @@ from streamr.upstream.dial.tls import ProfilePolicy
 from streamr.upstream.resolve.pins import ReactorView
 
 # The next address is tried this long after the one before (RFC 8305, 5 recommends
-# 250 ms and allows 10 ms). It is also what a refused connection costs: 52 ms measured,
-# where Twisted's default of 0.3 s costs 303.
+# 250 ms and allows 10 ms). It is also what a refused connection costs: some 55 ms,
+# where Twisted's default of 0.3 s costs some 305 (docs/facts/tls.md, "Cost of a refused
+# connection").
 ATTEMPT_DELAY = 0.05
 # A reset and a success within this many seconds: the resets are random, so fresh
 # connections are raced.
@@ -55,7 +56,8 @@ class Client:
     """Makes requests to one origin, over a pool of connections of its own.
 
     The pool is not shared: pools know scheme, host and port only, so two TLS profiles
-    on one pool would share a connection (facts: tls.md).
+    on one pool would share a connection (docs/facts/tls.md, "A pool does not know the
+    TLS policy").
     """
 
     def __init__(
@@ -171,7 +173,8 @@ def _reply(collected: tuple[bytes, bool], response: Any, trace: Trace) -> Reply:
 
 def _cancellable(waiting: Deferred[Reply], trace: Trace) -> Deferred[Reply]:
     """The same result, remembering whether it was cancelled from outside: a cancelled
-    lookup alone would look like a name that does not exist (facts: tls.md)."""
+    lookup alone would look like a name that does not exist (docs/facts/tls.md, "Lookups
+    have no time limit")."""
 
     def cancel(_result: Deferred[Reply]) -> None:
         trace.left = True

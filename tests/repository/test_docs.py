@@ -15,7 +15,27 @@ from streamr.config.settings import TABLE
 from streamr.tmdb.catalogue import NOTICE
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+FACTS = sorted(ROOT.glob("docs/facts/*.md"))
+# All that may cite a fact: the checkout's own text, and nothing that was installed.
+FOLDERS = (".ci", "benchmarks", "deploy", "docs", "streamr", "tests", "twisted")
+CITING = sorted(
+    file
+    for kind in ("*.md", "*.py", "*.sh")
+    for files in (
+        ROOT.glob(kind),
+        *(ROOT.glob(f"{each}/**/{kind}") for each in FOLDERS),
+    )
+    for file in files
+)
+# (docs/facts/twisted.md, "Time"), in one line or wrapped
+CITATION = re.compile(r'docs/facts/(?P<page>[\w./-]*\w)(?:, "(?P<heading>[^"]+)")?')
+# What a comment must not cite: pages without their folder, which no reader can find.
+HOMELESS = re.compile(
+    r"\bfacts: [\w-]+\.md|(?<!docs/facts/)\b(?:"
+    + "|".join(file.stem for file in FACTS if file.stem != "README")
+    + r")\.md"
+)
 LINK = re.compile(r"\]\((?!https?:)(?P<path>[^)#]*)(#(?P<anchor>[^)]+))?\)")
 # A file of the checkout, as code in a sentence.
 FILE = re.compile(r"`((?:streamr|tests|docs|deploy|benchmarks|\.ci)/[\w./-]+)`")
@@ -41,10 +61,14 @@ def slug(heading: str) -> str:
     return re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-")
 
 
+def headings(page: Path) -> list[str]:
+    """All headings of a page."""
+    return re.findall(r"^#+ (.+)$", text(page), re.M)
+
+
 def anchors(page: Path) -> set[str]:
     """All anchors of a page."""
-    headings = re.findall(r"^#+ (.+)$", text(page), re.M)
-    return {slug(each) for each in headings} | set(
+    return {slug(each) for each in headings(page)} | set(
         re.findall(r'<a id="([^"]+)">', text(page))
     )
 
@@ -55,6 +79,24 @@ def broken_links(page: Path) -> Iterator[str]:
         target = page.parent / match["path"] if match["path"] else page
         anchor = match["anchor"]
         if not target.exists() or (anchor and anchor not in anchors(target)):
+            yield match[0]
+
+
+def unwrapped(file: Path) -> str:
+    """A file's text, with comments and paragraphs that span lines made one line."""
+    return re.sub(r"\s*\n[ \t]*(?:# ?)?", " ", text(file))
+
+
+def broken_citations(file: Path) -> Iterator[str]:
+    """Citations of facts that a reader could not follow to a heading."""
+    for match in CITATION.finditer(unwrapped(file)):
+        page, heading = ROOT / "docs/facts" / match["page"], match["heading"]
+        # a link of a page has its anchor instead, which is a link's to check
+        if heading is None and file.suffix == ".md":
+            there = page.exists()
+        else:
+            there = page in FACTS and heading in headings(page)
+        if not there:
             yield match[0]
 
 
@@ -112,6 +154,23 @@ class Docs(SynchronousTestCase):
         readme = text(ROOT / "README.md")
         for page in ROOT.glob("docs/*.md"):
             self.assertTrue(f"](docs/{page.name})" in readme, page.name)
+
+    def test_every_page_of_facts_is_reached_from_their_readme(self) -> None:
+        readme = text(ROOT / "docs/facts" / "README.md")
+        for page in FACTS:
+            self.assertTrue(page.stem == "README" or f"]({page.name})" in readme, page)
+
+    def test_every_fact_cited_has_a_heading_that_can_be_opened(self) -> None:
+        self.assert_none({str(file): list(broken_citations(file)) for file in CITING})
+
+    def test_no_comment_cites_facts_that_are_not_in_the_repository(self) -> None:
+        self.assert_none(
+            {
+                str(file): HOMELESS.findall(unwrapped(file))
+                for file in CITING
+                if file.suffix != ".md"
+            }
+        )
 
     def test_tmdbs_notice_stands_in_its_own_words(self) -> None:
         for page in (ROOT / "README.md", ROOT / "docs/terms.md"):

@@ -11,7 +11,8 @@ from streamr.doctor.diagnosis.verdicts import Verdict, verdict
 from streamr.doctor.evidence import Evidence, Reply
 from streamr.errors import CAUSES, Phase
 
-# TMDB's codes (facts: tmdb.md) for a suspended key and a suspended user.
+# TMDB's codes (docs/facts/tmdb.md, "Error codes") for a suspended key and a suspended
+# user.
 SUSPENDED = (10, 45)
 # A clock further off than this spoils freshness; TLS stands some hours or days.
 MOST_SKEW = 120.0

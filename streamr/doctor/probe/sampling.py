@@ -19,8 +19,9 @@ from dataclasses import dataclass, field
 # The chance that any difference is claimed where there is none: once in a thousand
 # examinations, shared among the comparisons of one study.
 ERROR_RATE = 0.001
-# A failure rate of 17 % was seen in the field; 25 tries without a failure happen with
-# it in less than one of a hundred runs (ten tries: in 16).
+# A failure rate of 17 % was seen in the field (docs/facts/field.md, "A large
+# ClientHello is dropped"); 25 tries without a failure happen with it in less than one
+# of a hundred runs (ten tries: in 16).
 CLEAN_TRIES = 25
 # As many handshakes without one success say that there is no way through: where even
 # one of five came through, this would happen once in 200 runs.

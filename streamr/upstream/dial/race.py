@@ -22,7 +22,8 @@ from zope.interface import implementer
 
 from streamr.boundaries import Places
 
-# Three tries at once: TMDB's CDN counts connections, and a fourth would gain 6 %.
+# Three tries at once: TMDB's CDN counts connections (docs/facts/tmdb.md, "Limits on
+# requests and connections"), and a fourth would gain 6 %.
 RACERS = 3
 
 

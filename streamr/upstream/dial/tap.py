@@ -218,8 +218,9 @@ class TracedPool(HTTPConnectionPool):
     """
 
     retryAutomatically = False
-    # Six connections cover a front page's lists; beyond 30-55 s servers close idle
-    # connections themselves, which costs a reset on the next request (facts: tls.md).
+    # Six connections cover a front page's lists; many servers close idle connections
+    # after a minute, which costs a reset on the next request (docs/facts/tls.md, "Idle
+    # connections").
     maxPersistentPerHost = 6
     cachedConnectionTimeout = 45
 

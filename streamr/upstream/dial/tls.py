@@ -3,7 +3,8 @@
 A profile changes what the ClientHello looks like, never what is verified: every one
 checks the chain against the platform's roots (plus an extra CA file) and the
 certificate against the name that was asked. What each profile heals was measured
-(facts: tls.md); tests/upstream/dial/test_tls.py holds the sizes of the hellos.
+(docs/facts/tls.md, "What each profile can get through"); tests/upstream/dial/test_tls.py
+holds the sizes of the hellos.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ TLSError = SSL.Error
 
 _ALPN = [b"http/1.1"]
 # No session is ever resumed: resumption skips every verify callback, across host names
-# too (facts: tls.md).
+# too (docs/facts/tls.md, "Resumed sessions").
 _COMMON_OPTIONS = SSL.OP_NO_COMPRESSION | SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION
 _VERIFY = SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT
 
@@ -114,7 +115,8 @@ class CertificateRefused(Exception):
 
 
 def make_context(profile: Profile, ca_file: Path | None = None) -> SSL.Context:
-    """The profile's context, made once: it costs 8-13 ms with the platform's roots.
+    """The profile's context, made once: it costs some 10 ms with the platform's roots
+    (docs/facts/tls.md, "The price of a context").
 
     Raises OpenSSL.SSL.Error when `ca_file` holds no certificate.
     """
@@ -125,7 +127,8 @@ def make_context(profile: Profile, ca_file: Path | None = None) -> SSL.Context:
     context.set_options(_COMMON_OPTIONS | (SSL.OP_ALL if profile.padded else 0))
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     if profile.one_group:
-        # replaces the whole list of groups, for TLS 1.3 too (measured)
+        # replaces the whole list of groups, for TLS 1.3 too (docs/facts/tls.md, "One
+        # group in place of all")
         context.set_tmp_ecdh(ec.SECP256R1())
     if profile.ciphers is not None:
         context.set_cipher_list(profile.ciphers)

@@ -1,9 +1,9 @@
 """Name lookups: in threads of their own, one per name at a time, remembered.
 
 Twelve silent lookups fill the reactor's ten threads, and then neither the disk store
-nor the end of the process gets one (facts: twisted.md). The system's resolver tells no
-TTL, so an answer counts as fresh for a minute; when the resolver fails, an old answer
-is used, because TMDB's CDN answers on its addresses for days.
+nor the end of the process gets one (docs/facts/twisted.md, "Threads"). The system's
+resolver tells no TTL, so an answer counts as fresh for a minute; when the resolver
+fails, an old answer is used, because TMDB's CDN answers on its addresses for days.
 """
 
 from __future__ import annotations

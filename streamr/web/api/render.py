@@ -66,7 +66,8 @@ def answer_page(exchange: Exchange, wanted: Wants, now: float) -> Page:
     if answer.status == 200 and answer.cache_control:
         headers.append(("Cache-Control", answer.cache_control))
     else:
-        # a 401 of TMDB carries max-age=300: a key put right would look wrong (facts)
+        # a 401 of TMDB carries max-age=300: a key put right would look wrong
+        # (docs/facts/tmdb.md, "Cache-Control")
         headers.append(("Cache-Control", "no-store"))
     if answer.retry_after:
         headers.append(("Retry-After", answer.retry_after))

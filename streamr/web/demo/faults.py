@@ -44,7 +44,7 @@ RETRY_AFTER = "10"
 
 _PLAIN = ("429", "reset", "stale")
 _SLOW = re.compile(r"slow=([0-9]{1,5}(?:\.[0-9]{1,3})?)(ms|s)")
-# TMDB's words (facts: tmdb.md).
+# TMDB's words (https://developer.themoviedb.org/docs/errors).
 _TOO_MANY = {
     "success": False,
     "status_code": int(Envelope.RATE),

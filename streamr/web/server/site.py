@@ -26,12 +26,13 @@ from streamr.web.api.render import JSON, envelope
 
 # An idle connection may stay this long; browsers and load balancers use 60-75 s.
 IDLE_SECONDS = 60
-# A head that is not complete by then is an attack or a broken client.
+# A head that is not complete by then is an attack or a broken client; Site's timeout
+# does not see it (docs/facts/twisted.md, "Slow heads").
 HEAD_SECONDS = 15
 # No request of ours needs a body; this leaves room for a front end's careless JSON.
 MOST_BODY = 64 * 1024
-# A burst of 10,000 connections is taken in 0.5 s; with Twisted's 50 a burst of 1,000
-# takes 4.1 s (facts: twisted.md).
+# With Twisted's 50, more than half of a burst of 1,000 connections waits a second for
+# its next try (docs/facts/twisted.md, "A burst of connections").
 BACKLOG = 4096
 # Work on requests in one turn of the reactor, in seconds: one or two of them. A turn
 # costs a tenth of that.

@@ -239,7 +239,8 @@ class Verification(World):
 
 
 class Hellos(World):
-    """Sizes were measured with OpenSSL 4.0 (facts: tls.md)."""
+    """Sizes were measured with OpenSSL 4.0 (docs/facts/tls.md, "Size of the
+    ClientHello")."""
 
     def hello(self, profile: Profile) -> bytes:
         return first_flight(self.policy(profile))

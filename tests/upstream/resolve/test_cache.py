@@ -213,7 +213,7 @@ class Remembering(ResolverCase):
         self.assertEqual(receiver.found, [])
 
     def test_an_old_answer_is_used_while_the_resolver_is_silent(self) -> None:
-        # field.md: DNS fails by silence, too; getaddrinfo takes 5 to 30 s to see it
+        # getaddrinfo takes 5 to 30 s to see it (docs/facts/field.md, "DNS fails")
         self.known()
         self.clock.advance(61.0)
         receiver = self.ask()
