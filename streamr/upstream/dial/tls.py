@@ -3,8 +3,8 @@
 A profile changes what the ClientHello looks like, never what is verified: every one
 checks the chain against the platform's roots (plus an extra CA file) and the
 certificate against the name that was asked. What each profile heals was measured
-(docs/facts/tls.md, "What each profile can get through"); tests/upstream/dial/test_tls.py
-holds the sizes of the hellos.
+(docs/facts/tls.md, "What each profile can get through");
+tests/upstream/dial/test_tls.py holds the sizes of the hellos.
 """
 
 from __future__ import annotations
