@@ -16,17 +16,36 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Freshness:
+    """One class of endpoints; all in seconds.
+
+    `usual` is the lifetime when TMDB names none, `least` and `most` bound what it
+    names. After it the copy may be served while it is renewed (`while_revalidate`) and
+    when TMDB cannot be reached (`if_error`).
+    """
+
+    name: str
+    usual: float
+    least: float
+    most: float
+    while_revalidate: float
+    if_error: float
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """What is asked of TMDB: a checked path below `/3` and its checked parameters.
 
     `template` is the catalogue's name for the endpoint, `/movie/{movie_id}`; `defaults`
-    are the values that TMDB assumes for parameters that are left out.
+    are the values that TMDB assumes for parameters that are left out; `freshness` says
+    how long its answers are good, None when nothing of them is kept.
     """
 
     path: str
     parameters: tuple[tuple[str, str], ...]
     template: str
     defaults: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    freshness: Freshness | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

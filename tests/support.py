@@ -22,8 +22,9 @@ from streamr.boundaries import (
 from streamr.errors import Attempt, Fault
 from streamr.routing.failover import Ways
 from streamr.routing.health import Health
+from streamr.tmdb.lifetimes import CLASSES
 
-QUERY = Query("/movie/550", (), "/movie/{movie_id}")
+QUERY = Query("/movie/550", (), "/movie/{movie_id}", freshness=CLASSES["details"])
 GOOD = Answer(200, b'{"id":550}')
 
 

@@ -20,12 +20,13 @@ from streamr.config.values import OFFICIAL_HOSTS
 from streamr.errors import Refusal, SettingsError
 from streamr.gateway.gateway import Gateway
 from streamr.gateway.prefetch import Warm
-from streamr.policy.freshness import CLASSES, MISSING, state
+from streamr.policy.freshness import MISSING, state
 from streamr.store.expiry import Aging
 from streamr.store.memory import MemoryStore
 from streamr.store.sqlite import DiskStore
 from streamr.store.writebehind import WriteBehind
 from streamr.tmdb.catalogue import Catalogue
+from streamr.tmdb.lifetimes import CLASSES
 from streamr.web.api.target import split
 
 _log = Logger()

@@ -13,8 +13,9 @@ from streamr.config.settings import TABLE, Setting
 from streamr.errors import CAUSES
 from streamr.observe import measures
 from streamr.observe.measures import Measure
-from streamr.policy.freshness import CLASSES, DAY, HOUR, MINUTE, MISSING
+from streamr.policy.freshness import DAY, HOUR, MINUTE, MISSING
 from streamr.policy.retry import HEDGE_AFTER
+from streamr.tmdb.lifetimes import CLASSES
 
 SETTINGS_HEAD = """# Settings
 

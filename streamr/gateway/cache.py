@@ -186,7 +186,7 @@ class Cache:
             return Served(outcome, cache=use)
         self._paused.pop(key, None)
         now = self._clock.seconds()
-        terms = freshness.terms(_as_kept(answer, stored), query.template)
+        terms = freshness.terms(_as_kept(answer, stored), query.freshness)
         if answer.status == 304 and stored is not None:
             return self._still_good(stored, terms, outcome, use)
         if terms is None:

@@ -15,8 +15,9 @@ from streamr.openapi import responses
 from streamr.openapi.own import HEALTH, SHORTCUTS, Own
 from streamr.openapi.parameters import ASKED, ASKING, Parameters
 from streamr.openapi.shapes import Schema, body, parts, shapes
-from streamr.policy.freshness import HOUR, class_of
+from streamr.policy.freshness import HOUR
 from streamr.tmdb.catalogue import NOTICE, Catalogue, Endpoint, acts_for_a_user
+from streamr.tmdb.lifetimes import class_of
 from streamr.tmdb.parameters import MOST_CHARACTERS
 
 Json = dict[str, Any]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import Enum
 
-from streamr.boundaries import Answer, StoredResponse
+from streamr.boundaries import Answer, Freshness, StoredResponse
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 # TMDB's terms (2023-10-20) allow six months; 180 days are the outer bound here.
@@ -26,56 +26,12 @@ SLOW = 0.25
 REFRESH_PAUSE = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Freshness:
-    """One class of endpoints; all in seconds.
-
-    `usual` is the lifetime when TMDB names none, `least` and `most` bound what it
-    names. After it the copy may be served while it is renewed (`while_revalidate`) and
-    when TMDB cannot be reached (`if_error`).
-    """
-
-    name: str
-    usual: float
-    least: float
-    most: float
-    while_revalidate: float
-    if_error: float
-
-
-CLASSES = {
-    each.name: each
-    for each in (
-        Freshness("configuration", DAY, HOUR, 7 * DAY, 7 * DAY, 60 * DAY),
-        Freshness("details", 6 * HOUR, 10 * MINUTE, DAY, 2 * DAY, 30 * DAY),
-        Freshness("lists", HOUR, 5 * MINUTE, 8 * HOUR, 12 * HOUR, 7 * DAY),
-        Freshness("search", 30 * MINUTE, MINUTE, 8 * HOUR, 12 * HOUR, 7 * DAY),
-        Freshness("changes", 5 * MINUTE, 30.0, HOUR, 5 * MINUTE, DAY),
-    )
-}
 # A 404 is true for a while, and never served stale.
 MISSING = Freshness("missing", MINUTE, MINUTE, MINUTE, 0, 0)
 
-_LISTS = frozenset(
-    ["popular", "top_rated", "upcoming", "now_playing", "on_the_air", "airing_today"]
-)
 # One directive: a token, perhaps with a token or a quoted string (RFC 9111, 5.2).
 _FIELD = re.compile(r'([a-z-]+)(?:=(?:"([^"]*)"|([^",\s]*)))?\s*(?:,|$)')
 _SECONDS = re.compile(r"[0-9]{1,15}")
-
-
-def class_of(template: str) -> Freshness:
-    """The freshness class of an endpoint of the catalogue."""
-    parts = template.strip("/").split("/")
-    if parts[0] in ("configuration", "certification", "genre", "watch"):
-        return CLASSES["configuration"]
-    if parts[0] == "search":
-        return CLASSES["search"]
-    if parts[0] in ("trending", "discover") or parts[-1] in _LISTS:
-        return CLASSES["lists"]
-    if parts[-1] in ("changes", "latest"):
-        return CLASSES["changes"]
-    return CLASSES["details"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +45,20 @@ class Terms:
     if_error: float
 
 
-def terms(answer: Answer, template: str) -> Terms | None:
-    """The terms of an answer, or None when it must not be stored.
+def terms(answer: Answer, kind: Freshness | None) -> Terms | None:
+    """The terms of an answer of this class, or None when it must not be stored.
 
     Only 200 and 404 ever are; TMDB's 401 says max-age=300, which is not believed.
     """
     directives = _directives(answer.cache_control or "")
-    if answer.status not in (200, 404) or _varies_on_all(answer.vary or ""):
+    if kind is None or answer.status not in (200, 404):
+        return None
+    if _varies_on_all(answer.vary or ""):
         return None
     if {"no-store", "private"} & set(directives):
         return None
-    kind = class_of(template) if answer.status == 200 else MISSING
+    if answer.status == 404:
+        kind = MISSING
     named = _named(directives, answer)
     lifetime = min(max(kind.usual if named is None else named, kind.least), kind.most)
     return Terms(

@@ -14,6 +14,7 @@ from importlib import resources
 
 from streamr.boundaries import Query
 from streamr.errors import Envelope, Refusal
+from streamr.tmdb.lifetimes import class_of
 from streamr.tmdb.parameters import (
     MOST_APPENDED,
     bad,
@@ -116,7 +117,13 @@ class Catalogue:
         for name in sorted(endpoint.required):
             if not any(name == key and value.strip() for key, value in kept):
                 raise bad(name, "is missing")
-        return Query(path, kept, endpoint.template, endpoint.defaults)
+        return Query(
+            path,
+            kept,
+            endpoint.template,
+            endpoint.defaults,
+            class_of(endpoint.template),
+        )
 
     def match(self, path: str) -> Endpoint:
         """The endpoint of a path below `/3`; raises Refusal (404)."""

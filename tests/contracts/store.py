@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from streamr.boundaries import Answer, Query, Store, StoredResponse, Validators
 from streamr.policy import representation
 from streamr.policy.freshness import state, terms
+from streamr.tmdb.lifetimes import CLASSES
 
 if TYPE_CHECKING:
     from twisted.trial.unittest import SynchronousTestCase as Case
@@ -34,7 +35,7 @@ def response(key: str = "/movie/550", body: Any = None, **more: Any) -> StoredRe
             **more,
         }
     )
-    kept = terms(found, "/movie/{movie_id}")
+    kept = terms(found, CLASSES["details"])
     assert kept is not None
     query = Query(path, (), "/movie/{movie_id}")
     return representation.ready(key, query, found, kept, now)

@@ -19,14 +19,15 @@ from streamr.gateway.cache import RENEWALS
 from streamr.gateway.gateway import Gateway
 from streamr.policy import representation
 from streamr.policy.breaker import TRIP_IN_ROW
-from streamr.policy.freshness import CLASSES, REFRESH_PAUSE, SLOW
+from streamr.policy.freshness import REFRESH_PAUSE, SLOW
 from streamr.policy.representation import brotli
 from streamr.store.memory import MemoryStore
+from streamr.tmdb.lifetimes import CLASSES
 from streamr.web.api.render import Page, answer_page, wants
 from tests.support import QUERY, FakeRoute, Notes, call, ways
 
 DEADLINE = 8.0
-OTHER = Query("/movie/551", (), "/movie/{movie_id}")
+OTHER = replace(QUERY, path="/movie/551")
 TAG = Validators('W/"tmdb"', "Sun, 22 Nov 2026 10:00:00 GMT")
 OLD = Answer(200, b'{"id":550,"v":1}', cache_control="max-age=3600", validators=TAG)
 NEW = replace(OLD, body=b'{"id":550,"v":2}')
@@ -298,7 +299,7 @@ class Revalidating(CacheCase):
 
     def many(self, count: int) -> list[Query]:
         """So many are stored, and due to be renewed."""
-        queries = [Query(f"/movie/{n}", (), "/movie/{movie_id}") for n in range(count)]
+        queries = [replace(QUERY, path=f"/movie/{n}") for n in range(count)]
         for query in queries:
             asking = self.ask(query)
             self.direct.succeeds(OLD)

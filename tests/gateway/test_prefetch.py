@@ -12,10 +12,11 @@ from streamr.gateway.prefetch import APART, LOOK_EVERY, Warm
 from streamr.policy import cachekey
 from streamr.policy.freshness import State, state
 from streamr.store.memory import MemoryStore
-from tests.support import FakeRoute, Notes, ways
+from streamr.tmdb.lifetimes import CLASSES
+from tests.support import QUERY, FakeRoute, Notes, ways
 
 LISTS = [
-    Query(f"/{kind}/popular", (), f"/{kind}/popular")
+    Query(f"/{kind}/popular", (), f"/{kind}/popular", freshness=CLASSES["lists"])
     for kind in ("movie", "tv", "person")
 ]
 PAGE = Answer(200, b'{"page":1,"results":[]}', cache_control="max-age=300")
@@ -105,7 +106,7 @@ class Keeping(WarmCase):
     def test_a_large_set_is_never_stale_either(self) -> None:
         """Going once through a large set takes longer than a look."""
         page = replace(PAGE, cache_control="max-age=310")
-        many = [Query(f"/movie/{n}", (), "/movie/popular") for n in range(100)]
+        many = [replace(LISTS[0], path=f"/movie/{n}") for n in range(100)]
         warm = self.made(many)
         warm.start()
         self.pass_by(30.0, page)
@@ -158,7 +159,7 @@ class Stop(WarmCase):
 
     def test_with_a_set_that_takes_longer_than_a_look(self) -> None:
         count = int(LOOK_EVERY / APART) + 100
-        many = [Query(f"/movie/{n}", (), "/movie/{movie_id}") for n in range(count)]
+        many = [replace(QUERY, path=f"/movie/{n}") for n in range(count)]
         warm = self.made(many)
         warm.start()
         self.clock.advance(LOOK_EVERY)

@@ -11,7 +11,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr.boundaries import Answer, StoredResponse
 from streamr.policy import representation
 from streamr.policy.freshness import (
-    CLASSES,
     DAY,
     MISSING,
     MOST_KEPT,
@@ -20,10 +19,12 @@ from streamr.policy.freshness import (
     State,
     Terms,
     cache_control,
-    class_of,
     state,
-    terms,
 )
+from streamr.policy.freshness import (
+    terms as terms_in,
+)
+from streamr.tmdb.lifetimes import CLASSES, class_of
 from tests.support import QUERY
 
 steady = settings(deadline=None, database=None, derandomize=True, max_examples=300)
@@ -44,6 +45,10 @@ OF_CLASS = {
     "search": "/search/movie",
     "changes": "/movie/changes",
 }
+
+
+def terms(answer: Answer, template: str) -> Terms | None:
+    return terms_in(answer, class_of(template))
 
 
 def answer(cache: str | None = None, status: int = 200, **more: object) -> Answer:

@@ -45,14 +45,14 @@ class OverAProxy(SynchronousTestCase):
 
     def test_a_404_of_tmdb_may_be_kept_though_the_proxy_says_no_store(self) -> None:
         head = Head(404, cache_control="no-store", proxy_status=PASSED_ON)
-        found = terms(self.answer(MISSING, head), QUERY.template)
+        found = terms(self.answer(MISSING, head), QUERY.freshness)
         assert found is not None
         self.assertEqual((found.kind, found.lifetime), ("missing", 60))
 
     def test_a_404_of_a_stranger_may_not(self) -> None:
         answer = self.answer(MISSING, Head(404, cache_control="no-store"))
-        self.assertIsNone(terms(answer, QUERY.template))
+        self.assertIsNone(terms(answer, QUERY.freshness))
 
     def test_a_no_store_of_tmdb_is_obeyed_over_a_proxy_too(self) -> None:
         head = Head(200, cache_control="no-store", proxy_status=PASSED_ON)
-        self.assertIsNone(terms(self.answer(FILM, head), QUERY.template))
+        self.assertIsNone(terms(self.answer(FILM, head), QUERY.freshness))

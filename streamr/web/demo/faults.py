@@ -159,7 +159,7 @@ class Wishes:
         """The copy that a cache would have made of the answer."""
         if exchange.answer is None or exchange.answer.status != 200:
             return None
-        terms = freshness.terms(exchange.answer, query.template)
+        terms = freshness.terms(exchange.answer, query.freshness)
         if terms is None:
             return None
         return representation.ready(
