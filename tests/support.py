@@ -9,17 +9,9 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from streamr.boundaries import (
-    Answer,
-    Budget,
-    Call,
-    Dimensions,
-    Exchange,
-    Query,
-    Route,
-    Signs,
-)
+from streamr.boundaries import Answer, Budget, Call, Dimensions, Exchange, Query
 from streamr.errors import Attempt, Fault
+from streamr.interfaces import Route, Signs
 from streamr.routing.failover import Ways
 from streamr.routing.health import Health
 from streamr.tmdb.lifetimes import CLASSES

@@ -24,9 +24,9 @@ from streamr.app.metrics import Measuring
 from streamr.app.servers import Builder, Lookup, Upstream
 from streamr.app.sockets import url_of
 from streamr.app.status import Watching
-from streamr.boundaries import Observer
 from streamr.config.settings import Settings
 from streamr.gateway.gateway import Gateway
+from streamr.interfaces import Observer
 from streamr.observe.fan import Fan
 from streamr.observe.log import LineObserver, LogObserver, Sink
 from streamr.routing.statefile import FILE_NAME, RouteFile

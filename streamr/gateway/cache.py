@@ -18,17 +18,10 @@ from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from streamr.boundaries import (
-    Answer,
-    CacheUse,
-    Call,
-    Outcome,
-    Query,
-    Store,
-    StoredResponse,
-)
+from streamr.boundaries import Answer, CacheUse, Call, Outcome, Query, StoredResponse
 from streamr.errors import Fault
 from streamr.gateway.collapse import Flights
+from streamr.interfaces import Store
 from streamr.policy import cachekey, freshness, representation
 from streamr.policy.freshness import State
 from streamr.routing.failover import Ways

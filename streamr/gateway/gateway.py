@@ -6,9 +6,10 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from streamr.boundaries import Call, Exchange, Observer, Outcome, Query, Route, Store
+from streamr.boundaries import Call, Exchange, Outcome, Query
 from streamr.errors import CLIENT_LEFT, Fault
 from streamr.gateway.cache import Cache, Served, Threads
+from streamr.interfaces import Observer, Route, Store
 from streamr.routing.failover import Ways
 
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from streamr.boundaries import Call, Query, Store
+from streamr.boundaries import Call, Query
 from streamr.gateway.cache import Cache
+from streamr.interfaces import Store
 from streamr.policy import cachekey
 from streamr.policy.freshness import State, state
 

@@ -8,8 +8,9 @@ from functools import partial
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from streamr.boundaries import Exchange, Observer
+from streamr.boundaries import Exchange
 from streamr.eventloop import Turns
+from streamr.interfaces import Observer
 
 _log = Logger()
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from streamr.boundaries import Exchange, Observer
+from streamr.boundaries import Exchange
+from streamr.interfaces import Observer
 from streamr.observe.rings import Ring, Sketch
 from streamr.observe.troubles import (
     CLIENT_LEFT,

@@ -25,8 +25,9 @@ from prometheus_client import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from streamr.boundaries import Exchange, Observer
+from streamr.boundaries import Exchange
 from streamr.errors import CLIENT_LEFT, Attempt
+from streamr.interfaces import Observer
 from streamr.observe import measures
 from streamr.observe.measures import CACHE_RESULTS, OK, OTHER, SOURCES, Measure
 

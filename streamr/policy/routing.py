@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from urllib.parse import urlsplit
 
-from streamr.boundaries import Dimensions, Route
+from streamr.boundaries import Dimensions
+from streamr.interfaces import Route
 from streamr.policy.breaker import Breaker
 
 

@@ -22,8 +22,9 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from streamr.boundaries import Answer, Call, Outcome, Query, Route
+from streamr.boundaries import Answer, Call, Outcome, Query
 from streamr.errors import Attempt, Fault
+from streamr.interfaces import Route
 from streamr.policy.budgets import HedgeBudget, may_retry
 from streamr.policy.deadline import LEAST_ATTEMPT, share
 from streamr.policy.retry import HEDGE_AFTER, RETRY_JITTER, again

@@ -19,8 +19,9 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from streamr.boundaries import Answer, Call, Query, Route
+from streamr.boundaries import Answer, Call, Query
 from streamr.errors import CAUSES, Fault
+from streamr.interfaces import Route
 from streamr.policy import breaker
 from streamr.policy.breaker import Breaker, State
 from streamr.policy.budgets import TokenBucket

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 
-from streamr.boundaries import Store, StoredResponse
+from streamr.boundaries import StoredResponse
+from streamr.interfaces import Store
 
 # What a response takes beside its bodies: objects, keys, queue entries (measured with
 # tracemalloc: 1.3 kB).

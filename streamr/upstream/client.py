@@ -22,8 +22,9 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IAgentEndpointFactory, IResponse
 from zope.interface import implementer
 
-from streamr.boundaries import Budget, Places
+from streamr.boundaries import Budget
 from streamr.errors import Fault
+from streamr.interfaces import Places
 from streamr.upstream.body import Collector, decode
 from streamr.upstream.classify import JSON, Head, classify
 from streamr.upstream.dial.handshake import TLSEndpoint

@@ -11,9 +11,10 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from twisted.internet.defer import Deferred
 
-from streamr.boundaries import Answer, Budget, Call, Dimensions, Query, Signs
+from streamr.boundaries import Answer, Budget, Call, Dimensions, Query
 from streamr.errors import CAUSES, Attempt, Fault
 from streamr.fields import proxy_status
+from streamr.interfaces import Signs
 from streamr.policy.deadline import handed_on
 from streamr.policy.retry import retry_after
 from streamr.upstream.classify import judge

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from streamr.boundaries import Answer, Query, Store, StoredResponse, Validators
+from streamr.boundaries import Answer, Query, StoredResponse, Validators
+from streamr.interfaces import Store
 from streamr.policy import representation
 from streamr.policy.freshness import state, terms
 from streamr.tmdb.lifetimes import CLASSES

@@ -13,7 +13,8 @@ from hypothesis.stateful import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.boundaries import Store, StoredResponse
+from streamr.boundaries import StoredResponse
+from streamr.interfaces import Store
 from streamr.store.memory import OVERHEAD, MemoryStore, size_of
 from tests.contracts.store import StoreContract, hot_share, response, sized, traced
 

@@ -12,7 +12,8 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.boundaries import Store, StoredResponse
+from streamr.boundaries import StoredResponse
+from streamr.interfaces import Store
 from streamr.store.memory import MemoryStore
 from streamr.store.sqlite import DiskStore
 from streamr.store.writebehind import (

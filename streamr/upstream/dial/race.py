@@ -20,7 +20,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from streamr.boundaries import Places
+from streamr.interfaces import Places
 
 # Three tries at once: TMDB's CDN counts connections (docs/facts/tmdb.md, "Limits on
 # requests and connections"), and a fourth would gain 6 %.

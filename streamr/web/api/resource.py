@@ -19,8 +19,9 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-from streamr.boundaries import Call, Exchange, Observer
+from streamr.boundaries import Call, Exchange
 from streamr.errors import Envelope, Refusal
+from streamr.interfaces import Observer
 from streamr.tmdb.shortcuts import Pair
 from streamr.web.access import Feed, Reset, Visit, check_action, check_site, trusted
 from streamr.web.api import render

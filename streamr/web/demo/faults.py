@@ -19,17 +19,10 @@ from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from streamr.boundaries import (
-    Answer,
-    CacheUse,
-    Call,
-    Exchange,
-    Observer,
-    Query,
-    StoredResponse,
-)
+from streamr.boundaries import Answer, CacheUse, Call, Exchange, Query, StoredResponse
 from streamr.errors import CLIENT_LEFT, Envelope, Refusal
 from streamr.gateway.gateway import Gateway
+from streamr.interfaces import Observer
 from streamr.policy import cachekey, freshness, representation
 from streamr.web.access import Reset
 

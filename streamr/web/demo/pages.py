@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 
 from twisted.internet.interfaces import IReactorTime
 
-from streamr.boundaries import Observer
 from streamr.errors import Envelope, Refusal
+from streamr.interfaces import Observer
 from streamr.tmdb import parameters
 from streamr.web.access import Visit
 from streamr.web.api.render import Page, json_page

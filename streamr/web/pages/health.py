@@ -11,8 +11,9 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 
 from streamr import __version__
-from streamr.boundaries import Dimensions, Route
+from streamr.boundaries import Dimensions
 from streamr.gateway.gateway import Gateway
+from streamr.interfaces import Route
 from streamr.routing.health import PROBE, Health, RouteState
 from streamr.tmdb.parameters import choice, only
 from streamr.web.access import Visit

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from streamr import __version__
-from streamr.boundaries import Route
 from streamr.gateway.gateway import Gateway
+from streamr.interfaces import Route
 from streamr.observe.history import BEAT, GOOD, OUTCOMES, History, Tally
 from streamr.observe.troubles import Trouble
 from streamr.web.pages.health import iso, told_route

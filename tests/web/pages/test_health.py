@@ -9,7 +9,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr import __version__
-from streamr.boundaries import Call, Query, Route
+from streamr.boundaries import Call, Query
+from streamr.interfaces import Route
 from streamr.policy.breaker import Breaker
 from streamr.routing.health import RouteState
 from streamr.web.access import Visit
