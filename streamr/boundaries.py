@@ -1,4 +1,4 @@
-"""The seams of the house: frozen values that travel, and the Protocols they pass.
+"""The values that travel between the rooms, all frozen.
 
 No decisions live here. Data goes down once (Query, Call, Budget) and comes up once
 (Answer or Fault, then one Exchange).
@@ -7,12 +7,8 @@ No decisions live here. Data goes down once (Query, Call, Budget) and comes up o
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from streamr.errors import Attempt, Fault
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
-"""What the rooms ask of each other: Protocols, and under each implementation a line that says so."""
+"""What the rooms ask of each other. Under each implementation a line says so."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
 
 from streamr.boundaries import (
     Answer,
@@ -13,9 +15,6 @@ from streamr.boundaries import (
     Query,
     StoredResponse,
 )
-
-if TYPE_CHECKING:
-    from twisted.internet.defer import Deferred
 
 
 class Signs(Protocol):

@@ -19,7 +19,7 @@ TELLING = 0.001
 
 
 class Fan:
-    """Tells each exchange to several observers (boundaries.Observer).
+    """Tells each exchange to several observers (interfaces.Observer).
 
     In the reactor's next turn: answers go out first.
     """

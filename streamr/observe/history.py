@@ -122,7 +122,7 @@ class Way:
 
 
 class History:
-    """Counts exchanges as they are told (boundaries.Observer)."""
+    """Counts exchanges as they are told (interfaces.Observer)."""
 
     def __init__(
         self, server: str, now: Callable[[], float], wall: Callable[[], float]

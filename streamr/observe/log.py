@@ -37,7 +37,7 @@ _OUR_FAULT = 500
 
 
 class LogObserver:
-    """Turns each exchange into its lines (boundaries.Observer)."""
+    """Turns each exchange into its lines (interfaces.Observer)."""
 
     def note(self, exchange: Exchange) -> None:
         """Log one finished request. What a proxy tried stands in the proxy's own log,

@@ -50,7 +50,7 @@ _OFFER = re.compile(
 
 
 class Metrics:
-    """What has been counted so far (boundaries.Observer)."""
+    """What has been counted so far (interfaces.Observer)."""
 
     def __init__(
         self,

@@ -268,7 +268,7 @@ def _was_silent(state: RouteState) -> bool:
 
 
 class _Asked:
-    """When a probe left (boundaries.Signs): waiting for its turn is not counted."""
+    """When a probe left (interfaces.Signs): waiting for its turn is not counted."""
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock

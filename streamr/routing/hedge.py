@@ -101,7 +101,7 @@ class Race:
 
 
 class Heard:
-    """Whether an attempt has shown a sign of life (boundaries.Signs).
+    """Whether an attempt has shown a sign of life (interfaces.Signs).
 
     `listen` begins to count the silence anew; the race sets it. `check` raises Fault
     when the attempt should not leave any more.

@@ -110,7 +110,7 @@ class TMDBRoute(_Route):
         fresh: bool,
         heard: Signs,
     ) -> Deferred[Answer]:
-        """One try; see boundaries.Route."""
+        """One try; see interfaces.Route."""
         url = upstream_url(self._base_url, query, self._credentials.parameters())
         headers = {
             **COMMON,
@@ -162,7 +162,7 @@ class ProxyRoute(_Route):
         fresh: bool,
         heard: Signs,
     ) -> Deferred[Answer]:
-        """One try; see boundaries.Route. Our key does not go along."""
+        """One try; see interfaces.Route. Our key does not go along."""
         url = upstream_url(f"{self._base_url}/3", query, ())
         waiting = self._client.get(
             url, self._headers(call, budget), budget, fresh=fresh, heard=heard

@@ -26,8 +26,8 @@ MAY_USE_THE_REACTOR = {
 }
 # What each room may import beside the standard library: the longest name that fits
 # counts, and what has no row may import nothing.
-_SPINE = "streamr.errors streamr.boundaries streamr.eventloop "
-_KNOWN = _SPINE + "streamr.flush streamr.policy streamr.tmdb streamr.fields "
+_SPINE = "streamr.errors streamr.boundaries streamr.interfaces streamr.eventloop "
+_KNOWN = _SPINE + "streamr.policy streamr.tmdb streamr.fields "
 _WEB = _KNOWN + (
     "streamr.gateway streamr.openapi streamr.routing streamr.web twisted.web "
     "twisted.internet twisted.logger twisted.python.failure zope "
@@ -40,9 +40,9 @@ _EVIDENCE = "streamr.errors streamr.doctor.evidence streamr.doctor.probe.samplin
 TABLE = {
     "streamr": "",
     "streamr.errors": "",
-    "streamr.boundaries": "streamr.errors twisted.internet.defer",
-    "streamr.eventloop": "twisted.internet.interfaces",
-    "streamr.flush": "twisted.internet.abstract",
+    "streamr.boundaries": "streamr.errors",
+    "streamr.interfaces": "streamr.errors streamr.boundaries twisted.internet.defer",
+    "streamr.eventloop": "twisted.internet.interfaces twisted.internet.abstract",
     "streamr.fields": "streamr.errors streamr.boundaries streamr.fields http_sf",
     "streamr.policy": "streamr.errors streamr.boundaries streamr.policy brotli",
     "streamr.tmdb": "streamr.errors streamr.boundaries streamr.policy streamr.tmdb",
@@ -319,7 +319,7 @@ class Layers(SynchronousTestCase):
             ("streamr/upstream/dial/tls.py", "from OpenSSL import SSL"),
             ("streamr/service.py", "from twisted.internet import reactor"),
             ("streamr/cli.py", "from twisted import __version__"),
-            ("streamr/boundaries.py", "from twisted.internet.defer import Deferred"),
+            ("streamr/interfaces.py", "from twisted.internet.defer import Deferred"),
             ("streamr/nobody.py", "import json"),
         ):
             self.assertEqual([], violations(source, path), (path, source))

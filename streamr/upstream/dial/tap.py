@@ -27,7 +27,7 @@ from zope.interface import implementer
 
 from streamr.boundaries import Budget
 from streamr.errors import Phase
-from streamr.flush import flush
+from streamr.eventloop import flush
 
 # Enough of an answer to tell a block page from TLS.
 FIRST_BYTES = 256

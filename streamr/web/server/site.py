@@ -20,8 +20,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
 from streamr.errors import Envelope
-from streamr.eventloop import Turns
-from streamr.flush import flush
+from streamr.eventloop import Turns, flush
 from streamr.web.api.render import JSON, envelope
 
 # An idle connection may stay this long; browsers and load balancers use 60-75 s.

@@ -1,0 +1,56 @@
+"""One listening server: its socket, its site, its drain at the end."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from streamr.app.sockets import url_of
+from streamr.web.server.site import GatewaySite
+
+_log = Logger(namespace="streamr")
+
+
+class Server(Service):
+    """One listening server: adopts its socket, and lets requests finish at the end."""
+
+    def __init__(
+        self,
+        name: str,
+        reactor: Any,
+        listening: socket.socket,
+        site: GatewaySite,
+        drain: float,
+    ) -> None:
+        self.setName(name)
+        self.url = _url(listening)
+        self._reactor = reactor
+        self._socket = listening
+        self._site = site
+        self._drain = drain
+        self._port: Any = None
+
+    def startService(self) -> None:
+        super().startService()
+        self._port = self._reactor.adoptStreamPort(
+            self._socket.fileno(), self._socket.family, self._site
+        )
+        self._socket.close()
+        _log.info("{name} server listens on {url}", name=self.name, url=self.url)
+
+    async def _stop(self) -> None:
+        await self._port.stopListening()
+        await self._site.drain(self._drain)
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+
+def _url(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return url_of(host, port)
