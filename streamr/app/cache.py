@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
+from streamr.app.state import file_name
 from streamr.boundaries import StoredResponse
 from streamr.config.settings import Settings
-from streamr.config.values import OFFICIAL_HOSTS
 from streamr.errors import Refusal, SettingsError
 from streamr.gateway.gateway import Gateway
 from streamr.gateway.prefetch import Warm
@@ -36,10 +33,6 @@ ENTRIES_PER_MB = 250
 
 # The freshness classes that a purge may name.
 KINDS = (*CLASSES, MISSING.name)
-
-NO_FOLDER = (
-    "there is no folder for state that can be made and written: set STREAMR_STATE_DIR"
-)
 
 
 class Keeping:
@@ -146,27 +139,3 @@ def warm_queries(found: Settings, offered: Catalogue) -> list[Any]:
                 [f"STREAMR_WARM cannot hold {path!r}: {refusal.message}"]
             ) from refusal
     return queries
-
-
-def file_name(found: Settings) -> str:
-    """The file for the answers of this TMDB: what a stand-in on loopback, or behind a
-    pin, has said must never be taken for TMDB's."""
-    where = repr((found.tmdb_base_url, sorted(found.tmdb_pins.items())))
-    if urlsplit(found.tmdb_base_url).hostname in OFFICIAL_HOSTS and not found.tmdb_pins:
-        return "cache.sqlite"
-    return f"cache-{hashlib.blake2b(where.encode(), digest_size=6).hexdigest()}.sqlite"
-
-
-def state_directory(found: Settings) -> Path | None:
-    """Where state is kept, made if need be, for its owner alone; None without one."""
-    chosen = found.state_dir
-    if chosen is None and os.environ.get("STATE_DIRECTORY"):
-        chosen = Path(os.environ["STATE_DIRECTORY"].split(":")[0])
-    try:
-        if chosen is None:
-            base = os.environ.get("XDG_STATE_HOME")
-            chosen = (Path(base) if base else Path.home() / ".local/state") / "streamr"
-        chosen.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except (OSError, RuntimeError):
-        return None
-    return chosen if os.access(chosen, os.W_OK) else None

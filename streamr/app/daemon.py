@@ -18,11 +18,12 @@ from twisted.logger import Logger
 
 from streamr import __version__
 from streamr.app import warnings
-from streamr.app.cache import NO_FOLDER, Keeping, state_directory
+from streamr.app.cache import Keeping
 from streamr.app.control import SOCKET_NAME, ControlFactory, Handler, make_way
 from streamr.app.metrics import Measuring
 from streamr.app.servers import Builder, Lookup, Upstream
 from streamr.app.sockets import url_of
+from streamr.app.state import NO_FOLDER, state_directory
 from streamr.app.status import Watching
 from streamr.config.settings import Settings
 from streamr.gateway.gateway import Gateway

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from streamr.app import control
-from streamr.app.cache import NO_FOLDER, state_directory
+from streamr.app.state import NO_FOLDER, state_directory
 from streamr.commands.output_options import PrintingOptions
 from streamr.service import EX_CONFIG, give_up, read_settings
 

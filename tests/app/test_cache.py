@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.app.cache import file_name
+from streamr.app.state import file_name
 from streamr.config import load
 
 KEY = {"TMDB_API_KEY": "0" * 32}

@@ -11,7 +11,7 @@ from twisted.application.service import IServiceMaker
 from twisted.plugin import getPlugins
 
 from streamr.app import sockets
-from streamr.app.cache import state_directory
+from streamr.app.state import state_directory
 from streamr.config.load import Found
 from streamr.config.settings import Settings
 from streamr.doctor.evidence import House, PortState, SettingRow
