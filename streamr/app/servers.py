@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from streamr.app.candidates import ladder
 from streamr.boundaries import Dimensions
 from streamr.config import values
 from streamr.config.settings import Settings
 from streamr.errors import SettingsError
 from streamr.gateway.gateway import Gateway
 from streamr.interfaces import Observer, Route
-from streamr.policy.routing import ladder
 from streamr.routing.failover import Ways
 from streamr.routing.health import Health
 from streamr.tmdb import catalogue

@@ -4,9 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from streamr.app.candidates import ladder
 from streamr.boundaries import Dimensions
 from streamr.policy.breaker import Breaker, State
-from streamr.policy.routing import ladder, plan, shared_fate
+from streamr.policy.routing import plan, shared_fate
 from tests.support import FakeRoute
 
 steady = settings(deadline=None, database=None, derandomize=True)
