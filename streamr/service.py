@@ -21,7 +21,7 @@ from twisted.internet.base import ReactorBase
 from twisted.logger import ILogObserver
 
 from streamr.app.daemon import Daemon
-from streamr.app.servers import Lookup
+from streamr.app.routes import Lookup
 from streamr.app.sockets import CannotListen, listen
 from streamr.config import load, settings
 from streamr.config.settings import Settings

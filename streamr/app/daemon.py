@@ -21,7 +21,8 @@ from streamr.app import warnings
 from streamr.app.cache import Keeping
 from streamr.app.control import SOCKET_NAME, ControlFactory, Handler, make_way
 from streamr.app.metrics import Measuring
-from streamr.app.servers import Builder, Lookup, Upstream
+from streamr.app.routes import Lookup, Upstream
+from streamr.app.servers import Builder
 from streamr.app.sockets import url_of
 from streamr.app.state import NO_FOLDER, state_directory
 from streamr.app.status import Watching

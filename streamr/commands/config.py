@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from streamr.app.cache import warm_queries
-from streamr.app.servers import tls_policy
+from streamr.app.routes import tls_policy
 from streamr.app.state import NO_FOLDER, state_directory
 from streamr.commands.output_options import PrintingOptions
 from streamr.config.load import Found, Stock, take_stock

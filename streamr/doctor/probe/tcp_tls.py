@@ -21,7 +21,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from streamr.app.servers import tls_policy
+from streamr.app.routes import tls_policy
 from streamr.boundaries import Budget
 from streamr.doctor.evidence import Certificate, Connect, Handshake, Place
 from streamr.upstream.classify import classify
