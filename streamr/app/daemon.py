@@ -11,10 +11,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from twisted.application.service import MultiService, Service
+from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.error import CannotListenError
-from twisted.logger import Logger
 
 from streamr import __version__
 from streamr.app import warnings
@@ -22,6 +21,7 @@ from streamr.app.cache import Keeping
 from streamr.app.control import SOCKET_NAME, ControlFactory, Handler, make_way
 from streamr.app.metrics import Measuring
 from streamr.app.routes import Lookup, Upstream
+from streamr.app.server import Server, _log, _url
 from streamr.app.servers import Builder
 from streamr.app.sockets import url_of
 from streamr.app.state import NO_FOLDER, state_directory
@@ -40,48 +40,10 @@ from streamr.web.demo.pages import Demo
 from streamr.web.pages.health import told_route
 from streamr.web.server.site import GatewaySite
 
-_log = Logger(namespace="streamr")
-
 # Requests in flight end by their own deadline; this is for writing the last bytes.
 DRAIN_GRACE = 1.0
 # Where the log goes when twistd has sent the console to /dev/null.
 DAEMON_LOG = "server.log"
-
-
-class Server(Service):
-    """One listening server: adopts its socket, and lets requests finish at the end."""
-
-    def __init__(
-        self,
-        name: str,
-        reactor: Any,
-        listening: socket.socket,
-        site: GatewaySite,
-        drain: float,
-    ) -> None:
-        self.setName(name)
-        self.url = _url(listening)
-        self._reactor = reactor
-        self._socket = listening
-        self._site = site
-        self._drain = drain
-        self._port: Any = None
-
-    def startService(self) -> None:
-        super().startService()
-        self._port = self._reactor.adoptStreamPort(
-            self._socket.fileno(), self._socket.family, self._site
-        )
-        self._socket.close()
-        _log.info("{name} server listens on {url}", name=self.name, url=self.url)
-
-    async def _stop(self) -> None:
-        await self._port.stopListening()
-        await self._site.drain(self._drain)
-
-    def stopService(self) -> Deferred[None]:
-        super().stopService()
-        return Deferred.fromCoroutine(self._stop())
 
 
 class Daemon(MultiService):
@@ -275,11 +237,6 @@ def _own_proxy(found: Settings, sockets: Mapping[str, socket.socket]) -> str:
     if "proxy" in sockets:
         return _url(sockets["proxy"])
     return url_of(found.proxy_host, found.proxy_port)
-
-
-def _url(listening: socket.socket) -> str:
-    host, port = listening.getsockname()[:2]
-    return url_of(host, port)
 
 
 def _console_is_null() -> bool:
