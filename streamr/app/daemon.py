@@ -23,9 +23,9 @@ from streamr.app.metrics import Measuring
 from streamr.app.routes import Lookup, Upstream
 from streamr.app.server import Server, _log, _url
 from streamr.app.servers import Builder
-from streamr.app.sockets import url_of
 from streamr.app.state import NO_FOLDER, state_directory
 from streamr.app.status import Watching
+from streamr.config.addresses import url_of
 from streamr.config.settings import Settings
 from streamr.gateway.gateway import Gateway
 from streamr.interfaces import Observer

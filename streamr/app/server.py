@@ -9,7 +9,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from streamr.app.sockets import url_of
+from streamr.config.addresses import url_of
 from streamr.web.server.site import GatewaySite
 
 _log = Logger(namespace="streamr")

@@ -21,20 +21,6 @@ class CannotListen(Exception):
     """A port cannot be had; the text says which, why, and which setting changes it."""
 
 
-def reachable(host: str) -> str:
-    """The address at which this machine reaches a server that is bound to `host`."""
-    # bound to every address: loopback is one of them
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-
-
-def url_of(host: str, port: int) -> str:
-    """The URL at which this machine reaches a server that is bound to `host`."""
-    address = reachable(host)
-    return (
-        f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
-    )
-
-
 def listen(host: str, port: int, setting: str) -> socket.socket:
     """A listening TCP socket. Raises CannotListen."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -14,7 +14,7 @@ import treq
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
-from streamr.app.sockets import reachable
+from streamr.config.addresses import reachable
 from streamr.config.settings import Settings
 from streamr.fields import proxy_status
 from streamr.terminal.console import Mark

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.app.sockets import CannotListen, holder, listen, url_of
+from streamr.app.sockets import CannotListen, holder, listen
+from streamr.config.addresses import url_of
 
 TWISTD_SHOWS = 90
 LINUX = Path("/proc/net/tcp").exists()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streamr.app.sockets import url_of
+from streamr.config.addresses import url_of
 from streamr.doctor.diagnosis.facts import Facts
 from streamr.doctor.evidence import Place
 from streamr.doctor.probe.http import Asker, gathered
