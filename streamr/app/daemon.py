@@ -27,13 +27,13 @@ from streamr.app.state import NO_FOLDER, state_directory
 from streamr.app.status import Watching
 from streamr.config.addresses import url_of
 from streamr.config.settings import Settings
+from streamr.fields.loop import Loop
 from streamr.gateway.gateway import Gateway
 from streamr.interfaces import Observer
 from streamr.observe.fan import Fan
 from streamr.observe.log import LineObserver, LogObserver, Sink
 from streamr.routing.statefile import FILE_NAME, RouteFile
 from streamr.tmdb import catalogue
-from streamr.upstream.origin import Loop
 from streamr.upstream.resolve.cache import system_lookup
 from streamr.web.api.resource import GatewayResource
 from streamr.web.demo.pages import Demo

@@ -11,9 +11,10 @@ from streamr.boundaries import Dimensions
 from streamr.config import values
 from streamr.config.settings import Settings
 from streamr.errors import SettingsError
+from streamr.fields.loop import Loop
 from streamr.upstream.client import Client
 from streamr.upstream.dial.tls import MODERN, PROFILES, ProfilePolicy, TLSError
-from streamr.upstream.origin import Credentials, Loop, ProxyRoute, TMDBRoute
+from streamr.upstream.origin import Credentials, ProxyRoute, TMDBRoute
 from streamr.upstream.ratelimit import Pacer
 from streamr.upstream.resolve.cache import Lookups, RememberingResolver, system_lookup
 from streamr.upstream.resolve.pins import PinnedResolver

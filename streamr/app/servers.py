@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 from streamr.app.candidates import ladder
 from streamr.app.routes import Upstream
 from streamr.config.settings import Settings
+from streamr.fields.loop import Loop
 from streamr.gateway.gateway import Gateway
 from streamr.interfaces import Observer, Route
 from streamr.routing.failover import Ways
 from streamr.routing.health import Health
 from streamr.tmdb import catalogue
 from streamr.upstream.dial.tls import MODERN
-from streamr.upstream.origin import Loop
 from streamr.web.access import Local
 from streamr.web.api import target
 from streamr.web.api.cors import Cors

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from streamr.boundaries import Answer, Budget, Call, Dimensions, Query
 from streamr.errors import CAUSES, Attempt, Fault
 from streamr.fields import proxy_status
+from streamr.fields.loop import Loop
 from streamr.interfaces import Signs
 from streamr.policy.deadline import handed_on
 from streamr.policy.retry import retry_after
@@ -45,26 +46,6 @@ class Credentials:
     def parameters(self) -> tuple[tuple[str, str], ...]:
         """The query parameter that authenticates, if there is only a key."""
         return (("api_key", self.key),) if self.key and not self.token else ()
-
-
-@dataclass(frozen=True, slots=True)
-class Loop:
-    """How this process is recognised when a request comes back to it.
-
-    `identity` is this gateway's name in Via (RFC 9110, 7.6.3) and CDN-Loop (RFC 8586).
-    """
-
-    identity: str
-
-    def headers(self, incoming: str) -> dict[str, str]:
-        """The headers for a hop on which a loop is possible."""
-        loop = f"{incoming}, {self.identity}" if incoming else self.identity
-        return {"Via": f"1.1 {self.identity}", "CDN-Loop": loop}
-
-    def closed(self, incoming: str) -> bool:
-        """True when the request has been here before."""
-        passed = (each.split(";")[0].strip() for each in incoming.split(","))
-        return self.identity in passed
 
 
 class _Route:

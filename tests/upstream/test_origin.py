@@ -8,10 +8,11 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Answer, Budget
+from streamr.fields.loop import Loop
 from streamr.policy.freshness import terms
 from streamr.upstream.classify import Head
 from streamr.upstream.client import Reply
-from streamr.upstream.origin import Loop, ProxyRoute
+from streamr.upstream.origin import ProxyRoute
 from tests.support import QUERY, call
 
 BUDGET = Budget(connect=1.2, first_byte=3.0, body=5.0, idle=2.0, total=8.0)

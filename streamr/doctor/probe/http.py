@@ -21,9 +21,10 @@ from streamr.config.settings import Settings
 from streamr.doctor.evidence import Place, ProxyReply, Reply
 from streamr.doctor.probe.tcp_tls import milliseconds
 from streamr.errors import CAUSES, Fault, Phase
+from streamr.fields.loop import Loop
 from streamr.upstream.client import Client
 from streamr.upstream.dial.tls import ProfilePolicy
-from streamr.upstream.origin import Credentials, Loop, ProxyRoute, TMDBRoute
+from streamr.upstream.origin import Credentials, ProxyRoute, TMDBRoute
 from streamr.upstream.ratelimit import Pacer
 from streamr.upstream.resolve.pins import PinnedResolver
 

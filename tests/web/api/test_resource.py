@@ -16,9 +16,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Answer
+from streamr.fields.loop import Loop
 from streamr.gateway.gateway import Gateway
 from streamr.tmdb import catalogue
-from streamr.upstream.origin import Loop
 from streamr.web.access import Feed, Stop, Visit, trusted
 from streamr.web.api import target
 from streamr.web.api.cors import Cors

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from streamr import __version__
+from streamr.fields.loop import Loop
 from streamr.tmdb import catalogue
-from streamr.upstream.origin import Loop
 from streamr.web.api import target
 from streamr.web.api.cors import Cors
 from streamr.web.api.resource import GatewayResource
