@@ -32,12 +32,12 @@ from streamr.gateway.gateway import Gateway
 from streamr.interfaces import Observer
 from streamr.observe.fan import Fan
 from streamr.observe.log import LineObserver, LogObserver, Sink
+from streamr.routing.report import told_route
 from streamr.routing.statefile import FILE_NAME, RouteFile
 from streamr.tmdb import catalogue
 from streamr.upstream.resolve.cache import system_lookup
 from streamr.web.api.resource import GatewayResource
 from streamr.web.demo.pages import Demo
-from streamr.web.pages.health import told_route
 from streamr.web.server.site import GatewaySite
 
 # Requests in flight end by their own deadline; this is for writing the last bytes.

@@ -8,7 +8,7 @@ from streamr.boundaries import Dimensions
 from streamr.config import values
 from streamr.config.settings import Settings
 from streamr.policy.routing import shared_fate
-from streamr.web.pages.health import differs_in
+from streamr.routing.report import differs_in
 
 
 def exposure(found: Settings, servers: Collection[str]) -> list[str]:

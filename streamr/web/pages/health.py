@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
-from datetime import UTC, datetime
-from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 
 from streamr import __version__
-from streamr.boundaries import Dimensions
 from streamr.gateway.gateway import Gateway
-from streamr.interfaces import Route
-from streamr.routing.health import PROBE, Health, RouteState
+from streamr.routing.health import PROBE, RouteState
+from streamr.routing.report import iso, told_route
 from streamr.tmdb.parameters import choice, only
 from streamr.web.access import Visit
 from streamr.web.api.render import Page, json_page
@@ -119,37 +115,3 @@ def verdict(states: list[RouteState]) -> tuple[str, str]:
     if any(fails):
         return "degraded", "A way has failed; another was not tried yet."
     return "ok", "No request was made yet; ask with probe=1."
-
-
-def iso(seconds: float) -> str:
-    """Wall-clock seconds as ISO 8601 in UTC."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def differs_in(first: Dimensions, other: Dimensions) -> list[str]:
-    """The names of the dimensions in which two ways differ."""
-    return [
-        each.name
-        for each in fields(Dimensions)
-        if getattr(first, each.name) != getattr(other, each.name)
-    ]
-
-
-def told_route(route: Route, health: Health) -> dict[str, Any]:
-    """A route, its breaker, what it last did, and in what it differs from the first."""
-    state, known = health.states[route.name], health.breakers[route.name]
-    first = health.routes[0].dimensions
-    untried = state.at is None
-    return {
-        "route": route.name,
-        "next_hop": route.next_hop,
-        "breaker": known.state.value,
-        "state": "untried" if untried else "failing" if state.cause else "ok",
-        "cause": state.cause,
-        "at": None if state.at is None else iso(state.at),
-        "ms": state.ms,
-        "served": state.served,
-        "failed": state.failed,
-        "differs_in": differs_in(first, route.dimensions),
-    }

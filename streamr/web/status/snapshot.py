@@ -15,7 +15,7 @@ from streamr.gateway.gateway import Gateway
 from streamr.interfaces import Route
 from streamr.observe.history import BEAT, GOOD, OUTCOMES, History, Tally
 from streamr.observe.troubles import Trouble
-from streamr.web.pages.health import iso, told_route
+from streamr.routing.report import iso, told_route
 from streamr.web.status.verdict import WayState, meaning, verdict
 
 # The verdict is on the last half minute, in heartbeats; "still" is the last two.

@@ -13,13 +13,13 @@ from streamr.boundaries import Call, Query
 from streamr.interfaces import Route
 from streamr.policy.breaker import Breaker
 from streamr.routing.health import RouteState
+from streamr.routing.report import iso
 from streamr.web.access import Visit
 from streamr.web.api.render import Page
 from streamr.web.pages.health import (
     PROBE,
     PROBE_INTERVAL,
     TMDBHealth,
-    iso,
     main_health,
     proxy_health,
     verdict,
