@@ -8,17 +8,15 @@ never an answer.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-from streamr.boundaries import StoredResponse, Validators
+from streamr.boundaries import StoredResponse
 from streamr.policy import representation
 from streamr.policy.freshness import MOST_KEPT
+from streamr.store.record import decode, encode
 
 # Raised when the shape of a record changes; files of another version are set aside.
 SCHEMA_VERSION = 1
@@ -42,17 +40,6 @@ _NO_WAY = (
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_PERM,
-)
-# Fields of a response that are neither bodies nor times.
-_PLAIN = (
-    "path",
-    "kind",
-    "status",
-    "content_type",
-    "etag",
-    "lifetime",
-    "while_revalidate",
-    "if_error",
 )
 
 
@@ -105,7 +92,7 @@ class DiskStore:
         """Keep responses and forget keys, in one transaction."""
         database = self._open()
         now = self._wall() - self._monotonic()
-        rows = [_row(each, each.stored_at + now) for each in responses]
+        rows = [encode(each, each.stored_at + now) for each in responses]
         with database:
             database.executemany(
                 "DELETE FROM responses WHERE key = ?", [(key,) for key in dropped]
@@ -140,7 +127,7 @@ class DiskStore:
         oldest = self._wall() - MOST_KEPT
         with closing(database.execute(_ALL)) as rows:
             for row in rows:
-                response = _response(row, offset)
+                response = decode(row, offset)
                 if response is not None and row[4] > oldest:
                     yield response
 
@@ -188,45 +175,3 @@ def _prepare(database: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError(str(verdict))
     database.execute(_TABLE)
     database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-
-def _row(response: StoredResponse, stored_at: float) -> tuple[Any, ...]:
-    known = response.validators
-    head = json.dumps(
-        {
-            **{name: getattr(response, name) for name in _PLAIN},
-            "validators": None if known is None else [known.etag, known.last_modified],
-        }
-    )
-    checksum = _checksum(response.key, head, response.gzipped, stored_at)
-    return response.key, head, response.gzipped, checksum, stored_at
-
-
-def _response(row: tuple[Any, ...], offset: float) -> StoredResponse | None:
-    """The record of a row, or None when it is not what was written."""
-    key, head, gzipped, checksum, stored_at = row
-    try:
-        if _checksum(key, head, gzipped, stored_at) != checksum:
-            return None
-        plain = json.loads(head)
-        known = plain.pop("validators")
-        body = representation.gunzipped(gzipped)
-        return StoredResponse(
-            key=key,
-            body=body,
-            gzipped=gzipped,
-            brotli=representation.brotlied(body),
-            validators=None if known is None else Validators(*known),
-            stored_at=stored_at + offset,
-            **plain,
-        )
-    except (ValueError, TypeError, AttributeError, OSError, EOFError):
-        return None
-
-
-def _checksum(key: str, head: str, gzipped: bytes, stored_at: float) -> bytes:
-    made = hashlib.blake2b(digest_size=16)
-    for part in (key.encode(), head.encode(), gzipped, repr(stored_at).encode()):
-        made.update(len(part).to_bytes(8))
-        made.update(part)
-    return made.digest()

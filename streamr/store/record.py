@@ -1,0 +1,70 @@
+"""One stored response as a record: what is written, and the checksum that guards it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from streamr.boundaries import StoredResponse, Validators
+from streamr.policy import representation
+
+# Fields of a response that are neither bodies nor times.
+_PLAIN = (
+    "path",
+    "kind",
+    "status",
+    "content_type",
+    "etag",
+    "lifetime",
+    "while_revalidate",
+    "if_error",
+)
+
+
+def encode(response: StoredResponse, stored_at: float) -> tuple[Any, ...]:
+    """The record of a response: key, head as JSON, gzip body, checksum and `stored_at`,
+    which is wall-clock seconds since the epoch: what leaves the process outlives its
+    monotonic clock."""
+    known = response.validators
+    head = json.dumps(
+        {
+            **{name: getattr(response, name) for name in _PLAIN},
+            "validators": None if known is None else [known.etag, known.last_modified],
+        }
+    )
+    checksum = _checksum(response.key, head, response.gzipped, stored_at)
+    return response.key, head, response.gzipped, checksum, stored_at
+
+
+def decode(row: tuple[Any, ...], offset: float) -> StoredResponse | None:
+    """The response of a record, or None when it is not what was written.
+
+    `offset` leads from the wall clock to the monotonic one of this process, in seconds.
+    """
+    key, head, gzipped, checksum, stored_at = row
+    try:
+        if _checksum(key, head, gzipped, stored_at) != checksum:
+            return None
+        plain = json.loads(head)
+        known = plain.pop("validators")
+        body = representation.gunzipped(gzipped)
+        return StoredResponse(
+            key=key,
+            body=body,
+            gzipped=gzipped,
+            brotli=representation.brotlied(body),
+            validators=None if known is None else Validators(*known),
+            stored_at=stored_at + offset,
+            **plain,
+        )
+    except (ValueError, TypeError, AttributeError, OSError, EOFError):
+        return None
+
+
+def _checksum(key: str, head: str, gzipped: bytes, stored_at: float) -> bytes:
+    made = hashlib.blake2b(digest_size=16)
+    for part in (key.encode(), head.encode(), gzipped, repr(stored_at).encode()):
+        made.update(len(part).to_bytes(8))
+        made.update(part)
+    return made.digest()
