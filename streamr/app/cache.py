@@ -24,7 +24,7 @@ from streamr.store.sqlite import DiskStore
 from streamr.store.writebehind import WriteBehind
 from streamr.tmdb.catalogue import Catalogue
 from streamr.tmdb.lifetimes import CLASSES
-from streamr.web.api.target import split
+from streamr.tmdb.target import split
 
 _log = Logger()
 

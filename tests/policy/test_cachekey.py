@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr.boundaries import Query
 from streamr.policy.cachekey import key
 from streamr.tmdb import catalogue
-from streamr.web.api.target import main_query, split
+from streamr.tmdb.target import split
+from streamr.web.api.target import main_query
 
 steady = settings(deadline=None, database=None, derandomize=True, max_examples=100)
 FIND = main_query(catalogue.load())

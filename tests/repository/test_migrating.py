@@ -10,7 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr.boundaries import Query
 from streamr.errors import Refusal
 from streamr.tmdb import catalogue
-from streamr.web.api.target import main_query, split
+from streamr.tmdb.target import split
+from streamr.web.api.target import main_query
 
 DOCS = Path(__file__).resolve().parents[2] / "docs/migrating.md"
 # | what it was: `/old` | `/new` |

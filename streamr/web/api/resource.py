@@ -23,11 +23,11 @@ from streamr.boundaries import Call, Exchange
 from streamr.errors import Envelope, Refusal
 from streamr.interfaces import Observer
 from streamr.tmdb.shortcuts import Pair
+from streamr.tmdb.target import split
 from streamr.web.access import Feed, Reset, Visit, check_action, check_site, trusted
 from streamr.web.api import render
 from streamr.web.api.cors import METHODS
 from streamr.web.api.render import Page, Wants
-from streamr.web.api.target import split
 from streamr.web.demo.faults import HEADER as FAULT_HEADER
 from streamr.web.router import Door
 from streamr.web.server.events import Reader

@@ -7,7 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr.boundaries import Query
 from streamr.errors import Refusal
 from streamr.tmdb import catalogue
-from streamr.web.api.target import MOST_PARAMETERS, main_query, proxy_query, split
+from streamr.tmdb.target import MOST_PARAMETERS, split
+from streamr.web.api.target import main_query, proxy_query
 
 steady = settings(deadline=None, database=None, derandomize=True, max_examples=300)
 CATALOGUE = catalogue.load()
