@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from streamr.config.settings import Settings
-from streamr.config.values import OFFICIAL_HOSTS
+from streamr.tmdb.hosts import OFFICIAL_HOSTS
 
 NO_FOLDER = (
     "there is no folder for state that can be made and written: set STREAMR_STATE_DIR"

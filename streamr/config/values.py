@@ -15,6 +15,7 @@ from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from streamr.tmdb.catalogue import template_problem
+from streamr.tmdb.hosts import OFFICIAL_HOSTS
 
 T = TypeVar("T")
 
@@ -22,8 +23,6 @@ T = TypeVar("T")
 # address (0x08080808) begin with a digit.
 _CONTAINER = re.compile(r"[a-z][a-z0-9_-]*")
 
-# The only hosts beyond loopback that ever get the key.
-OFFICIAL_HOSTS = frozenset({"api.themoviedb.org", "api.tmdb.org"})
 
 _HOST_NAME = re.compile(
     r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9])?"

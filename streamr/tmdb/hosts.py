@@ -1,0 +1,6 @@
+"""TMDB's own hosts."""
+
+from __future__ import annotations
+
+# The only hosts beyond loopback that ever get the key.
+OFFICIAL_HOSTS = frozenset({"api.themoviedb.org", "api.tmdb.org"})
