@@ -29,8 +29,9 @@ from streamr.upstream.body import Collector, decode
 from streamr.upstream.classify import JSON, Head, classify
 from streamr.upstream.dial.handshake import TLSEndpoint
 from streamr.upstream.dial.race import RacingEndpoint
-from streamr.upstream.dial.tap import TapEndpoint, Trace, TracedEndpoint, TracedPool
+from streamr.upstream.dial.tap import TapEndpoint, Trace, TracedEndpoint
 from streamr.upstream.dial.tls import ProfilePolicy
+from streamr.upstream.pool import TracedPool
 from streamr.upstream.resolve.pins import ReactorView
 
 # The next address is tried this long after the one before (RFC 8305, 5 recommends

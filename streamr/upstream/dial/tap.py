@@ -22,7 +22,6 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
-from twisted.web.client import HTTPConnectionPool
 from zope.interface import implementer
 
 from streamr.boundaries import Budget
@@ -211,36 +210,6 @@ class TracedEndpoint:
         return self._endpoint.connect(protocolFactory)
 
 
-class TracedPool(HTTPConnectionPool):
-    """A pool that tells each attempt which connection carries it.
-
-    Retries are the gateway's decision, so the pool makes none of its own.
-    """
-
-    retryAutomatically = False
-    # Six connections cover a front page's lists; many servers close idle connections
-    # after a minute, which costs a reset on the next request (docs/facts/tls.md, "Idle
-    # connections").
-    maxPersistentPerHost = 6
-    cachedConnectionTimeout = 45
-
-    def getConnection(self, key: Any, endpoint: IStreamClientEndpoint) -> Deferred[Any]:
-        connecting: Deferred[Any] = super().getConnection(key, endpoint)
-        if isinstance(endpoint, TracedEndpoint):
-            connecting.addCallback(_carry, endpoint.trace)
-        return connecting
-
-
 def above(wrapper: ProtocolWrapper) -> Any:
     """The protocol that a wrapper (a tap, TLS) carries."""
     return wrapper.wrappedProtocol
-
-
-def _carry(protocol: Any, trace: Trace) -> Any:
-    """Find the tap below a pooled protocol (HTTP, perhaps TLS, tap)."""
-    transport = protocol.transport
-    while transport is not None and not isinstance(transport, Tap):
-        transport = getattr(transport, "transport", None)
-    if transport is not None:
-        trace.carried_by(transport)
-    return protocol
