@@ -25,8 +25,9 @@ from zope.interface import implementer
 from streamr.boundaries import Budget
 from streamr.errors import Fault
 from streamr.interfaces import Places
+from streamr.upstream.answer import Head
 from streamr.upstream.body import Collector, decode
-from streamr.upstream.classify import JSON, Head, classify
+from streamr.upstream.classify import JSON, classify
 from streamr.upstream.dial.handshake import TLSEndpoint
 from streamr.upstream.dial.race import RacingEndpoint
 from streamr.upstream.dial.tap import TapEndpoint, Trace, TracedEndpoint

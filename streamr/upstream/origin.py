@@ -18,7 +18,7 @@ from streamr.fields.loop import Loop
 from streamr.interfaces import Signs
 from streamr.policy.deadline import handed_on
 from streamr.policy.retry import retry_after
-from streamr.upstream.classify import judge
+from streamr.upstream.answer import judge
 from streamr.upstream.client import Client, Reply
 from streamr.upstream.ratelimit import Pacer
 

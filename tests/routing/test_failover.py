@@ -25,7 +25,7 @@ from streamr.policy.budgets import HEDGE_FLOOR, RETRY_FLOOR, RETRY_SHARE
 from streamr.policy.retry import HEDGE_AFTER
 from streamr.routing.failover import Ways
 from streamr.routing.hedge import ASK_AGAIN
-from streamr.upstream.classify import Head
+from streamr.upstream.answer import Head
 from streamr.upstream.client import Reply
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.ratelimit import Pacer

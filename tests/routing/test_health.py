@@ -28,7 +28,7 @@ from streamr.policy.breaker import (
 )
 from streamr.policy.retry import HEDGE_AFTER
 from streamr.routing.health import LOOK_EVERY, PROBE_SECONDS, Health
-from streamr.upstream.classify import Head
+from streamr.upstream.answer import Head
 from streamr.upstream.client import Reply
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.ratelimit import Pacer

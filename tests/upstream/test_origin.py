@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr.boundaries import Answer, Budget
 from streamr.fields.loop import Loop
 from streamr.policy.freshness import terms
-from streamr.upstream.classify import Head
+from streamr.upstream.answer import Head
 from streamr.upstream.client import Reply
 from streamr.upstream.origin import ProxyRoute
 from tests.support import QUERY, call
