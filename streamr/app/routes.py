@@ -8,13 +8,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from streamr.boundaries import Dimensions
-from streamr.config import values
 from streamr.config.settings import Settings
 from streamr.errors import SettingsError
 from streamr.fields.loop import Loop
+from streamr.tmdb.hosts import OFFICIAL_HOSTS
 from streamr.upstream.client import Client
 from streamr.upstream.dial.tls import MODERN, PROFILES, ProfilePolicy, TLSError
-from streamr.upstream.origin import Credentials, ProxyRoute, TMDBRoute
+from streamr.upstream.origin import Credentials, TMDBRoute
+from streamr.upstream.peer import ProxyRoute
 from streamr.upstream.ratelimit import Pacer
 from streamr.upstream.resolve.cache import Lookups, RememberingResolver, system_lookup
 from streamr.upstream.resolve.pins import PinnedResolver
@@ -58,7 +59,7 @@ class Upstream:
             self._client(url, profile, pacer),
             self._credentials,
             Dimensions(parts.netloc, profile, self._settings.address_family, "here"),
-            None if parts.hostname in values.OFFICIAL_HOSTS else loop,
+            None if parts.hostname in OFFICIAL_HOSTS else loop,
             pacer,
         )
 

@@ -12,7 +12,7 @@ from streamr.fields.loop import Loop
 from streamr.policy.freshness import terms
 from streamr.upstream.answer import Head
 from streamr.upstream.client import Reply
-from streamr.upstream.origin import ProxyRoute
+from streamr.upstream.peer import ProxyRoute
 from tests.support import QUERY, call
 
 BUDGET = Budget(connect=1.2, first_byte=3.0, body=5.0, idle=2.0, total=8.0)

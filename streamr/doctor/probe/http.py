@@ -24,7 +24,8 @@ from streamr.errors import CAUSES, Fault, Phase
 from streamr.fields.loop import Loop
 from streamr.upstream.client import Client
 from streamr.upstream.dial.tls import ProfilePolicy
-from streamr.upstream.origin import Credentials, ProxyRoute, TMDBRoute
+from streamr.upstream.origin import Credentials, TMDBRoute
+from streamr.upstream.peer import ProxyRoute
 from streamr.upstream.ratelimit import Pacer
 from streamr.upstream.resolve.pins import PinnedResolver
 
