@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from streamr.fields.names import CDN_LOOP
+
 
 @dataclass(frozen=True, slots=True)
 class Loop:
@@ -17,7 +19,7 @@ class Loop:
     def headers(self, incoming: str) -> dict[str, str]:
         """The headers for a hop on which a loop is possible."""
         loop = f"{incoming}, {self.identity}" if incoming else self.identity
-        return {"Via": f"1.1 {self.identity}", "CDN-Loop": loop}
+        return {"Via": f"1.1 {self.identity}", CDN_LOOP: loop}
 
     def closed(self, incoming: str) -> bool:
         """True when the request has been here before."""

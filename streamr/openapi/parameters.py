@@ -11,6 +11,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from streamr.fields import names
 from streamr.tmdb import parameters
 from streamr.tmdb.catalogue import ENUMERATED, VALUE, Endpoint
 
@@ -33,7 +34,7 @@ ASKING: Json = {
             "The ETag that you have: 304 when it is still good.",
         ),
         (
-            "X-Request-Id",
+            names.REQUEST_ID,
             "Your id for the request: up to 64 letters, digits and ._:=- characters. "
             "It comes back, and stands in the log.",
         ),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from streamr.errors import CAUSES
+from streamr.fields import names
 from streamr.openapi.shapes import reference
 
 Json = dict[str, Any]
@@ -15,7 +16,7 @@ JSON_TYPE = "application/json"
 _TEXT: Json = {"type": "string"}
 # name: (always there?, schema, what it says)
 _HEADERS: dict[str, tuple[bool, Json, str]] = {
-    "X-Request-Id": (True, _TEXT, "The request's id: yours, or one of our own."),
+    names.REQUEST_ID: (True, _TEXT, "The request's id: yours, or one of our own."),
     "X-Content-Type-Options": (True, {"const": "nosniff"}, "Always nosniff."),
     "Vary": (False, _TEXT, "What the answer depends on: Accept-Encoding, Origin."),
     "Cache-Control": (False, _TEXT, "How long you may keep it (RFC 9111)."),
@@ -25,14 +26,14 @@ _HEADERS: dict[str, tuple[bool, Json, str]] = {
         {"type": "integer", "minimum": 0},
         "Seconds since TMDB made the answer.",
     ),
-    "Cache-Status": (False, _TEXT, "Hit, miss or stale, and why (RFC 9211)."),
-    "Proxy-Status": (
+    names.CACHE_STATUS: (False, _TEXT, "Hit, miss or stale, and why (RFC 9211)."),
+    names.PROXY_STATUS: (
         False,
         _TEXT,
         "The cause of each failed attempt (RFC 9209); absent when the first one "
         "brought the answer.",
     ),
-    "Server-Timing": (False, _TEXT, "Milliseconds of each attempt, and in total."),
+    names.SERVER_TIMING: (False, _TEXT, "Milliseconds of each attempt, and in total."),
     "X-Proxy-Source": (
         False,
         _TEXT,
@@ -46,8 +47,8 @@ _HEADERS: dict[str, tuple[bool, Json, str]] = {
         "Set for web pages whose origin CORS_ORIGINS allows.",
     ),
 }
-_EVERY = ("X-Request-Id", "X-Content-Type-Options", "Access-Control-Allow-Origin")
-_TOLD = ("Cache-Control", "Cache-Status", "Proxy-Status", "Server-Timing")
+_EVERY = (names.REQUEST_ID, "X-Content-Type-Options", "Access-Control-Allow-Origin")
+_TOLD = ("Cache-Control", names.CACHE_STATUS, names.PROXY_STATUS, names.SERVER_TIMING)
 _ANSWERED = ("Vary", "ETag", "Age", "X-Proxy-Source")
 
 # status: (component, schema of the body, further headers, description)

@@ -16,9 +16,8 @@ from twisted.internet.task import deferLater
 
 from streamr.config.addresses import reachable
 from streamr.config.settings import Settings
-from streamr.fields import proxy_status
+from streamr.fields import names, proxy_status
 from streamr.terminal.console import Mark
-from streamr.web.api.resource import FRESH_HEADER
 
 HEALTH = {"main": "/api/health", "proxy": "/health"}
 LISTS = ("/api/tmdb/trending", "/api/tmdb/popular", "/api/tmdb/top-rated")
@@ -114,7 +113,7 @@ def ask_list(settings: Settings, path: str) -> Finding:
     except (OSError, http.client.HTTPException) as error:
         return Finding(path, Mark.FAILED, f"no answer: {why(error)}")
     ms = round((time.monotonic() - began) * 1000)
-    attempts = proxy_status.parse(answer.headers.get("Proxy-Status", ""))
+    attempts = proxy_status.parse(answer.headers.get(names.PROXY_STATUS, ""))
     cause = next((each.cause for each in attempts if each.route == DIRECT), None)
     told, good = _told(answer)
     if not good:
@@ -205,7 +204,7 @@ def _request(
     connection = http.client.HTTPConnection(reachable(host), port, timeout=seconds)
     try:
         # which way answers come is asked, so a stored one will not do
-        headers = {FRESH_HEADER: "1"} if fresh else {}
+        headers = {names.FRESH: "1"} if fresh else {}
         connection.request(method, path, headers=headers)
         response = connection.getresponse()
         return Reply(response.status, response.headers, response.read())

@@ -24,6 +24,7 @@ from zope.interface import implementer
 
 from streamr.boundaries import Budget
 from streamr.errors import Fault
+from streamr.fields import names
 from streamr.interfaces import Places
 from streamr.upstream.answer import Head
 from streamr.upstream.body import Collector, decode
@@ -162,7 +163,7 @@ def _reply(collected: tuple[bytes, bool], response: Any, trace: Trace) -> Reply:
         content_type=_first(response.headers, "content-type") or JSON,
         cache_control=_listed(response.headers, "cache-control"),
         retry_after=_first(response.headers, "retry-after"),
-        proxy_status=", ".join(_all(response.headers, "proxy-status")),
+        proxy_status=", ".join(_all(response.headers, names.PROXY_STATUS)),
         age=_seconds(_first(response.headers, "age")),
         date=_first(response.headers, "date"),
         expires=_first(response.headers, "expires"),

@@ -20,9 +20,6 @@ from streamr.upstream.ratelimit import Pacer
 
 # On every request. The name for TMDB's logs tells no version and no machine.
 COMMON = {"Accept": "application/json", "User-Agent": "streamr"}
-REQUEST_ID = "X-Request-Id"
-DEADLINE_HEADER = "Streamr-Deadline-Ms"
-SILENT_HEADER = "Streamr-Silent"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,13 @@ from twisted.internet.defer import Deferred
 
 from streamr.boundaries import Answer, Budget, Call, Dimensions, Query
 from streamr.errors import CAUSES, Attempt, Fault
-from streamr.fields import proxy_status
+from streamr.fields import names, proxy_status
 from streamr.fields.loop import Loop
 from streamr.interfaces import Signs
 from streamr.policy.deadline import handed_on
 from streamr.upstream.client import Client, Reply
 from streamr.upstream.origin import (
     COMMON,
-    DEADLINE_HEADER,
-    REQUEST_ID,
-    SILENT_HEADER,
     HTTPRoute,
     judged,
     upstream_url,
@@ -55,17 +52,17 @@ class ProxyRoute(HTTPRoute):
         waiting = self._client.get(
             url, self._headers(call, budget), budget, fresh=fresh, heard=heard
         )
-        return waiting.addCallback(self.judged, query, call)
+        return waiting.addCallback(self._judged, query, call)
 
     def _headers(self, call: Call, budget: Budget) -> Mapping[str, str]:
         headers = {
             **COMMON,
-            REQUEST_ID: call.request_id,
-            DEADLINE_HEADER: str(handed_on(budget)),
+            names.REQUEST_ID: call.request_id,
+            names.DEADLINE: str(handed_on(budget)),
             **self._loop.headers(call.loop),
         }
         if call.silent:
-            headers[SILENT_HEADER] = ", ".join(sorted(call.silent))
+            headers[names.SILENT] = ", ".join(sorted(call.silent))
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         return headers

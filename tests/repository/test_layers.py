@@ -59,13 +59,14 @@ TABLE = {
     "streamr.gateway": _SPINE + "streamr.policy streamr.routing streamr.gateway "
     "twisted.internet.defer twisted.internet.interfaces twisted.logger "
     "twisted.python.failure",
-    "streamr.openapi": "streamr.errors streamr.policy streamr.tmdb streamr.openapi",
+    "streamr.openapi": "streamr.errors streamr.fields streamr.openapi streamr.policy "
+    "streamr.tmdb",
     "streamr.web": _WEB,
     "streamr.web.status": _WEB + "streamr.observe.history streamr.observe.troubles",
     "streamr.app": _APP,
     "streamr.terminal": "streamr.config streamr.fields streamr.terminal rich twisted",
-    "streamr.terminal.client": "streamr.app streamr.config streamr.fields "
-    "streamr.terminal streamr.web twisted treq",
+    "streamr.terminal.client": "streamr.config streamr.fields streamr.terminal "
+    "twisted treq",
     "streamr.service": _APP + "streamr.terminal",
     "streamr.doctor": _APP + "streamr.terminal streamr.doctor",
     "streamr.doctor.evidence": "",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from streamr.fields import names
+
 Headers = list[tuple[str, str]]
 
 METHODS = "GET, HEAD, OPTIONS"
@@ -11,11 +13,11 @@ METHODS = "GET, HEAD, OPTIONS"
 # instances often carry the last three; without leave a browser sends nothing at all.
 ALLOWED = (
     "Accept, Accept-Language, Authorization, Content-Type, If-None-Match, "
-    "X-Request-Id, Cache-Control, Pragma, X-Requested-With"
+    f"{names.REQUEST_ID}, Cache-Control, Pragma, X-Requested-With"
 )
 EXPOSED = (
-    "Age, Cache-Status, ETag, Proxy-Status, Retry-After, Server-Timing, "
-    "X-Proxy-Source, X-Request-Id"
+    f"Age, {names.CACHE_STATUS}, ETag, {names.PROXY_STATUS}, Retry-After, "
+    f"{names.SERVER_TIMING}, X-Proxy-Source, {names.REQUEST_ID}"
 )
 # Chromium's upper bound; it saves a preflight for each request.
 PREFLIGHT_SECONDS = 7200

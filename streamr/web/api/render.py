@@ -11,7 +11,7 @@ from typing import Any
 
 from streamr.boundaries import CacheUse, Exchange, StoredResponse
 from streamr.errors import Attempt, Envelope, Fault, Refusal
-from streamr.fields import cache_status, proxy_status
+from streamr.fields import cache_status, names, proxy_status
 from streamr.policy import freshness, representation
 
 JSON = "application/json;charset=utf-8"
@@ -120,8 +120,11 @@ def refusal_page(server: str, refusal: Refusal) -> Page:
     headers = [
         ("Content-Type", JSON),
         ("Cache-Control", "no-store"),
-        ("Proxy-Status", proxy_status.own_error(server, _refusal_cause(refusal))),
-        ("Cache-Status", cache_status.render(server, CacheUse(forward="bypass"), None)),
+        (names.PROXY_STATUS, proxy_status.own_error(server, _refusal_cause(refusal))),
+        (
+            names.CACHE_STATUS,
+            cache_status.render(server, CacheUse(forward="bypass"), None),
+        ),
     ]
     if refusal.allow:
         headers.append(("Allow", refusal.allow))
@@ -186,13 +189,13 @@ def _provenance(exchange: Exchange) -> list[tuple[str, str]]:
         # the last member speaks of this response: it is the gateway's own
         attempts.append(Attempt("", "", exchange.ms, exchange.fault.cause.name))
     status = proxy_status.render(exchange.server, attempts)
-    headers = [("Proxy-Status", status)] if status else []
+    headers = [(names.PROXY_STATUS, status)] if status else []
     if exchange.cache is not None:
         answered = exchange.answer.status if exchange.answer is not None else None
         used = cache_status.render(exchange.server, exchange.cache, answered)
-        headers.append(("Cache-Status", used))
+        headers.append((names.CACHE_STATUS, used))
     timing = f"{_timing(exchange.attempts)}total;dur={exchange.ms}"
-    headers.append(("Server-Timing", timing))
+    headers.append((names.SERVER_TIMING, timing))
     if exchange.source is not None and exchange.source.startswith("proxy@"):
         headers.append(("X-Proxy-Source", exchange.attempts[-1].next_hop))
     return headers

@@ -21,6 +21,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from streamr.boundaries import Call, Exchange
 from streamr.errors import Envelope, Refusal
+from streamr.fields import names
 from streamr.interfaces import Observer
 from streamr.tmdb.shortcuts import Pair
 from streamr.tmdb.target import split
@@ -28,7 +29,6 @@ from streamr.web.access import Feed, Reset, Visit, check_action, check_site, tru
 from streamr.web.api import render
 from streamr.web.api.cors import METHODS
 from streamr.web.api.render import Page, Wants
-from streamr.web.demo.faults import HEADER as FAULT_HEADER
 from streamr.web.router import Door
 from streamr.web.server.events import Reader
 from streamr.web.server.site import GatewayRequest
@@ -37,9 +37,6 @@ _log = Logger()
 
 # Long enough for every tracing system's ids, too short to flood a log.
 _SANE_ID = re.compile(r"[A-Za-z0-9._:=-]{1,64}")
-
-# How a command on this machine asks for TMDB's answer instead of a stored one.
-FRESH_HEADER = "streamr-fresh"
 
 # Hosts that main has just found silent, so that the proxy tries another one first.
 _HOST = re.compile(r"[a-z0-9.:-]+")
@@ -69,14 +66,14 @@ class GatewayResource(Resource):
         return NOT_DONE_YET
 
     def _call(self, request: Request, began: float) -> Call:
-        given = _header(request, "x-request-id")
+        given = _header(request, names.REQUEST_ID)
         return Call(
             request_id=given if _SANE_ID.fullmatch(given) else secrets.token_hex(8),
             deadline=began + self._door.deadline,
             method=request.method.decode("ascii", "replace"),
             target=request.uri.decode("ascii", "replace"),
-            loop=_header(request, "cdn-loop"),
-            silent=frozenset(_HOST.findall(_header(request, "streamr-silent")[:500])),
+            loop=_header(request, names.CDN_LOOP),
+            silent=frozenset(_HOST.findall(_header(request, names.SILENT)[:500])),
         )
 
     def _page(
@@ -113,11 +110,11 @@ class GatewayResource(Resource):
                 "TMDB_BASE_URL and TMDB_PROXY_URL: one of them points back here.",
             )
         query = door.find(path, pairs)
-        call = _shortened(call, _header(request, "streamr-deadline-ms"), self._clock)
+        call = _shortened(call, _header(request, names.DEADLINE), self._clock)
         wanted = render.wants(
             _header(request, "accept-encoding"), _header(request, "if-none-match")
         )
-        fresh, wish = _wants_fresh(request), _header(request, FAULT_HEADER)
+        fresh, wish = _wants_fresh(request), _header(request, names.FAULT)
         if door.wishes is not None and wish:
             granting = door.wishes.grant(wish, query, call, fresh=fresh)
             return granting.addCallback(self._rendered, wanted)
@@ -131,7 +128,7 @@ class GatewayResource(Resource):
         if self._door.wishes is None:
             return page
         # else a browser's cache would answer the call that wishes for a fault
-        return replace(page, headers=(*page.headers, ("Vary", FAULT_HEADER)))
+        return replace(page, headers=(*page.headers, ("Vary", names.FAULT)))
 
     def _local_name(self, path: str) -> str | None:
         """The name of our own page at a path: the path, or the prefix it lies below."""
@@ -243,7 +240,7 @@ class GatewayResource(Resource):
         headers = [
             *page.headers,
             *self._door.cors.headers(_origin(request)),
-            ("X-Request-Id", call.request_id),
+            (names.REQUEST_ID, call.request_id),
             ("X-Content-Type-Options", "nosniff"),
         ]
         if isinstance(page, Feed) and request.method != b"HEAD":
@@ -261,7 +258,7 @@ def _shortened(call: Call, given: str, clock: IReactorTime) -> Call:
         raise Refusal(
             400,
             Envelope.INPUT,
-            f"Invalid header: Streamr-Deadline-Ms cannot be {given[:20]!r}; allowed: "
+            f"Invalid header: {names.DEADLINE} cannot be {given[:20]!r}; allowed: "
             "whole milliseconds.",
         )
     deadline = min(call.deadline, clock.seconds() + int(given) / 1000)
@@ -280,7 +277,7 @@ def _wrong_method(call: Call, allowed: str) -> Refusal:
 def _wants_fresh(request: Request) -> bool:
     """`streamr check` asks past the store; strangers cannot (it costs TMDB a request,
     and a page of another origin would need a preflight that is not granted)."""
-    wanted = bool(_header(request, FRESH_HEADER))
+    wanted = bool(_header(request, names.FRESH))
     return wanted and _peer(request) in ("127.0.0.1", "::1")
 
 

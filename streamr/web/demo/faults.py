@@ -21,12 +21,12 @@ from twisted.internet.task import deferLater
 
 from streamr.boundaries import Answer, CacheUse, Call, Exchange, Query, StoredResponse
 from streamr.errors import CLIENT_LEFT, Envelope, Refusal
+from streamr.fields import names
 from streamr.gateway.gateway import Gateway
 from streamr.interfaces import Observer
 from streamr.policy import cachekey, freshness, representation
 from streamr.web.access import Reset
 
-HEADER = "Streamr-Fault"
 # Longer than every client's own time-out that is worth trying.
 MOST_SECONDS = 30.0
 # How far beyond its lifetime a stale answer is; every class may be served that late
@@ -65,7 +65,7 @@ def read(text: str) -> Wish:
     raise Refusal(
         400,
         Envelope.INPUT,
-        f"Invalid header: {HEADER} cannot be {text[:40]!r}; allowed: 429, reset, "
+        f"Invalid header: {names.FAULT} cannot be {text[:40]!r}; allowed: 429, reset, "
         f"stale, slow=3s (or slow=250ms; up to {MOST_SECONDS:g}s).",
     )
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from twisted.internet.interfaces import IReactorTime
 
 from streamr.errors import Envelope, Refusal
+from streamr.fields import names
 from streamr.interfaces import Observer
 from streamr.tmdb import parameters
 from streamr.web.access import Visit
@@ -59,7 +60,7 @@ class Demo:
                 "/demo/fault": self._break,
                 "/demo/heal": self._heal,
             },
-            cors=door.cors.allowing(faults.HEADER),
+            cors=door.cors.allowing(names.FAULT),
             wishes=faults.Wishes(door.gateway, clock, observer),
         )
 

@@ -1,0 +1,21 @@
+"""The names of the HTTP fields that both ends of a hop speak: main and proxy, daemon
+and command. Field names are compared without regard to case (RFC 9110, 5.1)."""
+
+from __future__ import annotations
+
+# The id under which a request stands in every log on its way.
+REQUEST_ID = "X-Request-Id"
+# Main to proxy: how long it will wait, in whole milliseconds; it may only shorten.
+DEADLINE = "Streamr-Deadline-Ms"
+# Main to proxy: hosts that were just found silent, to be tried last.
+SILENT = "Streamr-Silent"
+# A command on this machine: TMDB's answer instead of a stored one.
+FRESH = "Streamr-Fresh"
+# In the demo alone: the fault that the caller wishes for.
+FAULT = "Streamr-Fault"
+
+# RFC 8586, RFC 9209, RFC 9211, and W3C's Server-Timing.
+CDN_LOOP = "CDN-Loop"
+PROXY_STATUS = "Proxy-Status"
+CACHE_STATUS = "Cache-Status"
+SERVER_TIMING = "Server-Timing"
