@@ -30,11 +30,11 @@ from streamr.upstream.answer import Head
 from streamr.upstream.body import Collector, decode
 from streamr.upstream.classify import JSON, classify
 from streamr.upstream.dial.handshake import TLSEndpoint
+from streamr.upstream.dial.names import ReactorView
 from streamr.upstream.dial.race import RacingEndpoint
 from streamr.upstream.dial.tap import TapEndpoint, Trace, TracedEndpoint
 from streamr.upstream.dial.tls import ProfilePolicy
 from streamr.upstream.pool import TracedPool
-from streamr.upstream.resolve.pins import ReactorView
 
 # The next address is tried this long after the one before (RFC 8305, 5 recommends
 # 250 ms and allows 10 ms). It is also what a refused connection costs: some 55 ms,
