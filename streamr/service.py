@@ -29,7 +29,7 @@ from streamr.errors import SettingsError
 from streamr.observe.log import LineObserver, Sink, console
 from streamr.policy.redact import Redactor
 from streamr.terminal.options import Helpful
-from streamr.upstream.resolve.cache import system_lookup
+from streamr.upstream.resolve.system import system_lookup
 from streamr.web.demo.pages import Demo
 
 EX_USAGE = 2

@@ -35,7 +35,7 @@ from streamr.observe.log import LineObserver, LogObserver, Sink
 from streamr.routing.report import told_route
 from streamr.routing.statefile import FILE_NAME, RouteFile
 from streamr.tmdb import catalogue
-from streamr.upstream.resolve.cache import system_lookup
+from streamr.upstream.resolve.system import system_lookup
 from streamr.web.api.resource import GatewayResource
 from streamr.web.demo.pages import Demo
 from streamr.web.server.site import GatewaySite

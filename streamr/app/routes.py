@@ -17,8 +17,9 @@ from streamr.upstream.dial.tls import MODERN, PROFILES, ProfilePolicy, TLSError
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.peer import ProxyRoute
 from streamr.upstream.ratelimit import Pacer
-from streamr.upstream.resolve.cache import Lookups, RememberingResolver, system_lookup
+from streamr.upstream.resolve.cache import RememberingResolver
 from streamr.upstream.resolve.pins import PinnedResolver
+from streamr.upstream.resolve.system import Lookups, system_lookup
 
 # Finds the (family, address) pairs of a name, blocking; raises OSError.
 Lookup = Callable[[str], Sequence[tuple[int, str]]]

@@ -25,7 +25,8 @@ from streamr.errors import SettingsError
 from streamr.policy.redact import Redactor
 from streamr.service import EX_CONFIG, give_up, use_monotonic_clock
 from streamr.terminal import console
-from streamr.upstream.resolve.cache import system_lookup
+from streamr.upstream.resolve import dns as dns_server
+from streamr.upstream.resolve.system import system_lookup
 
 # Public resolvers that are asked when a name's own answers lead nowhere.
 SECOND = "9.9.9.9,1.1.1.1"
@@ -87,9 +88,9 @@ class DoctorOptions(PrintingOptions):
     def _examination(self, reactor: Any, progress: Progress) -> Examination:
         find, by = dns.system(reactor, system_lookup), "system"
         if self.dns is not None:
-            find, by = dns.server(reactor, *self.dns), self["dns"]
+            find, by = dns_server.server(reactor, *self.dns), self["dns"]
         second = {
-            where[0]: dns.server(reactor, *where)
+            where[0]: dns_server.server(reactor, *where)
             for where in self.second
             if where[0] != by
         }
@@ -162,7 +163,7 @@ def run(reactor: Any, examination: Examination) -> Evidence | None:
 def _server(flag: str, text: str) -> tuple[str, int]:
     """The DNS server that a flag names. Raises UsageError."""
     try:
-        return dns.read_server(text)
+        return dns_server.read_server(text)
     except ValueError as error:
         raise usage.UsageError(f"--{flag}: {error}") from error
 

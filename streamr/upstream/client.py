@@ -14,12 +14,11 @@ from typing import Any
 
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import HostnameEndpoint
-from twisted.internet.interfaces import IHostnameResolver, IStreamClientEndpoint
+from twisted.internet.interfaces import IHostnameResolver
 from twisted.python.failure import Failure
-from twisted.web.client import URI, Agent
+from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgent, IAgentEndpointFactory, IResponse
+from twisted.web.iweb import IAgent, IResponse
 from zope.interface import implementer
 
 from streamr.boundaries import Budget
@@ -29,18 +28,11 @@ from streamr.interfaces import Places
 from streamr.upstream.answer import Head
 from streamr.upstream.body import Collector, decode
 from streamr.upstream.classify import JSON, classify
-from streamr.upstream.dial.handshake import TLSEndpoint
-from streamr.upstream.dial.names import ReactorView
-from streamr.upstream.dial.race import RacingEndpoint
-from streamr.upstream.dial.tap import TapEndpoint, Trace, TracedEndpoint
+from streamr.upstream.dial.dialer import Dialer
+from streamr.upstream.dial.tap import Trace
 from streamr.upstream.dial.tls import ProfilePolicy
 from streamr.upstream.pool import TracedPool
 
-# The next address is tried this long after the one before (RFC 8305, 5 recommends
-# 250 ms and allows 10 ms). It is also what a refused connection costs: some 55 ms,
-# where Twisted's default of 0.3 s costs some 305 (docs/facts/tls.md, "Cost of a refused
-# connection").
-ATTEMPT_DELAY = 0.05
 # A reset and a success within this many seconds: the resets are random, so fresh
 # connections are raced.
 RANDOM_WINDOW = 60.0
@@ -131,7 +123,7 @@ class Client:
         return min(self._good_at, self._reset_at) > oldest
 
     def _client(self, trace: Trace) -> HTTPClient:
-        endpoints = _Endpoints(
+        endpoints = Dialer(
             self._reactor,
             self._resolver,
             self._policy,
@@ -245,43 +237,3 @@ class _RawAgent:
         self._trace.content_coding = b",".join(codings)
         response.headers.removeHeader(b"content-encoding")
         return response
-
-
-@implementer(IAgentEndpointFactory)
-class _Endpoints:
-    """Builds the connection of one attempt, so that its trace can follow it."""
-
-    def __init__(
-        self,
-        reactor: Any,
-        resolver: IHostnameResolver,
-        policy: ProfilePolicy | None,
-        trace: Trace,
-        places: Places | None,
-    ) -> None:
-        """`places` are there when connections should be raced."""
-        self._reactor = reactor
-        self._resolver = resolver
-        self._policy = policy
-        self._trace = trace
-        self._places = places
-
-    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
-        places = self._places if uri.scheme == b"https" else None
-        endpoint = RacingEndpoint(lambda: self._endpoint(uri), places)
-        return TracedEndpoint(endpoint, self._trace)
-
-    def _endpoint(self, uri: URI) -> IStreamClientEndpoint:
-        view = ReactorView(self._reactor, self._resolver, self._trace.resolved)
-        host = uri.host.decode("ascii").strip("[]")
-        tcp: Any = HostnameEndpoint(view, host, uri.port, attemptDelay=ATTEMPT_DELAY)
-        secure = uri.scheme == b"https"
-        endpoint: IStreamClientEndpoint = TapEndpoint(tcp, self._trace, secure=secure)
-        if secure:
-            if self._policy is None:
-                raise Fault("proxy_internal_error", "https without a TLS profile")
-            creator = self._policy.creatorForNetloc(uri.host, uri.port)
-            endpoint = TLSEndpoint(
-                creator.watched(self._trace.requested), endpoint, self._reactor
-            )
-        return endpoint

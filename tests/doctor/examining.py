@@ -12,6 +12,7 @@ from streamr.config import load
 from streamr.doctor.evidence import Evidence
 from streamr.doctor.examination import Examination
 from streamr.doctor.probe.run import Limits
+from streamr.upstream.resolve import dns as dns_server
 from tests.doctor.roads import Roads
 
 # Loopback answers in milliseconds; what is silent for so long stays silent. Everything
@@ -37,11 +38,11 @@ async def examine(
         "STREAMR_STATE_DIR": str(state),
     }
     within = Roads(reactor, roads or {})
-    where = dns.read_server(dns)
+    where = dns_server.read_server(dns)
     examination = Examination(
         within,
         load.take_stock({}, environment, needs_key=False),
-        dns.server(within, *where, LIMITS.dns),
+        dns_server.server(within, *where, LIMITS.dns),
         dns,
         second={},
         limits=LIMITS,

@@ -44,7 +44,8 @@ TABLE = {
     "streamr.interfaces": "streamr.errors streamr.boundaries twisted.internet.defer",
     "streamr.eventloop": "twisted.internet.interfaces twisted.internet.abstract",
     "streamr.fields": "streamr.errors streamr.boundaries streamr.fields http_sf",
-    "streamr.policy": "streamr.errors streamr.boundaries streamr.policy brotli",
+    "streamr.policy": "streamr.errors streamr.boundaries streamr.interfaces "
+    "streamr.policy brotli",
     "streamr.tmdb": "streamr.errors streamr.boundaries streamr.policy streamr.tmdb",
     "streamr.config": "streamr.errors streamr.tmdb streamr.config dotenv",
     "streamr.store": _SPINE + "streamr.policy streamr.store twisted zope",

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,7 +39,6 @@ KEPT_SECONDS = 24 * 3600.0
 FAILED_SECONDS = 5.0
 # TMDB's names, the proxies' names: a handful.
 MOST_NAMES = 100
-MOST_AT_ONCE = 8
 
 
 @dataclass(slots=True)
@@ -169,46 +167,3 @@ def _literal(name: str) -> tuple[int, str] | None:
     except ValueError:
         return None
     return (socket.AF_INET6 if address.version == 6 else socket.AF_INET), str(address)
-
-
-class Lookups:
-    """Runs lookups in daemon threads, at most `MOST_AT_ONCE`: a silent resolver holds
-    nobody up, the end of the process neither."""
-
-    def __init__(self, reactor: Any, lookup: Callable[[str], Any]) -> None:
-        self._reactor = reactor
-        self._lookup = lookup
-        self._running = 0
-
-    def find(self, name: str) -> Deferred[list[tuple[int, str]]]:
-        """The addresses of a name; fails with OSError or UnicodeError."""
-        result: Deferred[list[tuple[int, str]]] = Deferred()
-        if self._running >= MOST_AT_ONCE:
-            result.errback(OSError("too many lookups are waiting"))
-            return result
-        self._running += 1
-        threading.Thread(target=self._work, args=(name, result), daemon=True).start()
-        return result.addBoth(self._ended)
-
-    def _work(self, name: str, result: Deferred[list[tuple[int, str]]]) -> None:
-        try:
-            found = self._lookup(name)
-        except (OSError, UnicodeError) as error:
-            self._reactor.callFromThread(result.errback, Failure(error))
-        else:
-            self._reactor.callFromThread(result.callback, found)
-
-    def _ended(self, result: Any) -> Any:
-        self._running -= 1
-        return result
-
-
-def system_lookup(name: str) -> list[tuple[int, str]]:
-    """The system's addresses of a name, in its order (blocking). Raises OSError."""
-    found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    pairs = [
-        (family, str(address[0]))
-        for family, _, _, _, address in found
-        if family in (socket.AF_INET, socket.AF_INET6)
-    ]
-    return list(dict.fromkeys(pairs))

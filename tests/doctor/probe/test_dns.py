@@ -10,7 +10,8 @@ from twisted.names import error
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.doctor.evidence import Lookup, Place
-from streamr.doctor.probe.dns import look_up, read_server
+from streamr.doctor.probe.dns import look_up
+from streamr.upstream.resolve.dns import read_server
 
 
 class Servers(SynchronousTestCase):

@@ -33,12 +33,10 @@ from streamr.upstream.resolve.cache import (
     FAILED_SECONDS,
     FRESH_SECONDS,
     KEPT_SECONDS,
-    MOST_AT_ONCE,
-    Lookups,
     RememberingResolver,
-    system_lookup,
 )
 from streamr.upstream.resolve.pins import FAMILIES, PinnedResolver
+from streamr.upstream.resolve.system import MOST_AT_ONCE, Lookups, system_lookup
 
 NAME = "api.test.invalid"
 V4, V6 = (socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")

@@ -1,0 +1,57 @@
+"""The system's resolver, in threads of its own."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+# A handful of names, each asked once at a time: more are a storm, and each is a thread.
+MOST_AT_ONCE = 8
+
+
+class Lookups:
+    """Runs lookups in daemon threads, at most `MOST_AT_ONCE`: a silent resolver holds
+    nobody up, the end of the process neither."""
+
+    def __init__(self, reactor: Any, lookup: Callable[[str], Any]) -> None:
+        self._reactor = reactor
+        self._lookup = lookup
+        self._running = 0
+
+    def find(self, name: str) -> Deferred[list[tuple[int, str]]]:
+        """The addresses of a name; fails with OSError or UnicodeError."""
+        result: Deferred[list[tuple[int, str]]] = Deferred()
+        if self._running >= MOST_AT_ONCE:
+            result.errback(OSError("too many lookups are waiting"))
+            return result
+        self._running += 1
+        threading.Thread(target=self._work, args=(name, result), daemon=True).start()
+        return result.addBoth(self._ended)
+
+    def _work(self, name: str, result: Deferred[list[tuple[int, str]]]) -> None:
+        try:
+            found = self._lookup(name)
+        except (OSError, UnicodeError) as error:
+            self._reactor.callFromThread(result.errback, Failure(error))
+        else:
+            self._reactor.callFromThread(result.callback, found)
+
+    def _ended(self, result: Any) -> Any:
+        self._running -= 1
+        return result
+
+
+def system_lookup(name: str) -> list[tuple[int, str]]:
+    """The system's addresses of a name, in its order (blocking). Raises OSError."""
+    found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    pairs = [
+        (family, str(address[0]))
+        for family, _, _, _, address in found
+        if family in (socket.AF_INET, socket.AF_INET6)
+    ]
+    return list(dict.fromkeys(pairs))
