@@ -36,6 +36,21 @@ class Sent:
     heard: Signs
     cancelled: bool = False
 
+    def waits(self) -> None:
+        """It stands in the queue of its host."""
+        self.heard()
+
+    def leaves(self) -> None:
+        """Its turn has come; it ends here when it need not leave any more."""
+        try:
+            self.heard.again()
+        except Fault as fault:
+            self.result.errback(fault)
+
+    def is_heard(self) -> None:
+        """Its first byte has come."""
+        self.heard()
+
 
 @dataclass
 class FakeRoute:
@@ -79,10 +94,17 @@ class FakeRoute:
 _conforms: type[Route] = FakeRoute
 
 
+def late() -> Clock:
+    """A clock that, as a machine's does, has run for a while."""
+    clock = Clock()
+    clock.advance(5000.0)
+    return clock
+
+
 def ways(
-    routes: list[FakeRoute], clock: Any, *, hedge: bool = False, retries: float = 0.0
+    routes: list[FakeRoute], clock: Any, *, hedge: bool = True, retries: float = 0.0
 ) -> Ways:
-    """Ways without hedges, jitter or chance, unless a test wants them."""
+    """Ways as they are in production, but for jitter and chance."""
     health = Health(routes, clock, lambda: 1000.0, chance=lambda: 0.5)
     return Ways(health, clock, hedge=hedge, chance=lambda: retries)
 
