@@ -1,4 +1,5 @@
-"""The probes: one at a time, whatever becomes of them, and fairly judged."""
+"""What attempts say of a way, when there is hope, and the probes: one at a time,
+whatever becomes of them, and fairly judged."""
 
 from __future__ import annotations
 
@@ -15,10 +16,11 @@ from hypothesis.stateful import (
 )
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.boundaries import Dimensions
-from streamr.errors import Fault
+from streamr.boundaries import Dimensions, Query
+from streamr.errors import CAUSES, Fault
 from streamr.policy.breaker import (
     FIRST_PAUSE,
     JITTER,
@@ -32,7 +34,7 @@ from streamr.upstream.answer import Head
 from streamr.upstream.client import Reply
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.ratelimit import Pacer
-from tests.support import FakeRoute, ways
+from tests.support import FakeRoute, late, ways
 
 
 def break_down(health: Health, route: Any) -> None:
@@ -205,6 +207,585 @@ class LastDeed(HealthCase):
         self.until_probed(2)
         self.route.succeeds()
         self.assertEqual((self.told.served, self.told.failed), before)
+
+
+def nothing_heals(health: Health) -> None:
+    """Every way is open, and none has been good of late."""
+    for route in health.routes:
+        break_down(health, route)
+
+
+# What ends an attempt without a word about the way: limits, refusals, our own errors.
+SAYS_NOTHING = {
+    "http_request_denied",
+    "http_rate_limited",
+    "proxy_internal_error",
+    "proxy_loop_detected",
+    "destination_unavailable",
+    "connection_limit_reached",
+    "deadline_exceeded",
+}
+# What a last attempt ended with when the host was silent.
+SILENCE = {
+    "dns_timeout",
+    "connection_timeout",
+    "tls_timeout",
+    "http_response_timeout",
+    "overtaken",
+    "deadline_exceeded",
+}
+
+
+class Several(SynchronousTestCase):
+    """Three ways, to a host each; the clock has run for a while."""
+
+    def setUp(self) -> None:
+        self.clock = late()
+        self.a, self.b, self.c = self.all = [
+            FakeRoute(name, dimensions=Dimensions(f"{name}.test.invalid", "", "", ""))
+            for name in ("a", "b", "c")
+        ]
+        self.wall, self.told, self.chance = 1000.0, 0, 0.5
+        self.health = self.made(self.all)
+
+    def made(self, routes: list[FakeRoute]) -> Health:
+        return Health(
+            routes,
+            self.clock,
+            lambda: self.wall,
+            chance=lambda: self.chance,
+            changed=self.tell,
+        )
+
+    def tell(self) -> None:
+        self.told += 1
+
+    def tried(self, route: FakeRoute, cause: str | None, times: int = 1) -> None:
+        for _ in range(times):
+            fault = None if cause is None else Fault(cause)
+            self.health.tried(route, fault, 1)
+
+    def planned(self, *silent: str) -> str:
+        return "".join(each.name for each in self.health.plan(silent))
+
+    def left(self, name: str) -> float:
+        """Seconds of the pause that are left."""
+        return float(self.health.known()[name]["left"])
+
+
+class Told(Several):
+    """What an attempt says of its way."""
+
+    def test_a_fault_opens_the_way_unless_it_says_nothing_of_it(self) -> None:
+        for cause in CAUSES:
+            self.setUp()
+            self.tried(self.a, cause, TRIP_IN_ROW - 1)
+            self.assertTrue(self.health.is_closed(self.a), cause)
+            self.tried(self.a, cause)
+            closed = self.health.is_closed(self.a)
+            self.assertEqual(closed, cause in SAYS_NOTHING, cause)
+            self.assertTrue(self.health.is_closed(self.b), cause)
+
+    def test_what_says_nothing_ends_no_row_of_failures(self) -> None:
+        for cause in SAYS_NOTHING:
+            self.setUp()
+            self.tried(self.a, "tls_reset", TRIP_IN_ROW - 1)
+            self.tried(self.a, cause)
+            self.assertTrue(self.health.is_closed(self.a), cause)
+            self.tried(self.a, "tls_reset")
+            self.assertFalse(self.health.is_closed(self.a), cause)
+
+    def test_a_good_attempt_ends_the_row(self) -> None:
+        self.tried(self.a, "tls_reset", TRIP_IN_ROW - 1)
+        self.tried(self.a, None)
+        self.tried(self.a, "tls_reset", TRIP_IN_ROW - 1)
+        self.assertTrue(self.health.is_closed(self.a))
+
+    def test_a_way_that_did_nothing_yet_has_nothing_to_tell(self) -> None:
+        state = self.health.states["a"]
+        told = (state.at, state.cause, state.ms, state.served, state.failed)
+        self.assertEqual(told, (None, None, 0, 0, 0))
+
+    def test_each_attempt_is_counted_and_the_last_one_remembered(self) -> None:
+        for cause, at, ms in (
+            (None, 1001.0, 40),
+            ("tls_reset", 1002.0, 50),
+            ("http_request_denied", 1003.0, 60),
+            ("overtaken", 1004.0, 70),
+            (None, 1005.0, 80),
+        ):
+            self.wall = at
+            self.health.tried(self.a, Fault(cause) if cause else None, ms)
+            state = self.health.states["a"]
+            self.assertEqual((state.cause, state.at, state.ms), (cause, at, ms))
+        self.assertEqual((state.served, state.failed), (2, 3))
+        other = self.health.states["b"]
+        self.assertEqual((other.served, other.failed), (0, 0))
+
+    def test_who_wants_to_know_is_told_when_a_breaker_opens_and_closes(self) -> None:
+        self.tried(self.a, "tls_reset", TRIP_IN_ROW - 1)
+        self.assertEqual(self.told, 0)
+        self.tried(self.a, "tls_reset")
+        self.assertEqual(self.told, 1)
+        self.tried(self.a, "tls_reset", 3)
+        self.assertEqual(self.told, 1)
+        self.tried(self.a, None)
+        self.assertEqual(self.told, 2)
+        self.tried(self.a, None, 3)
+        self.assertEqual(self.told, 2)
+
+    def test_a_breaker_that_opens_and_closes_is_a_line_in_the_log(self) -> None:
+        events: list[dict[str, Any]] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        self.tried(self.a, "tls_reset", TRIP_IN_ROW + 1)
+        self.tried(self.a, None, 2)
+        lines = [
+            (each["route"], each["before"], each["after"], each["log_level"].name)
+            for each in events
+        ]
+        self.assertEqual(
+            lines, [("a", "closed", "open", "warn"), ("a", "open", "closed", "warn")]
+        )
+
+    def test_it_is_sound_while_one_way_is_closed(self) -> None:
+        for broken in self.all:
+            self.assertIs(self.health.sound, True)
+            break_down(self.health, broken)
+        self.assertIs(self.health.sound, False)
+        self.tried(self.c, None)
+        self.assertIs(self.health.sound, True)
+
+    def test_hosts_are_silent_to_which_an_open_way_ended_in_silence(self) -> None:
+        for cause in CAUSES:
+            self.setUp()
+            self.tried(self.b, "tls_reset", TRIP_IN_ROW)
+            self.tried(self.b, cause)
+            expected = {"b.test.invalid"} if cause in SILENCE else set()
+            self.assertEqual(self.health.silent_hosts(), expected, cause)
+
+    def test_a_host_is_not_silent_while_the_way_to_it_is_closed(self) -> None:
+        self.tried(self.b, "tls_timeout", TRIP_IN_ROW - 1)
+        self.assertEqual(self.health.silent_hosts(), frozenset())
+
+    def test_a_way_that_opened_before_it_did_anything_is_not_silent(self) -> None:
+        self.health.learn({"b": {"pause": 5.0, "left": 5.0}})
+        self.assertEqual(self.health.silent_hosts(), frozenset())
+
+
+class Hope(Several):
+    """All ways are tried, open ones too, while a fifth of the last attempts was good:
+    of at most 40, of the last ten seconds."""
+
+    def lately(self, *attempts: tuple[str | None, int]) -> None:
+        """Attempts of the three ways, in this order; all are open in the end."""
+        for cause, times in attempts:
+            self.tried(self.c, cause, times)
+
+    def assert_hope(self, hope: bool, told: object = None) -> None:
+        """Asked twice, because a trickle would let one through."""
+        for _ in range(2):
+            self.assertEqual(self.health.worth(self.c), hope, told)
+        self.planned()
+        self.assertEqual(self.planned(), "abc" if hope else "", told)
+
+    def open_two(self) -> None:
+        """10 bad attempts."""
+        break_down(self.health, self.a)
+        break_down(self.health, self.b)
+
+    def test_a_fifth_of_them_is_enough(self) -> None:
+        for good, bad, hope in (
+            (1, 5, False),
+            (3, 5, False),
+            (4, 5, True),
+            (4, 6, True),
+            (4, 7, False),
+            (5, 10, True),
+            (5, 11, False),
+        ):
+            self.setUp()
+            self.open_two()
+            self.lately((None, good), ("tls_reset", bad))
+            self.assert_hope(hope, (good, bad))
+
+    def test_none_is_never_enough(self) -> None:
+        nothing_heals(self.health)
+        self.assert_hope(False)
+        self.clock.advance(60.0)
+        self.assert_hope(False)
+
+    def test_what_says_nothing_of_a_way_is_not_among_them(self) -> None:
+        for cause in SAYS_NOTHING:
+            self.setUp()
+            self.open_two()
+            self.lately((None, 4), (cause, 20), ("tls_reset", 6), (cause, 20))
+            self.assert_hope(True, cause)
+
+    def test_it_is_of_the_last_ten_seconds(self) -> None:
+        for seconds, hope in ((9.99, True), (10.0, False)):
+            self.setUp()
+            self.lately((None, 20), ("tls_reset", 5))
+            self.open_two()
+            self.clock.advance(seconds)
+            self.assert_hope(hope, seconds)
+
+    def test_failures_are_forgotten_after_ten_seconds_as_well(self) -> None:
+        for seconds, hope in ((4.99, False), (5.0, True)):
+            self.setUp()
+            self.open_two()
+            self.tried(self.a, "tls_reset", 10)
+            self.clock.advance(5.0)
+            self.lately((None, 2), ("tls_reset", 5))
+            self.clock.advance(seconds)
+            self.assert_hope(hope, seconds)
+
+    def test_it_is_of_the_last_forty(self) -> None:
+        for good, hope in ((8, True), (7, False)):
+            self.setUp()
+            self.open_two()
+            self.lately((None, good), ("tls_reset", 40 - good))
+            self.assert_hope(hope, good)
+        # the first of 41 is forgotten, good or bad
+        self.setUp()
+        self.open_two()
+        self.lately((None, 8), ("tls_reset", 33))
+        self.assert_hope(False)
+
+    def test_open_ways_stand_behind_the_closed_ones_while_there_is_hope(self) -> None:
+        self.tried(self.b, None, 5)
+        break_down(self.health, self.a)
+        self.assertEqual(self.planned(), "bca")
+        self.clock.advance(10.0)
+        self.assertEqual(self.planned(), "bc")
+
+    def test_a_closed_way_is_worth_it_without_hope_and_an_open_one_is_not(self) -> None:
+        break_down(self.health, self.a)
+        self.assertIs(self.health.worth(self.a), False)
+        self.assertIs(self.health.worth(self.b), True)
+
+    def test_ways_to_silent_hosts_stand_behind_the_others(self) -> None:
+        self.assertEqual(self.planned("a.test.invalid"), "bca")
+        self.assertEqual(self.planned(), "abc")
+
+
+class Trickle(Several):
+    """Without hope one caller a second finds out, by one way after the other."""
+
+    def test_one_a_second_each_by_the_next_way(self) -> None:
+        nothing_heals(self.health)
+        for expected in "abcab":
+            self.assertEqual(self.planned(), expected)
+            for _ in range(10):
+                self.assertEqual(self.planned(), "")
+            self.clock.advance(0.875)
+            self.assertEqual(self.planned(), "")
+            self.clock.advance(0.125)
+
+    def test_a_long_quiet_saves_up_nothing(self) -> None:
+        nothing_heals(self.health)
+        self.planned()
+        self.clock.advance(600.0)
+        self.assertEqual([self.planned() for _ in range(3)], ["b", "", ""])
+
+    def test_a_first_storm_that_comes_late_is_a_trickle_too(self) -> None:
+        self.clock.advance(600.0)
+        nothing_heals(self.health)
+        self.assertEqual([self.planned() for _ in range(3)], ["a", "", ""])
+
+    def test_plans_that_have_a_way_use_up_nothing(self) -> None:
+        self.assertEqual([self.planned() for _ in range(9)], ["abc"] * 9)
+        nothing_heals(self.health)
+        self.assertEqual(self.planned(), "a")
+
+
+class Restarted(Several):
+    """What outlives a restart: pauses, because the next process has another clock."""
+
+    def test_what_is_known_are_the_open_ways_and_what_is_left_of_their_pause(
+        self,
+    ) -> None:
+        self.assertEqual(self.health.known(), {})
+        break_down(self.health, self.a)
+        self.assertEqual(self.health.known(), {"a": {"pause": 5.0, "left": 5.0}})
+        self.clock.advance(2.0)
+        self.assertEqual(self.health.known(), {"a": {"pause": 5.0, "left": 3.0}})
+        self.clock.advance(60.0)
+        self.assertEqual(self.health.known(), {"a": {"pause": 5.0, "left": 0.0}})
+        self.tried(self.a, None)
+        self.assertEqual(self.health.known(), {})
+
+    def test_a_way_that_is_being_probed_is_known_as_open(self) -> None:
+        break_down(self.health, self.a)
+        self.health.start()
+        self.addCleanup(self.health.stop)
+        self.clock.pump([0.5] * 11)
+        self.assertEqual(len(self.a.sent), 1)
+        self.assertEqual(self.health.known(), {"a": {"pause": 5.0, "left": 0.0}})
+
+    def test_pauses_vary_so_that_daemons_do_not_probe_in_step(self) -> None:
+        for chance, left in ((0.0, 4.0), (0.5, 5.0), (0.75, 5.5)):
+            self.setUp()
+            self.chance = chance
+            break_down(self.health, self.a)
+            self.assertAlmostEqual(self.left("a"), left, msg=str(chance))
+
+    def test_what_makes_sense_is_learned_as_it_was(self) -> None:
+        for told in (
+            {"pause": 5.0, "left": 5.0},
+            {"pause": 5, "left": 3},
+            {"pause": 0.5, "left": 0.0},
+            {"pause": 0.5, "left": 0.5},
+            {"pause": 5.0, "left": 10.0},
+            {"pause": 300.0, "left": 1.0},
+            {"pause": 300.0, "left": 600.0},
+        ):
+            self.setUp()
+            self.health.learn({"b": told})
+            self.assertEqual(self.health.known(), {"b": told})
+            self.assertEqual(self.health.breakers["b"].state, State.OPEN)
+            self.assertTrue(self.health.is_closed(self.a))
+
+    def test_what_makes_none_is_left_out_and_what_follows_is_learned(self) -> None:
+        for nonsense in (
+            {},
+            {"pause": 5.0},
+            {"left": 5.0},
+            None,
+            [],
+            {"pause": "x", "left": 1.0},
+            {"pause": 5.0, "left": None},
+            {"pause": 10**400, "left": 1.0},
+            {"pause": 5.0, "left": 10**400},
+            {"pause": 0.0, "left": 0.0},
+            {"pause": -1.0, "left": 0.0},
+            {"pause": 300.001, "left": 1.0},
+            {"pause": 5.0, "left": -0.001},
+            {"pause": 5.0, "left": 10.001},
+            {"pause": float("nan"), "left": 1.0},
+            {"pause": 5.0, "left": float("nan")},
+        ):
+            self.setUp()
+            good = {"pause": 5.0, "left": 2.0}
+            self.health.learn({"a": nonsense, "gone": good, "b": good})
+            self.assertEqual(self.health.known(), {"b": good}, nonsense)
+
+    def test_a_way_that_was_open_is_probed_when_its_pause_is_over(self) -> None:
+        self.health.learn({"a": {"pause": 40.0, "left": 3.0}})
+        self.health.start()
+        self.addCleanup(self.health.stop)
+        self.clock.pump([0.25] * 11)
+        self.assertEqual(self.a.sent, [])
+        self.clock.advance(0.25)
+        self.assertEqual(len(self.a.sent), 1)
+        self.a.fails("tls_reset")
+        self.assertEqual(self.health.known(), {"a": {"pause": 80.0, "left": 80.0}})
+
+
+class Probed(Several):
+    """One way is open; its probe, step by step."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.start()
+
+    def start(self) -> None:
+        self.health.start()
+        self.addCleanup(self.health.stop)
+        break_down(self.health, self.a)
+        self.told = 0
+
+    def begin(self) -> None:
+        self.pass_time(5.0)
+        self.assertEqual(len(self.a.sent), 1)
+
+    def pass_time(self, seconds: float) -> None:
+        """In steps that binary numbers have."""
+        self.clock.pump([0.125] * round(seconds * 8))
+
+    def ended(self) -> tuple[bool, float]:
+        """Whether the way is closed, and the pause."""
+        return self.health.is_closed(self.a), self.health.breakers["a"].pause
+
+    def test_it_begins_at_the_first_look_after_the_pause(self) -> None:
+        self.pass_time(4.875)
+        self.assertEqual(self.a.sent, [])
+        self.pass_time(0.125)
+        self.assertEqual(len(self.a.sent), 1)
+        self.assertEqual(self.b.sent + self.c.sent, [])
+
+    def test_breakers_are_looked_at_twice_a_second(self) -> None:
+        self.pass_time(0.125)
+        break_down(self.health, self.b)
+        self.pass_time(5.25)
+        self.assertEqual(self.b.sent, [])
+        self.pass_time(0.125)
+        self.assertEqual(len(self.b.sent), 1)
+
+    def test_each_way_has_a_probe_of_its_own(self) -> None:
+        break_down(self.health, self.b)
+        self.pass_time(5.0)
+        self.assertEqual((len(self.a.sent), len(self.b.sent)), (1, 1))
+        self.b.succeeds()
+        self.assertTrue(self.health.is_closed(self.b))
+        self.assertFalse(self.health.is_closed(self.a))
+
+    def test_no_caller_is_sent_that_way_while_it_is_under_way(self) -> None:
+        self.begin()
+        self.assertEqual(self.planned(), "bc")
+
+    def test_it_asks_for_something_small_that_needs_a_valid_key(self) -> None:
+        self.begin()
+        (sent,) = self.a.sent
+        self.assertEqual(sent.query, Query("/configuration", (), "/configuration"))
+        self.assertEqual(sent.call.target, "/configuration")
+        self.assertEqual(sent.call.deadline, self.clock.seconds() + 5.0)
+        self.assertIs(sent.fresh, False)
+
+    def test_each_has_a_name_of_its_own_in_the_logs(self) -> None:
+        break_down(self.health, self.b)
+        self.begin()
+        names = {each.sent[0].call.request_id for each in (self.a, self.b)}
+        self.assertEqual(len(names), 2)
+        for name in names:
+            self.assertRegex(name, r"\Aprobe-[0-9a-f]{8}\Z")
+
+    def test_a_way_gets_five_seconds_and_a_proxy_shares_them_out_itself(self) -> None:
+        self.b.hop = True
+        break_down(self.health, self.b)
+        self.begin()
+        for route, first_byte in ((self.a, 3.0), (self.b, 5.0)):
+            budget = route.sent[0].budget
+            self.assertEqual((budget.total, budget.first_byte), (5.0, first_byte))
+
+    def test_after_five_seconds_of_silence_it_is_over(self) -> None:
+        self.begin()
+        self.pass_time(4.875)
+        self.assertFalse(self.a.sent[0].cancelled)
+        self.wall = 1005.0
+        self.pass_time(0.125)
+        self.assertTrue(self.a.sent[0].cancelled)
+        self.assertEqual(self.ended(), (False, 10.0))
+        told = self.health.states["a"]
+        self.assertEqual(
+            (told.cause, told.at, told.ms), ("http_response_timeout", 1005.0, 5000)
+        )
+        self.assertEqual(len(self.a.sent), 1)
+
+    def test_an_answer_within_the_hedge_time_closes_it_and_a_slow_one_is_repeated(
+        self,
+    ) -> None:
+        for took, quick in ((0.125, True), (0.25, True), (0.251, False)):
+            self.setUp()
+            self.begin()
+            self.clock.advance(took)
+            self.a.succeeds()
+            self.assertEqual(self.health.is_closed(self.a), quick, took)
+            self.assertEqual(len(self.a.sent), 1 if quick else 2, took)
+            self.assertEqual(self.told, int(quick), took)
+
+    def test_a_repeated_one_is_judged_by_its_own_time(self) -> None:
+        for took, quick in ((0.25, True), (0.251, False)):
+            self.setUp()
+            self.begin()
+            self.pass_time(1.0)
+            self.a.succeeds()
+            self.assertIs(self.health.breakers["a"].state, State.HALF_OPEN)
+            self.clock.advance(took)
+            self.a.succeeds()
+            self.assertEqual(
+                self.ended(), (True, 0.0) if quick else (False, 10.0), took
+            )
+            if quick:
+                self.assertEqual(self.health.states["a"].ms, 250)
+            self.assertEqual(len(self.a.sent), 2)
+
+    def test_waiting_for_its_turn_is_not_counted(self) -> None:
+        self.begin()
+        self.a.sent[-1].waits()
+        self.pass_time(2.0)
+        self.a.sent[-1].leaves()
+        self.pass_time(0.125)
+        self.a.succeeds()
+        self.assertTrue(self.health.is_closed(self.a))
+        self.assertEqual(self.health.states["a"].ms, 125)
+
+    def test_waiting_is_not_counted_in_a_repeated_one_nor_in_a_bad_one(self) -> None:
+        self.begin()
+        self.pass_time(1.0)
+        self.a.succeeds()
+        self.a.sent[-1].waits()
+        self.pass_time(2.0)
+        self.a.sent[-1].leaves()
+        self.pass_time(0.25)
+        self.a.succeeds()
+        self.assertTrue(self.health.is_closed(self.a))
+        self.setUp()
+        self.begin()
+        self.pass_time(2.0)
+        self.a.sent[-1].leaves()
+        self.pass_time(0.5)
+        self.a.fails("tls_reset")
+        self.assertEqual(self.health.states["a"].ms, 500)
+
+    def test_what_each_fault_of_a_probe_says(self) -> None:
+        for cause in CAUSES:
+            self.setUp()
+            self.begin()
+            self.a.fails(cause)
+            if cause == "http_request_denied":
+                expected = (True, 0.0)  # TMDB's network has answered
+            elif cause in SAYS_NOTHING:
+                expected = (False, 5.0)  # asked again after the same pause
+            else:
+                expected = (False, 10.0)
+            self.assertEqual(self.ended(), expected, cause)
+            self.assertEqual(self.health.states["a"].cause, cause)
+            if not expected[0]:
+                self.assertEqual(self.left("a"), expected[1], cause)
+
+    def test_a_pause_that_is_repeated_varies_like_any_other(self) -> None:
+        self.begin()
+        self.chance = 0.0
+        self.a.fails("http_rate_limited")
+        self.assertEqual(self.left("a"), 4.0)
+
+    def test_a_pause_that_was_doubled_is_repeated_as_it_is(self) -> None:
+        self.begin()
+        self.a.fails("tls_reset")
+        self.pass_time(10.0)
+        self.a.fails("http_rate_limited")
+        self.assertEqual(self.ended(), (False, 10.0))
+
+    def test_one_that_breaks_counts_as_a_bad_one(self) -> None:
+        self.begin()
+        self.a.sent[-1].result.errback(KeyError("bug"))
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+        self.assertEqual(self.ended(), (False, 10.0))
+
+    def test_one_that_is_stopped_says_nothing(self) -> None:
+        self.begin()
+        self.health.stop()
+        self.assertTrue(self.a.sent[-1].cancelled)
+        self.assertEqual(self.health.known(), {"a": {"pause": 5.0, "left": 0.0}})
+        self.assertEqual(self.health.states["a"].cause, "tls_reset")
+        self.assertEqual(self.told, 0)
+
+    def test_it_goes_on_with_the_next_one_whatever_came_of_the_last(self) -> None:
+        self.begin()
+        for wait in (10.0, 20.0, 40.0):
+            self.a.fails("tls_reset")
+            tries = len(self.a.sent)
+            self.pass_time(wait - 0.125)
+            self.assertEqual(len(self.a.sent), tries)
+            self.pass_time(0.125)
+            self.assertEqual(len(self.a.sent), tries + 1)
+
+    def test_stopping_asks_for_no_start_and_can_be_repeated(self) -> None:
+        self.made([self.a]).stop()
+        self.health.stop()
+        self.health.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
 class Probes(RuleBasedStateMachine):
