@@ -409,6 +409,14 @@ class Hope(Several):
             self.lately((None, good), ("tls_reset", bad))
             self.assert_hope(hope, (good, bad))
 
+    def test_one_good_attempt_of_five_is_a_fifth(self) -> None:
+        self.health.learn({"a": {"pause": 300.0, "left": 300.0}})
+        self.tried(self.b, None)
+        self.tried(self.b, "tls_reset", 4)
+        self.assertEqual(self.planned(), "bca")
+        self.tried(self.c, "tls_reset")
+        self.assertEqual(self.planned(), "bc")
+
     def test_none_is_never_enough(self) -> None:
         nothing_heals(self.health)
         self.assert_hope(False)
@@ -699,6 +707,14 @@ class Probed(Several):
             if quick:
                 self.assertEqual(self.health.states["a"].ms, 250)
             self.assertEqual(len(self.a.sent), 2)
+
+    def test_what_it_took_is_told_in_milliseconds(self) -> None:
+        for took, ms in ((0.0004, 0), (0.0996, 100), (0.2494, 249)):
+            self.setUp()
+            self.begin()
+            self.clock.advance(took)
+            self.a.succeeds()
+            self.assertEqual(self.health.states["a"].ms, ms)
 
     def test_waiting_for_its_turn_is_not_counted(self) -> None:
         self.begin()
