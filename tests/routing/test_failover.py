@@ -3,6 +3,7 @@ is blamed, and what is left when it is over."""
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -509,6 +510,17 @@ class SecondTries(Three):
             self.outcome(travelling)
         self.assertEqual(self.fail_together(5), 3)
 
+    def test_each_who_lands_is_one_less_under_way(self) -> None:
+        travellers = [self.travel() for _ in range(40)]
+        for sent in self.a.sent[:10]:
+            sent.result.callback(GOOD)
+        self.assertEqual(sum(each.called for each in travellers), 10)
+        for sent in self.a.sent[10:40]:
+            sent.result.errback(Fault("upstream_unavailable"))
+            self.ways.health.tried(self.a, None, 1)
+        self.clock.advance(0)
+        self.assertEqual(len(self.a.sent), 40 + 6)
+
     def test_who_was_tried_again_makes_room_at_the_end_however_it_came(self) -> None:
         def left(sent: Sent, travelling: Deferred[Outcome]) -> None:
             travelling.cancel()
@@ -527,6 +539,7 @@ class SecondTries(Three):
                 self.assertTrue(self.a.sent[-1].fresh)
                 end(self.a.sent[-1], travelling)
                 self.ways.health.tried(self.a, None, 1)
+            self.assertEqual(self.fail_together(5), 3)
 
     def test_a_caller_may_leave_before_the_second_try(self) -> None:
         self.ways = ways(self.all, self.clock, retries=1.0)
@@ -886,20 +899,51 @@ class Hedges(Three):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_signs_of_a_way_that_has_lost_or_failed_begin_nothing(self) -> None:
+        for winner in (self.a, self.b):
+            self.travel()
+            self.clock.advance(0.25 if winner is self.b else 0.125)
+            winner.succeeds()
+            self.a.sent[-1].is_heard()
+            self.a.sent[-1].leaves()
+            self.assertEqual(self.clock.getDelayedCalls(), [], winner.name)
         self.travel()
-        lost = self.a.sent[-1]
-        self.clock.advance(0.25)
-        self.b.succeeds()
-        lost.is_heard()
-        lost.heard.again()
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.travel()
-        failed = self.a.sent[-1]
         self.a.fails("tls_alert_received")
+        self.clock.advance(0.25)
         timers = len(self.clock.getDelayedCalls())
-        failed.is_heard()
-        failed.heard.again()
-        self.assertLessEqual(len(self.clock.getDelayedCalls()), timers)
+        self.a.sent[-1].is_heard()
+        self.a.sent[-1].leaves()
+        self.assertEqual(len(self.clock.getDelayedCalls()), timers)
+
+    def test_an_answer_to_two_who_wait_for_it_leaves_no_error_behind(self) -> None:
+        """The hedge waits for the rest, and so does the first way that failed."""
+        travelling = self.travel()
+        self.clock.advance(0.25)
+        self.a.fails("tls_alert_received")
+        self.b.succeeds()
+        self.assertEqual(self.outcome(travelling).source, "b")
+        for route in self.all:
+            route.sent.clear()
+        del travelling
+        gc.collect()  # what nobody handled is logged when it is collected
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_a_second_try_does_not_begin_the_silence_anew(self) -> None:
+        self.travel()
+        self.clock.advance(0.2)
+        self.a.fails("tls_reset")
+        self.clock.advance(0)
+        self.a.sent[-1].leaves()
+        self.assertEqual(self.sent(), "2 0 0")
+        self.clock.advance(0.05)
+        self.assertEqual(self.sent(), "2 1 0")
+
+    def test_without_them_only_a_fault_leads_to_the_next_way(self) -> None:
+        self.ways = ways(self.all, self.clock, hedge=False)
+        self.travel()
+        self.clock.advance(5.0)
+        self.assertEqual(self.sent(), "1 0 0")
+        self.a.fails("tls_timeout")
+        self.assertEqual(self.sent(), "1 1 0")
 
     def test_a_caller_who_leaves_ends_all_of_them(self) -> None:
         travelling = self.travel()
@@ -1002,6 +1046,16 @@ class Noted(Three):
         a, b = (self.ways.health.states[name] for name in ("a", "b"))
         self.assertEqual((a.cause, a.ms, a.failed), ("tls_alert_received", 125, 1))
         self.assertEqual((b.cause, b.ms, b.served), (None, 100, 1))
+
+    def test_it_tells_milliseconds(self) -> None:
+        for took, ms in ((0.0, 0), (0.0004, 0), (1.0, 1000), (7.0, 7000)):
+            self.setUp()
+            travelling = self.travel()
+            self.a.sent[-1].is_heard()
+            self.clock.advance(took)
+            self.a.succeeds()
+            (attempt,) = self.outcome(travelling).attempts
+            self.assertEqual((attempt.ms, self.ways.health.states["a"].ms), (ms, ms))
 
     def test_what_a_proxy_tried_stands_before_the_attempt_at_the_proxy(self) -> None:
         rung = Attempt("c/classic", "x", 5, "tls_reset")
@@ -1107,6 +1161,13 @@ class Lines(Three):
                 ("info", None, "c", "req-1"),
             ],
         )
+
+    def test_a_fallback_is_no_silence_when_the_hedge_time_is_over(self) -> None:
+        self.travel()
+        self.clock.advance(0.125)
+        self.a.fails("tls_alert_received")
+        self.clock.advance(0.2)
+        self.assertEqual(self.log(), [("warn", "a", "b", "req-1")])
 
     def test_a_hedge_is_a_warning_and_a_fault_after_it_is_none(self) -> None:
         self.travel()

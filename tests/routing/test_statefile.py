@@ -61,6 +61,7 @@ class Keeping(RoutesCase):
     def test_a_change_is_written_soon(self) -> None:
         file = self.file()
         file.changed()
+        self.assertEqual(WRITE_AFTER, 1.0)  # a crash may cost this much
         self.clock.advance(WRITE_AFTER - 0.01)
         self.assertFalse(self.path.exists())
         self.clock.advance(0.01)
@@ -89,6 +90,16 @@ class Keeping(RoutesCase):
         self.known = {"main": {}}
         self.clock.advance(WRITE_AFTER)
         self.assertEqual(file.read(), {"main": {}})
+
+    def test_another_daemon_in_the_folder_keeps_what_it_knows(self) -> None:
+        mine, others = {"pause": 5.0, "left": 1.0}, {"pause": 9.0, "left": 2.0}
+        self.known = {"proxy": {"rung": others}, "main": {"direct": others}}
+        self.file().write()
+        self.known = {"main": {"direct": mine}}
+        self.file().write()
+        self.assertEqual(
+            self.file().read(), {"proxy": {"rung": others}, "main": {"direct": mine}}
+        )
 
     def test_a_write_at_the_end_leaves_no_timer(self) -> None:
         file = self.file()
