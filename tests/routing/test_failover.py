@@ -304,7 +304,7 @@ class Three(SynchronousTestCase):
                 event.get("request_id"),
             )
             for event in self.events
-            if event.get("log_namespace") == "streamr.ways"
+            if event.get("log_namespace") == "streamr.routing.failover"
         ]
 
 
