@@ -73,3 +73,20 @@ class Syntax(SynchronousTestCase):
             self.assertEqual(
                 render("streamr-main", use, status).replace(" ", ""), expected
             )
+
+
+class Remembering(SynchronousTestCase):
+    """What was rendered before is at hand, within a bound."""
+
+    def test_the_last_1024_are_made_once_and_none_before_them_is_kept(self) -> None:
+        def made(number: int) -> str:
+            return render("streamr-main", CacheUse(ttl=number), None)
+
+        first = made(0)
+        for number in range(1, 1024):
+            made(number)
+        self.assertIs(made(0), first)
+        for number in range(1024, 2048):
+            made(number)
+        self.assertEqual(made(0), first)
+        self.assertIsNot(made(0), first)

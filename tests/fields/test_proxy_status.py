@@ -1,5 +1,7 @@
 """Attempts as Proxy-Status, and back."""
 
+from dataclasses import replace
+
 import http_sf
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -53,6 +55,34 @@ class Rendered(SynchronousTestCase):
         text = render("s", [Attempt("ü\r\nX: y", "", 1, detail="x" * 500)])
         self.assertIn('route="???X: y"', text)
         self.assertNotIn("x" * 201, text)
+
+    def test_all_of_printable_ascii_is_kept_and_nothing_beside_it(self):
+        for text, said in (
+            (" ", " "),
+            ("~", "~"),
+            ("\x1f", "?"),
+            ("\x7f", "?"),
+            ("\t", "?"),
+            ("\0", "?"),
+            ("é", "?"),
+            ("中", "?"),
+        ):
+            for name in ("route", "next_hop", "detail"):
+                attempt = replace(FAILED, **{name: f"a{text}b"})
+                (found,) = parse(render("s", [attempt]))
+                self.assertEqual(found, replace(FAILED, **{name: f"a{said}b"}), text)
+
+    def test_two_hundred_characters_of_a_text_are_kept(self):
+        for name in ("route", "next_hop", "detail"):
+            for length, kept in ((199, 199), (200, 200), (201, 200)):
+                attempt = replace(FAILED, **{name: "x" * length})
+                (found,) = parse(render("s", [attempt]))
+                self.assertEqual(getattr(found, name), "x" * kept, (name, length))
+
+    def test_what_is_not_known_is_not_said(self):
+        self.assertEqual(
+            render("s", [Attempt("", "", 0)]).replace(" ", ""), 's;route="";ms=0'
+        )
 
     @steady
     @given(st.lists(st.builds(Attempt, st.text(), st.text(), st.integers(0, 999))))
@@ -111,20 +141,64 @@ class Parsed(SynchronousTestCase):
             self.assertIsInstance(attempt, Attempt)
 
     def test_a_flood_is_cut(self):
-        self.assertEqual(len(parse(", ".join(["a"] * 500))), MOST_MEMBERS)
+        self.assertEqual(MOST_MEMBERS, 64)
+        for length, kept in ((63, 63), (64, 64), (65, 64), (500, 64)):
+            value = ", ".join(f"a;ms={number}" for number in range(length))
+            found = [each.ms for each in parse(value)]
+            self.assertEqual(found, list(range(kept)), length)
+
+    def test_a_cause_of_another_version_is_kept_when_it_is_a_word(self):
+        for error, cause in (
+            ("tls_reset", "tls_reset"),
+            ("connection_timeout", "connection_timeout"),
+            ("a_cause_of_tomorrow_2", "a_cause_of_tomorrow_2"),
+            ("x", "x"),
+            ('"tls_reset"', "tls_reset"),
+            ("Tls_Reset", "proxy_internal_error"),
+            ("tls-reset", "proxy_internal_error"),
+            ("*tls", "proxy_internal_error"),
+            ("5", "proxy_internal_error"),
+            ("?1", "proxy_internal_error"),
+            ('"two words"', "proxy_internal_error"),
+            ('""', "proxy_internal_error"),
+        ):
+            (attempt,) = parse(f"a;error={error}")
+            self.assertEqual(attempt.cause, cause, error)
+
+    def test_what_is_not_said_is_not_known(self):
+        self.assertEqual(parse("a"), (Attempt("", "", 0, None, "", None),))
 
     def test_numbers_are_numbers(self):
         """A parameter without a value is the boolean true, which is no number."""
         for value in ("a;ms;received-status", 'a;ms="1";received-status="200"'):
             (attempt,) = parse(value)
             self.assertIs(type(attempt.ms), int, value)
+            self.assertEqual(attempt.ms, 0, value)
             self.assertIsNone(attempt.status, value)
 
     def test_time_does_not_run_backwards(self):
-        (attempt,) = parse("a;ms=-5")
-        self.assertGreaterEqual(attempt.ms, 0)
+        for said, ms in (("-5", 0), ("-1", 0), ("0", 0), ("1", 1), ("1.5", 0)):
+            (attempt,) = parse(f"a;ms={said}")
+            self.assertEqual(attempt.ms, ms, said)
 
     def test_whatever_a_proxy_reports_can_be_reported_on(self):
         """Main merges these attempts into its own answer's field."""
         for value in ('a;error="two words"', "a;error=5", "a;error", 'a;error=""'):
             self.assertTrue(render("streamr-main", parse(value)), value)
+
+
+class Remembering(SynchronousTestCase):
+    """Members that were rendered before are at hand, within a bound."""
+
+    def test_the_last_1024_are_made_once_and_none_before_them_is_kept(self) -> None:
+        def made(number: int) -> str:
+            return render("streamr-main", [replace(GOOD, ms=number)])
+
+        first = made(0)
+        for number in range(1, 1024):
+            made(number)
+        self.assertIs(made(0), first)
+        for number in range(1024, 2048):
+            made(number)
+        self.assertEqual(made(0), first)
+        self.assertIsNot(made(0), first)

@@ -27,11 +27,14 @@ from streamr.policy.breaker import (
     State,
     after,
     due,
+    postponed,
     probing,
 )
 
 MIDDLE = 0.5  # the chance at which a pause is neither longer nor shorter
 CHANCES = st.floats(0, 1, exclude_max=True)
+# Monotonic clocks begin anywhere, and a route may first be tried after days.
+STARTS = (0.0, 0.75, 100.0, 86_400.5, 1e7)
 
 
 def told(goods: str, breaker: Breaker | None = None, now: float = 100.0) -> Breaker:
@@ -41,6 +44,12 @@ def told(goods: str, breaker: Breaker | None = None, now: float = 100.0) -> Brea
         goods,
         breaker or Breaker(),
     )
+
+
+def shared(good: int, bad: int, now: float = 100.0) -> Breaker:
+    """The breaker after so many of each, never two bad in a row, a bad one last, and
+    none of those before it a larger share than all of them are."""
+    return told("+" * (good - bad) + "+-" * bad, now=now)
 
 
 def opened(now: float = 100.0, chance: float = MIDDLE) -> Breaker:
@@ -73,13 +82,21 @@ class TheTable(SynchronousTestCase):
 
     def test_closed_and_half_of_twenty_bad_opens(self) -> None:
         self.assertEqual(TRIP_LEAST, 20)
-        self.assertTrue(told("+-" * 9 + "+").closed)
+        # nineteen with a bad one last: enough bad, but too few of them
+        self.assertTrue(told("-+" * 9 + "-").closed)
         self.assertIs(told("+-" * 10).state, State.OPEN)
 
     def test_closed_and_bad_otherwise_stays_closed(self) -> None:
         self.assertTrue(told("----").closed)
-        # one in ten below a half, however many there were
-        self.assertTrue(told("+-+-+" * 100).closed)
+        for good, bad in ((11, 9), (11, 10), (20, 1), (51, 49), (201, 200), (900, 1)):
+            self.assertTrue(shared(good, bad).closed, (good, bad))
+
+    def test_half_is_counted_of_all_of_the_window_however_many(self) -> None:
+        for good, bad in ((11, 10), (51, 50), (201, 200)):
+            nearly = shared(good, bad)
+            self.assertTrue(nearly.closed, (good, bad))
+            one_more = after(nearly, False, 100.0, MIDDLE)
+            self.assertIs(one_more.state, State.OPEN, (good, bad + 1))
 
     def test_open_and_a_probe_begins_is_half_open(self) -> None:
         breaker = opened()
@@ -119,6 +136,31 @@ class Counting(SynchronousTestCase):
         long_ago = told("+--" * 6 + "+", now=100.0)
         self.assertFalse(after(long_ago, False, 100.0, MIDDLE).closed)
         self.assertTrue(after(long_ago, False, 100.0 + WINDOW, MIDDLE).closed)
+
+    def test_the_window_is_ten_seconds(self) -> None:
+        lately = told("+-" * 9 + "+", now=100.0)
+        self.assertFalse(after(lately, False, 109.999, MIDDLE).closed)
+        self.assertTrue(after(lately, False, 110.0, MIDDLE).closed)
+
+    def test_the_good_are_counted_as_good(self) -> None:
+        self.assertTrue(told("+" * 100 + "-").closed)
+
+    def test_what_came_earlier_in_the_window_leaves_it_earlier(self) -> None:
+        breaker = told("+-" * 3, told("+-" * 6, now=100.0), now=105.0)
+        # those of the first second are gone at 110, those of the sixth are not
+        self.assertFalse(told("+-", breaker, now=109.9).closed)
+        self.assertTrue(told("+-" * 6, breaker, now=110.0).closed)
+        self.assertFalse(told("+-" * 7, breaker, now=110.0).closed)
+
+    def test_the_rules_are_the_same_whenever_the_clock_began(self) -> None:
+        for start in STARTS:
+            self.assertTrue(told("----", now=start).closed, start)
+            self.assertFalse(told("-----", now=start).closed, start)
+            self.assertTrue(told("-+" * 9 + "-", now=start).closed, start)
+            self.assertFalse(told("+-" * 10, now=start).closed, start)
+            lately = told("+-" * 9 + "+", now=start)
+            self.assertFalse(after(lately, False, start + 9, MIDDLE).closed, start)
+            self.assertTrue(after(lately, False, start + 10, MIDDLE).closed, start)
 
     def test_what_is_nine_seconds_old_still_counts(self) -> None:
         # counted in whole seconds, so the window is between nine and ten long
@@ -180,10 +222,43 @@ class Pauses(SynchronousTestCase):
         breaker = reopened(times, chance)
         self.assertEqual(breaker.pause, min(FIRST_PAUSE * 2**times, LONGEST_PAUSE))
 
-    def test_no_probe_is_due_before_the_pause_is_over(self) -> None:
-        breaker = opened()
-        self.assertFalse(due(breaker, breaker.until - 0.001))
-        self.assertTrue(due(breaker, breaker.until))
+    def test_a_probe_is_due_when_the_pause_is_over_and_not_before(self) -> None:
+        for start in STARTS:
+            breaker, now = opened(now=start), start
+            for pause in (5, 10, 20, 40, 80, 160, 300, 300):
+                case = (start, pause)
+                self.assertFalse(due(breaker, now), case)
+                self.assertFalse(due(breaker, now + pause - 0.001), case)
+                self.assertTrue(due(breaker, now + pause), case)
+                self.assertTrue(due(breaker, now + pause + 1e6), case)
+                now += pause + 0.5  # the prober comes a little late
+                breaker = after(probing(breaker), False, now, MIDDLE)
+
+    def test_every_pause_is_varied_by_a_fifth_of_itself(self) -> None:
+        for times, pause in enumerate((5, 10, 20, 40, 80, 160, 300, 300)):
+            before = probing(reopened(times - 1)) if times else told("----")
+            for chance, share in ((0.0, 0.8), (0.25, 0.9), (0.75, 1.1)):
+                breaker = after(before, False, 1e4, chance)
+                self.assertAlmostEqual(breaker.until - 1e4, pause * share, places=6)
+
+    def test_a_probe_that_said_nothing_is_repeated_after_the_same_pause(self) -> None:
+        for times, pause in enumerate((5, 10, 20)):
+            for chance, share in ((0.0, 0.8), (MIDDLE, 1.0)):
+                breaker = postponed(probing(reopened(times)), 500.0, chance)
+                self.assertIs(breaker.state, State.OPEN)
+                self.assertEqual(
+                    (breaker.pause, breaker.until), (pause, 500.0 + share * pause)
+                )
+                # the next that fails doubles that pause, as if it were the first
+                failed = after(probing(breaker), False, 600.0, MIDDLE)
+                self.assertEqual(
+                    (failed.pause, failed.until), (2 * pause, 600 + 2 * pause)
+                )
+
+    def test_a_probe_that_said_nothing_changes_no_breaker_that_moved_on(self) -> None:
+        # a caller's last resort was faster than the probe
+        for breaker in (Breaker(), told("----"), opened(), reopened(2)):
+            self.assertEqual(postponed(breaker, 500.0, MIDDLE), breaker)
 
     def test_none_is_due_when_closed_or_while_one_runs(self) -> None:
         self.assertFalse(due(Breaker(), 1e9))

@@ -105,8 +105,17 @@ class Hedges(SynchronousTestCase):
         for tenth in range(5000):
             budget.request(tenth / 10)
             budget.take(tenth / 10)
-        self.assertLessEqual(len(budget.requests), 10 * HEDGE_WINDOW)
-        self.assertLessEqual(len(budget.hedges), HEDGE_FLOOR)
+        self.assertEqual(len(budget.requests), 10 * HEDGE_WINDOW)
+        self.assertEqual(len(budget.hedges), HEDGE_FLOOR)
+
+    def test_it_forgets_though_no_hedge_is_ever_asked_for(self) -> None:
+        # hedging is off, or every way answers at once
+        for start in (0.0, 86_400.5, 1e7):
+            budget = HedgeBudget()
+            for eighth in range(1000):
+                budget.request(start + eighth / 8)
+                self.assertLessEqual(len(budget.requests), 80, (start, eighth))
+            self.assertEqual(len(budget.requests), 80, start)
 
 
 def _since(times: list[float], since: float) -> int:
@@ -155,6 +164,32 @@ class Tokens(SynchronousTestCase):
         self.assertEqual(bucket.wait(100.0), 0.5)
         self.assertEqual(bucket.wait(100.25), 0.25)
         self.assertEqual(bucket.wait(100.5), 0.0)
+
+    def test_less_than_a_microsecond_is_not_waited_for_and_more_is(self) -> None:
+        part = 2.0**-17
+        for rate, missing, wait in (
+            (2e6, 1.0, 0.0),
+            (1e6, 1.0, 0.0),
+            (5e5, 1.0, 2e-6),
+            (1000.0, part, 0.0),
+            (1.0, part, part),
+            (0.001, part, part / 0.001),
+            (2.0, 0.0, 0.0),
+            (2.0, -1.0, 0.0),
+        ):
+            bucket = TokenBucket(rate, 3.0, 1.0 - missing, 86_400.5)
+            self.assertEqual(bucket.wait(86_400.5), wait, (rate, missing))
+
+    def test_it_fills_at_its_rate_up_to_the_burst_wherever_the_clock_is(
+        self,
+    ) -> None:
+        for start in (0.0, 100.0, 86_400.5):
+            empty = TokenBucket(2.0, 3.0, 0.0, start)
+            for later, there in ((0.0, 0), (0.25, 0), (0.5, 1), (1.0, 2), (9.0, 3)):
+                bucket, now, count = empty, start + later, 0
+                while bucket.wait(now) == 0.0:
+                    bucket, count = bucket.taken(now), count + 1
+                self.assertEqual(count, there, (start, later))
 
     def test_a_quiet_hour_saves_up_no_more_than_the_burst(self) -> None:
         bucket = self.bucket()

@@ -131,6 +131,9 @@ class EqualRequests(SynchronousTestCase):
             self.assertEqual(asked(target), "/movie/popular", target)
 
     def test_yes_and_no_are_read_in_any_letters(self) -> None:
+        for spellings in (("true", "True", "TRUE"), ("false", "False", "FALSE")):
+            keys = {key(query([("with_cast", each)])) for each in spellings}
+            self.assertEqual(len(keys), 1, keys)
         targets = [f"/3/discover/movie?include_adult={v}" for v in ("true", "True")]
         self.assertEqual(*map(asked, targets))
         self.assertEqual(
@@ -197,6 +200,28 @@ class DifferentAnswers(SynchronousTestCase):
             asked("/3/discover/movie?with_cast=1%26with_crew=2"),
             asked("/3/discover/movie?with_cast=1&with_crew=2"),
         )
+
+    def test_the_letters_of_other_words_are_kept(self) -> None:
+        # for its titles TMDB may tell "US" from "us"; only yes and no are folded
+        for name, value in (
+            ("region", "US"),
+            ("language", "de-DE"),
+            ("with_genres", "Truer"),
+            ("with_cast", "FALSEHOOD"),
+        ):
+            self.assertIn(f"{name}={value}", key(query([(name, value)])), value)
+
+    def test_a_page_is_a_number_only_where_it_looks_like_one(self) -> None:
+        # those that the catalogue refuses; the key does not rest on that
+        for page in ("x", "-1", "1.5", "1e3", "+2"):
+            one, other = (key(query([("page", each)])) for each in (page, "2"))
+            self.assertNotEqual(one, other, page)
+            self.assertNotEqual(one, key(query([])), page)
+
+    def test_only_the_page_is_read_as_a_number(self) -> None:
+        for name in NAMES:
+            one, other = (key(query([(name, each)])) for each in ("007", "7"))
+            self.assertNotEqual(one, other, name)
 
     def test_a_search_text_that_looks_like_a_number_stays_as_it_is(self) -> None:
         self.assertNotEqual(

@@ -5,11 +5,14 @@ from dataclasses import astuple
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Budget
 from streamr.policy import deadline
 from streamr.policy.deadline import HOP_MARGIN, LEAST_ATTEMPT, handed_on, share
+from tests.support import QUERY, FakeRoute, call
+from tests.support import ways as ways_over
 
 _ROW = re.compile(
     r"^ +(?P<remaining>[\d.]+) +(?P<ways>\d+) *(?P<hop>\(proxy\))? +"
@@ -49,6 +52,32 @@ class Examples(SynchronousTestCase):
         for remaining in (8.0, 60.0):
             budget = share(remaining, 1)
             self.assertEqual((budget.connect, budget.first_byte), (1.2, 3.0))
+
+    def test_each_phase_has_all_that_is_left_up_to_its_limit(self):
+        for name, limit in (("connect", 1.2), ("first_byte", 3.0), ("idle", 2.0)):
+            for left in (limit - 0.001, limit, limit + 0.001, 60.0):
+                got = getattr(share(left, 1), name)
+                self.assertEqual(got, min(left, limit), (name, left))
+
+    def test_a_proxy_too_must_be_reached_and_may_not_pause(self):
+        budget = share(8.0, 1, hop=True)
+        self.assertEqual((budget.connect, budget.idle), (1.2, 2.0))
+
+    def test_a_way_has_its_even_share_and_a_second_but_no_more_than_is_left(self):
+        for left, count, part in (
+            (8.0, 0, 8.0),
+            (8.0, 1, 8.0),
+            (8.0, 2, 5.0),
+            (8.0, 4, 3.0),
+            (8.0, 8, 2.0),
+            (2.0, 2, 2.0),
+            (1.5, 2, 1.5),
+            (2.25, 2, 2.125),
+            (0.0, 2, 0.0),
+            (-1.0, 2, 0.0),
+        ):
+            budget = share(left, count)
+            self.assertEqual((budget.body, budget.total), (part, part), (left, count))
 
     def test_no_phase_gets_more_than_its_even_share_and_a_second(self):
         self.assertEqual(share(2.5, 5).first_byte, 1.5)
@@ -112,6 +141,19 @@ class HandedOn(SynchronousTestCase):
     def test_a_proxy_is_asked_to_finish_earlier_than_we_wait(self):
         self.assertEqual(handed_on(share(6.8, 1, hop=True)), 6120)
 
+    def test_it_is_a_quarter_of_a_second_earlier_and_of_long_waits_a_tenth(self):
+        for left, told in (
+            (0.1, 1),
+            (0.25, 1),
+            (0.5, 250),
+            (1.0, 750),
+            (2.25, 2000),
+            (2.5, 2250),
+            (2.75, 2475),
+            (10.0, 9000),
+        ):
+            self.assertEqual(handed_on(share(left, 1, hop=True)), told, left)
+
     @steady
     @given(seconds, ways)
     def test_it_is_a_positive_number_of_milliseconds_within_our_wait(self, left, count):
@@ -120,3 +162,15 @@ class HandedOn(SynchronousTestCase):
         self.assertIsInstance(told, int)
         self.assertGreaterEqual(told, 1)
         self.assertLessEqual(told, max(1, (budget.first_byte - HOP_MARGIN) * 1000))
+
+
+class LittleTime(SynchronousTestCase):
+    """An attempt that cannot succeed any more is not begun."""
+
+    def test_with_fifty_milliseconds_left_an_attempt_begins_and_below_none_does(self):
+        for start in (0.0, 86_400.5):
+            for left, begun in ((0.049, 0), (0.051, 1), (1.0, 1)):
+                clock, route = Clock(), FakeRoute()
+                clock.advance(start)
+                ways_over([route], clock).travel(QUERY, call(start + left))
+                self.assertEqual(len(route.sent), begun, (start, left))

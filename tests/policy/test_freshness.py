@@ -21,9 +21,7 @@ from streamr.policy.freshness import (
     cache_control,
     state,
 )
-from streamr.policy.freshness import (
-    terms as terms_in,
-)
+from streamr.policy.freshness import terms as terms_in
 from streamr.tmdb.lifetimes import CLASSES, class_of
 from tests.support import QUERY
 
@@ -76,8 +74,11 @@ class Classes(SynchronousTestCase):
                 "/configuration",
                 "/configuration/countries",
                 "/genre/movie/list",
+                "/genre/tv/list",
+                "/certification/movie/list",
                 "/certification/tv/list",
                 "/watch/providers/regions",
+                "/watch/providers/movie",
             ),
             "details": (
                 DETAILS,
@@ -85,17 +86,30 @@ class Classes(SynchronousTestCase):
                 "/movie/{movie_id}/credits",
                 "/person/{person_id}",
                 "/find/{external_id}",
+                "/movie/{movie_id}/lists",
+                "/movie/{movie_id}/watch/providers",
+                "/review/{review_id}",
             ),
             "lists": (
                 LISTS,
+                "/movie/now_playing",
+                "/movie/top_rated",
+                "/movie/upcoming",
+                "/tv/popular",
                 "/tv/top_rated",
+                "/tv/on_the_air",
                 "/tv/airing_today",
                 "/person/popular",
                 "/trending/all/{time_window}",
                 "/discover/tv",
             ),
             "search": ("/search/movie", "/search/multi"),
-            "changes": ("/movie/changes", "/tv/{series_id}/changes", "/movie/latest"),
+            "changes": (
+                "/movie/changes",
+                "/tv/{series_id}/changes",
+                "/movie/latest",
+                "/person/latest",
+            ),
         }.items():
             for template in templates:
                 self.assertEqual(class_of(template).name, name, template)
@@ -108,11 +122,39 @@ class Classes(SynchronousTestCase):
             self.assertTrue(0 < kind.least <= kind.usual <= kind.most, kind)
             self.assertTrue(0 < kind.while_revalidate <= kind.if_error, kind)
 
+    def test_each_class_has_its_numbers(self) -> None:
+        hour, day = 3600, 86400
+        for name, *numbers in (
+            ("configuration", day, hour, 7 * day, 7 * day, 60 * day),
+            ("details", 6 * hour, 600, day, 2 * day, 30 * day),
+            ("lists", hour, 300, 8 * hour, 12 * hour, 7 * day),
+            ("search", 1800, 60, 8 * hour, 12 * hour, 7 * day),
+            ("changes", 300, 30, hour, 300, day),
+        ):
+            template = OF_CLASS[name]
+            usual, least, most, while_revalidate, if_error = numbers
+            for field, expected in (
+                (None, usual),
+                (f"max-age={least - 1}", least),
+                (f"max-age={least}", least),
+                (f"max-age={least + 1}", least + 1),
+                (f"max-age={most - 1}", most - 1),
+                (f"max-age={most}", most),
+                (f"max-age={most + 1}", most),
+            ):
+                kept = terms(answer(field), template)
+                assert kept is not None
+                self.assertEqual(
+                    (kept.kind, kept.lifetime, kept.while_revalidate, kept.if_error),
+                    (name, expected, while_revalidate, if_error),
+                    (name, field),
+                )
+
     def test_what_the_issue_fixes_in_numbers(self) -> None:
         self.assertEqual((SLOW, MOST_KEPT), (0.25, 180 * 86400))
+        self.assertEqual(REFRESH_PAUSE, 5)
         self.assertEqual((MISSING.least, MISSING.usual, MISSING.most), (60, 60, 60))
         self.assertEqual((MISSING.while_revalidate, MISSING.if_error), (0, 0))
-        self.assertGreater(REFRESH_PAUSE, 0)
 
 
 class Storing(SynchronousTestCase):
@@ -148,8 +190,29 @@ class Storing(SynchronousTestCase):
             self.assertIsNone(terms(answer(vary=vary), DETAILS), vary)
 
     def test_tmdbs_usual_vary_is_stored(self) -> None:
-        kept = terms(answer(vary="accept-encoding, Origin"), DETAILS)
-        self.assertIsNotNone(kept)
+        # a star within a name is no star
+        for vary in (None, "", "Origin", "accept-encoding, Origin", "x*, *x", "**"):
+            self.assertIsNotNone(terms(answer(vary=vary), DETAILS), vary)
+
+    def test_a_404_too_is_not_stored_where_that_is_forbidden(self) -> None:
+        for more in (
+            {"cache": "no-store"},
+            {"cache": "private"},
+            {"vary": "*"},
+        ):
+            self.assertIsNone(terms(answer(status=404, **more), DETAILS), more)
+
+    def test_other_directives_do_not_keep_it_from_being_stored(self) -> None:
+        for field in (
+            "public",
+            "no-cache",
+            "must-revalidate",
+            "no-transform",
+            "no-store-x",
+            "x-private",
+            'ext="no-store, private"',
+        ):
+            self.assertIsNotNone(terms(answer(field), DETAILS), field)
 
     def test_a_404_is_kept_sixty_seconds_whatever_it_says_and_never_stale(self) -> None:
         for field in (None, "max-age=86400", "max-age=0", "public, s-maxage=9999"):
@@ -189,6 +252,43 @@ class Lifetime(SynchronousTestCase):
         self.assertEqual(lifetime("max-age=900, s-maxage=1200"), 1200)
         self.assertEqual(lifetime("max-age=900", **dates), 900)
         self.assertEqual(lifetime(None, **dates), 1800)
+
+    def test_a_lifetime_that_is_no_number_leaves_the_word_to_the_next(self) -> None:
+        dates = {
+            "date": "Sun, 22 Nov 2026 10:00:00 GMT",
+            "expires": "Sun, 22 Nov 2026 10:30:00 GMT",
+        }
+        for field, expected in (
+            ("s-maxage=x, max-age=900", 900),
+            ("s-maxage, max-age=900", 900),
+            ("s-maxage=x, max-age=x", 1800),
+            ("max-age", 1800),
+            ("max-age=-1", 1800),
+        ):
+            self.assertEqual(lifetime(field, **dates), expected, field)
+
+    def test_the_first_of_two_words_counts(self) -> None:
+        # RFC 9111, 4.2.1: "either the first occurrence should be used or ..."
+        self.assertEqual(lifetime("max-age=900, max-age=1200"), 900)
+
+    def test_dates_are_bounded_by_the_class_as_seconds_are(self) -> None:
+        date, kind = "Sun, 22 Nov 2026 10:00:00 GMT", CLASSES["details"]
+        for expires, expected in (
+            ("Sun, 22 Nov 2026 09:00:00 GMT", kind.least),
+            (date, kind.least),
+            ("Sun, 22 Nov 2026 10:09:59 GMT", kind.least),
+            ("Sun, 22 Nov 2026 10:10:01 GMT", kind.least + 1),
+            ("Mon, 23 Nov 2026 09:59:59 GMT", kind.most - 1),
+            ("Mon, 23 Nov 2026 10:00:01 GMT", kind.most),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", kind.most),
+        ):
+            found = lifetime(None, date=date, expires=expires)
+            self.assertEqual(found, expected, expires)
+
+    def test_one_date_without_the_other_says_nothing(self) -> None:
+        date, usual = "Sun, 22 Nov 2026 10:00:00 GMT", CLASSES["details"].usual
+        self.assertEqual(lifetime(None, date=date), usual)
+        self.assertEqual(lifetime(None, expires=date), usual)
 
     def test_expires_is_compared_with_the_date_of_the_answer_alone(self) -> None:
         # both lie long ago: our own clock is not asked
@@ -353,6 +453,59 @@ class ForCallers(SynchronousTestCase):
         max_age, revalidate, error = (float(each) for each in match.groups())
         self.assertEqual(max_age - 1000.0, 2600.0)
         self.assertEqual((revalidate, error), (kind.while_revalidate, kind.if_error))
+
+    def test_what_is_left_counts_down_to_nothing(self) -> None:
+        found = terms(answer("max-age=3600"), LISTS)
+        assert found is not None
+        for start in (0.0, 86_400.5, 1e7):
+            one = stored(found, start)
+            for later, max_age in (
+                (-5.0, 3600),  # a clock of another thread may be a little behind
+                (0.0, 3600),
+                (0.5, 3599),  # Age is in whole seconds: less is told, never more
+                (1.0, 3600),
+                (1000.0, 3600),
+                (1000.5, 3599),
+                (3598.0, 3600),
+                (3599.0, 3600),
+                (3599.5, 0),
+                (3600.0, 0),
+                (3601.0, 0),
+                (99_999.0, 0),
+            ):
+                field = cache_control(one, start + later)
+                self.assertTrue(
+                    field.startswith(f"public, max-age={max_age}, "), (start, later)
+                )
+
+    def test_what_came_old_has_less_left(self) -> None:
+        found = terms(answer("max-age=3600", age=600.0), LISTS)
+        assert found is not None
+        one = stored(found, 5000.0)
+        for now, max_age in ((5000.0, 3600), (7999.0, 3600), (8000.0, 0)):
+            field = cache_control(one, now)
+            self.assertTrue(field.startswith(f"public, max-age={max_age}, "), now)
+
+    def test_each_class_says_its_own_terms(self) -> None:
+        for name, template in OF_CLASS.items():
+            found, kind = terms(answer("max-age=900"), template), CLASSES[name]
+            assert found is not None
+            self.assertEqual(
+                cache_control(stored(found, 50.0), 50.0),
+                f"public, max-age={int(found.lifetime)}, stale-while-revalidate="
+                f"{int(kind.while_revalidate)}, stale-if-error={int(kind.if_error)}",
+            )
+
+    def test_each_of_the_stale_terms_can_stand_alone(self) -> None:
+        found = Terms("x", 0.0, 60.0, 0.0, 7.0)
+        self.assertEqual(
+            cache_control(stored(found), 0.0), "public, max-age=60, stale-if-error=7"
+        )
+        found = Terms("x", 0.0, 60.0, 7.0, 0.0)
+        self.assertEqual(
+            cache_control(stored(found), 0.0),
+            "public, max-age=60, stale-while-revalidate=7",
+        )
 
     def test_a_stale_response_has_nothing_left_and_never_less(self) -> None:
         found = terms(answer("max-age=3600"), LISTS)

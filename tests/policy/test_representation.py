@@ -1,8 +1,12 @@
 """Answers made ready to be written: every coding says the same, and so does the tag."""
 
 import gzip
+import random
 import re
+import sys
 from dataclasses import replace
+from importlib.util import find_spec, module_from_spec
+from types import ModuleType
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -22,7 +26,28 @@ ANSWER = Answer(
     content_type="application/json",
     validators=VALIDATORS,
 )
-LARGE = b'{"x":"' + b"a" * representation.HEAVY + b'"}'
+HEAVY = 100_000
+LARGE = b"a" * (HEAVY + 1)
+# As hard to compress as text: every level makes something else of it.
+PAGE = " ".join(random.Random(1).choices([f"word{n}" for n in range(300)], k=2000))
+
+
+def bare() -> ModuleType:
+    """The module as it is imported where the extra `brotli` is not installed."""
+    spec = find_spec(representation.__name__)
+    assert spec is not None
+    assert spec.loader is not None
+    found = module_from_spec(spec)
+    there = sys.modules.get("brotli")
+    # None stands for "not to be found"
+    sys.modules["brotli"] = None  # type: ignore[assignment]
+    try:
+        spec.loader.exec_module(found)
+    finally:
+        del sys.modules["brotli"]
+        if there is not None:
+            sys.modules["brotli"] = there
+    return found
 
 
 class Making(SynchronousTestCase):
@@ -67,6 +92,27 @@ class Making(SynchronousTestCase):
         self.assertEqual(made[4:8], b"\0\0\0\0")
         self.assertEqual(made, representation.gzipped(bytes(bytearray(ANSWER.body))))
 
+    def test_each_coding_is_made_at_the_level_that_was_measured(self) -> None:
+        """Each level costs the reactor more than the one below it."""
+        body = PAGE.encode()
+        levels = {n: gzip.compress(body, n, mtime=0) for n in (5, 6, 7)}
+        self.assertEqual(len(set(levels.values())), 3)
+        self.assertEqual(representation.gzipped(body), levels[6])
+        if representation.brotli is not None:
+            made = {
+                q: representation.brotli.compress(body, quality=q) for q in (4, 5, 6)
+            }
+            self.assertEqual(len(set(made.values())), 3)
+            self.assertEqual(representation.brotlied(body), made[5])
+
+    def test_with_the_extra_there_is_a_brotli_form_and_else_none(self) -> None:
+        if representation.brotli is not None:
+            self.assertIsNotNone(representation.brotlied(ANSWER.body))
+        self.assertIsNone(bare().brotlied(ANSWER.body))
+        one = bare().ready("key", QUERY, ANSWER, TERMS, 0.0)
+        self.assertIsNone(one.brotli)
+        self.assertEqual(representation.gunzipped(one.gzipped), ANSWER.body)
+
     def test_what_is_no_gzip_is_an_error(self) -> None:
         whole = representation.gzipped(ANSWER.body)
         for wrong in (b"x", whole[:-9], whole[:12]):
@@ -91,6 +137,10 @@ class Tags(SynchronousTestCase):
         tag = representation.etag(b"{}")
         self.assertTrue(re.fullmatch(r'W/"[\x21\x23-\x7e]+"', tag), tag)
 
+    def test_it_is_the_same_after_an_upgrade(self) -> None:
+        # callers' caches hold it for days: another form would make them all ask anew
+        self.assertEqual(representation.etag(b"{}"), 'W/"bf78e4a953b40eee238ca2e9"')
+
     def test_neither_key_nor_time_nor_tmdbs_own_tag_is_in_it(self) -> None:
         first = representation.ready("a", QUERY, ANSWER, TERMS, 0.0)
         other = replace(ANSWER, validators=None, gzipped=gzip.compress(ANSWER.body, 1))
@@ -111,6 +161,15 @@ class Renewing(SynchronousTestCase):
         same = replace(again, stored_at=-100.0, lifetime=900.0)
         self.assertEqual(replace(same, while_revalidate=50.0, if_error=500.0), one)
 
+    def test_it_keeps_every_coding_as_it_was(self) -> None:
+        one = representation.ready(
+            "key", QUERY, replace(ANSWER, body=LARGE), TERMS, 7e6
+        )
+        again = representation.renewed(one, TERMS, 8e6)
+        self.assertEqual(again.stored_at, 8e6 - 100.0)
+        for name in ("body", "gzipped", "brotli", "etag", "validators"):
+            self.assertIs(getattr(again, name), getattr(one, name), name)
+
     def test_an_aged_response_is_to_be_renewed_and_not_gone(self) -> None:
         one = representation.ready("key", QUERY, ANSWER, TERMS, 5000.0)
         self.assertIs(state(one, 5000.0), State.FRESH)
@@ -125,9 +184,18 @@ class Work(SynchronousTestCase):
 
     def test_a_small_one_is_not(self) -> None:
         self.assertFalse(representation.heavy(ANSWER))
-        self.assertFalse(
-            representation.heavy(replace(ANSWER, body=b"a" * representation.HEAVY))
-        )
+        self.assertFalse(representation.heavy(replace(ANSWER, body=b"a" * HEAVY)))
+
+    def test_without_brotli_only_what_did_not_come_compressed_is_work(self) -> None:
+        without = bare()
+        for body, came, expected in (
+            (LARGE, None, True),
+            (LARGE, b"x", False),
+            (LARGE[1:], None, False),
+            (LARGE[1:], b"x", False),
+        ):
+            answer = replace(ANSWER, body=body, gzipped=came)
+            self.assertEqual(without.heavy(answer), expected, (len(body), came))
 
     def test_one_that_came_compressed_is_only_for_brotli(self) -> None:
         answer = replace(ANSWER, body=LARGE, gzipped=b"x")

@@ -1,9 +1,11 @@
 """When the same route gets a second try."""
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.errors import CAUSES, Fault
 from streamr.policy.retry import again, retry_after
+from tests.support import QUERY, FakeRoute, call, ways
 
 
 class Again(SynchronousTestCase):
@@ -36,6 +38,41 @@ class Again(SynchronousTestCase):
     def test_silence_in_the_handshake_is_never_repeated(self):
         for name in ("connection_timeout", "tls_timeout"):
             self.assertFalse(again(Fault(name), 1, 0), name)
+
+    def test_however_many_tries_there_were_it_was_the_last(self):
+        for tries in (2, 3, 10):
+            self.assertFalse(again(Fault("tls_reset"), tries, 0), tries)
+
+
+class Moments(SynchronousTestCase):
+    """When the second try, and the next way, begin: milliseconds that callers wait."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(86_400.5)
+        self.first, self.second = FakeRoute("direct"), FakeRoute("proxy")
+
+    def travel(self, chance: float = 0.0) -> None:
+        routes = [self.first, self.second]
+        found = ways(routes, self.clock, hedge=True, retries=chance)
+        found.travel(QUERY, call(self.clock.seconds() + 8.0))
+
+    def test_a_retry_waits_a_random_part_of_twenty_milliseconds(self) -> None:
+        for chance, wait in ((0.25, 0.005), (0.5, 0.01), (0.999, 0.01998)):
+            self.first.sent.clear()
+            self.travel(chance)
+            self.first.fails("tls_reset")
+            self.clock.advance(wait - 0.0001)
+            self.assertEqual(len(self.first.sent), 1, chance)
+            self.clock.advance(0.0002)
+            self.assertEqual(len(self.first.sent), 2, chance)
+
+    def test_the_next_way_begins_after_a_quarter_of_a_second_of_silence(self) -> None:
+        self.travel()
+        self.clock.advance(0.25 - 2**-10)
+        self.assertEqual(self.second.sent, [])
+        self.clock.advance(2**-10)
+        self.assertEqual(len(self.second.sent), 1)
 
 
 class RetryAfter(SynchronousTestCase):

@@ -1,5 +1,7 @@
 """The order of the ways, and the proxy's ladder."""
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -18,13 +20,16 @@ DIRECT = Dimensions("api.themoviedb.org", "modern", "auto", "here")
 class Plan(SynchronousTestCase):
     """Which route comes first."""
 
-    def names(self, *opened: str, hopeful: bool = False) -> str:
-        routes = [FakeRoute(name) for name in "abc"]
+    def names(self, *opened: str, hopeful: bool = False, silent: str = "") -> str:
+        routes = [
+            FakeRoute(name, dimensions=replace(DIRECT, host=f"{name}.invalid"))
+            for name in "abc"
+        ]
         breakers = {
             name: Breaker(State.OPEN if name in opened else State.CLOSED)
             for name in "abc"
         }
-        ways = plan(routes, breakers, hopeful)
+        ways = plan(routes, breakers, hopeful, [f"{name}.invalid" for name in silent])
         return "".join(route.name for route in ways)
 
     def test_closed_breakers_keep_the_order(self):
@@ -47,6 +52,25 @@ class Plan(SynchronousTestCase):
 
     def test_with_all_open_but_something_good_lately_all_are_tried(self):
         self.assertEqual(self.names(*"abc", hopeful=True), "abc")
+
+    def test_a_way_to_a_silent_host_comes_last_among_its_like(self):
+        for opened, silent, expected in (
+            ("", "a", "bca"),
+            ("", "b", "acb"),
+            ("", "ab", "cab"),
+            ("", "abc", "abc"),
+            ("", "z", "abc"),
+            # a silent way that is closed still comes before those that are open
+            ("b", "a", "cab"),
+            ("bc", "a", "abc"),
+            ("ab", "a", "cba"),
+            ("abc", "b", "acb"),
+        ):
+            found = self.names(*opened, hopeful=True, silent=silent)
+            self.assertEqual(found, expected, (opened, silent))
+
+    def test_a_silent_host_is_still_a_way(self):
+        self.assertEqual(self.names("c", silent="ab"), "ab")
 
 
 class Ladder(SynchronousTestCase):
@@ -79,6 +103,31 @@ class Ladder(SynchronousTestCase):
             "https://api.themoviedb.org:443/3",
         ):
             self.assertEqual(ladder(COM, [same]), ladder(COM, []), same)
+
+    def test_the_usual_port_is_the_same_as_none(self):
+        for scheme, port in (("https", 443), ("http", 80)):
+            bare, named = f"{scheme}://a.invalid/3", f"{scheme}://a.invalid:{port}/3"
+            self.assertEqual(ladder(bare, [named]), ladder(bare, []), scheme)
+            self.assertEqual(
+                [profile for _, profile in ladder(named, [bare])],
+                [profile for _, profile in ladder(named, [])],
+                scheme,
+            )
+
+    def test_whatever_differs_in_an_address_is_another_way(self):
+        for base, other in (
+            (COM, ORG),
+            (COM, "https://api.themoviedb.org/4"),
+            (COM, "https://api.themoviedb.org:442/3"),
+            (COM, "https://api.themoviedb.org:444/3"),
+            (COM, "https://api.themoviedb.org:80/3"),
+            ("http://a.invalid/3", "http://a.invalid:79/3"),
+            ("http://a.invalid/3", "http://a.invalid:81/3"),
+            ("http://a.invalid/3", "http://a.invalid:443/3"),
+            ("http://a.invalid/3", "https://a.invalid/3"),
+            ("http://a.invalid:1/3", "https://a.invalid:1/3"),
+        ):
+            self.assertIn(other, [url for url, _ in ladder(base, [other])], base)
 
     def test_plain_http_has_no_profiles(self):
         one, other = "http://127.0.0.1:1/3", "http://127.0.0.1:2/3"
