@@ -4,6 +4,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.errors import (
     CAUSES,
+    CLIENT_LEFT,
+    Attempt,
     Envelope,
     Fault,
     Phase,
@@ -74,6 +76,45 @@ OF_THE_GATEWAY = {
     "destination_unavailable",
     "connection_limit_reached",
 }
+# What follows from each cause, said a second time by hand: its phase; N: the next way
+# may help, S: the same way gets a second try, L: time was up, C: it counts against the
+# way; the HTTP status and TMDB's code that the caller is told.
+_CONSEQUENCES = """
+    dns_error                     resolve  NS-C  502  43
+    dns_timeout                   resolve  NSLC  504  24
+    connection_refused            connect  NS-C  502  43
+    connection_timeout            connect  N-LC  504  24
+    destination_ip_unroutable     connect  N--C  502  43
+    tls_reset                     tls      NS-C  502  43
+    tls_closed                    tls      NS-C  502  43
+    tls_timeout                   tls      N-LC  504  24
+    tls_alert_received            tls      N--C  502  43
+    tls_protocol_error            tls      N--C  502  43
+    tls_not_tls                   tls      N--C  502  43
+    tls_certificate_error         tls      N--C  502  43
+    connection_terminated         request  NS-C  502  43
+    http_response_timeout         request  NSLC  504  24
+    http_protocol_error           request  N--C  502  43
+    overtaken                     request  N--C  502  43
+    http_response_incomplete      body     NS-C  502  43
+    http_response_content_coding  body     NS-C  502  43
+    http_response_body_size       body     N--C  502  43
+    http_response_invalid         answer   NS-C  502  43
+    http_response_redirect        answer   N--C  502  43
+    http_request_denied           answer   ----  403  38
+    http_rate_limited             answer   ----  429  25
+    upstream_error                answer   NS-C  502  43
+    upstream_unavailable          answer   NS-C  502  43
+    proxy_configuration_error     answer   N--C  502  43
+    proxy_loop_detected           gateway  N---  508  43
+    proxy_internal_error          gateway  N---  500  11
+    destination_unavailable       gateway  N---  503   9
+    connection_limit_reached      gateway  ----  503   9
+    deadline_exceeded             gateway  --L-  504  24
+"""
+CONSEQUENCES = {
+    row.split()[0]: row.split()[1:] for row in _CONSEQUENCES.split("\n")[1:-1]
+}
 # TMDB's codes and the HTTP status each of them has.
 HTTP = {9: 503, 3: 401, 11: 500, 22: 400, 24: 504, 25: 429, 27: 400, 34: 404, 38: 403}
 HTTP |= {43: 502, 47: 400}
@@ -93,6 +134,18 @@ class Causes(SynchronousTestCase):
             cause = CAUSES[name]
             self.assertEqual(cause.next_route, following != "no", name)
             self.assertEqual(cause.same_route, same in ("yes", "once"), name)
+
+    def test_what_follows_from_each_cause_is_what_the_table_here_says(self):
+        self.assertEqual(set(CONSEQUENCES), set(CAUSES))
+        for name, row in CONSEQUENCES.items():
+            cause, counts = CAUSES[name], Fault(name).counts
+            flags = (cause.next_route, cause.same_route, cause.slow, counts)
+            told = "".join(
+                letter if flag else "-"
+                for letter, flag in zip("NSLC", flags, strict=True)
+            )
+            found = [cause.phase, told, str(cause.status), str(int(cause.code))]
+            self.assertEqual(found, row, name)
 
     def test_every_cause_is_a_measured_row_or_the_gateways_own(self):
         self.assertEqual(set(CAUSES), {row[0] for row in FACTS} | OF_THE_GATEWAY)
@@ -144,6 +197,25 @@ class Exceptions(SynchronousTestCase):
         )
         self.assertEqual(str(Fault("tls_reset")), "tls_reset")
 
+    def test_a_fault_keeps_what_the_one_who_raised_it_knew(self):
+        tried = (Attempt("direct", "api.tmdb.org", 5, "tls_reset"),)
+        fault = Fault("dns_error", "why", tried, final=True, retry_after="7")
+        self.assertEqual(
+            (fault.detail, fault.attempts, fault.final, fault.retry_after),
+            ("why", tried, True, "7"),
+        )
+
+    def test_a_fault_of_a_way_that_may_try_again_is_not_final(self):
+        fault = Fault("dns_error")
+        self.assertEqual(
+            (fault.detail, fault.attempts, fault.final, fault.retry_after),
+            ("", (), False, None),
+        )
+
+    def test_a_caller_who_left_is_no_status_of_http(self):
+        """499 is nginx's, and what those expect who read its logs."""
+        self.assertEqual(CLIENT_LEFT, 499)
+
     def test_an_unknown_cause_cannot_be_raised(self):
         self.assertRaises(KeyError, Fault, "bad_luck")
 
@@ -153,6 +225,10 @@ class Exceptions(SynchronousTestCase):
             (refusal.status, refusal.code, refusal.message, refusal.allow),
             (405, 4, "Invalid method", "GET"),
         )
+        self.assertIsNone(Refusal(404, Envelope.NOT_FOUND, "no").allow)
+
+    def test_a_refusal_says_its_message_in_a_traceback(self):
+        self.assertEqual(str(Refusal(404, Envelope.NOT_FOUND, "no such")), "no such")
 
     def test_all_problems_of_the_settings_are_in_the_text(self):
         error = SettingsError(["one is wrong", "two is wrong"])

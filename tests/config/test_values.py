@@ -1,6 +1,7 @@
 """Readers of single settings: what they accept, and what they say of the rest."""
 
 import contextlib
+import os
 import stat
 import tempfile
 from collections.abc import Callable
@@ -43,6 +44,10 @@ class Secrets(Readers):
         self.refuses(values.token, KEY, "eyJa.b", "eyJa.b.c.d", "eyJa.b.", "eyJa.b.c d")
 
     def test_what_is_wrong_with_a_secret_never_shows_it(self):
+        for read, said in ((values.key, "no TMDB key"), (values.token, "token")):
+            with self.assertRaises(ValueError) as caught:
+                read("secret")
+            self.assertIn(said, str(caught.exception))
         for read in (values.key, values.token, values.shared_token):
             for text in ("eyJ secret", "short-secret", "se cret" * 5):
                 with self.assertRaises(ValueError) as caught:
@@ -92,6 +97,43 @@ class Simple(Readers):
         read = values.seconds(0.5, 60)
         self.reads(read, {"0.5": 0.5, "8": 8.0, "60": 60.0})
         self.refuses(read, "0.4", "60.1", "-1", "", "nan", "inf", "8s", "1e1", ".5")
+
+    def test_numbers_stay_within_bounds(self):
+        read = values.number(1, 1000)
+        self.reads(read, {"1": 1, "2": 2, "1000": 1000, "007": 7})
+        self.refuses(read, "0", "1001", "-1", "", "1.0", "1e2", " 1", "1\n", "²")
+        huge = values.number(0, 10**10)
+        self.reads(huge, {"0": 0, "999999999": 999_999_999})
+        self.refuses(huge, "1000000000")
+
+    def test_a_word_has_forty_characters_at_most(self):
+        self.reads(values.word, {"x": "x", "x" * 40: "x" * 40})
+
+    def test_the_name_that_was_meant_is_the_nearest(self):
+        known = ("STREAMR_PORT", "STREAMR_PROXY_PORT", "TMDB_API_KEY")
+        for wanted, meant in (
+            ("STREAMR_PROT", "STREAMR_PORT"),
+            ("TMDB_APIKEY", "TMDB_API_KEY"),
+            ("HOME", None),
+            ("", None),
+        ):
+            self.assertEqual(values.closest(wanted, known), meant, wanted)
+        self.assertIsNone(values.closest("STREAMR_PORT", ()))
+
+    def test_a_path_to_keep_warm_is_one_of_tmdbs_or_none(self):
+        self.reads(
+            values.tmdb_path,
+            {
+                "none": "",
+                "/movie/popular": "/movie/popular",
+                "/discover/tv?page=2&with_genres=1|2": (
+                    "/discover/tv?page=2&with_genres=1|2"
+                ),
+            },
+        )
+        self.refuses(
+            values.tmdb_path, "", "/", "movie", "/Movie", "/a b", "/a\n", "/é", "NONE"
+        )
 
     def test_lists_lose_empty_entries_and_repetitions(self):
         read = values.listed(values.port)
@@ -217,6 +259,61 @@ class Urls(Readers):
         ):
             self.assertEqual(values.is_plain_beyond_loopback(url), beyond, url)
 
+    def test_a_private_network_is_a_range_and_this_machine(self):
+        for host in (
+            *("localhost", "127.0.0.1", "::1", "10.0.0.1", "10.255.255.255"),
+            *("172.16.0.1", "172.31.255.255", "192.168.0.1", "fd00::1"),
+        ):
+            self.assertTrue(values.is_private(host), host)
+        for host in (
+            *("9.255.255.255", "11.0.0.1", "172.15.255.255", "172.32.0.1"),
+            *("192.167.255.255", "192.169.0.1", "2001:4860::1", "proxy", ""),
+        ):
+            self.assertFalse(values.is_private(host), host)
+
+    def test_what_is_wrong_with_a_url_is_told(self):
+        for read, url, said in (
+            (values.tmdb_url, "https://example.org/3", "never goes to example.org"),
+            (values.tmdb_url, "http://api.tmdb.org/3", "plain http"),
+            (values.tmdb_url, "https://api.tmdb.org/4", "end in /3"),
+            (values.tmdb_url, "https://api.tmdb.org", "end in /3"),
+            (values.proxy_url, "http://proxy.example", "proxy.example is on the"),
+            (values.proxy_url, "http://a b", "white space"),
+            (values.proxy_url, "http://a\x01b", "white space"),
+            (values.proxy_url, "ftp://a", "no http or https URL"),
+            (values.proxy_url, "http://", "no http or https URL"),
+            (values.proxy_url, "http://user@a", "no user"),
+            (values.proxy_url, "http://a?", "no user, query"),
+            (values.proxy_url, "http://a#", "no user, query"),
+            (values.proxy_url, "http://a..b", "no host name"),
+            (values.proxy_url, "http://[::1]:0", "port 0"),
+            (values.proxy_url, "http://a:0", "port 0"),
+            (values.proxy_url, "http://a:", "no port"),
+            (values.proxy_url, "http://[::1]:x", "no port"),
+        ):
+            with self.assertRaises(ValueError, msg=url) as caught:
+                read(url)
+            self.assertIn(said, str(caught.exception), url)
+
+    def test_the_first_and_the_last_port_can_be_reached(self):
+        for url in (
+            "http://a:1",
+            "http://a:65535",
+            "http://[::1]:1",
+            "http://[::1]",
+            "http://[::1]:65535/x:0",
+        ):
+            self.reads(values.proxy_url, {url: url})
+
+    def test_a_host_name_has_253_characters_at_most(self):
+        for length, good in ((252, True), (253, True), (254, False)):
+            url = f"https://{'a.' * (length // 2)}{'b' * (length % 2)}".rstrip(".")
+            url += "c" * (length - len(url) + len("https://"))
+            if good:
+                self.reads(values.proxy_url, {url: url})
+            else:
+                self.refuses(values.proxy_url, url)
+
     def test_loopback_is_a_range_and_a_name(self):
         for host in ("127.0.0.1", "127.9.9.9", "::1", "localhost"):
             self.assertTrue(values.is_loopback(host), host)
@@ -262,6 +359,57 @@ class Files(Readers):
         with self.assertRaises(ValueError) as caught:
             values.log_file(str(self.folder / "no" / "server.log"))
         self.assertIn(f"there is no folder {self.folder / 'no'}", str(caught.exception))
+
+    def test_a_folder_is_there_or_can_be_made(self):
+        new = self.folder / "a" / "b"
+        self.reads(
+            values.folder, {"": None, str(self.folder): self.folder, str(new): new}
+        )
+        self.assertFalse(new.exists())
+        self.reads(values.folder, {"kept": Path.cwd() / "kept"})
+
+    def test_what_cannot_be_a_folder_is_told(self):
+        for text, said in (
+            (str(self.file), "that is a file"),
+            (f"{self.folder}/a\nb", "control characters"),
+            (f"{self.folder}/a\0b", "control characters"),
+        ):
+            with self.assertRaises(ValueError, msg=text) as caught:
+                values.folder(text)
+            self.assertIn(said, str(caught.exception))
+
+    def test_a_folder_that_cannot_be_written_is_told(self):
+        self.file.chmod(stat.S_IEXEC)
+        if not _is_kept_out(self.file):
+            self.skipTest("root may read and write everything")
+        self.folder.chmod(stat.S_IREAD | stat.S_IEXEC)
+        self.addCleanup(self.folder.chmod, stat.S_IRWXU)
+        self.refuses(values.folder, str(self.folder))
+        for read, said in (
+            (values.folder, f"{self.folder} cannot be written"),
+            (values.log_file, "it cannot be written"),
+        ):
+            with self.assertRaises(ValueError) as caught:
+                read(str(self.folder / "new"))
+            self.assertIn(said, str(caught.exception))
+
+    def test_a_log_file_that_is_there_is_used_again(self):
+        self.reads(values.log_file, {str(self.file): self.file})
+
+    def test_what_is_wrong_with_a_file_is_told(self):
+        for read, path, said in (
+            (values.existing_file, self.folder, "no such file"),
+            (values.existing_file, self.folder / "none", "no such file"),
+            (values.log_file, self.folder, "that is a folder"),
+        ):
+            with self.assertRaises(ValueError, msg=path) as caught:
+                read(str(path))
+            self.assertIn(said, str(caught.exception))
+
+    def test_a_files_relative_path_becomes_absolute(self):
+        found = values.existing_file(os.path.relpath(self.file))
+        self.assertIsNotNone(found)
+        self.assertEqual(found, Path(os.path.relpath(self.file)).absolute())
 
     def test_a_relative_path_becomes_absolute_before_a_daemon_changes_its_folder(self):
         found = values.log_file("server.log")
@@ -330,6 +478,39 @@ class Others(Readers):
             "ftp://app.example",
             "https://",
         )
+
+    def test_an_origin_is_a_name_or_an_address_with_a_port_or_without(self):
+        for text in (
+            "http://127.0.0.1",
+            "http://[::1]",
+            "http://[::1]:3000",
+            "https://app.example:1",
+            "https://app.example:65535",
+            "https://a_b.example",
+        ):
+            self.reads(values.origin, {text: text})
+        self.refuses(
+            values.origin,
+            "http://[:::1]",
+            "http://[::1",
+            "http://::1",
+            "https://app.example:",
+            "https://app.example:65536",
+            "https://a..b",
+            "https://-a.example",
+            "https://a-.example",
+        )
+
+    def test_what_is_wrong_with_a_pin_is_told(self):
+        for text, said in (
+            ("a", "'a' is not host=address"),
+            ("a b=1.2.3.4", "is not host=address"),
+            ("a=1.2.3.4:65536", "no port"),
+            ("a=b", "'b'"),
+        ):
+            with self.assertRaises(ValueError, msg=text) as caught:
+                values.pins(text)
+            self.assertIn(said, str(caught.exception), text)
 
     def test_nothing_stands_behind_an_origins_port(self):
         self.refuses(

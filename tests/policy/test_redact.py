@@ -17,6 +17,8 @@ steady = settings(deadline=None, database=None, derandomize=True, max_examples=3
 # Both are made up; the second has a character that each encoding changes.
 KEY = "c0ffee00c0ffee00c0ffee00c0ffee00"
 TOKEN = "a\"b\\c'd/e+f g&h=i%j?k~l{m}n"
+# A letter beyond ASCII has yet another form in bytes, in a string and in JSON.
+BEYOND = '"pass\'wörd\\of/me(é)"'
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJjMGZmZWUifQ.c2lnbmF0dXJl"
 PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 
@@ -27,6 +29,9 @@ def plain_forms(secret: str) -> list[str]:
         secret,
         quote(secret, safe=""),
         quote_plus(secret),
+        # as a path holds it, and as a browser's encodeURIComponent writes it
+        quote(secret),
+        quote(secret, safe="-_.!~*'()"),
         quote(secret, safe="").lower(),
         json.dumps(secret)[1:-1],
         repr(raw)[2:-1],
@@ -49,7 +54,7 @@ class Known(SynchronousTestCase):
     """Secrets that are handed in."""
 
     def test_each_form_of_a_known_secret_is_struck_out(self):
-        for secret in (KEY, TOKEN, JWT):
+        for secret in (KEY, TOKEN, JWT, BEYOND):
             redact = Redactor([secret])
             for form in plain_forms(secret):
                 self.assertEqual(redact(f"before {form} after"), f"before {MASK} after")
@@ -60,6 +65,20 @@ class Known(SynchronousTestCase):
             for text, own in inside_base64(secret):
                 self.assertIn(own, text)
                 self.assertNotIn(own, redact(f"<{text}>"), secret)
+
+    def test_of_base64_nothing_but_what_its_neighbours_decide_remains(self):
+        """A group of four characters is three bytes: the first and the last groups
+        may hold neighbours, and a known text of our own is found in between."""
+        for secret in (KEY, TOKEN, JWT, "eight888"):
+            redact = Redactor([secret])
+            for encode in (base64.b64encode, base64.urlsafe_b64encode):
+                for offset in range(3):
+                    raw = b"\xff" * offset + secret.encode()
+                    text = encode(raw + b":tail").decode()
+                    start = 4 if offset else 0
+                    end = len(raw) // 3 * 4
+                    left = f"<{text[:start]}{MASK}{text[end:]}>"
+                    self.assertEqual(redact(f"<{text}>"), left, (secret, offset))
 
     def test_a_traceback_holds_it_neither_raw_nor_as_repr(self):
         for secret in (KEY, TOKEN):
@@ -83,6 +102,16 @@ class Known(SynchronousTestCase):
 
     def test_every_place_is_struck_out(self):
         self.assertNotIn(KEY, Redactor([KEY])(f"{KEY} {KEY}{KEY}\n{KEY}"))
+
+    def test_eight_characters_are_a_secret_and_seven_are_none(self):
+        for secret in ("a b&c/d", "seven77"):
+            encoded = base64.b64encode(secret.encode()).decode()
+            for form in (*plain_forms(secret), encoded):
+                text = f"<{form}>"
+                self.assertEqual(Redactor([secret])(text), text)
+        for secret in ("a b&c/de", "eight888"):
+            for form in plain_forms(secret):
+                self.assertEqual(Redactor([secret])(f"<{form}>"), f"<{MASK}>")
 
     def test_a_word_too_short_for_a_secret_blots_out_nothing(self):
         self.assertEqual(Redactor(["key", ""])("a key is a key"), "a key is a key")
@@ -126,6 +155,51 @@ class Unknown(SynchronousTestCase):
         self.struck("X-Api-Key: ", "deadbeef")
         self.struck("password=", "hunter2", " and more")
 
+    def test_each_name_of_a_secret_in_each_spelling(self):
+        words = ("api key", "session id", "guest session id", "access token")
+        words += ("request token", "password")
+        for word in words:
+            for joint in ("_", "-", "", "%5f", "%5F"):
+                name = word.replace(" ", joint)
+                for each in (name, name.upper(), name.title()):
+                    for sign in ("=", "%3D", "%3d", ":", ": ", " = "):
+                        self.struck(f"x?a=1&{each}{sign}", "hunter2", "&b=2")
+                    for quoted in ('"', "'", r"\"", r"\\\""):
+                        before = f"{{{quoted}{each}{quoted}: {quoted}"
+                        self.struck(before, "hunter2", f"{quoted}, 1}}")
+
+    def test_each_end_of_a_secret_leaves_what_follows(self):
+        for end in (*"&\"'<>,;\\ ", "\n", "\t", ""):
+            self.struck("api_key=", "dead/beef+%20=.~-_:!", end + "page" * bool(end))
+
+    def test_a_name_without_a_value_or_a_value_without_a_sign_is_no_secret(self):
+        for text in ("api_key=", "an api_key is asked for", "api_key=&page=1"):
+            self.assertEqual(self.redact(text), text)
+
+    def test_each_character_of_a_credential_is_struck_out(self):
+        secret = string.ascii_letters + string.digits + "._~+/=%-"
+        for word in ("Bearer", "bearer", "BEARER", "Basic", "basic", "BASIC"):
+            for sign in (" ", "  ", "%20", "+"):
+                for end in ("", " x", '"', "'", ",", ";", "&", ")", "\n"):
+                    self.struck(f"({word}{sign}", secret, end)
+
+    def test_eight_characters_are_a_credential_and_seven_are_none(self):
+        for word in ("Bearer", "Basic"):
+            self.struck(f"{word} ", "Abcdefg8")
+            self.assertEqual(self.redact(f"{word} Abcdefg"), f"{word} Abcdefg")
+
+    def test_what_is_basic_is_a_credential_by_a_capital_a_digit_or_a_padding(self):
+        for secret in ("aaaaaaaA", "aaaaaaa1", "aaaaaaa="):
+            self.struck("Basic ", secret)
+        self.assertEqual(self.redact("basic arithmetic"), "basic arithmetic")
+        self.assertEqual(self.redact("acrobasic Abcdefgh1"), "acrobasic Abcdefgh1")
+
+    def test_a_web_token_is_struck_out_with_each_of_its_parts(self):
+        for token in ("eyJ5____", "eyJabcde.a", "eyJ-_-_-.-_.A1"):
+            self.struck("<", token, ">")
+        for token in ("eyJ8_______.a", "eyJ8_______.a.b"):
+            self.struck("<n", token, ">")
+
     def test_what_follows_bearer_and_basic(self):
         self.struck("Authorization: Bearer ", "abcdefgh1234")
         self.struck("authorization: basic ", "dXNlcjpwYXNzd29yZA==")
@@ -167,6 +241,8 @@ class Ordinary(SynchronousTestCase):
             "https://api.themoviedb.org/3/movie/550?language=en-US&query=a%20b",
             "Traceback (most recent call last):\n  File x.py, line 3, in f",
             "the bearer of good news",
+            "eyJ and eyJabcd are too short for a token",
+            "heyJudeIsASong",
         ):
             self.assertEqual(redact(text), text)
 

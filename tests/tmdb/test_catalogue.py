@@ -47,6 +47,8 @@ def spelt(template: str) -> re.Pattern[str]:
 
 # What TMDB cannot answer without.
 NEEDED = [("query", "alien"), ("external_source", "imdb_id")]
+TRENDS = [(k, w) for k in ("all", "movie", "person", "tv") for w in ("day", "week")]
+NUMBERS = ("series_id", "season_number", "episode_number")
 SPELT = [spelt(template) for template in [*TEMPLATES, EXTRA]]
 
 
@@ -75,14 +77,55 @@ class Everything(SynchronousTestCase):
             query = CATALOGUE.query(filled(template), pairs)
             self.assertEqual(query.parameters, tuple(pairs), template)
 
-    def test_trending_also_takes_a_page(self):
-        query = CATALOGUE.query("/trending/all/week", [("page", "2")])
-        self.assertEqual(query.parameters, (("page", "2"),))
+    def test_some_take_more_than_the_documentation_says(self):
+        appended = ("append_to_response", "images")
+        for path, pair in (
+            *((f"/trending/{kind}/{window}", ("page", "2")) for kind, window in TRENDS),
+            ("/collection/10", appended),
+            ("/company/3", appended),
+            ("/configuration", appended),
+            ("/network/49", appended),
+            ("/movie/550/videos", ("include_video_language", "de")),
+        ):
+            self.assertEqual(CATALOGUE.query(path, [pair]).parameters, (pair,), path)
 
-    def test_more_can_be_appended_to_than_the_documentation_says(self):
-        for path in ("/collection/10", "/company/3", "/configuration", "/network/49"):
-            pairs = (("append_to_response", "images"),)
-            self.assertEqual(CATALOGUE.query(path, pairs).parameters, pairs)
+    def test_a_trend_is_of_the_day_or_the_week(self):
+        for kind, window in TRENDS:
+            path = f"/trending/{kind}/{window}"
+            query = CATALOGUE.query(path, [])
+            self.assertEqual(query.template, f"/trending/{kind}/{{time_window}}")
+            for other in ("month", "days", "dayweek", "d", "550"):
+                path = f"/trending/{kind}/{other}"
+                self.assertRaises(Refusal, CATALOGUE.query, path, [])
+
+    def test_every_line_knows_what_tmdb_fills_in_itself(self):
+        """Where nothing is sent, the key of the store is that of what TMDB fills in."""
+        for line in LINES:
+            path, _, words = line.split("\t")
+            template = path.removeprefix("/3")
+            if template in USERS:
+                continue
+            written = [word.split("=", 1) for word in words.split() if "=" in word]
+            expected = {tuple(pair) for pair in written}
+            if template.startswith("/trending/"):
+                expected.add(("page", "1"))
+            query = CATALOGUE.query(filled(template), NEEDED)
+            self.assertEqual(set(query.defaults), expected, template)
+        defaults = CATALOGUE.query("/movie/popular", []).defaults
+        self.assertEqual(set(defaults), {("language", "en-US"), ("page", "1")})
+
+    def test_a_template_names_the_values_in_its_path(self):
+        for path, names in (
+            ("/movie/550", ("movie_id",)),
+            ("/tv/1/season/2/episode/3", NUMBERS),
+            ("/configuration", ()),
+        ):
+            self.assertEqual(CATALOGUE.match(path).placeholders, names, path)
+
+    def test_every_line_keeps_tmdbs_name_for_it(self):
+        names = {line.split("\t")[0]: line.split("\t")[1] for line in LINES}
+        found = {f"/3{each.template}": each.name for each in CATALOGUE.endpoints}
+        self.assertEqual(found, {**names, f"/3{EXTRA}": ""})
 
     def test_a_literal_wins_over_a_placeholder(self):
         for path in ("/movie/popular", "/movie/latest", "/tv/on_the_air"):
@@ -110,6 +153,12 @@ class ForAUser(SynchronousTestCase):
         self.assertEqual(len(USERS), 19)
         for template in USERS:
             self.refused(filled(template), [])
+
+    def test_paths_that_only_begin_like_theirs_are_not_there(self):
+        for path in ("/accounts/1", "/authenticate", "/guest_sessions/1/rated/movies"):
+            with self.assertRaises(Refusal, msg=path) as caught:
+                CATALOGUE.query(path, [])
+            self.assertEqual(caught.exception.status, 404, path)
 
     def test_below_them_everything_is_refused(self):
         for path in ("/account", "/account/1/x/y/z", "/guest_session/x"):
@@ -155,6 +204,36 @@ class Parameters(SynchronousTestCase):
         query = CATALOGUE.query("/movie/popular", nothing_to_append_to)
         self.assertEqual(query.parameters, ())
 
+    def test_what_other_parameters_hold_is_not_appended(self):
+        pairs = [("query", "images"), ("include_image_language", "en")]
+        self.assertEqual(CATALOGUE.query("/movie/550", pairs).parameters, ())
+
+    def test_each_of_twenty_that_are_appended_takes_its_own(self):
+        names = ",".join([*(f"n{'x' * n}" for n in range(19)), "images"])
+        pairs = (("append_to_response", names), ("include_image_language", "en"))
+        self.assertEqual(CATALOGUE.query("/movie/550", pairs).parameters, pairs)
+
+    def test_a_value_in_a_path_has_a_hundred_characters_at_most(self):
+        path = f"/movie/{'5' * 100}"
+        self.assertEqual(CATALOGUE.query(path, []).path, path)
+        self.assertRaises(Refusal, CATALOGUE.query, f"{path}5", [])
+
+    def test_an_extra_template_takes_names_that_look_like_tmdbs(self):
+        for name, kept in (
+            ("a", True),
+            ("vote_average.gte", True),
+            ("N1", True),
+            ("a" * 64, True),
+            ("a" * 65, False),
+            ("1a", False),
+            ("_a", False),
+            ("a-b", False),
+            ("a\n", False),
+            ("", False),
+        ):
+            query = CATALOGUE.query("/movie/1/new_thing", [(name, "1")])
+            self.assertEqual(query.parameters, ((name, "1"),) * kept, name)
+
     def test_a_dropped_parameter_is_not_checked(self):
         self.assertEqual(CATALOGUE.query("/movie/550", [("page", "x")]).parameters, ())
 
@@ -198,6 +277,22 @@ class Needed(SynchronousTestCase):
     def test_a_search_without_words_is_refused_by_name(self):
         for pairs in ((), (("query", ""),), (("query", " "),), (("page", "2"),)):
             self.assertIn("query is missing", self.refused("/search/movie", *pairs))
+
+    def test_every_search_asks_for_words_and_nothing_else_does(self):
+        asking = {
+            each.template: each.required
+            for each in CATALOGUE.endpoints
+            if each.required and each.template in OPEN
+        }
+        kinds = ("collection", "company", "keyword", "movie", "multi", "person", "tv")
+        searches = {f"/search/{kind}": {"query"} for kind in kinds}
+        self.assertEqual(
+            asking, {**searches, "/find/{external_id}": {"external_source"}}
+        )
+        for path in searches:
+            self.assertIn("query is missing", self.refused(path))
+            found = CATALOGUE.query(path, [("query", "alien")])
+            self.assertEqual(found.parameters, (("query", "alien"),), path)
 
     def test_so_is_an_id_without_its_source(self):
         message = self.refused("/find/tt0137523")

@@ -5,13 +5,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.errors import Refusal
-from streamr.tmdb.parameters import (
-    MOST_CHARACTERS,
-    check,
-    choice,
-    for_a_user,
-    without_a_user,
-)
+from streamr.tmdb.parameters import bad, check, choice, for_a_user, only, without_a_user
 
 ARABIC_ONE = "\N{ARABIC-INDIC DIGIT ONE}"
 steady = settings(deadline=None, database=None, derandomize=True)
@@ -56,9 +50,11 @@ class Checks(SynchronousTestCase):
 
     def test_languages(self):
         self.accepted("language", "en", "en-US", "zh-Hant", "es-419", "fil")
+        self.accepted("language", "EN", "fil-12345678")
         refusal = self.refused(
             "language", "e", "english", "en_US", "en-", "en-US&x=1", "en\n", "../en"
         )
+        self.refused("language", "abcd", "en-1", "en-123456789", "en-US-x", "é1", "12")
         self.assertEqual(int(refusal.code), 47)
         self.assertIn("en-US", refusal.message)
 
@@ -83,10 +79,29 @@ class Checks(SynchronousTestCase):
         self.accepted("append_to_response", ",".join(names[:20]))
         refusal = self.refused("append_to_response", ",".join(names))
         self.assertEqual(int(refusal.code), 27)
+        self.assertIn("is 20. (append_to_response has 21)", refusal.message)
 
-    def test_no_value_is_endless_or_holds_control_characters(self):
-        self.accepted("query", "x" * MOST_CHARACTERS, "Amélie & co.", "a/b?c=d#e")
-        self.refused("query", "x" * (MOST_CHARACTERS + 1), "a\r\nb", "a\0", "\x7f")
+    def test_a_comma_too_many_appends_nothing(self):
+        self.accepted("append_to_response", "credits,", ",credits", "a,,b", ",")
+
+    def test_a_value_has_a_thousand_characters_at_most(self):
+        self.accepted("query", "x" * 999, "x" * 1000)
+        self.assertIn("longer than 1000", self.refused("query", "x" * 1001).message)
+
+    def test_no_value_holds_one_control_character(self):
+        for number in (*range(0x20), 0x7F):
+            value = f"a{chr(number)}b"
+            self.assertIn("control characters", self.refused("query", value).message)
+        self.accepted("query", "a b", "~", "\x80", "Amélie & co.", "a/b?c=d#e")
+
+    def test_a_refusal_repeats_forty_characters_of_what_came(self):
+        """What came is a stranger's: it fills neither the answer nor the log."""
+        shown = "".join(map(chr, range(ord("0"), ord("0") + 40)))
+        for name in ("page", "language", "region", "append_to_response"):
+            for value in (shown, f"{shown}z"):
+                message = self.refused(name, value).message
+                self.assertIn(f"{shown!r}", message, name)
+                self.assertNotIn(f"{shown}z", message, name)
 
     def test_empty_values_and_repetitions_are_left_out(self):
         pairs = [("query", ""), ("page", "2"), ("page", "2"), ("year", "")]
@@ -109,6 +124,43 @@ class Checks(SynchronousTestCase):
             self.assertIn(int(text), range(1, 501))
 
 
+class Only(SynchronousTestCase):
+    """The one value of a parameter."""
+
+    def test_the_values_of_other_names_and_empty_ones_are_not_looked_at(self):
+        for pairs, value in (
+            ([], None),
+            ([("kind", "")], None),
+            ([("other", "tv")], None),
+            ([("kind", "tv")], "tv"),
+            ([("kind", ""), ("kind", "tv"), ("kind", "")], "tv"),
+            ([("kind", "tv"), ("kind", "tv")], "tv"),
+            ([("other", "movie"), ("kind", "tv"), ("other", "all")], "tv"),
+        ):
+            self.assertEqual(only("kind", pairs), value, pairs)
+
+    def test_two_values_are_refused_with_forty_characters_of_each(self):
+        first, second = "a" * 40, "b" * 40
+        for more in ("", "z"):
+            pairs = [("kind", first + more), ("kind", second + more), ("kind", "c")]
+            with self.assertRaises(Refusal) as caught:
+                only("kind", pairs)
+            refusal = caught.exception
+            self.assertEqual((refusal.status, int(refusal.code)), (400, 47))
+            for shown in ("kind", f"'{first}'", f"'{second}'"):
+                self.assertIn(shown, refusal.message)
+
+
+class Bad(SynchronousTestCase):
+    """The refusal of one parameter."""
+
+    def test_what_was_wrong_has_two_hundred_characters_at_most(self):
+        for problem in ("x" * 200, "x" * 200 + "y"):
+            refusal = bad("query", problem)
+            said = f"Invalid parameter: query {'x' * 200}."
+            self.assertEqual((refusal.status, refusal.message), (400, said))
+
+
 class Choice(SynchronousTestCase):
     """Enumerations."""
 
@@ -124,6 +176,10 @@ class Choice(SynchronousTestCase):
         message = self.message("x" * 5000)
         self.assertLess(len(message), 400)
         self.assertIn("movie, tv", message)
+
+    def test_a_refusal_repeats_forty_characters_of_a_word(self):
+        for value in ("x" * 40, "x" * 41):
+            self.assertIn(f"cannot be '{'x' * 40}';", self.message(value))
 
     def message(self, value: str) -> str:
         with self.assertRaises(Refusal) as caught:

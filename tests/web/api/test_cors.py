@@ -81,6 +81,35 @@ class Fields(SynchronousTestCase):
             self.assertNotIn("Streamr-Fresh", allowed)
             self.assertLessEqual(int(headers["Access-Control-Max-Age"]), 7200)
 
+    def test_a_preflight_allows_each_field_that_is_promised_and_no_other(self):
+        promised = {
+            *("Accept", "Accept-Language", "Authorization", "Content-Type"),
+            *("If-None-Match", "X-Request-Id"),
+            *("Cache-Control", "Pragma", "X-Requested-With"),
+        }
+        for cors in (Cors(["*"]), Cors([APP])):
+            headers = dict(cors.preflight(APP))
+            allowed = headers["Access-Control-Allow-Headers"].split(", ")
+            self.assertEqual(set(allowed), promised)
+            # as long as a browser keeps one at all
+            self.assertEqual(headers["Access-Control-Max-Age"], "7200")
+
+    def test_one_more_field_may_be_allowed_to_the_same_origins(self):
+        for origins, strangers in ((["*"], "*"), ([APP], None), ([], None)):
+            cors = Cors(origins)
+            more = cors.allowing("Streamr-Fresh")
+            for origin in (APP, "https://evil.example"):
+                self.assertEqual(more.headers(origin), cors.headers(origin), origins)
+                before, after = (
+                    dict(cors.preflight(origin)),
+                    dict(more.preflight(origin)),
+                )
+                if before:
+                    before["Access-Control-Allow-Headers"] += ", Streamr-Fresh"
+                self.assertEqual(after, before, (origins, origin))
+            found = dict(more.headers("https://evil.example")).get(ORIGIN)
+            self.assertEqual(found, strangers)
+
     def test_scripts_may_read_where_an_answer_came_from(self):
         for cors in (Cors(["*"]), Cors([APP])):
             exposed = dict(cors.headers(APP))["Access-Control-Expose-Headers"]

@@ -424,6 +424,19 @@ class Guarded(SurfaceCase):
             self.assertEqual(seen.status, 403, more)
             self.assertIn("STREAMR_ADMIN_TOKEN", seen.json["status_message"])
 
+    def test_each_field_of_a_forwarder_closes_it_and_the_actions(self) -> None:
+        for name, value in (
+            ("Forwarded", "for=203.0.113.9"),
+            ("X-Forwarded-For", "203.0.113.9"),
+            ("X-Real-IP", "203.0.113.9"),
+            ("Via", "1.1 edge"),
+        ):
+            headers = {name: value, "Content-Length": "0"}
+            for method, path in (("GET", "/inside"), ("POST", "/act")):
+                seen = self.get(path, method=method, **HERE, headers=headers)
+                self.assertEqual(seen.status, 403, (name, path))
+        self.assertEqual(self.acts, [])
+
     def test_another_sites_page_does_not_see_what_its_reader_may(self) -> None:
         for headers in (
             {"Sec-Fetch-Site": "cross-site"},

@@ -120,6 +120,23 @@ class Shortcuts(SynchronousTestCase):
             self.assertIn(allowed, refusal.message)
             self.assertIn(target.partition("?")[2].partition("=")[0], refusal.message)
 
+    def test_what_only_another_media_type_takes_is_checked_and_left_out(self):
+        for target, good, wrong in (
+            ("/popular?media_type=tv&region=", "DE", "DEU"),
+            ("/discover?media_type=tv&certification_country=", "US", "USA"),
+            ("/discover?media_type=movie&timezone=", "UTC", "x" * 1001),
+        ):
+            name = target.rpartition("&")[2].removesuffix("=")
+            query = main(f"/api/tmdb{target}{good}")
+            self.assertNotIn(name, dict(query.parameters), target)
+            refusal = self.refused(main, f"/api/tmdb{target}{wrong}", 400)
+            self.assertIn(name, refusal.message)
+
+    def test_what_no_media_type_takes_is_neither_checked_nor_sent(self):
+        for more in ("utm=1&utm=2", "x=a%00b", "watch_region=nowhere"):
+            query = main(f"/api/tmdb/popular?media_type=tv&{more}")
+            self.assertEqual(dict(query.parameters), DEFAULTS, more)
+
     def test_two_media_types_are_refused_like_two_of_anything(self):
         for more in (
             "media_type=movie&media_type=tv",
@@ -219,10 +236,14 @@ class Passing(SynchronousTestCase):
                 self.assertEqual(caught.exception.status, 404, base + path)
 
     def test_there_is_nothing_beside_the_bases(self):
-        for target in ("/", "/api", "/api/tmdb", "/4/movie/550", "/movie/550", "/3x/a"):
-            self.assertRaises(Refusal, main, target)
-        for target in ("/", "/api", "/upcoming", "/movie/550", "/api/tmdb/popular"):
-            self.assertRaises(Refusal, proxy, target)
+        mains = ("/", "/api", "/api/tmdb", "/4/movie/550", "/movie/550", "/3x/a")
+        proxies = ("/", "/api", "/upcoming", "/movie/550", "/api/tmdb/popular")
+        for ask, targets in ((main, mains), (proxy, proxies)):
+            for target in targets:
+                with self.assertRaises(Refusal, msg=target) as caught:
+                    ask(target)
+                refusal = caught.exception
+                self.assertEqual((refusal.status, int(refusal.code)), (404, 34), target)
 
 
 class Split(SynchronousTestCase):
@@ -239,6 +260,10 @@ class Split(SynchronousTestCase):
         self.assertEqual(
             split(b"/a/b?y=1&x=&z"), ("/a/b", [("y", "1"), ("x", ""), ("z", "")])
         )
+
+    def test_one_slash_at_the_end_is_taken_off_unless_it_is_all(self):
+        for target, path in ((b"/", "/"), (b"/a/", "/a"), (b"/a//", "/a/")):
+            self.assertEqual(split(target), (path, []), target)
 
     def test_only_origin_form_is_a_target(self):
         self.refused(b"http://evil.example/3/movie/550", b"*", b"evil.example:443", b"")

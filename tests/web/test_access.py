@@ -1,0 +1,196 @@
+"""Who may see and do more, case by case: peers, names, forwarders, tokens, sites."""
+
+from collections.abc import Callable
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr.boundaries import Call
+from streamr.errors import Refusal
+from streamr.web.access import Visit, check_action, check_site, from_own_site, trusted
+
+TOKEN = "a-made-up-admin-token"
+HOST = "127.0.0.1:3001"
+CALL = Call("req-1", 100.0)
+
+
+def fields(**named: str) -> Callable[[str], str]:
+    """A request's header fields, by names with `_` for `-`."""
+    found = {name.replace("_", "-"): value for name, value in named.items()}
+    return lambda name: found.get(name, "")
+
+
+def visit(*, may: bool = True, **named: str) -> Visit:
+    return Visit([], CALL, fields(**{"host": HOST, **named}), trusted=may)
+
+
+class Trusted(SynchronousTestCase):
+    """trusted."""
+
+    def test_who_sits_at_this_machine_is_when_nobody_has_forwarded_the_request(self):
+        for peer in ("127.0.0.1", "127.9.9.9", "::1", "[::1]"):
+            self.assertTrue(trusted(fields(host=HOST), peer, None), peer)
+
+    def test_who_sits_elsewhere_is_not(self):
+        for peer in ("192.0.2.1", "10.0.0.1", "128.0.0.1", "0.0.0.0", "::", "::2", ""):
+            self.assertFalse(trusted(fields(host=HOST), peer, None), peer)
+
+    def test_a_name_is_no_peer(self):
+        self.assertFalse(trusted(fields(host=HOST), "localhost", None))
+
+    def test_each_field_of_a_forwarder_alone_takes_the_trust_away(self):
+        for name, value in (
+            ("forwarded", "for=203.0.113.9"),
+            ("x_forwarded_for", "203.0.113.9"),
+            # nginx's own, and what says nothing but that there is a proxy
+            ("x_real_ip", "203.0.113.9"),
+            ("via", "1.1 edge"),
+            # a forwarder that claims to be of this machine stays one
+            ("x_forwarded_for", "127.0.0.1"),
+        ):
+            header = fields(host=HOST, **{name: value})
+            self.assertFalse(trusted(header, "127.0.0.1", None), name)
+            self.assertFalse(trusted(header, "127.0.0.1", TOKEN), name)
+
+    def test_each_spelling_of_this_machine_is_one_of_its_names(self):
+        for host in (
+            "localhost",
+            "localhost:3001",
+            "LocalHost:1",
+            "app.localhost:3001",
+            "127.0.0.1",
+            "127.0.0.2:3001",
+            "[::1]",
+            "[::1]:3001",
+        ):
+            self.assertTrue(trusted(fields(host=host), "127.0.0.1", None), host)
+
+    def test_any_other_name_has_been_pointed_here(self):
+        for host in (
+            "",
+            "rebound.test",
+            "rebound.test:3001",
+            "localhost.rebound.test",
+            "evillocalhost",
+            "127.0.0.1.nip.test",
+            "192.0.2.1",
+            "[::2]",
+            "[::1",
+            "::1",
+            "127.0.0.1:",
+            "127.0.0.1:80:80",
+            "127.0.0.1:x",
+            "rebound.test:3001@localhost",
+            "[localhost]",
+        ):
+            self.assertFalse(trusted(fields(host=host), "127.0.0.1", None), host)
+
+    def test_the_token_opens_from_anywhere_under_any_name_and_forwarded(self):
+        bearer = f"Bearer {TOKEN}"
+        for header in (
+            fields(authorization=bearer),
+            fields(authorization=bearer, host="status.example"),
+            fields(authorization=bearer, host=HOST, x_forwarded_for="203.0.113.9"),
+        ):
+            self.assertTrue(trusted(header, "192.0.2.1", TOKEN))
+
+    def test_anything_but_the_token_opens_nothing(self):
+        for given in (
+            "",
+            "Bearer ",
+            f"Bearer {TOKEN[:-1]}",
+            f"Bearer {TOKEN}x",
+            f"Bearer {TOKEN.upper()}",
+            f"Bearer Bearer {TOKEN}",
+            f"Basic {TOKEN}",
+            "Bearer é",
+        ):
+            header = fields(authorization=given, host=HOST)
+            self.assertFalse(trusted(header, "192.0.2.1", TOKEN), given)
+
+    def test_where_no_token_is_set_none_is_right(self):
+        for given in ("", "Bearer ", "Bearer None"):
+            header = fields(authorization=given, host=HOST)
+            self.assertFalse(trusted(header, "192.0.2.1", None), given)
+
+    def test_who_sits_here_needs_no_token_and_a_wrong_one_does_no_harm(self):
+        for given in ("", "Bearer no"):
+            header = fields(authorization=given, host=HOST)
+            self.assertTrue(trusted(header, "127.0.0.1", TOKEN), given)
+
+
+class OwnSite(SynchronousTestCase):
+    """from_own_site, check_site."""
+
+    # Sec-Fetch-Site, Origin, whether the request began here
+    cases = (
+        # a command line
+        ("", "", True),
+        # a page of our own, an address that was typed in
+        ("same-origin", "", True),
+        ("none", "", True),
+        ("same-site", "", False),
+        ("cross-site", "", False),
+        ("nonsense", "", False),
+        # a browser without Sec-Fetch-Site
+        ("", f"http://{HOST}", True),
+        ("", f"https://{HOST}", True),
+        ("", "http://127.0.0.1", False),
+        ("", "http://127.0.0.1:8080", False),
+        ("", "https://elsewhere.example", False),
+        ("", "null", False),
+        # both have to say so
+        ("same-origin", f"http://{HOST}", True),
+        ("cross-site", f"http://{HOST}", False),
+        ("same-origin", "https://elsewhere.example", False),
+        ("none", "https://elsewhere.example", False),
+    )
+
+    def test_both_fields_say_whether_a_page_of_ours_has_asked(self):
+        for site, origin, own in self.cases:
+            asked = visit(sec_fetch_site=site, origin=origin)
+            self.assertIs(from_own_site(asked), own, (site, origin))
+
+    def test_a_page_of_another_site_is_told_no_in_words(self):
+        for site, origin, own in self.cases:
+            asked = visit(sec_fetch_site=site, origin=origin)
+            if own:
+                check_site(asked)
+                continue
+            with self.assertRaises(Refusal, msg=(site, origin)) as caught:
+                check_site(asked)
+            refusal = caught.exception
+            self.assertEqual((refusal.status, int(refusal.code)), (403, 38))
+            self.assertIn("began elsewhere", refusal.message)
+
+
+class Actions(SynchronousTestCase):
+    """check_action."""
+
+    def test_the_trusted_may_act_from_a_page_of_ours_and_from_a_command_line(self):
+        for site in ("", "same-origin", "none"):
+            check_action(visit(sec_fetch_site=site))
+
+    def test_the_trusted_may_not_act_for_a_page_of_another_site(self):
+        with self.assertRaises(Refusal) as caught:
+            check_action(visit(sec_fetch_site="cross-site"))
+        self.assertIn("began elsewhere", caught.exception.message)
+
+    def test_a_stranger_may_not_act_and_hears_what_would_help(self):
+        with self.assertRaises(Refusal) as caught:
+            check_action(visit(may=False, sec_fetch_site="same-origin"))
+        refusal = caught.exception
+        self.assertEqual((refusal.status, int(refusal.code)), (403, 38))
+        self.assertIn("STREAMR_ADMIN_TOKEN", refusal.message)
+
+
+class Values(SynchronousTestCase):
+    """What a page gets."""
+
+    def test_a_visit_of_which_nothing_is_said_is_a_strangers_without_fields(self):
+        bare = Visit([], CALL)
+        self.assertEqual(
+            (bare.trusted, bare.path, bare.header("host")), (False, "", "")
+        )
+
+    def test_a_page_cannot_make_its_own_visit_trusted(self):
+        self.assertRaises(AttributeError, setattr, visit(may=False), "trusted", True)
