@@ -3,6 +3,7 @@
 Over a real gateway, real ways and a real memory store; only the route is a fake one.
 """
 
+import gc
 import gzip
 import json
 from dataclasses import replace
@@ -49,7 +50,7 @@ class CacheCase(SynchronousTestCase):
         self.clock.advance(1000.0)
         self.notes = Notes()
         self.direct = FakeRoute("direct")
-        self.store = MemoryStore(10_000_000, 1000)
+        self.store = MemoryStore(10_000_000, 2000)
         self.threads: list[Any] = []
         self.gateway = Gateway(
             "main", ways([self.direct], self.clock), self.clock, self.notes
@@ -76,6 +77,44 @@ class CacheCase(SynchronousTestCase):
         self.exchange(asking)
         self.direct.sent.clear()
         self.clock.advance(after)
+
+    def many(self, count: int) -> list[Query]:
+        """So many are stored, and due to be renewed."""
+        queries = [replace(QUERY, path=f"/movie/{n}") for n in range(count)]
+        for query in queries:
+            asking = self.ask(query)
+            self.direct.succeeds(OLD)
+            self.exchange(asking)
+        self.clock.advance(REVALIDATE)
+        self.direct.sent.clear()
+        return queries
+
+    def fetch(
+        self, query: Query = QUERY, seconds: float = DEADLINE
+    ) -> Deferred[Exchange]:
+        """Ask past the store."""
+        now = self.clock.seconds()
+        return self.gateway.answer(query, call(now + seconds), fresh=True)
+
+    def nothing_works(self) -> None:
+        """Every breaker has opened, and one caller has found out for all."""
+        for _ in range(TRIP_IN_ROW):
+            self.gateway.ways.health.tried(self.direct, Fault("tls_reset"), 1)
+        self.fetch(
+            Query(
+                "/configuration",
+                (),
+                "/configuration",
+                freshness=CLASSES["configuration"],
+            )
+        )
+        self.direct.fails("tls_reset")
+        self.direct.sent.clear()
+
+    def renewed(self) -> list[str]:
+        """What the observer was told of refreshes that nobody waited for."""
+        told = [each.target for each in self.notes.exchanges]
+        return [each for each in told if each.startswith("(renewed) ")]
 
     def fails(self, cause: str) -> None:
         """Every try that is under way fails, so far as the fault table goes."""
@@ -296,17 +335,6 @@ class Fresh(CacheCase):
 
 class Revalidating(CacheCase):
     """stale-while-revalidate: served at once, renewed behind."""
-
-    def many(self, count: int) -> list[Query]:
-        """So many are stored, and due to be renewed."""
-        queries = [replace(QUERY, path=f"/movie/{n}") for n in range(count)]
-        for query in queries:
-            asking = self.ask(query)
-            self.direct.succeeds(OLD)
-            self.exchange(asking)
-        self.clock.advance(REVALIDATE)
-        self.direct.sent.clear()
-        return queries
 
     def test_only_a_few_are_renewed_at_once_and_the_others_after_them(self) -> None:
         for query in self.many(RENEWALS + 2):
@@ -722,3 +750,395 @@ class Threads(CacheCase):
         asking = self.ask()
         self.direct.succeeds(Answer(200, text.encode()))
         self.assertEqual(self.body(asking), text.encode())
+
+
+class Flight(CacheCase):
+    """What a flight asks of the ways, whoever began it."""
+
+    def test_it_ends_a_twentieth_of_a_second_before_a_whole_deadline(self) -> None:
+        """So the callers' own time still holds its end, with the attempts in it."""
+        for seconds in (1.0, DEADLINE, 60.0):
+            self.setUp()
+            began = self.clock.seconds()
+            self.ask(seconds=seconds)
+            left = self.direct.sent[0].call.deadline - began
+            self.assertAlmostEqual(left, DEADLINE - 0.05, msg=str(seconds))
+
+    def test_a_caller_with_the_whole_time_hears_how_it_ended(self) -> None:
+        asking = self.ask()
+        self.clock.advance(DEADLINE - 0.051)
+        self.assertNoResult(asking)
+        self.clock.advance(0.002)
+        exchange = self.exchange(asking)
+        self.assertEqual(exchange.status, 504)
+        self.assertEqual([each.route for each in exchange.attempts], ["direct"])
+
+    def test_it_asks_for_the_query_in_the_name_of_the_first(self) -> None:
+        self.ask()
+        sent = self.direct.sent[0]
+        self.assertEqual((sent.query, sent.call.request_id), (QUERY, "req-1"))
+
+    def test_an_answer_that_is_not_kept_has_no_age_of_ours(self) -> None:
+        asking = self.ask()
+        self.direct.succeeds(Answer(401, b"{}"))
+        self.assertEqual(self.exchange(asking).age, 0.0)
+        asking = self.ask(seconds=0.1)
+        self.clock.advance(0.2)
+        self.assertEqual(self.exchange(asking).age, 0.0)
+
+    def test_a_304_that_nobody_asked_for_is_no_answer_to_keep(self) -> None:
+        asking = self.ask()
+        self.direct.succeeds(Answer(304, b"", cache_control="max-age=60"))
+        self.assertEqual(self.exchange(asking).status, 304)
+        self.assertEqual(len(self.store), 0)
+
+    def test_what_came_old_is_that_old_in_its_first_answer(self) -> None:
+        asking = self.ask()
+        self.direct.succeeds(replace(OLD, age=50.0))
+        self.assertEqual(dict(self.page(asking).headers)["Age"], "50")
+
+    def test_a_304_of_old_age_is_that_old(self) -> None:
+        self.kept(OLD, STALE)
+        asking = self.ask()
+        self.direct.succeeds(Answer(304, b"", cache_control="max-age=1200", age=20.0))
+        self.assertEqual(dict(self.page(asking).headers)["Age"], "20")
+        self.assertEqual(self.use(self.ask())["ttl"], "1180")
+
+    def test_a_304_that_may_not_be_kept_leaves_the_copy_as_old_as_it_was(self) -> None:
+        self.kept(OLD, STALE)
+        asking = self.ask()
+        self.direct.succeeds(Answer(304, b"", cache_control="no-store"))
+        self.assertEqual(dict(self.page(asking).headers)["Age"], str(int(STALE)))
+        self.assertNotIn("stored", self.use(asking))
+
+
+class Fetching(CacheCase):
+    """A caller who wants it fresh passes the store by."""
+
+    def test_a_fresh_copy_is_not_served_and_not_validated(self) -> None:
+        self.kept(OLD)
+        asking = self.fetch()
+        self.assertNoResult(asking)
+        self.assertIsNone(self.direct.sent[0].call.known)
+        self.direct.succeeds(NEW)
+        self.assertEqual(self.body(asking), NEW.body)
+        self.assertEqual(self.use(asking)["fwd"], "uri-miss")
+
+    def test_its_answer_is_kept_for_the_others(self) -> None:
+        self.kept(OLD)
+        self.fetch()
+        self.direct.succeeds(NEW)
+        self.assertEqual(self.body(self.ask()), NEW.body)
+
+    def test_it_ends_by_its_own_deadline(self) -> None:
+        asking = self.fetch(seconds=1.0)
+        self.clock.advance(0.999)
+        self.assertNoResult(asking)
+        self.clock.advance(0.001)
+        self.assertEqual(self.exchange(asking).status, 504)
+        self.assertTrue(self.direct.sent[0].cancelled)
+        self.assert_nothing_left()
+
+    def test_without_time_left_it_ends_at_once(self) -> None:
+        for seconds in (0.0, -1.0):
+            asking = self.fetch(seconds=seconds)
+            self.clock.advance(0)
+            self.assertEqual(self.exchange(asking).status, 504, seconds)
+
+    def test_it_waits_for_the_flight_that_is_under_way(self) -> None:
+        asking = [self.ask(), self.fetch()]
+        self.assertEqual(self.sent(), 1)
+        self.direct.succeeds(NEW)
+        self.assertEqual({self.body(each) for each in asking}, {NEW.body})
+
+    def test_a_fault_reaches_it_though_a_copy_is_there(self) -> None:
+        self.kept(OLD)
+        asking = self.fetch()
+        self.fails("tls_reset")
+        self.assertEqual(self.exchange(asking).status, 502)
+
+
+class NothingWorks(CacheCase):
+    """With every breaker open nobody waits to find that out."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.kept(OLD, STALE)
+        self.nothing_works()
+
+    def test_the_stale_copy_is_served_at_once(self) -> None:
+        asking = self.ask()
+        self.assertEqual(self.body(asking), OLD.body)
+        self.assertEqual(self.detail(asking), "stale-if-error")
+        self.assertIn("hit", self.use(asking))
+
+    def test_a_trickle_asks_behind_the_callers_and_renews_it(self) -> None:
+        self.clock.advance(1.0)
+        asking = self.ask()
+        self.assertEqual(self.body(asking), OLD.body)
+        self.assertEqual(self.sent(), 1)
+        self.assertEqual(self.direct.sent[0].call.known, TAG)
+        self.direct.succeeds(NEW)
+        self.assertEqual(self.renewed(), ["(renewed) /movie/550"])
+        self.assertEqual(self.body(self.ask()), NEW.body)
+
+    def test_with_one_way_that_works_there_is_something_to_wait_for(self) -> None:
+        self.gateway.ways.health.tried(self.direct, None, 1)
+        asking = self.ask()
+        self.assertNoResult(asking)
+        self.direct.succeeds(NEW)
+        self.assertEqual(self.body(asking), NEW.body)
+
+    def test_what_may_not_be_served_stale_any_more_is_not(self) -> None:
+        self.clock.advance(GONE - STALE)
+        self.nothing_works()
+        self.assertEqual(self.exchange(self.ask()).status, 503)
+
+    def test_what_may_be_served_while_it_is_renewed_says_so(self) -> None:
+        self.gateway.ways.health.tried(self.direct, None, 1)
+        self.fetch()
+        self.direct.succeeds(OLD)
+        self.clock.advance(REVALIDATE)
+        self.nothing_works()
+        self.assertEqual(self.detail(self.ask()), "stale-while-revalidate")
+
+
+class Paused(CacheCase):
+    """A key whose refresh has failed is left alone for five seconds."""
+
+    def failed(self, query: Query = QUERY) -> None:
+        """A fetch of the key that fails, on a way that counts as sound all the same."""
+        self.fetch(query)
+        self.fails("tls_reset")
+        self.gateway.ways.health.tried(self.direct, None, 1)
+        self.direct.sent.clear()
+
+    def asks_again(self, query: Query = QUERY) -> bool:
+        """Whether a caller makes TMDB be asked; who does leaves again."""
+        asking = self.ask(query)
+        asked = self.sent() > 0
+        asking.cancel()
+        self.direct.sent.clear()
+        return asked
+
+    def test_the_pause_ends_with_its_fifth_second_and_not_before(self) -> None:
+        for state in (REVALIDATE, STALE):
+            for after, asked in ((0.0, False), (4.999, False), (5.0, True)):
+                self.setUp()
+                self.kept(OLD, state)
+                self.failed()
+                self.clock.advance(after)
+                self.assertEqual(self.asks_again(), asked, (state, after))
+
+    def test_a_second_failure_begins_the_pause_anew(self) -> None:
+        self.kept(OLD, STALE)
+        for _ in range(3):
+            self.failed()
+            self.clock.advance(4.999)
+            self.assertFalse(self.asks_again())
+
+    def test_a_429_begins_it_as_a_fault_does(self) -> None:
+        self.kept(OLD, STALE)
+        self.fetch()
+        self.direct.succeeds(Answer(429, b"{}"))
+        self.direct.sent.clear()
+        self.assertFalse(self.asks_again())
+
+    def test_any_other_answer_ends_it(self) -> None:
+        for status in (200, 400, 401, 403, 404, 405, 422):
+            self.setUp()
+            self.kept(OLD, STALE)
+            self.failed()
+            self.fetch()
+            # no answer of these takes the copy's place: it would not be stale
+            self.direct.succeeds(Answer(status, b"{}", cache_control="no-store"))
+            self.direct.sent.clear()
+            self.assertTrue(self.asks_again(), status)
+
+    def test_it_brings_back_no_copy_that_is_too_old(self) -> None:
+        self.kept(OLD, GONE)
+        self.failed()
+        asking = self.ask()
+        self.assertEqual(self.sent(), 1)
+        self.fails("tls_reset")
+        self.assertEqual(self.exchange(asking).status, 502)
+
+    def test_ten_thousand_keys_are_remembered_and_the_oldest_goes_first(self) -> None:
+        first, second, third = self.many(3)
+        self.clock.advance(STALE - REVALIDATE)
+        self.nothing_works()  # each fetch fails at once
+        for each in (first, second, third, first):  # the second is the oldest now
+            self.fetch(each)
+        for number in range(10_000 - 3):
+            self.fetch(replace(QUERY, path=f"/tv/{number}"))
+        self.gateway.ways.health.tried(self.direct, None, 1)
+        self.assertFalse(self.asks_again(second))
+        self.failed(OTHER)
+        self.assertTrue(self.asks_again(second))
+        self.assertFalse(self.asks_again(third))
+        self.assertFalse(self.asks_again(first))
+
+
+class Renewals(CacheCase):
+    """Four refreshes behind at once, and a line of a thousand."""
+
+    def land(self, *numbers: int) -> None:
+        """These of the tries bring a new answer, all in one turn of the reactor."""
+        for number in numbers:
+            self.direct.sent[number].result.callback(NEW)
+
+    def asked(self) -> list[str]:
+        return [each.query.path for each in self.direct.sent]
+
+    def renew(self, *queries: Query) -> list[str]:
+        """Callers who start a refresh of each; the paths."""
+        for query in queries:
+            self.ask(query)
+        return [each.path for each in queries]
+
+    def test_four_begin_and_the_fifth_when_one_has_ended(self) -> None:
+        paths = self.renew(*self.many(6))
+        self.assertEqual(self.asked(), paths[:4])
+        self.land(2)
+        self.clock.advance(0)
+        self.assertEqual(self.asked(), paths[:5])
+        self.land(3)
+        self.clock.advance(0)
+        self.assertEqual(self.asked(), paths)
+
+    def test_one_that_fails_makes_room_as_well(self) -> None:
+        paths = self.renew(*self.many(5))
+        self.direct.sent[0].result.errback(Fault("http_response_redirect"))
+        self.clock.advance(0)
+        self.assertEqual(self.asked(), paths)
+
+    def test_each_that_ends_makes_room_for_one(self) -> None:
+        queries = self.many(8)
+        self.renew(*queries[:5])
+        self.land(0)
+        self.clock.advance(0)
+        self.renew(*queries[5:])
+        self.assertEqual(len(self.asked()), 5)
+
+    def test_a_thousand_wait_and_one_more_is_left_to_its_next_caller(self) -> None:
+        queries = self.many(4 + 1000 + 1)
+        paths = self.renew(*queries)
+        for number in range(4 + 1000):
+            self.land(number)
+            self.clock.advance(0)
+        self.assertEqual(self.asked(), paths[:-1])
+        self.assertEqual(self.renew(queries[-1]), self.asked()[-1:])
+
+    def test_one_key_waits_once(self) -> None:
+        queries = self.many(6)
+        self.renew(*queries, *queries[4:])
+        self.land(0, 1, 2, 3)
+        self.clock.advance(0)
+        self.land(4, 5)
+        self.clock.advance(0)
+        self.assertEqual(self.asked(), [each.path for each in queries])
+        self.assert_nothing_left()
+
+    def test_two_that_end_together_begin_the_only_one_that_waits(self) -> None:
+        paths = self.renew(*self.many(5))
+        self.land(0, 1)
+        self.clock.advance(0)
+        self.assertEqual(self.asked(), paths)
+
+    def test_who_comes_between_two_turns_takes_the_place_and_no_fifth_one_is_made(
+        self,
+    ) -> None:
+        queries = self.many(6)
+        self.renew(*queries[:5])
+        self.land(0)
+        self.renew(queries[5])
+        self.clock.advance(0)
+        self.assertEqual(self.asked()[4:], [queries[5].path])
+        self.land(1)
+        self.clock.advance(0)
+        self.assertEqual(self.asked()[5:], [queries[4].path])
+
+    def test_what_became_fresh_while_it_waited_is_not_asked_for_again(self) -> None:
+        queries = self.many(6)
+        self.renew(*queries)
+        self.fetch(queries[4])
+        self.land(4)
+        self.land(0)
+        self.clock.advance(0)
+        self.assertEqual(self.asked()[5:], [queries[5].path])
+
+    def test_what_is_under_way_when_its_turn_comes_is_left_to_that_flight(self) -> None:
+        queries = self.many(6)
+        self.renew(*queries)
+        self.fetch(queries[4])
+        self.land(0)
+        self.clock.advance(0)
+        self.assertEqual(self.asked()[5:], [queries[5].path])
+        self.land(4)
+        self.assertNotIn(f"(renewed) {queries[4].path}", self.renewed())
+
+    def test_what_failed_while_it_waited_is_paused(self) -> None:
+        queries = self.many(6)
+        self.renew(*queries)
+        self.fetch(queries[4])
+        self.direct.sent[4].result.errback(Fault("http_response_redirect"))
+        self.land(0)
+        self.clock.advance(0)
+        self.assertEqual(self.asked()[5:], [queries[5].path])
+
+    def test_when_none_of_those_who_wait_needs_it_any_more_it_is_quiet(self) -> None:
+        queries = self.many(6)
+        self.renew(*queries)
+        for number in (4, 5):
+            self.fetch(queries[number])
+            self.land(number)
+        self.land(0)
+        self.clock.advance(0)
+        self.assertEqual(len(self.asked()), 6)
+
+    def test_a_flight_of_callers_takes_no_place(self) -> None:
+        queries = self.many(8)
+        for query in queries[:4]:
+            self.fetch(query)
+        self.renew(*queries[4:])
+        self.assertEqual(len(self.asked()), 8)
+
+    def test_an_error_of_our_own_is_logged_and_gives_its_place_back(self) -> None:
+        text = json.dumps({"id": 550, "x": "a" * representation.HEAVY}).encode()
+        paths = self.renew(*self.many(5))
+        self.direct.sent[0].result.callback(Answer(200, text))
+        ((_, done),) = self.threads
+        done.errback(ZeroDivisionError("bug"))
+        self.clock.advance(0)
+        self.assertEqual(self.asked(), paths)
+        gc.collect()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+
+class Breaking(CacheCase):
+    """A flight that ends in an error of our own."""
+
+    def test_it_reaches_who_waits_and_hangs_nobody(self) -> None:
+        self.kept(OLD, STALE)
+        text = json.dumps({"id": 550, "x": "a" * representation.HEAVY}).encode()
+        asking = self.ask()
+        self.direct.succeeds(Answer(200, text))
+        ((_, done),) = self.threads
+        done.errback(ZeroDivisionError("bug"))
+        self.failureResultOf(asking, ZeroDivisionError)
+        self.assert_nothing_left()
+
+    def test_one_that_was_given_up_as_slow_renews_nothing(self) -> None:
+        self.kept(OLD, STALE)
+        text = json.dumps({"id": 550, "x": "a" * representation.HEAVY}).encode()
+        asking = self.ask()
+        self.direct.succeeds(Answer(200, text))
+        self.clock.advance(SLOW)
+        self.assertEqual(self.body(asking), OLD.body)
+        ((_, done),) = self.threads
+        done.errback(ZeroDivisionError("bug"))
+        gc.collect()
+        self.flushLoggedErrors(ZeroDivisionError)
+        self.assertEqual(self.flushLoggedErrors(), [])
+        self.assertEqual(self.renewed(), [])
+        self.assert_nothing_left()

@@ -221,6 +221,28 @@ class Memory(GatewayCase):
         self.assertEqual(self.notes.exchanges, [self.successResultOf(asking)])
         self.assertEqual(self.notes.exchanges[0].ms, 250)
 
+    def test_an_exchange_says_how_long_it_took_in_whole_milliseconds(self) -> None:
+        for began in (0.0, 12_345.0, 50_000_000.0):
+            for seconds, ms in ((0.0, 0), (0.0004, 0), (0.0006, 1), (7.0, 7000)):
+                self.setUp()
+                self.clock.advance(began)
+                asking = self.ask(deadline=began + 8.0)
+                self.clock.advance(seconds)
+                self.direct.succeeds()
+                told = self.successResultOf(asking).ms
+                self.assertEqual(told, ms, (began, seconds))
+
+    def test_an_exchange_tells_what_was_asked_and_by_whom(self) -> None:
+        asked = call(8.0, method="HEAD", target="/api/tmdb/movie/550?a=b")
+        asking = self.gateway.answer(QUERY, asked)
+        self.direct.succeeds()
+        told = self.successResultOf(asking)
+        self.assertEqual(
+            (told.server, told.request_id, told.method, told.target, told.template),
+            ("main", "req-1", "HEAD", asked.target, QUERY.template),
+        )
+        self.assertEqual((told.stored, told.age, told.cache), (None, 0.0, None))
+
     def test_one_route_can_be_asked_alone(self) -> None:
         asking = self.gateway.ask(self.gateway.ways.routes[1], QUERY, call())
         self.proxy.succeeds()

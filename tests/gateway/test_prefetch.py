@@ -13,6 +13,7 @@ from streamr.policy import cachekey
 from streamr.policy.freshness import State, state
 from streamr.store.memory import MemoryStore
 from streamr.tmdb.lifetimes import CLASSES
+from tests.contracts.store import response
 from tests.support import QUERY, FakeRoute, Notes, ways
 
 LISTS = [
@@ -140,6 +141,71 @@ class Keeping(WarmCase):
         self.pass_by(30.0, None)
         self.assertTrue(all(each.cancelled for each in self.direct.sent))
         self.assertLessEqual(len(self.clock.getDelayedCalls()), 1)
+
+
+class Looking(WarmCase):
+    """When it is looked at, and what is due then."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.clock.advance(50_000.0)
+
+    def asked_with(self, left: float, count: int) -> bool:
+        """Whether a response with so many seconds left is renewed at a look, in a set
+        of so many."""
+        self.setUp()
+        many = [*LISTS, *(replace(LISTS[0], path=f"/tv/{n}") for n in range(count))]
+        key, now = cachekey.key(LISTS[0]), self.clock.seconds()
+        stored = response(key, now=now - 1000.0)
+        self.store.put(key, replace(stored, lifetime=1000.0 + left))
+        self.made(many[:count]).start()
+        self.clock.advance(0)
+        return bool(self.paths())
+
+    def test_it_is_due_when_it_would_not_last_to_the_next_look(self) -> None:
+        # a minute, a fifth of a second for each of the set, and one second
+        for count, left in ((1, 61.2), (3, 61.6), (100, 81.0)):
+            self.assertTrue(self.asked_with(left - 0.01, count), count)
+            self.assertFalse(self.asked_with(left + 0.01, count), count)
+
+    def test_the_next_look_is_a_minute_after_the_last_of_the_set(self) -> None:
+        self.warm.start()
+        self.clock.advance(0)
+        for _ in LISTS:
+            self.direct.fails("http_response_redirect")
+            self.clock.advance(0.2)
+        self.direct.sent.clear()
+        self.clock.advance(59.99)
+        self.assertEqual(self.paths(), [])
+        self.clock.advance(0.02)
+        self.assertEqual(self.paths(), [LISTS[0].path])
+
+    def test_they_are_a_fifth_of_a_second_apart(self) -> None:
+        self.warm.start()
+        self.clock.advance(0)
+        for count in (1, 2):
+            self.clock.advance(0.19)
+            self.assertEqual(len(self.paths()), count)
+            self.clock.advance(0.01)
+            self.assertEqual(len(self.paths()), count + 1)
+
+    def test_each_look_has_a_name_of_its_own(self) -> None:
+        self.warm.start()
+        self.pass_by(1.0)
+        names = {each.request_id for each in self.notes.exchanges}
+        self.assertEqual(len(names), len(LISTS))
+        for name in names:
+            self.assertRegex(name, r"\Awarm-[0-9a-f]{8}\Z")
+
+    def test_it_is_told_which_page_was_renewed(self) -> None:
+        self.warm.start()
+        self.pass_by(1.0)
+        told = [each.target for each in self.notes.exchanges]
+        self.assertEqual(told, [f"(renewed) {each.path}" for each in LISTS])
+        self.assertEqual(
+            [each.call.target for each in self.direct.sent],
+            [each.path for each in LISTS],
+        )
 
 
 class Stop(WarmCase):

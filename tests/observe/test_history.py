@@ -44,7 +44,8 @@ def fallback(**more: Any) -> Exchange:
 
 
 def failed(**more: Any) -> Exchange:
-    return exchange(502, fault=Fault("tls_reset"), attempts=(RESET,), **more)
+    fault = Fault("tls_reset")
+    return exchange(**{"status": 502, "fault": fault, "attempts": (RESET,), **more})
 
 
 def cached(ttl: int, **more: Any) -> Exchange:
@@ -92,6 +93,144 @@ class Outcomes(SynchronousTestCase):
             exchange(503, template="/api/tmdb/health"),
         ):
             self.assertIsNone(outcome_of(nobody), nobody.target)
+
+    def test_every_status_from_500_on_is_an_error_whoever_said_it(self) -> None:
+        stored: Any = object()
+        for status, expected in ((498, "direct"), (500, "error"), (503, "error")):
+            told = direct(status=status, answer=Answer(status, b"{}"))
+            self.assertEqual(expected, outcome_of(told), status)
+        told = exchange(500, stored=stored, source="cache", cache=CacheUse(ttl=9))
+        self.assertEqual("error", outcome_of(told))
+        for status, expected in ((404, "refused"), (498, "refused"), (500, "error")):
+            told = exchange(status, template=None)
+            self.assertEqual(expected, outcome_of(told), status)
+
+    def test_a_fault_is_an_error_whatever_its_status(self) -> None:
+        told = exchange(404, fault=Fault("tls_reset"))
+        self.assertEqual("error", outcome_of(told))
+
+    def test_a_copy_is_stale_when_its_life_is_over_and_not_before(self) -> None:
+        for ttl, expected in ((1, "cache"), (0, "cache"), (-1, "stale"), (-9, "stale")):
+            self.assertEqual(expected, outcome_of(cached(ttl)), ttl)
+        stored: Any = object()
+        for use in (None, CacheUse(ttl=None)):
+            told = exchange(stored=stored, source="cache", cache=use)
+            self.assertEqual("cache", outcome_of(told), use)
+
+    def test_a_copy_that_a_route_brought_counts_for_the_route(self) -> None:
+        stored: Any = object()
+        for source, expected in (("direct", "direct"), (PROXY, "proxy")):
+            told = exchange(stored=stored, answer=GOOD, source=source)
+            self.assertEqual(expected, outcome_of(told))
+
+    def test_a_page_beside_the_health_page_is_a_callers(self) -> None:
+        told = direct(target="/api/tmdb/healthy")
+        self.assertEqual("direct", outcome_of(told))
+
+
+class Bounds(HistoryCase):
+    """How much is remembered, and for how long: from both sides."""
+
+    def test_an_hour_is_sixty_minutes_of_sixty_seconds(self) -> None:
+        for later, there in ((59.9, 59), (60.0, 58), (3599.9, 0), (3600.0, None)):
+            self.setUp()
+            self.history.note(direct())
+            self.clock.advance(later)
+            goods = [each.good for each in self.history.minutes()]
+            self.assertEqual(60, len(goods))
+            at = goods.index(1) if 1 in goods else None
+            self.assertEqual(there, at, later)
+
+    def test_a_way_has_sixty_beats_of_ten_seconds(self) -> None:
+        for later, there in ((9.9, 59), (10.0, 58), (599.9, 0), (600.0, None)):
+            self.setUp()
+            self.history.note(direct())
+            self.clock.advance(later)
+            beats = self.history.way("direct").beats(self.clock.seconds())
+            self.assertEqual(60, len(beats))
+            at = beats.index((1, 0, False)) if (1, 0, False) in beats else None
+            self.assertEqual(there, at, later)
+
+    def test_the_callers_beats_are_as_long(self) -> None:
+        for later, beats, count in ((9.9, 1, 1), (10.0, 1, 0), (10.0, 2, 1)):
+            self.setUp()
+            self.history.note(direct())
+            self.clock.advance(later)
+            self.assertEqual(count, self.history.recent(beats).good, (later, beats))
+
+    def test_sixty_four_ways_have_beats_and_one_more_has_none(self) -> None:
+        now = self.clock.seconds()
+        for number in range(64):
+            self.history.way(f"rung-{number}").tried(True, now)
+        self.history.way("rung-64").tried(True, now)
+        for name, good in (("rung-0", 1), ("rung-63", 1), ("rung-64", 0)):
+            beats = self.history.way(name).beats(now)
+            self.assertEqual((60, good), (len(beats), beats[-1][0]), name)
+
+    def test_two_hundred_changes_of_a_breaker_are_remembered(self) -> None:
+        now = self.clock.seconds()
+        for later, opened in ((199, True), (200, False)):
+            self.setUp()
+            way = self.history.way("direct")
+            way.breaker(True, now)
+            for number in range(later):
+                way.breaker(number % 2 == 1, now + 20)
+            self.assertEqual(opened, way.beats(now + 20)[-3][2], later)
+
+    def test_the_same_said_again_is_no_change(self) -> None:
+        now = self.clock.seconds()
+        way = self.history.way("direct")
+        way.breaker(True, now)
+        for _ in range(300):
+            way.breaker(True, now + 20)
+        self.assertTrue(way.beats(now + 20)[-3][2])
+
+    def test_a_minutes_rate_counts_good_and_bad_attempts(self) -> None:
+        for later, rate in ((0.0, 2), (59.9, 2), (60.0, 0)):
+            self.setUp()
+            self.history.note(fallback())
+            self.history.note(direct())
+            self.clock.advance(later)
+            now = self.clock.seconds()
+            self.assertEqual(rate, self.history.way("direct").rate(now), later)
+
+    def test_a_breaker_that_changes_with_a_beat_belongs_to_that_beat(self) -> None:
+        now = self.clock.seconds()
+        way = self.history.way("direct")
+        way.breaker(True, now)
+        way.breaker(False, now + 20)
+        opened = [each[2] for each in way.beats(now + 20)]
+        self.assertEqual([False, True, True, False], opened[-4:])
+
+    def test_a_way_that_was_never_heard_of_is_empty(self) -> None:
+        now = self.clock.seconds()
+        way = self.history.way("nobody")
+        self.assertEqual([(0, 0, False)] * 60, way.beats(now))
+        self.assertEqual(0, way.rate(now))
+
+    def test_every_end_is_counted_under_its_word_and_only_the_good_have_a_time(
+        self,
+    ) -> None:
+        refused, left = exchange(404, template=None), exchange(499, fault=LEFT)
+        ends = {
+            "cache": (cached(60), True),
+            "stale": (cached(-1), True),
+            "direct": (direct(), True),
+            "proxy": (fallback(), True),
+            "error": (failed(), False),
+            "refused": (refused, False),
+            "left": (left, False),
+        }
+        for word, (told, good) in ends.items():
+            self.setUp()
+            self.history.note(told)
+            hour = self.history.hour()
+            counted = [each for each, count in hour.counts.items() if count]
+            self.assertEqual([word], counted)
+            self.assertEqual(good, hour.sketch.quantile(1.0) is not None, word)
+            self.assertEqual(
+                (int(good), int(word == "error")), (hour.good, hour.errors)
+            )
 
 
 class Counts(HistoryCase):
@@ -224,3 +363,100 @@ class Troubles(HistoryCase):
         passed_on = Attempt(f"{PROXY}/classic", "api.test.invalid", 9, "tls_reset")
         self.history.note(direct(attempts=(passed_on, ANSWERED)))
         self.assertEqual((), self.history.troubles())
+
+    def test_fifty_are_kept_and_the_newest_comes_first(self) -> None:
+        for number in range(51):
+            cause = "tls_reset" if number % 2 else "tls_timeout"
+            self.history.note(
+                failed(
+                    request_id=f"req-{number}",
+                    attempts=(Attempt("direct", "", 1, cause),),
+                )
+            )
+            self.assertEqual(min(number + 1, 50), len(self.history.troubles()))
+        told = [each.request_id for each in self.history.troubles()]
+        self.assertEqual([f"req-{number}" for number in range(50, 0, -1)], told)
+
+    def test_every_answer_that_means_trouble_for_all_is_named(self) -> None:
+        for status in (401, 403, 429):
+            told = direct(status=status, answer=Answer(status, b"{}"))
+            self.assertEqual(("error", "direct"), self.done(told))
+            failed = self.history.troubles()[0].failed
+            self.assertEqual((("direct", f"status_{status}"),), failed)
+
+    def test_no_other_answer_is_a_trouble(self) -> None:
+        for status in (200, 304, 400, 402, 404, 405, 422, 500, 503):
+            self.history.note(direct(status=status, answer=Answer(status, b"{}")))
+            self.assertEqual((), self.history.troubles(), status)
+
+    def test_it_tells_when_to_whom_and_of_what(self) -> None:
+        self.history.note(fallback(ms=77, request_id="req-9"))
+        self.history.note(failed(template=None, status=504))
+        last, first = self.history.troubles()
+        self.assertEqual((1000.0, 77, 200), (first.at, first.ms, first.status))
+        self.assertEqual(
+            ("/movie/popular", "req-9"), (first.template, first.request_id)
+        )
+        self.assertEqual(("", 504), (last.template, last.status))
+
+    def test_one_row_tells_of_the_last_of_those_alike(self) -> None:
+        for number in (1, 2):
+            self.history.note(failed(ms=number, request_id=f"req-{number}"))
+        (one,) = self.history.troubles()
+        self.assertEqual((2, 2, "req-2"), (one.count, one.ms, one.request_id))
+
+    def test_what_differs_in_its_story_has_a_row_of_its_own(self) -> None:
+        timeout = Attempt("direct", "api.test.invalid", 12, "tls_timeout")
+        for other in (
+            fallback(status=404),
+            exchange(answer=GOOD, source="proxy@other:1", attempts=(RESET, ANSWERED)),
+            exchange(answer=GOOD, source=PROXY, attempts=(timeout, ANSWERED)),
+            exchange(stored=object(), source="cache", attempts=(RESET,)),
+            exchange(499, fault=LEFT, source=PROXY, attempts=(RESET,)),
+        ):
+            self.setUp()
+            self.history.note(fallback())
+            self.history.note(other)
+            counts = [each.count for each in self.history.troubles()]
+            self.assertEqual([1, 1], counts, other)
+
+    def test_each_way_and_cause_is_named_once_in_their_order(self) -> None:
+        again = Attempt("direct", "api.test.invalid", 9, "tls_timeout")
+        self.history.note(
+            exchange(
+                502,
+                fault=Fault("tls_timeout"),
+                attempts=(
+                    RESET,
+                    RESET,
+                    again,
+                    ANSWERED,
+                    Attempt(PROXY, "", 1, "tls_reset"),
+                ),
+            )
+        )
+        expected = (("direct", "tls_reset"), ("direct", "tls_timeout"))
+        found = self.history.troubles()[0].failed
+        self.assertEqual((*expected, (PROXY, "tls_reset")), found)
+
+    def test_a_refusal_comes_after_what_failed_before_it(self) -> None:
+        told = exchange(
+            401, answer=Answer(401, b"{}"), source=PROXY, attempts=(RESET, ANSWERED)
+        )
+        self.assertEqual(("error", PROXY), self.done(told))
+        expected = (("direct", "tls_reset"), (PROXY, "status_401"))
+        self.assertEqual(expected, self.history.troubles()[0].failed)
+
+    def test_a_renewal_is_kept_unless_it_was_answered(self) -> None:
+        target = "(renewed) /movie/popular"
+        self.assertEqual(("answered", PROXY), self.done(fallback(target=target)))
+        refused = direct(target=target, status=401, answer=Answer(401, b"{}"))
+        self.assertEqual(("kept", "direct"), self.done(refused))
+
+    def test_the_proxys_troubles_are_not_mains(self) -> None:
+        self.history.note(failed(server="streamr-proxy"))
+        self.assertEqual((), self.history.troubles())
+
+    def test_a_refusal_of_nobody_knows_who_is_named_without_a_way(self) -> None:
+        self.history.note(exchange(401, answer=Answer(401, b"{}")))
+        self.assertEqual((("", "status_401"),), self.history.troubles()[0].failed)

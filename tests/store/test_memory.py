@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -161,6 +162,34 @@ class Limits(SynchronousTestCase):
         bodies = len(one.body) + len(one.gzipped) + len(one.brotli or b"")
         self.assertEqual(size_of(one), OVERHEAD + len("/movie/550") + bodies)
 
+    def filled(self, most_bytes: int, most_entries: int, count: int) -> MemoryStore:
+        memory = MemoryStore(most_bytes, most_entries)
+        for number in range(count):
+            memory.put(f"/{number:04}", sized(f"/{number:04}", 100))
+        return memory
+
+    def test_each_takes_1400_bytes_beside_its_key_and_its_bodies(self) -> None:
+        one = 1400 + len("/0000") + 100
+        for spare, kept in ((-1, 19), (0, 20), (one - 1, 20), (one, 21)):
+            memory = self.filled(20 * one + spare, 1000, 30)
+            self.assertEqual(len(memory), kept, spare)
+            self.assertEqual(memory.bytes, kept * one, spare)
+
+    def test_the_entries_are_as_many_as_there_may_be_and_no_more(self) -> None:
+        for most in (1, 2, 10, 11, 100):
+            for count in (most - 1, most, most + 1, 3 * most):
+                memory = self.filled(MB, most, count)
+                self.assertEqual(len(memory), min(most, count), (most, count))
+
+    def test_one_that_fills_the_whole_store_is_kept_and_a_byte_more_is_not(
+        self,
+    ) -> None:
+        room = 1400 + len("/x") + 500
+        for size, kept in ((499, True), (500, True), (501, False)):
+            memory = MemoryStore(room, 10)
+            memory.put("/x", sized("/x", size))
+            self.assertEqual(memory.get("/x") is not None, kept, size)
+
     def test_a_store_of_no_entries_keeps_none(self) -> None:
         memory = MemoryStore(MB, 0)
         for number in range(5):
@@ -240,6 +269,166 @@ class Flood(SynchronousTestCase):
         self.warmed(memory)
         _, grown = traced(lambda: self.flooded(memory, 20_000))
         self.assertLess(grown, 300_000)
+
+
+class Queues(SynchronousTestCase):
+    """Who stays and who leaves, in the words of S3-FIFO."""
+
+    def setUp(self) -> None:
+        self.memory = MemoryStore(100 * MB, 20)
+        self.told: list[str] = []
+        self.memory.on_drop = self.told.extend
+
+    def put(self, *keys: str) -> None:
+        for key in keys:
+            self.memory.put(key, replace(_ONCE, key=key))
+
+    def promote(self, *keys: str) -> None:
+        """They are asked for again, and so reach the main queue when they must."""
+        for key in keys:
+            self.put(key)
+            self.memory.get(key)
+
+    def lasts(self, times: int) -> int:
+        """How many newcomers who are asked for again push out a page of the main
+        queue that was asked for so often while it was there."""
+        self.setUp()
+        self.promote("/page")
+        self.put("/stranger")
+        # the page is the first to reach the main queue, and the stranger makes room
+        self.promote(*(f"/other/{number}" for number in range(19)))
+        for _ in range(times):
+            self.memory.get("/page")
+        for count in range(200):
+            if self.memory.peek("/page") is None:
+                return count
+            self.promote(f"/more/{count}")
+        return 200
+
+    def test_in_the_main_queue_it_is_spared_once_for_each_time_up_to_three(
+        self,
+    ) -> None:
+        # eighteen newcomers go by between two looks at the same page
+        found = [self.lasts(times) for times in (0, 1, 2, 3, 4, 1000)]
+        self.assertEqual(found, [1, 19, 37, 55, 55, 55])
+
+    def newcomers(self, most_bytes: int, most_entries: int) -> int:
+        """How many are left of those nobody has asked for, beside pages that fill the
+        rest of the store."""
+        self.memory = MemoryStore(most_bytes, most_entries)
+        self.promote(*(f"/hot/{number:02}" for number in range(60)))
+        for number in range(60):
+            self.memory.get(f"/hot/{number:02}")
+        self.put(*(f"/new/{number:02}" for number in range(60)))
+        return sum(each.key.startswith("/new/") for each in self.memory)
+
+    def test_a_tenth_of_the_places_is_the_newcomers(self) -> None:
+        for most, share in ((19, 1), (20, 2), (21, 2), (29, 2), (30, 3)):
+            self.assertEqual(self.newcomers(100 * MB, most), share, most)
+
+    def test_a_tenth_of_the_bytes_is_the_newcomers(self) -> None:
+        one = size_of(replace(_ONCE, key="/new/00"))
+        # a hot page takes as much: the length of the key is the same
+        for most, share in ((19 * one, 1), (20 * one - 10, 1), (20 * one, 2)):
+            self.assertEqual(self.newcomers(most, 10_000), share, most)
+
+    def is_known(self, strangers: int, pages: int) -> bool:
+        """Whether a page that left is known when it comes back after so many
+        strangers: then it passes by the queue of the newcomers."""
+        self.memory = MemoryStore(100 * MB, pages + pages // 9)
+        self.promote(*(f"/hot/{number}" for number in range(pages)))
+        self.put(*(f"/first/{number}" for number in range(2 * pages)))
+        self.put("/page", *(f"/next/{number}" for number in range(pages // 9)))
+        self.assertIsNone(self.memory.peek("/page"))
+        self.put(*(f"/once/{number}" for number in range(strangers)))
+        self.put("/page", *(f"/flood/{number}" for number in range(pages // 4)))
+        return self.memory.peek("/page") is not None
+
+    def test_who_left_is_known_when_he_comes_back(self) -> None:
+        for pages, known in ((18, 100), (180, 180)):
+            for strangers in (0, 1, known - 1, known):
+                remembered = strangers < known
+                found = self.is_known(strangers, pages)
+                self.assertEqual(found, remembered, (pages, strangers))
+
+    def test_one_that_is_renewed_in_the_main_queue_stays_there(self) -> None:
+        self.promote("/page")
+        self.put(*(f"/stranger/{number}" for number in range(20)))
+        self.put("/page")
+        self.put(*(f"/once/{number}" for number in range(100)))
+        self.assertIsNotNone(self.memory.peek("/page"))
+
+    def test_one_that_is_renewed_has_been_asked_for_as_often(self) -> None:
+        self.promote("/page")
+        self.put("/page")
+        self.put(*(f"/once/{number}" for number in range(100)))
+        self.assertIsNotNone(self.memory.peek("/page"))
+
+    def test_the_books_are_right_after_every_kind_of_put(self) -> None:
+        one = size_of(replace(_ONCE, key="/p"))
+        self.memory.put("/large", sized("/large", 100 * MB))
+        self.assertEqual((self.memory.bytes, len(self.memory)), (0, 0))
+        for _ in range(3):
+            self.put("/p")
+            self.assertEqual((self.memory.bytes, len(self.memory)), (one, 1))
+        self.memory.get("/p")
+        self.put(*(f"/stranger/{number}" for number in range(20)))
+        before = self.memory.bytes
+        for _ in range(3):
+            self.put("/p")  # now in the main queue
+            self.assertEqual((self.memory.bytes, len(self.memory)), (before, 20))
+
+    def test_renewed_and_purged_pages_take_nothing_of_the_newcomers_share(
+        self,
+    ) -> None:
+        one = size_of(replace(_ONCE, key="/new/00"))
+        large = sized("/too/large", 20 * one)
+        for renewed, purged in ((50, 0), (0, 50), (50, 50)):
+            self.memory = MemoryStore(20 * one, 10_000)
+            self.promote(*(f"/hot/{number:02}" for number in range(60)))
+            for number in range(60):
+                self.memory.get(f"/hot/{number:02}")
+            for _ in range(renewed):
+                for each in list(self.memory):
+                    self.put(each.key)
+            for _ in range(2 * one):
+                self.memory.put("/too/large", large)
+            for number in range(purged):
+                self.put(f"/new/{number:02}")
+                self.memory.purge(lambda each: each.key.startswith("/new/"))
+            self.put(*(f"/new/{number:02}" for number in range(60)))
+            kept = [each.key for each in self.memory]
+            count = sum(key.startswith("/new/") for key in kept)
+            self.assertEqual(count, 2, (renewed, purged))
+
+    def test_what_is_filled_from_the_disk_keeps_to_the_bounds(self) -> None:
+        put: list[StoredResponse] = []
+        self.memory.on_put = put.append
+        for number in range(22):
+            self.memory.fill(f"/{number}", replace(_ONCE, key=f"/{number}"))
+        self.assertEqual((len(self.memory), self.told, put), (20, ["/0", "/1"], []))
+
+    def test_what_leaves_the_main_queue_is_told_as_well(self) -> None:
+        self.promote(*(f"/{number}" for number in range(20)))
+        self.put("/20", "/21", "/22")
+        self.promote("/23", "/24", "/25")
+        self.put("/26", "/27")
+        kept = {each.key for each in self.memory}
+        every = {f"/{number}" for number in range(28)}
+        self.assertEqual(sorted(self.told), sorted(every - kept))
+
+    def test_a_newcomer_that_nobody_asks_for_leaves_and_listeners_are_told(
+        self,
+    ) -> None:
+        self.put(*(f"/{number}" for number in range(22)))
+        self.assertEqual(self.told, ["/0", "/1"])
+
+    def test_looking_is_not_asking(self) -> None:
+        self.put(*(f"/{number}" for number in range(20)))
+        self.assertIsNotNone(self.memory.peek("/0"))
+        self.assertIsNone(self.memory.peek("/none"))
+        self.put("/20")
+        self.assertIsNone(self.memory.peek("/0"))
 
 
 _ONCE = sized("/once", 1000)

@@ -194,6 +194,70 @@ class Batches(BehindCase):
         self.assertEqual(hot_share(small, newest), 1.0)
 
 
+class Pace(BehindCase):
+    """How long a change waits for the disk; from both sides."""
+
+    def foreign(self) -> bool:
+        """Whether a record is still there that the memory does not know."""
+        return "/foreign" in self.disk.kept
+
+    def test_a_change_waits_a_quarter_of_a_second(self) -> None:
+        self.put("/1")
+        self.later(0.249)
+        self.assertEqual(self.disk.batches, [])
+        self.later(0.001)
+        self.assertEqual(len(self.disk.batches), 1)
+
+    def test_what_came_while_the_thread_wrote_waits_as_long_after_it(self) -> None:
+        self.thread.busy = True
+        self.put("/1")
+        self.later(0.25)
+        self.put("/2")
+        self.later(100.0)
+        self.thread.catch_up()
+        self.later(0.249)
+        self.assertEqual(len(self.disk.batches), 1)
+        self.later(0.001)
+        self.assertEqual(self.disk.batches[1:], [(["/2"], [])])
+
+    def test_a_disk_that_failed_is_left_alone_for_five_seconds_each_time(self) -> None:
+        self.disk.error = sqlite3.OperationalError("database or disk is full")
+        self.put("/1")
+        self.later(0.25)
+        for tries in (1, 2, 3):
+            self.put(f"/more/{tries}")
+            self.later(4.999)
+            self.assertEqual(len(self.disk.batches), tries)
+            self.later(0.001)
+            self.assertEqual(len(self.disk.batches), tries + 1)
+
+    def test_it_is_said_again_after_a_minute_and_not_before(self) -> None:
+        self.disk.error = sqlite3.OperationalError("database or disk is full")
+        self.put("/1")
+        self.later(0.25)
+        for minute in (1, 2, 3):
+            for _ in range(11):
+                self.later(5.0)
+            self.assertEqual(len(self.warnings), minute)
+            self.later(5.0)
+            self.assertEqual(len(self.warnings), minute + 1)
+
+    def test_fifty_thousand_changes_are_noted_and_with_one_more_all_is_written(
+        self,
+    ) -> None:
+        one = sized("/x", 1)
+        for count, noted in ((50_000, True), (50_001, False)):
+            self.setUp()
+            memory = MemoryStore(MB, 50)
+            self.made(memory)
+            self.disk.kept["/foreign"] = one
+            for number in range(count):
+                memory.put(f"/{number}", replace(one, key=f"/{number}"))
+            self.later()
+            self.assertEqual(self.foreign(), noted, count)
+            self.assertLessEqual({each.key for each in memory}, self.disk.kept.keys())
+
+
 class Flushing(BehindCase):
     """At the end all is written, and nothing goes on."""
 
