@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 import zlib
 
 from hypothesis import given
@@ -22,6 +23,7 @@ from streamr.upstream.body import (
     MOST_INFLATED,
     Collector,
     decode,
+    describe,
     read_json,
 )
 
@@ -35,7 +37,12 @@ def cause_of(error: Fault) -> str:
 
 class Collecting(SynchronousTestCase):
     def setUp(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """A body is to come, at a time that is not 0."""
         self.clock = Clock()
+        self.clock.advance(1024.0)
         self.aborted = 0
         self.collector = Collector(self.clock, BUDGET, self.abort)
 
@@ -85,6 +92,70 @@ class Collecting(SynchronousTestCase):
         self.collector.dataReceived(b"x")
         self.assertEqual(self.cause(), "http_response_body_size")
         self.assertEqual(self.aborted, 1)
+
+    def test_the_limit_on_the_size_is_four_mebibytes(self) -> None:
+        for more, fits in ((0, True), (1, False)):
+            self.begin()
+            collector = self.collector
+            for _ in range(4):
+                collector.dataReceived(b"x" * 1024 * 1024)
+            collector.dataReceived(b"x" * more)
+            if fits:
+                self.assertNoResult(collector.done)
+                collector.connectionLost(Failure(ResponseDone()))
+                body, _ = self.successResultOf(collector.done)
+                self.assertEqual(len(body), 4_194_304)
+            else:
+                fault = self.failureResultOf(collector.done, Fault).value
+                self.assertEqual(fault.detail, "more than 4194304 bytes")
+
+    def test_a_pause_is_too_long_exactly_at_its_limit_after_each_piece(self) -> None:
+        for pieces in range(3):
+            self.begin()
+            collector = self.collector
+            for _ in range(pieces):
+                self.clock.advance(1.0)
+                collector.dataReceived(b"x")
+            self.clock.advance(BUDGET.idle - 1 / 64)
+            self.assertNoResult(collector.done)
+            self.clock.advance(1 / 64)
+            fault = self.failureResultOf(collector.done, Fault).value
+            self.assertEqual(fault.detail, "the body paused for 2 s", pieces)
+            self.assertEqual(fault.cause.name, "http_response_timeout")
+
+    def test_the_whole_body_is_too_slow_exactly_at_its_limit(self) -> None:
+        for _ in range(4):
+            self.clock.advance(1.0)
+            self.collector.dataReceived(b"ab")
+        self.clock.advance(1.0 - 1 / 64)
+        self.assertNoResult(self.collector.done)
+        self.clock.advance(1 / 64)
+        fault = self.failureResultOf(self.collector.done, Fault).value
+        self.assertEqual(fault.detail, "8 bytes when time was up")
+
+    def test_a_body_that_ends_in_time_is_whole_though_late(self) -> None:
+        for _ in range(3):
+            self.clock.advance(1.5)
+            self.collector.dataReceived(b"x")
+        self.end(ResponseDone())
+        self.clock.advance(60.0)
+        self.assertEqual(self.successResultOf(self.collector.done), (b"xxx", True))
+        self.assertEqual(self.aborted, 0)
+
+    def test_what_was_given_up_is_given_up_once(self) -> None:
+        self.collector.dataReceived(b"x" * (MOST_BYTES + 1))
+        self.collector.dataReceived(b"x" * (MOST_BYTES + 1))
+        self.clock.advance(60.0)
+        self.end(ConnectionLost())
+        self.assertEqual(self.cause(), "http_response_body_size")
+        self.assertEqual(self.aborted, 1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_cancelling_what_is_over_closes_nothing(self) -> None:
+        self.collector.dataReceived(b"x")
+        self.end(ResponseDone())
+        self.collector.done.cancel()
+        self.assertEqual(self.aborted, 0)
 
     def test_what_comes_after_the_end_changes_nothing(self) -> None:
         self.clock.advance(2.1)
@@ -153,6 +224,78 @@ class Decoding(SynchronousTestCase):
         self.assertEqual(self.refused(bomb, b"gzip"), "http_response_body_size")
         self.assertEqual(self.refused(bomb, None), "http_response_body_size")
 
+    def test_what_inflates_to_sixteen_mebibytes_is_the_largest(self) -> None:
+        half = gzip.compress(b"\0" * (8 * 1024 * 1024), 1)
+        body, raw = decode(half * 2, b"gzip", certain=True)
+        self.assertEqual((len(body), raw), (16_777_216, half * 2))
+        more = half * 2 + gzip.compress(b"x")
+        fault = self.assertRaises(Fault, decode, more, b"gzip", certain=True)
+        self.assertEqual(fault.cause.name, "http_response_body_size")
+        self.assertEqual(fault.detail, "inflates beyond 16777216 bytes")
+
+    def test_a_bomb_behind_a_large_member_takes_no_more_than_is_left(self) -> None:
+        mebibyte = 1024 * 1024
+        first = gzip.compress(b"\0" * (14 * mebibyte), 1)
+        bomb = gzip.compress(b"\0" * (48 * mebibyte), 1)
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        self.assertEqual(self.refused(first + bomb, b"gzip"), "http_response_body_size")
+        _, peak = tracemalloc.get_traced_memory()
+        # zlib joins what it has made, so a member is there twice for a moment
+        self.assertLess(peak, 2 * 16 * mebibyte)
+
+    def test_every_name_of_gzip(self) -> None:
+        raw = gzip.compress(BODY)
+        for coding in (
+            b"gzip",
+            b"GZip",
+            b"x-gzip",
+            b" x-gzip\t",
+            None,
+            b"",
+            b"identity",
+        ):
+            self.assertEqual(decode(raw, coding, certain=True), (BODY, raw), coding)
+
+    def test_no_other_coding_is_opened_not_even_around_gzip(self) -> None:
+        raw = gzip.compress(BODY)
+        for coding in (
+            b"br",
+            b"zstd",
+            b"deflate",
+            b"compress",
+            b"gzip,br",
+            b"gzip,gzip",
+        ):
+            for came in (raw, BODY):
+                fault = self.assertRaises(Fault, decode, came, coding, certain=True)
+                self.assertEqual(fault.cause.name, "http_response_content_coding")
+                self.assertEqual(fault.detail, f"unknown coding {coding.decode()}")
+
+    def test_what_says_that_it_is_gzip_has_to_be(self) -> None:
+        bare = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+        for raw in (
+            zlib.compress(BODY),
+            bare.compress(BODY) + bare.flush(),
+            BODY,
+            b"\x1f\x8b",
+            b"\x1f",
+        ):
+            for certain in (True, False):
+                fault = self.assertRaises(Fault, decode, raw, b"gzip", certain=certain)
+                cut = raw[:1] == b"\x1f" and not certain
+                kind = "incomplete" if cut else "content_coding"
+                self.assertEqual(fault.cause.name, f"http_response_{kind}", raw[:9])
+
+    def test_an_unknown_coding_is_named_in_forty_characters_of_ascii(self) -> None:
+        for coding, told in ((b"x" * 41, "x" * 40), (b"\xff\xfe", "��")):
+            fault = self.assertRaises(Fault, decode, BODY, coding, certain=True)
+            self.assertEqual(fault.detail, f"unknown coding {told}")
+
+    def test_an_empty_body_stays_one(self) -> None:
+        for coding, gzipped in ((b"gzip", b""), (None, None), (b"identity", None)):
+            self.assertEqual(decode(b"", coding, certain=True), (b"", gzipped))
+
     def test_a_coding_that_was_not_asked_for_is_a_fault(self) -> None:
         cause = self.refused(zlib.compress(BODY), b"deflate")
         self.assertEqual(cause, "http_response_content_coding")
@@ -163,8 +306,9 @@ class JSON(SynchronousTestCase):
         return cause_of(self.assertRaises(Fault, read_json, body, certain=certain))
 
     def test_objects_and_arrays_are_answers(self) -> None:
-        for body in (b"{}", b"[]", b' {"a": 1}\n', BODY):
-            read_json(body, certain=True)
+        for certain in (True, False):
+            for body, value in ((b"{}", {}), (b"[]", []), (b' {"a": 1}\n', {"a": 1})):
+                self.assertEqual(read_json(body, certain=certain), value)
 
     def test_what_no_endpoint_answers_is_refused(self) -> None:
         html = b"<html>portal</html>"
@@ -180,6 +324,47 @@ class JSON(SynchronousTestCase):
     def test_every_cut_without_a_certain_end_is_a_cut_body(self, length: int) -> None:
         cause = self.refused(BODY[:length], certain=False)
         self.assertEqual(cause, "http_response_incomplete")
+
+    def test_only_what_began_as_json_can_be_cut_json(self) -> None:
+        for body, cause in (
+            (b'{"a": 1', "http_response_incomplete"),
+            (b"[1, 2", "http_response_incomplete"),
+            (b"<html", "http_response_invalid"),
+            (b"", "http_response_invalid"),
+            (b'"a', "http_response_invalid"),
+            (b"12", "http_response_invalid"),
+        ):
+            self.assertEqual(self.refused(body, certain=False), cause, body)
+        fault = self.assertRaises(Fault, read_json, b"[1, 2", certain=False)
+        self.assertEqual(fault.detail, "cut after 5 bytes")
+
+    def test_each_kind_of_body_has_its_words(self) -> None:
+        html, broken, other = "a page of HTML, ", "broken JSON, ", ""
+        for body, kind in (
+            (b"<!DOCTYPE html><p>secret</p>", html),
+            (b"<!doctype HTML>", html),
+            (b"<html lang=en>", html),
+            (b"<HTML>", html),
+            (b"<head>", html),
+            (b"<body class=x>", html),
+            (b"<?xml version='1.0'?>", html),
+            (b"\r\n  <html>", html),
+            (b"{'a': 1}", broken),
+            (b"  {", broken),
+            (b"[1, 2", broken),
+            (b"<script>", other),
+            (b"secret", other),
+            (b"   ", other),
+            (b"\xff\xfe{}", other),
+        ):
+            ending = f"{len(body)} bytes" + ("" if kind else " that are no JSON")
+            self.assertEqual(describe(body), f"{kind}{ending}", body)
+        self.assertEqual(describe(b""), "an empty body")
+
+    def test_its_first_64_bytes_say_what_a_body_is(self) -> None:
+        self.assertEqual(describe(b" " * 59 + b"<html>"), "a page of HTML, 65 bytes")
+        told = describe(b" " * 60 + b"<html>")
+        self.assertEqual(told, "66 bytes that are no JSON")
 
     def test_the_fault_says_what_came_without_repeating_it(self) -> None:
         body = b"<!DOCTYPE html><p>secret</p>"

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
     IHostnameResolver,
     IHostResolution,
     IResolutionReceiver,
 )
 from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from streamr.boundaries import Budget
 from streamr.errors import Fault
+from streamr.upstream.answer import Head
+from streamr.upstream.classify import JSON
 from streamr.upstream.client import Client, Reply
+from streamr.upstream.dial.tls import MODERN, ProfilePolicy
 from streamr.upstream.resolve.pins import PinnedResolver
+from tests.upstream.dial.test_race import Granting
 
 BUDGET = Budget(connect=1.2, first_byte=3.0, body=5.0, idle=2.0, total=8.0)
 URL = "http://api.test.invalid/3/movie/550"
+SECURE_URL = "https://api.test.invalid/3/movie/550"
+# Made once: a context with the platform's roots costs some ten milliseconds.
+POLICY = ProfilePolicy(MODERN)
 
 
 @implementer(IHostResolution)
@@ -99,6 +109,338 @@ class AbortableTransport(StringTransport):
 
     def abortConnection(self) -> None:
         self.aborted = True
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """Twisted's HTTP asks for it over TLS, too."""
+
+
+class TLSCase(ClientCase):
+    """A client that has a TLS profile and may race connections."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.fast(1024.0)
+
+    def fast(self, now: float) -> None:
+        """A new client, at a given time."""
+        self.reactor = MemoryReactorClock()
+        self.reactor.advance(now)
+        self.places = Granting()
+        self.client = Client(self.reactor, self.resolver, POLICY, self.places)
+
+    def get_secure(self) -> Deferred[Reply]:
+        return self.client.get(SECURE_URL, {}, BUDGET, fresh=False)
+
+    def lost(self, ended: Exception) -> None:
+        """A handshake that ends so."""
+        asking = self.get_secure()
+        count = 1 + (15 - self.places.free)
+        for _, _, factory, _, _ in self.reactor.tcpClients[-count:]:
+            protocol = factory.buildProtocol(None)
+            protocol.makeConnection(AbortableTransport())
+            protocol.connectionLost(Failure(ended))
+        self.failureResultOf(asking, Fault)
+
+    def good(self) -> None:
+        """A request that ends well; which connection carried it makes no odds."""
+        asking = self.client.get(URL, {}, BUDGET, fresh=True)
+        protocol, _ = self.connect()
+        protocol.dataReceived(
+            b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
+        )
+        self.successResultOf(asking)
+
+    def connections(self, url: str = SECURE_URL) -> int:
+        """How many connections the next request begins; it is left again."""
+        before = len(self.reactor.tcpClients)
+        asking = self.client.get(url, {}, BUDGET, fresh=True)
+        begun = len(self.reactor.tcpClients) - before
+        asking.cancel()
+        self.failureResultOf(asking, CancelledError)
+        return begun
+
+
+class Racing(TLSCase):
+    """Connections are raced where handshakes are reset at random, and only there."""
+
+    def test_without_evidence_one_connects_alone(self) -> None:
+        for now in (0.0, 1.0, 59.0, 60.0, 61.0, 1e6):
+            self.fast(now)
+            self.assertEqual(self.connections(), 1, now)
+
+    def test_good_answers_or_resets_alone_are_no_evidence(self) -> None:
+        self.good()
+        self.assertEqual(self.connections(), 1)
+        self.fast(1024.0)
+        self.lost(ConnectionLost())
+        self.assertEqual(self.connections(), 1)
+
+    def test_a_reset_or_a_fin_beside_a_good_answer_is(self) -> None:
+        for ended in (ConnectionLost(), ConnectionDone()):
+            for first in (True, False):
+                self.fast(0.0)
+                if first:
+                    self.good()
+                self.lost(ended)
+                if not first:
+                    self.good()
+                self.assertEqual(self.connections(), 3, (ended, first))
+                self.assertEqual(self.places.free, 15)
+
+    def test_another_fault_is_not(self) -> None:
+        self.good()
+        asking = self.get_secure()
+        self.reactor.advance(1.3)
+        self.assertEqual(self.cause(asking), "connection_timeout")
+        asking = self.get()
+        protocol, _ = self.connect()
+        protocol.connectionLost(Failure(ConnectionLost()))
+        self.assertEqual(self.cause(asking), "connection_terminated")
+        self.assertEqual(self.connections(), 1)
+
+    def test_the_evidence_holds_for_a_minute_from_the_older_of_the_two(self) -> None:
+        for older, younger in ((self.good, self.reset), (self.reset, self.good)):
+            self.fast(1024.0)
+            older()
+            self.reactor.advance(30.0)
+            younger()
+            self.reactor.advance(30.0 - 1 / 64)
+            self.assertEqual(self.connections(), 3)
+            self.reactor.advance(1 / 64)
+            self.assertEqual(self.connections(), 1)
+
+    def reset(self) -> None:
+        self.lost(ConnectionLost())
+
+    def test_without_tls_there_is_no_race(self) -> None:
+        self.good()
+        self.reset()
+        self.assertEqual(self.connections(URL), 1)
+
+    def test_who_was_given_no_places_never_races(self) -> None:
+        self.client = Client(self.reactor, self.resolver, POLICY)
+        self.good()
+        self.reset()
+        self.assertEqual(self.connections(), 1)
+
+    def test_a_race_takes_no_more_places_than_there_are(self) -> None:
+        self.good()
+        self.reset()
+        self.places.free = 1
+        self.assertEqual(self.connections(), 2)
+
+
+class Secure(TLSCase):
+    """https goes over the profile, or nowhere."""
+
+    def test_the_first_bytes_are_a_hello(self) -> None:
+        self.get_secure().addErrback(lambda _failure: None)
+        self.assertEqual(self.reactor.tcpClients[-1][1], 80)
+        _, transport = self.connect()
+        self.assertEqual(transport.value()[:2], b"\x16\x03")
+        self.assertIn(b"api.test.invalid", transport.value())
+        self.assertNotIn(b"GET", transport.value())
+
+    def test_each_end_of_a_handshake_has_its_cause(self) -> None:
+        for come, ended, cause in (
+            (b"", ConnectionLost(), "tls_reset"),
+            (b"", ConnectionDone(), "tls_closed"),
+            (b"HTTP/1.1 403 Forbidden\r\n\r\n", None, "tls_not_tls"),
+            (b"\x15\x03\x03\x00\x02\x02\x28", None, "tls_alert_received"),
+            (b"\x15\x03\x03\x00\x02\x02\x46", None, "tls_protocol_error"),
+        ):
+            asking = self.get_secure()
+            protocol, _ = self.connect()
+            if come:
+                protocol.dataReceived(come)
+            protocol.connectionLost(Failure(ended or ConnectionDone()))
+            self.assertEqual(self.cause(asking), cause, (come, ended))
+
+    def test_silence_in_the_handshake_belongs_to_the_connect(self) -> None:
+        asking = self.get_secure()
+        self.reactor.advance(1.0)
+        _, transport = self.connect()
+        self.reactor.advance(0.2 - 1 / 64)
+        self.assertNoResult(asking)
+        self.reactor.advance(1 / 64)
+        self.assertEqual(self.cause(asking), "tls_timeout")
+        self.assertTrue(transport.aborted)
+
+    def test_without_a_profile_nothing_leaves(self) -> None:
+        self.client = Client(self.reactor, self.resolver, None)
+        asking = maybeDeferred(self.get_secure)
+        self.assertEqual(self.cause(asking), "proxy_internal_error")
+        self.assertEqual(self.reactor.tcpClients, [])
+
+
+class Addresses(ClientCase):
+    """Where the bytes of one name may go."""
+
+    def test_the_next_address_is_tried_a_twentieth_of_a_second_later(self) -> None:
+        self.resolver.addresses = [
+            IPv4Address("TCP", "192.0.2.1", 80),
+            IPv4Address("TCP", "192.0.2.2", 80),
+        ]
+        self.get()
+        self.reactor.advance(0.05 - 1 / 1024)
+        self.assertEqual(len(self.reactor.tcpClients), 1)
+        self.reactor.advance(1 / 1024)
+        tried = [each[0] for each in self.reactor.tcpClients]
+        self.assertEqual(tried, ["192.0.2.1", "192.0.2.2"])
+
+
+class Asking(ClientCase):
+    """What leaves, and who hears of what comes."""
+
+    def test_the_headers_go_out_as_they_were_given(self) -> None:
+        given = {"Accept": "application/json", "X-Request-Id": "req-1"}
+        self.client.get(f"{URL}?a=b%20c", given, BUDGET, fresh=False)
+        _, transport = self.connect()
+        line, *lines = transport.value().rstrip().decode().split("\r\n")
+        self.assertEqual(line, "GET /3/movie/550?a=b%20c HTTP/1.1")
+        sent = [tuple(each.split(": ", 1)) for each in lines]
+        names = [name.lower() for name, _ in sent]
+        self.assertEqual(len(names), len(set(names)))
+        for name, value in given.items():
+            self.assertIn((name, value), sent)
+        self.assertIn(("Host", "api.test.invalid"), sent)
+        self.assertIn(("Accept-Encoding", "gzip"), sent)
+        self.assertLessEqual(
+            set(names),
+            {"accept", "x-request-id", "host", "accept-encoding", "connection"},
+        )
+
+    def test_the_first_sign_of_life_is_the_head_and_it_is_told_once(self) -> None:
+        heard: list[float] = []
+        self.client.get(
+            URL,
+            {},
+            BUDGET,
+            fresh=False,
+            heard=lambda: heard.append(self.reactor.seconds()),
+        )
+        protocol, _ = self.connect()
+        protocol.dataReceived(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n")
+        self.assertEqual(heard, [])
+        self.reactor.advance(0.5)
+        protocol.dataReceived(b"\r\n")
+        self.assertEqual(heard, [0.5])
+        protocol.dataReceived(b"{")
+        protocol.dataReceived(b"}  ")
+        self.assertEqual(heard, [0.5])
+
+    def test_a_body_may_take_longer_than_the_first_byte(self) -> None:
+        asking = self.get()
+        protocol, _ = self.connect()
+        self.reactor.advance(2.9)
+        protocol.dataReceived(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{")
+        self.reactor.advance(1.9)
+        protocol.dataReceived(b" ")
+        self.reactor.advance(1.9)
+        protocol.dataReceived(b"}")
+        self.assertEqual(self.successResultOf(asking).body, b"{ }")
+
+
+class Fields(ClientCase):
+    """What is read of a head."""
+
+    def reply(self, *lines: bytes, body: bytes = b"{}") -> Reply:
+        asking = self.answered(*lines, body=body)
+        reply: Reply = self.successResultOf(asking)
+        return reply
+
+    def answered(self, *lines: bytes, body: bytes) -> Deferred[Reply]:
+        asking = self.client.get(URL, {}, BUDGET, fresh=True)
+        protocol, _ = self.connect()
+        length = b"Content-Length: %d" % len(body)
+        head = b"\r\n".join((b"HTTP/1.1 200 OK", length, *lines))
+        protocol.dataReceived(head + b"\r\n\r\n" + body)
+        return asking
+
+    def test_a_bare_head(self) -> None:
+        self.assertEqual(self.reply().head, Head(200, JSON))
+
+    def test_each_field_finds_its_place(self) -> None:
+        head = self.reply(
+            b"content-type: application/json",
+            b"cache-control: max-age=9",
+            b"retry-after: 7",
+            b"proxy-status: a;ms=1",
+            b"proxy-status: b;ms=2",
+            b"age: 42",
+            b"date: Mon, 02 Jan 2023 00:00:00 GMT",
+            b"expires: Mon, 02 Jan 2023 00:01:00 GMT",
+            b"vary: Origin",
+            b'etag: W/"x"',
+            b"last-modified: Sun, 01 Jan 2023 00:00:00 GMT",
+        ).head
+        self.assertEqual(
+            head,
+            Head(
+                200,
+                content_type="application/json",
+                cache_control="max-age=9",
+                retry_after="7",
+                proxy_status="a;ms=1, b;ms=2",
+                age=42.0,
+                date="Mon, 02 Jan 2023 00:00:00 GMT",
+                expires="Mon, 02 Jan 2023 00:01:00 GMT",
+                vary="Origin",
+                etag='W/"x"',
+                last_modified="Sun, 01 Jan 2023 00:00:00 GMT",
+            ),
+        )
+
+    def test_the_first_of_two_lines_counts_where_there_may_be_one(self) -> None:
+        head = self.reply(b"Retry-After: 7", b"Retry-After: 9").head
+        self.assertEqual(head.retry_after, "7")
+
+    def test_one_value_is_read_as_far_as_two_hundred_characters(self) -> None:
+        for size, kept in ((199, 199), (200, 200), (201, 200)):
+            head = self.reply(b"ETag: " + b"x" * size).head
+            self.assertEqual(head.etag, "x" * kept, size)
+
+    def test_an_age_that_makes_no_sense_is_none(self) -> None:
+        for field, age in (
+            (b"0", 0),
+            (b"7", 7),
+            (b"999999999", 999_999_999),
+            (b"1000000000", 0),
+            (b"-1", 0),
+            (b"1.5", 0),
+            (b"nan", 0),
+            (b"1e3", 0),
+            (b"", 0),
+            (b"7, 9", 0),
+        ):
+            self.assertEqual(self.reply(b"Age: " + field).head.age, age, field)
+
+    def test_gzip_is_opened_and_kept_as_it_came(self) -> None:
+        came = gzip.compress(b'{"id":550}')
+        reply = self.reply(b"Content-Encoding: gzip", body=came)
+        self.assertEqual((reply.body, reply.gzipped), (b'{"id":550}', came))
+
+    def test_broken_gzip_is_a_fault_not_an_empty_body(self) -> None:
+        came = gzip.compress(b'{"id":550}')[:-4]
+        asking = self.answered(b"Content-Encoding: gzip", body=came)
+        self.assertEqual(self.cause(asking), "http_response_content_coding")
+
+    def test_two_codings_are_read_together(self) -> None:
+        body = gzip.compress(b"{}")
+        for lines in (
+            (b"Content-Encoding: gzip", b"Content-Encoding: br"),
+            (b"Content-Encoding: br",),
+        ):
+            asking = self.answered(*lines, body=body)
+            self.assertEqual(self.cause(asking), "http_response_content_coding", lines)
+
+    def test_a_body_without_a_length_has_no_certain_end(self) -> None:
+        asking = self.get()
+        protocol, _ = self.connect()
+        protocol.dataReceived(b"HTTP/1.1 200 OK\r\n\r\n{}")
+        self.assertNoResult(asking)
+        protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertFalse(self.successResultOf(asking).certain)
 
 
 class Names(ClientCase):
@@ -265,6 +607,14 @@ class KeptAlive(ClientCase):
         self.answered()
         self.client.get(URL, {}, BUDGET, fresh=True)
         self.assertEqual(len(self.reactor.tcpClients), 2)
+
+    def test_closing_the_client_closes_what_is_idle(self) -> None:
+        protocol, transport = self.answered()
+        closing = self.client.close()
+        self.assertNoResult(closing)
+        self.assertTrue(transport.disconnecting)
+        protocol.connectionLost(Failure(ConnectionDone()))
+        self.successResultOf(closing)
 
     def test_time_is_kept_on_a_connection_used_again(self) -> None:
         _, transport = self.answered()

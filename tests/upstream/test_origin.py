@@ -1,59 +1,577 @@
-"""The route over a proxy of ours: what its answers say, and of whom."""
+"""The routes: what they ask for, with whose credentials, and what answers say of whom.
+
+Exact URLs and whole sets of headers: one header more may be a key in the wrong hands.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.boundaries import Answer, Budget
+from streamr.boundaries import Answer, Budget, Call, Dimensions, Query, Validators
+from streamr.errors import CAUSES, Attempt, Fault
 from streamr.fields.loop import Loop
+from streamr.interfaces import Route, Signs
 from streamr.policy.freshness import terms
 from streamr.upstream.answer import Head
 from streamr.upstream.client import Reply
+from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.peer import ProxyRoute
+from streamr.upstream.ratelimit import Pacer
 from tests.support import QUERY, call
 
 BUDGET = Budget(connect=1.2, first_byte=3.0, body=5.0, idle=2.0, total=8.0)
+TMDB = "https://api.themoviedb.org/3"
+PROXY = "http://127.0.0.1:5001"
+NAME = "proxy@127.0.0.1:5001"
+TOKEN, KEY = "a-v4-token", "a-v3-key"
+KNOWN = Validators('W/"x"', "Sun, 01 Jan 2023 00:00:00 GMT")
+COMMON = {"Accept": "application/json", "User-Agent": "streamr"}
 MISSING = b'{"success":false,"status_code":34,"status_message":"Not found."}'
 FILM = b'{"id":550,"title":"Fight Club"}'
+HTML = b"<html>"
 # What a proxy says of an answer that TMDB has given.
 PASSED_ON = 'streamr-proxy;route="classic@api.themoviedb.org";ms=90'
 
 
-class AnsweringClient:
-    """A client whose proxy always answers the same."""
+@dataclass
+class Asked:
+    """One request that a route made; the test answers it."""
 
-    def __init__(self, reply: Reply) -> None:
-        self.reply = reply
+    url: str
+    headers: dict[str, str]
+    budget: Budget
+    fresh: bool
+    heard: Any
+    reply: Deferred[Reply]
 
-    def get(self, *_args: Any, **_more: Any) -> Deferred[Reply]:
-        return succeed(self.reply)
+
+class RecordingClient:
+    """Stands for the client of one origin."""
+
+    def __init__(self) -> None:
+        self.asked: list[Asked] = []
+        self.cancelled = 0
+
+    def get(
+        self, url: str, headers: Any, budget: Budget, *, fresh: bool, heard: Any
+    ) -> Deferred[Reply]:
+        reply: Deferred[Reply] = Deferred(self._cancel)
+        self.asked.append(Asked(url, dict(headers), budget, fresh, heard, reply))
+        return reply
+
+    def _cancel(self, _reply: Deferred[Reply]) -> None:
+        self.cancelled += 1
 
 
-class OverAProxy(SynchronousTestCase):
-    def answer(self, body: bytes, head: Head) -> Answer:
-        route = ProxyRoute(
-            "http://127.0.0.1:5001",
-            AnsweringClient(Reply(head, body, None, True)),  # type: ignore[arg-type]
-            None,
-            Loop("streamr-me-main"),
+class Listener:
+    """Hears signs of life."""
+
+    def __init__(self) -> None:
+        self.signs: list[str] = []
+
+    def __call__(self) -> None:
+        self.signs.append("patience")
+
+    def again(self) -> None:
+        self.signs.append("again")
+
+
+_listens: type[Signs] = Listener
+
+
+class RouteCase(SynchronousTestCase):
+    """A route, the client that it asks, and who listens to it."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(1024.0)
+        self.client: Any = RecordingClient()
+        self.heard = Listener()
+
+    def tmdb(
+        self,
+        token: str | None = None,
+        key: str | None = None,
+        *,
+        base_url: str = TMDB,
+        loop: Loop | None = None,
+        at_once: int = 15,
+    ) -> TMDBRoute:
+        self.pacer = Pacer(self.clock, 35.0, at_once)
+        dimensions = Dimensions("api.themoviedb.org", "classic", "auto", "here")
+        return TMDBRoute(
+            "direct",
+            base_url,
+            self.client,
+            Credentials(token, key),
+            dimensions,
+            loop,
+            self.pacer,
         )
-        sending = route.send(QUERY, call(), BUDGET, fresh=False, heard=None)  # type: ignore[arg-type]
+
+    def proxy(self, token: str | None = None) -> ProxyRoute:
+        return ProxyRoute(PROXY, self.client, token, Loop("streamr-me-main"))
+
+    def send(
+        self,
+        route: Route,
+        query: Query = QUERY,
+        asked: Call | None = None,
+        *,
+        fresh: bool = False,
+        budget: Budget = BUDGET,
+    ) -> Deferred[Answer]:
+        return route.send(query, asked or call(), budget, fresh=fresh, heard=self.heard)
+
+    def sent(self, route: Route, query: Query = QUERY, **more: Any) -> Asked:
+        """What leaves for one query."""
+        sending = self.send(route, query, call(**more))
+        sending.addErrback(lambda _failure: None)
+        asked: Asked = self.client.asked[-1]
+        return asked
+
+    def reply(
+        self, head: Head, body: bytes = FILM, gzipped: bytes | None = None
+    ) -> None:
+        self.client.asked[-1].reply.callback(Reply(head, body, gzipped, True))
+
+    def answer(
+        self, route: Route, head: Head, body: bytes = FILM, **more: Any
+    ) -> Answer:
+        """What one try makes of a reply."""
+        sending = self.send(route, asked=call(**more))
+        self.reply(head, body)
         answer: Answer = self.successResultOf(sending)
         return answer
 
+    def fault(self, route: Route, head: Head, body: bytes = FILM, **more: Any) -> Fault:
+        sending = self.send(route, asked=call(**more))
+        self.reply(head, body)
+        fault = self.failureResultOf(sending, Fault).value
+        assert isinstance(fault, Fault)
+        return fault
+
+
+def query(path: str, *parameters: tuple[str, str]) -> Query:
+    return Query(path, parameters, path)
+
+
+class URLs(RouteCase):
+    """What is asked for."""
+
+    def test_each_query_has_its_url(self) -> None:
+        for asked, url in (
+            (query("/movie/550"), "/movie/550"),
+            (query("/movie/550", ("language", "de-DE")), "/movie/550?language=de-DE"),
+            (
+                query("/search/movie", ("query", "a b"), ("page", "2")),
+                "/search/movie?query=a%20b&page=2",
+            ),
+            (
+                query("/search/movie", ("query", "x&api_key=1#?/+=%ü")),
+                "/search/movie?query=x%26api_key%3D1%23%3F%2F%2B%3D%25%C3%BC",
+            ),
+            (query("/x", ("a", "2"), ("a", "1"), ("b", "")), "/x?a=2&a=1&b="),
+            (query("/x", ("with_genres", "1,2|3")), "/x?with_genres=1%2C2%7C3"),
+        ):
+            self.assertEqual(self.sent(self.tmdb(), asked).url, TMDB + url)
+            self.assertEqual(self.sent(self.proxy(), asked).url, f"{PROXY}/3{url}")
+
+    def test_a_value_reads_on_the_other_side_as_it_was(self) -> None:
+        text = "".join(chr(n) for n in range(32, 256))
+        url = self.sent(self.tmdb(key=KEY), query("/x", ("query", text))).url
+        pairs = parse_qsl(urlsplit(url).query, strict_parsing=True)
+        self.assertEqual(pairs, [("query", text), ("api_key", KEY)])
+
+    def test_the_base_may_have_a_port_and_a_path_of_its_own(self) -> None:
+        route = self.tmdb(base_url="http://127.0.0.1:8080/tmdb/3")
+        self.assertEqual(self.sent(route).url, "http://127.0.0.1:8080/tmdb/3/movie/550")
+
+
+class WhoWeAre(RouteCase):
+    """Which headers go along, and to whom."""
+
+    def test_the_token_goes_before_the_key_and_each_goes_where_it_belongs(self) -> None:
+        bearer = {"Authorization": f"Bearer {TOKEN}"}
+        for token, key, headers, parameters in (
+            (TOKEN, KEY, bearer, ""),
+            (TOKEN, None, bearer, ""),
+            (TOKEN, "", bearer, ""),
+            (None, KEY, {}, f"?api_key={KEY}"),
+            ("", KEY, {}, f"?api_key={KEY}"),
+            (None, None, {}, ""),
+            ("", "", {}, ""),
+        ):
+            asked = self.sent(self.tmdb(token, key))
+            self.assertEqual(asked.headers, COMMON | headers, (token, key))
+            self.assertEqual(asked.url, f"{TMDB}/movie/550{parameters}", (token, key))
+
+    def test_the_key_is_quoted_and_comes_last(self) -> None:
+        asked = self.sent(self.tmdb(key="k&=e y"), query("/x", ("page", "1")))
+        self.assertEqual(asked.url, f"{TMDB}/x?page=1&api_key=k%26%3De%20y")
+
+    def test_to_tmdb_goes_nothing_that_only_a_proxy_needs(self) -> None:
+        more = {"loop": "cdn.test", "silent": frozenset({"api.themoviedb.org"})}
+        asked = self.sent(self.tmdb(TOKEN, loop=None), **more)
+        self.assertEqual(set(asked.headers), {*COMMON, "Authorization"})
+
+    def test_to_a_host_from_which_it_may_come_back_go_the_marks_of_a_loop(self) -> None:
+        for incoming, passed in (("", ""), ("a, b;x=1", "a, b;x=1, ")):
+            route = self.tmdb(loop=Loop("streamr-me-main"))
+            marks = {
+                "Via": "1.1 streamr-me-main",
+                "CDN-Loop": f"{passed}streamr-me-main",
+            }
+            asked = self.sent(route, loop=incoming)
+            self.assertEqual(asked.headers, COMMON | marks)
+
+    def test_what_is_known_makes_the_request_conditional(self) -> None:
+        etag = {"If-None-Match": 'W/"x"'}
+        date = {"If-Modified-Since": "Sun, 01 Jan 2023 00:00:00 GMT"}
+        for known, headers in (
+            (None, {}),
+            (KNOWN, etag | date),
+            (Validators('W/"x"', None), etag),
+            (Validators('W/"x"', ""), etag),
+            (Validators(None, KNOWN.last_modified), date),
+            (Validators("", KNOWN.last_modified), date),
+            (Validators(None, None), {}),
+        ):
+            asked = self.sent(self.tmdb(), known=known)
+            self.assertEqual(asked.headers, COMMON | headers, known)
+
+    def test_to_a_proxy_goes_what_it_needs_and_nothing_of_ours(self) -> None:
+        always = {
+            **COMMON,
+            "X-Request-Id": "req-1",
+            "Streamr-Deadline-Ms": "2700",
+            "Via": "1.1 streamr-me-main",
+        }
+        own, passed = "streamr-me-main", "cdn.test, streamr-me-main"
+        two = frozenset({"b.test", "a.test"})
+        for token, more, headers in (
+            (None, {}, {"CDN-Loop": own}),
+            ("", {}, {"CDN-Loop": own}),
+            ("secret", {}, {"CDN-Loop": own, "Authorization": "Bearer secret"}),
+            (None, {"loop": "cdn.test"}, {"CDN-Loop": passed}),
+            (None, {"known": KNOWN}, {"CDN-Loop": own}),
+            (
+                None,
+                {"silent": two},
+                {"CDN-Loop": own, "Streamr-Silent": "a.test, b.test"},
+            ),
+        ):
+            asked = self.sent(self.proxy(token), **more)
+            self.assertEqual(asked.headers, always | headers, (token, more))
+            self.assertEqual(asked.url, f"{PROXY}/3/movie/550")
+
+    def test_a_proxy_is_given_less_time_than_is_waited_for_it(self) -> None:
+        for first_byte, told in (
+            (3.0, "2700"),
+            (1.0, "750"),
+            (0.1, "1"),
+            (8.0, "7200"),
+        ):
+            budget = Budget(1.2, first_byte, 5.0, 2.0, 8.0)
+            self.send(self.proxy(), budget=budget)
+            headers = self.client.asked[-1].headers
+            self.assertEqual(headers["Streamr-Deadline-Ms"], told, first_byte)
+
+
+class Marks(SynchronousTestCase):
+    """How a loop is seen."""
+
+    def test_it_is_closed_when_we_are_one_of_those_it_has_passed(self) -> None:
+        loop = Loop("streamr-me-main")
+        for incoming, closed in (
+            ("", False),
+            ("streamr-me-main", True),
+            ("a, streamr-me-main", True),
+            ("streamr-me-main, b", True),
+            ("a,streamr-me-main;x=1 , b", True),
+            (" streamr-me-main ; x", True),
+            ("streamr-me-main-2", False),
+            ("streamr-me", False),
+            ("a;by=streamr-me-main", False),
+            ("streamr-me-proxy", False),
+        ):
+            self.assertEqual(loop.closed(incoming), closed, incoming)
+
+    def test_what_it_writes_it_recognises(self) -> None:
+        loop = Loop("streamr-me-main")
+        for incoming in ("", "a", "a, b"):
+            self.assertTrue(loop.closed(loop.headers(incoming)["CDN-Loop"]), incoming)
+
+
+class Dimension(RouteCase):
+    """What a route is called, and what sets it apart."""
+
+    def test_a_route_to_tmdb(self) -> None:
+        route: Route = self.tmdb(base_url="https://api.themoviedb.org:8443/3")
+        self.assertEqual(route.name, "direct")
+        self.assertEqual(route.next_hop, "api.themoviedb.org:8443")
+        self.assertIs(route.hop, False)
+        self.assertEqual(route.dimensions.profile, "classic")
+
+    def test_a_route_over_a_proxy_leaves_from_the_proxys_place(self) -> None:
+        route: Route = self.proxy()
+        self.assertEqual(route.name, NAME)
+        self.assertEqual(route.next_hop, "127.0.0.1:5001")
+        self.assertIs(route.hop, True)
+        there = "127.0.0.1:5001"
+        self.assertEqual(route.dimensions, Dimensions(there, "proxy", "auto", there))
+
+
+class OneTry(RouteCase):
+    """What both kinds do with the circumstances of a try."""
+
+    def test_freshness_budget_and_listener_reach_the_client(self) -> None:
+        for route in (self.tmdb(), self.proxy()):
+            for fresh in (True, False):
+                self.send(route, fresh=fresh)
+                asked = self.client.asked[-1]
+                self.assertIs(asked.fresh, fresh)
+                self.assertIs(asked.budget, BUDGET)
+                self.assertIs(asked.heard, self.heard)
+
+    def test_a_fault_is_handed_on(self) -> None:
+        for route in (self.tmdb(), self.proxy()):
+            sending = self.send(route)
+            fault = Fault("tls_reset")
+            self.client.asked[-1].reply.errback(fault)
+            self.assertIs(self.failureResultOf(sending).value, fault)
+
+    def test_leaving_cancels_the_request(self) -> None:
+        for count, route in enumerate((self.tmdb(), self.proxy()), start=1):
+            sending = self.send(route)
+            sending.cancel()
+            self.failureResultOf(sending, CancelledError)
+            self.assertEqual(self.client.cancelled, count)
+
+    def test_an_answer_comes_with_its_gzip_form(self) -> None:
+        for route in (self.tmdb(), self.proxy()):
+            sending = self.send(route)
+            self.reply(Head(200), FILM, b"as it came")
+            answer = self.successResultOf(sending)
+            self.assertEqual((answer.body, answer.gzipped), (FILM, b"as it came"))
+
+    def test_an_answer_for_another_id_is_refused(self) -> None:
+        for route in (self.tmdb(), self.proxy()):
+            fault = self.fault(route, Head(200), b'{"id":551,"title":"x"}')
+            self.assertEqual(fault.cause.name, "http_response_invalid")
+
+    def test_a_cut_body_is_one_when_its_end_was_not_certain(self) -> None:
+        for route in (self.tmdb(), self.proxy()):
+            sending = self.send(route)
+            reply = Reply(Head(200), FILM[:-4], None, False)
+            self.client.asked[-1].reply.callback(reply)
+            fault = self.failureResultOf(sending, Fault).value
+            self.assertEqual(fault.cause.name, "http_response_incomplete")
+
+
+class Paced(RouteCase):
+    """The route to TMDB waits for its turn, and tells the pacer of a 429."""
+
+    def test_who_leaves_at_once_is_heard_once(self) -> None:
+        self.send(self.tmdb())
+        self.assertEqual(self.heard.signs, ["again"])
+
+    def test_waiting_is_no_silence_until_it_leaves(self) -> None:
+        route = self.tmdb(at_once=1)
+        first = self.send(route)
+        self.heard.signs.clear()
+        self.send(route)
+        self.assertEqual(self.heard.signs, ["patience"])
+        self.assertEqual(len(self.client.asked), 1)
+        self.reply(Head(200))
+        self.successResultOf(first)
+        self.clock.advance(0)
+        self.assertEqual(self.heard.signs, ["patience", "again"])
+        self.assertEqual(len(self.client.asked), 2)
+
+    def test_each_429_pauses_for_as_long_as_it_says_and_the_caller_is_told(
+        self,
+    ) -> None:
+        now = "Mon, 02 Jan 2023 00:00:00 GMT"
+        for head, told in (
+            (Head(429, retry_after="7"), "7"),
+            (Head(429, retry_after="1"), "1"),
+            (Head(429, retry_after="0"), "1"),
+            (Head(429, retry_after="3600"), "3600"),
+            (Head(429, retry_after="3601"), "3600"),
+            (Head(429), "1"),
+            (Head(429, retry_after="soon"), "1"),
+            (Head(429, retry_after="Mon, 02 Jan 2023 00:00:09 GMT", date=now), "9"),
+            (Head(429, retry_after="Sun, 01 Jan 2023 00:00:00 GMT", date=now), "1"),
+        ):
+            answer = self.answer(self.tmdb(), head, MISSING)
+            self.assertEqual((answer.status, answer.retry_after), (429, told), head)
+            fault = self.fault(self.tmdb(), head, HTML)
+            self.assertEqual(fault.cause.name, "http_rate_limited", head)
+            self.assertEqual(fault.retry_after, told, head)
+
+    def test_within_the_pause_nothing_leaves_and_after_it_all_is_well(self) -> None:
+        route = self.tmdb()
+        self.answer(route, Head(429, retry_after="7"), MISSING)
+        self.clock.advance(6.0)
+        sending = self.send(route)
+        fault = self.failureResultOf(sending, Fault).value
+        self.assertEqual(
+            (fault.cause.name, fault.retry_after), ("http_rate_limited", "1")
+        )
+        self.assertEqual(len(self.client.asked), 1)
+        self.clock.advance(1.0)
+        self.assertEqual(self.answer(route, Head(200)).status, 200)
+
+    def test_a_nameless_pause_doubles_until_tmdb_answers_otherwise(self) -> None:
+        for otherwise in (200, 404, 500):
+            route = self.tmdb()
+            told = []
+            for _ in range(3):
+                answer = self.answer(route, Head(429), MISSING)
+                told.append(answer.retry_after)
+                self.clock.advance(60.0)
+            self.assertEqual(told, ["1", "2", "4"])
+            sending = self.send(route)
+            self.reply(Head(otherwise))
+            sending.addErrback(lambda _failure: None)
+            again = self.answer(route, Head(429), MISSING)
+            self.assertEqual(again.retry_after, "1", otherwise)
+
+    def test_no_other_status_pauses_or_changes_its_retry_after(self) -> None:
+        route = self.tmdb()
+        for status in (200, 404, 428, 430):
+            answer = self.answer(route, Head(status, retry_after="7"))
+            self.assertEqual((answer.status, answer.retry_after), (status, "7"))
+            self.assertEqual(self.pacer.paused, 0)
+        self.assertEqual(self.fault(route, Head(503, retry_after="7")).retry_after, "7")
+        self.assertEqual(self.pacer.paused, 0)
+
+    def test_not_modified_is_an_answer_to_a_conditional_request(self) -> None:
+        self.assertEqual(self.answer(self.tmdb(), Head(304), known=KNOWN).status, 304)
+        fault = self.fault(self.tmdb(), Head(304))
+        self.assertEqual(fault.cause.name, "http_response_redirect")
+
+
+class OverAProxy(RouteCase):
+    """What a proxy of ours answers, and of whom that speaks."""
+
     def test_a_404_of_tmdb_may_be_kept_though_the_proxy_says_no_store(self) -> None:
         head = Head(404, cache_control="no-store", proxy_status=PASSED_ON)
-        found = terms(self.answer(MISSING, head), QUERY.freshness)
+        found = terms(self.answer(self.proxy(), head, MISSING), QUERY.freshness)
         assert found is not None
         self.assertEqual((found.kind, found.lifetime), ("missing", 60))
 
     def test_a_404_of_a_stranger_may_not(self) -> None:
-        answer = self.answer(MISSING, Head(404, cache_control="no-store"))
+        head = Head(404, cache_control="no-store")
+        answer = self.answer(self.proxy(), head, MISSING)
         self.assertIsNone(terms(answer, QUERY.freshness))
 
     def test_a_no_store_of_tmdb_is_obeyed_over_a_proxy_too(self) -> None:
-        head = Head(200, cache_control="no-store", proxy_status=PASSED_ON)
-        self.assertIsNone(terms(self.answer(FILM, head), QUERY.freshness))
+        for status in (200, 401, 403, 422):
+            head = Head(status, cache_control="no-store", proxy_status=PASSED_ON)
+            answer = self.answer(self.proxy(), head)
+            self.assertEqual(answer.cache_control, "no-store", status)
+            self.assertIsNone(terms(answer, QUERY.freshness), status)
+
+    def test_its_tries_are_told_as_tries_of_this_route(self) -> None:
+        tried = 'p;error=tls_reset;next-hop="a.test";route="a";ms=40;details="x"'
+        good = 'p;next-hop="b.test";received-status=200;route="b";ms=90'
+        answer = self.answer(self.proxy(), Head(200, proxy_status=f"{tried}, {good}"))
+        self.assertEqual(
+            answer.attempts,
+            (
+                Attempt(f"{NAME}/a", "a.test", 40, "tls_reset", "x"),
+                Attempt(f"{NAME}/b", "b.test", 90, status=200),
+            ),
+        )
+
+    def test_what_says_nothing_has_no_tries(self) -> None:
+        for field in ("", "not;;a list"):
+            answer = self.answer(self.proxy(), Head(200, proxy_status=field))
+            self.assertEqual(answer.attempts, ())
+
+    def test_each_error_of_its_own_is_final_and_keeps_its_name(self) -> None:
+        for name in CAUSES:
+            field = f'p;error=tls_reset;route="a";ms=4, p;error={name};route="b";ms=5'
+            head = Head(502, proxy_status=field, retry_after="7")
+            fault = self.fault(self.proxy(), head, MISSING)
+            self.assertEqual((fault.cause.name, fault.final), (name, True))
+            self.assertEqual(fault.retry_after, "7", name)
+            self.assertEqual(fault.detail, "reported by 127.0.0.1:5001")
+            routes = [(each.route, each.cause) for each in fault.attempts]
+            self.assertEqual(routes, [(f"{NAME}/a", "tls_reset"), (f"{NAME}/b", name)])
+
+    def test_an_error_that_we_do_not_know_is_one_of_its_own(self) -> None:
+        for name in ("http_request_error", "of_a_later_version"):
+            head = Head(400, proxy_status=f"p;error={name}")
+            fault = self.fault(self.proxy(), head, MISSING)
+            self.assertEqual(fault.cause.name, "proxy_internal_error", name)
+            self.assertTrue(fault.final)
+
+    def test_what_it_says_of_itself_alone_is_no_try(self) -> None:
+        field = 'p;error=tls_reset;route="a";ms=4, p;error=deadline_exceeded;ms=9'
+        fault = self.fault(self.proxy(), Head(504, proxy_status=field), MISSING)
+        self.assertEqual(fault.cause.name, "deadline_exceeded")
+        self.assertEqual([each.route for each in fault.attempts], [f"{NAME}/a"])
+
+    def test_an_error_counts_whatever_the_status_beside_it(self) -> None:
+        head = Head(200, proxy_status='p;error=tls_reset;route="a"')
+        self.assertEqual(self.fault(self.proxy(), head).cause.name, "tls_reset")
+
+    def test_a_proxy_that_refuses_us_is_our_misconfiguration(self) -> None:
+        field = "streamr-proxy;error=http_request_denied"
+        for status in (401, 403):
+            fault = self.fault(self.proxy(), Head(status, proxy_status=field), MISSING)
+            self.assertEqual(fault.cause.name, "proxy_configuration_error")
+            self.assertIn("does not accept STREAMR_PROXY_TOKEN", fault.detail)
+            self.assertIn("127.0.0.1:5001", fault.detail)
+            self.assertTrue(fault.final)
+
+    def test_tmdb_that_refuses_the_proxy_is_not(self) -> None:
+        field = 'streamr-proxy;error=http_request_denied;route="a"'
+        fault = self.fault(self.proxy(), Head(403, proxy_status=field), MISSING)
+        self.assertEqual(fault.cause.name, "http_request_denied")
+        self.assertTrue(fault.final)
+
+    def test_a_stranger_who_refuses_us_is_not_taken_for_tmdb(self) -> None:
+        for status in (401, 403):
+            for body in (MISSING, HTML):
+                fault = self.fault(self.proxy(), Head(status), body)
+                self.assertEqual(fault.cause.name, "proxy_configuration_error")
+                self.assertEqual(
+                    fault.detail, f"127.0.0.1:5001 answers {status} by itself"
+                )
+                self.assertTrue(fault.final)
+
+    def test_tmdbs_own_refusal_through_a_proxy_is_its_answer(self) -> None:
+        for status in (401, 403):
+            head = Head(status, proxy_status=PASSED_ON)
+            self.assertEqual(self.answer(self.proxy(), head, MISSING).status, status)
+
+    def test_other_answers_of_a_stranger_are_judged_like_tmdbs(self) -> None:
+        for status in (400, 402, 404, 422, 429):
+            answer = self.answer(self.proxy(), Head(status), MISSING)
+            self.assertEqual(answer.status, status)
+        for status, cause in (
+            (200, "http_response_invalid"),
+            (302, "http_response_redirect"),
+            (500, "upstream_error"),
+            (503, "upstream_unavailable"),
+        ):
+            fault = self.fault(self.proxy(), Head(status), HTML)
+            self.assertEqual((fault.cause.name, fault.final), (cause, False), status)
+
+    def test_it_was_not_asked_whether_it_is_still_good_so_304_is_no_answer(
+        self,
+    ) -> None:
+        for field in ("", PASSED_ON):
+            head = Head(304, proxy_status=field)
+            fault = self.fault(self.proxy(), head, b"", known=KNOWN)
+            self.assertEqual(fault.cause.name, "http_response_redirect")

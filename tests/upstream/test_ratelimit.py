@@ -158,6 +158,41 @@ class TheRate(PacerCase):
             self.clock.advance(0)
         self.assertEqual(self.started(asks), list(range(40)))
 
+    def test_a_burst_is_a_second_of_the_rate_from_one_to_ten(self) -> None:
+        for rate, burst in ((0.25, 1), (1.0, 1), (9.0, 9), (10.0, 10), (11.0, 10)):
+            self.make(rate=rate)
+            asks = self.several(20)
+            self.assertEqual(len(self.started(asks)), burst, rate)
+
+    def test_who_comes_late_finds_one_burst_and_no_more(self) -> None:
+        for _ in range(2):
+            self.clock.advance(86_400.0)
+            self.assertEqual(len(self.started(self.several(20))), 10)
+            self.clock.advance(LONGEST_WAIT)
+
+    def test_at_the_rate_and_places_of_production_a_second_lets_45_leave(self) -> None:
+        self.make(rate=35.0, at_once=15)
+        asks: list[Ask] = []
+        for tick in range(128):
+            asks.append(self.ask())
+            self.clock.advance(1 / 128)
+            for each in asks:
+                if each.running:
+                    self.answer(each)
+            if tick == 63:
+                self.assertEqual(self.pacer.passed, 10 + 17)
+        self.assertEqual(self.pacer.passed, 10 + 35)
+
+    def test_who_has_waited_for_a_token_leaves_the_next_its_own(self) -> None:
+        self.make(rate=1.0)
+        asks = self.several(2)
+        self.clock.advance(1.0)
+        asks.append(self.ask())
+        self.clock.advance(1.0 - 1 / 64)
+        self.assertEqual(self.started(asks), [0, 1])
+        self.clock.advance(1 / 64)
+        self.assertEqual(self.started(asks), [0, 1, 2])
+
 
 class AtOnce(PacerCase):
     def setUp(self) -> None:
@@ -168,6 +203,22 @@ class AtOnce(PacerCase):
         asks = self.several(5)
         self.clock.advance(1.0)
         self.assertEqual(self.started(asks), [0, 1])
+
+    def test_whoever_gets_the_last_place_was_never_queued(self) -> None:
+        self.assertEqual([each.queued for each in self.several(3)], [0, 0, 1])
+
+    def test_nobody_overtakes_who_was_called_for_the_reactors_next_turn(self) -> None:
+        asks = self.several(3)
+        asks[0].reply.callback("good")
+        asks.append(self.ask())
+        self.assertEqual(self.started(asks), [0, 1])
+        self.assertEqual(asks[3].queued, 1)
+        self.clock.advance(0)
+        self.assertEqual(self.started(asks), [0, 1, 2])
+
+    def test_an_end_that_nobody_waits_for_leaves_nothing_in_the_clock(self) -> None:
+        self.ask().reply.callback("good")
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_however_one_ends_the_next_one_starts(self) -> None:
         asks = self.several(5)
@@ -229,6 +280,55 @@ class TheQueue(PacerCase):
         fault = waiting.fault
         self.assertEqual(fault.cause.name, "connection_limit_reached")
         self.assertEqual((fault.cause.status, fault.retry_after), (503, "1"))
+
+    def test_a_wait_is_too_long_after_two_seconds(self) -> None:
+        _, waiting = self.several(2)
+        self.clock.advance(2.0 - 1 / 64)
+        self.assertFalse(waiting.over)
+        self.clock.advance(1 / 64)
+        self.assertTrue(waiting.over)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_two_hundred_may_wait(self) -> None:
+        asks = self.several(1 + 200 + 1)
+        self.assertEqual([each.over for each in asks], [False] * 201 + [True])
+        self.assertEqual(self.pacer.waiting, 200)
+
+    def test_who_gives_up_or_leaves_keeps_the_others_their_turn(self) -> None:
+        for leaves in (False, True):
+            # a token each two and a half seconds, which is longer than the wait
+            self.make(rate=0.4, at_once=5)
+            _, second = self.several(2)
+            self.clock.advance(1.0)
+            third = self.ask()
+            if leaves:
+                self.leave(second)
+            self.clock.advance(1.0)
+            self.assertTrue(second.over)
+            self.clock.advance(0.5)
+            self.assertEqual((second.starts, third.running), ([], True), leaves)
+
+    def test_the_last_who_gives_up_leaves_nothing_in_the_clock(self) -> None:
+        self.make(rate=0.25)
+        _, second = self.several(2)
+        self.clock.advance(LONGEST_WAIT)
+        self.assertTrue(second.over)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_who_leaves_while_its_call_begins_is_gone_when_it_ends(self) -> None:
+        reply: Deferred[str] = Deferred()
+
+        def call() -> Deferred[str]:
+            waiting.cancel()
+            return reply
+
+        first = self.ask()
+        waiting = self.pacer.run(call, lambda: None)
+        self.answer(first)
+        self.failureResultOf(waiting, CancelledError)
+        self.assertEqual(self.pacer.free, 0)
+        reply.callback("late")
+        self.assertEqual(self.pacer.free, 1)
 
     def test_who_waited_too_long_never_starts(self) -> None:
         first, waiting = self.several(2)
@@ -325,6 +425,51 @@ class Limited(PacerCase):
             self.assertEqual((ask.starts, ask.fault.cause.status), ([], 429))
         self.clock.advance(1.0)
         self.assertTrue(self.ask().running)
+
+    def test_a_pause_of_no_time_is_none(self) -> None:
+        self.assertEqual(self.pacer.limited(0.0), 0.0)
+        self.assertEqual(self.pacer.paused, 0)
+        self.assertTrue(self.ask().running)
+
+    def test_a_retry_after_of_up_to_an_hour_is_obeyed(self) -> None:
+        for named_seconds, seconds in (
+            (3599.0, 3599.0),
+            (3600.0, 3600.0),
+            (3601.0, 3600.0),
+        ):
+            self.make()
+            self.assertEqual(self.pacer.limited(named_seconds), seconds)
+            self.assertEqual(self.pacer.paused, seconds)
+
+    def test_a_pause_that_is_named_makes_the_next_nameless_one_no_longer(self) -> None:
+        self.assertEqual(self.pacer.limited(None), 1.0)
+        self.pacer.limited(7.0)
+        self.assertEqual(self.pacer.limited(None), 2.0)
+
+    def test_no_wait_is_called_less_than_a_second(self) -> None:
+        for seconds, told in ((0.25, "1"), (1.0, "1"), (1.25, "2"), (59.5, "60")):
+            self.make(at_once=1)
+            _, waiting = self.several(2)
+            self.pacer.limited(seconds)
+            self.assertEqual(waiting.fault.retry_after, told, seconds)
+            self.assertEqual(self.ask().fault.retry_after, told, seconds)
+
+    def test_those_who_were_sent_away_leave_nothing_in_the_clock(self) -> None:
+        for rate, at_once in ((1.0, 5), (32.0, 1)):
+            self.make(rate, at_once)
+            self.several(3)
+            self.limited_by("30")
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+            self.assertEqual(self.pacer.waiting, 0)
+
+    def test_after_the_pause_a_queue_is_served_again(self) -> None:
+        self.make(rate=1.0)
+        self.several(3)
+        self.limited_by("30")
+        self.clock.advance(30.0)
+        asks = self.several(2)
+        self.clock.advance(1.0)
+        self.assertEqual(self.started(asks), [0, 1])
 
     def test_it_tells_what_is_left_of_the_pause(self) -> None:
         self.assertEqual(self.pacer.paused, 0)
@@ -559,6 +704,15 @@ class Borrowing(PacerCase):
         self.pacer.give_back(2)
         self.clock.advance(0)
         self.assertEqual(self.started(asks), [0, 1])
+
+    def test_what_is_given_back_wakes_nobody_when_nobody_waits(self) -> None:
+        self.pacer.give_back(self.pacer.borrow(2))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.pacer.free, 3)
+
+    def test_no_more_is_granted_than_wanted(self) -> None:
+        granted = [self.pacer.borrow(wanted) for wanted in (0, 1, 2)]
+        self.assertEqual((granted, self.pacer.free), ([0, 1, 2], 0))
 
     def test_there_is_no_more_than_there_is(self) -> None:
         self.several(2)

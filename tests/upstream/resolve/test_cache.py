@@ -99,6 +99,7 @@ class Asked:
 class ResolverCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
+        self.clock.advance(1024.0)
         self.lookup = Asked()
         self.resolver = RememberingResolver(self.lookup.find, self.clock)
 
@@ -130,6 +131,21 @@ class TheResolver(ResolverCase):
         receiver.resolution.cancel()
         self.lookup.finds(V4)
         self.assertEqual(self.ask().found, ["192.0.2.1"])
+
+    def test_the_resolution_is_told_and_returned(self) -> None:
+        for _ in ("from a lookup", "from memory"):
+            receiver = Receiver()
+            returned = self.resolver.resolveHostName(receiver, NAME, 443)
+            self.assertIs(returned, receiver.resolution)
+            if not receiver.completed:
+                self.lookup.finds(V4)
+            self.assertEqual(receiver.found, ["192.0.2.1"])
+
+    def test_who_names_no_port_gets_none(self) -> None:
+        self.known()
+        receiver = Receiver()
+        self.resolver.resolveHostName(receiver, NAME)
+        self.assertEqual([each.port for each in receiver.addresses], [0])
 
     def test_addresses_come_with_the_port_and_in_their_order(self) -> None:
         receiver = self.ask(port=8443)
@@ -193,6 +209,75 @@ class Remembering(ResolverCase):
             receiver = self.ask()
             self.lookup.fails(error)
             self.assertEqual(receiver.found, ["192.0.2.1"])
+
+    def test_an_answer_is_used_at_once_until_it_is_a_day_old(self) -> None:
+        for age, told in (
+            (61.0, ["192.0.2.1"]),
+            (86_399.0, ["192.0.2.1"]),
+            (86_400.0, None),
+        ):
+            self.setUp()
+            self.known()
+            self.clock.advance(age)
+            receiver = self.ask()
+            self.assertEqual(receiver.found, told, age)
+            self.assertEqual(len(self.lookup.asked), 2, age)
+            self.lookup.finds(OTHER)
+            self.assertEqual(receiver.found, told or ["192.0.2.2"], age)
+
+    def test_when_the_resolver_fails_an_answer_is_used_until_a_day_has_passed(
+        self,
+    ) -> None:
+        for age, told in ((86_400.0, ["192.0.2.1"]), (86_401.0, [])):
+            self.setUp()
+            self.known()
+            self.clock.advance(age)
+            receiver = self.ask()
+            self.lookup.fails()
+            self.assertEqual(receiver.found, told, age)
+
+    def test_a_name_without_addresses_is_one_for_a_minute(self) -> None:
+        self.ask()
+        self.lookup.finds()
+        self.clock.advance(59.0)
+        self.assertEqual(self.ask().found, [])
+        self.clock.advance(1.0)
+        receiver = self.ask()
+        self.assertIsNone(receiver.found)
+        self.lookup.finds(V4)
+        self.assertEqual(receiver.found, ["192.0.2.1"])
+
+    def test_a_failure_of_a_known_name_is_asked_about_behind_its_back(self) -> None:
+        self.known()
+        self.clock.advance(61.0)
+        self.ask()
+        self.lookup.fails()
+        self.clock.advance(5.0)
+        self.assertEqual(self.ask().found, ["192.0.2.1"])
+        self.assertEqual(len(self.lookup.asked), 3)
+        self.lookup.finds(OTHER)
+        self.assertEqual(self.ask().found, ["192.0.2.2"])
+        self.clock.advance(59.0)
+        self.assertEqual(self.ask().found, ["192.0.2.2"])
+        self.assertEqual(len(self.lookup.asked), 3)
+
+    def test_a_hundred_names_are_remembered_the_oldest_is_forgotten_first(self) -> None:
+        def learn(*numbers: int) -> None:
+            for number in numbers:
+                self.ask(f"{number}.test.invalid")
+                self.lookup.finds(V4)
+
+        learn(*range(100))
+        for number in range(100):
+            self.assertEqual(self.ask(f"{number}.test.invalid").found, ["192.0.2.1"])
+        self.assertEqual(len(self.lookup.asked), 100)
+        # the first is heard of again, so the second is the oldest now
+        self.clock.advance(60.0)
+        learn(0, 100)
+        self.assertEqual(len(self.lookup.asked), 102)
+        for number in (0, 2, 99, 100):
+            self.assertIsNotNone(self.ask(f"{number}.test.invalid").found, number)
+        self.assertIsNone(self.ask("1.test.invalid").found)
 
     def test_an_answer_that_is_a_day_old_is_not(self) -> None:
         self.known()
@@ -268,7 +353,8 @@ class Remembering(ResolverCase):
             )
             with contextlib.suppress(RuntimeError):
                 self.ask()
-            self.flushLoggedErrors(Broken, RuntimeError)
+            logged = self.flushLoggedErrors(Broken, RuntimeError)
+            self.assertEqual(len(logged), 1, broken.__name__)
             self.lookup.asked.clear()
             find[0] = self.lookup.find
             self.clock.advance(FAILED_SECONDS)
@@ -329,6 +415,11 @@ class Literals(ResolverCase):
             receiver = self.ask(literal)
             self.assertEqual(receiver.addresses, [kind("TCP", literal, 443)])
         self.assertEqual(self.lookup.asked, [])
+
+    def test_it_is_known_by_its_own_spelling_and_told_in_the_usual_one(self) -> None:
+        for _ in range(2):
+            found = self.ask("2001:DB8:0::1").addresses
+            self.assertEqual(found, [IPv6Address("TCP", "2001:db8::1", 443)])
 
     def test_it_needs_none_an_hour_later_either(self) -> None:
         self.ask("192.0.2.7")
@@ -432,10 +523,10 @@ class InThreads(SynchronousTestCase):
     def test_twelve_silent_lookups_take_eight_threads_and_block_nobody(self) -> None:
         # this very call returns: nobody waits for a thread
         asked = self.silent(12)
-        self.assertEqual(len(self.threads), MOST_AT_ONCE)
-        for each in asked[:MOST_AT_ONCE]:
+        self.assertEqual(len(self.threads), 8)
+        for each in asked[:8]:
             self.assertNoResult(each)
-        for each in asked[MOST_AT_ONCE:]:
+        for each in asked[8:]:
             self.failureResultOf(each, OSError)
 
     def test_none_of_their_threads_holds_up_the_end_of_the_process(self) -> None:
@@ -453,6 +544,16 @@ class InThreads(SynchronousTestCase):
         self.reactor.run(MOST_AT_ONCE)
         for each in again:
             self.assertEqual(self.successResultOf(each), [V4])
+
+    def test_there_is_never_more_room_than_before(self) -> None:
+        for _ in range(2):
+            self.released.clear()
+            silent = self.silent(8)
+            self.failureResultOf(self.lookups.find(NAME), OSError)
+            self.released.set()
+            self.reactor.run(8)
+            for each in silent:
+                self.successResultOf(each)
 
     def test_with_all_threads_silent_what_was_known_is_still_told(self) -> None:
         clock = Clock()
@@ -474,6 +575,13 @@ class TheSystem(SynchronousTestCase):
         found = system_lookup("localhost")
         self.assertIn((socket.AF_INET, "127.0.0.1"), found)
         self.assertEqual(len(found), len(set(found)))
+
+    def test_both_families_are_found(self) -> None:
+        for name, family in (
+            ("192.0.2.1", socket.AF_INET),
+            ("2001:db8::1", socket.AF_INET6),
+        ):
+            self.assertEqual(system_lookup(name), [(family, name)])
 
     def test_a_name_that_cannot_be_is_an_error_that_is_expected(self) -> None:
         for name in ("no..such", "x" * 300, "a." + "y" * 64):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.boundaries import Answer, Exchange
+from streamr.boundaries import Answer, CacheUse, Exchange, StoredResponse
 from streamr.errors import CAUSES, Attempt, Envelope, Fault, Refusal
 from streamr.web.api.render import (
     LEAST_GZIPPED,
@@ -19,6 +19,7 @@ from streamr.web.api.render import (
     answer_page,
     envelope,
     json_page,
+    matches,
     refusal_page,
     wants,
 )
@@ -52,6 +53,35 @@ _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _METRIC = rf'{_TOKEN}(;{_TOKEN}=({_TOKEN}|"([^"\\]|\\.)*"))*'
 SERVER_TIMING = re.compile(rf"{_METRIC}(, {_METRIC})*")
 
+# Taken in at 900, good for a minute; shown at 910.
+STORED = StoredResponse(
+    key="/movie/550",
+    path="/movie/550",
+    kind="details",
+    status=200,
+    content_type="application/json",
+    body=b"plain",
+    gzipped=b"in gzip",
+    brotli=b"in brotli",
+    etag='W/"abc"',
+    validators=None,
+    stored_at=900.0,
+    lifetime=60.0,
+    while_revalidate=30.0,
+    if_error=3600.0,
+)
+HIT = Exchange(
+    "streamr-main",
+    "req-1",
+    "GET",
+    "/x",
+    200,
+    1,
+    stored=STORED,
+    age=10.9,
+    cache=CacheUse(ttl=50),
+)
+
 
 def headers(page: Page) -> dict[str, str]:
     return dict(page.headers)
@@ -64,6 +94,17 @@ def shown(exchange: Exchange, gzip: bool = False) -> Page:
 
 def answered(**changes: Any) -> Exchange:
     return replace(SERVED, answer=replace(ANSWER, **changes))
+
+
+def stored(accepts: str = "", none_match: str = "", **changes: Any) -> Page:
+    """The page of a stored response, perhaps a changed one."""
+    exchange = replace(HIT, stored=replace(STORED, **changes))
+    return answer_page(exchange, wants(accepts, none_match), 910.0)
+
+
+def message_of(page: Page) -> str:
+    text: str = json.loads(page.body)["status_message"]
+    return text
 
 
 def proxy_status(page: Page) -> list[Any]:
@@ -103,9 +144,131 @@ class Answers(SynchronousTestCase):
             names = [name.lower() for name, _ in shown(exchange, True).headers]
             self.assertEqual(len(names), len(set(names)))
 
+    def test_the_age_of_a_good_answer_is_handed_on_in_whole_seconds(self):
+        for status, age, told in (
+            (200, 0.0, None),
+            (200, 1.0, "1"),
+            (200, 7.9, "7"),
+            (404, 7.9, None),
+        ):
+            found = headers(shown(answered(status=status, age=age))).get("Age")
+            self.assertEqual(found, told, (status, age))
+
+    def test_a_direct_answer_has_these_headers_and_no_others(self):
+        plain = ["Content-Type", "Vary", "Cache-Control"]
+        ours = ["Proxy-Status", "Server-Timing"]
+        direct = replace(SERVED, source="direct")
+        self.assertEqual(list(headers(shown(direct))), plain + ours)
+        cached = replace(direct, cache=CacheUse("uri-miss", stored=True))
+        self.assertEqual(
+            list(headers(shown(cached))),
+            [*plain, "Proxy-Status", "Cache-Status", "Server-Timing"],
+        )
+
+    def test_a_fault_has_these_headers_and_no_others(self):
+        self.assertEqual(
+            list(headers(shown(BROKEN))),
+            ["Content-Type", "Cache-Control", "Proxy-Status", "Server-Timing"],
+        )
+        content = "application/json;charset=utf-8"
+        self.assertEqual(headers(shown(BROKEN))["Content-Type"], content)
+
+
+class Kept(SynchronousTestCase):
+    """What was stored: each coding is there already."""
+
+    def test_the_head_says_how_old_it_is_and_how_long_it_is_good(self):
+        page = stored()
+        self.assertEqual((page.status, page.body), (200, b"plain"))
+        self.assertEqual(
+            headers(page),
+            {
+                "Vary": "Accept-Encoding",
+                "ETag": 'W/"abc"',
+                "Age": "10",
+                "Cache-Control": "public, max-age=60, stale-while-revalidate=30, "
+                "stale-if-error=3600",
+                "Content-Type": "application/json",
+                "Cache-Status": "streamr-main;hit;ttl=50",
+                "Server-Timing": "total;dur=1",
+            },
+        )
+
+    def test_brotli_goes_before_gzip_and_gzip_before_the_plain_bytes(self):
+        for accepts, coding, body in (
+            ("", None, b"plain"),
+            ("identity", None, b"plain"),
+            ("deflate, zstd", None, b"plain"),
+            ("gzip", "gzip", b"in gzip"),
+            ("br", "br", b"in brotli"),
+            ("gzip, br;q=0.1", "br", b"in brotli"),
+            ("*", "br", b"in brotli"),
+            ("br;q=0, *", "gzip", b"in gzip"),
+            ("gzip;q=0, br;q=0", None, b"plain"),
+        ):
+            page = stored(accepts)
+            self.assertEqual(page.body, body, accepts)
+            self.assertEqual(headers(page).get("Content-Encoding"), coding, accepts)
+            self.assertEqual(headers(page)["Vary"], "Accept-Encoding", accepts)
+
+    def test_without_its_brotli_form_it_goes_out_in_what_else_is_taken(self):
+        for accepts, coding, body in (
+            ("br", None, b"plain"),
+            ("br, gzip", "gzip", b"in gzip"),
+        ):
+            page = stored(accepts, brotli=None)
+            self.assertEqual(page.body, body, accepts)
+            self.assertEqual(headers(page).get("Content-Encoding"), coding, accepts)
+
+    def test_who_has_it_already_is_told_so_without_a_body(self):
+        page = stored("gzip", 'W/"abc"')
+        self.assertEqual((page.status, page.body), (304, b""))
+        self.assertEqual(
+            list(headers(page)),
+            ["Vary", "ETag", "Age", "Cache-Control", "Cache-Status", "Server-Timing"],
+        )
+        for other in ("", 'W/"other"'):
+            self.assertEqual(stored("", other).status, 200, other)
+
+    def test_what_is_missing_is_told_whole_and_kept_by_nobody_else(self):
+        page = stored("", 'W/"abc"', status=404)
+        self.assertEqual((page.status, page.body), (404, b"plain"))
+        self.assertEqual(headers(page)["Cache-Control"], "no-store")
+        self.assertEqual(headers(page)["ETag"], 'W/"abc"')
+
+    def test_a_stored_response_goes_before_what_tmdb_has_said_meanwhile(self):
+        late = replace(HIT, answer=ANSWER, fault=Fault("tls_reset"))
+        self.assertEqual(answer_page(late, wants("", ""), 910.0).body, b"plain")
+
+    def test_which_entity_tags_match(self):
+        for none_match, etag, fits in (
+            ('"a"', '"a"', True),
+            ('W/"a"', '"a"', True),
+            ('"a"', 'W/"a"', True),
+            ('W/"a"', 'W/"a"', True),
+            ('"b", W/"a"', 'W/"a"', True),
+            (' "a" ,"b"', 'W/"a"', True),
+            ("*", 'W/"a"', True),
+            ('"b", *', 'W/"a"', True),
+            ('"b"', 'W/"a"', False),
+            ('"a', 'W/"a"', False),
+            ("a", 'W/"a"', False),
+            ("", 'W/"a"', False),
+            ('"A"', 'W/"a"', False),
+        ):
+            self.assertEqual(matches(none_match, etag), fits, (none_match, etag))
+
 
 class Gzip(SynchronousTestCase):
     """Callers who accept gzip get gzip."""
+
+    def test_compression_begins_at_a_thousand_bytes(self):
+        for size, coding in ((999, None), (1000, "gzip"), (1001, "gzip")):
+            page = shown(answered(body=b"1" * size), gzip=True)
+            self.assertEqual(headers(page).get("Content-Encoding"), coding, size)
+            plain = shown(answered(body=b"1" * size), gzip=False)
+            self.assertEqual(plain.body, b"1" * size)
+            self.assertNotIn("Content-Encoding", headers(plain))
 
     def test_the_bytes_that_came_gzipped_go_out_as_they_came(self):
         came = gzip.compress(ANSWER.body, 1)
@@ -158,6 +321,31 @@ class Gzip(SynchronousTestCase):
         }.items():
             self.assertEqual("gzip" in wants(field, "").codings, accepted, field)
 
+    def test_what_it_means_for_brotli(self):
+        for field, accepted in {
+            "": False,
+            "br": True,
+            "BR": True,
+            "gzip, br": True,
+            "br;q=0.001": True,
+            "br;q=0": False,
+            "br;q=nonsense.": True,
+            "br;q=1.2.3": False,
+            "gzip": False,
+            "x-gzip": False,
+            "brotli": False,
+            "*": True,
+            "*;q=0.1": True,
+            "*;q=0": False,
+            "br;q=0, *": False,
+            "br, *;q=0": True,
+            "gzip;q=0, *": True,
+        }.items():
+            self.assertEqual("br" in wants(field, "").codings, accepted, field)
+
+    def test_the_entity_tags_are_kept_as_they_came(self):
+        self.assertEqual(wants("gzip", '"a", W/"b"').none_match, '"a", W/"b"')
+
     @steady
     @given(st.text() | st.text("gzip*xq=;,.01 ", max_size=30))
     def test_no_field_breaks_it(self, field):
@@ -195,6 +383,45 @@ class Envelopes(SynchronousTestCase):
         message = json.loads(shown(BROKEN).body)["error"]
         for word in ("tls_reset", CAUSES["tls_reset"].meaning, "1 attempt"):
             self.assertIn(word, message)
+
+    def test_the_sentence_counts_the_attempts(self):
+        for count, words in (
+            (0, "(tls_reset)."),
+            (1, "(tls_reset). 1 attempt failed."),
+            (2, "(tls_reset). 2 attempts failed."),
+            (9, "(tls_reset). 9 attempts failed."),
+        ):
+            page = shown(replace(BROKEN, attempts=(FAILED,) * count))
+            self.assertTrue(message_of(page).endswith(words), message_of(page))
+
+    def test_only_a_misconfiguration_is_told_in_its_own_words(self):
+        page = shown(BROKEN)
+        self.assertNotIn(FAILED.detail, message_of(page))
+
+    def test_an_attempt_is_told_with_its_detail_if_it_has_one(self):
+        page = shown(replace(BROKEN, attempts=(replace(FAILED, detail=""), BY_PROXY)))
+        self.assertEqual(
+            json.loads(page.body)["details"]["attempts"],
+            [
+                {"route": "direct", "cause": "tls_reset", "ms": 40},
+                {"route": "proxy@127.0.0.1:5001", "cause": "ok", "ms": 80},
+            ],
+        )
+
+    def test_a_fault_that_names_no_time_has_no_retry_after(self):
+        self.assertNotIn("Retry-After", headers(shown(BROKEN)))
+
+    def test_a_refusal_has_these_headers_and_no_others(self):
+        page = refusal_page("s", Refusal(404, Envelope.NOT_FOUND, "No."))
+        self.assertEqual(
+            headers(page),
+            {
+                "Content-Type": "application/json;charset=utf-8",
+                "Cache-Control": "no-store",
+                "Proxy-Status": "s;error=http_request_error",
+                "Cache-Status": "s;fwd=bypass",
+            },
+        )
 
     def test_a_proxy_that_does_not_accept_us_is_named_as_our_misconfiguration(self):
         tried = Attempt(
@@ -253,7 +480,13 @@ class Envelopes(SynchronousTestCase):
     def test_a_page_of_our_own_is_json_that_nobody_stores(self):
         page = json_page(503, {"status": "é"})
         self.assertEqual((page.status, page.body), (503, '{"status": "é"}'.encode()))
-        self.assertEqual(headers(page)["Cache-Control"], "no-store")
+        self.assertEqual(
+            headers(page),
+            {
+                "Content-Type": "application/json;charset=utf-8",
+                "Cache-Control": "no-store",
+            },
+        )
 
     @steady
     @given(st.text(), st.text())
@@ -321,8 +554,55 @@ class Provenance(SynchronousTestCase):
             )
 
     def test_an_error_of_our_own_is_not_blamed_on_the_request(self):
-        page = refusal_page("s", Refusal(500, Envelope.INTERNAL, "Internal error."))
-        self.assertEqual(str(proxy_status(page)[0][1]["error"]), "proxy_internal_error")
+        for status, word in (
+            (499, "http_request_error"),
+            (500, "proxy_internal_error"),
+            (503, "proxy_internal_error"),
+            (507, "proxy_internal_error"),
+            (508, "proxy_loop_detected"),
+            (509, "proxy_internal_error"),
+        ):
+            page = refusal_page("s", Refusal(status, Envelope.INTERNAL, "No."))
+            self.assertEqual(str(proxy_status(page)[0][1]["error"]), word, status)
+
+    def test_cache_status_says_how_the_cache_was_used(self):
+        asked = replace(SERVED, cache=CacheUse("uri-miss", stored=True))
+        failed = replace(BROKEN, cache=CacheUse("stale", collapsed=True))
+        for exchange, field in (
+            (SERVED, None),
+            (BROKEN, None),
+            (asked, "streamr-main;fwd=uri-miss;fwd-status=200;stored"),
+            (failed, "streamr-main;fwd=stale;collapsed"),
+        ):
+            self.assertEqual(headers(shown(exchange)).get("Cache-Status"), field)
+
+    def test_what_was_stored_has_no_attempt_and_names_no_proxy(self):
+        page = stored()
+        self.assertNotIn("Proxy-Status", headers(page))
+        self.assertNotIn("X-Proxy-Source", headers(page))
+
+    def test_only_a_proxy_is_named_as_the_source(self):
+        for source, named in (
+            ("proxy@127.0.0.1:5001", True),
+            ("direct", False),
+            ("cache", False),
+            ("classic@api.themoviedb.org", False),
+            (None, False),
+        ):
+            page = shown(replace(SERVED, source=source))
+            self.assertEqual("X-Proxy-Source" in headers(page), named, source)
+
+    def test_the_proxy_that_is_named_is_the_last_attempts(self):
+        first = Attempt("proxy@a.test", "a.test", 1, "tls_reset")
+        last = Attempt("proxy@b.test/direct", "b.test", 2, status=200)
+        page = shown(replace(SERVED, attempts=(first, last)))
+        self.assertEqual(headers(page)["X-Proxy-Source"], "b.test")
+
+    def test_the_gateways_own_member_says_how_long_the_whole_has_taken(self):
+        late = replace(BROKEN, fault=Fault("deadline_exceeded"), ms=8000)
+        last = proxy_status(shown(late))[-1][1]
+        self.assertEqual((last["ms"], last["route"]), (8000, ""))
+        self.assertNotIn("next-hop", last)
 
     def test_server_timing_has_each_attempt_and_the_whole(self):
         self.assertEqual(
@@ -342,3 +622,9 @@ class Provenance(SynchronousTestCase):
         timing = headers(page)["Server-Timing"]
         self.assertIsNotNone(SERVER_TIMING.fullmatch(timing), timing)
         self.assertEqual(timing.count("dur=9"), timing.count('dur=9;desc=\\"'))
+
+    def test_what_is_not_printable_ascii_is_not_written(self):
+        odd = Attempt("\x1f \x21~\x7f\xe9\r\n\\", "p", 1, "tls_reset")
+        timing = headers(shown(replace(BROKEN, attempts=(odd,))))["Server-Timing"]
+        quoted = 'desc="? !~????\\\\ tls_reset"'
+        self.assertEqual(timing, f"attempt1;dur=1;{quoted}, total;dur=40")
