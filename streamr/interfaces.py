@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -15,16 +16,24 @@ from streamr.boundaries import (
     Query,
     StoredResponse,
 )
+from streamr.errors import Fault
 
 
-class Signs(Protocol):
-    """Who listens for signs of life of an attempt."""
+class Progress(Protocol):
+    """Who follows how far an attempt has come."""
 
-    def __call__(self) -> None:
-        """There is one: a first byte, or a reason to be patient."""
+    def queued(self) -> None:
+        """It waits for its turn: that is no silence of the other side."""
 
-    def again(self) -> None:
-        """From now on silence counts, as at the beginning."""
+    def sent(self) -> None:
+        """It leaves now: from here on silence counts."""
+
+    def first_byte(self) -> None:
+        """The head of the answer has come."""
+
+
+# Asked when an attempt is about to leave: the Fault that keeps it here, or None.
+Veto = Callable[[], Fault | None]
 
 
 class Route(Protocol):
@@ -52,13 +61,14 @@ class Route(Protocol):
         call: Call,
         budget: Budget,
         *,
-        fresh: bool,
-        heard: Signs,
+        new_connection: bool,
+        progress: Progress,
+        veto: Veto,
     ) -> Deferred[Answer]:
-        """Make one try, on a fresh connection if asked.
+        """Make one try, on a connection of its own if asked.
 
-        `heard` is called at the first sign of life, and while it waits for its turn.
-        Fails with Fault, or with CancelledError when it was cancelled, which closes the
+        `veto` is asked when the turn of one that had to wait has come. Fails with
+        Fault, or with CancelledError when it was cancelled, which closes the
         connection.
         """
 

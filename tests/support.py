@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 
 from streamr.boundaries import Answer, Budget, Call, Dimensions, Exchange, Query
 from streamr.errors import Attempt, Fault
-from streamr.interfaces import Route, Signs
+from streamr.interfaces import Progress, Route, Veto
 from streamr.routing.failover import Ways
 from streamr.routing.health import Health
 from streamr.tmdb.lifetimes import CLASSES
@@ -31,25 +31,27 @@ class Sent:
     query: Query
     call: Call
     budget: Budget
-    fresh: bool
+    new_connection: bool
     result: Deferred[Answer]
-    heard: Signs
+    progress: Progress
+    veto: Veto
     cancelled: bool = False
 
     def waits(self) -> None:
         """It stands in the queue of its host."""
-        self.heard()
+        self.progress.queued()
 
     def leaves(self) -> None:
         """Its turn has come; it ends here when it need not leave any more."""
-        try:
-            self.heard.again()
-        except Fault as fault:
-            self.result.errback(fault)
+        refused = self.veto()
+        if refused is not None:
+            self.result.errback(refused)
+        else:
+            self.progress.sent()
 
     def is_heard(self) -> None:
         """Its first byte has come."""
-        self.heard()
+        self.progress.first_byte()
 
 
 @dataclass
@@ -71,14 +73,16 @@ class FakeRoute:
         call: Call,
         budget: Budget,
         *,
-        fresh: bool,
-        heard: Signs,
+        new_connection: bool,
+        progress: Progress,
+        veto: Veto,
     ) -> Deferred[Answer]:
         def cancelled(_result: Deferred[Answer]) -> None:
             sent.cancelled = True
             self.on_cancel(sent.result)
 
-        sent = Sent(query, call, budget, fresh, Deferred(cancelled), heard)
+        result: Deferred[Answer] = Deferred(cancelled)
+        sent = Sent(query, call, budget, new_connection, result, progress, veto)
         self.sent.append(sent)
         return sent.result
 

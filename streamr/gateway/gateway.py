@@ -39,15 +39,16 @@ class Gateway:
         )
 
     def answer(
-        self, query: Query, call: Call, *, fresh: bool = False
+        self, query: Query, call: Call, *, past_store: bool = False
     ) -> Deferred[Exchange]:
-        """Answer a query by the call's deadline; `fresh` passes the store by.
+        """Answer a query by the call's deadline; `past_store` asks TMDB
+        whatever is stored.
 
         Fires with an Exchange that holds the answer or the fault, and never fails;
         cancelling it closes what nobody else waits for.
         """
         if self.cache is not None:
-            serve = self.cache.fetch if fresh else self.cache.serve
+            serve = self.cache.fetch if past_store else self.cache.serve
             return self._told(serve(query, call), query, call)
         return self._told(
             self.ways.travel(query, call).addCallback(Served), query, call

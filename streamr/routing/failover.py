@@ -29,7 +29,7 @@ from streamr.policy.budgets import HedgeBudget, may_retry
 from streamr.policy.deadline import LEAST_ATTEMPT, share
 from streamr.policy.retry import HEDGE_AFTER, RETRY_JITTER, again
 from streamr.routing.health import Health
-from streamr.routing.hedge import Heard, Race, Rest
+from streamr.routing.hedge import Race, Rest, Silence
 
 _log = Logger()
 
@@ -115,14 +115,17 @@ class Ways:
 
     def _go(self, journey: _Journey, ways: tuple[Route, ...]) -> Deferred[Answer]:
         """The first way; behind it, by an errback or by a hedge, the rest."""
-        rest = Rest(lambda: self._go(journey, ways[1:]))
-        heard = Heard(self._clock)
-        waiting = self._attempt(ways[0], journey, len(ways), heard)
         if len(ways) == 1:
+            return self._attempt(ways[0], journey, 1, Silence(self._clock))
+        rest = Rest(lambda: self._go(journey, ways[1:]))
+
+        def start(silence: Silence) -> Deferred[Answer]:
+            waiting = self._attempt(ways[0], journey, len(ways), silence)
+            waiting.addErrback(self._fall_back, ways, rest, journey)
             return waiting
-        waiting.addErrback(self._fall_back, ways, rest, journey)
+
         if not self._hedge or not self.health.is_closed(ways[1]):
-            return waiting
+            return start(Silence(self._clock))
 
         def may_hedge() -> bool:
             # leaving a way whose breaker has opened meanwhile needs no budget
@@ -142,7 +145,7 @@ class Ways:
         def decided() -> None:
             journey.over = True
 
-        return Race(waiting, rest, heard, self._clock, may_hedge, hedged, decided).won
+        return Race(start, rest, self._clock, may_hedge, hedged, decided).won
 
     def _fall_back(
         self,
@@ -174,7 +177,7 @@ class Ways:
         route: Route,
         journey: _Journey,
         ways_left: int,
-        heard: Heard,
+        silence: Silence,
         tries: int = 1,
     ) -> Deferred[Answer]:
         """One try of one route, and a second one where the fault table says so."""
@@ -182,24 +185,26 @@ class Ways:
         remaining = journey.call.deadline - began
         if remaining < LEAST_ATTEMPT:
             return fail(Fault("deadline_exceeded", f"no time left for {route.name}"))
-
-        def check() -> None:
-            # a breaker has opened while this one waited: no storm goes on behind it
-            if route.name not in journey.last_resorts and not self.health.worth(route):
-                raise Fault("destination_unavailable", f"{route.name} has just failed")
-
-        heard.check = check
         waiting = maybeDeferred(
             route.send,
             journey.query,
             journey.call,
             share(remaining, ways_left, hop=route.hop),
-            fresh=tries > 1,
-            heard=heard,
+            new_connection=tries > 1,
+            progress=silence,
+            veto=lambda: self._veto(route, journey),
         )
         waiting.addCallback(self._succeeded, route, journey, began)
-        waiting.addErrback(self._failed, route, journey, began, ways_left, heard, tries)
+        waiting.addErrback(
+            self._failed, route, journey, began, ways_left, silence, tries
+        )
         return waiting
+
+    def _veto(self, route: Route, journey: _Journey) -> Fault | None:
+        """A breaker has opened while this one waited: no storm goes on behind it."""
+        if route.name in journey.last_resorts or self.health.worth(route):
+            return None
+        return Fault("destination_unavailable", f"{route.name} has just failed")
 
     def _succeeded(
         self, answer: Answer, route: Route, journey: _Journey, began: float
@@ -222,15 +227,15 @@ class Ways:
         journey: _Journey,
         began: float,
         ways_left: int,
-        heard: Heard,
+        silence: Silence,
         tries: int,
     ) -> Deferred[Answer] | Failure:
         fault = _fault(failure, route, journey)
         journey.attempts += fault.attempts
         cancelled = failure.check(CancelledError) is not None
         # nobody waited for its end, which says nothing; that it was overtaken does
-        since = max(began, heard.left_at)
-        silent = self._clock.seconds() - since >= HEDGE_AFTER and not heard.first_byte
+        since = max(began, silence.since)
+        silent = self._clock.seconds() - since >= HEDGE_AFTER and not silence.broken
         telling = not cancelled or (journey.over and silent)
         self._record(route, journey, began, fault, telling=telling)
         if cancelled:
@@ -239,7 +244,7 @@ class Ways:
             route.name not in journey.last_resorts
         )
         if allowed and again(fault, tries, ways_left - 1):
-            return self._retry(route, journey, ways_left, heard, tries)
+            return self._retry(route, journey, ways_left, silence, tries)
         return Failure(fault)
 
     def _retry(
@@ -247,7 +252,7 @@ class Ways:
         route: Route,
         journey: _Journey,
         ways_left: int,
-        heard: Heard,
+        silence: Silence,
         tries: int,
     ) -> Deferred[Answer]:
         """Once more, after a moment that differs for each (full jitter)."""
@@ -260,8 +265,11 @@ class Ways:
         pause: Deferred[object] = deferLater(self._clock, RETRY_JITTER * self._chance())
 
         def again(_waited: object) -> Deferred[Answer]:
-            heard.again()
-            return self._attempt(route, journey, ways_left, heard, tries + 1)
+            refused = self._veto(route, journey)
+            if refused is not None:
+                return fail(refused)
+            silence.sent()
+            return self._attempt(route, journey, ways_left, silence, tries + 1)
 
         return pause.addCallback(again).addBoth(done)
 

@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 
 from streamr.boundaries import Answer, Call, Query
 from streamr.errors import CAUSES, Fault
-from streamr.interfaces import Route
+from streamr.interfaces import Progress, Route
 from streamr.policy import breaker
 from streamr.policy.breaker import Breaker, State
 from streamr.policy.budgets import TokenBucket
@@ -221,7 +221,13 @@ class Health:
         call = Call(f"probe-{token_hex(4)}", now + PROBE_SECONDS, target=PROBE.path)
         budget = share(PROBE_SECONDS, 1, hop=route.hop)
         asking = maybeDeferred(
-            route.send, PROBE, call, budget, fresh=False, heard=asked
+            route.send,
+            PROBE,
+            call,
+            budget,
+            new_connection=False,
+            progress=asked,
+            veto=_may_leave,
         )
         return asking.addTimeout(PROBE_SECONDS, self._clock, _too_late)
 
@@ -268,21 +274,31 @@ def _was_silent(state: RouteState) -> bool:
 
 
 class _Asked:
-    """When a probe left (interfaces.Signs): waiting for its turn is not counted."""
+    """When a probe left (interfaces.Progress): waiting for its turn is not counted."""
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._left_at = clock.seconds()
 
-    def __call__(self) -> None:
-        """A sign of life; the probe is judged by its answer."""
+    def queued(self) -> None:
+        """It is judged by its answer alone."""
 
-    def again(self) -> None:
+    def sent(self) -> None:
         self._left_at = self._clock.seconds()
+
+    def first_byte(self) -> None:
+        """It is judged by its answer alone."""
 
     def took(self) -> float:
         """Seconds since it left."""
         return self._clock.seconds() - self._left_at
+
+
+_follows: type[Progress] = _Asked
+
+
+def _may_leave() -> None:
+    """A probe finds out for itself."""
 
 
 def _too_late(_result: object, seconds: float) -> Failure:

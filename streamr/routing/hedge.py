@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from streamr.boundaries import Answer
+from streamr.interfaces import Progress
 from streamr.policy.retry import HEDGE_AFTER
 
 # Who may not hedge asks again this often (seconds): when the breaker of a silent way
@@ -29,29 +30,28 @@ class Race:
 
     def __init__(
         self,
-        first: Deferred[Answer],
+        start: Callable[[Silence], Deferred[Answer]],
         rest: Rest,
-        heard: Heard,
         clock: IReactorTime,
         may_hedge: Callable[[], bool],
         hedged: Callable[[], None],
         decided: Callable[[], None],
     ) -> None:
-        """`may_hedge` asks for leave, `hedged` is told when the rest starts early, and
-        `decided` before the loser is cancelled, so that its end can fail nobody."""
+        """`start` begins the first way; `may_hedge` asks for leave, `hedged` is told
+        when the rest starts early, and `decided` before the loser is cancelled, so that
+        its end can fail nobody."""
         self.won: Deferred[Answer] = Deferred(lambda _won: self._stop())
-        self._first = first
         self._rest = rest
-        self._heard = heard
         self._clock = clock
         self._may_hedge = may_hedge
         self._hedged = hedged
         self._decided = decided
         self._timer: IDelayedCall | None = None
         self._over = False
-        heard.listen = self._listen
+        self._silence = Silence(clock, self._listen)
+        self._first = start(self._silence)
         self._listen()
-        first.addCallbacks(self._win, self._lose)
+        self._first.addCallbacks(self._win, self._lose)
 
     def _listen(self) -> None:
         """Silence counts from now on."""
@@ -65,7 +65,7 @@ class Race:
         self._timer = None
 
     def _hedge(self) -> None:
-        if self._heard.first_byte or self._rest.begun:
+        if self._silence.broken or self._rest.begun:
             return
         if not self._may_hedge():
             self._timer = self._clock.callLater(ASK_AGAIN, self._hedge)
@@ -100,29 +100,36 @@ class Race:
         self._rest.cancel()
 
 
-class Heard:
-    """Whether an attempt has shown a sign of life (interfaces.Signs).
+class Silence:
+    """How long the other side has been silent (interfaces.Progress).
 
-    `listen` begins to count the silence anew; the race sets it. `check` raises Fault
-    when the attempt should not leave any more.
+    `broken` says that it has spoken, or that there is a reason to be patient;
+    `since` is when the attempt left last, 0 while it never had to wait.
     """
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(
+        self, clock: IReactorTime, anew: Callable[[], None] = lambda: None
+    ) -> None:
+        """`anew` is told when silence counts from the beginning again."""
         self._clock = clock
-        self.first_byte = False
-        self.left_at = 0.0
-        self.listen: Callable[[], None] = lambda: None
-        self.check: Callable[[], None] = lambda: None
+        self._anew = anew
+        self.broken = False
+        self.since = 0.0
 
-    def __call__(self) -> None:
-        self.first_byte = True
+    def queued(self) -> None:
+        self.broken = True
 
-    def again(self) -> None:
-        self.check()
-        self.left_at = self._clock.seconds()
-        if self.first_byte:
-            self.first_byte = False
-            self.listen()
+    def sent(self) -> None:
+        self.since = self._clock.seconds()
+        if self.broken:
+            self.broken = False
+            self._anew()
+
+    def first_byte(self) -> None:
+        self.broken = True
+
+
+_follows: type[Progress] = Silence
 
 
 class Rest:

@@ -108,7 +108,7 @@ def ask_list(settings: Settings, path: str) -> Finding:
     began = time.monotonic()
     try:
         answer = request(
-            settings, path, seconds=settings.deadline + HEALTH_SECONDS, fresh=True
+            settings, path, seconds=settings.deadline + HEALTH_SECONDS, past_store=True
         )
     except (OSError, http.client.HTTPException) as error:
         return Finding(path, Mark.FAILED, f"no answer: {why(error)}")
@@ -144,10 +144,10 @@ def request(
     *,
     method: str = "GET",
     seconds: float = HEALTH_SECONDS,
-    fresh: bool = False,
+    past_store: bool = False,
 ) -> Reply:
     """Ask main. Raises OSError and HTTPException when nobody answers."""
-    return _request(settings.host, settings.port, path, method, seconds, fresh)
+    return _request(settings.host, settings.port, path, method, seconds, past_store)
 
 
 def short(by: str | None) -> str | None:
@@ -199,12 +199,12 @@ def _request(
     path: str,
     method: str = "GET",
     seconds: float = HEALTH_SECONDS,
-    fresh: bool = False,
+    past_store: bool = False,
 ) -> Reply:
     connection = http.client.HTTPConnection(reachable(host), port, timeout=seconds)
     try:
         # which way answers come is asked, so a stored one will not do
-        headers = {names.FRESH: "1"} if fresh else {}
+        headers = {names.FRESH: "1"} if past_store else {}
         connection.request(method, path, headers=headers)
         response = connection.getresponse()
         return Reply(response.status, response.headers, response.read())

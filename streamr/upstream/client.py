@@ -77,14 +77,15 @@ class Client:
         headers: Mapping[str, str],
         budget: Budget,
         *,
-        fresh: bool,
-        heard: Callable[[], None] = lambda: None,
+        new_connection: bool,
+        first_byte: Callable[[], None] = lambda: None,
     ) -> Deferred[Reply]:
         """GET the URL. Fails with Fault only; cancelling closes the connection.
 
-        `fresh` closes the idle connections first: after a reset all are suspect.
+        `new_connection` closes the idle ones first: after a reset all are suspect.
+        `first_byte` is told when the head has come.
         """
-        if fresh:
+        if new_connection:
             self._pool.closeCachedConnections()
         trace = Trace(self._reactor, budget)
         waiting: Deferred[Any] = self._client(trace).request(
@@ -96,7 +97,7 @@ class Client:
             reactor=self._reactor,
         )
         trace.start(waiting.cancel)
-        waiting.addCallback(self._collect, trace, budget, heard)
+        waiting.addCallback(self._collect, trace, budget, first_byte)
         waiting.addCallbacks(self._noted, _translate, errbackArgs=(trace,))
         waiting.addErrback(self._noted_fault)
         waiting.addBoth(_stop, trace)
@@ -139,10 +140,10 @@ class Client:
         response: Any,
         trace: Trace,
         budget: Budget,
-        heard: Callable[[], None],
+        first_byte: Callable[[], None],
     ) -> Deferred[Reply]:
         trace.answered()
-        heard()
+        first_byte()
         collector = Collector(self._reactor, budget, trace.abort)
         response.deliverBody(collector)
         return collector.done.addCallback(_reply, response, trace)

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlencode, urlsplit
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
 from streamr.boundaries import Answer, Budget, Call, Dimensions, Query
 from streamr.fields.loop import Loop
-from streamr.interfaces import Signs
+from streamr.interfaces import Progress, Veto
 from streamr.policy.retry import retry_after
 from streamr.upstream.answer import judge
 from streamr.upstream.client import Client, Reply
@@ -81,8 +81,9 @@ class TMDBRoute(HTTPRoute):
         call: Call,
         budget: Budget,
         *,
-        fresh: bool,
-        heard: Signs,
+        new_connection: bool,
+        progress: Progress,
+        veto: Veto,
     ) -> Deferred[Answer]:
         """One try; see interfaces.Route."""
         url = upstream_url(self._base_url, query, self._credentials.parameters())
@@ -94,11 +95,20 @@ class TMDBRoute(HTTPRoute):
         }
 
         def leave() -> Deferred[Reply]:
-            heard.again()
-            return self._client.get(url, headers, budget, fresh=fresh, heard=heard)
+            refused = veto()
+            if refused is not None:
+                return fail(refused)
+            progress.sent()
+            return self._client.get(
+                url,
+                headers,
+                budget,
+                new_connection=new_connection,
+                first_byte=progress.first_byte,
+            )
 
         # waiting for its turn is no silence of TMDB's: no hedge for that
-        waiting = self._pacer.run(leave, queued=heard)
+        waiting = self._pacer.run(leave, queued=progress.queued)
         return waiting.addCallback(self._paced).addCallback(judged, query, call)
 
     def _paced(self, reply: Reply) -> Reply:

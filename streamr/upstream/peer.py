@@ -12,7 +12,7 @@ from streamr.boundaries import Answer, Budget, Call, Dimensions, Query
 from streamr.errors import CAUSES, Attempt, Fault
 from streamr.fields import names, proxy_status
 from streamr.fields.loop import Loop
-from streamr.interfaces import Signs
+from streamr.interfaces import Progress, Veto
 from streamr.policy.deadline import handed_on
 from streamr.upstream.client import Client, Reply
 from streamr.upstream.origin import (
@@ -44,13 +44,19 @@ class ProxyRoute(HTTPRoute):
         call: Call,
         budget: Budget,
         *,
-        fresh: bool,
-        heard: Signs,
+        new_connection: bool,
+        progress: Progress,
+        veto: Veto,
     ) -> Deferred[Answer]:
         """One try; see interfaces.Route. Our key does not go along."""
         url = upstream_url(f"{self._base_url}/3", query, ())
+        # no veto is asked: nothing makes it wait here
         waiting = self._client.get(
-            url, self._headers(call, budget), budget, fresh=fresh, heard=heard
+            url,
+            self._headers(call, budget),
+            budget,
+            new_connection=new_connection,
+            first_byte=progress.first_byte,
         )
         return waiting.addCallback(self._judged, query, call)
 

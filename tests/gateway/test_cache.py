@@ -94,7 +94,7 @@ class CacheCase(SynchronousTestCase):
     ) -> Deferred[Exchange]:
         """Ask past the store."""
         now = self.clock.seconds()
-        return self.gateway.answer(query, call(now + seconds), fresh=True)
+        return self.gateway.answer(query, call(now + seconds), past_store=True)
 
     def nothing_works(self) -> None:
         """Every breaker has opened, and one caller has found out for all."""

@@ -121,7 +121,7 @@ class TheSecondTry(GatewayCase):
             self.setUp()
             self.ask()
             self.fail_once(name)
-            tries = [each.fresh for each in self.direct.sent]
+            tries = [each.new_connection for each in self.direct.sent]
             expected = [False, True] if cause.same_route and not cause.slow else [False]
             self.assertEqual(tries, expected, name)
 
@@ -265,7 +265,7 @@ class Hedging(GatewayCase):
 
     def test_a_first_byte_keeps_the_next_way_quiet(self) -> None:
         self.ask()
-        self.direct.sent[-1].heard()
+        self.direct.sent[-1].is_heard()
         self.clock.advance(1.0)
         self.assertEqual(self.proxy.sent, [])
 
@@ -349,7 +349,7 @@ class Hedging(GatewayCase):
             self.ask()
             self.clock.advance(HEDGE_AFTER)
             if first_byte:
-                self.direct.sent[-1].heard()
+                self.direct.sent[-1].is_heard()
             self.proxy.succeeds()
             in_row = self.health().breakers["direct"].in_row
             self.assertEqual(in_row, 0 if first_byte else 1)

@@ -147,7 +147,7 @@ class Starting(WaysCase):
 
     def test_a_second_try_that_is_silent_is_hedged_like_a_first_one(self) -> None:
         self.travel()
-        self.direct.sent[-1].heard()
+        self.direct.sent[-1].is_heard()
         self.direct.fails("http_response_incomplete")
         self.clock.advance(0)
         self.assertEqual(len(self.direct.sent), 2)
@@ -440,7 +440,7 @@ class SecondTries(Three):
         """Whether one more try follows, on a fresh connection."""
         route.fails(cause)
         self.clock.advance(0)
-        tries = [each.fresh for each in route.sent]
+        tries = [each.new_connection for each in route.sent]
         self.assertIn(tries, ([False], [False, True]))
         return len(tries) == 2
 
@@ -536,7 +536,7 @@ class SecondTries(Three):
                 travelling = self.travel()
                 self.a.fails("tls_reset")
                 self.clock.advance(0)
-                self.assertTrue(self.a.sent[-1].fresh)
+                self.assertTrue(self.a.sent[-1].new_connection)
                 end(self.a.sent[-1], travelling)
                 self.ways.health.tried(self.a, None, 1)
             self.assertEqual(self.fail_together(5), 3)
@@ -1260,7 +1260,7 @@ class Travels(RuleBasedStateMachine):
     @precondition(lambda self: self.pending())
     @rule(which=CHOICE)
     def one_is_heard(self, which: int) -> None:
-        self.one(which).heard()
+        self.one(which).is_heard()
 
     @precondition(lambda self: self.left())
     @rule(which=CHOICE)

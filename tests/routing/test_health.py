@@ -648,7 +648,7 @@ class Probed(Several):
         self.assertEqual(sent.query, Query("/configuration", (), "/configuration"))
         self.assertEqual(sent.call.target, "/configuration")
         self.assertEqual(sent.call.deadline, self.clock.seconds() + 5.0)
-        self.assertIs(sent.fresh, False)
+        self.assertIs(sent.new_connection, False)
 
     def test_each_has_a_name_of_its_own_in_the_logs(self) -> None:
         break_down(self.health, self.b)

@@ -36,7 +36,7 @@ class Heads(SynchronousTestCase):
         pins = {"api.test.invalid": (("192.0.2.1", 80),)}
         client = Client(reactor, PinnedResolver(None, pins, "auto"), None)  # type: ignore[arg-type]
         url = "http://api.test.invalid/3/movie/550"
-        asking = client.get(url, {}, BUDGET, fresh=False)
+        asking = client.get(url, {}, BUDGET, new_connection=False)
         connection = reactor.tcpClients[-1][2].buildProtocol(ADDRESS)
         transport = StringTransport()
         connection.makeConnection(transport)

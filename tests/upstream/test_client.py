@@ -84,7 +84,7 @@ class ClientCase(SynchronousTestCase):
         self.client = Client(self.reactor, self.resolver, None)
 
     def get(self) -> Deferred[Reply]:
-        return self.client.get(URL, {}, BUDGET, fresh=False)
+        return self.client.get(URL, {}, BUDGET, new_connection=False)
 
     def connect(self) -> tuple[Any, StringTransport]:
         """TCP stands: the protocol that reads, and the transport it writes to."""
@@ -129,7 +129,7 @@ class TLSCase(ClientCase):
         self.client = Client(self.reactor, self.resolver, POLICY, self.places)
 
     def get_secure(self) -> Deferred[Reply]:
-        return self.client.get(SECURE_URL, {}, BUDGET, fresh=False)
+        return self.client.get(SECURE_URL, {}, BUDGET, new_connection=False)
 
     def lost(self, ended: Exception) -> None:
         """A handshake that ends so."""
@@ -143,7 +143,7 @@ class TLSCase(ClientCase):
 
     def good(self) -> None:
         """A request that ends well; which connection carried it makes no odds."""
-        asking = self.client.get(URL, {}, BUDGET, fresh=True)
+        asking = self.client.get(URL, {}, BUDGET, new_connection=True)
         protocol, _ = self.connect()
         protocol.dataReceived(
             b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
@@ -153,7 +153,7 @@ class TLSCase(ClientCase):
     def connections(self, url: str = SECURE_URL) -> int:
         """How many connections the next request begins; it is left again."""
         before = len(self.reactor.tcpClients)
-        asking = self.client.get(url, {}, BUDGET, fresh=True)
+        asking = self.client.get(url, {}, BUDGET, new_connection=True)
         begun = len(self.reactor.tcpClients) - before
         asking.cancel()
         self.failureResultOf(asking, CancelledError)
@@ -294,7 +294,7 @@ class Asking(ClientCase):
 
     def test_the_headers_go_out_as_they_were_given(self) -> None:
         given = {"Accept": "application/json", "X-Request-Id": "req-1"}
-        self.client.get(f"{URL}?a=b%20c", given, BUDGET, fresh=False)
+        self.client.get(f"{URL}?a=b%20c", given, BUDGET, new_connection=False)
         _, transport = self.connect()
         line, *lines = transport.value().rstrip().decode().split("\r\n")
         self.assertEqual(line, "GET /3/movie/550?a=b%20c HTTP/1.1")
@@ -316,8 +316,8 @@ class Asking(ClientCase):
             URL,
             {},
             BUDGET,
-            fresh=False,
-            heard=lambda: heard.append(self.reactor.seconds()),
+            new_connection=False,
+            first_byte=lambda: heard.append(self.reactor.seconds()),
         )
         protocol, _ = self.connect()
         protocol.dataReceived(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n")
@@ -350,7 +350,7 @@ class Fields(ClientCase):
         return reply
 
     def answered(self, *lines: bytes, body: bytes) -> Deferred[Reply]:
-        asking = self.client.get(URL, {}, BUDGET, fresh=True)
+        asking = self.client.get(URL, {}, BUDGET, new_connection=True)
         protocol, _ = self.connect()
         length = b"Content-Length: %d" % len(body)
         head = b"\r\n".join((b"HTTP/1.1 200 OK", length, *lines))
@@ -605,7 +605,7 @@ class KeptAlive(ClientCase):
 
     def test_a_fresh_request_does_not(self) -> None:
         self.answered()
-        self.client.get(URL, {}, BUDGET, fresh=True)
+        self.client.get(URL, {}, BUDGET, new_connection=True)
         self.assertEqual(len(self.reactor.tcpClients), 2)
 
     def test_closing_the_client_closes_what_is_idle(self) -> None:

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr.boundaries import Answer, Budget, Call, Dimensions, Query, Validators
 from streamr.errors import CAUSES, Attempt, Fault
 from streamr.fields.loop import Loop
-from streamr.interfaces import Route, Signs
+from streamr.interfaces import Progress, Route, Veto
 from streamr.policy.freshness import terms
 from streamr.upstream.answer import Head
 from streamr.upstream.client import Reply
@@ -46,8 +46,8 @@ class Asked:
     url: str
     headers: dict[str, str]
     budget: Budget
-    fresh: bool
-    heard: Any
+    new_connection: bool
+    first_byte: Any
     reply: Deferred[Reply]
 
 
@@ -59,30 +59,41 @@ class RecordingClient:
         self.cancelled = 0
 
     def get(
-        self, url: str, headers: Any, budget: Budget, *, fresh: bool, heard: Any
+        self,
+        url: str,
+        headers: Any,
+        budget: Budget,
+        *,
+        new_connection: bool,
+        first_byte: Any,
     ) -> Deferred[Reply]:
         reply: Deferred[Reply] = Deferred(self._cancel)
-        self.asked.append(Asked(url, dict(headers), budget, fresh, heard, reply))
+        self.asked.append(
+            Asked(url, dict(headers), budget, new_connection, first_byte, reply)
+        )
         return reply
 
     def _cancel(self, _reply: Deferred[Reply]) -> None:
         self.cancelled += 1
 
 
-class Listener:
-    """Hears signs of life."""
+class Follower:
+    """Notes how far an attempt has come."""
 
     def __init__(self) -> None:
-        self.signs: list[str] = []
+        self.steps: list[str] = []
 
-    def __call__(self) -> None:
-        self.signs.append("patience")
+    def queued(self) -> None:
+        self.steps.append("queued")
 
-    def again(self) -> None:
-        self.signs.append("again")
+    def sent(self) -> None:
+        self.steps.append("sent")
+
+    def first_byte(self) -> None:
+        self.steps.append("first byte")
 
 
-_listens: type[Signs] = Listener
+_follows: type[Progress] = Follower
 
 
 class RouteCase(SynchronousTestCase):
@@ -92,7 +103,7 @@ class RouteCase(SynchronousTestCase):
         self.clock = Clock()
         self.clock.advance(1024.0)
         self.client: Any = RecordingClient()
-        self.heard = Listener()
+        self.progress = Follower()
 
     def tmdb(
         self,
@@ -124,10 +135,18 @@ class RouteCase(SynchronousTestCase):
         query: Query = QUERY,
         asked: Call | None = None,
         *,
-        fresh: bool = False,
+        new_connection: bool = False,
         budget: Budget = BUDGET,
+        veto: Veto = lambda: None,
     ) -> Deferred[Answer]:
-        return route.send(query, asked or call(), budget, fresh=fresh, heard=self.heard)
+        return route.send(
+            query,
+            asked or call(),
+            budget,
+            new_connection=new_connection,
+            progress=self.progress,
+            veto=veto,
+        )
 
     def sent(self, route: Route, query: Query = QUERY, **more: Any) -> Asked:
         """What leaves for one query."""
@@ -331,14 +350,14 @@ class Dimension(RouteCase):
 class OneTry(RouteCase):
     """What both kinds do with the circumstances of a try."""
 
-    def test_freshness_budget_and_listener_reach_the_client(self) -> None:
+    def test_the_connection_wanted_budget_and_progress_reach_the_client(self) -> None:
         for route in (self.tmdb(), self.proxy()):
-            for fresh in (True, False):
-                self.send(route, fresh=fresh)
+            for new in (True, False):
+                self.send(route, new_connection=new)
                 asked = self.client.asked[-1]
-                self.assertIs(asked.fresh, fresh)
+                self.assertIs(asked.new_connection, new)
                 self.assertIs(asked.budget, BUDGET)
-                self.assertIs(asked.heard, self.heard)
+                self.assertEqual(asked.first_byte, self.progress.first_byte)
 
     def test_a_fault_is_handed_on(self) -> None:
         for route in (self.tmdb(), self.proxy()):
@@ -380,19 +399,19 @@ class Paced(RouteCase):
 
     def test_who_leaves_at_once_is_heard_once(self) -> None:
         self.send(self.tmdb())
-        self.assertEqual(self.heard.signs, ["again"])
+        self.assertEqual(self.progress.steps, ["sent"])
 
     def test_waiting_is_no_silence_until_it_leaves(self) -> None:
         route = self.tmdb(at_once=1)
         first = self.send(route)
-        self.heard.signs.clear()
+        self.progress.steps.clear()
         self.send(route)
-        self.assertEqual(self.heard.signs, ["patience"])
+        self.assertEqual(self.progress.steps, ["queued"])
         self.assertEqual(len(self.client.asked), 1)
         self.reply(Head(200))
         self.successResultOf(first)
         self.clock.advance(0)
-        self.assertEqual(self.heard.signs, ["patience", "again"])
+        self.assertEqual(self.progress.steps, ["queued", "sent"])
         self.assertEqual(len(self.client.asked), 2)
 
     def test_each_429_pauses_for_as_long_as_it_says_and_the_caller_is_told(

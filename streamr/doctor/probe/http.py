@@ -48,19 +48,25 @@ SLOW_MS = 6000
 MOST_LOST = 6
 
 
-class _Heard:
-    """Notes when the head came."""
+class _Head:
+    """Notes when the head came (interfaces.Progress)."""
 
     def __init__(self, clock: Any) -> None:
         self._clock = clock
         self.at: float | None = None
 
-    def __call__(self) -> None:
+    def queued(self) -> None:
+        """Nobody else asks, so it does not wait."""
+
+    def sent(self) -> None:
+        self.at = None
+
+    def first_byte(self) -> None:
         self.at = self._clock.seconds()
 
-    def again(self) -> None:
-        """The request has left; nothing was heard yet."""
-        self.at = None
+
+def _may_leave() -> None:
+    """The doctor has no breakers."""
 
 
 class Asker:
@@ -118,10 +124,15 @@ class Asker:
             self._reactor, PinnedResolver(self._names, pins, "auto"), policy
         )
         route = self._route(base_url, host, profile, client)
-        began, heard = self._reactor.seconds(), _Heard(self._reactor)
+        began, head = self._reactor.seconds(), _Head(self._reactor)
         try:
             answer = await route.send(
-                query, self._call(), self._budget(), fresh=True, heard=heard
+                query,
+                self._call(),
+                self._budget(),
+                new_connection=True,
+                progress=head,
+                veto=_may_leave,
             )
         except Fault as fault:
             ms = milliseconds(self._reactor.seconds() - began)
@@ -137,7 +148,7 @@ class Asker:
             answer.status,
             _code(answer),
             size=len(answer.gzipped or answer.body),
-            body_ms=milliseconds(ended - (heard.at or began)),
+            body_ms=milliseconds(ended - (head.at or began)),
             skew=self._skew(answer),
         )
 
@@ -179,8 +190,9 @@ class Asker:
                 SMALL,
                 self._call(),
                 self._budget(),
-                fresh=True,
-                heard=_Heard(self._reactor),
+                new_connection=True,
+                progress=_Head(self._reactor),
+                veto=_may_leave,
             )
         except Fault as fault:
             reported = tuple(each.cause for each in fault.attempts if each.cause)

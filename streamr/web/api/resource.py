@@ -114,11 +114,11 @@ class GatewayResource(Resource):
         wanted = render.wants(
             _header(request, "accept-encoding"), _header(request, "if-none-match")
         )
-        fresh, wish = _wants_fresh(request), _header(request, names.FAULT)
+        past_store, wish = _past_the_store(request), _header(request, names.FAULT)
         if door.wishes is not None and wish:
-            granting = door.wishes.grant(wish, query, call, fresh=fresh)
+            granting = door.wishes.grant(wish, query, call, past_store=past_store)
             return granting.addCallback(self._rendered, wanted)
-        exchanging = door.gateway.answer(query, call, fresh=fresh)
+        exchanging = door.gateway.answer(query, call, past_store=past_store)
         return exchanging.addCallback(self._rendered, wanted)
 
     def _rendered(self, exchange: Exchange | Reset, wanted: Wants) -> Page | Reset:
@@ -274,7 +274,7 @@ def _wrong_method(call: Call, allowed: str) -> Refusal:
     )
 
 
-def _wants_fresh(request: Request) -> bool:
+def _past_the_store(request: Request) -> bool:
     """`streamr check` asks past the store; strangers cannot (it costs TMDB a request,
     and a page of another origin would need a preflight that is not granted)."""
     wanted = bool(_header(request, names.FRESH))

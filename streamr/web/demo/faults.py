@@ -81,7 +81,7 @@ class Wishes:
         self._observer = observer
 
     def grant(
-        self, text: str, query: Query, call: Call, *, fresh: bool
+        self, text: str, query: Query, call: Call, *, past_store: bool
     ) -> Deferred[Exchange | Reset]:
         """Answer as the header's text wishes. Raises Refusal; never fails later."""
         wish = read(text)
@@ -91,13 +91,13 @@ class Wishes:
             self._note(query, call, CLIENT_LEFT)
             return succeed(Reset())
         if wish.kind == "slow":
-            late = self._late(wish.seconds, query, call, fresh)
+            late = self._late(wish.seconds, query, call, past_store)
             return Deferred.fromCoroutine(late)
-        answering = self._gateway.answer(query, call, fresh=fresh)
+        answering = self._gateway.answer(query, call, past_store=past_store)
         return answering.addCallback(self._aged, query)
 
     async def _late(
-        self, seconds: float, query: Query, call: Call, fresh: bool
+        self, seconds: float, query: Query, call: Call, past_store: bool
     ) -> Exchange | Reset:
         """The deadline begins after the wait: the answer shall be the right one."""
         try:
@@ -105,7 +105,7 @@ class Wishes:
         except CancelledError:
             return self._note(query, call, CLIENT_LEFT)
         later = replace(call, deadline=call.deadline + seconds)
-        return await self._gateway.answer(query, later, fresh=fresh)
+        return await self._gateway.answer(query, later, past_store=past_store)
 
     def _too_many(self, query: Query, call: Call) -> Exchange:
         answer = Answer(429, json.dumps(_TOO_MANY).encode(), retry_after=RETRY_AFTER)
