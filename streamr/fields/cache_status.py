@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import http_sf
+from http_sf.types import ParamsType
 
 from streamr.boundaries import CacheUse
 
@@ -16,7 +16,7 @@ REMEMBERED = 1024
 @lru_cache(REMEMBERED)
 def render(server: str, use: CacheUse, status: int | None) -> str:
     """The field's value; `status` is what TMDB answered, when it was asked."""
-    parameters: dict[str, Any] = {}
+    parameters: ParamsType = {}
     if use.forward is None:
         parameters["hit"] = True
     else:
@@ -31,5 +31,4 @@ def render(server: str, use: CacheUse, status: int | None) -> str:
         parameters["collapsed"] = True
     if use.detail:
         parameters["detail"] = http_sf.Token(use.detail)
-    members: list[Any] = [(http_sf.Token(server), parameters)]
-    return http_sf.ser(members)
+    return http_sf.ser([(http_sf.Token(server), parameters)])

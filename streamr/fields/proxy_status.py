@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
 
 import http_sf
+from http_sf.types import ParamsType
 
 from streamr.errors import Attempt
 
@@ -33,7 +33,7 @@ def render(server: str, attempts: Iterable[Attempt]) -> str:
 
 def own_error(server: str, cause: str) -> str:
     """The field's value on an error that the gateway makes without any attempt."""
-    return _list([(http_sf.Token(server), {"error": http_sf.Token(cause)})])
+    return _written(server, {"error": http_sf.Token(cause)})
 
 
 def parse(value: str) -> tuple[Attempt, ...]:
@@ -41,23 +41,26 @@ def parse(value: str) -> tuple[Attempt, ...]:
     if not value:
         return ()
     try:
-        members: Any = http_sf.parse(value.encode("ascii"), tltype="list")
+        members = http_sf.parse(value.encode("ascii"), tltype="list")
     except ValueError:
         return ()
-    return tuple(_attempt(each[1]) for each in members[:MOST_MEMBERS])
+    # http_sf reads a list into tuples of a value and its parameters
+    assert isinstance(members, list)
+    told = (each[1] for each in members[:MOST_MEMBERS] if isinstance(each, tuple))
+    return tuple(map(_attempt, told))
 
 
 @lru_cache(REMEMBERED)
 def _member(server: str, attempt: Attempt) -> str:
-    return _list([(http_sf.Token(server), _parameters(attempt))])
+    return _written(server, _parameters(attempt))
 
 
-def _list(members: list[Any]) -> str:
-    return http_sf.ser(members)
+def _written(server: str, parameters: ParamsType) -> str:
+    return http_sf.ser([(http_sf.Token(server), parameters)])
 
 
-def _parameters(attempt: Attempt) -> dict[str, Any]:
-    parameters: dict[str, Any] = {}
+def _parameters(attempt: Attempt) -> ParamsType:
+    parameters: ParamsType = {}
     if attempt.cause is not None:
         parameters["error"] = http_sf.Token(attempt.cause)
     if attempt.next_hop:
@@ -71,7 +74,7 @@ def _parameters(attempt: Attempt) -> dict[str, Any]:
     return parameters
 
 
-def _attempt(parameters: dict[str, Any]) -> Attempt:
+def _attempt(parameters: ParamsType) -> Attempt:
     cause = parameters.get("error")
     status, ms = parameters.get("received-status"), parameters.get("ms")
     if cause is not None and not _TOKEN.fullmatch(str(cause)):
