@@ -142,7 +142,7 @@ class Health:
         for probe in list(self._probes.values()):
             probe.cancel()
 
-    def known(self) -> dict[str, Any]:
+    def known(self) -> dict[str, dict[str, float]]:
         """What outlives a restart: the open breakers, with pauses instead of times."""
         now = self._clock.seconds()
         return {
@@ -151,10 +151,12 @@ class Health:
             if not each.closed
         }
 
-    def learn(self, known: Mapping[str, Any]) -> None:
+    def learn(self, known: Mapping[str, object]) -> None:
         """Begin with what was known before. What makes no sense is left out."""
         now = self._clock.seconds()
         for name, told in known.items():
+            if not isinstance(told, dict):
+                continue
             try:
                 pause, left = float(told["pause"]), float(told["left"])
             except (KeyError, TypeError, ValueError, OverflowError):

@@ -4,11 +4,30 @@ from __future__ import annotations
 
 from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import TypedDict
 
 from streamr.boundaries import Dimensions
 from streamr.interfaces import Route
 from streamr.routing.health import Health
+
+
+class ToldRoute(TypedDict):
+    """A route as it is told, key for key, to whoever asks for JSON.
+
+    `state` is untried, failing or ok; `at` is when its last attempt ended, `ms` how
+    long that took, and `cause` why it failed.
+    """
+
+    route: str
+    next_hop: str
+    breaker: str
+    state: str
+    cause: str | None
+    at: str | None
+    ms: int
+    served: int
+    failed: int
+    differs_in: list[str]
 
 
 def iso(seconds: float) -> str:
@@ -26,7 +45,7 @@ def differs_in(first: Dimensions, other: Dimensions) -> list[str]:
     ]
 
 
-def told_route(route: Route, health: Health) -> dict[str, Any]:
+def told_route(route: Route, health: Health) -> ToldRoute:
     """A route, its breaker, what it last did, and in what it differs from the first."""
     state, known = health.states[route.name], health.breakers[route.name]
     first = health.routes[0].dimensions

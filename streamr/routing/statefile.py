@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -16,7 +15,7 @@ FILE_NAME = "routes.json"
 # Breakers that flap are written once in a while, not each time.
 WRITE_AFTER = 1.0
 
-Known = Mapping[str, Any]
+Known = Mapping[str, object]
 
 
 class RouteFile:
@@ -31,7 +30,7 @@ class RouteFile:
         self._known = known
         self._timer: IDelayedCall | None = None
 
-    def read(self) -> dict[str, Any]:
+    def read(self) -> dict[str, object]:
         """What was written; {} when there is nothing that makes sense."""
         try:
             found = json.loads(self._path.read_text(encoding="utf-8"))
