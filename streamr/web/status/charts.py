@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from streamr.web.status import words
+from streamr.web.status.shape import Minute, ShownWay
 
 # The drawings' heights in units; the style sheet gives them their size.
 HEIGHT = 100.0
 # Errors stand below the line, in this share of the height.
 BELOW = 25.0
-# The order of the stack, from the line up, and where each stands in a minute's row.
+# The order of the stack, from the line up, and where each stands in `answers`.
 STACK = (("cache", 0), ("stale", 1), ("direct", 2), ("proxy", 3))
-ERROR, P50, P95 = 4, 5, 6
 # A bar leaves a gap to its neighbour, and can be seen however low it is.
 BAR, LEAST_BAR = 0.8, 2.0
 # Times a power of ten these are round numbers.
@@ -25,7 +24,7 @@ ROUND = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
 # From this share on a beat's attempts have failed rather than not.
 HALF = 0.5
 
-Minutes = Sequence[Sequence[Any]]
+Minutes = Sequence[Minute]
 
 
 def answers(minutes: Minutes) -> str:
@@ -35,11 +34,11 @@ def answers(minutes: Minutes) -> str:
     for number, minute in enumerate(minutes):
         y = HEIGHT - BELOW
         for name, column in STACK:
-            height = minute[column] * scale
+            height = minute.answers[column] * scale
             y -= height
             bars.add(name, number, y, height)
-        if minute[ERROR]:
-            below = max(LEAST_BAR, min(BELOW, minute[ERROR] * scale))
+        if minute.error:
+            below = max(LEAST_BAR, min(BELOW, minute.error * scale))
             bars.add("error", number, HEIGHT - BELOW, below)
     drawn = bars.drawn() + _axis(HEIGHT - BELOW, len(minutes))
     return _svg(_answers_told(minutes), len(minutes), drawn)
@@ -50,9 +49,9 @@ def times(minutes: Minutes) -> str:
     top = ceiling(most_time(minutes))
     bars = Bars()
     for number, minute in enumerate(minutes):
-        if minute[P50] is None:
+        if minute.p50_ms is None or minute.p95_ms is None:
             continue
-        low, high = minute[P50] / top * HEIGHT, minute[P95] / top * HEIGHT
+        low, high = minute.p50_ms / top * HEIGHT, minute.p95_ms / top * HEIGHT
         low = max(low, LEAST_BAR)
         bars.add("p95", number, HEIGHT - high, high - low)
         bars.add("p50", number, HEIGHT - low, low)
@@ -60,7 +59,7 @@ def times(minutes: Minutes) -> str:
     return _svg(_times_told(minutes), len(minutes), drawn)
 
 
-def beats(way: dict[str, Any]) -> str:
+def beats(way: ShownWay) -> str:
     """One bar for each ten seconds: what attempts did, and open breakers."""
     bars = Bars()
     for number, (good, bad, was_open) in enumerate(way["beats"]):
@@ -98,14 +97,12 @@ class Bars:
 
 def most_answers(minutes: Minutes) -> int:
     """The most answers of one minute."""
-    return max(
-        (sum(each[column] for _, column in STACK) for each in minutes), default=0
-    )
+    return max((sum(each.answers) for each in minutes), default=0)
 
 
 def most_time(minutes: Minutes) -> float:
     """The longest of the minutes' slowest times."""
-    return max((each[P95] or 0.0 for each in minutes), default=0.0)
+    return max((each.p95_ms or 0.0 for each in minutes), default=0.0)
 
 
 def ceiling(value: float) -> float:
@@ -131,23 +128,25 @@ def _axis(y: float, columns: int) -> str:
 
 
 def _answers_told(minutes: Minutes) -> str:
-    counts = [f"{sum(m[column] for m in minutes)} {name}" for name, column in STACK]
-    errors = sum(minute[ERROR] for minute in minutes)
+    counts = [
+        f"{sum(m.answers[place] for m in minutes)} {name}" for name, place in STACK
+    ]
+    errors = sum(minute.error for minute in minutes)
     return f"Answers of the last hour: {', '.join(counts)}; {errors} errors"
 
 
 def _times_told(minutes: Minutes) -> str:
-    asked = [minute for minute in minutes if minute[P50] is not None]
+    asked = [minute for minute in minutes if minute.p50_ms is not None]
     if not asked:
         return "No answers in the last hour"
     return (
         f"Slowest minute of the last hour: 95 % within "
         f"{words.duration(most_time(asked))}; now half within "
-        f"{words.duration(asked[-1][P50])}"
+        f"{words.duration(asked[-1].p50_ms)}"
     )
 
 
-def _beats_told(way: dict[str, Any]) -> str:
+def _beats_told(way: ShownWay) -> str:
     good = sum(each[0] for each in way["beats"])
     bad = sum(each[1] for each in way["beats"])
     opened = sum(each[2] for each in way["beats"])

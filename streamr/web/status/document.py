@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
 
 from streamr.tmdb.catalogue import NOTICE
 from streamr.web.status.sections import sections
+from streamr.web.status.shape import Snapshot
 
 FILMS = '<script type="module" src="/films.js"></script>'
 
@@ -61,7 +61,7 @@ BUTTONS = (
 
 
 def document(
-    snapshot: dict[str, Any], settings: Sequence[Shown] | None, *, may_act: bool
+    snapshot: Snapshot, settings: Sequence[Shown] | None, *, may_act: bool
 ) -> str:
     """The page. `settings` is None for visitors who may not see them; `may_act` shows
     the demo's buttons."""
@@ -102,7 +102,7 @@ done</h2><ol id="faults" tabindex="0" aria-labelledby="h-faults">{parts["faults"
 """
 
 
-def _head(snapshot: dict[str, Any]) -> str:
+def _head(snapshot: Snapshot) -> str:
     """What the browser fetches and shows in its tab."""
     return f"""<head>
 <meta charset="utf-8">
@@ -117,7 +117,7 @@ def _head(snapshot: dict[str, Any]) -> str:
 """
 
 
-def _footer(snapshot: dict[str, Any]) -> str:
+def _footer(snapshot: Snapshot) -> str:
     """TMDB's notice, which version this is and since when, and where to go on."""
     return f"""<footer>
 <p>{NOTICE}</p>
@@ -132,7 +132,7 @@ figures.</p></noscript>
 </footer>"""
 
 
-def _demo(snapshot: dict[str, Any], may_act: bool) -> str:
+def _demo(snapshot: Snapshot, may_act: bool) -> str:
     """The film wall; for who may use them, the buttons that break things above it."""
     if not snapshot["demo"]:
         return ""

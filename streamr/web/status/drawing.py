@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from typing import Any
 
 from streamr.web.status import words
+from streamr.web.status.shape import MainWay, ShownWay, Snapshot
 
 # Heights and gaps in the drawing's units, which are pixels where it has its full size.
 WAY, RUNG, GAP = 58, 46, 8
@@ -48,12 +48,12 @@ class Box:
         return self.x + self.width
 
 
-def wide(snapshot: dict[str, Any]) -> str:
+def wide(snapshot: Snapshot) -> str:
     """The drawing for screens that are wide enough."""
     y = 0.0
     parts: list[str] = []
     edges: list[str] = []
-    placed: list[tuple[dict[str, Any], Box]] = []
+    placed: list[tuple[MainWay, Box]] = []
     for way in snapshot["ways"]:
         rungs = way["rungs"]
         height = max(WAY, len(rungs) * (RUNG + GAP) - GAP)
@@ -84,7 +84,7 @@ def wide(snapshot: dict[str, Any]) -> str:
     )
 
 
-def narrow(snapshot: dict[str, Any]) -> str:
+def narrow(snapshot: Snapshot) -> str:
     """The drawing for phones: a tree, from top to bottom."""
     main = Box(0, 0, NARROW, 72)
     parts = [_main(main, snapshot)]
@@ -107,7 +107,7 @@ def narrow(snapshot: dict[str, Any]) -> str:
     )
 
 
-def _node(way: dict[str, Any], box: Box) -> str:
+def _node(way: ShownWay, box: Box) -> str:
     """A way: its name, how it is, and how many attempts a minute it takes."""
     # an open way's cause needs the room, and few attempts go there
     shown = way["rate"] and words.mood(way) != "open"
@@ -135,7 +135,7 @@ def _mark(mood: str, x: float, y: float) -> str:
     return f'<circle class="mark" cx="{x:.0f}" cy="{y:.0f}" r="5"/>'
 
 
-def _app(box: Box, snapshot: dict[str, Any]) -> str:
+def _app(box: Box, snapshot: Snapshot) -> str:
     rate = snapshot["recent"]["rate"]
     return (
         f'<g class="node plain">{_frame(box)}'
@@ -144,7 +144,7 @@ def _app(box: Box, snapshot: dict[str, Any]) -> str:
     )
 
 
-def _main(box: Box, snapshot: dict[str, Any]) -> str:
+def _main(box: Box, snapshot: Snapshot) -> str:
     cache = snapshot["cache"]
     kept = "no cache" if cache is None else f"{cache['entries']} answers kept"
     hits = snapshot["recent"]["by"]
@@ -183,7 +183,7 @@ def _text(kind: str, x: float, y: float, text: str) -> str:
 Point = tuple[float, float]
 
 
-def _edge(way: dict[str, Any], begin: Point, end: Point) -> str:
+def _edge(way: ShownWay, begin: Point, end: Point) -> str:
     return _path(words.mood(way), way["rate"], begin, end)
 
 
@@ -197,7 +197,7 @@ def _path(mood: str, rate: float, begin: Point, end: Point) -> str:
     return _line(mood, rate, curve)
 
 
-def _branch(way: dict[str, Any], x: float, y: float, box: Box) -> str:
+def _branch(way: ShownWay, x: float, y: float, box: Box) -> str:
     """A line down and then into a box from its left."""
     return _line(
         words.mood(way), way["rate"], f"M{x:.0f} {y:.0f}V{box.middle:.0f}H{box.x:.0f}"

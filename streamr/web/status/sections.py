@@ -7,11 +7,9 @@ JavaScript, and a part is only sent again when it looks different.
 from __future__ import annotations
 
 from html import escape
-from typing import Any
 
 from streamr.web.status import charts, drawing, words
-
-Snapshot = dict[str, Any]
+from streamr.web.status.shape import ShownFault, ShownWay, Snapshot
 
 
 def sections(snapshot: Snapshot) -> dict[str, str]:
@@ -73,14 +71,14 @@ def ways(snapshot: Snapshot) -> str:
     )
 
 
-def _way(way: dict[str, Any], kind: str) -> str:
+def _way(way: ShownWay, kind: str) -> str:
     differs = ", ".join(way["differs_in"])
     other = f"<small>differs in {escape(differs)}</small>" if differs else ""
     cause = way["cause"]
     last = (
         "not tried yet"
         if way["at"] is None
-        else f"{escape(cause)} <small>{escape(way['meaning'])}</small>"
+        else f"{escape(cause)} <small>{escape(way['meaning'] or '')}</small>"
         if cause
         else words.duration(way["ms"])
     )
@@ -169,7 +167,7 @@ def faults(snapshot: Snapshot) -> str:
     return f'{told}<li class="none">Why? <code>streamr doctor</code> finds out.</li>'
 
 
-def _fault(fault: dict[str, Any]) -> str:
+def _fault(fault: ShownFault) -> str:
     causes = "; ".join(
         f"<b>{escape(each['route'])}</b> {escape(each['meaning'])} "
         f"<code>{escape(each['cause'])}</code>"

@@ -8,14 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from streamr import __version__
 from streamr.gateway.gateway import Gateway
 from streamr.interfaces import Route
-from streamr.observe.history import BEAT, GOOD, OUTCOMES, History, Tally
+from streamr.observe.history import BEAT, OUTCOMES, History, Tally
 from streamr.observe.troubles import Trouble
 from streamr.routing.report import iso, told_route
+from streamr.web.status.shape import (
+    Callers,
+    Kept,
+    MainWay,
+    Minute,
+    ShownFault,
+    ShownVerdict,
+    ShownWay,
+    Snapshot,
+)
 from streamr.web.status.verdict import WayState, meaning, verdict
 
 # The verdict is on the last half minute, in heartbeats; "still" is the last two.
@@ -50,7 +59,7 @@ class Sources:
     demo: bool = False
 
 
-def snapshot(sources: Sources) -> dict[str, Any]:
+def snapshot(sources: Sources) -> Snapshot:
     """Everything as it is now."""
     history = sources.history
     hour, ways = history.hour(), _ways(sources)
@@ -72,7 +81,7 @@ def snapshot(sources: Sources) -> dict[str, Any]:
     }
 
 
-def _verdict(sources: Sources, ways: list[dict[str, Any]]) -> dict[str, str]:
+def _verdict(sources: Sources, ways: list[MainWay]) -> ShownVerdict:
     states = [
         WayState(each["kind"] == "tmdb", _is_sound(each), each["cause"])
         for each in ways
@@ -87,11 +96,11 @@ def _verdict(sources: Sources, ways: list[dict[str, Any]]) -> dict[str, str]:
     }
 
 
-def _is_sound(way: dict[str, Any]) -> bool:
+def _is_sound(way: MainWay) -> bool:
     """Closed; and of a proxy in this process, some rung, too."""
     rungs = way["rungs"]
     hopeful = not rungs or any(rung["breaker"] == "closed" for rung in rungs)
-    return bool(way["breaker"] == "closed" and hopeful)
+    return way["breaker"] == "closed" and hopeful
 
 
 def _seconds(now: float) -> float:
@@ -99,7 +108,7 @@ def _seconds(now: float) -> float:
     return (RECENT - 1) * BEAT + now % BEAT
 
 
-def _told(tally: Tally, seconds: float) -> dict[str, Any]:
+def _told(tally: Tally, seconds: float) -> Callers:
     """Callers of an interval: how many, how they ended, how long it took."""
     calls = tally.good + tally.errors
     return {
@@ -113,31 +122,37 @@ def _told(tally: Tally, seconds: float) -> dict[str, Any]:
     }
 
 
-def _minute(tally: Tally) -> list[float | int | None]:
-    """One minute, short: cache, stale, direct, proxy, error, p50 ms, p95 ms."""
+def _minute(tally: Tally) -> Minute:
+    counts = tally.counts
+    return Minute(
+        cache=counts["cache"],
+        stale=counts["stale"],
+        direct=counts["direct"],
+        proxy=counts["proxy"],
+        error=counts["error"],
+        p50_ms=_rounded(tally.sketch.quantile(0.5)),
+        p95_ms=_rounded(tally.sketch.quantile(0.95)),
+    )
+
+
+def _ways(sources: Sources) -> list[MainWay]:
+    rungs = sources.rungs()
     return [
-        *(tally.counts[name] for name in (*GOOD, "error")),
-        _rounded(tally.sketch.quantile(0.5)),
-        _rounded(tally.sketch.quantile(0.95)),
+        {
+            **_way(route, sources.gateway, sources),
+            "rungs": _rungs(rungs.get(route.name), sources),
+        }
+        for route in sources.gateway.ways.routes
     ]
 
 
-def _ways(sources: Sources) -> list[dict[str, Any]]:
-    rungs = sources.rungs()
-    found = []
-    for route in sources.gateway.ways.routes:
-        told = _way(route, sources.gateway, sources)
-        behind = rungs.get(route.name)
-        told["rungs"] = (
-            []
-            if behind is None
-            else [_way(each, behind, sources) for each in behind.ways.routes]
-        )
-        found.append(told)
-    return found
+def _rungs(behind: Gateway | None, sources: Sources) -> list[ShownWay]:
+    if behind is None:
+        return []
+    return [_way(route, behind, sources) for route in behind.ways.routes]
 
 
-def _way(route: Route, gateway: Gateway, sources: Sources) -> dict[str, Any]:
+def _way(route: Route, gateway: Gateway, sources: Sources) -> ShownWay:
     known = sources.history.way(route.name)
     now = sources.now()
     told = told_route(route, gateway.ways.health)
@@ -151,7 +166,7 @@ def _way(route: Route, gateway: Gateway, sources: Sources) -> dict[str, Any]:
     }
 
 
-def _cache(stock: Stock | None, hour: Tally) -> dict[str, Any] | None:
+def _cache(stock: Stock | None, hour: Tally) -> Kept | None:
     """What is kept, and what share of the hour's calls it answered."""
     if stock is None:
         return None
@@ -168,7 +183,7 @@ def _cache(stock: Stock | None, hour: Tally) -> dict[str, Any] | None:
     }
 
 
-def _fault(trouble: Trouble) -> dict[str, Any]:
+def _fault(trouble: Trouble) -> ShownFault:
     return {
         "at": iso(trouble.at),
         "count": trouble.count,

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from streamr.web.status import words
+from streamr.web.status.shape import (
+    Callers,
+    Kept,
+    MainWay,
+    ShownFault,
+    ShownWay,
+    Snapshot,
+)
 
 # As much as fits on a screen.
 MOST_FAULTS = 5
 
 
-def text(snapshot: dict[str, Any]) -> str:
+def text(snapshot: Snapshot) -> str:
     """The snapshot as text, short."""
     verdict = snapshot["verdict"]
     lines = [
@@ -31,7 +38,7 @@ def text(snapshot: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _recent(recent: dict[str, Any]) -> str:
+def _recent(recent: Callers) -> str:
     if not recent["calls"]:
         return f"last {recent['seconds']:.0f} s: nobody asked"
     return (
@@ -41,7 +48,7 @@ def _recent(recent: dict[str, Any]) -> str:
     )
 
 
-def _ways(ways: list[dict[str, Any]]) -> Iterator[str]:
+def _ways(ways: list[MainWay]) -> Iterator[str]:
     rows = [("way", "breaker", "last", "a minute")]
     for way in ways:
         rows.append(_row(way))
@@ -52,12 +59,12 @@ def _ways(ways: list[dict[str, Any]]) -> Iterator[str]:
         yield "  ".join([*cells, row[3]])
 
 
-def _row(way: dict[str, Any], indent: str = "") -> tuple[str, str, str, str]:
+def _row(way: ShownWay, indent: str = "") -> tuple[str, str, str, str]:
     last = "–" if way["at"] is None else way["cause"] or words.duration(way["ms"])
     return f"{indent}{way['route']}", way["breaker"], last, str(way["rate"])
 
 
-def _cache(cache: dict[str, Any] | None) -> str:
+def _cache(cache: Kept | None) -> str:
     if cache is None:
         return "cache: none"
     return (
@@ -67,7 +74,7 @@ def _cache(cache: dict[str, Any] | None) -> str:
     )
 
 
-def _faults(faults: list[dict[str, Any]]) -> Iterator[str]:
+def _faults(faults: list[ShownFault]) -> Iterator[str]:
     if faults:
         yield ""
         yield "last faults (UTC)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from streamr.web.status.shape import ShownFault, ShownWay
 
 MB = 1024 * 1024
 
@@ -31,19 +31,19 @@ def number(count: int) -> str:
     return f"{count:,}".replace(",", "\u202f")
 
 
-def state(way: dict[str, Any]) -> str:
+def state(way: ShownWay) -> str:
     """What a way does now, in a few words."""
     if way["breaker"] != "closed":
         cause = way["cause"]
-        return f"{way['breaker']}, {cause}" if cause else str(way["breaker"])
+        return f"{way['breaker']}, {cause}" if cause else way["breaker"]
     if way["state"] == "untried":
         return "not tried yet"
     if way["cause"]:
-        return str(way["cause"]) if failed_lately(way) else "sound again"
+        return way["cause"] if failed_lately(way) else "sound again"
     return duration(way["ms"])
 
 
-def mood(way: dict[str, Any]) -> str:
+def mood(way: ShownWay) -> str:
     """One word for how a way is drawn: good, shaky, open or idle."""
     if way["breaker"] != "closed":
         return "open"
@@ -55,12 +55,12 @@ def mood(way: dict[str, Any]) -> str:
     return "good"
 
 
-def failed_lately(way: dict[str, Any]) -> bool:
+def failed_lately(way: ShownWay) -> bool:
     """True when an attempt of the last minute has failed."""
     return any(bad for _, bad, _ in way["beats"][-6:])
 
 
-def failed(fault: dict[str, Any]) -> str:
+def failed(fault: ShownFault) -> str:
     """Which way failed of what: "direct tls_reset, proxy@… connection_refused"."""
     return ", ".join(
         f"{each['route']} {each['cause']}".strip() for each in fault["failed"]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.errors import Attempt
 from streamr.gateway.gateway import Gateway
 from streamr.observe.history import History
+from streamr.web.status.shape import Kept, Snapshot
 from streamr.web.status.snapshot import Sources, Stock, snapshot
 from tests.support import FakeRoute, Notes, ways
 
@@ -50,8 +49,13 @@ class StatusCase(SynchronousTestCase):
     def wall(self) -> float:
         return 1_000_000 + self.clock.seconds()
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self) -> Snapshot:
         return snapshot(self.sources)
+
+    def cache(self) -> Kept:
+        found = self.shown()["cache"]
+        assert found is not None
+        return found
 
     def verdict(self) -> tuple[str, str]:
         found = self.shown()["verdict"]

@@ -11,6 +11,7 @@ from streamr.tmdb.catalogue import NOTICE
 from streamr.web.status import charts, drawing
 from streamr.web.status.document import BUTTONS, Shown, document
 from streamr.web.status.sections import sections
+from streamr.web.status.shape import Minute
 from tests.observe.test_history import cached, direct, exchange, failed, fallback
 from tests.support import FakeRoute
 from tests.web.status.support import PROXY, RUNG, StatusCase
@@ -83,7 +84,7 @@ class Page(StatusCase):
         self.history.note(exchange(502, template=EVIL, attempts=attempts))
         shown = self.shown()
         first = shown["ways"][0]
-        first.update(at=shown["at"], cause=EVIL, meaning=EVIL, breaker=EVIL)
+        first |= {"at": shown["at"], "cause": EVIL, "meaning": EVIL, "breaker": EVIL}
         evil = Shown(EVIL, EVIL, EVIL, EVIL)
         self.assertNotIn("<script>", document(shown, [evil], may_act=True))
 
@@ -159,9 +160,8 @@ class Drawings(StatusCase):
 
 
 class Charts(StatusCase):
-    def minutes(self) -> list[list[float]]:
-        found: list[list[float]] = self.shown()["hour"]["minutes"]
-        return found
+    def minutes(self) -> list[Minute]:
+        return self.shown()["hour"]["minutes"]
 
     def test_an_empty_hour_is_drawn(self) -> None:
         for draw in (charts.answers, charts.times):
