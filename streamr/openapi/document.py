@@ -8,19 +8,17 @@ fault table       ─► responses  ┘
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from streamr import __version__
 from streamr.openapi import responses
+from streamr.openapi.form import Document, Info, Operation, Schema
 from streamr.openapi.own import HEALTH, SHORTCUTS, Own
 from streamr.openapi.parameters import ASKED, ASKING, Parameters
-from streamr.openapi.shapes import Schema, body, parts, shapes
+from streamr.openapi.shapes import body, parts, shapes
 from streamr.policy.freshness import HOUR
 from streamr.tmdb.catalogue import NOTICE, Catalogue, Endpoint, acts_for_a_user
 from streamr.tmdb.lifetimes import class_of
 from streamr.tmdb.parameters import MOST_CHARACTERS
-
-Json = dict[str, Any]
 
 DESCRIPTION = f"""A gateway that keeps TMDB reachable.
 
@@ -35,7 +33,7 @@ DESCRIPTION = f"""A gateway that keeps TMDB reachable.
 {NOTICE} Where watch providers are shown, JustWatch has to be named as the source."""
 
 REFERENCE = "https://developer.themoviedb.org/reference"
-_INFO: Json = {
+_INFO: Info = {
     "title": "streamr",
     "version": __version__,
     "summary": "TMDB's API, kept reachable.",
@@ -50,7 +48,7 @@ _TAGS = {
 }
 
 
-def describe(offered: Catalogue, own: Own) -> Json:
+def describe(offered: Catalogue, own: Own) -> Document:
     """The description of a main server, ready to be written as JSON."""
     parameters = Parameters()
     endpoints = [
@@ -84,9 +82,9 @@ def describe(offered: Catalogue, own: Own) -> Json:
     }
 
 
-def _operation(endpoint: Endpoint, parameters: Parameters, schema: Schema) -> Json:
+def _operation(endpoint: Endpoint, parameters: Parameters, schema: Schema) -> Operation:
     template = endpoint.template
-    made: Json = {
+    made: Operation = {
         "operationId": endpoint.name or template.strip("/").replace("/", "-"),
         "summary": title(template),
         "tags": [template.split("/")[1]],
@@ -94,11 +92,13 @@ def _operation(endpoint: Endpoint, parameters: Parameters, schema: Schema) -> Js
         "responses": responses.of_tmdb(endpoint.parameters or (), schema),
     }
     if endpoint.parameters is None:
-        return made | {"description": "Added by STREAMR_EXTRA_PATHS."}
+        made["description"] = "Added by STREAMR_EXTRA_PATHS."
+        return made
     kept = class_of(template)
     told = f"Kept as `{kept.name}`: {kept.usual / HOUR:.2g} h unless TMDB names a time."
-    link = {"url": f"{REFERENCE}/{endpoint.name}"}
-    return made | {"description": told, "externalDocs": link}
+    made["description"] = told
+    made["externalDocs"] = {"url": f"{REFERENCE}/{endpoint.name}"}
+    return made
 
 
 def _with_appended(endpoint: Endpoint, endpoints: list[Endpoint]) -> Schema:
@@ -118,8 +118,12 @@ def _with_appended(endpoint: Endpoint, endpoints: list[Endpoint]) -> Schema:
             numbered[f"^{pattern}$"] = shape.without("id").schema()
         else:
             named[rest] = shape.without("id").schema()
-    more = {"type": "object", "properties": named, "patternProperties": numbered}
-    return {"allOf": [whole, {name: each for name, each in more.items() if each}]}
+    more: Schema = {"type": "object"}
+    if named:
+        more["properties"] = named
+    if numbered:
+        more["patternProperties"] = numbered
+    return {"allOf": [whole, more]}
 
 
 def title(template: str) -> str:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from streamr.openapi import responses
+from streamr.openapi.form import Operation, PathItem
 from streamr.openapi.parameters import ASKED, Pair, Parameters
 from streamr.openapi.shapes import body, reference
 from streamr.tmdb.catalogue import Catalogue
 
 if TYPE_CHECKING:
     from streamr.tmdb.shortcuts import Shortcut
-
-Json = dict[str, Any]
 
 SHORTCUTS, HEALTH = "shortcuts", "health"
 
@@ -41,7 +40,7 @@ class Own:
     defaults: Sequence[Pair]
     probes: Sequence[str]
 
-    def paths(self, offered: Catalogue, parameters: Parameters) -> Json:
+    def paths(self, offered: Catalogue, parameters: Parameters) -> dict[str, PathItem]:
         """The path items; what is shared goes to `parameters`."""
         lists = {
             f"{self.base}/{name}": self._shortcut(name, shortcut, offered, parameters)
@@ -59,7 +58,7 @@ class Own:
         shortcut: Shortcut,
         offered: Catalogue,
         parameters: Parameters,
-    ) -> Json:
+    ) -> Operation:
         ends = [offered.match(path) for path in shortcut.asked()]
         takes = {each for end in ends for each in end.parameters or ()}
         defaults = dict(pair for end in ends for pair in end.defaults)
@@ -84,7 +83,7 @@ class Own:
             ),
         }
 
-    def _tmdb_health(self, parameters: Parameters) -> Json:
+    def _tmdb_health(self, parameters: Parameters) -> Operation:
         health = reference("TmdbHealth")
         pages = {200: ("TMDB can be reached.", health), 503: ("No way works.", health)}
         return {
@@ -96,7 +95,7 @@ class Own:
         }
 
 
-def _health() -> Json:
+def _health() -> Operation:
     return {
         "operationId": "streamr-health",
         "summary": "Is the server up? TMDB is not asked",

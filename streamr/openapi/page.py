@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from html import escape
 from shlex import quote
-from typing import Any
 from urllib.parse import urlencode
 
+from streamr.openapi.form import Document, Operation, Parameter, Response, Tag, Value
 from streamr.openapi.responses import JSON_TYPE
 from streamr.openapi.words import anchor, parameter, prose, shape, slashed, table
-
-Json = dict[str, Any]
 
 _HEAD = """<!doctype html>
 <html lang="en">
@@ -28,7 +26,7 @@ _HEAD = """<!doctype html>
 """
 
 
-def page(document: Json, address: str) -> str:
+def page(document: Document, address: str) -> str:
     """The HTML. `address` is where the examples ask, such as http://127.0.0.1:3001."""
     return "".join(_Page(document, address).parts())
 
@@ -36,9 +34,9 @@ def page(document: Json, address: str) -> str:
 class _Page:
     """One rendering of one document."""
 
-    def __init__(self, document: Json, address: str) -> None:
+    def __init__(self, document: Document, address: str) -> None:
         self._document = document
-        self._components: Json = document["components"]
+        self._components = document["components"]
         self._address = address
 
     def parts(self) -> Iterator[str]:
@@ -72,7 +70,7 @@ class _Page:
             f'{listed}<output id="found"></output></nav>'
         )
 
-    def _tag(self, tag: Json) -> Iterator[str]:
+    def _tag(self, tag: Tag) -> Iterator[str]:
         name = escape(tag["name"])
         yield f'<section class="tag" id="tag-{name}"><h2>{name}</h2>'
         yield prose(tag["description"])
@@ -81,8 +79,8 @@ class _Page:
                 yield from self._operation(path, item["get"])
         yield "</section>"
 
-    def _operation(self, path: str, operation: Json) -> Iterator[str]:
-        parameters = [self._resolved(each) for each in operation.get("parameters", ())]
+    def _operation(self, path: str, operation: Operation) -> Iterator[str]:
+        parameters = [self._parameter(each) for each in operation.get("parameters", ())]
         asked = [each for each in parameters if each["in"] != "header"]
         words = " ".join([path, operation["summary"], *(e["name"] for e in asked)])
         yield f'<details id="{escape(operation["operationId"])}" '
@@ -99,7 +97,7 @@ class _Page:
         yield from self._answers(operation["responses"])
         yield "</details>"
 
-    def _answers(self, responses: Json) -> Iterator[str]:
+    def _answers(self, responses: dict[str, Response]) -> Iterator[str]:
         errors = []
         for status, response in responses.items():
             if "content" in response:
@@ -120,10 +118,10 @@ class _Page:
             yield f"<dd>{escape(response['description'])}</dd>"
         yield "</dl></section>"
 
-    def _statuses(self) -> list[tuple[str, Json]]:
+    def _statuses(self) -> list[tuple[str, Response]]:
         """Every error that operations share."""
         found = {
-            status: self._resolved(response)
+            status: self._components["responses"][_name(response["$ref"])]
             for item in self._document["paths"].values()
             for status, response in item["get"]["responses"].items()
             if "$ref" in response and status >= "400"
@@ -150,16 +148,14 @@ class _Page:
             yield f'<div class="shape">{shape(schema)}</div></div>'
         yield "</section>"
 
-    def _resolved(self, value: Json) -> Json:
-        if "$ref" not in value:
-            return value
-        _, _, kind, name = value["$ref"].split("/")
-        found: Json = self._components[kind][name]
-        return found
+    def _parameter(self, each: Parameter) -> Parameter:
+        if "$ref" not in each:
+            return each
+        return self._components["parameters"][_name(each["$ref"])]
 
-    def _curl(self, path: str, parameters: Iterable[Json]) -> str:
+    def _curl(self, path: str, parameters: Iterable[Parameter]) -> str:
         """An example that works: values in the path, and what TMDB insists on."""
-        query = {}
+        query: dict[str, Value] = {}
         for each in parameters:
             example = each.get("example", "")
             if each["in"] == "path":
@@ -168,3 +164,8 @@ class _Page:
                 query[each["name"]] = example
         asked = f"{self._address}{path}" + (f"?{urlencode(query)}" if query else "")
         return f"curl -s {quote(asked)}"
+
+
+def _name(reference: str) -> str:
+    """The name of the component that is referred to."""
+    return reference.rpartition("/")[2]

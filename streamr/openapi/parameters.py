@@ -9,19 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import resources
-from typing import Any
 
 from streamr.fields import names
+from streamr.openapi.form import Parameter, Schema, Value
 from streamr.tmdb import parameters
 from streamr.tmdb.catalogue import ENUMERATED, VALUE, Endpoint
 
 Pair = tuple[str, str]
-Json = dict[str, Any]
 
 _PLAIN = f"[^{parameters.CONTROL[1:-1]}]"
 
 # What a caller may send with every request for an answer of TMDB's.
-ASKING: Json = {
+ASKING: dict[str, Parameter] = {
     name: {
         "name": name,
         "in": "header",
@@ -40,29 +39,35 @@ ASKING: Json = {
         ),
     )
 }
-ASKED: list[Json] = [{"$ref": f"#/components/parameters/{name}"} for name in ASKING]
+ASKED: list[Parameter] = [
+    {"$ref": f"#/components/parameters/{name}"} for name in ASKING
+]
 
 
 class Parameters:
     """Collects the parameters of all operations, each form once."""
 
     def __init__(self) -> None:
-        self.components: dict[str, Json] = {}
+        self.components: dict[str, Parameter] = {}
 
-    def of(self, endpoint: Endpoint) -> list[Json]:
+    def of(self, endpoint: Endpoint) -> list[Parameter]:
         """The references for an endpoint of TMDB's."""
         listed = [self.in_path(name) for name in endpoint.placeholders]
         return listed + self.in_query(
             endpoint.parameters or (), dict(endpoint.defaults), endpoint.required
         )
 
-    def in_path(self, name: str) -> Json:
+    def in_path(self, name: str) -> Parameter:
         """The reference to a value in the path."""
         words = ENUMERATED.get(name)
-        allowed = {"enum": list(words)} if words else {"pattern": f"^{VALUE}$"}
-        told = _told(name, {"type": "string", **allowed})
+        schema: Schema = {"type": "string"}
+        if words:
+            schema["enum"] = list(words)
+        else:
+            schema["pattern"] = f"^{VALUE}$"
         return self._kept(
-            f"path-{name}", {"name": name, "in": "path", "required": True, **told}
+            f"path-{name}",
+            {"name": name, "in": "path", "required": True, **_told(name, schema)},
         )
 
     def in_query(
@@ -70,7 +75,7 @@ class Parameters:
         names: Iterable[str],
         defaults: dict[str, str],
         required: Iterable[str] = (),
-    ) -> list[Json]:
+    ) -> list[Parameter]:
         """References, required ones first and the rest by name."""
         required = frozenset(required)
         ordered = sorted(names, key=lambda name: (name not in required, name))
@@ -78,9 +83,9 @@ class Parameters:
             self._query(name, defaults.get(name), name in required) for name in ordered
         ]
 
-    def choice(self, name: str, words: Sequence[str]) -> Json:
+    def choice(self, name: str, words: Sequence[str]) -> Parameter:
         """A parameter of our own with an enumeration; the first word is the default."""
-        made = {
+        made: Parameter = {
             "name": name,
             "in": "query",
             "allowEmptyValue": True,
@@ -89,11 +94,11 @@ class Parameters:
         }
         return self._kept("-".join([name, *words]), made)
 
-    def _query(self, name: str, default: str | None, required: bool) -> Json:
+    def _query(self, name: str, default: str | None, required: bool) -> Parameter:
         schema = value_schema(name)
         if default is not None:
             schema["default"] = _typed(schema, default)
-        made: Json = {"name": name, "in": "query", **_told(name, schema)}
+        made: Parameter = {"name": name, "in": "query", **_told(name, schema)}
         if required:
             made["required"] = True
             # not blank: the catalogue looks for more than whitespace
@@ -105,12 +110,12 @@ class Parameters:
         key = "-".join(filter(None, [name, default, "required" if required else ""]))
         return self._kept(key, made)
 
-    def _kept(self, key: str, made: Json) -> Json:
+    def _kept(self, key: str, made: Parameter) -> Parameter:
         self.components[key] = made
         return {"$ref": f"#/components/parameters/{key}"}
 
 
-def value_schema(name: str) -> Json:
+def value_schema(name: str) -> Schema:
     """The JSON Schema of a parameter's value, from the tables that check it."""
     if name == "page":
         first, last = parameters.PAGES
@@ -139,17 +144,19 @@ def notes() -> dict[str, tuple[str, str]]:
     return {name: (example, sentence) for name, example, sentence in rows}
 
 
-def _told(name: str, schema: Json) -> Json:
+def _told(name: str, schema: Schema) -> Parameter:
     if name not in notes():
         return {"schema": schema}
     example, sentence = notes()[name]
     if name in parameters.FORMS:
         sentence = f"{sentence} Allowed: {parameters.FORMS[name][1]}."
-    told = {"description": sentence, "schema": schema}
-    return told | ({"example": _typed(schema, example)} if example else {})
+    told: Parameter = {"description": sentence, "schema": schema}
+    if example:
+        told["example"] = _typed(schema, example)
+    return told
 
 
-def _typed(schema: Json, text: str) -> Any:
+def _typed(schema: Schema, text: str) -> Value:
     """A text of the tables as the value that the schema speaks of."""
     if schema["type"] == "integer":
         return int(text)

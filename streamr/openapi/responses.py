@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from streamr.errors import CAUSES
 from streamr.fields import names
+from streamr.openapi.form import Header, Reference, Response, Schema
 from streamr.openapi.shapes import reference
-
-Json = dict[str, Any]
 
 JSON_TYPE = "application/json"
 
-_TEXT: Json = {"type": "string"}
+_TEXT: Schema = {"type": "string"}
 # name: (always there?, schema, what it says)
-_HEADERS: dict[str, tuple[bool, Json, str]] = {
+_HEADERS: dict[str, tuple[bool, Schema, str]] = {
     names.REQUEST_ID: (True, _TEXT, "The request's id: yours, or one of our own."),
     "X-Content-Type-Options": (True, {"const": "nosniff"}, "Always nosniff."),
     "Vary": (False, _TEXT, "What the answer depends on: Accept-Encoding, Origin."),
@@ -96,19 +94,21 @@ _PICKY = frozenset({"query", "start_date", "external_source"})
 _OWN_PAGE = (405, 500)
 
 
-def headers() -> dict[str, Json]:
+def headers() -> dict[str, Header]:
     """The components for all response headers."""
     return {name: _header(*row) for name, row in _HEADERS.items()}
 
 
-def _header(always: bool, schema: Json, told: str) -> Json:
-    made: Json = {"description": told, "schema": schema}
-    return {**made, "required": True} if always else made
+def _header(always: bool, schema: Schema, told: str) -> Header:
+    made: Header = {"description": told, "schema": schema}
+    if always:
+        made["required"] = True
+    return made
 
 
-def errors() -> dict[str, Json]:
+def errors() -> dict[str, Response]:
     """The components for all errors, and for 304."""
-    made = {
+    made: dict[str, Response] = {
         name: {
             "description": told + _causes(status),
             "headers": _referred((*_EVERY, *_TOLD, *more)),
@@ -123,7 +123,7 @@ def errors() -> dict[str, Json]:
     return made
 
 
-def of_tmdb(takes: Iterable[str], schema: Json) -> dict[str, Json]:
+def of_tmdb(takes: Iterable[str], schema: Schema) -> dict[str, Response]:
     """The responses of an endpoint of TMDB's that takes these parameters."""
     picky = not _PICKY.isdisjoint(takes)
     statuses = [each for each in _ERRORS if each != 422 or picky]
@@ -139,9 +139,11 @@ def of_tmdb(takes: Iterable[str], schema: Json) -> dict[str, Json]:
     }
 
 
-def of_ours(pages: Mapping[int, tuple[str, Json]], errors: Sequence[int] = ()) -> Json:
+def of_ours(
+    pages: Mapping[int, tuple[str, Schema]], errors: Sequence[int] = ()
+) -> dict[str, Response]:
     """The responses of a page of our own: its statuses, and errors beside the usual."""
-    told = {
+    told: dict[str, Response] = {
         str(status): {
             "description": said,
             "headers": _referred((*_EVERY, "Cache-Control")),
@@ -153,11 +155,11 @@ def of_ours(pages: Mapping[int, tuple[str, Json]], errors: Sequence[int] = ()) -
     return {**told, **{str(status): _error(status) for status in listed}}
 
 
-def _error(status: int) -> Json:
+def _error(status: int) -> Response:
     return {"$ref": f"#/components/responses/{_ERRORS[status][0]}"}
 
 
-def _referred(names: tuple[str, ...]) -> Json:
+def _referred(names: tuple[str, ...]) -> dict[str, Reference]:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 

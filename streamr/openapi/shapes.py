@@ -11,17 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
-from typing import Any
 
-Schema = dict[str, Any]
+from streamr.openapi.form import Schema
 
+_TYPES = ("string", "integer", "number", "boolean", "null")
 _WORDS: dict[str, Schema] = {
     "any": {},
     "false": {"const": False},
-    **{
-        name: {"type": name}
-        for name in ("string", "integer", "number", "boolean", "null")
-    },
+    **{name: {"type": name} for name in _TYPES},
 }
 _FIELD = re.compile(r"(\w+)(\??):(\S+)")
 # `|` between alternatives, not between those of a list or map inside.
@@ -69,15 +66,14 @@ def type_schema(text: str) -> Schema:
         return _single(choices[0])
     if all(choice.startswith('"') for choice in choices):
         return {"type": "string", "enum": [choice.strip('"') for choice in choices]}
-    made = [_single(choice) for choice in choices]
-    if all(list(each) == ["type"] for each in made):
-        return {"type": [each["type"] for each in made]}
-    return {"anyOf": made}
+    if all(choice in _TYPES for choice in choices):
+        return {"type": choices}
+    return {"anyOf": [_single(choice) for choice in choices]}
 
 
 def _single(text: str) -> Schema:
     if text in _WORDS:
-        return dict(_WORDS[text])
+        return _WORDS[text].copy()
     if text[0] == '"':
         return {"type": "string", "const": text.strip('"')}
     if text[0] == "[":

@@ -6,17 +6,16 @@ import json
 import re
 from collections.abc import Iterable
 from html import escape
-from typing import Any
 
-Json = dict[str, Any]
+from streamr.openapi.form import Parameter, Schema
 
 _PART = re.compile(r"\b[A-Z]\w+\b")
 
 
-def type_text(schema: Json) -> str:
+def type_text(schema: Schema) -> str:
     """A schema in the short notation: [MovieItem], string | null, "movie"."""
     if "$ref" in schema:
-        return str(schema["$ref"]).rpartition("/")[2]
+        return schema["$ref"].rpartition("/")[2]
     if "anyOf" in schema:
         return " | ".join(map(type_text, schema["anyOf"]))
     if "const" in schema:
@@ -31,7 +30,7 @@ def type_text(schema: Json) -> str:
     return kind if isinstance(kind, str) else " | ".join(kind)
 
 
-def allowed(schema: Json) -> str:
+def allowed(schema: Schema) -> str:
     """What a parameter's value may be, in words; "" for any text."""
     if "enum" in schema:
         return ", ".join(schema["enum"])
@@ -42,7 +41,7 @@ def allowed(schema: Json) -> str:
     return ""
 
 
-def shape(schema: Json) -> str:
+def shape(schema: Schema) -> str:
     """A schema as lines: the parts that it takes in, then its own fields."""
     parts = schema.get("allOf", [schema])
     lines = []
@@ -60,7 +59,7 @@ def shape(schema: Json) -> str:
     return "".join(lines)
 
 
-def _inline(schema: Json) -> bool:
+def _inline(schema: Schema) -> bool:
     return "allOf" in schema or "properties" in schema
 
 
@@ -69,7 +68,7 @@ def _linked(text: str) -> str:
     return "<i>" + _PART.sub(r'<a href="#part-\g<0>">\g<0></a>', escape(text)) + "</i>"
 
 
-def parameter(each: Json) -> tuple[str, str]:
+def parameter(each: Parameter) -> tuple[str, str]:
     """A row of the table of parameters: its name, and all that is said of it."""
     schema = each["schema"]
     told = [escape(each.get("description", ""))]

@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import resources
-from typing import Any
 
 from streamr.openapi.document import describe
+from streamr.openapi.form import Document
 from streamr.openapi.own import Own
 from streamr.openapi.page import page
 from streamr.policy import representation
@@ -64,7 +64,7 @@ def pages(offered: Catalogue, address: str) -> Mapping[str, Local]:
     """The description's pages by path; `address` stands in the examples."""
 
     @cache
-    def document() -> dict[str, Any]:
+    def document() -> Document:
         return describe(offered, OWN)
 
     return {
