@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from streamr.errors import Attempt, Fault
+from streamr.errors import CLIENT_LEFT, Attempt, Fault, RouteKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,31 +152,48 @@ class CacheUse:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one query over the routes: an answer or a fault, and the tries.
+    """What came of one query: an answer or a fault, the tries, and the store's part.
 
-    `source` names the route that answered ("direct", "proxy@127.0.0.1:5001", …);
-    `given_status` stands in where neither answer nor fault decides.
+    `source` names the route that answered, and `kind` is that route's; a stored
+    response that no route has just brought has the source "cache" and no kind. `stored`
+    is the response that is served in each coding, `age` its age in seconds. `left` says
+    that the caller went away.
     """
 
-    answer: Answer | None
-    fault: Fault | None
-    source: str | None
-    attempts: tuple[Attempt, ...]
-    given_status: int | None = None
+    answer: Answer | None = None
+    fault: Fault | None = None
+    source: str | None = None
+    kind: RouteKind | None = None
+    attempts: tuple[Attempt, ...] = ()
+    stored: StoredResponse | None = None
+    age: float = 0.0
+    cache: CacheUse | None = None
+    left: bool = False
 
     @property
     def status(self) -> int:
         """The HTTP status that follows."""
-        if self.given_status is not None:
-            return self.given_status
+        if self.left:
+            return CLIENT_LEFT
+        if self.stored is not None:
+            return self.stored.status
         if self.answer is not None:
             return self.answer.status
         return self.fault.cause.status if self.fault is not None else 500
 
+    @property
+    def from_store(self) -> bool:
+        """True for a stored response that no route has just brought."""
+        return self.stored is not None and self.kind is None
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request from beginning to end: what telemetry and the headers read."""
+    """One request from beginning to end: what telemetry and the headers read.
+
+    `template` names the endpoint, or a page of our own; None for what was refused. A
+    `renewal` is a refresh of a stored response that no caller waited for.
+    """
 
     server: str
     request_id: str
@@ -185,13 +202,8 @@ class Exchange:
     status: int
     ms: int
     template: str | None = None
-    answer: Answer | None = None
-    fault: Fault | None = None
-    source: str | None = None
-    attempts: tuple[Attempt, ...] = field(default=())
-    stored: StoredResponse | None = None
-    age: float = 0.0
-    cache: CacheUse | None = None
+    outcome: Outcome = Outcome()
+    renewal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,9 +195,21 @@ _NOT_THE_ROUTE = frozenset(
 CLIENT_LEFT = 499
 
 
+class RouteKind(StrEnum):
+    """What a route leads to."""
+
+    DIRECT = "direct"  # TMDB, as an app without a gateway would ask it
+    ORIGIN = "origin"  # TMDB with another TLS profile, or under another name
+    PEER = "peer"  # a proxy of ours, which has routes of its own
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of one route. `cause` is None when it brought the answer."""
+    """One try of one route. `cause` is None when it brought the answer.
+
+    `route` is the route's name at whoever made the try: that is us, or the peer behind
+    our route `peer`, which has reported it.
+    """
 
     route: str
     next_hop: str
@@ -205,6 +217,12 @@ class Attempt:
     cause: str | None = None
     detail: str = ""
     status: int | None = None
+    peer: str = ""
+
+    @property
+    def name(self) -> str:
+        """The route as headers and errors name it: a peer's behind the peer."""
+        return f"{self.peer}/{self.route}" if self.peer else self.route
 
 
 class Fault(Exception):

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IReactorCore,
+    IReactorFromThreads,
+    IReactorPluggableNameResolver,
+    IReactorSocket,
+    IReactorTCP,
+    IReactorTime,
+    IReactorUNIX,
+)
 
 from streamr.boundaries import (
     Answer,
@@ -16,7 +25,20 @@ from streamr.boundaries import (
     Query,
     StoredResponse,
 )
-from streamr.errors import Fault
+from streamr.errors import Attempt, Fault, RouteKind
+
+
+class Reactor(
+    IReactorCore,
+    IReactorFromThreads,
+    IReactorPluggableNameResolver,
+    IReactorSocket,
+    IReactorTCP,
+    IReactorTime,
+    IReactorUNIX,
+):
+    """What a daemon needs of its reactor. Who needs the time alone asks for
+    IReactorTime, and gets a Clock in tests."""
 
 
 class Progress(Protocol):
@@ -48,8 +70,8 @@ class Route(Protocol):
         """`host:port` of the machine that this route talks to."""
 
     @property
-    def hop(self) -> bool:
-        """True for a proxy of ours, which shares out its time by itself."""
+    def kind(self) -> RouteKind:
+        """What it leads to. A peer shares out its time by itself."""
 
     @property
     def dimensions(self) -> Dimensions:
@@ -84,7 +106,7 @@ class Places(Protocol):
 
 
 class Store(Protocol):
-    """Where answers are kept. It never calls a route, and answers at once."""
+    """Where a gateway keeps answers. It never calls a route, and answers at once."""
 
     def get(self, key: str) -> StoredResponse | None:
         """The stored response of this cache key."""
@@ -93,8 +115,71 @@ class Store(Protocol):
         """Keep a response; it may be dropped again at any time."""
 
 
+class Memory(Store, Protocol):
+    """The first store, in memory: what those see who look after it."""
+
+    @property
+    def bytes(self) -> int:
+        """What the responses take."""
+
+    @property
+    def most_bytes(self) -> int:
+        """What they may take."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def __iter__(self) -> Iterator[StoredResponse]:
+        """All of them."""
+
+    def peek(self, key: str) -> StoredResponse | None:
+        """The stored response of this key; looking does not count as asking."""
+
+    def fill(self, key: str, response: StoredResponse) -> None:
+        """Keep a response that a tier has handed up: nobody is told."""
+
+    def purge(self, unwanted: Callable[[StoredResponse], bool]) -> int:
+        """Drop what is unwanted; how many those were."""
+
+    def subscribe(
+        self,
+        put: Callable[[StoredResponse], object],
+        dropped: Callable[[Sequence[str]], object],
+    ) -> None:
+        """Tell of each response that is put, and of the keys that are dropped."""
+
+
+class Tier(Protocol):
+    """A store behind memory, which outlives the process or is shared.
+
+    Every method blocks, and is called in a thread. What leaves the process is dated by
+    the wall clock: a monotonic one means nothing elsewhere.
+    """
+
+    @property
+    def failures(self) -> tuple[type[Exception], ...]:
+        """What its methods raise when it fails."""
+
+    def load(self) -> Sequence[StoredResponse]:
+        """What is kept, the newest first."""
+
+    def replace(self, responses: Iterable[StoredResponse]) -> None:
+        """Keep these and nothing else."""
+
+    def write(
+        self, responses: Iterable[StoredResponse], dropped: Iterable[str]
+    ) -> None:
+        """Keep responses and forget keys, all or nothing."""
+
+    def close(self) -> None:
+        """Let go of what is open; it is opened again when it is needed."""
+
+
 class Observer(Protocol):
-    """Who wants to know. It is told once per request, and never awaited."""
+    """Who wants to know. It is told of each thing once, and never awaited."""
+
+    def tried(self, server: str, attempt: Attempt) -> None:
+        """Take one try that has ended, however many callers wait for what it brings."""
 
     def note(self, exchange: Exchange) -> None:
         """Take one finished exchange."""

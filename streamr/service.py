@@ -20,7 +20,7 @@ from twisted.application.service import MultiService
 from twisted.internet.base import ReactorBase
 from twisted.logger import ILogObserver
 
-from streamr.app.daemon import Daemon
+from streamr.app.daemon import Daemon, build
 from streamr.app.routes import Lookup
 from streamr.app.sockets import CannotListen, listen
 from streamr.config import load, settings
@@ -138,7 +138,7 @@ def start_up(
     except CannotListen as error:
         give_up(1, [str(error)])
     try:
-        daemon = Daemon(found, reactor, sockets, _observer, demo=demo, lookup=lookup)
+        daemon = build(found, reactor, sockets, _observer, demo=demo, lookup=lookup)
     except SettingsError as error:
         give_up(EX_CONFIG, error.problems)
     spare_the_collector()

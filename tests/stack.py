@@ -16,7 +16,7 @@ from twisted.logger import globalLogPublisher
 from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
 
-from streamr.app.daemon import Daemon
+from streamr.app.daemon import build
 from streamr.config import load
 from streamr.observe.log import LineObserver, Sink
 from streamr.policy.redact import Redactor
@@ -86,7 +86,7 @@ class Stack:
             [Sink(self.log)], Redactor(self.settings.secrets), "debug"
         )
         globalLogPublisher.addObserver(self.lines)
-        self.daemon = Daemon(
+        self.daemon = build(
             self.settings, reactor, open_ports(self.settings), self.lines
         )
         self.daemon.startService()

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
-from streamr.boundaries import Answer, Budget, Call, Dimensions, Exchange, Query
-from streamr.errors import Attempt, Fault
-from streamr.interfaces import Progress, Route, Veto
-from streamr.routing.failover import Ways
+from streamr.boundaries import (
+    Answer,
+    Budget,
+    Call,
+    Dimensions,
+    Exchange,
+    Outcome,
+    Query,
+)
+from streamr.errors import Attempt, Fault, RouteKind
+from streamr.gateway.cache import Cache
+from streamr.gateway.gateway import Gateway
+from streamr.gateway.telling import Teller
+from streamr.interfaces import Observer, Progress, Route, Store, Veto
+from streamr.routing.failover import Failover
 from streamr.routing.health import Health
 from streamr.tmdb.lifetimes import CLASSES
 
 QUERY = Query("/movie/550", (), "/movie/{movie_id}", freshness=CLASSES["details"])
+# The fields of an exchange that stand in its outcome.
+OUTCOME = {each.name for each in fields(Outcome)}
 GOOD = Answer(200, b'{"id":550}')
 
 
@@ -59,7 +73,7 @@ class FakeRoute:
     """A route whose every try waits for the test (verified in test_gateway)."""
 
     name: str = "direct"
-    hop: bool = False
+    kind: RouteKind = RouteKind.DIRECT
     next_hop: str = "api.test.invalid"
     dimensions: Dimensions = field(
         default_factory=lambda: Dimensions("api.test.invalid", "modern", "auto", "here")
@@ -105,12 +119,98 @@ def late() -> Clock:
     return clock
 
 
+def exchange(
+    server: str = "streamr-main",
+    request_id: str = "id",
+    method: str = "GET",
+    target: str = "/",
+    status: int = 200,
+    ms: int = 1,
+    template: str | None = None,
+    *,
+    renewal: bool = False,
+    **outcome: Any,
+) -> Exchange:
+    """An exchange, with the fields of its outcome beside its own; the kind of the route
+    follows from the source's name."""
+    if "source" in outcome:
+        outcome.setdefault("kind", kind_of(outcome["source"]))
+    return Exchange(
+        server,
+        request_id,
+        method,
+        target,
+        status,
+        ms,
+        template,
+        Outcome(**outcome),
+        renewal,
+    )
+
+
+def tell(observer: Observer, told: Exchange) -> None:
+    """Tell an observer of an exchange as a gateway does: its tries first."""
+    for attempt in told.outcome.attempts:
+        observer.tried(told.server, attempt)
+    observer.note(told)
+
+
+def kind_of(source: str | None) -> RouteKind | None:
+    """The kind of a route with such a name."""
+    if source in (None, "cache"):
+        return None
+    if source == "direct":
+        return RouteKind.DIRECT
+    return RouteKind.PEER if source.startswith("proxy@") else RouteKind.ORIGIN
+
+
+def but(known: Exchange, **changes: Any) -> Exchange:
+    """The same exchange with other values, also of its outcome."""
+    inside = {name: changes.pop(name) for name in OUTCOME & changes.keys()}
+    if "source" in inside:
+        inside.setdefault("kind", kind_of(inside["source"]))
+    return replace(known, outcome=replace(known.outcome, **inside), **changes)
+
+
+def gateway_over(
+    chain: Failover | list[FakeRoute],
+    clock: Any,
+    observer: Observer,
+    server: str = "streamr-main",
+    store: Store | None = None,
+    *,
+    deadline: float = 8.0,
+    threads: Any = None,
+) -> Gateway:
+    """A gateway over routes, put together as the app does; with a store it has a
+    cache. What is heavy is made at once, unless `threads` does it."""
+    tried = partial(observer.tried, server)
+    failover = ways(chain, clock, tried=tried) if isinstance(chain, list) else chain
+    teller = Teller(server, clock, observer)
+    if store is None:
+        return Gateway(failover, clock, teller)
+    in_thread = threads or (lambda work: succeed(work()))
+    cache = Cache(failover, store, clock, deadline, in_thread, teller.renewed)
+    return Gateway(failover, clock, teller, cache)
+
+
 def ways(
-    routes: list[FakeRoute], clock: Any, *, hedge: bool = True, retries: float = 0.0
-) -> Ways:
-    """Ways as they are in production, but for jitter and chance."""
+    routes: list[FakeRoute],
+    clock: Any,
+    *,
+    tried: Callable[[Attempt], object] = lambda _attempt: None,
+    hedge: bool = True,
+    retries: float = 0.0,
+) -> Failover:
+    """Failover as they are in production, but for jitter and chance."""
     health = Health(routes, clock, lambda: 1000.0, chance=lambda: 0.5)
-    return Ways(health, clock, hedge=hedge, chance=lambda: retries)
+    return Failover(
+        health,
+        clock,
+        tried=tried,
+        hedge=hedge,
+        chance=lambda: retries,
+    )
 
 
 @dataclass
@@ -118,9 +218,16 @@ class Notes:
     """An observer that remembers."""
 
     exchanges: list[Exchange] = field(default_factory=list)
+    attempts: list[tuple[str, Attempt]] = field(default_factory=list)
+
+    def tried(self, server: str, attempt: Attempt) -> None:
+        self.attempts.append((server, attempt))
 
     def note(self, exchange: Exchange) -> None:
         self.exchanges.append(exchange)
+
+
+_observes: type[Observer] = Notes
 
 
 def turn(clock: Clock) -> None:

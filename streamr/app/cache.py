@@ -1,10 +1,10 @@
-"""What main remembers: memory, the disk behind it, the warm set."""
+"""Where main keeps its answers: memory, the disk behind it, and their thread."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
@@ -12,11 +12,10 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from streamr.app.state import file_name
-from streamr.boundaries import StoredResponse
+from streamr.boundaries import Query, StoredResponse
 from streamr.config.settings import Settings
 from streamr.errors import Refusal, SettingsError
-from streamr.gateway.gateway import Gateway
-from streamr.gateway.prefetch import Warm
+from streamr.interfaces import Reactor
 from streamr.policy.freshness import MISSING, state
 from streamr.store.expiry import Aging
 from streamr.store.memory import MemoryStore
@@ -27,6 +26,7 @@ from streamr.tmdb.lifetimes import CLASSES
 from streamr.tmdb.target import split
 
 _log = Logger()
+T = TypeVar("T")
 
 # A list page takes some 18 kB in its codings; smaller answers let more entries in.
 ENTRIES_PER_MB = 250
@@ -35,59 +35,46 @@ ENTRIES_PER_MB = 250
 KINDS = (*CLASSES, MISSING.name)
 
 
-class Keeping:
+class Storage:
     """The store of main's gateway and all that belongs to it."""
 
     def __init__(
         self,
-        found: Settings,
-        reactor: Any,
+        settings: Settings,
+        reactor: Reactor,
         wall: Callable[[], float],
-        gateway: Gateway,
-        offered: Catalogue,
         directory: Path | None,
     ) -> None:
-        """Raises SettingsError for a warm path that TMDB does not have."""
+        """Without a directory nothing outlives the process."""
         self._reactor = reactor
         # one thread: SQLite and heavy compression take turns
         self._threads = ThreadPool(0, 1, "streamr-store")
-        entries = found.cache_mb * ENTRIES_PER_MB
-        self.memory = MemoryStore(found.cache_mb * 1024 * 1024, entries)
+        entries = settings.cache_mb * ENTRIES_PER_MB
+        self.memory = MemoryStore(settings.cache_mb * 1024 * 1024, entries)
         self._aging = Aging(self.memory, reactor)
         self._behind: WriteBehind | None = None
         if directory is not None:
             disk = DiskStore(
-                directory / file_name(found), entries, reactor.seconds, wall
+                directory / file_name(settings), entries, reactor.seconds, wall
             )
-            self._behind = WriteBehind(self.memory, disk, reactor, self._in_thread)
-        gateway.remember(self.memory, found.deadline, self._in_thread)
-        assert gateway.cache is not None
-        self._warm = Warm(
-            warm_queries(found, offered),
-            gateway.cache,
-            self.memory,
-            reactor,
-            found.deadline,
-        )
+            self._behind = WriteBehind(self.memory, disk, reactor, self.in_thread)
 
     def start(self) -> None:
-        """Fill the memory from the disk, then fetch what is to be warm."""
+        """Fill the memory from the disk."""
         self._threads.start()
         if self._behind is not None:
             self._behind.fill()
             _log.info("{count} answers read from disk", count=len(self.memory))
         self._aging.start()
-        self._warm.start()
 
     async def stop(self) -> None:
         """Write what waits to be written."""
-        self._warm.stop()
         self._aging.stop()
         if self._behind is not None:
             await self._behind.flush()
         self._threads.stop()
 
-    def stats(self, _request: dict[str, Any]) -> dict[str, Any]:
+    def stats(self, _request: Mapping[str, object]) -> dict[str, object]:
         """What is stored, for `streamr cache stats`."""
         now = self._reactor.seconds()
         classes: dict[str, int] = {}
@@ -104,15 +91,16 @@ class Keeping:
             "by_state": states,
         }
 
-    def purge(self, request: dict[str, Any]) -> dict[str, int]:
+    def purge(self, request: Mapping[str, object]) -> dict[str, int]:
         """Drop all, a class, or what lies below a path. Raises ValueError."""
         return {"purged": self.memory.purge(_unwanted(request))}
 
-    def _in_thread(self, function: Callable[..., Any], *args: Any) -> Deferred[Any]:
-        return deferToThreadPool(self._reactor, self._threads, function, *args)
+    def in_thread(self, work: Callable[..., T], *args: object) -> Deferred[T]:
+        """Run work off the reactor, after what was handed in before."""
+        return deferToThreadPool(self._reactor, self._threads, work, *args)
 
 
-def _unwanted(request: dict[str, Any]) -> Callable[[StoredResponse], bool]:
+def _unwanted(request: Mapping[str, object]) -> Callable[[StoredResponse], bool]:
     kind, path = request.get("class"), request.get("path")
     if kind is not None:
         if kind not in KINDS:
@@ -128,10 +116,10 @@ def _unwanted(request: dict[str, Any]) -> Callable[[StoredResponse], bool]:
     raise ValueError("say what to purge: all, a class or a path")
 
 
-def warm_queries(found: Settings, offered: Catalogue) -> list[Any]:
+def warm_queries(settings: Settings, offered: Catalogue) -> list[Query]:
     """What is to be warm. Raises SettingsError for a path that TMDB does not have."""
     queries = []
-    for path in filter(None, found.warm):
+    for path in filter(None, settings.warm):
         try:
             queries.append(offered.query(*split(path.encode("ascii"))))
         except Refusal as refusal:

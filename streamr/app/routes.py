@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from streamr.boundaries import Dimensions
 from streamr.config.settings import Settings
-from streamr.errors import SettingsError
+from streamr.errors import RouteKind, SettingsError
 from streamr.fields.loop import Loop
 from streamr.tmdb.hosts import OFFICIAL_HOSTS
 from streamr.upstream.client import Client
@@ -50,12 +50,15 @@ class Upstream:
         """The pacers made so far, by host."""
         return self._pacers
 
-    def tmdb(self, name: str, url: str, profile: str, loop: Loop) -> TMDBRoute:
+    def tmdb(
+        self, name: str, kind: RouteKind, url: str, profile: str, loop: Loop
+    ) -> TMDBRoute:
         """A route to TMDB itself."""
         parts = urlsplit(url)
         pacer = self._pacer(parts.netloc)
         return TMDBRoute(
             name,
+            kind,
             url,
             self._client(url, profile, pacer),
             self._credentials,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
-from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from streamr.config.addresses import url_of
+from streamr.interfaces import Reactor
 from streamr.web.server.site import GatewaySite
 
 _log = Logger(namespace="streamr")
@@ -21,29 +22,32 @@ class Server(Service):
     def __init__(
         self,
         name: str,
-        reactor: Any,
+        reactor: Reactor,
         listening: socket.socket,
         site: GatewaySite,
         drain: float,
     ) -> None:
         self.setName(name)
-        self.url = _url(listening)
+        self.url = url_at(listening)
         self._reactor = reactor
         self._socket = listening
         self._site = site
         self._drain = drain
-        self._port: Any = None
+        self._port: IListeningPort | None = None
 
     def startService(self) -> None:
         super().startService()
         self._port = self._reactor.adoptStreamPort(
-            self._socket.fileno(), self._socket.family, self._site
+            self._socket.fileno(),
+            self._socket.family,
+            self._site,  # type: ignore[arg-type]
         )
         self._socket.close()
         _log.info("{name} server listens on {url}", name=self.name, url=self.url)
 
     async def _stop(self) -> None:
-        await self._port.stopListening()
+        if self._port is not None:
+            await maybeDeferred(self._port.stopListening)
         await self._site.drain(self._drain)
 
     def stopService(self) -> Deferred[None]:
@@ -51,6 +55,7 @@ class Server(Service):
         return Deferred.fromCoroutine(self._stop())
 
 
-def _url(listening: socket.socket) -> str:
+def url_at(listening: socket.socket) -> str:
+    """The URL at which this machine reaches a listening socket."""
     host, port = listening.getsockname()[:2]
     return url_of(host, port)

@@ -7,11 +7,12 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from streamr.config.settings import Settings
+from streamr.config.settings import Notice, Settings
 from streamr.tmdb.hosts import OFFICIAL_HOSTS
 
-NO_FOLDER = (
-    "there is no folder for state that can be made and written: set STREAMR_STATE_DIR"
+NO_FOLDER = Notice(
+    "no-state",
+    "there is no folder for state that can be made and written: set STREAMR_STATE_DIR",
 )
 
 

@@ -3,30 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 
+from twisted.logger import Logger
+
+from streamr.app.state import NO_FOLDER
 from streamr.boundaries import Dimensions
-from streamr.config import values
-from streamr.config.settings import Settings
+from streamr.config.settings import Notice, Settings
+from streamr.config.values import is_loopback
 from streamr.policy.routing import shared_fate
 from streamr.routing.report import differs_in
 
+_log = Logger(namespace="streamr")
 
-def exposure(found: Settings, servers: Collection[str]) -> list[str]:
+
+def notices(
+    settings: Settings,
+    routes: Mapping[str, Mapping[str, Dimensions]],
+    directory: Path | None,
+) -> list[Notice]:
+    """All of it. `routes` has each server's routes in their order, by their names.
+
+    In what each fallback differs is an information, and goes to the log.
+    """
+    said = exposure(settings, routes)
+    if directory is None:
+        said.append(NO_FOLDER)
+    if {"main", "proxy"} <= routes.keys() and not settings.tmdb_proxy_url:
+        direct = next(iter(routes["main"].values()))
+        said += fate(direct, routes["proxy"].values())
+        for line in differences(direct, routes["proxy"]):
+            _log.info("{line}", line=line)
+    return said
+
+
+def exposure(settings: Settings, servers: Collection[str]) -> list[Notice]:
     """Who can use the key, when a server is bound beyond loopback."""
     said = []
-    if "main" in servers and not values.is_loopback(found.host):
+    if "main" in servers and not is_loopback(settings.host):
         said.append(
-            f"the main server on {found.host} answers everyone who can reach it, with "
-            "your TMDB key"
-        )
-        if not found.cors_origins:
-            said.append(
-                "CORS_ORIGINS names no web origin: browsers cannot read answers"
+            Notice(
+                "main-exposed",
+                f"the main server on {settings.host} answers everyone who can reach "
+                "it, with your TMDB key",
             )
-    if "proxy" in servers and not values.is_loopback(found.proxy_host):
+        )
+        if not settings.cors_origins:
+            said.append(
+                Notice(
+                    "no-origins",
+                    "CORS_ORIGINS names no web origin: browsers cannot read answers",
+                )
+            )
+    if "proxy" in servers and not is_loopback(settings.proxy_host):
         said.append(
-            f"the proxy server on {found.proxy_host} answers everyone who has "
-            "STREAMR_PROXY_TOKEN, with your TMDB key"
+            Notice(
+                "proxy-exposed",
+                f"the proxy server on {settings.proxy_host} answers everyone who has "
+                "STREAMR_PROXY_TOKEN, with your TMDB key",
+            )
         )
     return said
 
@@ -40,11 +75,14 @@ def differences(direct: Dimensions, ladder: Mapping[str, Dimensions]) -> list[st
     ]
 
 
-def fate(direct: Dimensions, ladder: Iterable[Dimensions]) -> list[str]:
+def fate(direct: Dimensions, ladder: Iterable[Dimensions]) -> list[Notice]:
     """Whether the fallback differs from the direct attempt at all."""
     if not shared_fate(direct, ladder):
         return []
     return [
-        "the proxy's ways equal the direct attempt in every dimension, so they share "
-        "its fate: set TMDB_ALTERNATE_URLS or TMDB_PROXY_URL"
+        Notice(
+            "shared-fate",
+            "the proxy's ways equal the direct attempt in every dimension, so they "
+            "share its fate: set TMDB_ALTERNATE_URLS or TMDB_PROXY_URL",
+        )
     ]

@@ -78,7 +78,7 @@ def told(stock: Stock, problems: list[str]) -> dict[str, Any]:
             for each in stock.found
         ],
         "problems": problems,
-        "warnings": list(stock.warnings),
+        "warnings": [each.text for each in stock.warnings],
     }
 
 
@@ -89,7 +89,7 @@ def _print(stock: Stock, problems: list[str]) -> None:
     for problem in problems:
         out.print(console.verdict(Mark.FAILED, problem))
     for warning in stock.warnings:
-        out.print(console.verdict(Mark.WARNING, warning))
+        out.print(console.verdict(Mark.WARNING, warning.text))
     if not problems:
         out.print(console.verdict(Mark.OK, "streamr run can start with these settings"))
 

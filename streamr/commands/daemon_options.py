@@ -22,7 +22,7 @@ class AskingOptions(PrintingOptions):
         """What the running daemon says; exits with 1 without one."""
         directory = state_directory(read_settings(self.given(), needs_key=False))
         if directory is None:
-            give_up(EX_CONFIG, [NO_FOLDER])
+            give_up(EX_CONFIG, [NO_FOLDER.text])
         try:
             return control.ask(directory, command, **more)
         except control.NoDaemon as error:

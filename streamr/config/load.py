@@ -7,7 +7,7 @@ secret's), what is allowed and where the value came from.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from streamr.config.settings import (
     BY_NAME,
     HOW_TO_GET_A_KEY,
     TABLE,
+    Notice,
     Setting,
     Settings,
     Told,
@@ -49,7 +50,7 @@ class Stock:
 
     found: tuple[Found, ...]
     problems: tuple[str, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[Notice, ...]
     settings: Settings | None
 
 
@@ -81,13 +82,15 @@ def take_stock(
 ) -> Stock:
     """Each setting's value, origin and problem, and the settings that they make."""
     problems: list[str] = []
-    warnings: list[str] = []
+    warnings: list[Notice] = []
     dotenv = _read_dotenv(env_file, problems)
     file = env_file.name if env_file is not None else ".env"
     # a misspelt setting is an error where a person wrote it; in the environment it is
     # a warning: Kubernetes injects names such as STREAMR_SERVICE_HOST
-    _look_for_unknown(dotenv, file, problems)
-    _look_for_unknown(environment, "environment", warnings)
+    problems += _unknown(dotenv, file)
+    warnings += [
+        Notice("no-such-setting", each) for each in _unknown(environment, "environment")
+    ]
     sources = {"environment": environment, file: dotenv}
     values: dict[str, Any] = {}
     everything = []
@@ -181,10 +184,12 @@ def _read_dotenv(path: Path | None, problems: list[str]) -> dict[str, str]:
     return {name: value or "" for name, value in pairs.items()}
 
 
-def _look_for_unknown(source: Mapping[str, str], where: str, report: list[str]) -> None:
+def _unknown(source: Mapping[str, str], where: str) -> Iterator[str]:
+    """A sentence for each name that looks like a setting of ours and is none."""
     for name in source:
         if name.startswith("STREAMR_") and not _known(name):
-            report.append(f"{name} ({where}) is no setting{_did_you_mean(name)}")
+            problem = f"{name} ({where}) is no setting{_did_you_mean(name)}"
+            yield problem
 
 
 def _did_you_mean(name: str) -> str:
@@ -206,7 +211,7 @@ def _check_together(
     broken: set[str],
     needs_key: bool,
     problems: list[str],
-    warnings: list[str],
+    warnings: list[Notice],
 ) -> None:
     """What no setting can decide alone, as far as those concerned could be read."""
     _sort_credentials(values)
@@ -244,7 +249,7 @@ def _check_proxy(values: dict[str, Any], problems: list[str]) -> None:
 
 
 def _check_main(
-    values: dict[str, Any], problems: list[str], warnings: list[str]
+    values: dict[str, Any], problems: list[str], warnings: list[Notice]
 ) -> None:
     host, origins = values["host"], values["cors_origins"]
     if "*" in origins and len(origins) > 1:
@@ -259,6 +264,9 @@ def _check_main(
     for url in values["tmdb_proxy_url"]:
         if is_plain_beyond_loopback(url):
             warnings.append(
-                f"TMDB_PROXY_URL {url} is plain http beyond this machine: what passes "
-                "there, STREAMR_PROXY_TOKEN too, can be read on the way"
+                Notice(
+                    "plain-http",
+                    f"TMDB_PROXY_URL {url} is plain http beyond this machine: what "
+                    "passes there, STREAMR_PROXY_TOKEN too, can be read on the way",
+                )
             )

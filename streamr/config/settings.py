@@ -243,6 +243,15 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """What an operator should know at the start, in a sentence. `code` is the anchor of
+    its row in docs/troubleshooting.md."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, read and checked together."""
 
@@ -273,7 +282,7 @@ class Settings:
     log_file: Path | None
     log_level: str
     log_format: str
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     told: tuple[Told, ...] = ()
 
     @property

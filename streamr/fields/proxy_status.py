@@ -2,7 +2,8 @@
 
 Each attempt is a list member. The last member speaks of the response it stands on: when
 it carries an `error`, the response was made by the gateway itself (RFC 9209, 2.1.1).
-`route` and `ms` are parameters of our own. Details stand on a server's own attempts
+`route` and `ms` are parameters of our own; the route of a peer stands behind the peer
+and a slash. Details stand on a server's own attempts
 only: with those of a proxy's the head could outgrow the 4 kB that nginx reads.
 """
 
@@ -67,25 +68,27 @@ def _parameters(attempt: Attempt) -> ParamsType:
         parameters["next-hop"] = _plain(attempt.next_hop)
     if attempt.status is not None:
         parameters["received-status"] = attempt.status
-    parameters["route"] = _plain(attempt.route)
+    parameters["route"] = _plain(attempt.name)
     parameters["ms"] = attempt.ms
-    if attempt.detail and "/" not in attempt.route:
+    if attempt.detail and not attempt.peer:
         parameters["details"] = _plain(attempt.detail)
     return parameters
 
 
 def _attempt(parameters: ParamsType) -> Attempt:
     cause = parameters.get("error")
+    first, nested, rest = str(parameters.get("route", "")).partition("/")
     status, ms = parameters.get("received-status"), parameters.get("ms")
     if cause is not None and not _TOKEN.fullmatch(str(cause)):
         cause = "proxy_internal_error"
     return Attempt(
-        route=str(parameters.get("route", "")),
+        route=rest if nested else first,
         next_hop=str(parameters.get("next-hop", "")),
         ms=max(0, ms) if type(ms) is int else 0,
         cause=None if cause is None else str(cause),
         detail=str(parameters.get("details", "")),
         status=status if type(status) is int else None,
+        peer=first if nested else "",
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -24,7 +24,7 @@ from streamr.gateway.collapse import Flights
 from streamr.interfaces import Store
 from streamr.policy import cachekey, freshness, representation
 from streamr.policy.freshness import State
-from streamr.routing.failover import Ways
+from streamr.routing.failover import Failover
 
 # Runs a function off the reactor.
 Threads = Callable[[Callable[[], StoredResponse]], "Deferred[StoredResponse]"]
@@ -39,42 +39,32 @@ RENEWALS = 4
 MOST_WAITING = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
-    """What a caller gets: an outcome, perhaps from the store, and how that came."""
-
-    outcome: Outcome
-    stored: StoredResponse | None = None
-    age: float = 0.0
-    cache: CacheUse | None = None
-
-
 class Cache:
     """Serves queries from the store where it can, and over the ways where it must."""
 
     def __init__(
         self,
-        ways: Ways,
+        failover: Failover,
         store: Store,
         clock: IReactorTime,
         deadline: float,
         threads: Threads,
-        renewed: Callable[[Query, Call, Outcome, float], None],
+        renewed: Callable[[Outcome, Query, Call, float], object],
     ) -> None:
         """`deadline` limits a flight, in seconds; `renewed` is told of each refresh
         that nobody waited for, and when it began."""
-        self._ways = ways
+        self._failover = failover
         self._store = store
         self._clock = clock
         self._deadline = deadline
         self._threads = threads
         self._renewed = renewed
-        self._flights: Flights[Served] = Flights(clock)
+        self._flights: Flights[Outcome] = Flights(clock)
         self._paused: dict[str, float] = {}
         self._renewing = 0
         self._to_renew: dict[str, tuple[Query, Call]] = {}
 
-    def serve(self, query: Query, call: Call) -> Deferred[Served]:
+    def serve(self, query: Query, call: Call) -> Deferred[Outcome]:
         """Serve a query by the call's deadline.
 
         Fails with CancelledError when the caller leaves, and with nothing else.
@@ -90,7 +80,7 @@ class Cache:
                 return succeed(self._hit(stored, "stale-while-revalidate"))
             if state is State.STALE and self._is_paused(key, now):
                 return succeed(self._hit(stored, "stale-if-error"))
-            if state is State.STALE and not self._ways.health.sound:
+            if state is State.STALE and not self._failover.health.sound:
                 # nothing works: nobody waits to find that out
                 self.renew(query, call)
                 return succeed(self._hit(stored, "stale-if-error"))
@@ -100,16 +90,16 @@ class Cache:
             waiting.addCallback(_was_collapsed)
         if stored is not None and state is State.STALE:
 
-            def given_up(served: Served) -> None:
+            def given_up(outcome: Outcome) -> None:
                 if not collapsed:  # one of those who waited tells what came of it
-                    self._renewed(query, call, served.outcome, now)
+                    self._renewed(outcome, query, call, now)
 
             return self._patiently(waiting, stored, call.deadline - now, given_up)
         return waiting.addTimeout(
             max(0.0, call.deadline - now), self._clock, _out_of_time
         )
 
-    def fetch(self, query: Query, call: Call) -> Deferred[Served]:
+    def fetch(self, query: Query, call: Call) -> Deferred[Outcome]:
         """Ask TMDB whatever is stored, and keep the answer."""
         now = self._clock.seconds()
         waiting = self._join(cachekey.key(query), query, call, None)
@@ -130,9 +120,7 @@ class Cache:
         began = self._clock.seconds()
         self._renewing += 1
         waiting = self._join(key, query, call, self._store.get(key))
-        waiting.addCallback(
-            lambda served: self._renewed(query, call, served.outcome, began)
-        )
+        waiting.addCallback(self._renewed, query, call, began)
         waiting.addBoth(self._renew_ended)
 
     def _renew_ended(self, result: Any) -> Any:
@@ -155,35 +143,37 @@ class Cache:
 
     def _join(
         self, key: str, query: Query, call: Call, stored: StoredResponse | None
-    ) -> Deferred[Served]:
+    ) -> Deferred[Outcome]:
         return self._flights.join(key, lambda: self._fly(key, query, call, stored))
 
     def _fly(
         self, key: str, query: Query, call: Call, stored: StoredResponse | None
-    ) -> Deferred[Served]:
+    ) -> Deferred[Outcome]:
         """Fetch for all who wait: with the whole deadline, not with what the first one
         has left, and conditionally when there is something to validate."""
         known = stored.validators if stored is not None else None
         deadline = self._clock.seconds() + self._deadline - FLIGHT_MARGIN
-        flying = self._ways.travel(query, replace(call, deadline=deadline, known=known))
+        flying = self._failover.fetch(
+            query, replace(call, deadline=deadline, known=known)
+        )
         return flying.addCallback(self._landed, key, query, stored)
 
     def _landed(
         self, outcome: Outcome, key: str, query: Query, stored: StoredResponse | None
-    ) -> Served | Deferred[Served]:
+    ) -> Outcome | Deferred[Outcome]:
         """Keep what may be kept."""
         use = CacheUse(forward="uri-miss" if stored is None else "stale")
         answer = outcome.answer
         if answer is None or answer.status == 429:
             self._pause(key)
-            return Served(outcome, cache=use)
+            return replace(outcome, cache=use)
         self._paused.pop(key, None)
         now = self._clock.seconds()
         terms = freshness.terms(_as_kept(answer, stored), query.freshness)
         if answer.status == 304 and stored is not None:
             return self._still_good(stored, terms, outcome, use)
         if terms is None:
-            return Served(outcome, cache=use)
+            return replace(outcome, cache=use)
         if representation.heavy(answer):
             making = self._threads(
                 lambda: representation.ready(key, query, answer, terms, now)
@@ -199,39 +189,39 @@ class Cache:
         terms: freshness.Terms | None,
         outcome: Outcome,
         use: CacheUse,
-    ) -> Served:
+    ) -> Outcome:
         """TMDB says that what is stored is the answer (RFC 9111, 4.3.3)."""
         now = self._clock.seconds()
         # a purge while it was asked, or a no-store, is respected
         if terms is not None and self._store.get(stored.key) is stored:
             return self._keep(representation.renewed(stored, terms, now), outcome, use)
-        outcome = replace(outcome, given_status=stored.status)
-        return Served(outcome, stored, max(0.0, now - stored.stored_at), use)
+        age = max(0.0, now - stored.stored_at)
+        return replace(outcome, stored=stored, age=age, cache=use)
 
     def _keep(
         self, response: StoredResponse, outcome: Outcome, use: CacheUse
-    ) -> Served:
+    ) -> Outcome:
         self._store.put(response.key, response)
         age = self._clock.seconds() - response.stored_at
-        outcome = replace(outcome, given_status=response.status)
-        return Served(outcome, response, age, replace(use, stored=True))
+        use = replace(use, stored=True)
+        return replace(outcome, stored=response, age=age, cache=use)
 
     def _hit(
         self, stored: StoredResponse, detail: str = "", forward: str | None = None
-    ) -> Served:
+    ) -> Outcome:
         """The stored response; `forward` when TMDB was asked for it all the same."""
         age = max(0.0, self._clock.seconds() - stored.stored_at)
-        outcome = Outcome(None, None, "cache", (), stored.status)
         ttl = math.floor(stored.lifetime - age)
-        return Served(outcome, stored, age, CacheUse(forward, ttl=ttl, detail=detail))
+        use = CacheUse(forward, ttl=ttl, detail=detail)
+        return Outcome(source="cache", stored=stored, age=age, cache=use)
 
     def _patiently(
         self,
-        waiting: Deferred[Served],
+        waiting: Deferred[Outcome],
         stored: StoredResponse,
         left: float,
-        given_up: Callable[[Served], None],
-    ) -> Deferred[Served]:
+        given_up: Callable[[Outcome], None],
+    ) -> Deferred[Outcome]:
         """What comes first: the flight's answer, or 250 ms and then the stale copy.
 
         A flight that is given up as slow flies on and renews the store; `given_up` is
@@ -241,23 +231,21 @@ class Cache:
         def slow() -> None:
             served.callback(self._hit(stored, "stale-while-slow", "stale"))
 
-        def arrived(result: Served | Failure) -> None:
+        def arrived(result: Outcome | Failure) -> None:
             if served.called:
-                if isinstance(result, Served):
+                if isinstance(result, Outcome):
                     given_up(result)
                 return
             timer.cancel()
             if isinstance(result, Failure):
                 served.errback(result)
-            elif _worse_than_stale(result.outcome):
+            elif _worse_than_stale(result):
                 stale = self._hit(stored, "stale-if-error", "stale")
-                attempts = result.outcome.attempts
-                outcome = replace(stale.outcome, attempts=attempts)
-                served.callback(replace(stale, outcome=outcome))
+                served.callback(replace(stale, attempts=result.attempts))
             else:
                 served.callback(result)
 
-        served: Deferred[Served] = Deferred(lambda _served: waiting.cancel())
+        served: Deferred[Outcome] = Deferred(lambda _served: waiting.cancel())
         patience = max(0.0, min(freshness.SLOW, left))
         timer = self._clock.callLater(patience, slow)
         waiting.addBoth(arrived)
@@ -285,15 +273,15 @@ def _worse_than_stale(outcome: Outcome) -> bool:
     return outcome.answer is None or outcome.answer.status == 429
 
 
-def _was_collapsed(served: Served) -> Served:
-    if served.cache is None:
-        return served
-    return replace(served, cache=replace(served.cache, collapsed=True))
+def _was_collapsed(outcome: Outcome) -> Outcome:
+    if outcome.cache is None:
+        return outcome
+    return replace(outcome, cache=replace(outcome.cache, collapsed=True))
 
 
-def _out_of_time(result: Any, seconds: float) -> Served | Failure:
+def _out_of_time(result: Any, seconds: float) -> Outcome | Failure:
     """This caller's time is up; the flight goes on for the others."""
     if isinstance(result, Failure) and not result.check(CancelledError):
         return result
     fault = Fault("deadline_exceeded", f"no answer within {seconds:.1f} s")
-    return Served(Outcome(None, fault, None, ()), cache=CacheUse(forward="uri-miss"))
+    return Outcome(fault=fault, cache=CacheUse(forward="uri-miss"))

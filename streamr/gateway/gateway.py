@@ -7,102 +7,58 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from streamr.boundaries import Call, Exchange, Outcome, Query
-from streamr.errors import CLIENT_LEFT, Fault
-from streamr.gateway.cache import Cache, Served, Threads
-from streamr.interfaces import Observer, Route, Store
-from streamr.routing.failover import Ways
+from streamr.errors import Fault
+from streamr.gateway.cache import Cache
+from streamr.gateway.telling import Teller
+from streamr.interfaces import Route
+from streamr.routing.failover import Failover
 
 
 class Gateway:
-    """Answers queries over its ways, from its store where it has one.
+    """Answers queries over its routes, from its store where it has one.
 
-    Only main has a store: the proxy answers main's hop from a fetch of its own.
+    Only main has a cache: the proxy answers main's hop from a fetch of its own.
     """
 
     def __init__(
         self,
-        server: str,
-        ways: Ways,
+        failover: Failover,
         clock: IReactorTime,
-        observer: Observer,
+        teller: Teller,
+        cache: Cache | None = None,
     ) -> None:
-        self.server = server
-        self.ways = ways
-        self.cache: Cache | None = None
+        self.server = teller.server
+        self.failover = failover
+        self.cache = cache
         self._clock = clock
-        self._observer = observer
-
-    def remember(self, store: Store, deadline: float, threads: Threads) -> None:
-        """Answer from this store from now on; a flight takes `deadline` s at most."""
-        self.cache = Cache(
-            self.ways, store, self._clock, deadline, threads, self._renewed
-        )
+        self._teller = teller
 
     def answer(
         self, query: Query, call: Call, *, past_store: bool = False
     ) -> Deferred[Exchange]:
-        """Answer a query by the call's deadline; `past_store` asks TMDB
-        whatever is stored.
+        """Answer a query by the call's deadline; `past_store` asks TMDB whatever is
+        stored.
 
         Fires with an Exchange that holds the answer or the fault, and never fails;
         cancelling it closes what nobody else waits for.
         """
-        if self.cache is not None:
-            serve = self.cache.fetch if past_store else self.cache.serve
-            return self._told(serve(query, call), query, call)
-        return self._told(
-            self.ways.travel(query, call).addCallback(Served), query, call
-        )
+        if self.cache is None:
+            return self._told(self.failover.fetch(query, call), query, call)
+        serve = self.cache.fetch if past_store else self.cache.serve
+        return self._told(serve(query, call), query, call)
 
     def ask(self, route: Route, query: Query, call: Call) -> Deferred[Exchange]:
         """Answer a query over one route alone, to see whether it works."""
-        asking = self.ways.over(route, query, call).addCallback(Served)
-        return self._told(asking, query, call)
+        return self._told(self.failover.over(route, query, call), query, call)
 
     def _told(
-        self, serving: Deferred[Served], query: Query, call: Call
+        self, serving: Deferred[Outcome], query: Query, call: Call
     ) -> Deferred[Exchange]:
         began = self._clock.seconds()
         serving.addErrback(_left)
-        return serving.addCallback(self._note, query, call, began)
-
-    def _renewed(
-        self, query: Query, call: Call, outcome: Outcome, began: float
-    ) -> None:
-        """A refresh that nobody waited for is told as well."""
-        self._note(Served(outcome), query, call, began, f"(renewed) {query.path}")
-
-    def _note(
-        self,
-        served: Served,
-        query: Query,
-        call: Call,
-        began: float,
-        target: str | None = None,
-    ) -> Exchange:
-        """Close the request: one frozen Exchange, told once."""
-        outcome = served.outcome
-        exchange = Exchange(
-            server=self.server,
-            request_id=call.request_id,
-            method=call.method,
-            target=target or call.target,
-            status=outcome.status,
-            ms=max(0, round((self._clock.seconds() - began) * 1000)),
-            template=query.template,
-            answer=outcome.answer,
-            fault=outcome.fault,
-            source=outcome.source,
-            attempts=outcome.attempts,
-            stored=served.stored,
-            age=served.age,
-            cache=served.cache,
-        )
-        self._observer.note(exchange)
-        return exchange
+        return serving.addCallback(self._teller.answered, query, call, began)
 
 
-def _left(failure: Failure) -> Served:
+def _left(failure: Failure) -> Outcome:
     failure.trap(CancelledError)
-    fault = Fault("deadline_exceeded", "the caller left")
-    return Served(Outcome(None, fault, None, (), CLIENT_LEFT))
+    return Outcome(fault=Fault("deadline_exceeded", "the caller left"), left=True)

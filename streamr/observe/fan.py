@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from streamr.boundaries import Exchange
+from streamr.errors import Attempt
 from streamr.eventloop import Turns
 from streamr.interfaces import Observer
 
@@ -28,14 +29,25 @@ class Fan:
         self._observers = tuple(observers)
         self._turns = Turns(clock, TELLING)
 
-    def note(self, exchange: Exchange) -> None:
-        """Tell everybody, when the answers under way are out."""
-        self._turns.later(partial(self._tell, exchange))
+    def tried(self, server: str, attempt: Attempt) -> None:
+        """Tell everybody of a try, when the answers under way are out."""
+        self._tell_all(lambda observer: observer.tried(server, attempt))
 
-    def _tell(self, exchange: Exchange) -> None:
+    def note(self, exchange: Exchange) -> None:
+        """Tell everybody of an exchange, when the answers under way are out."""
+        self._tell_all(lambda observer: observer.note(exchange))
+
+    def _tell_all(self, tell: Callable[[Observer], None]) -> None:
+        self._turns.later(partial(self._now, tell))
+
+    def _now(self, tell: Callable[[Observer], None]) -> None:
         """Whoever fails is named in the log, and the others are told all the same."""
         for observer in self._observers:
             try:
-                observer.note(exchange)
+                tell(observer)
             except Exception:
-                _log.failure("{observer} broke", observer=type(observer).__name__)
+                _log.failure(
+                    "{observer} broke",
+                    observer=type(observer).__name__,
+                    code="observer-broke",
+                )

@@ -7,17 +7,16 @@ that they took, and breakers are told of when they change. All of it is bounded.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from streamr.boundaries import Exchange
+from streamr.errors import CLIENT_LEFT, Attempt, RouteKind
 from streamr.interfaces import Observer
 from streamr.observe.rings import Ring, Sketch
 from streamr.observe.troubles import (
-    CLIENT_LEFT,
     Trouble,
     Troubles,
     is_refused,
-    is_renewal,
     trouble,
 )
 
@@ -136,12 +135,14 @@ class History:
         self._ways: dict[str, Way] = {}
         self._troubles = Troubles()
 
+    def tried(self, server: str, attempt: Attempt) -> None:
+        """Take one try; a peer's own are counted where they were made."""
+        if not attempt.peer:
+            self.way(attempt.route).tried(attempt.cause is None, self._now())
+
     def note(self, exchange: Exchange) -> None:
         """Take one finished exchange."""
         now = self._now()
-        for attempt in exchange.attempts:
-            if "/" not in attempt.route:
-                self.way(attempt.route).tried(attempt.cause is None, now)
         if exchange.server != self._server:
             return
         outcome = outcome_of(exchange)
@@ -157,6 +158,12 @@ class History:
         if route not in self._ways and len(self._ways) >= MOST_WAYS:
             return Way()
         return self._ways.setdefault(route, Way())
+
+    def breakers(self, opened: Mapping[str, bool]) -> None:
+        """Take how the breakers stand now: True for an open one."""
+        now = self._now()
+        for route, is_open in opened.items():
+            self.way(route).breaker(is_open, now)
 
     def recent(self, beats: int) -> Tally:
         """The callers of the last beats, the current one included."""
@@ -180,22 +187,23 @@ def outcome_of(exchange: Exchange) -> str | None:
 
     None for what no caller waited for, and for pages of our own.
     """
-    if is_renewal(exchange) or exchange.target.partition("?")[0] == HEALTH:
+    if exchange.renewal or exchange.target.partition("?")[0] == HEALTH:
         return None
     if exchange.status == CLIENT_LEFT:
         return "left"
-    if exchange.answer is None and exchange.fault is None and exchange.stored is None:
+    outcome = exchange.outcome
+    unanswered = outcome.answer is None and outcome.stored is None
+    if unanswered and outcome.fault is None:
         # a page of our own names itself; a refusal is the caller's, a 5xx is ours
         if exchange.template is not None:
             return None
         return "error" if exchange.status >= 500 else "refused"
-    unanswered = exchange.stored is None and exchange.answer is None
     if unanswered or exchange.status >= 500 or is_refused(exchange):
         return "error"
-    if exchange.source == "cache":
-        ttl = exchange.cache.ttl if exchange.cache is not None else None
+    if outcome.from_store:
+        ttl = outcome.cache.ttl if outcome.cache is not None else None
         return "stale" if ttl is not None and ttl < 0 else "cache"
-    return "direct" if exchange.source == "direct" else "proxy"
+    return "proxy" if outcome.kind is RouteKind.PEER else "direct"
 
 
 def _sum(tallies: list[Tally]) -> Tally:

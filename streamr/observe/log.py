@@ -25,7 +25,7 @@ from twisted.logger import (
 from zope.interface import implementer
 
 from streamr.boundaries import Exchange
-from streamr.observe.codes import code_of
+from streamr.errors import Attempt
 
 Redact = Callable[[str], str]
 
@@ -39,10 +39,13 @@ _OUR_FAULT = 500
 class LogObserver:
     """Turns each exchange into its lines (interfaces.Observer)."""
 
+    def tried(self, server: str, attempt: Attempt) -> None:
+        """A try is logged with the request it was made for."""
+
     def note(self, exchange: Exchange) -> None:
         """Log one finished request. What a proxy tried stands in the proxy's own log,
         under the same request id."""
-        ours = [each for each in exchange.attempts if "/" not in each.route]
+        ours = [each for each in exchange.outcome.attempts if not each.peer]
         for attempt in ours:
             if attempt.cause is not None:
                 _attempt_log.warn(
@@ -54,6 +57,7 @@ class LogObserver:
                     cause=attempt.cause,
                     ms=attempt.ms,
                     detail=attempt.detail,
+                    code="attempt-failed",
                 )
         emit = (
             _request_log.error if exchange.status >= _OUR_FAULT else _request_log.info
@@ -63,10 +67,12 @@ class LogObserver:
             server=exchange.server,
             request_id=exchange.request_id,
             method=exchange.method,
-            target=exchange.target,
+            target=f"(renewed) {exchange.target}"
+            if exchange.renewal
+            else exchange.target,
             status=exchange.status,
             ms=exchange.ms,
-            source=exchange.source or "-",
+            source=exchange.outcome.source or "-",
         )
 
 
@@ -164,7 +170,7 @@ def _as_json(event: LogEvent, redact: Redact) -> str:
         "message": message,
     }
     if _level(event) >= LogLevel.warn:
-        told["code"] = code_of(message)
+        told["code"] = event.get("code")
     for name, value in event.items():
         if not name.startswith("log_"):
             told.setdefault(name, _plain(value, redact))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter as Tally
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
@@ -31,13 +30,8 @@ from streamr.interfaces import Observer
 from streamr.observe import measures
 from streamr.observe.measures import CACHE_RESULTS, OK, OTHER, SOURCES, Measure
 
-# How the gateway tells of a refresh that nobody waited for. No caller can say so: a
-# request target has no space in it.
-RENEWED = "(renewed) "
 # What TMDB, a proxy of ours or we ourselves may answer.
 STATUSES = frozenset({*map(int, HTTPStatus), CLIENT_LEFT})
-# Flights that may land while those who wait for one of them are told.
-MOST_SHARED = 256
 # What a request is noted as that an error of our own has ended.
 BROKEN = HTTPStatus.INTERNAL_SERVER_ERROR
 # What may stand in Accept. The library answers with the version that it is given, and
@@ -67,7 +61,6 @@ class Metrics:
         self._templates = frozenset(endpoints)
         self._endpoints = set(self._templates)
         self._routes: dict[str, frozenset[str]] = {}
-        self._shared: OrderedDict[int, tuple[Attempt, ...]] = OrderedDict()
         self._requests = self._counter(measures.REQUESTS)
         self._faults = self._counter(measures.FAULTS)
         self._renewals = self._counter(measures.RENEWALS)
@@ -100,17 +93,24 @@ class Metrics:
         for result in CACHE_RESULTS:
             self._cache(server, result)
 
+    def tried(self, server: str, attempt: Attempt) -> None:
+        """Count one try. What a peer tried on our behalf is counted under our route to
+        the peer: its own metrics name its routes."""
+        named = _known(attempt.peer or attempt.route, self._routes.get(server, ()))
+        cause = _known(attempt.cause or OK, measures.ATTEMPT_CAUSES)
+        counter = self._reported if attempt.peer else self._attempts
+        counter(server, named, cause).inc()
+        if cause == OK and not attempt.peer:
+            self._attempt_seconds(server, named).observe(attempt.ms / 1000)
+
     def note(self, exchange: Exchange) -> None:
-        """Count one finished request, and what was tried for it."""
-        if exchange.target.startswith(RENEWED):
+        """Count one finished request."""
+        if exchange.renewal:
             self._renewals(
                 exchange.server, _status(exchange.status), self._source(exchange)
             ).inc()
         else:
             self._count(exchange)
-        if self._is_new(exchange.attempts):
-            for attempt in exchange.attempts:
-                self._tried(exchange.server, attempt)
 
     def late(self, seconds: float) -> None:
         """The reactor was so late for a timer."""
@@ -127,17 +127,6 @@ class Metrics:
         encode, content_type = choose_encoder(known)
         return encode(self.registry), content_type
 
-    def _is_new(self, attempts: tuple[Attempt, ...]) -> bool:
-        """Callers who share a flight are told of the same attempts, the very object,
-        over several turns of the reactor."""
-        if not attempts or id(attempts) in self._shared:
-            return False
-        # kept, so that no other object can get its number
-        self._shared[id(attempts)] = attempts
-        if len(self._shared) > MOST_SHARED:
-            self._shared.popitem(last=False)
-        return True
-
     def _count(self, exchange: Exchange) -> None:
         server, source = exchange.server, self._source(exchange)
         endpoint = _known(exchange.template, self._endpoints)
@@ -147,34 +136,25 @@ class Metrics:
         if exchange.template in self._templates:
             self.calls[server] += 1
         if source == "fault":
-            cause = exchange.fault.cause.name if exchange.fault is not None else None
+            fault = exchange.outcome.fault
+            cause = fault.cause.name if fault is not None else None
             named = cause or "proxy_internal_error"
             self._faults(server, named).inc()
         result = _cache_result(exchange)
         if result is not None:
             self._cache(server, result).inc()
 
-    def _tried(self, server: str, attempt: Attempt) -> None:
-        """What a proxy tried on our behalf is folded under the proxy's own name."""
-        routes = self._routes.get(server, frozenset())
-        route, nested, _rung = attempt.route.partition("/")
-        named = _known(route, routes)
-        cause = _known(attempt.cause or OK, measures.ATTEMPT_CAUSES)
-        counter = self._reported if nested else self._attempts
-        counter(server, named, cause).inc()
-        if cause == OK and not nested:
-            self._attempt_seconds(server, named).observe(attempt.ms / 1000)
-
     def _source(self, exchange: Exchange) -> str:
         """Where the answer came from: a route, the cache, ourselves, nowhere."""
-        if exchange.source == "cache":
-            detail = exchange.cache.detail if exchange.cache is not None else ""
+        outcome = exchange.outcome
+        if outcome.from_store:
+            detail = outcome.cache.detail if outcome.cache is not None else ""
             return detail if detail in SOURCES else "cache"
-        if exchange.source is not None:
-            return _known(exchange.source, self._routes.get(exchange.server, ()))
-        if exchange.status == CLIENT_LEFT:
+        if outcome.source is not None:
+            return _known(outcome.source, self._routes.get(exchange.server, ()))
+        if outcome.left:
             return "left"
-        if exchange.fault is not None or exchange.status == BROKEN:
+        if outcome.fault is not None or exchange.status == BROKEN:
             return "fault"
         return "refused" if exchange.template is None else "local"
 
@@ -209,7 +189,7 @@ def _status(status: int) -> str:
 
 def _cache_result(exchange: Exchange) -> str | None:
     """What the cache did; None when it was not asked."""
-    use = exchange.cache
+    use = exchange.outcome.cache
     if use is None:
         return None
     if use.detail in SOURCES:

@@ -11,8 +11,6 @@ from streamr.boundaries import Exchange
 MOST_TROUBLES = 50
 # TMDB's answers that mean trouble for every caller: the key, the country, the rate.
 TELLING = (401, 403, 429)
-# What a caller who left is noted as.
-CLIENT_LEFT = 499
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ def trouble(exchange: Exchange, at: float) -> Trouble | None:
         at=at,
         failed=failed,
         done=_done(exchange),
-        by=exchange.source,
+        by=exchange.outcome.source,
         status=exchange.status,
         ms=exchange.ms,
         template=exchange.template or "",
@@ -80,36 +78,34 @@ def trouble(exchange: Exchange, at: float) -> Trouble | None:
     )
 
 
-def is_renewal(exchange: Exchange) -> bool:
-    """True for a refresh that nobody waited for."""
-    return exchange.target.startswith("(renewed) ")
-
-
 def is_refused(exchange: Exchange) -> bool:
     """True when TMDB's answer means trouble for every caller."""
-    return exchange.answer is not None and exchange.answer.status in TELLING
+    return (
+        exchange.outcome.answer is not None
+        and exchange.outcome.answer.status in TELLING
+    )
 
 
 def _failed(exchange: Exchange) -> tuple[tuple[str, str], ...]:
     # what a proxy tried stands in the proxy's own exchange
-    ours = [each for each in exchange.attempts if "/" not in each.route]
+    ours = [each for each in exchange.outcome.attempts if not each.peer]
     failed = [(each.route, each.cause) for each in ours if each.cause is not None]
     if is_refused(exchange):
-        failed.append((exchange.source or "", f"status_{exchange.status}"))
-    elif not failed and exchange.fault is not None and not _left(exchange):
-        failed.append(("", exchange.fault.cause.name))
+        failed.append((exchange.outcome.source or "", f"status_{exchange.status}"))
+    elif not failed and exchange.outcome.fault is not None and not _left(exchange):
+        failed.append(("", exchange.outcome.fault.cause.name))
     return tuple(dict.fromkeys(failed))
 
 
 def _left(exchange: Exchange) -> bool:
-    return exchange.status == CLIENT_LEFT
+    return exchange.outcome.left
 
 
 def _done(exchange: Exchange) -> str:
     if _left(exchange):
         return "left"
-    if exchange.source == "cache":
+    if exchange.outcome.from_store:
         return "stored"
-    if exchange.answer is not None and not is_refused(exchange):
+    if exchange.outcome.answer is not None and not is_refused(exchange):
         return "answered"
-    return "kept" if is_renewal(exchange) else "error"
+    return "kept" if exchange.renewal else "error"

@@ -23,7 +23,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from streamr.boundaries import Answer, Call, Outcome, Query
-from streamr.errors import Attempt, Fault
+from streamr.errors import Attempt, Fault, RouteKind
 from streamr.interfaces import Route
 from streamr.policy.budgets import HedgeBudget, may_retry
 from streamr.policy.deadline import LEAST_ATTEMPT, share
@@ -47,17 +47,18 @@ class _Journey:
     call: Call
     attempts: list[Attempt] = field(default_factory=list)
     source: str | None = None
+    kind: RouteKind | None = None
     over: bool = False
     won_by: float = 0.0
     last_resorts: frozenset[str] = frozenset()
 
     def found_silent(self, route: Route) -> None:
-        """Ways to the same host are tried last, by a proxy of ours, too."""
+        """Failover to the same host are tried last, by a proxy of ours, too."""
         silent = self.call.silent | {route.dimensions.host}
         self.call = replace(self.call, silent=silent)
 
 
-class Ways:
+class Failover:
     """Takes queries over a list of routes, guided by the routes' health."""
 
     def __init__(
@@ -65,20 +66,23 @@ class Ways:
         health: Health,
         clock: IReactorTime,
         *,
+        tried: Callable[[Attempt], object],
         hedge: bool = True,
         chance: Callable[[], float] = random,
     ) -> None:
-        """`hedge` lets the next way start when one is silent for 250 ms."""
+        """`tried` is told of each try once; `hedge` lets the next way start when one is
+        silent for 250 ms."""
         self.health = health
         self.routes = health.routes
         self._clock = clock
+        self._tried = tried
         self._hedge = hedge
         self._chance = chance
         self._budget = HedgeBudget()
         self._in_flight = 0
         self._retrying = 0
 
-    def travel(self, query: Query, call: Call) -> Deferred[Outcome]:
+    def fetch(self, query: Query, call: Call) -> Deferred[Outcome]:
         """An outcome by the call's deadline; cancelling closes what is under way.
 
         Fails with CancelledError when it was cancelled, and with nothing else.
@@ -105,9 +109,10 @@ class Ways:
         left = max(0.0, call.deadline - self._clock.seconds())
         waiting.addTimeout(left, self._clock, _out_of_time)
         waiting.addBoth(self._landed)
-        return waiting.addCallbacks(
+        ending = waiting.addCallbacks(
             _arrived, _ended, callbackArgs=(journey,), errbackArgs=(journey,)
         )
+        return ending.addCallback(self._told)
 
     def _landed(self, result: Answer | Failure) -> Answer | Failure:
         self._in_flight -= 1
@@ -140,6 +145,7 @@ class Ways:
                 failed=ways[0].name,
                 route=ways[1].name,
                 request_id=journey.call.request_id,
+                code="hedge",
             )
 
         def decided() -> None:
@@ -165,10 +171,11 @@ class Ways:
             _log.warn(
                 "Attempting proxy fallback: {failed} failed ({cause}), trying {route} "
                 "[{request_id}]",
-                failed=journey.attempts[-1].route,
+                failed=journey.attempts[-1].name,
                 cause=fault,
                 route=ways[1].name,
                 request_id=journey.call.request_id,
+                code="fallback",
             )
         return rest.wait()
 
@@ -189,7 +196,7 @@ class Ways:
             route.send,
             journey.query,
             journey.call,
-            share(remaining, ways_left, hop=route.hop),
+            share(remaining, ways_left, hop=route.kind is RouteKind.PEER),
             new_connection=tries > 1,
             progress=silence,
             veto=lambda: self._veto(route, journey),
@@ -211,7 +218,7 @@ class Ways:
     ) -> Answer:
         journey.attempts += answer.attempts
         self._record(route, journey, began, None, answer.status)
-        journey.source, journey.won_by = route.name, began
+        journey.source, journey.kind, journey.won_by = route.name, route.kind, began
         if any(attempt.cause for attempt in journey.attempts):
             _log.info(
                 "Fallback answered: {route} [{request_id}]",
@@ -295,20 +302,28 @@ class Ways:
         if telling:
             self.health.tried(route, fault, ms)
 
+    def _told(self, outcome: Outcome) -> Outcome:
+        """Tell each try once, however many callers wait for the outcome."""
+        for attempt in outcome.attempts:
+            self._tried(attempt)
+        return outcome
+
 
 def _arrived(answer: Answer, journey: _Journey) -> Outcome:
     """The answer, and the attempts with the one that brought it at the end: the last
     member of Proxy-Status speaks of the response."""
-    won = [each for each in journey.attempts if each.route == journey.source]
+    won = [each for each in journey.attempts if each.name == journey.source]
     last = [each for each in won if each.cause is None][-1:]
     others = [each for each in journey.attempts if each not in last]
-    return Outcome(answer, None, journey.source, (*others, *last))
+    return Outcome(
+        answer, source=journey.source, kind=journey.kind, attempts=(*others, *last)
+    )
 
 
 def _ended(failure: Failure, journey: _Journey) -> Outcome:
     failure.trap(Fault)
     fault: Fault = failure.value  # type: ignore[assignment]
-    return Outcome(None, fault, None, tuple(journey.attempts))
+    return Outcome(fault=fault, attempts=tuple(journey.attempts))
 
 
 def _fault(failure: Failure, route: Route, journey: _Journey) -> Fault:
@@ -319,7 +334,12 @@ def _fault(failure: Failure, route: Route, journey: _Journey) -> Fault:
         if journey.over:
             return Fault("overtaken")
         return Fault("deadline_exceeded", "still under way")
-    _log.failure("The route {route} broke", failure=failure, route=route.name)
+    _log.failure(
+        "The route {route} broke",
+        failure=failure,
+        route=route.name,
+        code="route-broke",
+    )
     return Fault("proxy_internal_error", type(failure.value).__name__, final=True)
 
 

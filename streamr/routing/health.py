@@ -20,7 +20,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from streamr.boundaries import Answer, Call, Query
-from streamr.errors import CAUSES, Fault
+from streamr.errors import CAUSES, Fault, RouteKind
 from streamr.interfaces import Progress, Route
 from streamr.policy import breaker
 from streamr.policy.breaker import Breaker, State
@@ -68,13 +68,11 @@ class Health:
         wall: Callable[[], float],
         *,
         chance: Callable[[], float] = random,
-        changed: Callable[[], None] = lambda: None,
     ) -> None:
-        """`changed` is told whenever a breaker changes its state."""
         self.routes = tuple(routes)
         self.states = {route.name: RouteState() for route in routes}
         self.breakers = {route.name: Breaker() for route in routes}
-        self.changed = changed
+        self._listeners: list[Callable[[], None]] = []
         self._clock = clock
         self._wall = wall
         self._chance = chance
@@ -83,6 +81,10 @@ class Health:
         self._turn = -1
         self._timer: IDelayedCall | None = None
         self._probes: dict[str, Deferred[Any]] = {}
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Tell a listener whenever a breaker changes its state."""
+        self._listeners.append(listener)
 
     @property
     def sound(self) -> bool:
@@ -187,8 +189,10 @@ class Health:
                 route=route.name,
                 before=before.state.value,
                 after=now_known.state.value,
+                code="breaker",
             )
-            self.changed()
+            for listener in self._listeners:
+                listener()
 
     def _look(self) -> None:
         """Begin the probes that are due."""
@@ -221,7 +225,7 @@ class Health:
     def _ask(self, route: Route, asked: _Asked) -> Deferred[Answer]:
         now = self._clock.seconds()
         call = Call(f"probe-{token_hex(4)}", now + PROBE_SECONDS, target=PROBE.path)
-        budget = share(PROBE_SECONDS, 1, hop=route.hop)
+        budget = share(PROBE_SECONDS, 1, hop=route.kind is RouteKind.PEER)
         asking = maybeDeferred(
             route.send,
             PROBE,
@@ -254,7 +258,12 @@ class Health:
             return
         fault = failure.value
         if not isinstance(fault, Fault):
-            _log.failure("A probe of {route} broke", failure=failure, route=route.name)
+            _log.failure(
+                "A probe of {route} broke",
+                failure=failure,
+                route=route.name,
+                code="probe-broke",
+            )
             self._judge(route, False)
             return
         self._saw(route, fault, round(asked.took() * 1000))

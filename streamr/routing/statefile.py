@@ -53,7 +53,12 @@ class RouteFile:
             fresh.write_text(told, encoding="utf-8")
             fresh.replace(self._path)
         except OSError as error:
-            _log.warn("{path} cannot be written: {error}", path=FILE_NAME, error=error)
+            _log.warn(
+                "{path} cannot be written: {error}",
+                path=FILE_NAME,
+                error=error,
+                code="routes-file",
+            )
 
     def stop(self) -> None:
         """Leave no timer."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from streamr.interfaces import Memory
 from streamr.policy.freshness import HOUR, MOST_KEPT
-from streamr.store.memory import MemoryStore
 
 # How often the store is looked through (seconds): a few milliseconds of work.
 LOOK_EVERY = HOUR
@@ -14,7 +14,7 @@ LOOK_EVERY = HOUR
 class Aging:
     """Purges what reaches the outer bound; the disk behind the memory follows."""
 
-    def __init__(self, memory: MemoryStore, clock: IReactorTime) -> None:
+    def __init__(self, memory: Memory, clock: IReactorTime) -> None:
         self._memory = memory
         self._clock = clock
         self._timer: IDelayedCall | None = None

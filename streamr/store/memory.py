@@ -9,10 +9,10 @@ that are asked for once passes through the small queue and leaves the hot pages 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from streamr.boundaries import StoredResponse
-from streamr.interfaces import Store
+from streamr.interfaces import Memory
 
 # What a response takes beside its bodies: objects, keys, queue entries (measured with
 # tracemalloc: 1.3 kB).
@@ -49,8 +49,17 @@ class MemoryStore:
         self._main: OrderedDict[str, _Entry] = OrderedDict()
         self._ghosts: OrderedDict[str, None] = OrderedDict()
         self._small_bytes = 0
-        self.on_put: Callable[[StoredResponse], None] | None = None
-        self.on_drop: Callable[[list[str]], None] | None = None
+        self._put_listeners: list[Callable[[StoredResponse], object]] = []
+        self._drop_listeners: list[Callable[[Sequence[str]], object]] = []
+
+    def subscribe(
+        self,
+        put: Callable[[StoredResponse], object] = lambda _response: None,
+        dropped: Callable[[Sequence[str]], object] = lambda _keys: None,
+    ) -> None:
+        """Tell of each response that is put, and of the keys that are dropped."""
+        self._put_listeners.append(put)
+        self._drop_listeners.append(dropped)
 
     def __len__(self) -> int:
         return len(self._small) + len(self._main)
@@ -71,8 +80,8 @@ class MemoryStore:
     def put(self, key: str, response: StoredResponse) -> None:
         """Keep a response. One that is too large for the whole store is not kept."""
         self.fill(key, response)
-        if self.on_put is not None:
-            self.on_put(response)
+        for listener in self._put_listeners:
+            listener(response)
 
     def fill(self, key: str, response: StoredResponse) -> None:
         """Keep a response that came from the disk: nobody else is told."""
@@ -96,8 +105,7 @@ class MemoryStore:
         keys = [each.key for each in self if unwanted(each)]
         for key in keys:
             self._drop(key)
-        if self.on_drop is not None:
-            self.on_drop(keys)
+        self._tell_dropped(keys)
         return len(keys)
 
     def __iter__(self) -> Iterator[StoredResponse]:
@@ -135,7 +143,7 @@ class MemoryStore:
             self._main[key] = entry
             return
         self.bytes -= entry.size
-        self._tell_dropped(key)
+        self._tell_dropped([key])
         self._ghosts[key] = None
         while len(self._ghosts) > max(len(self._main), 100):
             self._ghosts.popitem(last=False)
@@ -148,11 +156,11 @@ class MemoryStore:
             self._main[key] = entry
         else:
             self.bytes -= entry.size
-            self._tell_dropped(key)
+            self._tell_dropped([key])
 
-    def _tell_dropped(self, key: str) -> None:
-        if self.on_drop is not None:
-            self.on_drop([key])
+    def _tell_dropped(self, keys: Sequence[str]) -> None:
+        for listener in self._drop_listeners:
+            listener(keys)
 
 
-_conforms: type[Store] = MemoryStore
+_conforms: type[Memory] = MemoryStore

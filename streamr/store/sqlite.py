@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 from streamr.boundaries import StoredResponse
+from streamr.interfaces import Tier
 from streamr.policy import representation
 from streamr.policy.freshness import MOST_KEPT
 from streamr.store.record import decode, encode
@@ -62,6 +63,11 @@ class DiskStore:
         self._monotonic = monotonic
         self._wall = wall
         self._database: sqlite3.Connection | None = None
+
+    @property
+    def failures(self) -> tuple[type[Exception], ...]:
+        """What its methods raise when the file cannot be used."""
+        return sqlite3.Error, OSError
 
     def load(self) -> list[StoredResponse]:
         """All sound records, newest first. Sets an unsound file aside.
@@ -175,3 +181,6 @@ def _prepare(database: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError(str(verdict))
     database.execute(_TABLE)
     database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+_conforms: type[Tier] = DiskStore

@@ -7,8 +7,7 @@ memory gave up for strangers leaves the disk as well.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -17,8 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from streamr.boundaries import StoredResponse
-from streamr.store.memory import MemoryStore
-from streamr.store.sqlite import DiskStore
+from streamr.interfaces import Memory, Tier
 
 # Runs a function in the one thread of the disk.
 InThread = Callable[..., "Deferred[Any]"]
@@ -36,17 +34,17 @@ MOST_WAITING = 50_000
 
 
 class WriteBehind:
-    """Connects a memory store with a disk store."""
+    """Connects the memory store with a tier behind it."""
 
     def __init__(
         self,
-        memory: MemoryStore,
-        disk: DiskStore,
+        memory: Memory,
+        tier: Tier,
         clock: IReactorTime,
         in_thread: InThread,
     ) -> None:
         self._memory = memory
-        self._disk = disk
+        self._tier = tier
         self._clock = clock
         self._in_thread = in_thread
         self._changed: dict[str, None] = {}
@@ -63,12 +61,11 @@ class WriteBehind:
         """
         try:
             # oldest first, so that the newest are the last to leave again
-            for response in reversed(self._disk.load()):
+            for response in reversed(self._tier.load()):
                 self._memory.fill(response.key, response)
-        except (sqlite3.Error, OSError) as error:
+        except self._tier.failures as error:
             self._complain(error)
-        self._memory.on_put = self._put
-        self._memory.on_drop = self._drop
+        self._memory.subscribe(self._put, self._note)
 
     def flush(self) -> Deferred[None]:
         """Write what waits, and close the file. Nothing is written after that."""
@@ -82,15 +79,12 @@ class WriteBehind:
         if self._writing is not None:
             await self._writing
         await self._write()
-        await self._in_thread(self._disk.close)
+        await self._in_thread(self._tier.close)
 
     def _put(self, response: StoredResponse) -> None:
         self._note([response.key])
 
-    def _drop(self, keys: list[str]) -> None:
-        self._note(keys)
-
-    def _note(self, keys: list[str]) -> None:
+    def _note(self, keys: Sequence[str]) -> None:
         """These keys have changed in memory."""
         self._changed.update(dict.fromkeys(keys))
         if len(self._changed) > MOST_WAITING:
@@ -110,10 +104,10 @@ class WriteBehind:
         found = {key: self._memory.peek(key) for key in keys}
         kept = [response for response in found.values() if response is not None]
         if everything:
-            writing = self._in_thread(self._disk.replace, list(self._memory))
+            writing = self._in_thread(self._tier.replace, list(self._memory))
         else:
             dropped = [key for key, response in found.items() if response is None]
-            writing = self._in_thread(self._disk.write, kept, dropped)
+            writing = self._in_thread(self._tier.write, kept, dropped)
         done: Deferred[None] = Deferred()
         self._writing = done
         writing.addCallbacks(
@@ -126,8 +120,8 @@ class WriteBehind:
 
     def _failed(self, failure: Failure, keys: list[str], everything: bool) -> float:
         """The keys wait for the next try. Returns the seconds until then."""
-        if not failure.check(sqlite3.Error, OSError):
-            _log.failure("Writing behind broke", failure=failure)
+        if not failure.check(*self._tier.failures):
+            _log.failure("Writing behind broke", failure=failure, code="writing-broke")
         self._complain(failure.value)
         self._changed = {**dict.fromkeys(keys), **self._changed}
         self._everything = self._everything or everything
@@ -147,4 +141,5 @@ class WriteBehind:
             _log.warn(
                 "The disk store fails ({error}); answers go on from memory",
                 error=str(error),
+                code="disk-store",
             )

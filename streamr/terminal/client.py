@@ -16,13 +16,15 @@ from twisted.internet.task import deferLater
 
 from streamr.config.addresses import reachable
 from streamr.config.settings import Settings
+from streamr.errors import RouteKind
 from streamr.fields import names, proxy_status
 from streamr.terminal.console import Mark
 
 HEALTH = {"main": "/api/health", "proxy": "/health"}
 LISTS = ("/api/tmdb/trending", "/api/tmdb/popular", "/api/tmdb/top-rated")
-DIRECT = "direct"
 _OWN_PROXY = re.compile(r"^proxy@(127\.0\.0\.1|\[::1\]):[0-9]+/")
+# Main's own attempt is named after what it is.
+DIRECT = RouteKind.DIRECT.value
 # What helps when a server does not answer.
 NEXT = {
     "main": "start it with streamr run, or name its port with --port",
@@ -114,13 +116,16 @@ def ask_list(settings: Settings, path: str) -> Finding:
         return Finding(path, Mark.FAILED, f"no answer: {why(error)}")
     ms = round((time.monotonic() - began) * 1000)
     attempts = proxy_status.parse(answer.headers.get(names.PROXY_STATUS, ""))
-    cause = next((each.cause for each in attempts if each.route == DIRECT), None)
+    cause = next((each.cause for each in attempts if each.name == DIRECT), None)
     told, good = _told(answer)
     if not good:
         return Finding(path, Mark.FAILED, told, None, ms, cause)
-    # the longest name: that of the proxy's own way, not of the proxy alone
-    ways = [each.route for each in attempts if each.cause is None]
-    by = max(ways, key=len, default=None)
+    # a proxy's own route tells more than the route to the proxy
+    good_ones = sorted(
+        (each for each in attempts if each.cause is None),
+        key=lambda each: not each.peer,
+    )
+    by = good_ones[0].name if good_ones else None
     return Finding(path, Mark.OK if by == DIRECT else Mark.WARNING, told, by, ms, cause)
 
 

@@ -42,7 +42,7 @@ def classify(failure: Failure, trace: Trace) -> Fault:
         fault = _by_type(reason, trace)
         if fault is not None:
             return fault
-    _log.failure("No row of the fault table fits", failure=failure)
+    _log.failure("No row of the fault table fits", failure=failure, code="no-row")
     return Fault("proxy_internal_error", f"unexpected {type(failure.value).__name__}")
 
 

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from twisted.internet.defer import Deferred, fail
 
 from streamr.boundaries import Answer, Budget, Call, Dimensions, Query
+from streamr.errors import RouteKind
 from streamr.fields.loop import Loop
 from streamr.interfaces import Progress, Veto
 from streamr.policy.retry import retry_after
@@ -57,11 +58,10 @@ class HTTPRoute:
 class TMDBRoute(HTTPRoute):
     """A route to one of TMDB's hosts with one TLS profile."""
 
-    hop = False
-
     def __init__(
         self,
         name: str,
+        kind: RouteKind,
         base_url: str,
         client: Client,
         credentials: Credentials,
@@ -71,6 +71,7 @@ class TMDBRoute(HTTPRoute):
     ) -> None:
         """`loop` is None for TMDB's own hosts, from which nothing comes back."""
         super().__init__(name, base_url, client, dimensions)
+        self.kind = kind
         self._credentials = credentials
         self._loop = loop
         self._pacer = pacer

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from twisted.internet.defer import Deferred
 
 from streamr.boundaries import Answer, Budget, Call, Dimensions, Query
-from streamr.errors import CAUSES, Attempt, Fault
+from streamr.errors import CAUSES, Attempt, Fault, RouteKind
 from streamr.fields import names, proxy_status
 from streamr.fields.loop import Loop
 from streamr.interfaces import Progress, Veto
@@ -26,7 +26,7 @@ from streamr.upstream.origin import (
 class ProxyRoute(HTTPRoute):
     """A route over another streamr proxy, which uses its own key and its own ways."""
 
-    hop = True
+    kind = RouteKind.PEER
 
     def __init__(
         self, base_url: str, client: Client, token: str | None, loop: Loop
@@ -106,7 +106,8 @@ class ProxyRoute(HTTPRoute):
                 f"{self.next_hop} does not accept STREAMR_PROXY_TOKEN",
                 final=True,
             )
-        made = tuple(each for each in attempts if each.route != f"{self.name}/")
+        # without a route it is the peer's word for the whole, and no try
+        made = tuple(each for each in attempts if each.route)
         return Fault(
             cause if cause in CAUSES else "proxy_internal_error",
             f"reported by {self.next_hop}",
@@ -116,4 +117,4 @@ class ProxyRoute(HTTPRoute):
         )
 
     def _merged(self, attempt: Attempt) -> Attempt:
-        return replace(attempt, route=f"{self.name}/{attempt.route}")
+        return replace(attempt, route=attempt.name, peer=self.name)

@@ -6,15 +6,13 @@ import hmac
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from ipaddress import ip_address
 from urllib.parse import urlsplit
-
-from twisted.internet.defer import Deferred
 
 from streamr.boundaries import Call
 from streamr.errors import Envelope, Refusal
 from streamr.tmdb.shortcuts import Pair
-from streamr.web.api.render import Page
 
 # What a reverse proxy on this machine adds: behind one, loopback proves nothing.
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
@@ -62,8 +60,12 @@ class Visit:
     path: str = ""
 
 
-# A page that needs no query: health and the like. It may raise Refusal.
-Local = Callable[[Visit], "Page | Deferred[Page] | Feed"]
+class Who(Enum):
+    """Who may see a page, or do what it does."""
+
+    EVERYBODY = "whoever reaches the server"
+    CALLERS = "who may call the server: on a proxy with a token, its holders"
+    OPERATORS = "this machine, or who has the admin token; no other site's page"
 
 
 def trusted(header: Callable[[str], str], peer: str, token: str | None) -> bool:
@@ -79,22 +81,25 @@ def trusted(header: Callable[[str], str], peer: str, token: str | None) -> bool:
     return _is_loopback(peer) and not forwarded and _names_loopback(header("host"))
 
 
-def check_action(visit: Visit) -> None:
-    """What changes something is for the trusted, and for no other site's page.
+def check(who: Who, visit: Visit, changes: bool) -> None:
+    """Let only those through who may. Raises Refusal.
 
-    Raises Refusal for everybody else.
+    `changes` says that the page changes something.
     """
+    if who is not Who.OPERATORS:
+        return
     if not visit.trusted:
+        what = "only from" if changes else f"{visit.path} is for"
         raise Refusal(
             403,
             Envelope.DENIED,
-            "Permission denied: only from this machine, or with STREAMR_ADMIN_TOKEN "
-            "as Bearer.",
+            f"Permission denied: {what} this machine, or with STREAMR_ADMIN_TOKEN as "
+            "Bearer.",
         )
-    check_site(visit)
+    _check_site(visit)
 
 
-def check_site(visit: Visit) -> None:
+def _check_site(visit: Visit) -> None:
     """A page of another site may not use that its reader sits at this machine.
 
     Raises Refusal.

@@ -1,38 +1,64 @@
-"""What one server answers, and to whom: the resource is handed one of these."""
+"""The table of a server's own pages: path, methods, who may, and what answers.
+
+Every other path is TMDB's (`api/target.py`). What answers returns a whole `Page`, or
+`Feed`, which has no end; a body that is streamed would be a third kind beside them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
-from streamr.gateway.gateway import Gateway
-from streamr.web.access import Local
-from streamr.web.api.cors import Cors
-from streamr.web.api.target import Find
-from streamr.web.demo.faults import Wishes
+from twisted.internet.defer import Deferred
+
+from streamr.web.access import Feed, Visit, Who
+from streamr.web.page import Page
+
+# Answers a visit. It may raise Refusal.
+Handler = Callable[[Visit], "Page | Deferred[Page] | Feed"]
+
+READ = ("GET", "HEAD")
+CHANGE = ("POST",)
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """What one server answers, and under which conditions.
+class Row:
+    """One page of our own. With `below` it is the page of every path with this prefix.
 
-    `local` are pages of our own, `below` those of every path with a prefix, `actions`
-    what POST may change; the `guarded` ones are for this machine or with `admin_token`.
-    `deadline` is in seconds; `token` is what callers have to send, None when the server
-    is open; `looped` tells whether a CDN-Loop field shows that a request was here;
-    `wishes` grants the faults that callers ask for, None outside the demo.
+    What changes something has the methods `CHANGE`, and is for operators.
     """
 
-    gateway: Gateway
-    find: Find
-    local: Mapping[str, Local]
-    cors: Cors
-    deadline: float
-    looped: Callable[[str], bool]
-    token: str | None = None
-    open_paths: frozenset[str] = frozenset()
-    actions: Mapping[str, Local] = field(default_factory=dict)
-    guarded: frozenset[str] = frozenset()
-    admin_token: str | None = None
-    below: Mapping[str, Local] = field(default_factory=dict)
-    wishes: Wishes | None = None
+    path: str
+    handler: Handler
+    methods: tuple[str, ...] = READ
+    who: Who = Who.CALLERS
+    below: bool = False
+
+
+class Router:
+    """Finds the row of a path."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        """Raises ValueError for a path that stands twice."""
+        self.rows = tuple(rows)
+        self._exact = {row.path: row for row in self.rows if not row.below}
+        self._below = {row.path: row for row in self.rows if row.below}
+        if len(self._exact) + len(self._below) < len(self.rows):
+            raise ValueError("a path stands twice in the table")
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths and prefixes, as metrics name them."""
+        return tuple(row.path for row in self.rows)
+
+    def find(self, path: str) -> Row | None:
+        """The row of a path; None when it is not one of our own pages."""
+        if path in self._exact:
+            return self._exact[path]
+        return next(
+            (self._below[each] for each in self._below if path.startswith(each)), None
+        )
+
+    def takes(self, method: str) -> bool:
+        """Whether any page takes a method."""
+        return any(method in row.methods for row in self.rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -9,53 +10,51 @@ from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.app.metrics import Measuring
-from streamr.config import load
-from streamr.gateway.gateway import Gateway
-from streamr.observe.lag import EVERY
+from streamr.app.metrics import VERSIONS, Readings
+from streamr.observe.measures import buckets
+from streamr.observe.metrics import Metrics
+from streamr.observe.scraped import Scraped
 from streamr.store.memory import MemoryStore
 from streamr.tmdb import catalogue
 from streamr.upstream.ratelimit import Pacer
-from streamr.web.api import target
-from streamr.web.api.cors import Cors
-from streamr.web.api.resource import GatewayResource
-from streamr.web.router import Door
-from streamr.web.server.site import GatewaySite
-from tests.support import QUERY, FakeRoute, call, ways
+from tests.support import QUERY, FakeRoute, call, gateway_over
 
-KEY = {"TMDB_API_KEY": "c0ffee00c0ffee11c0ffee22c0ffee33"}
+BUCKETS = buckets(8.0)
 
 
 class House:
     """A daemon's servers without the sockets."""
 
-    def __init__(self, *servers: str) -> None:
+    def __init__(self, *servers: str, memory: MemoryStore | None = None) -> None:
         self.clock = Clock()
         self.pacers: dict[str, Pacer] = {}
-        offered = catalogue.load()
-        found = load.load({}, KEY)
-        self.measuring = Measuring(found, self.clock, offered, self.pacers)
-        self.gateways: dict[str, Gateway] = {}
+        self.sites: dict[str, Any] = {}
+        self.metrics = Metrics(
+            (each.template for each in catalogue.load().endpoints), BUCKETS, VERSIONS
+        )
+        self.gateways = {
+            server: gateway_over(
+                [FakeRoute("direct")], self.clock, self.metrics, server
+            )
+            for server in servers
+        }
         for server in servers:
-            travelling = ways([FakeRoute("direct")], self.clock)
-            observer = self.measuring.metrics
-            gateway = Gateway(server, travelling, self.clock, observer)
-            find = target.main_query(offered)
-            door = Door(gateway, find, {}, Cors(()), 8.0, lambda _loop: False)
-            resource = GatewayResource(door, self.clock, observer)
-            self.measuring.watch(gateway, door, GatewaySite(resource, self.clock))
-            self.gateways[server] = gateway
+            self.metrics.serves(server, ["direct"], [])
+        readings = Readings(
+            self.gateways, self.sites, self.pacers, self.metrics.calls, memory
+        )
+        self.metrics.add(Scraped(readings.read))
 
     def ask(self, server: str) -> None:
         """One call that its route answers."""
         gateway = self.gateways[server]
         gateway.answer(QUERY, call())
-        route: Any = gateway.ways.routes[0]
+        route: Any = gateway.failover.routes[0]
         route.succeeds()
 
     def value(self, name: str, **labels: str) -> float | None:
         """The one sample with these labels; None without one."""
-        text = self.measuring.metrics.exposed("")[0].decode()
+        text = self.metrics.exposed("")[0].decode()
         found = [
             sample.value
             for family in text_string_to_metric_families(text)
@@ -93,25 +92,21 @@ class Composed(SynchronousTestCase):
         house = House("streamr-main")
         labels = {"server": "streamr-main", "route": "direct", "state": "open"}
         self.assertEqual(house.value("streamr_breaker_state", **labels), 0)
-        house.gateways["streamr-main"].ways.health.learn(
+        house.gateways["streamr-main"].failover.health.learn(
             {"direct": {"pause": 5.0, "left": 5.0}}
         )
         self.assertEqual(house.value("streamr_breaker_state", **labels), 1)
 
-    def test_the_cache_is_told_when_there_is_one(self) -> None:
+    def test_the_store_is_read_when_there_is_one(self) -> None:
         house = House("streamr-main")
         self.assertIsNone(house.value("streamr_cache_max_bytes"))
-        memory = MemoryStore(1000, 10)
-        house.measuring.watch_cache(house.gateways["streamr-main"], memory)
+        house = House("streamr-main", memory=MemoryStore(1000, 10))
         self.assertEqual(house.value("streamr_cache_max_bytes"), 1000)
-        self.assertEqual(house.value("streamr_cache_requests_total", result="hit"), 0)
 
-    def test_the_lag_is_measured_between_start_and_stop(self) -> None:
-        house = House("streamr-main")
-        house.measuring.start()
-        house.clock.advance(EVERY + 0.3)
-        house.measuring.stop()
-        self.assertEqual(house.clock.getDelayedCalls(), [])
-        total = house.value("streamr_loop_lag_seconds_sum")
-        assert total is not None
-        self.assertAlmostEqual(total, 0.3)
+    def test_connections_are_counted_by_server(self) -> None:
+        house = House("streamr-main", "streamr-proxy")
+        for server, count in (("streamr-main", 2), ("streamr-proxy", 1)):
+            house.sites[server] = SimpleNamespace(channels=set(range(count)))
+        for server, count in (("streamr-main", 2), ("streamr-proxy", 1)):
+            found = house.value("streamr_open_connections", server=server)
+            self.assertEqual(found, count)

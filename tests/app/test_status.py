@@ -5,9 +5,10 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.app.status import Watching, shown
+from streamr.app.status import let_know, shown
 from streamr.config import load, settings
 from streamr.errors import Fault
+from streamr.observe.history import History
 from streamr.routing.health import Health
 from tests.support import FakeRoute
 
@@ -53,20 +54,18 @@ class Breakers(SynchronousTestCase):
             self.clock,
             lambda: 1000.0,
             chance=lambda: 0.5,
-            changed=self.tell,
         )
-        self.watching = Watching(
-            load.load({}, SECRETS), self.clock, lambda: 1000.0, {}, demo=False
-        )
+        self.health.subscribe(self.tell)
+        self.history = History("streamr-main", self.clock.seconds, lambda: 1000.0)
 
     def tell(self) -> None:
         self.told += 1
 
     def is_open(self) -> bool:
-        return self.watching.history.way("direct").beats(self.clock.seconds())[-1][2]
+        return self.history.way("direct").beats(self.clock.seconds())[-1][2]
 
     def test_a_breaker_that_opens_is_seen_and_others_are_told_too(self) -> None:
-        self.watching.watch(self.health)
+        let_know(self.history, self.health)
         before = self.told
         for _ in range(5):
             self.health.tried(self.health.routes[0], Fault("tls_reset"), 9)
@@ -75,8 +74,5 @@ class Breakers(SynchronousTestCase):
 
     def test_one_that_was_open_at_the_start_is_seen(self) -> None:
         self.health.learn({"direct": {"pause": 5.0, "left": 5.0}})
-        self.watching.watch(self.health)
+        let_know(self.history, self.health)
         self.assertTrue(self.is_open())
-
-    def test_without_a_main_server_there_is_nothing_to_end(self) -> None:
-        self.watching.stop()

@@ -240,8 +240,9 @@ class Unknown(Loading):
     def test_in_the_environment_it_is_a_warning(self):
         found = self.with_key(STREAMR_SERVICE_HOST="10.0.0.1", STREAMR_LOG_LEVL="warn")
         self.assertEqual(len(found.warnings), 2)
-        self.assertIn("STREAMR_SERVICE_HOST (environment)", found.warnings[0])
-        self.assertIn("did you mean STREAMR_LOG_LEVEL?", found.warnings[1])
+        self.assertEqual(found.warnings[0].code, "no-such-setting")
+        self.assertIn("STREAMR_SERVICE_HOST (environment)", found.warnings[0].text)
+        self.assertIn("did you mean STREAMR_LOG_LEVEL?", found.warnings[1].text)
 
     def test_a_far_name_gets_no_hint(self):
         (problem,) = self.problems(WITH_KEY, self.dotenv("STREAMR_QUARTZ=1\n"))
@@ -383,7 +384,7 @@ class Destinations(Loading):
         for url in ("http://10.0.0.7:5001", "http://proxy:5001"):
             (warning,) = self.with_key(TMDB_PROXY_URL=url).warnings
             for word in ("TMDB_PROXY_URL", url, "STREAMR_PROXY_TOKEN"):
-                self.assertIn(word, warning)
+                self.assertIn(word, warning.text)
 
     def test_plain_http_over_the_internet_is_an_error(self):
         url = "http://proxy.example:5001"

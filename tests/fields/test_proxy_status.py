@@ -42,7 +42,9 @@ class Rendered(SynchronousTestCase):
         self.assertEqual(render("streamr-main", []), "")
 
     def test_the_details_of_another_proxys_attempt_are_not_handed_on(self):
-        theirs = Attempt("proxy@p/classic@x", "x", 1, "tls_reset", "long details")
+        theirs = Attempt(
+            "classic@x", "x", 1, "tls_reset", "long details", peer="proxy@p"
+        )
         self.assertNotIn("details", render("streamr-main", [theirs]))
 
     def test_an_error_of_our_own(self):

@@ -17,15 +17,15 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr.boundaries import Answer, Exchange, Query, StoredResponse, Validators
 from streamr.errors import CAUSES, CLIENT_LEFT, Fault
 from streamr.gateway.cache import RENEWALS
-from streamr.gateway.gateway import Gateway
 from streamr.policy import representation
 from streamr.policy.breaker import TRIP_IN_ROW
 from streamr.policy.freshness import REFRESH_PAUSE, SLOW
 from streamr.policy.representation import brotli
 from streamr.store.memory import MemoryStore
 from streamr.tmdb.lifetimes import CLASSES
-from streamr.web.api.render import Page, answer_page, wants
-from tests.support import QUERY, FakeRoute, Notes, call, ways
+from streamr.web.api.render import answer_page, wants
+from streamr.web.page import Page
+from tests.support import QUERY, FakeRoute, Notes, call, gateway_over
 
 DEADLINE = 8.0
 OTHER = replace(QUERY, path="/movie/551")
@@ -52,10 +52,15 @@ class CacheCase(SynchronousTestCase):
         self.direct = FakeRoute("direct")
         self.store = MemoryStore(10_000_000, 2000)
         self.threads: list[Any] = []
-        self.gateway = Gateway(
-            "main", ways([self.direct], self.clock), self.clock, self.notes
+        self.gateway = gateway_over(
+            [self.direct],
+            self.clock,
+            self.notes,
+            "main",
+            self.store,
+            deadline=DEADLINE,
+            threads=self.in_thread,
         )
-        self.gateway.remember(self.store, DEADLINE, self.in_thread)
 
     def in_thread(self, function: Any) -> Deferred[StoredResponse]:
         done: Deferred[StoredResponse] = Deferred()
@@ -99,7 +104,7 @@ class CacheCase(SynchronousTestCase):
     def nothing_works(self) -> None:
         """Every breaker has opened, and one caller has found out for all."""
         for _ in range(TRIP_IN_ROW):
-            self.gateway.ways.health.tried(self.direct, Fault("tls_reset"), 1)
+            self.gateway.failover.health.tried(self.direct, Fault("tls_reset"), 1)
         self.fetch(
             Query(
                 "/configuration",
@@ -113,8 +118,7 @@ class CacheCase(SynchronousTestCase):
 
     def renewed(self) -> list[str]:
         """What the observer was told of refreshes that nobody waited for."""
-        told = [each.target for each in self.notes.exchanges]
-        return [each for each in told if each.startswith("(renewed) ")]
+        return [each.target for each in self.notes.exchanges if each.renewal]
 
     def fails(self, cause: str) -> None:
         """Every try that is under way fails, so far as the fault table goes."""
@@ -195,7 +199,7 @@ class Cold(CacheCase):
             for each in asking:
                 exchange = self.exchange(each)
                 self.assertEqual(exchange.status, CAUSES[cause].status, cause)
-                self.assertTrue(exchange.attempts, cause)
+                self.assertTrue(exchange.outcome.attempts, cause)
                 self.assertIn("fwd", self.use(each))
             self.assertEqual(len(self.store), 0, cause)
             self.assert_nothing_left()
@@ -231,9 +235,7 @@ class Cold(CacheCase):
             self.assertEqual(len(self.store), 0, field)
 
     def test_the_proxys_gateway_has_no_store_and_collapses_nothing(self) -> None:
-        proxy = Gateway(
-            "proxy", ways([self.direct], self.clock), self.clock, self.notes
-        )
+        proxy = gateway_over([self.direct], self.clock, self.notes, "proxy")
         self.assertIsNone(proxy.cache)
         proxy.answer(QUERY, call(9000.0))
         proxy.answer(QUERY, call(9000.0))
@@ -354,7 +356,7 @@ class Revalidating(CacheCase):
     def test_many_that_fail_at_once_end_all_the_same(self) -> None:
         queries = self.many(300)
         for _ in range(TRIP_IN_ROW):
-            self.gateway.ways.health.tried(self.direct, Fault("tls_reset"), 1)
+            self.gateway.failover.health.tried(self.direct, Fault("tls_reset"), 1)
         for query in queries:
             self.ask(query)
         for _ in queries:
@@ -370,7 +372,7 @@ class Revalidating(CacheCase):
         self.assertEqual(self.use(asking[0])["ttl"], "-1")
         self.assertEqual(self.sent(), 1)
         self.direct.succeeds(NEW)
-        told = [each for each in self.notes.exchanges if "renewed" in each.target]
+        told = [each for each in self.notes.exchanges if each.renewal]
         self.assertEqual(len(told), 1)
         after = self.ask()
         self.assertEqual(self.body(after), NEW.body)
@@ -416,9 +418,11 @@ class Revalidating(CacheCase):
         self.clock.advance(0.5)
         self.direct.succeeds(NEW)
         served, renewed = self.notes.exchanges
-        self.assertEqual((served.source, renewed.source), ("cache", "direct"))
+        self.assertEqual(
+            (served.outcome.source, renewed.outcome.source), ("cache", "direct")
+        )
         self.assertEqual(renewed.ms, 500)
-        self.assertIn("renewed", renewed.target)
+        self.assertTrue(renewed.renewal)
 
     def test_a_refresh_ends_by_its_deadline(self) -> None:
         self.kept(OLD, REVALIDATE)
@@ -505,7 +509,9 @@ class Stale(CacheCase):
         self.clock.advance(SLOW)
         self.direct.fails("tls_alert_received")
         told = [
-            attempt.cause for each in self.notes.exchanges for attempt in each.attempts
+            attempt.cause
+            for each in self.notes.exchanges
+            for attempt in each.outcome.attempts
         ]
         self.assertEqual(told, ["tls_alert_received"])
         self.assertEqual(len(self.notes.exchanges), 4)
@@ -539,7 +545,7 @@ class Stale(CacheCase):
             self.assertEqual((self.body(asking), exchange.status), (OLD.body, 200))
             self.assertEqual(self.detail(asking), "stale-if-error", cause)
             self.assertEqual(self.use(asking)["fwd"], "stale")
-            self.assertEqual(exchange.attempts[0].cause, cause)
+            self.assertEqual(exchange.outcome.attempts[0].cause, cause)
             self.assert_nothing_left()
 
     def test_a_429_gives_the_stale_copy(self) -> None:
@@ -656,7 +662,7 @@ class Time(CacheCase):
         self.clock.advance(1.01)
         exchange = self.exchange(follower)
         self.assertEqual(exchange.status, 504)
-        self.assertEqual(exchange.fault.cause.name, "deadline_exceeded")  # type: ignore[union-attr]
+        self.assertEqual(exchange.outcome.fault.cause.name, "deadline_exceeded")  # type: ignore[union-attr]
         self.assertNoResult(leader)
         self.assertFalse(self.direct.sent[0].cancelled)
         self.direct.succeeds(OLD)
@@ -703,7 +709,7 @@ class Time(CacheCase):
         asking = self.ask(seconds=DEADLINE - 0.001)
         self.clock.advance(DEADLINE)
         exchange = self.exchange(asking)
-        self.assertEqual([each.route for each in exchange.attempts], ["direct"])
+        self.assertEqual([each.route for each in exchange.outcome.attempts], ["direct"])
 
     def test_cache_status_stands_on_a_timeout_as_well(self) -> None:
         asking = self.ask(seconds=1.0)
@@ -771,7 +777,7 @@ class Flight(CacheCase):
         self.clock.advance(0.002)
         exchange = self.exchange(asking)
         self.assertEqual(exchange.status, 504)
-        self.assertEqual([each.route for each in exchange.attempts], ["direct"])
+        self.assertEqual([each.route for each in exchange.outcome.attempts], ["direct"])
 
     def test_it_asks_for_the_query_in_the_name_of_the_first(self) -> None:
         self.ask()
@@ -781,10 +787,10 @@ class Flight(CacheCase):
     def test_an_answer_that_is_not_kept_has_no_age_of_ours(self) -> None:
         asking = self.ask()
         self.direct.succeeds(Answer(401, b"{}"))
-        self.assertEqual(self.exchange(asking).age, 0.0)
+        self.assertEqual(self.exchange(asking).outcome.age, 0.0)
         asking = self.ask(seconds=0.1)
         self.clock.advance(0.2)
-        self.assertEqual(self.exchange(asking).age, 0.0)
+        self.assertEqual(self.exchange(asking).outcome.age, 0.0)
 
     def test_a_304_that_nobody_asked_for_is_no_answer_to_keep(self) -> None:
         asking = self.ask()
@@ -879,11 +885,11 @@ class NothingWorks(CacheCase):
         self.assertEqual(self.sent(), 1)
         self.assertEqual(self.direct.sent[0].call.known, TAG)
         self.direct.succeeds(NEW)
-        self.assertEqual(self.renewed(), ["(renewed) /movie/550"])
+        self.assertEqual(self.renewed(), ["/movie/550"])
         self.assertEqual(self.body(self.ask()), NEW.body)
 
     def test_with_one_way_that_works_there_is_something_to_wait_for(self) -> None:
-        self.gateway.ways.health.tried(self.direct, None, 1)
+        self.gateway.failover.health.tried(self.direct, None, 1)
         asking = self.ask()
         self.assertNoResult(asking)
         self.direct.succeeds(NEW)
@@ -895,7 +901,7 @@ class NothingWorks(CacheCase):
         self.assertEqual(self.exchange(self.ask()).status, 503)
 
     def test_what_may_be_served_while_it_is_renewed_says_so(self) -> None:
-        self.gateway.ways.health.tried(self.direct, None, 1)
+        self.gateway.failover.health.tried(self.direct, None, 1)
         self.fetch()
         self.direct.succeeds(OLD)
         self.clock.advance(REVALIDATE)
@@ -910,7 +916,7 @@ class Paused(CacheCase):
         """A fetch of the key that fails, on a way that counts as sound all the same."""
         self.fetch(query)
         self.fails("tls_reset")
-        self.gateway.ways.health.tried(self.direct, None, 1)
+        self.gateway.failover.health.tried(self.direct, None, 1)
         self.direct.sent.clear()
 
     def asks_again(self, query: Query = QUERY) -> bool:
@@ -971,7 +977,7 @@ class Paused(CacheCase):
             self.fetch(each)
         for number in range(10_000 - 3):
             self.fetch(replace(QUERY, path=f"/tv/{number}"))
-        self.gateway.ways.health.tried(self.direct, None, 1)
+        self.gateway.failover.health.tried(self.direct, None, 1)
         self.assertFalse(self.asks_again(second))
         self.failed(OTHER)
         self.assertTrue(self.asks_again(second))
@@ -1075,7 +1081,7 @@ class Renewals(CacheCase):
         self.clock.advance(0)
         self.assertEqual(self.asked()[5:], [queries[5].path])
         self.land(4)
-        self.assertNotIn(f"(renewed) {queries[4].path}", self.renewed())
+        self.assertNotIn(queries[4].path, self.renewed())
 
     def test_what_failed_while_it_waited_is_paused(self) -> None:
         queries = self.many(6)

@@ -5,13 +5,13 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Answer, Dimensions, Exchange
-from streamr.errors import CAUSES, CLIENT_LEFT, Attempt, Fault
+from streamr.errors import CAUSES, CLIENT_LEFT, Attempt, Fault, RouteKind
 from streamr.gateway.gateway import Gateway
 from streamr.policy.breaker import FIRST_PAUSE, TRIP_IN_ROW
 from streamr.policy.budgets import HEDGE_FLOOR
 from streamr.policy.retry import HEDGE_AFTER
 from streamr.routing.health import PROBE_SECONDS, Health
-from tests.support import GOOD, QUERY, FakeRoute, Notes, call, ways
+from tests.support import GOOD, QUERY, FakeRoute, Notes, call, gateway_over, ways
 
 RECOVERABLE = sorted(name for name, cause in CAUSES.items() if cause.next_route)
 FINAL = sorted(name for name, cause in CAUSES.items() if not cause.next_route)
@@ -24,11 +24,11 @@ class GatewayCase(SynchronousTestCase):
         self.clock = Clock()
         self.notes = Notes()
         self.direct = FakeRoute("direct")
-        self.proxy = FakeRoute("proxy@there:1", hop=True, next_hop="there:1")
+        self.proxy = FakeRoute("proxy@there:1", kind=RouteKind.PEER, next_hop="there:1")
         self.gateway = self.make([self.direct, self.proxy])
 
     def make(self, routes: list[FakeRoute]) -> Gateway:
-        return Gateway("main", ways(routes, self.clock), self.clock, self.notes)
+        return gateway_over(routes, self.clock, self.notes, "main")
 
     def ask(self, deadline: float = 8.0) -> Deferred[Exchange]:
         return self.gateway.answer(QUERY, call(deadline))
@@ -49,8 +49,8 @@ class TheChain(GatewayCase):
         asking = self.ask()
         self.direct.succeeds()
         exchange = self.successResultOf(asking)
-        self.assertEqual(exchange.answer, GOOD)
-        self.assertEqual(exchange.source, "direct")
+        self.assertEqual(exchange.outcome.answer, GOOD)
+        self.assertEqual(exchange.outcome.source, "direct")
         self.assertEqual(self.proxy.sent, [])
 
     def test_every_recoverable_fault_goes_on_to_the_proxy(self) -> None:
@@ -60,9 +60,9 @@ class TheChain(GatewayCase):
             self.direct_fails(cause)
             self.proxy.succeeds()
             exchange = self.successResultOf(asking)
-            self.assertEqual(exchange.answer, GOOD, cause)
-            self.assertEqual(exchange.source, "proxy@there:1", cause)
-            self.assertEqual(exchange.attempts[0].cause, cause)
+            self.assertEqual(exchange.outcome.answer, GOOD, cause)
+            self.assertEqual(exchange.outcome.source, "proxy@there:1", cause)
+            self.assertEqual(exchange.outcome.attempts[0].cause, cause)
 
     def test_every_other_fault_ends_the_chain(self) -> None:
         for cause in FINAL:
@@ -78,7 +78,7 @@ class TheChain(GatewayCase):
         answer = Answer(404, b'{"status_code":34}')
         self.direct.succeeds(answer)
         exchange = self.successResultOf(asking)
-        self.assertEqual((exchange.status, exchange.answer), (404, answer))
+        self.assertEqual((exchange.status, exchange.outcome.answer), (404, answer))
         self.assertEqual(self.proxy.sent, [])
 
     def test_when_all_fail_the_last_fault_is_told_with_all_attempts(self) -> None:
@@ -87,21 +87,21 @@ class TheChain(GatewayCase):
         tried = Attempt("proxy@there:1/classic", "x", 5, "tls_reset")
         self.proxy.fails("tls_reset", (tried,), final=True)
         exchange = self.successResultOf(asking)
-        self.assertIsNone(exchange.answer)
+        self.assertIsNone(exchange.outcome.answer)
         self.assertEqual(exchange.status, 502)
         self.assertEqual(
-            [each.route for each in exchange.attempts],
+            [each.route for each in exchange.outcome.attempts],
             ["direct", "proxy@there:1/classic", "proxy@there:1"],
         )
 
     def test_several_proxies_are_tried_in_their_order(self) -> None:
-        other = FakeRoute("proxy@other:2", hop=True)
+        other = FakeRoute("proxy@other:2", kind=RouteKind.PEER)
         self.gateway = self.make([self.direct, self.proxy, other])
         asking = self.ask()
         self.direct_fails("tls_alert_received")
         self.proxy.fails("proxy_configuration_error")
         other.succeeds()
-        self.assertEqual(self.successResultOf(asking).source, "proxy@other:2")
+        self.assertEqual(self.successResultOf(asking).outcome.source, "proxy@other:2")
 
     def test_an_exception_of_our_own_is_logged_and_still_falls_back(self) -> None:
         asking = self.ask()
@@ -109,8 +109,8 @@ class TheChain(GatewayCase):
         self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
         self.proxy.succeeds()
         exchange = self.successResultOf(asking)
-        self.assertEqual(exchange.answer, GOOD)
-        self.assertEqual(exchange.attempts[0].cause, "proxy_internal_error")
+        self.assertEqual(exchange.outcome.answer, GOOD)
+        self.assertEqual(exchange.outcome.attempts[0].cause, "proxy_internal_error")
 
 
 class TheSecondTry(GatewayCase):
@@ -156,7 +156,7 @@ class Time(GatewayCase):
         exchange = self.successResultOf(asking)
         self.assertEqual(exchange.status, 504)
         self.assertTrue(self.direct.sent[-1].cancelled)
-        self.assertEqual(exchange.attempts[-1].cause, "deadline_exceeded")
+        self.assertEqual(exchange.outcome.attempts[-1].cause, "deadline_exceeded")
 
     def test_the_deadline_does_not_start_another_way(self) -> None:
         self.ask(deadline=8.0)
@@ -201,14 +201,15 @@ class Memory(GatewayCase):
 
     def test_a_caller_who_leaves_says_nothing_about_the_route(self) -> None:
         self.ask().cancel()
-        self.assertIsNone(self.gateway.ways.health.states["direct"].at)
+        self.assertIsNone(self.gateway.failover.health.states["direct"].at)
 
     def test_each_route_remembers_what_it_last_did(self) -> None:
         self.ask()
         self.direct_fails("tls_protocol_error")
         self.proxy.succeeds()
         direct, proxy = (
-            self.gateway.ways.health.states[r.name] for r in self.gateway.ways.routes
+            self.gateway.failover.health.states[r.name]
+            for r in self.gateway.failover.routes
         )
         self.assertEqual((direct.cause, direct.failed), ("tls_protocol_error", 1))
         self.assertEqual((proxy.cause, proxy.served), (None, 1))
@@ -241,12 +242,15 @@ class Memory(GatewayCase):
             (told.server, told.request_id, told.method, told.target, told.template),
             ("main", "req-1", "HEAD", asked.target, QUERY.template),
         )
-        self.assertEqual((told.stored, told.age, told.cache), (None, 0.0, None))
+        self.assertEqual(
+            (told.outcome.stored, told.outcome.age, told.outcome.cache),
+            (None, 0.0, None),
+        )
 
     def test_one_route_can_be_asked_alone(self) -> None:
-        asking = self.gateway.ask(self.gateway.ways.routes[1], QUERY, call())
+        asking = self.gateway.ask(self.gateway.failover.routes[1], QUERY, call())
         self.proxy.succeeds()
-        self.assertEqual(self.successResultOf(asking).source, "proxy@there:1")
+        self.assertEqual(self.successResultOf(asking).outcome.source, "proxy@there:1")
         self.assertEqual(self.direct.sent, [])
 
 
@@ -254,7 +258,7 @@ class Hedging(GatewayCase):
     """The next way starts beside a silent one, and the first answer wins."""
 
     def health(self) -> Health:
-        return self.gateway.ways.health
+        return self.gateway.failover.health
 
     def test_silence_starts_the_next_way_after_the_hedge_time(self) -> None:
         self.ask()
@@ -282,7 +286,7 @@ class Hedging(GatewayCase):
         self.clock.advance(HEDGE_AFTER)
         self.proxy.succeeds()
         exchange = self.successResultOf(asking)
-        self.assertEqual(exchange.source, "proxy@there:1")
+        self.assertEqual(exchange.outcome.source, "proxy@there:1")
         self.assertTrue(self.direct.sent[-1].cancelled)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -300,13 +304,13 @@ class Hedging(GatewayCase):
             self.direct.on_cancel = canceller
             self.clock.advance(HEDGE_AFTER)
             self.proxy.succeeds()
-            self.assertEqual(self.successResultOf(asking).answer, GOOD)
+            self.assertEqual(self.successResultOf(asking).outcome.answer, GOOD)
 
     def test_the_slow_one_may_still_win(self) -> None:
         asking = self.ask()
         self.clock.advance(HEDGE_AFTER)
         self.direct.succeeds()
-        self.assertEqual(self.successResultOf(asking).source, "direct")
+        self.assertEqual(self.successResultOf(asking).outcome.source, "direct")
         self.assertTrue(self.proxy.sent[-1].cancelled)
 
     def test_a_failing_hedge_leaves_the_first_way_its_time(self) -> None:
@@ -315,7 +319,7 @@ class Hedging(GatewayCase):
         self.proxy.fails("upstream_unavailable", final=True)
         self.assertNoResult(asking)
         self.direct.succeeds()
-        self.assertEqual(self.successResultOf(asking).source, "direct")
+        self.assertEqual(self.successResultOf(asking).outcome.source, "direct")
 
     def test_a_first_way_that_fails_waits_for_the_hedge_that_runs(self) -> None:
         asking = self.ask()
@@ -323,7 +327,7 @@ class Hedging(GatewayCase):
         self.direct_fails("tls_timeout")
         self.assertEqual(len(self.proxy.sent), 1)
         self.proxy.succeeds()
-        self.assertEqual(self.successResultOf(asking).answer, GOOD)
+        self.assertEqual(self.successResultOf(asking).outcome.answer, GOOD)
 
     def test_both_failing_is_one_honest_fault(self) -> None:
         asking = self.ask()
@@ -331,7 +335,7 @@ class Hedging(GatewayCase):
         self.proxy.fails("upstream_unavailable", final=True)
         self.direct_fails("tls_timeout")
         exchange = self.successResultOf(asking)
-        self.assertEqual(exchange.fault.cause.name, "upstream_unavailable")
+        self.assertEqual(exchange.outcome.fault.cause.name, "upstream_unavailable")
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_a_caller_who_leaves_stops_both(self) -> None:
@@ -361,7 +365,7 @@ class Hedging(GatewayCase):
         self.direct.succeeds()
         exchange = self.successResultOf(asking)
         self.assertTrue(self.proxy.sent[-1].cancelled)
-        self.assertEqual([each.cause for each in exchange.attempts], [None])
+        self.assertEqual([each.cause for each in exchange.outcome.attempts], [None])
 
     def test_a_black_hole_opens_the_breaker_and_is_then_passed_by(self) -> None:
         for _ in range(TRIP_IN_ROW):
@@ -372,7 +376,7 @@ class Hedging(GatewayCase):
         tries = len(self.direct.sent)
         asking = self.ask()
         self.proxy.succeeds()
-        self.assertEqual(self.successResultOf(asking).source, "proxy@there:1")
+        self.assertEqual(self.successResultOf(asking).outcome.source, "proxy@there:1")
         self.assertEqual(len(self.direct.sent), tries)
 
     def test_no_hedge_goes_to_a_way_that_is_open(self) -> None:
@@ -419,7 +423,7 @@ class SilentHosts(GatewayCase):
     def test_leaving_an_open_way_needs_no_budget(self) -> None:
         for _ in range(HEDGE_FLOOR + 5):
             self.ask()
-        health = self.gateway.ways.health
+        health = self.gateway.failover.health
         for _ in range(TRIP_IN_ROW):
             health.tried(self.direct, Fault("overtaken"), 1)
         self.clock.advance(HEDGE_AFTER)
@@ -430,14 +434,14 @@ class AllOpen(GatewayCase):
     """When nothing works, callers learn it at once, and a trickle finds out."""
 
     def open_all(self) -> None:
-        health = self.gateway.ways.health
+        health = self.gateway.failover.health
         for route in health.routes:
             for _ in range(TRIP_IN_ROW):
                 health.tried(route, Fault("upstream_unavailable"), 1)
 
     def test_with_a_recent_success_all_ways_are_tried_all_the_same(self) -> None:
         for _ in range(TRIP_IN_ROW):
-            self.gateway.ways.health.tried(self.direct, None, 1)
+            self.gateway.failover.health.tried(self.direct, None, 1)
         self.open_all()
         for asked in (1, 2, 3):
             self.ask()
@@ -459,7 +463,7 @@ class AllOpen(GatewayCase):
         self.open_all()
         self.ask(deadline=self.clock.seconds() + 8)
         self.direct.succeeds()
-        self.assertTrue(self.gateway.ways.health.breakers["direct"].closed)
+        self.assertTrue(self.gateway.failover.health.breakers["direct"].closed)
 
 
 class Probing(GatewayCase):
@@ -467,7 +471,7 @@ class Probing(GatewayCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.health = self.gateway.ways.health
+        self.health = self.gateway.failover.health
         for _ in range(TRIP_IN_ROW):
             self.health.tried(self.direct, Fault("tls_reset"), 1)
         self.health.start()

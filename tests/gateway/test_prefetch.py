@@ -2,19 +2,17 @@
 
 from dataclasses import replace
 
-from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Answer, Query
-from streamr.gateway.gateway import Gateway
 from streamr.gateway.prefetch import APART, LOOK_EVERY, Warm
 from streamr.policy import cachekey
 from streamr.policy.freshness import State, state
 from streamr.store.memory import MemoryStore
 from streamr.tmdb.lifetimes import CLASSES
 from tests.contracts.store import response
-from tests.support import QUERY, FakeRoute, Notes, ways
+from tests.support import QUERY, FakeRoute, Notes, gateway_over
 
 LISTS = [
     Query(f"/{kind}/popular", (), f"/{kind}/popular", freshness=CLASSES["lists"])
@@ -29,10 +27,9 @@ class WarmCase(SynchronousTestCase):
         self.direct = FakeRoute("direct")
         self.store = MemoryStore(10**7, 10_000)
         self.notes = Notes()
-        self.gateway = Gateway(
-            "main", ways([self.direct], self.clock), self.clock, self.notes
+        self.gateway = gateway_over(
+            [self.direct], self.clock, self.notes, "main", self.store
         )
-        self.gateway.remember(self.store, 8.0, lambda work: succeed(work()))
         self.warm = self.made(LISTS)
 
     def made(self, queries: list[Query]) -> Warm:
@@ -200,8 +197,8 @@ class Looking(WarmCase):
     def test_it_is_told_which_page_was_renewed(self) -> None:
         self.warm.start()
         self.pass_by(1.0)
-        told = [each.target for each in self.notes.exchanges]
-        self.assertEqual(told, [f"(renewed) {each.path}" for each in LISTS])
+        told = [each.target for each in self.notes.exchanges if each.renewal]
+        self.assertEqual(told, [each.path for each in LISTS])
         self.assertEqual(
             [each.call.target for each in self.direct.sent],
             [each.path for each in LISTS],

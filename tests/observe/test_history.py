@@ -11,6 +11,8 @@ from streamr.boundaries import Answer, CacheUse, Exchange
 from streamr.errors import Attempt, Fault
 from streamr.observe.history import BEAT, MOST_WAYS, History, outcome_of
 from streamr.observe.troubles import MOST_TROUBLES
+from tests.support import exchange as made
+from tests.support import tell
 
 GOOD = Answer(200, b"{}")
 RESET = Attempt("direct", "api.test.invalid", 12, "tls_reset")
@@ -29,7 +31,7 @@ def exchange(status: int = 200, **more: Any) -> Exchange:
         "template": "/movie/popular",
         **more,
     }
-    return Exchange(status=status, **values)
+    return made(status=status, **values)
 
 
 def direct(**more: Any) -> Exchange:
@@ -83,11 +85,13 @@ class Outcomes(SynchronousTestCase):
 
     def test_a_refused_caller_and_one_who_left_are_no_errors_of_ours(self) -> None:
         self.assertEqual("refused", outcome_of(exchange(404, template=None)))
-        self.assertEqual("left", outcome_of(exchange(499, fault=Fault("tls_reset"))))
+        self.assertEqual(
+            "left", outcome_of(exchange(499, fault=Fault("tls_reset"), left=True))
+        )
 
     def test_what_no_caller_waited_for_is_no_call(self) -> None:
         for nobody in (
-            failed(target="(renewed) /movie/popular"),
+            failed(target="/movie/popular", renewal=True),
             failed(target="/api/tmdb/health?probe=1", template="/configuration"),
             exchange(template="/status.json"),
             exchange(503, template="/api/tmdb/health"),
@@ -134,7 +138,7 @@ class Bounds(HistoryCase):
     def test_an_hour_is_sixty_minutes_of_sixty_seconds(self) -> None:
         for later, there in ((59.9, 59), (60.0, 58), (3599.9, 0), (3600.0, None)):
             self.setUp()
-            self.history.note(direct())
+            tell(self.history, direct())
             self.clock.advance(later)
             goods = [each.good for each in self.history.minutes()]
             self.assertEqual(60, len(goods))
@@ -144,7 +148,7 @@ class Bounds(HistoryCase):
     def test_a_way_has_sixty_beats_of_ten_seconds(self) -> None:
         for later, there in ((9.9, 59), (10.0, 58), (599.9, 0), (600.0, None)):
             self.setUp()
-            self.history.note(direct())
+            tell(self.history, direct())
             self.clock.advance(later)
             beats = self.history.way("direct").beats(self.clock.seconds())
             self.assertEqual(60, len(beats))
@@ -154,7 +158,7 @@ class Bounds(HistoryCase):
     def test_the_callers_beats_are_as_long(self) -> None:
         for later, beats, count in ((9.9, 1, 1), (10.0, 1, 0), (10.0, 2, 1)):
             self.setUp()
-            self.history.note(direct())
+            tell(self.history, direct())
             self.clock.advance(later)
             self.assertEqual(count, self.history.recent(beats).good, (later, beats))
 
@@ -188,8 +192,8 @@ class Bounds(HistoryCase):
     def test_a_minutes_rate_counts_good_and_bad_attempts(self) -> None:
         for later, rate in ((0.0, 2), (59.9, 2), (60.0, 0)):
             self.setUp()
-            self.history.note(fallback())
-            self.history.note(direct())
+            tell(self.history, fallback())
+            tell(self.history, direct())
             self.clock.advance(later)
             now = self.clock.seconds()
             self.assertEqual(rate, self.history.way("direct").rate(now), later)
@@ -211,7 +215,10 @@ class Bounds(HistoryCase):
     def test_every_end_is_counted_under_its_word_and_only_the_good_have_a_time(
         self,
     ) -> None:
-        refused, left = exchange(404, template=None), exchange(499, fault=LEFT)
+        refused, left = (
+            exchange(404, template=None),
+            exchange(499, left=True, fault=LEFT),
+        )
         ends = {
             "cache": (cached(60), True),
             "stale": (cached(-1), True),
@@ -223,7 +230,7 @@ class Bounds(HistoryCase):
         }
         for word, (told, good) in ends.items():
             self.setUp()
-            self.history.note(told)
+            tell(self.history, told)
             hour = self.history.hour()
             counted = [each for each, count in hour.counts.items() if count]
             self.assertEqual([word], counted)
@@ -235,35 +242,35 @@ class Bounds(HistoryCase):
 
 class Counts(HistoryCase):
     def test_the_hour_is_counted_by_the_minute(self) -> None:
-        self.history.note(direct())
+        tell(self.history, direct())
         self.clock.advance(60)
-        self.history.note(failed())
-        self.history.note(fallback())
+        tell(self.history, failed())
+        tell(self.history, fallback())
         *_, before, now = self.history.minutes()
         self.assertEqual((1, 0), (before.good, before.errors))
         self.assertEqual((1, 1), (now.good, now.errors))
         self.assertEqual((2, 1), (self.history.hour().good, self.history.hour().errors))
 
     def test_after_an_hour_it_is_forgotten(self) -> None:
-        self.history.note(direct())
+        tell(self.history, direct())
         self.clock.advance(3600)
         self.assertEqual(0, self.history.hour().good)
 
     def test_recent_are_the_last_beats(self) -> None:
-        self.history.note(failed())
+        tell(self.history, failed())
         self.clock.advance(3 * BEAT)
-        self.history.note(direct())
+        tell(self.history, direct())
         self.assertEqual(0, self.history.recent(3).errors)
         self.assertEqual(1, self.history.recent(4).errors)
 
     def test_times_are_those_of_answers(self) -> None:
-        self.history.note(direct())
-        self.history.note(failed(ms=8000))
+        tell(self.history, direct())
+        tell(self.history, failed(ms=8000))
         found = self.history.hour().sketch.quantile(1.0)
         self.assertApproximates(40, found or 0, 2)
 
     def test_the_proxys_callers_are_not_mains(self) -> None:
-        self.history.note(direct(server="streamr-proxy"))
+        tell(self.history, direct(server="streamr-proxy"))
         self.assertEqual(0, self.history.hour().good)
 
 
@@ -272,18 +279,18 @@ class Beats(HistoryCase):
         return self.history.way(route).beats(self.clock.seconds())[-1]
 
     def test_attempts_count_for_their_way(self) -> None:
-        self.history.note(fallback())
-        self.history.note(direct())
+        tell(self.history, fallback())
+        tell(self.history, direct())
         self.assertEqual((1, 1, False), self.last_beat())
         self.assertEqual((1, 0, False), self.last_beat(PROXY))
 
     def test_the_rungs_count_once_from_the_proxys_own_exchange(self) -> None:
         rung = Attempt("classic@api.test.invalid", "api.test.invalid", 9)
-        passed_on = Attempt(f"{PROXY}/{rung.route}", "api.test.invalid", 9)
-        self.history.note(direct(server="streamr-proxy", attempts=(rung,)))
-        self.history.note(direct(attempts=(passed_on, ANSWERED)))
+        passed_on = Attempt(rung.route, peer=PROXY, next_hop="api.test.invalid", ms=9)
+        tell(self.history, direct(server="streamr-proxy", attempts=(rung,)))
+        tell(self.history, direct(attempts=(passed_on, ANSWERED)))
         self.assertEqual((1, 0, False), self.last_beat(rung.route))
-        self.assertEqual((0, 0, False), self.last_beat(passed_on.route))
+        self.assertEqual((0, 0, False), self.last_beat(passed_on.name))
 
     def test_a_breaker_is_open_in_every_beat_until_it_closes(self) -> None:
         way = self.history.way("direct")
@@ -302,9 +309,9 @@ class Beats(HistoryCase):
 
     def test_the_rate_is_that_of_a_minute(self) -> None:
         for _ in range(3):
-            self.history.note(direct())
+            tell(self.history, direct())
         self.clock.advance(60)
-        self.history.note(direct())
+        tell(self.history, direct())
         self.assertEqual(1, self.history.way("direct").rate(self.clock.seconds()))
 
     def test_names_without_end_take_no_room(self) -> None:
@@ -315,18 +322,18 @@ class Beats(HistoryCase):
 
 class Troubles(HistoryCase):
     def done(self, told: Exchange) -> tuple[str, str | None]:
-        self.history.note(told)
+        tell(self.history, told)
         newest = self.history.troubles()[0]
         return newest.done, newest.by
 
     def test_each_end_has_its_word(self) -> None:
         stale = cached(-1, attempts=(RESET,))
-        renewal = failed(target="(renewed) /movie/popular")
+        renewal = failed(target="/movie/popular", renewal=True)
         self.assertEqual(("answered", PROXY), self.done(fallback()))
         self.assertEqual(("stored", "cache"), self.done(stale))
         self.assertEqual(("kept", None), self.done(renewal))
         self.assertEqual(("error", None), self.done(failed()))
-        left = exchange(499, fault=LEFT, attempts=(RESET,))
+        left = exchange(499, left=True, fault=LEFT, attempts=(RESET,))
         self.assertEqual(("left", None), self.done(left))
 
     def test_a_wrong_key_is_named(self) -> None:
@@ -335,43 +342,46 @@ class Troubles(HistoryCase):
         self.assertEqual((("direct", "status_401"),), self.history.troubles()[0].failed)
 
     def test_a_fault_before_any_attempt_is_named(self) -> None:
-        self.history.note(exchange(503, fault=Fault("destination_unavailable")))
+        tell(self.history, exchange(503, fault=Fault("destination_unavailable")))
         self.assertEqual(
             (("", "destination_unavailable"),), self.history.troubles()[0].failed
         )
 
     def test_without_a_fault_there_is_nothing_to_tell(self) -> None:
-        left = exchange(499, fault=LEFT)
+        left = exchange(499, left=True, fault=LEFT)
         for each in (direct(), cached(60), exchange(404, template=None), left):
-            self.history.note(each)
+            tell(self.history, each)
         self.assertEqual((), self.history.troubles())
 
     def test_those_alike_in_a_row_are_one_with_a_count(self) -> None:
         for _ in range(3):
-            self.history.note(fallback())
-        self.history.note(failed())
-        self.history.note(fallback())
+            tell(self.history, fallback())
+        tell(self.history, failed())
+        tell(self.history, fallback())
         counts = [each.count for each in self.history.troubles()]
         self.assertEqual([1, 1, 3], counts)
 
     def test_only_the_last_ones_are_kept(self) -> None:
         for number in range(MOST_TROUBLES + 5):
-            self.history.note(failed() if number % 2 else fallback())
+            tell(self.history, failed() if number % 2 else fallback())
         self.assertEqual(MOST_TROUBLES, len(self.history.troubles()))
 
     def test_what_a_proxy_tried_stands_in_its_own_exchange(self) -> None:
-        passed_on = Attempt(f"{PROXY}/classic", "api.test.invalid", 9, "tls_reset")
-        self.history.note(direct(attempts=(passed_on, ANSWERED)))
+        passed_on = Attempt(
+            "classic", peer=PROXY, next_hop="api.test.invalid", ms=9, cause="tls_reset"
+        )
+        tell(self.history, direct(attempts=(passed_on, ANSWERED)))
         self.assertEqual((), self.history.troubles())
 
     def test_fifty_are_kept_and_the_newest_comes_first(self) -> None:
         for number in range(51):
             cause = "tls_reset" if number % 2 else "tls_timeout"
-            self.history.note(
+            tell(
+                self.history,
                 failed(
                     request_id=f"req-{number}",
                     attempts=(Attempt("direct", "", 1, cause),),
-                )
+                ),
             )
             self.assertEqual(min(number + 1, 50), len(self.history.troubles()))
         told = [each.request_id for each in self.history.troubles()]
@@ -386,12 +396,12 @@ class Troubles(HistoryCase):
 
     def test_no_other_answer_is_a_trouble(self) -> None:
         for status in (200, 304, 400, 402, 404, 405, 422, 500, 503):
-            self.history.note(direct(status=status, answer=Answer(status, b"{}")))
+            tell(self.history, direct(status=status, answer=Answer(status, b"{}")))
             self.assertEqual((), self.history.troubles(), status)
 
     def test_it_tells_when_to_whom_and_of_what(self) -> None:
-        self.history.note(fallback(ms=77, request_id="req-9"))
-        self.history.note(failed(template=None, status=504))
+        tell(self.history, fallback(ms=77, request_id="req-9"))
+        tell(self.history, failed(template=None, status=504))
         last, first = self.history.troubles()
         self.assertEqual((1000.0, 77, 200), (first.at, first.ms, first.status))
         self.assertEqual(
@@ -401,7 +411,7 @@ class Troubles(HistoryCase):
 
     def test_one_row_tells_of_the_last_of_those_alike(self) -> None:
         for number in (1, 2):
-            self.history.note(failed(ms=number, request_id=f"req-{number}"))
+            tell(self.history, failed(ms=number, request_id=f"req-{number}"))
         (one,) = self.history.troubles()
         self.assertEqual((2, 2, "req-2"), (one.count, one.ms, one.request_id))
 
@@ -412,17 +422,18 @@ class Troubles(HistoryCase):
             exchange(answer=GOOD, source="proxy@other:1", attempts=(RESET, ANSWERED)),
             exchange(answer=GOOD, source=PROXY, attempts=(timeout, ANSWERED)),
             exchange(stored=object(), source="cache", attempts=(RESET,)),
-            exchange(499, fault=LEFT, source=PROXY, attempts=(RESET,)),
+            exchange(499, left=True, fault=LEFT, source=PROXY, attempts=(RESET,)),
         ):
             self.setUp()
-            self.history.note(fallback())
-            self.history.note(other)
+            tell(self.history, fallback())
+            tell(self.history, other)
             counts = [each.count for each in self.history.troubles()]
             self.assertEqual([1, 1], counts, other)
 
     def test_each_way_and_cause_is_named_once_in_their_order(self) -> None:
         again = Attempt("direct", "api.test.invalid", 9, "tls_timeout")
-        self.history.note(
+        tell(
+            self.history,
             exchange(
                 502,
                 fault=Fault("tls_timeout"),
@@ -433,7 +444,7 @@ class Troubles(HistoryCase):
                     ANSWERED,
                     Attempt(PROXY, "", 1, "tls_reset"),
                 ),
-            )
+            ),
         )
         expected = (("direct", "tls_reset"), ("direct", "tls_timeout"))
         found = self.history.troubles()[0].failed
@@ -448,15 +459,14 @@ class Troubles(HistoryCase):
         self.assertEqual(expected, self.history.troubles()[0].failed)
 
     def test_a_renewal_is_kept_unless_it_was_answered(self) -> None:
-        target = "(renewed) /movie/popular"
-        self.assertEqual(("answered", PROXY), self.done(fallback(target=target)))
-        refused = direct(target=target, status=401, answer=Answer(401, b"{}"))
+        self.assertEqual(("answered", PROXY), self.done(fallback(renewal=True)))
+        refused = direct(renewal=True, status=401, answer=Answer(401, b"{}"))
         self.assertEqual(("kept", "direct"), self.done(refused))
 
     def test_the_proxys_troubles_are_not_mains(self) -> None:
-        self.history.note(failed(server="streamr-proxy"))
+        tell(self.history, failed(server="streamr-proxy"))
         self.assertEqual((), self.history.troubles())
 
     def test_a_refusal_of_nobody_knows_who_is_named_without_a_way(self) -> None:
-        self.history.note(exchange(401, answer=Answer(401, b"{}")))
+        tell(self.history, exchange(401, answer=Answer(401, b"{}")))
         self.assertEqual((("", "status_401"),), self.history.troubles()[0].failed)

@@ -17,13 +17,14 @@ from streamr.boundaries import Exchange
 from streamr.errors import Attempt
 from streamr.observe.log import LineObserver, LogObserver, Sink
 from streamr.policy.redact import MASK, Redactor
+from tests.support import exchange as made
 
 steady = settings(deadline=None, database=None, derandomize=True, max_examples=200)
 KEY = "c0ffee00c0ffee00c0ffee00c0ffee00"
 ODD = "odd\"secret\\with'quotes"
 FAILED = Attempt("direct", "api.tmdb.org", 40, "tls_reset", "after 1568 bytes")
 BY_PROXY = Attempt("proxy@p", "p", 80, status=200)
-EXCHANGE = Exchange(
+EXCHANGE = made(
     "main",
     "req-1",
     "GET",
@@ -77,12 +78,12 @@ class Requests(SynchronousTestCase):
             self.assertIn(word, second)
 
     def test_a_request_without_a_failure_has_one(self):
-        exchange = Exchange("main", "r", "GET", "/x", 200, 1, attempts=(BY_PROXY,))
+        exchange = made("main", "r", "GET", "/x", 200, 1, attempts=(BY_PROXY,))
         self.assertEqual(len(self.noted(exchange).lines), 1)
 
     def test_each_failed_attempt_of_our_own_has_one(self):
-        theirs = Attempt("proxy@p/classic@x", "x", 1, "tls_reset")
-        exchange = Exchange(
+        theirs = Attempt("classic@x", "x", 1, "tls_reset", peer="proxy@p")
+        exchange = made(
             "main", "r", "GET", "/x", 502, 1, attempts=(FAILED, theirs, FAILED)
         )
         lines = self.noted(exchange).lines
@@ -96,11 +97,11 @@ class Requests(SynchronousTestCase):
             (404, "info"),
             (499, "info"),
         ):
-            exchange = Exchange("main", "r", "GET", "/x", status, 1)
+            exchange = made("main", "r", "GET", "/x", status, 1)
             self.assertIn(f"Z {level}", self.noted(exchange).text)
 
     def test_a_callers_key_in_the_target_is_struck_out(self):
-        exchange = Exchange("main", "r", "GET", "/x?api_key=deadbeef&page=2", 200, 1)
+        exchange = made("main", "r", "GET", "/x?api_key=deadbeef&page=2", 200, 1)
         for form in ("text", "json"):
             text = self.noted(exchange, form).text
             self.assertNotIn("deadbeef", text)

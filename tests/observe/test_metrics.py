@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 from prometheus_client.openmetrics import parser as openmetrics_parser
@@ -13,7 +14,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import CacheUse, Exchange
-from streamr.errors import CAUSES, CLIENT_LEFT, Attempt, Fault
+from streamr.errors import CAUSES, CLIENT_LEFT, Attempt, Fault, RouteKind
 from streamr.gateway.gateway import Gateway
 from streamr.observe.measures import (
     ATTEMPT_CAUSES,
@@ -22,20 +23,23 @@ from streamr.observe.measures import (
     NO_FAILURE,
     buckets,
 )
-from streamr.observe.metrics import MOST_SHARED, Metrics
+from streamr.observe.metrics import Metrics
 from streamr.policy.retry import HEDGE_AFTER
 from streamr.store.memory import MemoryStore
 from streamr.tmdb import catalogue
-from tests.support import GOOD, QUERY, FakeRoute, call, ways
+from tests.support import GOOD, QUERY, FakeRoute, but, call, gateway_over, tell, ways
+from tests.support import exchange as made
 
 MAIN = "streamr-main"
 PROXY = "proxy@127.0.0.1:5001"
 MOVIE = "/movie/{movie_id}"
 DIRECT_OK = Attempt("direct", "api.test.invalid", 90)
-ANSWERED = Exchange(
-    MAIN, "id", "GET", "/3/movie/550", 200, 90, MOVIE, GOOD, None, "direct"
+ANSWERED = made(
+    MAIN, "id", "GET", "/3/movie/550", 200, 90, MOVIE, answer=GOOD, source="direct"
 )
-HIT = replace(ANSWERED, answer=None, source="cache", cache=CacheUse(ttl=9))
+# any value stands for what is stored: only its status is read
+STORED: Any = SimpleNamespace(status=200)
+HIT = but(ANSWERED, answer=None, source="cache", stored=STORED, cache=CacheUse(ttl=9))
 
 
 class MetricsCase(SynchronousTestCase):
@@ -64,7 +68,7 @@ class MetricsCase(SynchronousTestCase):
 
 class Requests(MetricsCase):
     def test_each_request_is_counted_once_under_its_words(self) -> None:
-        self.metrics.note(ANSWERED)
+        tell(self.metrics, ANSWERED)
         labels = {"server": MAIN, "endpoint": MOVIE, "status": "200"}
         self.assertEqual(self.requests(**labels, source="direct"), 1)
         self.assertEqual(self.requests(), 1)
@@ -72,39 +76,48 @@ class Requests(MetricsCase):
     def test_the_source_says_where_each_answer_came_from(self) -> None:
         stale = CacheUse(ttl=-5, detail="stale-if-error")
         out = Fault("deadline_exceeded")
-        local = Exchange(MAIN, "id", "GET", "/api/health", 200, 1, "/api/health")
+        local = made(MAIN, "id", "GET", "/api/health", 200, 1, "/api/health")
         for exchange, source in (
-            (replace(ANSWERED, source=PROXY), PROXY),
+            (but(ANSWERED, source=PROXY), PROXY),
             (HIT, "cache"),
-            (replace(HIT, cache=stale), "stale-if-error"),
-            (replace(ANSWERED, answer=None, source=None, fault=out), "fault"),
-            (replace(ANSWERED, source=None, fault=out, status=CLIENT_LEFT), "left"),
+            (but(HIT, cache=stale), "stale-if-error"),
+            (but(ANSWERED, answer=None, source=None, fault=out), "fault"),
+            (
+                but(ANSWERED, source=None, fault=out, status=CLIENT_LEFT, left=True),
+                "left",
+            ),
             (local, "local"),
-            (replace(local, status=404, template=None), "refused"),
-            (replace(local, status=500, template=None), "fault"),
+            (but(local, status=404, template=None), "refused"),
+            (but(local, status=500, template=None), "fault"),
         ):
             before = self.requests(source=source)
-            self.metrics.note(exchange)
+            tell(self.metrics, exchange)
             self.assertEqual(self.requests(source=source), before + 1, source)
 
     def test_an_error_is_counted_by_the_cause_that_the_caller_was_told(self) -> None:
         fault = Fault("tls_reset")
-        self.metrics.note(replace(ANSWERED, source=None, fault=fault, status=502))
+        tell(self.metrics, but(ANSWERED, source=None, fault=fault, status=502))
         self.assertEqual(self.value("streamr_faults_total", cause="tls_reset"), 1)
         self.assertEqual(self.value("streamr_faults_total"), 1)
 
     def test_a_caller_who_left_is_no_error(self) -> None:
         fault = Fault("deadline_exceeded", "the caller left")
-        self.metrics.note(
-            replace(ANSWERED, source=None, fault=fault, status=CLIENT_LEFT)
+        tell(
+            self.metrics,
+            but(ANSWERED, source=None, fault=fault, status=CLIENT_LEFT, left=True),
         )
         self.assertEqual(self.value("streamr_faults_total"), 0)
 
     def test_a_renewal_is_counted_apart_and_its_attempts_with_the_others(self) -> None:
-        self.metrics.note(
-            replace(
-                ANSWERED, target="(renewed) /movie/550", attempts=(DIRECT_OK,), ms=900
-            )
+        tell(
+            self.metrics,
+            but(
+                ANSWERED,
+                target="/movie/550",
+                renewal=True,
+                attempts=(DIRECT_OK,),
+                ms=900,
+            ),
         )
         self.assertEqual(self.requests(), 0)
         self.assertEqual(self.value("streamr_request_duration_seconds_count"), 0)
@@ -121,7 +134,7 @@ class Requests(MetricsCase):
             (CacheUse(forward="bypass", detail="streamr-fault"), "bypass"),
             (CacheUse(forward="uri-miss", collapsed=True), "collapsed"),
         ):
-            self.metrics.note(replace(ANSWERED, cache=use))
+            tell(self.metrics, but(ANSWERED, cache=use))
             found = self.value("streamr_cache_requests_total", result=result)
             self.assertEqual(found, 1, result)
 
@@ -129,10 +142,10 @@ class Requests(MetricsCase):
         for exchange in (
             ANSWERED,
             HIT,
-            replace(ANSWERED, template="/api/health", source=None),
-            replace(ANSWERED, template=None, source=None, status=404),
+            but(ANSWERED, template="/api/health", source=None),
+            but(ANSWERED, template=None, source=None, status=404),
         ):
-            self.metrics.note(exchange)
+            tell(self.metrics, exchange)
         self.assertEqual(self.metrics.calls[MAIN], 2)
 
 
@@ -145,7 +158,7 @@ class Latencies(MetricsCase):
             self.assertIn(HEDGE_AFTER, bounds)
 
     def test_they_are_in_seconds(self) -> None:
-        self.metrics.note(replace(ANSWERED, ms=240, attempts=(DIRECT_OK,)))
+        tell(self.metrics, but(ANSWERED, ms=240, attempts=(DIRECT_OK,)))
         for name, total, bound in (
             ("streamr_request_duration_seconds", 0.24, "0.25"),
             ("streamr_attempt_duration_seconds", 0.09, "0.1"),
@@ -155,7 +168,7 @@ class Latencies(MetricsCase):
 
     def test_only_tries_that_answered_tell_how_fast_a_route_is(self) -> None:
         failed = replace(DIRECT_OK, cause="tls_timeout", ms=2000)
-        self.metrics.note(replace(ANSWERED, attempts=(failed,)))
+        tell(self.metrics, but(ANSWERED, attempts=(failed,)))
         self.assertEqual(self.value("streamr_attempt_duration_seconds_count"), 0)
 
 
@@ -165,12 +178,23 @@ class Attempts(MetricsCase):
     def setUp(self) -> None:
         super().setUp()
         self.clock = Clock()
-        self.direct, self.proxy = FakeRoute("direct"), FakeRoute(PROXY, hop=True)
+        self.direct, self.proxy = (
+            FakeRoute("direct"),
+            FakeRoute(PROXY, kind=RouteKind.PEER),
+        )
 
-    def gateway(self, *, hedge: bool = False) -> Gateway:
-        routes = [self.direct, self.proxy]
-        travelling = ways(routes, self.clock, hedge=hedge)
-        return Gateway(MAIN, travelling, self.clock, self.metrics)
+    def gateway(
+        self, store: MemoryStore | None = None, *, hedge: bool = False
+    ) -> Gateway:
+        failover = ways(
+            [self.direct, self.proxy],
+            self.clock,
+            tried=lambda attempt: self.metrics.tried(MAIN, attempt),
+            hedge=hedge,
+        )
+        return gateway_over(
+            failover, self.clock, self.metrics, MAIN, store, threads=self.fail
+        )
 
     def failed(self) -> float:
         """As the dashboard and the alert rules count failures."""
@@ -210,8 +234,7 @@ class Attempts(MetricsCase):
         self.assertEqual((self.attempts(), self.requests(source="left")), (0, 1))
 
     def test_callers_who_share_a_flight_share_its_attempts(self) -> None:
-        gateway = self.gateway()
-        gateway.remember(MemoryStore(1_000_000, 10), 8.0, self.fail)
+        gateway = self.gateway(MemoryStore(1_000_000, 10))
         asking = [gateway.answer(QUERY, call()) for _caller in range(20)]
         self.direct.fails("tls_alert_received")
         self.proxy.succeeds()
@@ -220,19 +243,8 @@ class Attempts(MetricsCase):
             self.successResultOf(each)
         self.assertEqual((self.requests(), self.attempts()), (20, 2))
 
-    def test_others_between_those_who_share_make_them_no_strangers(self) -> None:
-        shared = replace(ANSWERED, attempts=(DIRECT_OK,))
-        others = [
-            replace(ANSWERED, attempts=(replace(DIRECT_OK, ms=number),))
-            for number in range(MOST_SHARED - 1)
-        ]
-        for exchange in (shared, HIT, *others, shared):
-            self.metrics.note(exchange)
-        self.assertEqual(self.attempts(), MOST_SHARED)
-
     def test_callers_with_a_stale_copy_share_them_too(self) -> None:
-        gateway = self.gateway()
-        gateway.remember(MemoryStore(1_000_000, 10), 8.0, self.fail)
+        gateway = self.gateway(MemoryStore(1_000_000, 10))
         first = gateway.answer(QUERY, call())
         self.direct.succeeds(replace(GOOD, cache_control="max-age=3600"))
         self.successResultOf(first)
@@ -246,8 +258,14 @@ class Attempts(MetricsCase):
 
     def test_what_a_proxy_tried_is_folded_under_the_proxy(self) -> None:
         tried = (
-            Attempt(f"{PROXY}/classic@api.themoviedb.org", "", 5, "tls_reset"),
-            Attempt(f"{PROXY}/modern@api.tmdb.org", "", 5),
+            Attempt(
+                "classic@api.themoviedb.org",
+                peer=PROXY,
+                next_hop="",
+                ms=5,
+                cause="tls_reset",
+            ),
+            Attempt("modern@api.tmdb.org", peer=PROXY, next_hop="", ms=5),
         )
         asking = self.gateway().answer(QUERY, call())
         self.direct.fails("tls_alert_received")
@@ -281,32 +299,32 @@ class Bounds(MetricsCase):
 
     def test_ten_thousand_paths_make_one_label(self) -> None:
         chance = Random(4)
-        self.metrics.note(_strange("first"))
+        tell(self.metrics, _strange("first"))
         before = self.labels()
         for _request in range(10_000):
-            self.metrics.note(_strange(f"{chance.getrandbits(64):x}"))
+            tell(self.metrics, _strange(f"{chance.getrandbits(64):x}"))
         self.assertEqual(self.labels(), before)
         self.assertEqual(self.requests(endpoint="other"), 10_001)
 
     def test_what_a_proxy_makes_up_is_other(self) -> None:
-        self.metrics.note(_made_up(0))
+        tell(self.metrics, _made_up(0))
         before = self.labels()
         for number in range(1, 100):
-            self.metrics.note(_made_up(number))
+            tell(self.metrics, _made_up(number))
         self.assertEqual(self.labels(), before)
         made_up = "".join(f"{name}={value}" for each in before for name, value in each)
         self.assertNotIn("evil", made_up)
 
     def test_a_status_that_nobody_knows_is_other(self) -> None:
         for status in (0, 299, 999, -1):
-            self.metrics.note(replace(ANSWERED, status=status))
+            tell(self.metrics, but(ANSWERED, status=status))
         self.assertEqual(self.requests(status="other"), 4)
 
 
 def _strange(text: str) -> Exchange:
     """A request full of a caller's own text."""
     target = f"/{text}?api_key={text}"
-    return Exchange(MAIN, text, text, target, 404, 1, f"/movie/{text}", source=text)
+    return made(MAIN, text, text, target, 404, 1, f"/movie/{text}", source=text)
 
 
 def _made_up(number: int) -> Exchange:
@@ -314,17 +332,17 @@ def _made_up(number: int) -> Exchange:
     evil = f'evil{number}"\n'
     attempts = (
         Attempt(evil, evil, 1, evil, evil),
-        Attempt(f"{PROXY}/{evil}", evil, 1, evil, evil),
+        Attempt(f"{evil}", peer=PROXY, next_hop=evil, ms=1, cause=evil, detail=evil),
         Attempt(f"{evil}/x", evil, 1, None, evil),
     )
     cache = CacheUse(forward=evil, detail=evil)
-    return replace(ANSWERED, attempts=attempts, source=evil, cache=cache)
+    return but(ANSWERED, attempts=attempts, source=evil, cache=cache)
 
 
 class Formats(MetricsCase):
     def setUp(self) -> None:
         super().setUp()
-        self.metrics.note(replace(ANSWERED, attempts=(DIRECT_OK,)))
+        tell(self.metrics, but(ANSWERED, attempts=(DIRECT_OK,)))
 
     def test_both_formats_parse_and_say_the_same(self) -> None:
         plain, plain_type = self.metrics.exposed("text/html")
@@ -383,11 +401,11 @@ class Formats(MetricsCase):
             self.assertNotIn("9.9.9", content_type)
 
     def test_the_table_is_what_the_registry_holds(self) -> None:
-        self.metrics.note(replace(ANSWERED, target="(renewed) /movie/550"))
-        reported = Attempt(f"{PROXY}/x", "", 1)
+        tell(self.metrics, but(ANSWERED, target="/movie/550", renewal=True))
+        reported = Attempt("x", peer=PROXY, next_hop="", ms=1)
         fault = Fault("tls_reset")
-        failed = replace(ANSWERED, source=None, fault=fault, attempts=(reported,))
-        self.metrics.note(failed)
+        failed = but(ANSWERED, source=None, fault=fault, attempts=(reported,))
+        tell(self.metrics, failed)
         families = {
             each.name: each
             for each in self.metrics.registry.collect()
@@ -408,7 +426,7 @@ class Formats(MetricsCase):
     def test_two_registries_live_side_by_side(self) -> None:
         other = Metrics([], buckets(8.0), {"version": "2"})
         other.serves(MAIN, ["direct"], [])
-        other.note(replace(ANSWERED, template=None))
+        other.note(but(ANSWERED, template=None))
         self.assertEqual(self.requests(), 1)
 
     def test_no_series_says_when_it_was_made(self) -> None:

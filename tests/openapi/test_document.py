@@ -16,7 +16,7 @@ from streamr.openapi.responses import JSON_TYPE
 from streamr.openapi.shapes import shapes
 from streamr.tmdb import catalogue
 from streamr.web.api.cors import EXPOSED
-from streamr.web.api.render import envelope
+from streamr.web.page import envelope
 from streamr.web.pages.docs import OWN
 from tests.openapi import samples
 from tests.openapi.samples import (

@@ -172,5 +172,5 @@ class LittleTime(SynchronousTestCase):
             for left, begun in ((0.049, 0), (0.051, 1), (1.0, 1)):
                 clock, route = Clock(), FakeRoute()
                 clock.advance(start)
-                ways_over([route], clock).travel(QUERY, call(start + left))
+                ways_over([route], clock).fetch(QUERY, call(start + left))
                 self.assertEqual(len(route.sent), begun, (start, left))

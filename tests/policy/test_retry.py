@@ -52,15 +52,15 @@ class Moments(SynchronousTestCase):
         self.clock.advance(86_400.5)
         self.first, self.second = FakeRoute("direct"), FakeRoute("proxy")
 
-    def travel(self, chance: float = 0.0) -> None:
+    def fetch(self, chance: float = 0.0) -> None:
         routes = [self.first, self.second]
         found = ways(routes, self.clock, hedge=True, retries=chance)
-        found.travel(QUERY, call(self.clock.seconds() + 8.0))
+        found.fetch(QUERY, call(self.clock.seconds() + 8.0))
 
     def test_a_retry_waits_a_random_part_of_twenty_milliseconds(self) -> None:
         for chance, wait in ((0.25, 0.005), (0.5, 0.01), (0.999, 0.01998)):
             self.first.sent.clear()
-            self.travel(chance)
+            self.fetch(chance)
             self.first.fails("tls_reset")
             self.clock.advance(wait - 0.0001)
             self.assertEqual(len(self.first.sent), 1, chance)
@@ -68,7 +68,7 @@ class Moments(SynchronousTestCase):
             self.assertEqual(len(self.first.sent), 2, chance)
 
     def test_the_next_way_begins_after_a_quarter_of_a_second_of_silence(self) -> None:
-        self.travel()
+        self.fetch()
         self.clock.advance(0.25 - 2**-10)
         self.assertEqual(self.second.sent, [])
         self.clock.advance(2**-10)

@@ -41,7 +41,8 @@ TABLE = {
     "streamr": "",
     "streamr.errors": "",
     "streamr.boundaries": "streamr.errors",
-    "streamr.interfaces": "streamr.errors streamr.boundaries twisted.internet.defer",
+    "streamr.interfaces": "streamr.errors streamr.boundaries twisted.internet.defer "
+    "twisted.internet.interfaces",
     "streamr.eventloop": "twisted.internet.interfaces twisted.internet.abstract",
     "streamr.fields": "streamr.errors streamr.boundaries streamr.fields http_sf",
     "streamr.policy": "streamr.errors streamr.boundaries streamr.interfaces "
@@ -66,8 +67,8 @@ TABLE = {
     "streamr.web.status": _WEB + "streamr.observe.history streamr.observe.troubles",
     "streamr.app": _APP,
     "streamr.terminal": "streamr.config streamr.fields streamr.terminal rich twisted",
-    "streamr.terminal.client": "streamr.config streamr.fields streamr.terminal "
-    "twisted treq",
+    "streamr.terminal.client": "streamr.config streamr.errors streamr.fields "
+    "streamr.terminal twisted treq",
     "streamr.service": _APP + "streamr.terminal",
     "streamr.doctor": _APP + "streamr.terminal streamr.doctor",
     "streamr.doctor.evidence": "",

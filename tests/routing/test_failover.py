@@ -22,12 +22,12 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Answer, Budget, Dimensions, Outcome
-from streamr.errors import CAUSES, Attempt, Fault
+from streamr.errors import CAUSES, Attempt, Fault, RouteKind
 from streamr.policy.breaker import TRIP_IN_ROW
 from streamr.policy.budgets import HEDGE_FLOOR, RETRY_FLOOR, RETRY_SHARE
 from streamr.policy.deadline import share
 from streamr.policy.retry import HEDGE_AFTER
-from streamr.routing.failover import Ways
+from streamr.routing.failover import Failover
 from streamr.routing.health import Health
 from streamr.routing.hedge import ASK_AGAIN
 from streamr.upstream.answer import Head
@@ -41,11 +41,11 @@ class WaysCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.direct = FakeRoute("direct")
-        self.proxy = FakeRoute("proxy", hop=True)
+        self.proxy = FakeRoute("proxy", kind=RouteKind.PEER)
         self.ways = ways([self.direct, self.proxy], self.clock)
 
-    def travel(self) -> Deferred[Outcome]:
-        return self.ways.travel(QUERY, call(self.clock.seconds() + 8.0))
+    def fetch(self) -> Deferred[Outcome]:
+        return self.ways.fetch(QUERY, call(self.clock.seconds() + 8.0))
 
     def in_row(self, route: FakeRoute) -> int:
         return self.ways.health.breakers[route.name].in_row
@@ -56,7 +56,7 @@ class Blame(WaysCase):
     wrong."""
 
     def test_a_hedge_that_comes_too_late_is_not_held_against_its_way(self) -> None:
-        self.travel()
+        self.fetch()
         self.clock.advance(HEDGE_AFTER)
         self.clock.advance(0.02)
         self.direct.succeeds()
@@ -65,7 +65,7 @@ class Blame(WaysCase):
 
     def test_a_slow_direct_way_does_not_open_the_breaker_of_the_proxy(self) -> None:
         for _ in range(TRIP_IN_ROW):
-            travelling = self.travel()
+            travelling = self.fetch()
             self.clock.advance(HEDGE_AFTER)
             self.clock.advance(0.05)
             self.direct.succeeds()
@@ -73,18 +73,18 @@ class Blame(WaysCase):
         self.assertTrue(self.ways.health.is_closed(self.proxy))
 
     def test_a_hedge_that_was_silent_as_long_is_blamed_like_any_other(self) -> None:
-        self.travel()
+        self.fetch()
         self.clock.advance(HEDGE_AFTER)
         self.clock.advance(HEDGE_AFTER * 2)
         self.direct.succeeds()
         self.assertEqual(self.in_row(self.proxy), 1)
 
     def test_what_ended_by_the_deadline_or_the_caller_blames_nobody(self) -> None:
-        travelling = self.travel()
+        travelling = self.fetch()
         self.clock.advance(HEDGE_AFTER)
         travelling.addErrback(lambda failure: failure.trap(CancelledError))
         travelling.cancel()
-        self.travel()
+        self.fetch()
         self.clock.advance(HEDGE_AFTER)
         self.clock.advance(8.0)
         self.assertEqual((self.in_row(self.direct), self.in_row(self.proxy)), (0, 0))
@@ -94,7 +94,7 @@ class Starting(WaysCase):
     """A hedge starts once, when it is time, and when there is one left."""
 
     def test_it_starts_once_though_both_the_time_and_a_fault_ask_for_it(self) -> None:
-        travelling = self.travel()
+        travelling = self.fetch()
         self.clock.advance(HEDGE_AFTER)
         self.direct.fails("tls_timeout")
         self.clock.advance(1.0)
@@ -104,20 +104,20 @@ class Starting(WaysCase):
 
     def test_a_fallback_before_the_hedge_time_is_no_hedge(self) -> None:
         for _ in range(HEDGE_FLOOR * 2):
-            travelling = self.travel()
+            travelling = self.fetch()
             self.direct.fails("tls_timeout")
             self.direct.cancelled = False
             self.proxy.succeeds()
             self.successResultOf(travelling)
             self.ways.health.tried(self.direct, None, 1)
-        self.travel()
+        self.fetch()
         self.clock.advance(HEDGE_AFTER)
         self.assertEqual(len(self.proxy.sent), HEDGE_FLOOR * 2 + 1)
 
     def test_without_a_budget_the_fallback_still_works(self) -> None:
         for _ in range(HEDGE_FLOOR):
-            self.travel()
-        last = self.travel()
+            self.fetch()
+        last = self.fetch()
         self.clock.advance(HEDGE_AFTER)
         self.assertEqual(len(self.proxy.sent), HEDGE_FLOOR)
         self.direct.fails("tls_timeout")
@@ -127,8 +127,8 @@ class Starting(WaysCase):
 
     def test_who_was_denied_a_hedge_leaves_when_the_breaker_has_opened(self) -> None:
         for _ in range(HEDGE_FLOOR):
-            self.travel()
-        last = self.travel()
+            self.fetch()
+        last = self.fetch()
         self.clock.advance(HEDGE_AFTER)
         self.assertEqual(len(self.proxy.sent), HEDGE_FLOOR)
         for sent in self.proxy.sent[:TRIP_IN_ROW]:
@@ -141,12 +141,12 @@ class Starting(WaysCase):
 
     def test_who_was_denied_a_hedge_stays_while_the_breaker_is_closed(self) -> None:
         for _ in range(HEDGE_FLOOR + 1):
-            self.travel()
+            self.fetch()
         self.clock.pump([HEDGE_AFTER] + [ASK_AGAIN] * 9)
         self.assertEqual(len(self.proxy.sent), HEDGE_FLOOR)
 
     def test_a_second_try_that_is_silent_is_hedged_like_a_first_one(self) -> None:
-        self.travel()
+        self.fetch()
         self.direct.sent[-1].is_heard()
         self.direct.fails("http_response_incomplete")
         self.clock.advance(0)
@@ -158,7 +158,7 @@ class Starting(WaysCase):
     def test_a_fault_that_ends_the_chain_waits_for_the_hedge_that_runs(self) -> None:
         for cause in ("http_request_denied", "connection_limit_reached"):
             self.setUp()
-            travelling = self.travel()
+            travelling = self.fetch()
             self.clock.advance(HEDGE_AFTER)
             self.direct.fails(cause)
             self.assertNoResult(travelling)
@@ -190,9 +190,10 @@ class Queued(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.client = SilentClient()
-        self.proxy = FakeRoute("proxy", hop=True)
+        self.proxy = FakeRoute("proxy", kind=RouteKind.PEER)
         self.direct = TMDBRoute(
             "direct",
+            RouteKind.DIRECT,
             "https://api.test.invalid/3",
             self.client,  # type: ignore[arg-type]
             Credentials(None, "key"),
@@ -202,18 +203,18 @@ class Queued(SynchronousTestCase):
         )
         self.ways = ways([self.direct, self.proxy], self.clock)  # type: ignore[list-item]
 
-    def travel(self) -> Deferred[Outcome]:
-        return self.ways.travel(QUERY, call(self.clock.seconds() + 8.0))
+    def fetch(self) -> Deferred[Outcome]:
+        return self.ways.fetch(QUERY, call(self.clock.seconds() + 8.0))
 
     def test_while_it_waits_nothing_is_hedged(self) -> None:
-        self.travel()
-        self.travel()
+        self.fetch()
+        self.fetch()
         self.clock.advance(HEDGE_AFTER * 2)
         self.assertEqual(len(self.proxy.sent), 1)
 
     def test_when_it_has_left_and_is_silent_it_is_hedged(self) -> None:
-        self.travel()
-        self.travel()
+        self.fetch()
+        self.fetch()
         self.clock.advance(0.1)
         self.client.answers()
         self.clock.advance(0)
@@ -227,7 +228,7 @@ class Queued(SynchronousTestCase):
         first = FakeRoute("first")
         self.ways = ways([first, self.direct], self.clock)  # type: ignore[list-item]
         self.ways.over(self.direct, QUERY, call())  # takes the one place there is
-        self.travel()
+        self.fetch()
         self.clock.advance(HEDGE_AFTER)
         self.clock.advance(HEDGE_AFTER + 0.05)
         self.client.answers()
@@ -250,7 +251,7 @@ class Three(SynchronousTestCase):
         self.a, self.b, self.c = self.all = [
             FakeRoute(
                 name,
-                hop=name == "c",
+                kind=RouteKind.PEER if name == "c" else RouteKind.DIRECT,
                 dimensions=Dimensions(host(name), "modern", "auto", "here"),
             )
             for name in ("a", "b", "c")
@@ -260,8 +261,8 @@ class Three(SynchronousTestCase):
         globalLogPublisher.addObserver(self.events.append)
         self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
 
-    def travel(self, seconds: float = 8.0, **more: Any) -> Deferred[Outcome]:
-        return self.ways.travel(QUERY, call(self.clock.seconds() + seconds, **more))
+    def fetch(self, seconds: float = 8.0, **more: Any) -> Deferred[Outcome]:
+        return self.ways.fetch(QUERY, call(self.clock.seconds() + seconds, **more))
 
     def over(self, route: FakeRoute) -> Deferred[Outcome]:
         return self.ways.over(route, QUERY, call(self.clock.seconds() + 8.0))
@@ -338,7 +339,7 @@ class Chain(Three):
     def test_each_fault_goes_on_or_ends_the_chain(self) -> None:
         for cause in CAUSES:
             self.setUp()
-            travelling = self.travel()
+            travelling = self.fetch()
             self.a.fails(cause, final=True)
             if cause in ENDS_THE_CHAIN:
                 self.assertEqual(self.cause(travelling), cause)
@@ -354,7 +355,7 @@ class Chain(Three):
     def test_a_second_way_ends_or_goes_on_in_the_same_manner(self) -> None:
         for cause in CAUSES:
             self.setUp()
-            travelling = self.travel()
+            travelling = self.fetch()
             self.a.fails("tls_alert_received")
             self.b.fails(cause, final=True)
             ends = cause in ENDS_THE_CHAIN
@@ -364,7 +365,7 @@ class Chain(Three):
     def test_a_fault_that_ends_the_chain_does_so_after_a_first_byte(self) -> None:
         for cause in ENDS_THE_CHAIN:
             self.setUp()
-            travelling = self.travel()
+            travelling = self.fetch()
             self.a.sent[-1].leaves()
             self.clock.advance(0.2)
             self.a.sent[-1].is_heard()
@@ -377,7 +378,7 @@ class Chain(Three):
             for hedge_first in (True, False):
                 self.setUp()
                 self.ways = ways(self.all[:2], self.clock)
-                travelling = self.travel()
+                travelling = self.fetch()
                 self.clock.advance(0.25)
                 if hedge_first:
                     self.b.fails("tls_alert_received")
@@ -393,7 +394,7 @@ class Chain(Three):
     def test_a_hedge_that_ends_the_chain_leaves_the_first_way_its_time(self) -> None:
         for cause in ENDS_THE_CHAIN:
             self.setUp()
-            travelling = self.travel()
+            travelling = self.fetch()
             self.clock.advance(0.25)
             self.b.fails(cause)
             self.assertNoResult(travelling)
@@ -403,7 +404,7 @@ class Chain(Three):
             self.assertEqual(self.outcome(travelling).source, "a")
 
     def test_when_all_fail_the_last_fault_is_told(self) -> None:
-        travelling = self.travel()
+        travelling = self.fetch()
         self.a.fails("tls_alert_received")
         self.b.fails("tls_protocol_error")
         self.c.fails("proxy_configuration_error")
@@ -426,7 +427,7 @@ class Chain(Three):
                 raise KeyError("bug")
 
         self.ways = ways([Broken("broken"), self.b], self.clock)
-        travelling = self.travel()
+        travelling = self.fetch()
         self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
         self.b.succeeds()
         self.assertEqual(
@@ -447,13 +448,13 @@ class SecondTries(Three):
     def test_each_fault_is_tried_again_or_not(self) -> None:
         for cause in CAUSES:
             self.setUp()
-            self.travel()
+            self.fetch()
             self.assertEqual(self.again(self.a, cause), cause in TRIED_AGAIN, cause)
 
     def test_a_slow_one_is_tried_again_when_no_other_way_is_left(self) -> None:
         for cause in CAUSES:
             self.setUp()
-            self.travel()
+            self.fetch()
             self.a.fails("tls_alert_received")
             self.b.fails("tls_alert_received")
             expected = cause in TRIED_AGAIN | SLOW_AND_TRIED_AGAIN
@@ -468,7 +469,7 @@ class SecondTries(Three):
         self.assertEqual(self.noted(travelling), [("a", "tls_reset")] * 2)
 
     def test_the_second_try_may_bring_the_answer(self) -> None:
-        travelling = self.travel()
+        travelling = self.fetch()
         self.again(self.a, "tls_reset")
         self.a.succeeds()
         self.assertEqual(self.noted(travelling), [("a", "tls_reset"), ("a", None)])
@@ -479,7 +480,7 @@ class SecondTries(Three):
         for chance, before, after in ((1.0, 0.019, 0.021), (0.5, 0.009, 0.011)):
             self.setUp()
             self.ways = ways(self.all, self.clock, retries=chance)
-            self.travel()
+            self.fetch()
             self.a.fails("tls_reset")
             self.clock.advance(before)
             self.assertEqual(self.sent(), "1 0 0", chance)
@@ -490,7 +491,7 @@ class SecondTries(Three):
         """How many of so many are tried again when all fail at once."""
         before = len(self.a.sent)
         for _ in range(travellers):
-            self.travel()
+            self.fetch()
         for sent in self.a.sent[before:]:
             sent.result.errback(Fault("upstream_unavailable"))
             # else the breaker opens, and who is tried again is another question
@@ -505,13 +506,13 @@ class SecondTries(Three):
 
     def test_who_has_landed_is_not_under_way(self) -> None:
         for _ in range(50):
-            travelling = self.travel()
+            travelling = self.fetch()
             self.a.succeeds()
             self.outcome(travelling)
         self.assertEqual(self.fail_together(5), 3)
 
     def test_each_who_lands_is_one_less_under_way(self) -> None:
-        travellers = [self.travel() for _ in range(40)]
+        travellers = [self.fetch() for _ in range(40)]
         for sent in self.a.sent[:10]:
             sent.result.callback(GOOD)
         self.assertEqual(sum(each.called for each in travellers), 10)
@@ -533,7 +534,7 @@ class SecondTries(Three):
         ):
             self.setUp()
             for _ in range(4):
-                travelling = self.travel()
+                travelling = self.fetch()
                 self.a.fails("tls_reset")
                 self.clock.advance(0)
                 self.assertTrue(self.a.sent[-1].new_connection)
@@ -543,7 +544,7 @@ class SecondTries(Three):
 
     def test_a_caller_may_leave_before_the_second_try(self) -> None:
         self.ways = ways(self.all, self.clock, retries=1.0)
-        travelling = self.travel()
+        travelling = self.fetch()
         self.a.fails("tls_reset")
         travelling.cancel()
         self.failureResultOf(travelling, CancelledError)
@@ -558,7 +559,7 @@ class Shares(Three):
         return [each.budget for each in route.sent]
 
     def test_each_way_gets_its_share_and_a_proxy_the_whole_of_it(self) -> None:
-        self.travel(8.0)
+        self.fetch(8.0)
         self.clock.advance(0.125)
         self.a.fails("tls_alert_received")
         self.clock.advance(0.125)
@@ -568,14 +569,14 @@ class Shares(Three):
         self.assertEqual(self.budgets(self.c), [share(7.75, 1, hop=True)])
 
     def test_a_second_try_gets_a_share_of_what_is_left(self) -> None:
-        self.travel(8.0)
+        self.fetch(8.0)
         self.clock.advance(0.125)
         self.a.fails("tls_reset")
         self.clock.advance(0)
         self.assertEqual(self.budgets(self.a), [share(8.0, 3), share(7.875, 3)])
 
     def test_a_hedge_gets_its_share_too(self) -> None:
-        self.travel(8.0)
+        self.fetch(8.0)
         self.clock.advance(0.25)
         self.assertEqual(self.budgets(self.b), [share(7.75, 2)])
 
@@ -584,7 +585,7 @@ class Shares(Three):
         self.assertEqual(self.budgets(self.b), [share(8.0, 1)])
 
     def test_each_try_has_the_query_and_the_call_of_the_caller(self) -> None:
-        self.travel(8.0, target="/x", loop="streamr")
+        self.fetch(8.0, target="/x", loop="streamr")
         self.a.fails("tls_alert_received")
         for sent in self.a.sent + self.b.sent:
             self.assertEqual(sent.query, QUERY)
@@ -595,7 +596,7 @@ class Shares(Three):
             self.setUp()
             self.clock = Clock()  # 5000.05 - 5000 is not quite 0.05
             self.ways = ways(self.all, self.clock)
-            travelling = self.travel(seconds)
+            travelling = self.fetch(seconds)
             self.assertEqual(self.sent(), "1 0 0" if begins else "0 0 0", seconds)
             if not begins:
                 self.assertEqual(self.cause(travelling), "deadline_exceeded")
@@ -603,7 +604,7 @@ class Shares(Three):
                 self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_no_second_try_begins_with_less_either(self) -> None:
-        travelling = self.travel(0.2)
+        travelling = self.fetch(0.2)
         self.clock.advance(0.16)
         self.a.fails("tls_reset")
         self.clock.advance(0)
@@ -612,14 +613,14 @@ class Shares(Three):
         self.assertEqual(self.noted(travelling), [("a", "tls_reset")])
 
     def test_a_deadline_that_is_over_is_told_at_once(self) -> None:
-        travelling = self.travel(-3.0)
+        travelling = self.fetch(-3.0)
         self.assertEqual(self.cause(travelling), "deadline_exceeded")
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_the_deadline_ends_all_that_is_under_way_and_blames_nobody(self) -> None:
         for seconds in (0.5, 8.0):
             self.setUp()
-            travelling = self.travel(seconds)
+            travelling = self.fetch(seconds)
             self.clock.pump([0.25, seconds - 0.375])
             self.assertNoResult(travelling)
             self.clock.advance(0.125)
@@ -636,21 +637,21 @@ class Shares(Three):
 
 
 class Opened(Three):
-    """Ways whose breakers are open, and what is left of a storm behind them."""
+    """Failover whose breakers are open, and what is left of a storm behind them."""
 
     def test_five_failures_of_callers_send_the_next_one_past_the_way(self) -> None:
         for _ in range(5):
-            self.travel()
+            self.fetch()
             self.a.fails("tls_alert_received")
             self.b.fails("tls_alert_received")
             self.ways.health.tried(self.b, None, 1)
         self.assertEqual(self.sent(), "5 5 5")
-        self.travel()
+        self.fetch()
         self.assertEqual(self.sent(), "5 6 5")
 
     def test_an_answer_ends_the_row_of_failures(self) -> None:
         for _ in range(5):
-            self.travel()
+            self.fetch()
             self.a.fails("tls_reset")
             self.clock.advance(0)
             self.a.succeeds()
@@ -660,7 +661,7 @@ class Opened(Three):
 
     def test_an_open_way_is_no_last_resort_without_hope(self) -> None:
         self.open(self.a)
-        travelling = self.travel()
+        travelling = self.fetch()
         self.b.fails("tls_alert_received")
         self.c.fails("tls_alert_received")
         self.assertEqual(self.cause(travelling), "tls_alert_received")
@@ -669,7 +670,7 @@ class Opened(Three):
     def test_an_open_way_is_the_last_resort_while_there_is_hope(self) -> None:
         self.hope()
         self.open(self.a)
-        travelling = self.travel()
+        travelling = self.fetch()
         self.b.fails("tls_alert_received")
         self.c.fails("tls_alert_received")
         self.a.succeeds()
@@ -679,7 +680,7 @@ class Opened(Three):
     def test_a_last_resort_has_one_try(self) -> None:
         self.hope()
         self.open(self.a)
-        travelling = self.travel()
+        travelling = self.fetch()
         self.b.fails("tls_alert_received")
         self.c.fails("tls_alert_received")
         self.a.fails("tls_reset")
@@ -690,7 +691,7 @@ class Opened(Three):
     def test_no_hedge_goes_to_a_last_resort(self) -> None:
         self.hope()
         self.open(self.a, self.c)
-        self.travel()
+        self.fetch()
         self.assertEqual(self.sent(), "0 1 0")
         self.clock.advance(2.0)
         self.assertEqual(self.sent(), "0 1 0")
@@ -699,7 +700,7 @@ class Opened(Three):
         self,
     ) -> None:
         self.open(*self.all)
-        first, second = self.travel(), self.travel()
+        first, second = self.fetch(), self.fetch()
         self.assertEqual(self.sent(), "1 0 0")
         outcome = self.outcome(second)
         fault = outcome.fault
@@ -713,17 +714,17 @@ class Opened(Three):
         self.assertEqual(self.cause(first), "tls_reset")
         self.assertEqual(self.sent(), "1 0 0")
         self.clock.advance(1.0)
-        self.travel()
+        self.fetch()
         self.assertEqual(self.sent(), "1 1 0")
 
     def test_who_learned_it_at_once_is_not_under_way(self) -> None:
         self.open(*self.all)
         for _ in range(100):
-            self.travel()
+            self.fetch()
         for route in self.all:
             self.ways.health.tried(route, None, 1)
         for _ in range(5):
-            self.travel()
+            self.fetch()
         tries = len(self.a.sent)
         for sent in self.a.sent[-5:]:
             sent.result.errback(Fault("upstream_unavailable"))
@@ -742,7 +743,7 @@ class Opened(Three):
         self.assertTrue(self.ways.health.is_closed(self.b))
 
     def test_who_waited_while_the_breaker_opened_does_not_leave_any_more(self) -> None:
-        travellers = [self.travel() for _ in range(20)]
+        travellers = [self.fetch() for _ in range(20)]
         for sent in self.a.sent:
             sent.waits()
         self.open(self.a)
@@ -758,7 +759,7 @@ class Opened(Three):
             )
 
     def test_who_waited_leaves_all_the_same_while_there_is_hope(self) -> None:
-        self.travel()
+        self.fetch()
         self.a.sent[-1].waits()
         self.hope()
         self.open(self.a)
@@ -769,7 +770,7 @@ class Opened(Three):
     def test_who_waited_for_a_last_resort_leaves_without_hope_too(self) -> None:
         self.hope()
         self.open(self.a)
-        self.travel()
+        self.fetch()
         self.b.fails("tls_alert_received")
         self.c.fails("tls_alert_received")
         self.a.sent[-1].waits()
@@ -782,7 +783,7 @@ class Opened(Three):
 
     def test_a_second_try_does_not_begin_when_the_breaker_has_opened(self) -> None:
         self.ways = ways(self.all, self.clock, retries=1.0)
-        travelling = self.travel()
+        travelling = self.fetch()
         self.a.fails("tls_reset")
         self.open(self.a)
         self.clock.advance(0.02)
@@ -791,7 +792,7 @@ class Opened(Three):
         self.assertEqual(self.noted(travelling), [("a", "tls_reset"), ("b", None)])
 
     def test_a_hedge_to_a_way_that_opens_meanwhile_does_not_leave(self) -> None:
-        self.travel()
+        self.fetch()
         self.clock.advance(0.25)
         self.b.sent[-1].waits()
         self.open(self.b)
@@ -802,8 +803,12 @@ class Opened(Three):
 class Hedges(Three):
     def test_they_are_on_and_what_waits_is_random_unless_told_otherwise(self) -> None:
         # as streamr/building.py makes them
-        self.ways = Ways(Health(self.all, self.clock, lambda: 1000.0), self.clock)
-        self.travel()
+        self.ways = Failover(
+            Health(self.all, self.clock, lambda: 1000.0),
+            self.clock,
+            tried=lambda _attempt: None,
+        )
+        self.fetch()
         self.a.fails("tls_reset")
         self.clock.advance(0.02)
         self.assertEqual(self.sent(), "2 0 0")
@@ -811,7 +816,7 @@ class Hedges(Three):
         self.assertEqual(self.sent(), "2 1 0")
 
     def test_each_silent_way_gets_the_next_one_beside_it(self) -> None:
-        travelling = self.travel()
+        travelling = self.fetch()
         for sent in ("1 0 0", "1 1 0", "1 1 1"):
             self.assertEqual(self.sent(), sent)
             self.clock.advance(0.249)
@@ -825,7 +830,7 @@ class Hedges(Three):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_a_fallback_that_is_silent_is_hedged_after_its_own_time(self) -> None:
-        self.travel()
+        self.fetch()
         self.clock.advance(0.125)
         self.a.fails("tls_alert_received")
         self.clock.advance(0.24)
@@ -834,7 +839,7 @@ class Hedges(Three):
         self.assertEqual(self.sent(), "1 1 1")
 
     def test_a_first_byte_at_any_time_before_keeps_the_next_one_away(self) -> None:
-        self.travel()
+        self.fetch()
         self.clock.advance(0.249)
         self.a.sent[-1].is_heard()
         self.clock.advance(5.0)
@@ -843,7 +848,7 @@ class Hedges(Three):
     def test_silence_counts_from_when_it_left(self) -> None:
         for waited in (0.125, 1.0):
             self.setUp()
-            self.travel()
+            self.fetch()
             self.a.sent[-1].waits()
             self.clock.advance(waited)
             self.a.sent[-1].leaves()
@@ -853,7 +858,7 @@ class Hedges(Three):
             self.assertEqual(self.sent(), "1 1 0", waited)
 
     def test_leaving_at_once_is_no_sign_of_life(self) -> None:
-        self.travel()
+        self.fetch()
         self.a.sent[-1].leaves()
         self.clock.advance(0.25)
         self.assertEqual(self.sent(), "1 1 0")
@@ -863,14 +868,14 @@ class Hedges(Three):
             self.setUp()
             self.ways = ways(self.all[:2], self.clock)
             for _ in range(travellers):
-                self.travel()
+                self.fetch()
             self.clock.advance(0.25)
             self.assertEqual(len(self.b.sent), hedges, travellers)
 
     def test_who_was_denied_one_gets_it_when_others_are_ten_seconds_old(self) -> None:
         self.ways = ways(self.all[:2], self.clock)
         for _ in range(11):
-            self.travel(30.0)
+            self.fetch(30.0)
         self.clock.pump([0.25] + [0.05] * 199)
         self.assertEqual(len(self.b.sent), 10)
         self.clock.pump([0.05] * 4)
@@ -879,7 +884,7 @@ class Hedges(Three):
     def test_who_was_denied_one_asks_again_ten_times_a_second(self) -> None:
         self.ways = ways(self.all[:2], self.clock)
         for _ in range(11):
-            self.travel()
+            self.fetch()
         self.clock.advance(0.25)
         self.clock.advance(0.05)
         self.open(self.a)
@@ -890,7 +895,7 @@ class Hedges(Three):
 
     def test_who_was_denied_one_and_is_answered_leaves_no_timer(self) -> None:
         self.ways = ways(self.all[:2], self.clock)
-        travellers = [self.travel() for _ in range(11)]
+        travellers = [self.fetch() for _ in range(11)]
         self.clock.advance(0.25)
         for sent in self.a.sent:
             sent.result.callback(GOOD)
@@ -900,13 +905,13 @@ class Hedges(Three):
 
     def test_signs_of_a_way_that_has_lost_or_failed_begin_nothing(self) -> None:
         for winner in (self.a, self.b):
-            self.travel()
+            self.fetch()
             self.clock.advance(0.25 if winner is self.b else 0.125)
             winner.succeeds()
             self.a.sent[-1].is_heard()
             self.a.sent[-1].leaves()
             self.assertEqual(self.clock.getDelayedCalls(), [], winner.name)
-        self.travel()
+        self.fetch()
         self.a.fails("tls_alert_received")
         self.clock.advance(0.25)
         timers = len(self.clock.getDelayedCalls())
@@ -916,7 +921,7 @@ class Hedges(Three):
 
     def test_an_answer_to_two_who_wait_for_it_leaves_no_error_behind(self) -> None:
         """The hedge waits for the rest, and so does the first way that failed."""
-        travelling = self.travel()
+        travelling = self.fetch()
         self.clock.advance(0.25)
         self.a.fails("tls_alert_received")
         self.b.succeeds()
@@ -928,7 +933,7 @@ class Hedges(Three):
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_a_second_try_does_not_begin_the_silence_anew(self) -> None:
-        self.travel()
+        self.fetch()
         self.clock.advance(0.2)
         self.a.fails("tls_reset")
         self.clock.advance(0)
@@ -939,14 +944,14 @@ class Hedges(Three):
 
     def test_without_them_only_a_fault_leads_to_the_next_way(self) -> None:
         self.ways = ways(self.all, self.clock, hedge=False)
-        self.travel()
+        self.fetch()
         self.clock.advance(5.0)
         self.assertEqual(self.sent(), "1 0 0")
         self.a.fails("tls_timeout")
         self.assertEqual(self.sent(), "1 1 0")
 
     def test_a_caller_who_leaves_ends_all_of_them(self) -> None:
-        travelling = self.travel()
+        travelling = self.fetch()
         self.clock.pump([0.25, 0.25])
         self.assertEqual(self.sent(), "1 1 1")
         travelling.cancel()
@@ -957,7 +962,7 @@ class Hedges(Three):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_a_first_way_that_fails_waits_for_those_that_run(self) -> None:
-        travelling = self.travel()
+        travelling = self.fetch()
         self.clock.advance(0.25)
         self.a.fails("tls_alert_received")
         self.b.fails("tls_alert_received")
@@ -967,7 +972,7 @@ class Hedges(Three):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_a_first_way_that_fails_learns_how_the_rest_has_ended(self) -> None:
-        travelling = self.travel()
+        travelling = self.fetch()
         self.clock.advance(0.25)
         self.b.fails("tls_alert_received")
         self.c.fails("proxy_configuration_error")
@@ -984,7 +989,7 @@ class SilentOnes(Three):
         return set(route.sent[-1].call.silent)
 
     def test_each_way_is_told_of_all_that_were_silent_before_it(self) -> None:
-        self.travel()
+        self.fetch()
         self.clock.pump([0.25, 0.25])
         self.assertEqual(self.silent(self.a), set())
         self.assertEqual(self.silent(self.b), {host("a")})
@@ -995,20 +1000,20 @@ class SilentOnes(Three):
             if cause in ENDS_THE_CHAIN:
                 continue
             self.setUp()
-            self.travel()
+            self.fetch()
             self.a.fails(cause, final=True)
             expected = {host("a")} if CAUSES[cause].slow else set()
             self.assertEqual(self.silent(self.b), expected, cause)
 
     def test_what_the_caller_and_the_breakers_know_is_told_as_well(self) -> None:
         self.open(self.b, cause="tls_timeout")
-        self.travel(silent=frozenset({host("x")}))
+        self.fetch(silent=frozenset({host("x")}))
         self.assertEqual(self.silent(self.a), {host("x"), host("b")})
         self.clock.advance(0.25)
         self.assertEqual(self.silent(self.c), {host("x"), host("a"), host("b")})
 
     def test_ways_to_them_are_tried_last(self) -> None:
-        self.travel(silent=frozenset({host("a")}))
+        self.fetch(silent=frozenset({host("a")}))
         self.assertEqual(self.sent(), "0 1 0")
         self.b.fails("tls_alert_received")
         self.c.fails("tls_alert_received")
@@ -1019,7 +1024,7 @@ class SilentOnes(Three):
         other = FakeRoute("other", dimensions=same)
         self.ways = ways([self.a, other, self.b], self.clock)
         self.open(self.a, cause="tls_timeout")
-        self.travel()
+        self.fetch()
         self.assertEqual((len(other.sent), len(self.b.sent)), (0, 1))
 
 
@@ -1027,7 +1032,7 @@ class Noted(Three):
     """Which attempts a caller is told of, and which the health remembers."""
 
     def test_an_attempt_tells_all_that_is_known_of_it(self) -> None:
-        travelling = self.travel()
+        travelling = self.fetch()
         self.clock.advance(0.125)
         self.a.fails("tls_alert_received")
         self.clock.advance(0.1)
@@ -1050,7 +1055,7 @@ class Noted(Three):
     def test_it_tells_milliseconds(self) -> None:
         for took, ms in ((0.0, 0), (0.0004, 0), (1.0, 1000), (7.0, 7000)):
             self.setUp()
-            travelling = self.travel()
+            travelling = self.fetch()
             self.a.sent[-1].is_heard()
             self.clock.advance(took)
             self.a.succeeds()
@@ -1063,7 +1068,7 @@ class Noted(Three):
         for fails in (True, False):
             self.setUp()
             self.ways = ways([self.c], self.clock)
-            travelling = self.travel()
+            travelling = self.fetch()
             if fails:
                 self.c.fails("tls_reset", (rung, good), final=True)
             else:
@@ -1074,7 +1079,7 @@ class Noted(Three):
             )
 
     def test_the_one_that_brought_the_answer_stands_last(self) -> None:
-        travelling = self.travel()
+        travelling = self.fetch()
         self.clock.advance(0.25)
         self.clock.advance(0.125)
         self.b.succeeds()
@@ -1084,7 +1089,7 @@ class Noted(Three):
     def test_a_hedge_that_was_outrun_is_not_told_and_one_that_failed_is(self) -> None:
         for fails in (False, True):
             self.setUp()
-            travelling = self.travel()
+            travelling = self.fetch()
             self.clock.advance(0.25)
             if fails:
                 self.b.fails("tls_alert_received")
@@ -1094,7 +1099,7 @@ class Noted(Three):
             self.assertEqual(self.noted(travelling), [*failed, ("a", None)])
 
     def test_a_try_that_began_with_the_winner_was_overtaken_by_it(self) -> None:
-        travelling = self.travel()
+        travelling = self.fetch()
         self.clock.advance(0.25)
         self.a.fails("tls_reset")
         self.clock.advance(0)
@@ -1112,7 +1117,7 @@ class Noted(Three):
         for silent, counts in ((0.125, 0), (0.249, 0), (0.25, 1), (2.0, 1)):
             self.setUp()
             self.ways = ways(self.all[:2], self.clock)
-            self.travel()
+            self.fetch()
             self.clock.advance(0.25)
             self.clock.advance(silent)
             self.a.succeeds()
@@ -1122,7 +1127,7 @@ class Noted(Three):
         for silent, counts in ((0.125, 0), (0.25, 1)):
             self.setUp()
             self.ways = ways(self.all[:2], self.clock)
-            self.travel()
+            self.fetch()
             self.clock.advance(0.25)
             self.b.sent[-1].waits()
             self.clock.advance(2.0)
@@ -1132,7 +1137,7 @@ class Noted(Three):
             self.assertEqual(self.ways.health.states["b"].failed, counts, silent)
 
     def test_being_overtaken_after_a_first_byte_does_not_speak_against_it(self) -> None:
-        self.travel()
+        self.fetch()
         self.clock.advance(0.25)
         self.a.sent[-1].is_heard()
         self.clock.advance(2.0)
@@ -1144,12 +1149,12 @@ class Lines(Three):
     """What the log says of a journey."""
 
     def test_an_answer_of_the_first_way_is_no_line(self) -> None:
-        self.travel()
+        self.fetch()
         self.a.succeeds()
         self.assertEqual(self.log(), [])
 
     def test_each_fallback_is_a_warning_and_the_answer_is_told_after_it(self) -> None:
-        self.travel()
+        self.fetch()
         self.a.fails("tls_alert_received")
         self.b.fails("tls_alert_received")
         self.c.succeeds()
@@ -1163,25 +1168,25 @@ class Lines(Three):
         )
 
     def test_a_fallback_is_no_silence_when_the_hedge_time_is_over(self) -> None:
-        self.travel()
+        self.fetch()
         self.clock.advance(0.125)
         self.a.fails("tls_alert_received")
         self.clock.advance(0.2)
         self.assertEqual(self.log(), [("warn", "a", "b", "req-1")])
 
     def test_a_hedge_is_a_warning_and_a_fault_after_it_is_none(self) -> None:
-        self.travel()
+        self.fetch()
         self.clock.advance(0.25)
         self.a.fails("tls_alert_received")
         self.assertEqual(self.log(), [("warn", "a", "b", "req-1")])
 
     def test_a_fault_that_ends_the_chain_is_no_fallback(self) -> None:
-        self.travel()
+        self.fetch()
         self.a.fails("http_request_denied")
         self.assertEqual(self.log(), [])
 
     def test_an_exception_of_our_own_is_told_with_its_way(self) -> None:
-        self.travel()
+        self.fetch()
         self.a.sent[-1].result.errback(KeyError("bug"))
         self.flushLoggedErrors(KeyError)
         self.assertIn(("critical", None, "a", None), self.log())
@@ -1211,7 +1216,7 @@ class Travels(RuleBasedStateMachine):
         super().__init__()
         self.clock = Clock()
         self.routes = [FakeRoute(name) for name in ("a", "b", "c")]
-        self.ways: Ways = ways(self.routes, self.clock)
+        self.ways: Failover = ways(self.routes, self.clock)
         self.outcomes: dict[int, Outcome | None] = {}
         self.waiting: dict[int, Deferred[Any]] = {}
 
@@ -1241,7 +1246,7 @@ class Travels(RuleBasedStateMachine):
                 result.trap(CancelledError)
                 self.outcomes[number] = None
 
-        travelling = self.ways.travel(
+        travelling = self.ways.fetch(
             QUERY, call(self.clock.seconds() + seconds, target=str(number))
         )
         self.waiting[number] = travelling

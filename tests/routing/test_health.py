@@ -20,7 +20,7 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Dimensions, Query
-from streamr.errors import CAUSES, Fault
+from streamr.errors import CAUSES, Fault, RouteKind
 from streamr.policy.breaker import (
     FIRST_PAUSE,
     JITTER,
@@ -144,6 +144,7 @@ class Fairness(HealthCase):
 
         route = TMDBRoute(
             "direct",
+            RouteKind.DIRECT,
             "https://api.test.invalid/3",
             Client(),  # type: ignore[arg-type]
             Credentials(None, "key"),
@@ -249,13 +250,11 @@ class Several(SynchronousTestCase):
         self.health = self.made(self.all)
 
     def made(self, routes: list[FakeRoute]) -> Health:
-        return Health(
-            routes,
-            self.clock,
-            lambda: self.wall,
-            chance=lambda: self.chance,
-            changed=self.tell,
+        health = Health(
+            routes, self.clock, lambda: self.wall, chance=lambda: self.chance
         )
+        health.subscribe(self.tell)
+        return health
 
     def tell(self) -> None:
         self.told += 1
@@ -659,7 +658,7 @@ class Probed(Several):
             self.assertRegex(name, r"\Aprobe-[0-9a-f]{8}\Z")
 
     def test_a_way_gets_five_seconds_and_a_proxy_shares_them_out_itself(self) -> None:
-        self.b.hop = True
+        self.b.kind = RouteKind.PEER
         break_down(self.health, self.b)
         self.begin()
         for route, first_byte in ((self.a, 3.0), (self.b, 5.0)):

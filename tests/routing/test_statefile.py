@@ -213,7 +213,7 @@ class OverARestart(RoutesCase):
     def test_an_open_breaker_is_open_after_a_restart_and_probed_when_due(self) -> None:
         before = ways([FakeRoute("direct")], self.clock).health
         file = RouteFile(self.path, self.clock, before.known)
-        before.changed = file.changed
+        before.subscribe(file.changed)
         for _ in range(TRIP_IN_ROW):
             before.tried(before.routes[0], Fault("tls_reset"), 1)
         self.clock.advance(WRITE_AFTER)
@@ -238,7 +238,7 @@ class OverARestart(RoutesCase):
     def test_a_breaker_that_closes_is_written_too(self) -> None:
         health = ways([FakeRoute("direct")], self.clock).health
         file = RouteFile(self.path, self.clock, lambda: {"main": health.known()})
-        health.changed = file.changed
+        health.subscribe(file.changed)
         for _ in range(TRIP_IN_ROW):
             health.tried(health.routes[0], Fault("tls_reset"), 1)
         self.clock.advance(WRITE_AFTER)

@@ -16,7 +16,7 @@ class Bound(SynchronousTestCase):
         self.clock = Clock()
         self.memory = MemoryStore(1_000_000, 100)
         self.dropped: list[str] = []
-        self.memory.on_drop = self.dropped.extend
+        self.memory.subscribe(dropped=self.dropped.extend)
         self.aging = Aging(self.memory, self.clock)
         self.aging.start()
         self.memory.put("/movie/550", response("/movie/550", now=0.0))

@@ -49,7 +49,7 @@ class Answering(SynchronousTestCase):
 
     def test_whoever_listens_is_told_of_puts_and_not_of_fills(self) -> None:
         told: list[StoredResponse] = []
-        self.memory.on_put = told.append
+        self.memory.subscribe(put=told.append)
         first, second = response("/movie/1"), response("/movie/2")
         self.memory.put(first.key, first)
         self.memory.fill(second.key, second)
@@ -58,7 +58,7 @@ class Answering(SynchronousTestCase):
 
     def test_whoever_listens_is_told_what_was_purged(self) -> None:
         told: list[list[str]] = []
-        self.memory.on_drop = told.append
+        self.memory.subscribe(dropped=told.append)
         for number in range(3):
             self.memory.put(f"/movie/{number}", response(f"/movie/{number}"))
         count = self.memory.purge(lambda each: each.key != "/movie/1")
@@ -277,7 +277,7 @@ class Queues(SynchronousTestCase):
     def setUp(self) -> None:
         self.memory = MemoryStore(100 * MB, 20)
         self.told: list[str] = []
-        self.memory.on_drop = self.told.extend
+        self.memory.subscribe(dropped=self.told.extend)
 
     def put(self, *keys: str) -> None:
         for key in keys:
@@ -403,7 +403,7 @@ class Queues(SynchronousTestCase):
 
     def test_what_is_filled_from_the_disk_keeps_to_the_bounds(self) -> None:
         put: list[StoredResponse] = []
-        self.memory.on_put = put.append
+        self.memory.subscribe(put=put.append)
         for number in range(22):
             self.memory.fill(f"/{number}", replace(_ONCE, key=f"/{number}"))
         self.assertEqual((len(self.memory), self.told, put), (20, ["/0", "/1"], []))

@@ -4,7 +4,6 @@ import gc
 import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, execute
@@ -13,9 +12,7 @@ from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import StoredResponse
-from streamr.interfaces import Store
 from streamr.store.memory import MemoryStore
-from streamr.store.sqlite import DiskStore
 from streamr.store.writebehind import (
     COMPLAIN_EVERY,
     MOST_WAITING,
@@ -23,7 +20,7 @@ from streamr.store.writebehind import (
     WRITE_EVERY,
     WriteBehind,
 )
-from tests.contracts.store import StoreContract, hot_share, response, sized, traced
+from tests.contracts.store import hot_share, response, sized, traced
 
 MB = 1024 * 1024
 WALL = 1_800_000_000.0
@@ -32,6 +29,8 @@ WALL = 1_800_000_000.0
 class FakeDisk:
     """A disk store that can be full. The tests of `Agreement` hold it to the real one:
     both fail with sqlite3.Error or OSError, and both give back what they took."""
+
+    failures = (sqlite3.Error, OSError)
 
     def __init__(self, *_arguments: Any) -> None:
         self.kept: dict[str, StoredResponse] = {}
@@ -414,118 +413,15 @@ class Failing(BehindCase):
         self.assertLess(taken, 2 * MB * 1.1)
 
     def test_a_purge_is_not_pushed_out_by_what_is_held_back(self) -> None:
+        memory = MemoryStore(MOST_WAITING * 4000, MOST_WAITING)
+        behind = WriteBehind(memory, self.disk, self.clock, self.thread)
         keys = [f"/{number}" for number in range(MOST_WAITING)]
-        one = response("/x")
         for key in keys:
-            self.disk.kept[key] = one
-        assert self.memory.on_drop is not None
-        self.memory.on_drop(keys)
-        self.put("/new/1", "/new/2")
+            self.disk.kept[key] = replace(response("/x"), key=key)
+        behind.fill()
+        self.assertEqual(len(memory), MOST_WAITING)
+        memory.purge(lambda _response: True)
+        memory.put("/new/1", response("/new/1"))
+        memory.put("/new/2", response("/new/2"))
         self.later()
         self.assertEqual(self.disk.kept.keys(), {"/new/1", "/new/2"})
-
-
-class PairCase(SynchronousTestCase):
-    """Memory and a real disk behind it."""
-
-    def setUp(self) -> None:
-        self.clock = Clock()
-        self.clock.advance(1_000_000.0)
-        self.path = Path(self.mktemp())
-        self.memory, self.behind = self.opened()
-        super().setUp()
-
-    def opened(self, most_entries: int = 10_000) -> tuple[MemoryStore, WriteBehind]:
-        """What a process has after its start."""
-        memory = MemoryStore(50 * MB, most_entries)
-        disk = DiskStore(
-            self.path,
-            most_entries,
-            self.clock.seconds,
-            lambda: WALL + self.clock.rightNow,
-        )
-        self.addCleanup(disk.close)
-        behind = WriteBehind(memory, disk, self.clock, execute)
-        behind.fill()
-        return memory, behind
-
-
-class Contract(PairCase, StoreContract):
-    """The pair, flushed and read by another process, keeps to the same contract."""
-
-    def setUp(self) -> None:
-        PairCase.setUp(self)
-        self.store = self.make()
-
-    def make(self) -> Store:
-        return self.memory
-
-    def again(self) -> Store:
-        self.successResultOf(self.behind.flush())
-        return self.opened()[0]
-
-    def purge(self, path: str) -> None:
-        self.memory.purge(lambda each: each.path == path)
-
-
-class Restarts(PairCase):
-    """What a crash costs."""
-
-    def test_without_a_flush_all_but_the_last_moment_is_there(self) -> None:
-        keys = [f"/movie/{number}" for number in range(300)]
-        for key in keys:
-            self.memory.put(key, response(key))
-        self.clock.advance(WRITE_EVERY)
-        self.memory.put("/late", response("/late"))
-        memory, _ = self.opened()
-        self.assertEqual(hot_share(memory, keys), 1.0)
-        self.assertIsNone(memory.get("/late"))
-
-    def test_after_a_flood_the_hot_set_is_still_there_after_a_restart(self) -> None:
-        """Memory does not give it up for strangers; neither may the disk."""
-        memory, behind = self.opened(most_entries=400)
-        hot = [f"/hot/{number}" for number in range(100)]
-        for key in hot:
-            memory.put(key, response(key))
-            memory.get(key)
-        for number in range(2000):
-            self.clock.advance(1.0)
-            key = f"/once/{number}"
-            memory.put(key, response(key, now=self.clock.seconds()))
-            memory.get(hot[number % 100])
-        self.assertGreaterEqual(hot_share(memory, hot), 0.95)
-        self.successResultOf(behind.flush())
-        after, _ = self.opened(most_entries=400)
-        self.assertGreaterEqual(hot_share(after, hot), 0.95)
-
-
-class Agreement(SynchronousTestCase):
-    """The fake disk and the real one behave alike where the fake is relied upon."""
-
-    def both(self) -> list[Any]:
-        real = DiskStore(Path(self.mktemp()), 100, lambda: 1e6, lambda: WALL)
-        self.addCleanup(real.close)
-        return [FakeDisk(), real]
-
-    def test_they_give_back_what_they_took_newest_first(self) -> None:
-        for disk in self.both():
-            ones = [response(f"/{n}", now=1e6 - 10 * n) for n in (2, 0, 1)]
-            disk.write(ones, [])
-            disk.write([], ["/1"])
-            disk.close()
-            self.assertEqual([each.key for each in disk.load()], ["/0", "/2"])
-
-    def test_they_can_be_told_to_keep_these_and_nothing_else(self) -> None:
-        for disk in self.both():
-            disk.write([response("/1"), response("/2")], [])
-            disk.replace([response("/2"), response("/3")])
-            self.assertEqual({each.key for each in disk.load()}, {"/2", "/3"})
-
-    def test_they_fail_in_one_of_two_ways(self) -> None:
-        fake = FakeDisk()
-        fake.error = Failing.ERRORS[0]
-        nowhere = Path(self.mktemp()) / "no" / "folder"
-        for disk in (fake, DiskStore(nowhere, 9, lambda: 1e6, lambda: WALL)):
-            self.assertRaises((sqlite3.Error, OSError), disk.load)
-            self.assertRaises((sqlite3.Error, OSError), disk.write, [response()], [])
-            disk.close()

@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Answer, Budget, Call, Dimensions, Query, Validators
-from streamr.errors import CAUSES, Attempt, Fault
+from streamr.errors import CAUSES, Attempt, Fault, RouteKind
 from streamr.fields.loop import Loop
 from streamr.interfaces import Progress, Route, Veto
 from streamr.policy.freshness import terms
@@ -118,6 +118,7 @@ class RouteCase(SynchronousTestCase):
         dimensions = Dimensions("api.themoviedb.org", "classic", "auto", "here")
         return TMDBRoute(
             "direct",
+            RouteKind.DIRECT,
             base_url,
             self.client,
             Credentials(token, key),
@@ -335,14 +336,14 @@ class Dimension(RouteCase):
         route: Route = self.tmdb(base_url="https://api.themoviedb.org:8443/3")
         self.assertEqual(route.name, "direct")
         self.assertEqual(route.next_hop, "api.themoviedb.org:8443")
-        self.assertIs(route.hop, False)
+        self.assertIs(route.kind, RouteKind.DIRECT)
         self.assertEqual(route.dimensions.profile, "classic")
 
     def test_a_route_over_a_proxy_leaves_from_the_proxys_place(self) -> None:
         route: Route = self.proxy()
         self.assertEqual(route.name, NAME)
         self.assertEqual(route.next_hop, "127.0.0.1:5001")
-        self.assertIs(route.hop, True)
+        self.assertIs(route.kind, RouteKind.PEER)
         there = "127.0.0.1:5001"
         self.assertEqual(route.dimensions, Dimensions(there, "proxy", "auto", there))
 
@@ -506,8 +507,8 @@ class OverAProxy(RouteCase):
         self.assertEqual(
             answer.attempts,
             (
-                Attempt(f"{NAME}/a", "a.test", 40, "tls_reset", "x"),
-                Attempt(f"{NAME}/b", "b.test", 90, status=200),
+                Attempt("a", "a.test", 40, "tls_reset", "x", peer=NAME),
+                Attempt("b", "b.test", 90, status=200, peer=NAME),
             ),
         )
 
@@ -524,7 +525,7 @@ class OverAProxy(RouteCase):
             self.assertEqual((fault.cause.name, fault.final), (name, True))
             self.assertEqual(fault.retry_after, "7", name)
             self.assertEqual(fault.detail, "reported by 127.0.0.1:5001")
-            routes = [(each.route, each.cause) for each in fault.attempts]
+            routes = [(each.name, each.cause) for each in fault.attempts]
             self.assertEqual(routes, [(f"{NAME}/a", "tls_reset"), (f"{NAME}/b", name)])
 
     def test_an_error_that_we_do_not_know_is_one_of_its_own(self) -> None:
@@ -538,7 +539,7 @@ class OverAProxy(RouteCase):
         field = 'p;error=tls_reset;route="a";ms=4, p;error=deadline_exceeded;ms=9'
         fault = self.fault(self.proxy(), Head(504, proxy_status=field), MISSING)
         self.assertEqual(fault.cause.name, "deadline_exceeded")
-        self.assertEqual([each.route for each in fault.attempts], [f"{NAME}/a"])
+        self.assertEqual([each.name for each in fault.attempts], [f"{NAME}/a"])
 
     def test_an_error_counts_whatever_the_status_beside_it(self) -> None:
         head = Head(200, proxy_status='p;error=tls_reset;route="a"')

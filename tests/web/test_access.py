@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Call
 from streamr.errors import Refusal
-from streamr.web.access import Visit, check_action, check_site, from_own_site, trusted
+from streamr.web.access import Visit, Who, check, from_own_site, trusted
 
 TOKEN = "a-made-up-admin-token"
 HOST = "127.0.0.1:3001"
@@ -119,7 +119,7 @@ class Trusted(SynchronousTestCase):
 
 
 class OwnSite(SynchronousTestCase):
-    """from_own_site, check_site."""
+    """from_own_site, and check for what is read."""
 
     # Sec-Fetch-Site, Origin, whether the request began here
     cases = (
@@ -154,33 +154,52 @@ class OwnSite(SynchronousTestCase):
         for site, origin, own in self.cases:
             asked = visit(sec_fetch_site=site, origin=origin)
             if own:
-                check_site(asked)
+                check(Who.OPERATORS, asked, changes=False)
                 continue
             with self.assertRaises(Refusal, msg=(site, origin)) as caught:
-                check_site(asked)
+                check(Who.OPERATORS, asked, changes=False)
             refusal = caught.exception
             self.assertEqual((refusal.status, int(refusal.code)), (403, 38))
             self.assertIn("began elsewhere", refusal.message)
 
 
 class Actions(SynchronousTestCase):
-    """check_action."""
+    """check for what changes something."""
 
     def test_the_trusted_may_act_from_a_page_of_ours_and_from_a_command_line(self):
         for site in ("", "same-origin", "none"):
-            check_action(visit(sec_fetch_site=site))
+            check(Who.OPERATORS, visit(sec_fetch_site=site), changes=True)
 
     def test_the_trusted_may_not_act_for_a_page_of_another_site(self):
         with self.assertRaises(Refusal) as caught:
-            check_action(visit(sec_fetch_site="cross-site"))
+            check(Who.OPERATORS, visit(sec_fetch_site="cross-site"), changes=True)
         self.assertIn("began elsewhere", caught.exception.message)
 
     def test_a_stranger_may_not_act_and_hears_what_would_help(self):
         with self.assertRaises(Refusal) as caught:
-            check_action(visit(may=False, sec_fetch_site="same-origin"))
+            check(
+                Who.OPERATORS,
+                visit(may=False, sec_fetch_site="same-origin"),
+                changes=True,
+            )
         refusal = caught.exception
         self.assertEqual((refusal.status, int(refusal.code)), (403, 38))
         self.assertIn("STREAMR_ADMIN_TOKEN", refusal.message)
+
+
+class Others(SynchronousTestCase):
+    """check for what is not for operators alone."""
+
+    def test_everybody_and_callers_need_not_be_trusted(self):
+        for who in (Who.EVERYBODY, Who.CALLERS):
+            for changes in (False, True):
+                check(who, visit(may=False, sec_fetch_site="cross-site"), changes)
+
+    def test_what_is_read_by_operators_names_itself(self):
+        stranger = Visit([], CALL, trusted=False, path="/metrics")
+        with self.assertRaises(Refusal) as caught:
+            check(Who.OPERATORS, stranger, changes=False)
+        self.assertIn("/metrics is for this machine", caught.exception.message)
 
 
 class Values(SynchronousTestCase):

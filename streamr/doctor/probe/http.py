@@ -20,7 +20,7 @@ from streamr.boundaries import Answer, Budget, Call, Dimensions, Query
 from streamr.config.settings import Settings
 from streamr.doctor.evidence import Place, ProxyReply, Reply
 from streamr.doctor.probe.tcp_tls import milliseconds
-from streamr.errors import CAUSES, Fault, Phase
+from streamr.errors import CAUSES, Fault, Phase, RouteKind
 from streamr.fields.loop import Loop
 from streamr.upstream.client import Client
 from streamr.upstream.dial.tls import ProfilePolicy
@@ -170,6 +170,7 @@ class Asker:
         found = self._settings
         return TMDBRoute(
             "doctor",
+            RouteKind.DIRECT,
             base_url,
             client,
             Credentials(found.tmdb_access_token, found.tmdb_api_key),

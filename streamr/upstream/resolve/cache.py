@@ -142,7 +142,12 @@ class RememberingResolver:
 
     def _failed(self, failure: Failure, name: str) -> None:
         if not failure.check(OSError, UnicodeError):
-            _log.failure("The lookup of {name} broke", failure=failure, name=name)
+            _log.failure(
+                "The lookup of {name} broke",
+                failure=failure,
+                name=name,
+                code="lookup-broke",
+            )
         now = self._clock.seconds()
         known = self._known.get(name)
         if known is None or now - known.at > KEPT_SECONDS:

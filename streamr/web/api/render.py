@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
-from streamr.boundaries import CacheUse, Exchange, StoredResponse
-from streamr.errors import Attempt, Envelope, Fault, Refusal
+from streamr.boundaries import Exchange, StoredResponse
+from streamr.errors import Attempt, Fault, RouteKind
 from streamr.fields import cache_status, names, proxy_status
 from streamr.policy import freshness, representation
+from streamr.web.page import JSON, Page, envelope
 
-JSON = "application/json;charset=utf-8"
 # Below one Ethernet segment compression saves nothing.
 LEAST_GZIPPED = 1000
 # Flights whose fields are remembered until the last of their callers is told.
 REMEMBERED = 256
 
 _Q = re.compile(r";\s*q\s*=\s*([0-9.]+)", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One response, ready to be written."""
-
-    status: int
-    body: bytes
-    headers: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +44,12 @@ def wants(accept_encoding: str, if_none_match: str) -> Wants:
 
 def answer_page(exchange: Exchange, wanted: Wants, now: float) -> Page:
     """The page of a finished exchange: from the store, from TMDB, or the fault."""
-    if exchange.stored is not None:
-        return _stored_page(exchange, exchange.stored, wanted, now)
-    if exchange.answer is None:
-        fault = exchange.fault or Fault("proxy_internal_error")
+    if exchange.outcome.stored is not None:
+        return _stored_page(exchange, exchange.outcome.stored, wanted, now)
+    if exchange.outcome.answer is None:
+        fault = exchange.outcome.fault or Fault("proxy_internal_error")
         return _fault_page(exchange, fault)
-    answer = exchange.answer
+    answer = exchange.outcome.answer
     headers = [("Content-Type", answer.content_type), ("Vary", "Accept-Encoding")]
     if answer.status == 200 and answer.cache_control:
         headers.append(("Cache-Control", answer.cache_control))
@@ -87,7 +75,7 @@ def _stored_page(
     headers = [
         ("Vary", "Accept-Encoding"),
         ("ETag", stored.etag),
-        ("Age", str(int(exchange.age))),
+        ("Age", str(int(exchange.outcome.age))),
         ("Cache-Control", _freshness(stored, now)),
     ]
     known = wanted.none_match and matches(wanted.none_match, stored.etag)
@@ -115,45 +103,6 @@ def matches(none_match: str, etag: str) -> bool:
     return "*" in tags or etag.removeprefix("W/") in tags
 
 
-def refusal_page(server: str, refusal: Refusal) -> Page:
-    """The page of a request that was answered before anything left."""
-    headers = [
-        ("Content-Type", JSON),
-        ("Cache-Control", "no-store"),
-        (names.PROXY_STATUS, proxy_status.own_error(server, _refusal_cause(refusal))),
-        (
-            names.CACHE_STATUS,
-            cache_status.render(server, CacheUse(forward="bypass"), None),
-        ),
-    ]
-    if refusal.allow:
-        headers.append(("Allow", refusal.allow))
-    body = envelope(refusal.status, refusal.code, refusal.message)
-    return Page(refusal.status, body, tuple(headers))
-
-
-def json_page(status: int, value: Any) -> Page:
-    """A page of our own, such as the health."""
-    headers = (("Content-Type", JSON), ("Cache-Control", "no-store"))
-    return Page(status, _dumped(value), headers)
-
-
-def envelope(
-    status: int, code: Envelope, message: str, attempts: Sequence[Attempt] = ()
-) -> bytes:
-    """An error in TMDB's shape, with the keys of the system before beside it."""
-    return _dumped(
-        {
-            "success": False,
-            "status_code": int(code),
-            "status_message": message,
-            "error": message,
-            "status": status,
-            "details": {"attempts": [_told(attempt) for attempt in attempts]},
-        }
-    )
-
-
 def _fault_page(exchange: Exchange, fault: Fault) -> Page:
     headers = [("Content-Type", JSON), ("Cache-Control", "no-store")]
     if fault.retry_after:
@@ -162,19 +111,19 @@ def _fault_page(exchange: Exchange, fault: Fault) -> Page:
         fault.cause.status,
         fault.cause.code,
         message(fault, exchange),
-        exchange.attempts,
+        exchange.outcome.attempts,
     )
     return Page(fault.cause.status, body, (*headers, *_provenance(exchange)))
 
 
 def message(fault: Fault, exchange: Exchange) -> str:
     """The sentence of a fault, for the person who reads the error."""
-    count = len(exchange.attempts)
+    count = len(exchange.outcome.attempts)
     tries = f" {count} attempt{'s' if count > 1 else ''} failed." if count else ""
     text = f"No answer from TMDB: {fault.cause.meaning} ({fault.cause.name}).{tries}"
     configuration = [
-        f" {each.route}: {each.detail}."
-        for each in exchange.attempts
+        f" {each.name}: {each.detail}."
+        for each in exchange.outcome.attempts
         if each.cause == "proxy_configuration_error"
     ]
     return text + "".join(configuration)
@@ -182,22 +131,26 @@ def message(fault: Fault, exchange: Exchange) -> str:
 
 def _provenance(exchange: Exchange) -> list[tuple[str, str]]:
     """Who answered, what failed before, and how long each of them took."""
-    attempts = list(exchange.attempts)
-    if exchange.fault is not None and not (
-        attempts and attempts[-1].cause == exchange.fault.cause.name
+    attempts = list(exchange.outcome.attempts)
+    if exchange.outcome.fault is not None and not (
+        attempts and attempts[-1].cause == exchange.outcome.fault.cause.name
     ):
         # the last member speaks of this response: it is the gateway's own
-        attempts.append(Attempt("", "", exchange.ms, exchange.fault.cause.name))
+        attempts.append(Attempt("", "", exchange.ms, exchange.outcome.fault.cause.name))
     status = proxy_status.render(exchange.server, attempts)
     headers = [(names.PROXY_STATUS, status)] if status else []
-    if exchange.cache is not None:
-        answered = exchange.answer.status if exchange.answer is not None else None
-        used = cache_status.render(exchange.server, exchange.cache, answered)
+    if exchange.outcome.cache is not None:
+        answered = (
+            exchange.outcome.answer.status
+            if exchange.outcome.answer is not None
+            else None
+        )
+        used = cache_status.render(exchange.server, exchange.outcome.cache, answered)
         headers.append((names.CACHE_STATUS, used))
-    timing = f"{_timing(exchange.attempts)}total;dur={exchange.ms}"
+    timing = f"{_timing(exchange.outcome.attempts)}total;dur={exchange.ms}"
     headers.append((names.SERVER_TIMING, timing))
-    if exchange.source is not None and exchange.source.startswith("proxy@"):
-        headers.append(("X-Proxy-Source", exchange.attempts[-1].next_hop))
+    if exchange.outcome.kind is RouteKind.PEER:
+        headers.append(("X-Proxy-Source", exchange.outcome.attempts[-1].next_hop))
     return headers
 
 
@@ -205,7 +158,7 @@ def _provenance(exchange: Exchange) -> list[tuple[str, str]]:
 def _timing(attempts: tuple[Attempt, ...]) -> str:
     """How long each attempt took: the same for all who share a flight."""
     metrics = (
-        f"attempt{number};dur={each.ms};desc={_quoted(each.route, each.cause or 'ok')}"
+        f"attempt{number};dur={each.ms};desc={_quoted(each.name, each.cause or 'ok')}"
         for number, each in enumerate(attempts, start=1)
     )
     return "".join(f"{each}, " for each in metrics)
@@ -217,34 +170,8 @@ def _quoted(*words: str) -> str:
     return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
 
 
-def _told(attempt: Attempt) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "route": attempt.route,
-        "cause": attempt.cause or "ok",
-        "ms": attempt.ms,
-    }
-    if attempt.detail:
-        told["detail"] = attempt.detail
-    return told
-
-
-def _refusal_cause(refusal: Refusal) -> str:
-    """RFC 9209's word for a refusal."""
-    if refusal.status == 508:
-        return "proxy_loop_detected"
-    if refusal.status >= 500:
-        return "proxy_internal_error"
-    return (
-        "http_request_denied" if refusal.status in (401, 403) else "http_request_error"
-    )
-
-
 def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
         return 0.0
-
-
-def _dumped(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode()

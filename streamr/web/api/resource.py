@@ -9,8 +9,9 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
@@ -19,17 +20,20 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-from streamr.boundaries import Call, Exchange
+from streamr.boundaries import Call, Exchange, Query
 from streamr.errors import Envelope, Refusal
 from streamr.fields import names
+from streamr.gateway.gateway import Gateway
 from streamr.interfaces import Observer
 from streamr.tmdb.shortcuts import Pair
 from streamr.tmdb.target import split
-from streamr.web.access import Feed, Reset, Visit, check_action, check_site, trusted
+from streamr.web.access import Feed, Reset, Visit, Who, check, trusted
 from streamr.web.api import render
-from streamr.web.api.cors import METHODS
-from streamr.web.api.render import Page, Wants
-from streamr.web.router import Door
+from streamr.web.api.cors import Cors
+from streamr.web.api.render import Wants
+from streamr.web.api.target import Find
+from streamr.web.page import Page, refusal_page
+from streamr.web.router import CHANGE, READ, Router
 from streamr.web.server.events import Reader
 from streamr.web.server.site import GatewayRequest
 
@@ -42,14 +46,47 @@ _SANE_ID = re.compile(r"[A-Za-z0-9._:=-]{1,64}")
 _HOST = re.compile(r"[a-z0-9.:-]+")
 
 
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """What one server answers, and under which conditions.
+
+    `find` makes the Query of a path of TMDB's; `router` has our own pages. `deadline`
+    is in seconds; `token` is what callers have to send, None when the server is open;
+    `admin_token` makes an operator of who is not at this machine; `looped` tells
+    whether a CDN-Loop field shows that a request was here; `wishes` grants the faults
+    that callers ask for, None outside the demo.
+    """
+
+    gateway: Gateway
+    find: Find
+    router: Router
+    cors: Cors
+    deadline: float
+    looped: Callable[[str], bool]
+    token: str | None = None
+    admin_token: str | None = None
+    wishes: Wishes | None = None
+
+
+class Wishes(Protocol):
+    """Who grants the faults that callers ask for."""
+
+    def grant(
+        self, text: str, query: Query, call: Call, *, past_store: bool
+    ) -> Deferred[Exchange | Reset]:
+        """What comes of the wish in a header. Raises Refusal for an unknown one."""
+
+
 class GatewayResource(Resource):
     """The whole surface of one server."""
 
     isLeaf = True
 
-    def __init__(self, door: Door, clock: IReactorTime, observer: Observer) -> None:
+    def __init__(
+        self, surface: Surface, clock: IReactorTime, observer: Observer
+    ) -> None:
         super().__init__()
-        self._door = door
+        self._surface = surface
         self._clock = clock
         self._observer = observer
 
@@ -69,7 +106,7 @@ class GatewayResource(Resource):
         given = _header(request, names.REQUEST_ID)
         return Call(
             request_id=given if _SANE_ID.fullmatch(given) else secrets.token_hex(8),
-            deadline=began + self._door.deadline,
+            deadline=began + self._surface.deadline,
             method=request.method.decode("ascii", "replace"),
             target=request.uri.decode("ascii", "replace"),
             loop=_header(request, names.CDN_LOOP),
@@ -80,101 +117,67 @@ class GatewayResource(Resource):
         self, request: Request, call: Call
     ) -> Page | Feed | Deferred[Page] | Deferred[Page | Feed] | Deferred[Page | Reset]:
         """The page of a request. Raises Refusal."""
-        door = self._door
-        if request.method == b"OPTIONS":
-            return Page(204, b"", tuple(door.cors.preflight(_origin(request))))
-        acts = request.method == b"POST" and bool(door.actions)
-        if request.method not in (b"GET", b"HEAD") and not acts:
-            raise _wrong_method(call, METHODS)
+        surface = self._surface
+        if call.method == "OPTIONS":
+            return Page(204, b"", tuple(surface.cors.preflight(_origin(request))))
+        if call.method not in READ and not surface.router.takes(call.method):
+            raise _wrong_method(call, READ)
         path, pairs = split(request.uri)
-        if path not in door.open_paths:
+        row = surface.router.find(path)
+        who = Who.CALLERS if row is None else row.who
+        if who is Who.CALLERS:
             self._check_token(request)
-        if acts or path in door.actions:
-            return self._noted(self._act(path, pairs, request, call), call, path)
-        name = self._local_name(path)
-        if name is not None:
-            page = self._own(name, path, pairs, request, call)
-            return self._noted(page, call, name)
-        return self._asked(path, pairs, request, call)
+        if call.method not in (READ if row is None else row.methods):
+            raise _wrong_method(call, READ if row is None else row.methods)
+        if row is None:
+            return self._asked(path, pairs, request, call)
+        visit = self._visit(path, pairs, request, call)
+        check(who, visit, changes=row.methods == CHANGE)
+        return self._noted(row.handler(visit), call, row.path)
 
     def _asked(
         self, path: str, pairs: list[Pair], request: Request, call: Call
     ) -> Deferred[Page | Reset]:
         """TMDB's answer, or what the demo was asked to make of it. Raises Refusal."""
-        door = self._door
-        if door.looped(call.loop):
+        surface = self._surface
+        if surface.looped(call.loop):
             raise Refusal(
                 508,
                 Envelope.BACKEND,
                 "Loop detected: this request has passed this gateway before. Check "
                 "TMDB_BASE_URL and TMDB_PROXY_URL: one of them points back here.",
             )
-        query = door.find(path, pairs)
+        query = surface.find(path, pairs)
         call = _shortened(call, _header(request, names.DEADLINE), self._clock)
         wanted = render.wants(
             _header(request, "accept-encoding"), _header(request, "if-none-match")
         )
         past_store, wish = _past_the_store(request), _header(request, names.FAULT)
-        if door.wishes is not None and wish:
-            granting = door.wishes.grant(wish, query, call, past_store=past_store)
+        if surface.wishes is not None and wish:
+            granting = surface.wishes.grant(wish, query, call, past_store=past_store)
             return granting.addCallback(self._rendered, wanted)
-        exchanging = door.gateway.answer(query, call, past_store=past_store)
+        exchanging = surface.gateway.answer(query, call, past_store=past_store)
         return exchanging.addCallback(self._rendered, wanted)
 
     def _rendered(self, exchange: Exchange | Reset, wanted: Wants) -> Page | Reset:
         if isinstance(exchange, Reset):
             return exchange
         page = render.answer_page(exchange, wanted, self._clock.seconds())
-        if self._door.wishes is None:
+        if self._surface.wishes is None:
             return page
         # else a browser's cache would answer the call that wishes for a fault
         return replace(page, headers=(*page.headers, ("Vary", names.FAULT)))
 
-    def _local_name(self, path: str) -> str | None:
-        """The name of our own page at a path: the path, or the prefix it lies below."""
-        if path in self._door.local:
-            return path
-        return next((each for each in self._door.below if path.startswith(each)), None)
-
     def _check_token(self, request: Request) -> None:
-        if self._door.token is None:
+        if self._surface.token is None:
             return
         given = _header(request, "authorization").removeprefix("Bearer ")
-        if not hmac.compare_digest(given.encode(), self._door.token.encode()):
+        if not hmac.compare_digest(given.encode(), self._surface.token.encode()):
             raise Refusal(
                 401,
                 Envelope.AUTHENTICATION,
                 "Authentication failed: send STREAMR_PROXY_TOKEN as Bearer.",
             )
-
-    def _own(
-        self, name: str, path: str, pairs: list[Pair], request: Request, call: Call
-    ) -> Page | Deferred[Page] | Feed:
-        """A page of our own."""
-        visit = self._visit(path, pairs, request, call)
-        if path in self._door.guarded and not visit.trusted:
-            raise Refusal(
-                403,
-                Envelope.DENIED,
-                f"Permission denied: {path} is for this machine, or with "
-                "STREAMR_ADMIN_TOKEN as Bearer.",
-            )
-        if path in self._door.guarded:
-            check_site(visit)
-        page = self._door.local.get(name) or self._door.below[name]
-        return page(visit)
-
-    def _act(
-        self, path: str, pairs: list[Pair], request: Request, call: Call
-    ) -> Page | Deferred[Page] | Feed:
-        """Something that changes something: POST only, and not for everybody."""
-        if path not in self._door.actions:
-            raise _wrong_method(call, METHODS)
-        if request.method != b"POST":
-            raise _wrong_method(call, "POST, OPTIONS")
-        visit = self._visit(path, pairs, request, call)
-        check_action(visit)
-        return self._door.actions[path](visit)
 
     def _visit(
         self, path: str, pairs: list[Pair], request: Request, call: Call
@@ -182,7 +185,7 @@ class GatewayResource(Resource):
         def header(name: str) -> str:
             return _header(request, name)
 
-        may = trusted(header, _peer(request), self._door.admin_token)
+        may = trusted(header, _peer(request), self._surface.admin_token)
         return Visit(pairs, call, header, may, path)
 
     def _noted(
@@ -195,30 +198,35 @@ class GatewayResource(Resource):
 
     def _told(self, page: Page | Feed, call: Call, path: str) -> Page | Feed:
         status = page.status if isinstance(page, Page) else 200
-        self._note(status, call, call.deadline - self._door.deadline, path)
+        self._note(status, call, call.deadline - self._surface.deadline, path)
         return page
 
     def _refused(self, failure: Failure, call: Call, began: float) -> Page:
         failure.trap(Refusal)
         refusal: Refusal = failure.value  # type: ignore[assignment]
         self._note(refusal.status, call, began)
-        return render.refusal_page(self._door.gateway.server, refusal)
+        return refusal_page(self._surface.gateway.server, refusal)
 
     def _broken(self, failure: Failure, call: Call, began: float) -> Page:
         """An error of our own. The caller learns that, and nothing of its inside."""
-        _log.failure("A request broke [{id}]", failure=failure, id=call.request_id)
+        _log.failure(
+            "A request broke [{id}]",
+            failure=failure,
+            id=call.request_id,
+            code="request-broke",
+        )
         self._note(500, call, began)
         refusal = Refusal(
             500, Envelope.INTERNAL, "Internal error: something went wrong in streamr."
         )
-        return render.refusal_page(self._door.gateway.server, refusal)
+        return refusal_page(self._surface.gateway.server, refusal)
 
     def _note(
         self, status: int, call: Call, began: float, template: str | None = None
     ) -> None:
         self._observer.note(
             Exchange(
-                server=self._door.gateway.server,
+                server=self._surface.gateway.server,
                 request_id=call.request_id,
                 method=call.method,
                 target=call.target,
@@ -239,7 +247,7 @@ class GatewayResource(Resource):
         status = page.status if isinstance(page, Page) else 200
         headers = [
             *page.headers,
-            *self._door.cors.headers(_origin(request)),
+            *self._surface.cors.headers(_origin(request)),
             (names.REQUEST_ID, call.request_id),
             ("X-Content-Type-Options", "nosniff"),
         ]
@@ -265,12 +273,13 @@ def _shortened(call: Call, given: str, clock: IReactorTime) -> Call:
     return replace(call, deadline=deadline)
 
 
-def _wrong_method(call: Call, allowed: str) -> Refusal:
+def _wrong_method(call: Call, allowed: Sequence[str]) -> Refusal:
+    named = ", ".join([*allowed, "OPTIONS"])
     return Refusal(
         405,
         Envelope.FORMAT,
-        f"Invalid method: {call.method[:20]}; allowed: {allowed}.",
-        allow=allowed,
+        f"Invalid method: {call.method[:20]}; allowed: {named}.",
+        allow=named,
     )
 
 

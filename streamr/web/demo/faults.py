@@ -19,8 +19,16 @@ from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from streamr.boundaries import Answer, CacheUse, Call, Exchange, Query, StoredResponse
-from streamr.errors import CLIENT_LEFT, Envelope, Refusal
+from streamr.boundaries import (
+    Answer,
+    CacheUse,
+    Call,
+    Exchange,
+    Outcome,
+    Query,
+    StoredResponse,
+)
+from streamr.errors import Envelope, Refusal
 from streamr.fields import names
 from streamr.gateway.gateway import Gateway
 from streamr.interfaces import Observer
@@ -88,7 +96,7 @@ class Wishes:
         if wish.kind == "429":
             return succeed(self._too_many(query, call))
         if wish.kind == "reset":
-            self._note(query, call, CLIENT_LEFT)
+            self._note(query, call, Outcome(left=True))
             return succeed(Reset())
         if wish.kind == "slow":
             late = self._late(wish.seconds, query, call, past_store)
@@ -103,28 +111,26 @@ class Wishes:
         try:
             await deferLater(self._clock, seconds)
         except CancelledError:
-            return self._note(query, call, CLIENT_LEFT)
+            return self._note(query, call, Outcome(left=True))
         later = replace(call, deadline=call.deadline + seconds)
         return await self._gateway.answer(query, later, past_store=past_store)
 
     def _too_many(self, query: Query, call: Call) -> Exchange:
         answer = Answer(429, json.dumps(_TOO_MANY).encode(), retry_after=RETRY_AFTER)
-        return self._note(query, call, 429, answer)
+        return self._note(query, call, Outcome(answer))
 
-    def _note(
-        self, query: Query, call: Call, status: int, answer: Answer | None = None
-    ) -> Exchange:
+    def _note(self, query: Query, call: Call, outcome: Outcome) -> Exchange:
         """An exchange that never reached the gateway is told as its are."""
+        use = CacheUse(forward="bypass", detail="streamr-fault")
         exchange = Exchange(
             server=self._gateway.server,
             request_id=call.request_id,
             method=call.method,
             target=call.target,
-            status=status,
+            status=outcome.status,
             ms=0,
             template=query.template,
-            answer=answer,
-            cache=CacheUse(forward="bypass", detail="streamr-fault"),
+            outcome=replace(outcome, cache=use),
         )
         self._observer.note(exchange)
         return exchange
@@ -132,29 +138,29 @@ class Wishes:
     def _aged(self, exchange: Exchange, query: Query) -> Exchange:
         """The exchange as if its answer were a copy that TMDB's failure left us."""
         now = self._clock.seconds()
-        stored = exchange.stored or self._kept(exchange, query, now)
+        stored = exchange.outcome.stored or self._kept(exchange, query, now)
         if stored is None or stored.status != 200:
             return exchange
         age = stored.lifetime + STALE_BY
         return replace(
             exchange,
-            answer=None,
-            source="cache",
-            attempts=(),
-            stored=replace(stored, stored_at=now - age),
-            age=age,
-            cache=CacheUse(ttl=-int(STALE_BY), detail="stale-if-error"),
+            outcome=Outcome(
+                source="cache",
+                stored=replace(stored, stored_at=now - age),
+                age=age,
+                cache=CacheUse(ttl=-int(STALE_BY), detail="stale-if-error"),
+            ),
         )
 
     def _kept(
         self, exchange: Exchange, query: Query, now: float
     ) -> StoredResponse | None:
         """The copy that a cache would have made of the answer."""
-        if exchange.answer is None or exchange.answer.status != 200:
+        if exchange.outcome.answer is None or exchange.outcome.answer.status != 200:
             return None
-        terms = freshness.terms(exchange.answer, query.freshness)
+        terms = freshness.terms(exchange.outcome.answer, query.freshness)
         if terms is None:
             return None
         return representation.ready(
-            cachekey.key(query), query, exchange.answer, terms, now
+            cachekey.key(query), query, exchange.outcome.answer, terms, now
         )

@@ -11,18 +11,13 @@ The simulator is handed in as four callables: nothing here knows it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-
-from twisted.internet.interfaces import IReactorTime
+from dataclasses import dataclass
 
 from streamr.errors import Envelope, Refusal
-from streamr.fields import names
-from streamr.interfaces import Observer
 from streamr.tmdb import parameters
-from streamr.web.access import Visit
-from streamr.web.api.render import Page, json_page
-from streamr.web.demo import faults
-from streamr.web.router import Door
+from streamr.web.access import Visit, Who
+from streamr.web.page import Page, json_page
+from streamr.web.router import CHANGE, Row
 
 POSTERS = "/demo/posters/"
 EVERYWHERE = "*"
@@ -49,20 +44,14 @@ class Demo:
     set_fault: Callable[[str, str], None]
     draw: Callable[[str], bytes | None]
 
-    def opened(self, door: Door, clock: IReactorTime, observer: Observer) -> Door:
-        """The door with the demo's pages, actions and wishes."""
-        return replace(
-            door,
-            local={**door.local, "/demo/state": self._state},
-            below={**door.below, POSTERS: self._poster},
-            actions={
-                **door.actions,
-                "/demo/fault": self._break,
-                "/demo/heal": self._heal,
-            },
-            cors=door.cors.allowing(names.FAULT),
-            wishes=faults.Wishes(door.gateway, clock, observer),
-        )
+    def rows(self) -> list[Row]:
+        """The demo's pages and actions for the table of main."""
+        return [
+            Row("/demo/state", self._state),
+            Row("/demo/fault", self._break, CHANGE, Who.OPERATORS),
+            Row("/demo/heal", self._heal, CHANGE, Who.OPERATORS),
+            Row(POSTERS, self._poster, below=True),
+        ]
 
     def _state(self, _visit: Visit | None = None) -> Page:
         hosts = {name: {"fault": fault} for name, fault in self.faults().items()}

@@ -13,7 +13,7 @@ from streamr.routing.health import PROBE, RouteState
 from streamr.routing.report import iso, told_route
 from streamr.tmdb.parameters import choice, only
 from streamr.web.access import Visit
-from streamr.web.api.render import Page, json_page
+from streamr.web.page import Page, json_page
 
 Wall = Callable[[], float]
 
@@ -77,7 +77,7 @@ class TMDBHealth:
             self._probed_at = self._clock.seconds()
             asking = [
                 self._gateway.ask(route, PROBE, visit.call)
-                for route in self._gateway.ways.routes
+                for route in self._gateway.failover.routes
             ]
             return gatherResults(asking).addCallback(lambda _exchanges: self._page())
         return self._page()
@@ -87,7 +87,7 @@ class TMDBHealth:
         return last is None or self._clock.seconds() - last >= PROBE_INTERVAL
 
     def _page(self) -> Page:
-        found = self._gateway.ways.health
+        found = self._gateway.failover.health
         status, message = verdict([found.states[each.name] for each in found.routes])
         return json_page(
             503 if status == "error" else 200,

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from streamr.policy import representation
 from streamr.web.access import Visit
-from streamr.web.api.render import Page, wants
+from streamr.web.api.render import wants
+from streamr.web.page import Page
 
 PATH = "/metrics"
 

@@ -21,7 +21,7 @@ from twisted.web.server import Request, Site
 
 from streamr.errors import Envelope
 from streamr.eventloop import Turns, flush
-from streamr.web.api.render import JSON, envelope
+from streamr.web.page import JSON, envelope
 
 # An idle connection may stay this long; browsers and load balancers use 60-75 s.
 IDLE_SECONDS = 60

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.resources import files
 
 from twisted.internet.interfaces import IReactorTime
 
-from streamr.web.access import Feed, Local, Visit, from_own_site
-from streamr.web.api import render
-from streamr.web.api.render import Page, json_page
-from streamr.web.router import Door
+from streamr.web.access import Feed, Visit, from_own_site
+from streamr.web.page import Page, json_page
+from streamr.web.pages.fixed import Fixed
+from streamr.web.router import Row
 from streamr.web.status.document import Shown, document
 from streamr.web.status.live import Live
 from streamr.web.status.sections import sections
@@ -62,19 +61,17 @@ class Status:
         self._settings = settings
         self.live = Live(lambda: sections(snapshot(sources)), clock)
 
-    def opened(self, door: Door) -> Door:
-        """The door with these pages."""
-        return replace(door, local={**door.local, **self._pages()})
-
-    def _pages(self) -> Mapping[str, Local]:
-        pages: dict[str, Local] = {
-            "/": self._front,
-            "/status.json": lambda _visit: json_page(200, snapshot(self._sources)),
-            "/status/events": self._events,
-        }
-        for name, kind in ASSETS.items():
-            pages[f"/{name}"] = _asset(name, kind)
-        return pages
+    def rows(self) -> list[Row]:
+        """The pages for the table of main."""
+        return [
+            Row("/", self._front),
+            Row("/status.json", lambda _visit: json_page(200, snapshot(self._sources))),
+            Row("/status/events", self._events),
+            *(
+                Row(f"/{name}", Fixed(kind, "no-cache", partial(_file, name)))
+                for name, kind in ASSETS.items()
+            ),
+        ]
 
     def _events(self, _visit: Visit) -> Feed:
         return self.live.feed()
@@ -95,15 +92,5 @@ def _page(body: str, kind: str) -> Page:
     return Page(200, body.encode(), (("Content-Type", kind), *HEADERS))
 
 
-def _asset(name: str, kind: str) -> Local:
-    """A file of the package, with an entity tag instead of a lifetime."""
-    body = (files("streamr.web.status") / name).read_bytes()
-    tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-    headers = (("Cache-Control", "no-cache"), ("ETag", tag))
-
-    def page(visit: Visit) -> Page:
-        if render.matches(visit.header("if-none-match"), tag):
-            return Page(304, b"", headers)
-        return Page(200, body, (("Content-Type", kind), *headers))
-
-    return page
+def _file(name: str) -> bytes:
+    return (files("streamr.web.status") / name).read_bytes()

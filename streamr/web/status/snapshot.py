@@ -6,10 +6,11 @@ this machine may know (the settings) is not in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from streamr import __version__
+from streamr.errors import RouteKind
 from streamr.gateway.gateway import Gateway
 from streamr.interfaces import Route
 from streamr.observe.history import BEAT, OUTCOMES, History, Tally
@@ -54,7 +55,7 @@ class Sources:
     wall: Callable[[], float]
     started: float
     environment: str
-    rungs: Callable[[], dict[str, Gateway]] = dict
+    rungs: Mapping[str, Gateway] = field(default_factory=dict)
     stock: Callable[[], Stock | None] = lambda: None
     demo: bool = False
 
@@ -136,30 +137,30 @@ def _minute(tally: Tally) -> Minute:
 
 
 def _ways(sources: Sources) -> list[MainWay]:
-    rungs = sources.rungs()
+    rungs = sources.rungs
     return [
         {
             **_way(route, sources.gateway, sources),
             "rungs": _rungs(rungs.get(route.name), sources),
         }
-        for route in sources.gateway.ways.routes
+        for route in sources.gateway.failover.routes
     ]
 
 
 def _rungs(behind: Gateway | None, sources: Sources) -> list[ShownWay]:
     if behind is None:
         return []
-    return [_way(route, behind, sources) for route in behind.ways.routes]
+    return [_way(route, behind, sources) for route in behind.failover.routes]
 
 
 def _way(route: Route, gateway: Gateway, sources: Sources) -> ShownWay:
     known = sources.history.way(route.name)
     now = sources.now()
-    told = told_route(route, gateway.ways.health)
+    told = told_route(route, gateway.failover.health)
     cause = told["cause"]
     return {
         **told,
-        "kind": "proxy" if route.hop else "tmdb",
+        "kind": "proxy" if route.kind is RouteKind.PEER else "tmdb",
         "meaning": None if cause is None else meaning(cause),
         "rate": known.rate(now),
         "beats": known.beats(now),

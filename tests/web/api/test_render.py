@@ -13,22 +13,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Answer, CacheUse, Exchange, StoredResponse
 from streamr.errors import CAUSES, Attempt, Envelope, Fault, Refusal
-from streamr.web.api.render import (
-    LEAST_GZIPPED,
-    Page,
-    answer_page,
-    envelope,
-    json_page,
-    matches,
-    refusal_page,
-    wants,
-)
+from streamr.web.api.render import LEAST_GZIPPED, answer_page, matches, wants
+from streamr.web.page import Page, envelope, json_page, refusal_page
+from tests.support import but
+from tests.support import exchange as made
 
 steady = settings(deadline=None, database=None, derandomize=True, max_examples=200)
 FAILED = Attempt("direct", "api.themoviedb.org", 40, "tls_reset", "after 1568 bytes")
 BY_PROXY = Attempt("proxy@127.0.0.1:5001", "127.0.0.1:5001", 80, status=200)
 ANSWER = Answer(200, b'{"id":550}', cache_control="public, max-age=60")
-SERVED = Exchange(
+SERVED = made(
     "streamr-main",
     "req-1",
     "GET",
@@ -39,7 +33,7 @@ SERVED = Exchange(
     source="proxy@127.0.0.1:5001",
     attempts=(FAILED, BY_PROXY),
 )
-BROKEN = Exchange(
+BROKEN = made(
     "streamr-main",
     "req-1",
     "GET",
@@ -70,7 +64,7 @@ STORED = StoredResponse(
     while_revalidate=30.0,
     if_error=3600.0,
 )
-HIT = Exchange(
+HIT = made(
     "streamr-main",
     "req-1",
     "GET",
@@ -93,12 +87,12 @@ def shown(exchange: Exchange, gzip: bool = False) -> Page:
 
 
 def answered(**changes: Any) -> Exchange:
-    return replace(SERVED, answer=replace(ANSWER, **changes))
+    return but(SERVED, answer=replace(ANSWER, **changes))
 
 
 def stored(accepts: str = "", none_match: str = "", **changes: Any) -> Page:
     """The page of a stored response, perhaps a changed one."""
-    exchange = replace(HIT, stored=replace(STORED, **changes))
+    exchange = but(HIT, stored=replace(STORED, **changes))
     return answer_page(exchange, wants(accepts, none_match), 910.0)
 
 
@@ -157,9 +151,9 @@ class Answers(SynchronousTestCase):
     def test_a_direct_answer_has_these_headers_and_no_others(self):
         plain = ["Content-Type", "Vary", "Cache-Control"]
         ours = ["Proxy-Status", "Server-Timing"]
-        direct = replace(SERVED, source="direct")
+        direct = but(SERVED, source="direct")
         self.assertEqual(list(headers(shown(direct))), plain + ours)
-        cached = replace(direct, cache=CacheUse("uri-miss", stored=True))
+        cached = but(direct, cache=CacheUse("uri-miss", stored=True))
         self.assertEqual(
             list(headers(shown(cached))),
             [*plain, "Proxy-Status", "Cache-Status", "Server-Timing"],
@@ -237,7 +231,7 @@ class Kept(SynchronousTestCase):
         self.assertEqual(headers(page)["ETag"], 'W/"abc"')
 
     def test_a_stored_response_goes_before_what_tmdb_has_said_meanwhile(self):
-        late = replace(HIT, answer=ANSWER, fault=Fault("tls_reset"))
+        late = but(HIT, answer=ANSWER, fault=Fault("tls_reset"))
         self.assertEqual(answer_page(late, wants("", ""), 910.0).body, b"plain")
 
     def test_which_entity_tags_match(self):
@@ -391,7 +385,7 @@ class Envelopes(SynchronousTestCase):
             (2, "(tls_reset). 2 attempts failed."),
             (9, "(tls_reset). 9 attempts failed."),
         ):
-            page = shown(replace(BROKEN, attempts=(FAILED,) * count))
+            page = shown(but(BROKEN, attempts=(FAILED,) * count))
             self.assertTrue(message_of(page).endswith(words), message_of(page))
 
     def test_only_a_misconfiguration_is_told_in_its_own_words(self):
@@ -399,7 +393,7 @@ class Envelopes(SynchronousTestCase):
         self.assertNotIn(FAILED.detail, message_of(page))
 
     def test_an_attempt_is_told_with_its_detail_if_it_has_one(self):
-        page = shown(replace(BROKEN, attempts=(replace(FAILED, detail=""), BY_PROXY)))
+        page = shown(but(BROKEN, attempts=(replace(FAILED, detail=""), BY_PROXY)))
         self.assertEqual(
             json.loads(page.body)["details"]["attempts"],
             [
@@ -428,12 +422,12 @@ class Envelopes(SynchronousTestCase):
             "proxy@p", "p", 1, "proxy_configuration_error", "p does not accept X"
         )
         fault = Fault("proxy_configuration_error")
-        page = shown(replace(BROKEN, attempts=(FAILED, tried), fault=fault))
+        page = shown(but(BROKEN, attempts=(FAILED, tried), fault=fault))
         self.assertIn("proxy@p: p does not accept X.", json.loads(page.body)["error"])
 
     def test_every_cause_has_its_own_status_and_code(self):
         for name, cause in CAUSES.items():
-            page = shown(replace(BROKEN, fault=Fault(name), attempts=()))
+            page = shown(but(BROKEN, fault=Fault(name), attempts=()))
             value = json.loads(page.body)
             self.assertEqual(
                 (page.status, value["status_code"]), (cause.status, int(cause.code))
@@ -442,12 +436,10 @@ class Envelopes(SynchronousTestCase):
 
     def test_a_faults_retry_after_is_handed_on(self):
         fault = Fault("http_rate_limited", retry_after="9")
-        self.assertEqual(
-            headers(shown(replace(BROKEN, fault=fault)))["Retry-After"], "9"
-        )
+        self.assertEqual(headers(shown(but(BROKEN, fault=fault)))["Retry-After"], "9")
 
     def test_an_exchange_with_neither_answer_nor_fault_is_an_error_of_our_own(self):
-        self.assertEqual(shown(replace(BROKEN, fault=None)).status, 500)
+        self.assertEqual(shown(but(BROKEN, fault=None)).status, 500)
 
     def test_a_refusal_is_the_same_envelope(self):
         for status, code in ((400, 22), (401, 3), (403, 38), (404, 34), (508, 43)):
@@ -505,7 +497,7 @@ class Provenance(SynchronousTestCase):
         self.assertEqual(headers(shown(SERVED))["X-Proxy-Source"], "127.0.0.1:5001")
 
     def test_a_direct_answer_and_a_fault_name_none(self):
-        direct = replace(SERVED, source="direct", attempts=(replace(BY_PROXY),))
+        direct = but(SERVED, source="direct", attempts=(replace(BY_PROXY),))
         for exchange in (direct, BROKEN):
             self.assertNotIn("X-Proxy-Source", headers(shown(exchange)))
 
@@ -521,7 +513,7 @@ class Provenance(SynchronousTestCase):
         members = proxy_status(shown(BROKEN))
         self.assertEqual(len(members), 1)
         self.assertEqual(str(members[-1][1]["error"]), "tls_reset")
-        late = replace(BROKEN, fault=Fault("deadline_exceeded"))
+        late = but(BROKEN, fault=Fault("deadline_exceeded"))
         members = proxy_status(shown(late))
         self.assertEqual(
             [str(each[1]["error"]) for each in members],
@@ -529,13 +521,13 @@ class Provenance(SynchronousTestCase):
         )
 
     def test_a_fault_without_an_attempt_is_reported_too(self):
-        lone = replace(BROKEN, fault=Fault("deadline_exceeded"), attempts=())
+        lone = but(BROKEN, fault=Fault("deadline_exceeded"), attempts=())
         (member,) = proxy_status(shown(lone))
         self.assertEqual(str(member[1]["error"]), "deadline_exceeded")
 
     def test_an_answer_without_an_attempt_has_no_empty_field(self):
         """RFC 9651, 3.1: an empty list is no field at all."""
-        stored = replace(SERVED, source=None, attempts=())
+        stored = but(SERVED, source=None, attempts=())
         self.assertNotEqual(headers(shown(stored)).get("Proxy-Status"), "")
 
     def test_a_refusal_carries_the_registrys_word(self):
@@ -566,8 +558,8 @@ class Provenance(SynchronousTestCase):
             self.assertEqual(str(proxy_status(page)[0][1]["error"]), word, status)
 
     def test_cache_status_says_how_the_cache_was_used(self):
-        asked = replace(SERVED, cache=CacheUse("uri-miss", stored=True))
-        failed = replace(BROKEN, cache=CacheUse("stale", collapsed=True))
+        asked = but(SERVED, cache=CacheUse("uri-miss", stored=True))
+        failed = but(BROKEN, cache=CacheUse("stale", collapsed=True))
         for exchange, field in (
             (SERVED, None),
             (BROKEN, None),
@@ -589,17 +581,17 @@ class Provenance(SynchronousTestCase):
             ("classic@api.themoviedb.org", False),
             (None, False),
         ):
-            page = shown(replace(SERVED, source=source))
+            page = shown(but(SERVED, source=source))
             self.assertEqual("X-Proxy-Source" in headers(page), named, source)
 
     def test_the_proxy_that_is_named_is_the_last_attempts(self):
         first = Attempt("proxy@a.test", "a.test", 1, "tls_reset")
         last = Attempt("proxy@b.test/direct", "b.test", 2, status=200)
-        page = shown(replace(SERVED, attempts=(first, last)))
+        page = shown(but(SERVED, attempts=(first, last)))
         self.assertEqual(headers(page)["X-Proxy-Source"], "b.test")
 
     def test_the_gateways_own_member_says_how_long_the_whole_has_taken(self):
-        late = replace(BROKEN, fault=Fault("deadline_exceeded"), ms=8000)
+        late = but(BROKEN, fault=Fault("deadline_exceeded"), ms=8000)
         last = proxy_status(shown(late))[-1][1]
         self.assertEqual((last["ms"], last["route"]), (8000, ""))
         self.assertNotIn("next-hop", last)
@@ -612,19 +604,19 @@ class Provenance(SynchronousTestCase):
         )
 
     def test_server_timing_is_what_the_specification_allows(self):
-        for exchange in (SERVED, BROKEN, replace(BROKEN, attempts=())):
+        for exchange in (SERVED, BROKEN, but(BROKEN, attempts=())):
             timing = headers(shown(exchange))["Server-Timing"]
             self.assertIsNotNone(SERVER_TIMING.fullmatch(timing), timing)
 
     def test_a_route_that_a_proxy_reports_cannot_break_out_of_its_quotes(self):
         odd = Attempt('proxy@p/x", total;dur=9;desc="', "p", 1, "tls_reset")
-        page = shown(replace(BROKEN, attempts=(odd,)))
+        page = shown(but(BROKEN, attempts=(odd,)))
         timing = headers(page)["Server-Timing"]
         self.assertIsNotNone(SERVER_TIMING.fullmatch(timing), timing)
         self.assertEqual(timing.count("dur=9"), timing.count('dur=9;desc=\\"'))
 
     def test_what_is_not_printable_ascii_is_not_written(self):
         odd = Attempt("\x1f \x21~\x7f\xe9\r\n\\", "p", 1, "tls_reset")
-        timing = headers(shown(replace(BROKEN, attempts=(odd,))))["Server-Timing"]
+        timing = headers(shown(but(BROKEN, attempts=(odd,))))["Server-Timing"]
         quoted = 'desc="? !~????\\\\ tls_reset"'
         self.assertEqual(timing, f"attempt1;dur=1;{quoted}, total;dur=40")

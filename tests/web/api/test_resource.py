@@ -17,16 +17,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Answer
 from streamr.fields.loop import Loop
-from streamr.gateway.gateway import Gateway
 from streamr.tmdb import catalogue
-from streamr.web.access import Feed, Stop, Visit, trusted
+from streamr.web.access import Feed, Stop, Visit, Who, trusted
 from streamr.web.api import target
 from streamr.web.api.cors import Cors
-from streamr.web.api.render import Page, json_page
-from streamr.web.api.resource import GatewayResource
-from streamr.web.router import Door
+from streamr.web.api.resource import GatewayResource, Surface
+from streamr.web.page import Page, json_page
+from streamr.web.router import CHANGE, Router, Row
 from streamr.web.server.site import HEAD_SECONDS, MOST_BODY, READING, GatewaySite
-from tests.support import FakeRoute, Notes, turn, ways
+from tests.support import FakeRoute, Notes, gateway_over, turn
 
 ADMIN = "an-admin-token-of-some-length"
 BODY = json.dumps({"id": 550, "title": "Fight Club", "x": "y" * 2000}).encode()
@@ -68,35 +67,40 @@ class SurfaceCase(SynchronousTestCase):
         self.feed = Feed((("Content-Type", "text/event-stream"),), self.begin)
         self.fed: list[tuple[Any, Any]] = []
         self.stopped = 0
-        gateway = Gateway(
-            "streamr-main", ways([self.route], self.clock), self.clock, self.notes
-        )
-        door = Door(
-            gateway,
+        rows = [
+            Row(
+                "/api/health",
+                lambda _visit: json_page(200, {"status": "ok"}),
+                who=Who.EVERYBODY,
+            ),
+            Row("/feed", lambda _visit: self.feed),
+            Row("/inside", lambda _visit: json_page(200, {}), who=Who.OPERATORS),
+            Row("/act", self.act, CHANGE, Who.OPERATORS),
+            *self.more_rows(),
+        ]
+        surface = Surface(
+            gateway_over([self.route], self.clock, self.notes),
             target.main_query(catalogue.load()),
-            {
-                "/api/health": lambda _visit: json_page(200, {"status": "ok"}),
-                "/feed": lambda _visit: self.feed,
-                "/inside": lambda _visit: json_page(200, {}),
-            },
+            Router(rows),
             Cors(self.origins),
             8.0,
             self.loop.closed,
             token=self.token,
-            open_paths=frozenset({"/api/health"}),
-            actions={"/act": self.act},
-            guarded=frozenset({"/inside"}),
             admin_token=ADMIN,
         )
-        resource = GatewayResource(self.changed(door), self.clock, self.notes)
+        resource = GatewayResource(self.changed(surface), self.clock, self.notes)
         self.site = GatewaySite(resource, self.clock)
         self.site.startFactory()
         self.addCleanup(self.site.stopFactory)
         self.connect()
 
-    def changed(self, door: Door) -> Door:
-        """The door that the tests go through."""
-        return door
+    def more_rows(self) -> list[Row]:
+        """Pages beside those of these tests."""
+        return []
+
+    def changed(self, surface: Surface) -> Surface:
+        """The surface that the tests go through."""
+        return surface
 
     def begin(self, write: Any, finish: Any) -> Stop:
         self.fed.append((write, finish))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from streamr.fields import names
+from streamr.web.api.resource import Surface
+from streamr.web.demo.faults import Wishes
 from streamr.web.demo.pages import Demo
-from streamr.web.router import Door
+from streamr.web.router import Row
 from tests.web.api.test_resource import HERE, Seen, SurfaceCase
 
 HOST = "api.themoviedb.org"
@@ -15,7 +19,7 @@ SITE = {"Origin": "http://127.0.0.1:3001", "Sec-Fetch-Site": "same-origin"}
 class DemoCase(SurfaceCase):
     """Main's surface over a simulator that only remembers."""
 
-    def changed(self, door: Door) -> Door:
+    def more_rows(self) -> list[Row]:
         self.faults = {HOST: "none", "api.tmdb.org": "none"}
         demo = Demo(
             lambda: self.faults,
@@ -23,7 +27,12 @@ class DemoCase(SurfaceCase):
             self.set_fault,
             {"a.jpg": b"<svg/>"}.get,
         )
-        return demo.opened(door, self.clock, self.notes)
+        return demo.rows()
+
+    def changed(self, surface: Surface) -> Surface:
+        wishes = Wishes(surface.gateway, self.clock, self.notes)
+        cors = surface.cors.allowing(names.FAULT)
+        return replace(surface, cors=cors, wishes=wishes)
 
     def set_fault(self, host: str, expression: str) -> None:
         if expression not in ("none", "reset-after-hello", "html+html"):

@@ -9,8 +9,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.tmdb import catalogue
 from streamr.web.access import Visit
-from streamr.web.api.render import Page
+from streamr.web.page import Page
 from streamr.web.pages import docs
+from streamr.web.pages.fixed import Fixed
 from tests.support import call
 
 ADDRESS = "http://127.0.0.1:8080"
@@ -23,7 +24,9 @@ def visit(**headers: str) -> Visit:
 
 class Pages(SynchronousTestCase):
     def setUp(self) -> None:
-        self.pages = docs.pages(catalogue.load(), ADDRESS)
+        self.pages = {
+            row.path: row.handler for row in docs.rows(catalogue.load(), ADDRESS)
+        }
 
     def ask(self, path: str, **headers: str) -> Page:
         page = self.pages[path](visit(**headers))
@@ -53,7 +56,7 @@ class Pages(SynchronousTestCase):
 
     def test_a_page_is_made_once(self) -> None:
         made = []
-        page = docs.Fixed("text/plain", lambda: made.append(1) or b"text")
+        page = Fixed("text/plain", "no-cache", lambda: made.append(1) or b"text")
         for _ in range(3):
             page(visit(accept_encoding="gzip"))
             page(visit())
@@ -63,7 +66,7 @@ class Pages(SynchronousTestCase):
         def make() -> bytes:
             raise AssertionError("made too early")
 
-        docs.Fixed("text/plain", make)
+        Fixed("text/plain", "no-cache", make)
 
     def test_the_page_allows_itself_nothing_but_its_own_files(self) -> None:
         headers = dict(self.ask("/docs").headers)

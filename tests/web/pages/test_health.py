@@ -15,7 +15,7 @@ from streamr.policy.breaker import Breaker
 from streamr.routing.health import RouteState
 from streamr.routing.report import iso
 from streamr.web.access import Visit
-from streamr.web.api.render import Page
+from streamr.web.page import Page
 from streamr.web.pages.health import (
     PROBE,
     PROBE_INTERVAL,
@@ -49,7 +49,7 @@ class FakeGateway:
         self.states = {route.name: RouteState() for route in self.routes}
 
     @property
-    def ways(self) -> "FakeGateway":
+    def failover(self) -> "FakeGateway":
         return self
 
     @property

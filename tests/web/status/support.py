@@ -5,12 +5,12 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.errors import Attempt
+from streamr.errors import Attempt, RouteKind
 from streamr.gateway.gateway import Gateway
 from streamr.observe.history import History
 from streamr.web.status.shape import Kept, Snapshot
 from streamr.web.status.snapshot import Sources, Stock, snapshot
-from tests.support import FakeRoute, Notes, ways
+from tests.support import FakeRoute, Notes, gateway_over
 
 PROXY = "proxy@127.0.0.1:5001"
 RUNG = "classic@api.test.invalid"
@@ -26,7 +26,7 @@ class StatusCase(SynchronousTestCase):
         self.clock = Clock()
         self.clock.advance(7200)
         self.direct = FakeRoute()
-        self.proxy = FakeRoute(PROXY, hop=True)
+        self.proxy = FakeRoute(PROXY, kind=RouteKind.PEER)
         self.rung = FakeRoute(RUNG)
         self.history = History("streamr-main", self.clock.seconds, self.wall)
         self.gateway = self.made("streamr-main", [self.direct, self.proxy])
@@ -38,13 +38,13 @@ class StatusCase(SynchronousTestCase):
             wall=self.wall,
             started=0.0,
             environment="test",
-            rungs=lambda: {PROXY: self.behind},
+            rungs={PROXY: self.behind},
             stock=lambda: self.stock,
             demo=self.demo,
         )
 
     def made(self, server: str, routes: list[FakeRoute]) -> Gateway:
-        return Gateway(server, ways(routes, self.clock), self.clock, Notes())
+        return gateway_over(routes, self.clock, Notes(), server)
 
     def wall(self) -> float:
         return 1_000_000 + self.clock.seconds()
@@ -66,7 +66,7 @@ class StatusCase(SynchronousTestCase):
         from streamr.errors import Fault
 
         for _ in range(times):
-            gateway.ways.health.tried(route, Fault("tls_reset"), 12)
+            gateway.failover.health.tried(route, Fault("tls_reset"), 12)
 
     def attempt(self, route: str, cause: str | None = None) -> Attempt:
         return Attempt(route, "api.test.invalid", 30, cause)

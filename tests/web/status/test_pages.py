@@ -9,13 +9,13 @@ from streamr.fields.loop import Loop
 from streamr.tmdb import catalogue
 from streamr.web.api import target
 from streamr.web.api.cors import Cors
-from streamr.web.api.resource import GatewayResource
-from streamr.web.router import Door
+from streamr.web.api.resource import GatewayResource, Surface
+from streamr.web.router import Router
 from streamr.web.server.site import GatewaySite
 from streamr.web.status.document import Shown
 from streamr.web.status.live import MOST_LISTENERS
 from streamr.web.status.pages import ASSETS, Status
-from tests.support import Notes
+from tests.support import Notes, tell
 from tests.web.api.test_resource import ADMIN, HERE, Seen, SurfaceCase
 from tests.web.status.support import StatusCase
 
@@ -34,17 +34,16 @@ class StatusPages(StatusCase):
         shown = [Shown("PORT", "3001", "default", "Port of the main server.")]
         self.status = Status(self.sources, lambda: shown, self.clock)
         self.notes = Notes()
-        door = Door(
+        surface = Surface(
             self.gateway,
             target.main_query(catalogue.load()),
-            {},
+            Router(self.status.rows()),
             Cors(("*",)),
             8.0,
             Loop("streamr-me-main").closed,
             admin_token=ADMIN,
         )
-        opened = self.status.opened(door)
-        resource = GatewayResource(opened, self.clock, self.notes)
+        resource = GatewayResource(surface, self.clock, self.notes)
         self.site = GatewaySite(resource, self.clock)
         self.site.startFactory()
         self.addCleanup(self.site.stopFactory)
@@ -153,7 +152,7 @@ class StatusPages(StatusCase):
         for path in ("/", "/status.json", "/status.css", "/status/events"):
             self.get(path)
         for exchange in self.notes.exchanges:
-            self.history.note(exchange)
+            tell(self.history, exchange)
         self.assertEqual(0, self.shown()["recent"]["calls"])
         self.assertEqual(0, self.shown()["recent"]["by"]["refused"])
 

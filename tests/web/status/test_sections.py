@@ -13,7 +13,7 @@ from streamr.web.status.document import BUTTONS, Shown, document
 from streamr.web.status.sections import sections
 from streamr.web.status.shape import Minute
 from tests.observe.test_history import cached, direct, exchange, failed, fallback
-from tests.support import FakeRoute
+from tests.support import FakeRoute, tell
 from tests.web.status.support import PROXY, RUNG, StatusCase
 
 EVIL = '"><script>alert(1)'
@@ -53,7 +53,7 @@ class Page(StatusCase):
 
     def busy(self) -> None:
         for told in (direct(), fallback(), cached(60), cached(-1), failed()):
-            self.history.note(told)
+            tell(self.history, told)
         self.breaks(self.gateway, self.direct)
 
     def page(self, may_act: bool = True) -> str:
@@ -81,7 +81,7 @@ class Page(StatusCase):
         gateway = self.made("streamr-main", [FakeRoute(EVIL), self.proxy])
         self.sources = replace(self.sources, gateway=gateway)
         attempts = (self.attempt(EVIL, EVIL),)
-        self.history.note(exchange(502, template=EVIL, attempts=attempts))
+        tell(self.history, exchange(502, template=EVIL, attempts=attempts))
         shown = self.shown()
         first = shown["ways"][0]
         first |= {"at": shown["at"], "cause": EVIL, "meaning": EVIL, "breaker": EVIL}
@@ -113,7 +113,7 @@ class WithoutDemo(StatusCase):
 class Drawings(StatusCase):
     def test_both_drawings_are_sound_xml_and_name_every_way(self) -> None:
         self.breaks(self.gateway, self.direct)
-        self.history.note(fallback())
+        tell(self.history, fallback())
         for draw in (drawing.wide, drawing.narrow):
             found = ElementTree.fromstring(draw(self.shown()))
             words = [each.text for each in found.iter("text")]
@@ -129,7 +129,7 @@ class Drawings(StatusCase):
 
     def test_a_failure_of_long_ago_is_no_way_that_fails(self) -> None:
         self.breaks(self.gateway, self.direct, 1)
-        self.history.note(fallback())
+        tell(self.history, fallback())
         self.assertIn(">tls_reset<", drawing.wide(self.shown()))
         self.clock.advance(61)
         self.assertNotIn(">tls_reset<", drawing.wide(self.shown()))
@@ -149,7 +149,7 @@ class Drawings(StatusCase):
 
     def test_traffic_runs_only_where_there_is_some(self) -> None:
         self.assertNotIn('class="flow', drawing.wide(self.shown()))
-        self.history.note(direct())
+        tell(self.history, direct())
         self.assertIn('class="flow', drawing.wide(self.shown()))
 
     def test_a_proxy_elsewhere_is_one_node(self) -> None:
@@ -170,7 +170,7 @@ class Charts(StatusCase):
 
     def test_bars_stay_inside(self) -> None:
         for told in (*[direct()] * 3, fallback(), *[failed()] * 90):
-            self.history.note(told)
+            tell(self.history, told)
         for draw in (charts.answers, charts.times):
             found = ElementTree.fromstring(draw(self.minutes()))
             bars = BAR.findall(" ".join(each.get("d", "") for each in _paths(found)))
@@ -181,7 +181,7 @@ class Charts(StatusCase):
 
     def test_a_chart_says_in_words_what_it_draws(self) -> None:
         for told in (direct(), fallback(), failed()):
-            self.history.note(told)
+            tell(self.history, told)
         said = ElementTree.fromstring(charts.answers(self.minutes())).attrib
         self.assertEqual("img", said["role"])
         self.assertIn("1 direct, 1 proxy; 1 errors", said["aria-label"])
@@ -191,7 +191,7 @@ class Charts(StatusCase):
         self.assertEqual([10, 10, 15, 20, 50, 300, 800, 10000], tops)
 
     def test_heartbeats_tell_attempts_and_open_breakers(self) -> None:
-        self.history.note(fallback())
+        tell(self.history, fallback())
         self.history.way("direct").breaker(True, self.clock.seconds())
         drawn = charts.beats(self.shown()["ways"][0])
         said = ElementTree.fromstring(drawn).attrib["aria-label"]

@@ -8,6 +8,7 @@ from streamr.boundaries import Exchange
 from streamr.web.status.shape import Kept
 from streamr.web.status.snapshot import Stock
 from tests.observe.test_history import cached, direct, failed, fallback
+from tests.support import tell
 from tests.web.status.support import PROXY, RUNG, StatusCase
 
 # Twenty listeners get one each second.
@@ -17,7 +18,7 @@ MOST_BYTES = 32_000
 class Snapshots(StatusCase):
     def test_it_is_plain_data_and_small(self) -> None:
         for number in range(200):
-            self.history.note(failed() if number % 2 else fallback())
+            tell(self.history, failed() if number % 2 else fallback())
             self.clock.advance(60)
         self.assertLess(len(json.dumps(self.shown())), MOST_BYTES)
 
@@ -25,7 +26,7 @@ class Snapshots(StatusCase):
         told = (direct(), fallback(), cached(60), cached(-1), failed())
         for times, exchange in enumerate(told, 1):
             for _ in range(times):
-                self.history.note(exchange)
+                tell(self.history, exchange)
         found = self.shown()
         self.assertEqual((15, 5), (found["recent"]["calls"], found["recent"]["errors"]))
         by = found["hour"]["by"]
@@ -36,14 +37,14 @@ class Snapshots(StatusCase):
 
     def test_the_rate_knows_that_the_current_beat_is_not_over(self) -> None:
         for _ in range(25):
-            self.history.note(direct())
+            tell(self.history, direct())
             self.clock.advance(1)
         self.assertEqual(60, self.shown()["recent"]["rate"])
 
     def test_the_cache_tells_its_share_of_the_calls(self) -> None:
         self.assertIsNone(self.cache()["share"])
         for told in (cached(60), cached(-1), direct(), failed()):
-            self.history.note(told)
+            tell(self.history, told)
         cache = self.cache()
         self.assertEqual((12, 2, 1, 2), _counts(cache))
         self.assertEqual(0.5, cache["share"])
@@ -54,7 +55,7 @@ class Snapshots(StatusCase):
 
     def test_ways_tell_breaker_rate_and_last_attempt(self) -> None:
         self.breaks(self.gateway, self.direct)
-        self.history.note(fallback())
+        tell(self.history, fallback())
         first, second = self.shown()["ways"]
         self.assertEqual(("direct", "open"), (first["route"], first["breaker"]))
         self.assertEqual(("tls_reset", 1), (first["cause"], first["rate"]))
@@ -74,23 +75,23 @@ class Snapshots(StatusCase):
                 cached(-1, attempts=(self.attempt("direct", "tls_reset"),)),
                 "a stored answer was served",
             ),
-            (failed(target="(renewed) /movie/popular"), "the stored answer stays"),
+            (failed(renewal=True), "the stored answer stays"),
         )
         for exchange, done in told:
-            self.history.note(exchange)
+            tell(self.history, exchange)
             newest = self.shown()["faults"][0]
             self.assertEqual(done, newest["what"])
             self.assertEqual("tls_reset", newest["failed"][0]["cause"])
 
     def test_what_callers_asked_for_is_not_told(self) -> None:
-        self.history.note(failed(target="/3/search/movie?query=my+secret+wish"))
+        tell(self.history, failed(target="/3/search/movie?query=my+secret+wish"))
         self.assertNotIn("secret", json.dumps(self.shown()))
 
 
 class Verdicts(StatusCase):
     def test_callers_are_fine_while_the_direct_way_is_broken(self) -> None:
         self.breaks(self.gateway, self.direct)
-        self.history.note(fallback())
+        tell(self.history, fallback())
         self.assertEqual(("detour", "Callers are fine."), self.verdict())
 
     def test_a_proxy_without_a_sound_rung_is_no_way(self) -> None:
@@ -99,13 +100,13 @@ class Verdicts(StatusCase):
         self.assertEqual(("bad", "No way to TMDB works."), self.verdict())
 
     def test_errors_are_over_when_the_last_beats_had_none(self) -> None:
-        self.history.note(failed())
+        tell(self.history, failed())
         self.assertEqual("bad", self.verdict()[0])
         self.clock.advance(25)
-        self.history.note(direct())
+        tell(self.history, direct())
         self.assertEqual("Callers are fine again.", self.verdict()[1])
         self.clock.advance(30)
-        self.history.note(direct())
+        tell(self.history, direct())
         self.assertEqual(("good", "Callers are fine."), self.verdict())
 
 

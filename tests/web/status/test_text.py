@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from streamr.web.status.text import MOST_FAULTS, text
 from tests.observe.test_history import direct, failed, fallback
+from tests.support import tell
 from tests.web.status.support import PROXY, RUNG, StatusCase
 
 
@@ -12,13 +13,13 @@ class Text(StatusCase):
         return text(self.shown()).splitlines()
 
     def test_the_verdict_stands_above_all(self) -> None:
-        self.history.note(direct())
+        tell(self.history, direct())
         self.assertTrue(self.lines()[0].startswith("streamr "))
         self.assertEqual("Callers are fine.", self.lines()[1])
 
     def test_each_way_has_a_line_with_its_breaker(self) -> None:
         self.breaks(self.gateway, self.direct)
-        self.history.note(fallback())
+        tell(self.history, fallback())
         found = {line.split()[0]: line for line in self.lines() if line.strip()}
         self.assertRegex(found["direct"], r"open +tls_reset +1$")
         self.assertRegex(found[PROXY], r"closed +– +1$")
@@ -26,14 +27,14 @@ class Text(StatusCase):
 
     def test_it_stays_short(self) -> None:
         for number in range(40):
-            self.history.note(failed() if number % 2 else fallback())
+            tell(self.history, failed() if number % 2 else fallback())
         told = [line for line in self.lines() if "tls_reset" in line]
         self.assertEqual(MOST_FAULTS, len(told))
         self.assertLess(max(map(len, self.lines())), 120)
 
     def test_faults_alike_are_one_line_with_a_count(self) -> None:
         for _ in range(3):
-            self.history.note(fallback())
+            tell(self.history, fallback())
         [told] = [line for line in self.lines() if "answered after" in line]
         self.assertIn("direct tls_reset ×3", told)
 
