@@ -21,7 +21,7 @@ from streamr.service import Options, give_up, read_settings, start_up
 from streamr.web.demo.pages import Demo
 
 if TYPE_CHECKING:
-    from streamr.simulator.network.network import Network
+    from streamr.simulator.network import Network
     from streamr.simulator.service import SimulatorService
 
 NUMBERS: tuple[tuple[str, Callable[[str], int], str], ...] = (
@@ -94,8 +94,8 @@ class DemoOptions(Options):
         """
         from twisted.internet import reactor
 
-        from streamr.simulator.host import SMALL
-        from streamr.simulator.network.network import Network
+        from streamr.simulator.hosts.host import SMALL
+        from streamr.simulator.network import Network
 
         seen = _seen(Path(self["from"])) if self["from"] else None
         key = secrets.token_hex(16)
@@ -144,7 +144,7 @@ def _more(network: Network, state_dir: Path | None, env_file: Path) -> str:
 
 def _seen(path: Path) -> Evidence:
     """What stands in the bundle of --from. Raises UsageError."""
-    from streamr.simulator.network.network import check
+    from streamr.simulator.network import check
 
     try:
         seen = bundle.read(json.loads(path.read_text(encoding="utf-8")))

@@ -11,7 +11,7 @@ from pathlib import Path
 from twisted.internet import reactor
 
 from streamr.simulator.faults.table import addressed, describe
-from streamr.simulator.host import SMALL, Latency
+from streamr.simulator.hosts.host import SMALL, Latency
 from streamr.simulator.service import HOSTS, SimulatorService
 
 LATENCIES = {"none": None, "small": SMALL, "tmdb": Latency()}

@@ -11,11 +11,11 @@ from twisted.protocols.policies import WrappingFactory
 from streamr.simulator.control import Control
 from streamr.simulator.faults.http import make_ready
 from streamr.simulator.faults.table import parse
-from streamr.simulator.host import Host, Latency
-from streamr.simulator.network.certificates import Vault
-from streamr.simulator.network.front import FrontFactory
+from streamr.simulator.hosts.certificates import Vault
+from streamr.simulator.hosts.front import FrontFactory
+from streamr.simulator.hosts.host import Host, Latency
+from streamr.simulator.hosts.site import Lookalike, Quiet
 from streamr.simulator.pictures.gallery import Gallery
-from streamr.simulator.site import Lookalike, Quiet
 from streamr.simulator.tmdb.world import load
 
 LOOPBACK = "127.0.0.1"
@@ -112,15 +112,11 @@ class SimulatorService(Service):
     def startService(self) -> None:
         """Make the certificates, write the authority's, listen."""
         super().startService()
-        vault = self.vault
         self.ca_file.parent.mkdir(parents=True, exist_ok=True)
-        self.ca_file.write_bytes(vault.authority.pem)
+        self.ca_file.write_bytes(self.vault.authority.pem)
         for name, host in self.hosts.items():
-            resource = Lookalike(host, self.world, self.keys, self.gallery)
-            site = Quiet(resource, reactor=self.reactor)
-            factory = FrontFactory(host, vault, site, self.reactor)
-            door = Door(self.reactor, factory, self.ports.get(name, 0))
-            self.doors[name] = door
+            factory = self.front(host)
+            self.doors[name] = Door(self.reactor, factory, self.ports.get(name, 0))
         edge = {name: door.factory for name, door in self.doors.items()}
         for name, door in self.doors.items():
             door.factory.edge = edge
@@ -128,6 +124,22 @@ class SimulatorService(Service):
             door.want(not self.hosts[name].refusing)
         if self.control_port is not None:
             self.open_control(self.control_port)
+
+    def front(self, host: Host) -> FrontFactory:
+        """What serves a host: this world over TLS."""
+        resource = Lookalike(host, self.world, self.keys, self.gallery)
+        site = Quiet(resource, reactor=self.reactor)
+        return FrontFactory(host, self.vault, site, self.reactor)
+
+    def impostor(self, name: str, expression: str) -> FrontFactory:
+        """What serves a name at an address that is not TMDB's own, with a fault of its
+        own. `none` makes it one more sound server of TMDB's CDN."""
+        host = Host(name, self.reactor, 0, None, True)
+        host.set_fault(expression)
+        front = self.front(host)
+        if expression == "none":
+            front.edge = self.doors[name].factory.edge
+        return front
 
     def open_control(self, number: int) -> None:
         """Listen for control requests."""

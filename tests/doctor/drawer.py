@@ -22,7 +22,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.stdio import StandardIO
 from twisted.protocols.basic import LineOnlyReceiver
 
-from streamr.simulator.network.network import Network
+from streamr.simulator.network import Network
 
 KEY = "c0ffee00c0ffee11c0ffee22c0ffee33"
 DIRECT, OTHER = "api.themoviedb.org", "api.tmdb.org"

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Query
-from streamr.simulator.site import other_path
+from streamr.simulator.hosts.site import other_path
 from streamr.simulator.tmdb.answers import Reply, answer
 from streamr.simulator.tmdb.request import REFUSALS
 from streamr.tmdb import catalogue

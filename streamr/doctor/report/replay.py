@@ -59,7 +59,7 @@ _HTTP = {
 
 
 def network(evidence: Evidence) -> dict[str, Any]:
-    """The spec of a network that behaves like it (simulator/network/network.py)."""
+    """The spec of a network that behaves like it (simulator/network.py)."""
     facts = Facts(evidence)
     spec: dict[str, Any] = {"dns": _needs_dns(facts), "hosts": {}}
     boxes = _Boxes()

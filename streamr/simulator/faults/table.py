@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from streamr.simulator.network.client_hello import Hello
+from streamr.simulator.faults.client_hello import Hello
 from streamr.simulator.tmdb.request import REFUSALS
 
 PORT, ACCEPT, HELLO, HTTP = "port", "accept", "hello", "http"

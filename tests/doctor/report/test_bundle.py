@@ -25,7 +25,7 @@ from streamr.doctor.report.anonymise import Mask
 from streamr.doctor.report.bundle import FORMAT, bundle, read
 from streamr.doctor.report.replay import network
 from streamr.policy.redact import Redactor
-from streamr.simulator.network.network import check
+from streamr.simulator.network import check
 from tests.doctor.scenes import (
     AT_ONE_ADDRESS,
     DIRECT,

@@ -14,7 +14,7 @@ from streamr.doctor.diagnosis.verdicts import KINDS, Layer
 from streamr.doctor.evidence import Evidence
 from streamr.doctor.report import bundle, replay
 from streamr.policy.redact import Redactor
-from streamr.simulator.network.network import Network
+from streamr.simulator.network import Network
 from tests.doctor.drawer import BOTH, DIRECT, KEY, OTHER, on
 from tests.doctor.examining import CHANCE, examine
 

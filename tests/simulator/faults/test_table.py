@@ -2,13 +2,11 @@
 
 from random import Random
 
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from streamr.simulator.faults.client_hello import Hello
 from streamr.simulator.faults.http import REWRITES, SCRIPTS
 from streamr.simulator.faults.table import HELLO, HTTP, KINDS, choose, describe, parse
-from streamr.simulator.host import Host, Latency, Timers
-from streamr.simulator.network.client_hello import Hello
 
 BIG = Hello(1568, "x", True)
 SMALL13 = Hello(517, "x", True)
@@ -94,49 +92,14 @@ class Choice(SynchronousTestCase):
         faults = parse("garbage+html")
         self.assertEqual(choose(faults, HTTP, Random(1)).name, "html")
 
-    def test_probability_is_kept_and_repeats_with_the_seed(self):
-        def run(seed: int) -> list[bool]:
-            host = Host("x", Clock(), seed, None, True)
-            host.set_fault("html:p=0.5")
-            return [host.strike(HTTP) is not None for _ in range(400)]
 
-        self.assertEqual(run(7), run(7))
-        self.assertNotEqual(run(7), run(8))
-        self.assertTrue(150 < sum(run(7)) < 250, sum(run(7)))
+class OwnCodes(SynchronousTestCase):
+    """An error status with a code of TMDB's own choice."""
 
-    def test_p_0_never_and_p_1_always(self):
-        for text, wanted in (("html:p=0", 0), ("html:p=1", 50)):
-            host = Host("x", Clock(), 0, None, True)
-            host.set_fault(text)
-            self.assertEqual(sum(bool(host.strike(HTTP)) for _ in range(50)), wanted)
-            self.assertEqual(host.ledger.faults["html"], wanted)
+    def test_a_code_that_has_words_can_be_chosen(self) -> None:
+        (fault,) = parse("status:code=401,own=10")
+        self.assertEqual(10, fault.arguments["own"])
 
-
-class Time(SynchronousTestCase):
-    """Latency and timers."""
-
-    def test_latency_is_80_to_250_ms_with_a_tail(self):
-        random, latency = Random(3), Latency()
-        samples = [latency.sample(random) for _ in range(5000)]
-        tail = [one for one in samples if one > 0.25]
-        self.assertTrue(0.01 < len(tail) / 5000 < 0.03, len(tail))
-        self.assertTrue(min(samples) >= 0.08 and min(tail) >= 1 and max(tail) <= 3)
-
-    def test_no_latency_by_default(self):
-        self.assertEqual(Host("x", Clock(), 0, None, True).thinking(), 0)
-
-    def test_cancelled_timers_never_run_and_leave_nothing(self):
-        clock, ran = Clock(), []
-        timers = Timers(clock)
-        timers.later(1, ran.append, "first")
-        timers.later(2, ran.append, "second")
-        clock.advance(1)
-        timers.cancel()
-        self.assertEqual((ran, clock.getDelayedCalls()), (["first"], []))
-
-    def test_a_bad_expression_leaves_the_old_one(self):
-        host = Host("x", Clock(), 0, None, True)
-        host.set_fault("html")
-        with self.assertRaises(ValueError):
-            host.set_fault("explode")
-        self.assertEqual((host.expression, host.faults[0].name), ("html", "html"))
+    def test_another_is_refused_with_those_that_are_there(self) -> None:
+        raised = self.assertRaises(ValueError, parse, "status:code=401,own=99")
+        self.assertIn("10, ", str(raised))

@@ -20,10 +20,10 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from streamr.simulator.faults.client_hello import LONGEST_HELLO, NotTls, read_hello
 from streamr.simulator.faults.table import ACCEPT, HELLO, Fault
-from streamr.simulator.host import Host
-from streamr.simulator.network.certificates import GOOD, Vault
-from streamr.simulator.network.client_hello import LONGEST_HELLO, NotTls, read_hello
+from streamr.simulator.hosts.certificates import GOOD, Vault
+from streamr.simulator.hosts.host import Host
 
 BLOCK_PAGE = b"<html><head><title>Blocked</title></head><body>Blocked.</body></html>"
 # What is said in answer to a hello before the write side closes.

@@ -7,9 +7,9 @@ from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from streamr.simulator.counts import Ledger
+from streamr.simulator.faults.client_hello import Hello
 from streamr.simulator.faults.table import PORT, Fault, choose, parse
-from streamr.simulator.network.client_hello import Hello
+from streamr.simulator.hosts.counts import Ledger
 
 
 @dataclass(frozen=True, slots=True)

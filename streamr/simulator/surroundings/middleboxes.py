@@ -10,10 +10,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
 
-from streamr.simulator.host import Host
-from streamr.simulator.network.front import FrontFactory
-from streamr.simulator.service import SimulatorService
-from streamr.simulator.site import Lookalike, Quiet
+from streamr.simulator.hosts.front import FrontFactory
 
 BLACK_HOLE, CLOSED = "black-hole", "closed"
 # With this many connections waiting to be accepted the kernel drops the next SYNs.
@@ -55,24 +52,10 @@ class Impostor:
     """A server at another address of a name's, with a fault of its own."""
 
     def __init__(
-        self,
-        simulator: SimulatorService,
-        name: str,
-        address: str,
-        port: int,
-        fault: str,
+        self, reactor: Any, factory: FrontFactory, address: str, port: int
     ) -> None:
-        """Listen. `none` makes it one more sound address."""
-        reactor = simulator.reactor
-        host = Host(name, reactor, 0, None, True)
-        host.set_fault(fault)
-        site = Quiet(
-            Lookalike(host, simulator.world, simulator.keys, simulator.gallery),
-            reactor=reactor,
-        )
-        self.factory = FrontFactory(host, simulator.vault, site, reactor)
-        if fault == "none":
-            self.factory.edge = simulator.doors[name].factory.edge
+        """Listen."""
+        self.factory = factory
         self.port = reactor.listenTCP(port, self.factory, interface=address)
 
     def stop(self) -> Deferred[Any]:
@@ -80,14 +63,3 @@ class Impostor:
         stopping = maybeDeferred(self.port.stopListening)
         self.factory.host.timers.cancel()
         return gatherResults([stopping, self.factory.abort_all()])
-
-
-def put_up(
-    simulator: SimulatorService, name: str, address: str, port: int, kind: str
-) -> BlackHole | Impostor | None:
-    """The box of a kind; None for one that is not there."""
-    if kind == CLOSED:
-        return None
-    if kind == BLACK_HOLE:
-        return BlackHole(address, port)
-    return Impostor(simulator, name, address, port, kind)

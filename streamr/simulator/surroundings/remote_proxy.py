@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 
-from streamr.simulator.site import Quiet
+from streamr.simulator.hosts.site import Quiet
 from streamr.simulator.tmdb.answers import answer
 from streamr.simulator.tmdb.world import World
 

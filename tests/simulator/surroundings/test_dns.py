@@ -1,4 +1,4 @@
-"""A network's spec and its resolver, without a socket."""
+"""The resolver's table, without a socket."""
 
 import socket
 from typing import Any
@@ -6,9 +6,7 @@ from typing import Any
 from twisted.names import dns, error
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.simulator.faults.table import parse
-from streamr.simulator.network.dns import FAILS, SILENT, Said, lookup
-from streamr.simulator.network.network import check
+from streamr.simulator.surroundings.dns import FAILS, SILENT, Said, lookup
 
 HOST = "api.themoviedb.org"
 
@@ -41,30 +39,3 @@ class Resolver(SynchronousTestCase):
         )
         self.assertRaises(OSError, lookup, {HOST: FAILS}, HOST)
         self.assertRaises(OSError, lookup, {}, HOST)
-
-
-class Specs(SynchronousTestCase):
-    """What may stand in a spec."""
-
-    def test_an_empty_one_is_a_sound_network(self) -> None:
-        check({})
-
-    def test_what_is_misspelt_is_named(self) -> None:
-        for spec, words in (
-            ({"dsn": True}, "dsn"),
-            ({"hosts": {"tmdb.org": {}}}, "tmdb.org"),
-            ({"hosts": {HOST: {"faults": "none"}}}, "faults"),
-        ):
-            self.assertIn(words, str(self.assertRaises(ValueError, check, spec)))
-
-
-class OwnCodes(SynchronousTestCase):
-    """An error status with a code of TMDB's own choice."""
-
-    def test_a_code_that_has_words_can_be_chosen(self) -> None:
-        (fault,) = parse("status:code=401,own=10")
-        self.assertEqual(10, fault.arguments["own"])
-
-    def test_another_is_refused_with_those_that_are_there(self) -> None:
-        raised = self.assertRaises(ValueError, parse, "status:code=401,own=99")
-        self.assertIn("10, ", str(raised))

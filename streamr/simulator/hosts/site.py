@@ -12,7 +12,7 @@ from twisted.web.server import NOT_DONE_YET, Site
 
 from streamr.simulator.faults.http import REWRITES, SCRIPTS, End, Scene, Script, reason
 from streamr.simulator.faults.table import HTTP, Fault
-from streamr.simulator.host import Host
+from streamr.simulator.hosts.host import Host
 from streamr.simulator.pictures.gallery import Gallery
 from streamr.simulator.tmdb.answers import Reply, answer, authorised, unauthorised
 from streamr.simulator.tmdb.rendering import Rendered, accepts_gzip, render

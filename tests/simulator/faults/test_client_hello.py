@@ -4,7 +4,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.simulator.network.client_hello import NotTls, read_hello
+from streamr.simulator.faults.client_hello import NotTls, read_hello
 
 NAME = "api.themoviedb.org"
 

@@ -3,7 +3,7 @@
 from collections import Counter, deque
 from typing import Any
 
-from streamr.simulator.network.client_hello import Hello
+from streamr.simulator.faults.client_hello import Hello
 
 KEPT = 50
 

@@ -18,11 +18,16 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 
-from streamr.simulator.host import Latency
-from streamr.simulator.network.dns import FAILS, Answers, NameServer, lookup
-from streamr.simulator.network.middleboxes import put_up
-from streamr.simulator.network.remote_proxy import Vantage
+from streamr.simulator.hosts.host import Latency
 from streamr.simulator.service import HOSTS, LOOPBACK, SimulatorService
+from streamr.simulator.surroundings.dns import FAILS, Answers, NameServer, lookup
+from streamr.simulator.surroundings.middleboxes import (
+    BLACK_HOLE,
+    CLOSED,
+    BlackHole,
+    Impostor,
+)
+from streamr.simulator.surroundings.remote_proxy import Vantage
 
 Spec = Mapping[str, Any]
 _KNOWN = {"clock", "dns", "hosts", "pins", "proxies"}
@@ -61,7 +66,7 @@ class Network(Service):
         for one in self.simulator.hosts.values():
             one.ahead = float(spec.get("clock", 0))
         self.names: NameServer | None = None
-        self.boxes: list[Any] = []
+        self.boxes: list[BlackHole | Impostor] = []
         self.proxies: list[Vantage] = []
 
     def startService(self) -> None:
@@ -71,10 +76,20 @@ class Network(Service):
         for name, host in self.hosts.items():
             port = self.simulator.doors[name].number
             for address, kind in host.get("boxes", {}).items():
-                self.boxes.append(put_up(self.simulator, name, address, port, kind))
+                if kind != CLOSED:
+                    self.boxes.append(self.box(name, address, port, kind))
         self.names = NameServer(self.reactor, self.table)
         for kind in self.spec.get("proxies", ()):
             self.proxies.append(Vantage(self.reactor, self.simulator.world, kind))
+
+    def box(
+        self, name: str, address: str, port: int, kind: str
+    ) -> BlackHole | Impostor:
+        """Put up what stands at an address in TMDB's place."""
+        if kind == BLACK_HOLE:
+            return BlackHole(address, port)
+        front = self.simulator.impostor(name, kind)
+        return Impostor(self.reactor, front, address, port)
 
     def stopService(self) -> Deferred[Any]:
         """Take everything down."""

@@ -1,1 +1,0 @@
-"""The simulated network: names, boxes, TLS, proxies."""
