@@ -36,6 +36,7 @@ _APP = _WEB + (
     "streamr.app streamr.config streamr.observe streamr.store streamr.upstream twisted "
 )
 _UPSTREAM = _KNOWN + "streamr.upstream treq twisted zope "
+_SIM = "streamr.simulator."
 _EVIDENCE = "streamr.errors streamr.doctor.evidence streamr.doctor.probe.sampling "
 TABLE = {
     "streamr": "",
@@ -76,8 +77,16 @@ TABLE = {
     "streamr.doctor.diagnosis": _EVIDENCE + "streamr.doctor.diagnosis",
     "streamr.commands": "streamr twisted",
     "streamr.cli": "streamr twisted",
-    "streamr.simulator": "streamr.simulator twisted zope OpenSSL cryptography",
+    "streamr.simulator": "streamr.simulator twisted",
+    f"{_SIM}tmdb": f"{_SIM}tmdb",
+    f"{_SIM}pictures": f"{_SIM}pictures {_SIM}tmdb",
+    f"{_SIM}faults": f"{_SIM}faults {_SIM}tmdb",
+    f"{_SIM}hosts": f"{_SIM}hosts {_SIM}faults {_SIM}pictures {_SIM}tmdb twisted zope",
+    f"{_SIM}hosts.certificates": "twisted.internet.ssl cryptography",
+    f"{_SIM}surroundings": f"{_SIM}surroundings {_SIM}hosts {_SIM}tmdb twisted zope",
 }
+# The rooms whose folders do not import each other in a circle, either.
+FOLDERS_WITHOUT_CIRCLES = ("streamr.simulator",)
 
 PAGE = ROOT / "docs/architecture.md"
 BEGIN = "<!-- layers: written by python -m tests.repository.test_layers -->\n"
@@ -224,6 +233,20 @@ def top_room(module: str) -> str:
     return ".".join(module.split(".")[:2])
 
 
+def folder(module: str) -> str:
+    """The folder that a module stands in: `streamr.web.api.cors` in `streamr.web.api`,
+    `streamr.web.router` in `streamr.web`; a package's own text in the package."""
+    is_package = ROOT.joinpath(*module.split(".")).is_dir()
+    return module if is_package else module.rpartition(".")[0]
+
+
+def of_room(
+    arrows: Mapping[str, Collection[str]], room: str
+) -> dict[str, Collection[str]]:
+    """The arrows that begin in one room: a circle of theirs does not leave it."""
+    return {each: to for each, to in arrows.items() if within(each, room)}
+
+
 def everything() -> Iterator[tuple[str, str]]:
     """Path and source of each module."""
     for file in sorted((ROOT / "streamr").rglob("*.py")):
@@ -253,6 +276,35 @@ class Layers(SynchronousTestCase):
     def test_no_rooms_import_each_other_in_a_circle(self) -> None:
         rooms = between_rooms(graph(everything()), top_room)
         self.assertEqual([], circles(rooms))
+
+    def test_no_folders_of_a_room_import_each_other_in_a_circle(self) -> None:
+        arrows = between_rooms(graph(everything()), folder)
+        for room in FOLDERS_WITHOUT_CIRCLES:
+            self.assertEqual([], circles(of_room(arrows, room)), room)
+
+    def test_a_module_stands_in_its_folder_and_a_package_in_itself(self) -> None:
+        for module, expected in (
+            ("streamr.web.api.cors", "streamr.web.api"),
+            ("streamr.web.router", "streamr.web"),
+            ("streamr.web.api", "streamr.web.api"),
+            ("streamr.errors", "streamr"),
+        ):
+            self.assertEqual(expected, folder(module), module)
+
+    def test_folders_count_within_their_room_alone(self) -> None:
+        files = [
+            ("streamr/a/x/one.py", "from streamr.a import two"),
+            ("streamr/a/two.py", "from streamr.a.y import three"),
+            ("streamr/a/y/three.py", "import streamr.a.x.four, streamr.b.five"),
+            ("streamr/a/x/four.py", ""),
+            ("streamr/b/five.py", "import streamr.a.two"),
+        ]
+        arrows = between_rooms(graph(files), folder)
+        self.assertEqual(
+            ["streamr.a → streamr.a.y → streamr.a.x → streamr.a"],
+            circles(of_room(arrows, "streamr.a")),
+        )
+        self.assertEqual([], circles(of_room(arrows, "streamr.b")))
 
     def test_a_circle_is_told_once_and_by_its_way(self) -> None:
         files = [
@@ -306,7 +358,9 @@ class Layers(SynchronousTestCase):
             ("streamr/errors.py", "if TYPE_CHECKING:\n  pass\nelse:\n  import treq"),
             ("streamr/service.py", "from twisted.web._newclient import HTTPParser"),
             ("streamr/service.py", "from twisted.web.client import _HTTP11Factory"),
-            ("streamr/simulator/site.py", "from streamr.tmdb.catalogue import load"),
+            ("streamr/simulator/service.py", "from streamr.tmdb.catalogue import load"),
+            ("streamr/simulator/tmdb/world.py", "from ..faults.table import parse"),
+            ("streamr/simulator/hosts/front.py", "from OpenSSL import SSL"),
             ("streamr/simulator/__init__.py", "from .. import catalogue"),
             ("streamr/errors.py", "if TYPE_CHECKING:\n    import treq"),
             ("streamr/nobody.py", "from streamr.errors import Fault"),
