@@ -5,16 +5,28 @@ a loopback name are refused (DNS rebinding), and so are POSTs that a form could 
 """
 
 import json
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 
 from streamr.simulator.faults.table import KINDS
+from streamr.simulator.hosts.counts import Json
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 LONGEST_BODY = 65_536
 FIELDS = {"host": str, "fault": str, "keep_alive": bool, "reset_counts": bool}
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a POST may ask for; None leaves a thing as it is."""
+
+    host: str = "*"
+    fault: str | None = None
+    keep_alive: bool | None = None
+    reset_counts: bool = False
 
 
 class Switchboard(Protocol):
@@ -29,7 +41,7 @@ class Switchboard(Protocol):
     def reset_counts(self) -> None:
         """Forget what was counted."""
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> Json:
         """All hosts with their faults and counts."""
 
 
@@ -68,14 +80,13 @@ class Control(Resource):
             return say(request, 400, {"error": str(error), "allowed": allowed})
         return say(request, 200, self.switchboard.status())
 
-    def apply(self, wishes: dict[str, Any]) -> None:
+    def apply(self, wishes: Wishes) -> None:
         """Do what was asked for; the fault first, for it may be refused."""
-        host = wishes.get("host", "*")
-        if "fault" in wishes:
-            self.switchboard.set_fault(host, wishes["fault"])
-        if "keep_alive" in wishes:
-            self.switchboard.set_keep_alive(host, wishes["keep_alive"])
-        if wishes.get("reset_counts"):
+        if wishes.fault is not None:
+            self.switchboard.set_fault(wishes.host, wishes.fault)
+        if wishes.keep_alive is not None:
+            self.switchboard.set_keep_alive(wishes.host, wishes.keep_alive)
+        if wishes.reset_counts:
             self.switchboard.reset_counts()
 
 
@@ -92,7 +103,7 @@ def from_loopback(host: str) -> bool:
     return name in LOOPBACK
 
 
-def read_wishes(body: bytes) -> dict[str, Any]:
+def read_wishes(body: bytes) -> Wishes:
     """The body of a POST; ValueError says what is wrong with it."""
     if len(body) > LONGEST_BODY:
         raise ValueError(f"The body is longer than {LONGEST_BODY} bytes.")
@@ -107,10 +118,10 @@ def read_wishes(body: bytes) -> dict[str, Any]:
             raise ValueError(f"Unknown field {name!r}. Known: {', '.join(FIELDS)}.")
         if not isinstance(value, FIELDS[name]):
             raise ValueError(f"The field {name} is to be a {FIELDS[name].__name__}.")
-    return wishes
+    return Wishes(**wishes)
 
 
-def say(request: Request, status: int, value: Any) -> bytes:
+def say(request: Request, status: int, value: Json) -> bytes:
     """An answer as JSON."""
     request.setResponseCode(status)
     request.setHeader("Content-Type", "application/json")

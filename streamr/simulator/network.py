@@ -13,14 +13,22 @@ At 127.0.0.1 stands TMDB; a name's other addresses are boxes, at the same port. 
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IReactorTCP, IReactorUDP
 
 from streamr.simulator.hosts.host import Latency
-from streamr.simulator.service import HOSTS, LOOPBACK, SimulatorService
-from streamr.simulator.surroundings.dns import FAILS, Answers, NameServer, lookup
+from streamr.simulator.hosts.ports import LOOPBACK, all_done
+from streamr.simulator.service import HOSTS, SimulatorService
+from streamr.simulator.surroundings.dns import (
+    FAILS,
+    Answers,
+    NameServer,
+    Saying,
+    lookup,
+)
 from streamr.simulator.surroundings.middleboxes import (
     BLACK_HOLE,
     CLOSED,
@@ -29,9 +37,23 @@ from streamr.simulator.surroundings.middleboxes import (
 )
 from streamr.simulator.surroundings.remote_proxy import Vantage
 
-Spec = Mapping[str, Any]
-_KNOWN = {"clock", "dns", "hosts", "pins", "proxies"}
-_KNOWN_OF_HOST = {"fault", "answers", "boxes"}
+
+class HostSpec(TypedDict, total=False):
+    """What a name meets."""
+
+    fault: str
+    answers: Saying
+    boxes: dict[str, str]
+
+
+class Spec(TypedDict, total=False):
+    """What a network is like."""
+
+    clock: float
+    dns: bool
+    hosts: dict[str, HostSpec]
+    pins: dict[str, list[str]]
+    proxies: list[str]
 
 
 class Network(Service):
@@ -39,9 +61,9 @@ class Network(Service):
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactorTCP,
         directory: Path,
-        spec: Spec,
+        spec: Mapping[str, object],
         *,
         keys: frozenset[str],
         control_port: int | None = None,
@@ -49,8 +71,7 @@ class Network(Service):
         latency: Latency | None = None,
     ) -> None:
         """Raises ValueError for a spec that makes no sense."""
-        check(spec)
-        self.spec = spec
+        self.spec = check(spec)
         self.reactor = reactor
         self.simulator = SimulatorService(
             reactor,
@@ -60,11 +81,11 @@ class Network(Service):
             seed=seed,
             latency=latency,
         )
-        self.hosts: Mapping[str, Any] = spec.get("hosts", {})
+        self.hosts = self.spec.get("hosts", {})
         for name, host in self.hosts.items():
             self.simulator.set_fault(name, host.get("fault", "none"))
         for one in self.simulator.hosts.values():
-            one.ahead = float(spec.get("clock", 0))
+            one.ahead = float(self.spec.get("clock", 0))
         self.names: NameServer | None = None
         self.boxes: list[BlackHole | Impostor] = []
         self.proxies: list[Vantage] = []
@@ -78,7 +99,7 @@ class Network(Service):
             for address, kind in host.get("boxes", {}).items():
                 if kind != CLOSED:
                     self.boxes.append(self.box(name, address, port, kind))
-        self.names = NameServer(self.reactor, self.table)
+        self.names = NameServer(IReactorUDP(self.reactor), self.table)
         for kind in self.spec.get("proxies", ()):
             self.proxies.append(Vantage(self.reactor, self.simulator.world, kind))
 
@@ -91,15 +112,15 @@ class Network(Service):
         front = self.simulator.impostor(name, kind)
         return Impostor(self.reactor, front, address, port)
 
-    def stopService(self) -> Deferred[Any]:
+    def stopService(self) -> Deferred[None]:
         """Take everything down."""
         super().stopService()
         parts = [*self.boxes, *self.proxies, self.names]
         # a reactor that shuts down may have closed a port itself: nothing to wait for
         stopping = [maybeDeferred(each.stop) for each in parts if each is not None]
-        return gatherResults([self.simulator.stopService(), *stopping])
+        return all_done(self.simulator.stopService(), *stopping)
 
-    def answers(self, name: str) -> Any:
+    def answers(self, name: str) -> Saying:
         """What the resolver says of a name."""
         return self.hosts.get(name, {}).get("answers", [LOOPBACK])
 
@@ -112,7 +133,7 @@ class Network(Service):
         """A name's addresses as a program in this network finds them, blocking."""
         return lookup(self.table, name)
 
-    def resolved(self, name: str) -> Any:
+    def resolved(self, name: str) -> Saying:
         """What the resolver says: without `dns` it fails, so that nobody leaves."""
         return self.answers(name) if self.spec.get("dns") else FAILS
 
@@ -148,12 +169,14 @@ class Network(Service):
                 yield f"{name}={where}:{door.number}"
 
 
-def check(spec: Spec) -> None:
-    """Raises ValueError for what is misspelt."""
-    unknown = set(spec) - _KNOWN
+def check(given: Mapping[str, object]) -> Spec:
+    """The spec; raises ValueError for what is misspelt."""
+    spec = cast("Spec", given)
+    unknown = set(spec) - set(Spec.__annotations__)
     for name, host in spec.get("hosts", {}).items():
         if name not in HOSTS:
             raise ValueError(f"there is no host {name!r}; known: {', '.join(HOSTS)}")
-        unknown |= set(host) - _KNOWN_OF_HOST
+        unknown |= set(host) - set(HostSpec.__annotations__)
     if unknown:
         raise ValueError(f"unknown in a network: {', '.join(sorted(unknown))}")
+    return spec

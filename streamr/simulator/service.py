@@ -2,72 +2,25 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
-from twisted.protocols.policies import WrappingFactory
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTCP, IReactorTime
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 
 from streamr.simulator.control import Control
 from streamr.simulator.faults.http import make_ready
 from streamr.simulator.faults.table import parse
 from streamr.simulator.hosts.certificates import Vault
+from streamr.simulator.hosts.counts import Json
 from streamr.simulator.hosts.front import FrontFactory
 from streamr.simulator.hosts.host import Host, Latency
+from streamr.simulator.hosts.ports import LOOPBACK, Door, all_done
 from streamr.simulator.hosts.site import Lookalike, Quiet
 from streamr.simulator.pictures.gallery import Gallery
 from streamr.simulator.tmdb.world import load
 
-LOOPBACK = "127.0.0.1"
-BACKLOG = 1024
 HOSTS = ("api.themoviedb.org", "api.tmdb.org")
-
-
-class Door:
-    """A listening port that can close and come back under the same number."""
-
-    def __init__(self, reactor: Any, factory: Any, number: int) -> None:
-        """Stay closed for now."""
-        self.reactor = reactor
-        self.factory = factory
-        self.number = number
-        self.wanted = False
-        self.port: Any = None
-        self.closing: Deferred[None] | None = None
-        self.waiting: list[Deferred[None]] = []
-
-    def want(self, wanted: bool) -> None:
-        """Open or close, now or as soon as a closing has ended."""
-        self.wanted = wanted
-        if self.closing is not None:
-            return
-        if wanted and self.port is None:
-            self.port = self.reactor.listenTCP(
-                self.number, self.factory, BACKLOG, LOOPBACK
-            )
-            self.number = self.port.getHost().port
-        elif not wanted and self.port is not None:
-            port, self.port = self.port, None
-            self.closing = maybeDeferred(port.stopListening)
-            self.closing.addCallback(self.closed)
-
-    def closed(self, ignored: object) -> None:
-        """The port is closed; it may be wanted again by now."""
-        self.closing = None
-        waiting, self.waiting = self.waiting, []
-        try:
-            self.want(self.wanted)
-        finally:
-            for deferred in waiting:
-                deferred.callback(None)
-
-    def settled(self) -> Deferred[None]:
-        """Fires when nothing is closing any more."""
-        if self.closing is None:
-            return succeed(None)
-        done: Deferred[None] = Deferred()
-        self.waiting.append(done)
-        return done
 
 
 class SimulatorService(Service):
@@ -75,7 +28,7 @@ class SimulatorService(Service):
 
     def __init__(
         self,
-        clock_reactor: Any,
+        reactor: IReactorTCP,
         directory: Path,
         *,
         keys: frozenset[str],
@@ -87,7 +40,8 @@ class SimulatorService(Service):
         keep_alive: bool = True,
     ) -> None:
         """Answer to these keys. Ports not named are chosen by the system."""
-        self.reactor = clock_reactor
+        self.reactor = reactor
+        self.clock = IReactorTime(reactor)
         self.ca_file = Path(directory) / "simulator-ca.pem"
         self.keys = keys
         self.ports = dict(ports or {})
@@ -96,12 +50,11 @@ class SimulatorService(Service):
         self.world = load()
         self.gallery = Gallery(self.world)
         self.hosts = {
-            name: Host(name, clock_reactor, seed, latency, keep_alive) for name in hosts
+            name: Host(name, self.clock, seed, latency, keep_alive) for name in hosts
         }
         self.vault = Vault()
-        self.doors: dict[str, Door] = {}
-        self.control: WrappingFactory[Any] | None = None
-        self.control_door: Door | None = None
+        self.doors: dict[str, Door[FrontFactory]] = {}
+        self.control_door: Door[WrappingFactory[ProtocolWrapper]] | None = None
 
     @property
     def pins(self) -> str:
@@ -129,12 +82,12 @@ class SimulatorService(Service):
         """What serves a host: this world over TLS."""
         resource = Lookalike(host, self.world, self.keys, self.gallery)
         site = Quiet(resource, reactor=self.reactor)
-        return FrontFactory(host, self.vault, site, self.reactor)
+        return FrontFactory(host, self.vault, site, self.clock)
 
     def impostor(self, name: str, expression: str) -> FrontFactory:
         """What serves a name at an address that is not TMDB's own, with a fault of its
         own. `none` makes it one more sound server of TMDB's CDN."""
-        host = Host(name, self.reactor, 0, None, True)
+        host = Host(name, self.clock, 0, None, True)
         host.set_fault(expression)
         front = self.front(host)
         if expression == "none":
@@ -144,26 +97,27 @@ class SimulatorService(Service):
     def open_control(self, number: int) -> None:
         """Listen for control requests."""
         site = Quiet(Control(self), reactor=self.reactor)
-        self.control = WrappingFactory(site)
-        self.control.noisy = False
-        self.control_door = Door(self.reactor, self.control, number)
+        control: WrappingFactory[ProtocolWrapper] = WrappingFactory(site)
+        control.noisy = False
+        self.control_door = Door(self.reactor, control, number)
         self.control_door.want(True)
         self.control_url = f"http://{LOOPBACK}:{self.control_door.number}/"
 
-    def stopService(self) -> Deferred[Any]:
+    def stopService(self) -> Deferred[None]:
         """Close every port, abort every connection, leave no delayed call."""
         super().stopService()
-        doors = list(self.doors.values())
-        if self.control_door is not None and self.control is not None:
-            doors.append(self.control_door)
-            for connection in list(self.control.protocols):
+        ending = []
+        if self.control_door is not None:
+            for connection in list(self.control_door.factory.protocols):
                 connection.transport.abortConnection()
-        for door in doors:
+            self.control_door.want(False)
+            ending.append(self.control_door.settled())
+        for door in self.doors.values():
             door.want(False)
+            ending += [door.factory.abort_all(), door.settled()]
         for host in self.hosts.values():
             host.timers.cancel()
-        aborted = [door.factory.abort_all() for door in self.doors.values()]
-        return gatherResults([*aborted, *(door.settled() for door in doors)])
+        return all_done(*ending)
 
     def chosen(self, host: str) -> Iterator[Host]:
         """The host of a name, or all for `*`."""
@@ -198,11 +152,11 @@ class SimulatorService(Service):
         for one in self.chosen(host):
             one.keep_alive = keep_alive
 
-    def settled(self) -> Deferred[Any]:
+    def settled(self) -> Deferred[None]:
         """Fires when every port is as open or closed as the faults want it."""
-        return gatherResults([door.settled() for door in self.doors.values()])
+        return all_done(*(door.settled() for door in self.doors.values()))
 
-    def counts(self, host: str) -> dict[str, Any]:
+    def counts(self, host: str) -> Json:
         """What one host saw."""
         return next(self.chosen(host)).ledger.as_dict()
 
@@ -211,7 +165,7 @@ class SimulatorService(Service):
         for one in self.hosts.values():
             one.ledger.reset()
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> Json:
         """All hosts with their faults and counts."""
         return {
             "ca_file": str(self.ca_file),
@@ -229,7 +183,7 @@ def check_host(name: str, known: Iterable[str] = HOSTS) -> None:
         )
 
 
-def host_status(host: Host) -> dict[str, Any]:
+def host_status(host: Host) -> Json:
     """One host's switches and counts."""
     return {
         "fault": host.expression,

@@ -110,7 +110,7 @@ def unfinished_chunks(scene: Scene) -> bytes:
 def long_header(scene: Scene, fault: Fault) -> bytes:
     """A good answer but for one endless header line."""
     good = scene.good
-    line = f"X-Trace: {'a' * fault.arguments['size']}"
+    line = f"X-Trace: {'a' * fault.whole('size')}"
     length = f"Content-Length: {len(good.body)}"
     return head(good, scene.date, line, length) + good.body
 
@@ -191,12 +191,13 @@ def oversize(scene: Scene, fault: Fault) -> Rendered:
 
 def status(scene: Scene, fault: Fault) -> Rendered:
     """An error status of TMDB's application, or of the CDN."""
-    code = fault.arguments["code"]
+    code = fault.whole("code")
     failed = replace(scene.good, status=code).but(cache_control=None)
     if fault.arguments["body"] == "html":
         return failed.with_body(CDN_PAGE.format(code, reason(code)).encode(), HTML)
-    own = fault.arguments["own"]
-    return failed.with_body(envelope(OWN_CODES.get(code, 11) if own is None else own))
+    usual = fault.arguments["own"] is None
+    own = OWN_CODES.get(code, 11) if usual else fault.whole("own")
+    return failed.with_body(envelope(own))
 
 
 def rate_limit(scene: Scene, fault: Fault) -> Rendered:

@@ -11,25 +11,26 @@ sign, and the first one that applies wins, once per layer.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import nan
 from random import Random
-from typing import Any
 
 from streamr.simulator.faults.client_hello import Hello
 from streamr.simulator.tmdb.request import REFUSALS
 
 PORT, ACCEPT, HELLO, HTTP = "port", "accept", "hello", "http"
-Check = Callable[[str], Any]
+Argument = float | str | None
+Check = Callable[[str], Argument]
 
 
-def between(low: float, high: float, make: type = float) -> Check:
+def between(low: float, high: float, make: Callable[[str], float] = float) -> Check:
     """A number within bounds."""
 
-    def check(text: str) -> Any:
+    def check(text: str) -> float:
         try:
             value = make(text)
         except ValueError:
-            value = None
-        if value is None or not low <= value <= high:
+            value = nan
+        if not low <= value <= high:
             kind = "an integer" if make is int else "a number"
             raise ValueError(f"{kind} from {low:g} to {high:g}")
         return value
@@ -67,7 +68,7 @@ class Kind:
     layer: str
     says: str
     checks: Mapping[str, Check]
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Argument] = field(default_factory=dict)
 
 
 def at_accept(says: str) -> Kind:
@@ -80,7 +81,7 @@ def at_hello(says: str) -> Kind:
     return Kind(HELLO, says, {**P, **WHEN})
 
 
-def in_http(says: str, **more: tuple[Any, Check]) -> Kind:
+def in_http(says: str, **more: tuple[Argument, Check]) -> Kind:
     """A fault that strikes when a request is there."""
     names = {name.replace("_", "-"): row for name, row in more.items()}
     checks = {name: check for name, (_, check) in names.items()}
@@ -156,7 +157,19 @@ class Fault:
     layer: str
     p: float = 1.0
     when: str = "always"
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Argument] = field(default_factory=dict)
+
+    def number(self, name: str) -> float:
+        """An argument that is a number."""
+        value = self.arguments[name]
+        assert isinstance(value, int | float), name
+        return value
+
+    def whole(self, name: str) -> int:
+        """An argument that is an integer."""
+        value = self.arguments[name]
+        assert isinstance(value, int), name
+        return value
 
     def fits(self, hello: Hello | None) -> bool:
         """Does the ClientHello call for it?"""
@@ -191,10 +204,11 @@ def parse_one(text: str) -> Fault:
         parse_argument(name, kind, part.strip()) for part in rest.split(",") if part
     )
     p, when = given.pop("p", 1.0), given.pop("when", "always")
+    assert isinstance(p, float) and isinstance(when, str), text
     return Fault(name, kind.layer, p, when, {**kind.defaults, **given})
 
 
-def parse_argument(name: str, kind: Kind, text: str) -> tuple[str, Any]:
+def parse_argument(name: str, kind: Kind, text: str) -> tuple[str, Argument]:
     """One argument of a fault."""
     key, equals, value = text.partition("=")
     if key not in kind.checks or not equals:

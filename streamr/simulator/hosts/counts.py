@@ -1,10 +1,11 @@
 """What one host saw: counts, and the last few hellos and requests."""
 
 from collections import Counter, deque
-from typing import Any
 
 from streamr.simulator.faults.client_hello import Hello
 
+# What is only built and dumped.
+Json = dict[str, object]
 KEPT = 50
 
 
@@ -24,8 +25,8 @@ class Ledger:
         self.requests = 0
         self.responses: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
-        self.last_hellos: deque[dict[str, Any]] = deque(maxlen=KEPT)
-        self.last_requests: deque[dict[str, Any]] = deque(maxlen=KEPT)
+        self.last_hellos: deque[Json] = deque(maxlen=KEPT)
+        self.last_requests: deque[Json] = deque(maxlen=KEPT)
 
     def note_hello(self, hello: Hello) -> None:
         """A whole ClientHello has arrived."""
@@ -34,12 +35,12 @@ class Ledger:
             {"size": hello.size, "sni": hello.server_name, "tls13": hello.tls13}
         )
 
-    def note_request(self, request: dict[str, Any]) -> None:
+    def note_request(self, request: Json) -> None:
         """A request has arrived; its key is not in here."""
         self.requests += 1
         self.last_requests.append(request)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Json:
         """All of it as JSON can hold it."""
         return {
             "accepted": self.accepted,

@@ -10,10 +10,16 @@ faults at the accept strike addresses.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IHandshakeListener, IProtocolFactory
+from twisted.internet.interfaces import (
+    IAddress,
+    IHandshakeListener,
+    IProtocol,
+    IProtocolFactory,
+    IReactorTime,
+    ITCPTransport,
+)
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -52,9 +58,10 @@ class Inside(ProtocolWrapper):
 
     def reset(self) -> None:
         """Send an RST: no TLS close, nothing of what is still unsent."""
-        tls: Any = self.transport
-        if tls is not None and tls.transport is not None:
-            tls.transport.abortConnection()
+        tls = self.transport
+        below = tls.transport if isinstance(tls, ProtocolWrapper) else None
+        if ITCPTransport.providedBy(below):
+            below.abortConnection()
 
 
 class InsideFactory(WrappingFactory):
@@ -78,7 +85,13 @@ class Front(Protocol):
         self.named = owner
         self.collected = b""
         self.struck = False
-        self.tls: Any = None
+        self.tls: IProtocol | None = None
+
+    @property
+    def tcp(self) -> ITCPTransport:
+        """The connection itself."""
+        assert ITCPTransport.providedBy(self.transport)
+        return self.transport
 
     def connectionMade(self) -> None:
         """Count, and strike at once if a fault says so."""
@@ -129,22 +142,19 @@ class Front(Protocol):
 
         Only the write side closes: closing a socket with unread bytes would send RST.
         """
-        transport: Any = self.transport
-        transport.write(words)
-        transport.loseWriteConnection()
+        self.tcp.write(words)
+        self.tcp.loseWriteConnection()
 
     def hand_on(self, certificate: str) -> None:
         """Let TLS begin, with this certificate and all bytes so far."""
-        transport: Any = self.transport
-        self.tls = self.named.tls(certificate).buildProtocol(transport.getPeer())
-        self.tls.makeConnection(transport)
+        self.tls = self.named.tls(certificate).buildProtocol(self.tcp.getPeer())
+        self.tls.makeConnection(self.tcp)
         collected, self.collected = self.collected, b""
         self.tls.dataReceived(collected)
 
     def abort(self) -> None:
         """Send an RST."""
-        transport: Any = self.transport
-        transport.abortConnection()
+        self.tcp.abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Tell TLS, and the factory."""
@@ -157,7 +167,9 @@ class Front(Protocol):
 class FrontFactory:
     """Makes the fronts of one host and knows which are open."""
 
-    def __init__(self, host: Host, vault: Vault, site: Any, clock: Any) -> None:
+    def __init__(
+        self, host: Host, vault: Vault, site: IProtocolFactory, clock: IReactorTime
+    ) -> None:
         """Serve this site over TLS; bad certificates are made when first needed."""
         self.host = host
         self.vault = vault

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import TypeVarTuple
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
@@ -29,6 +29,7 @@ class Latency:
         return random.uniform(self.low, self.high)
 
 
+Given = TypeVarTuple("Given")
 SMALL = Latency(0.01, 0.04, 0.01, 0.2, 0.4)
 
 
@@ -40,7 +41,9 @@ class Timers:
         self.clock = clock
         self.pending: set[IDelayedCall] = set()
 
-    def later(self, seconds: float, call: Callable[..., Any], *args: Any) -> None:
+    def later(
+        self, seconds: float, call: Callable[[*Given], object], *args: *Given
+    ) -> None:
         """Call later, unless everything is cancelled before."""
 
         def run() -> None:

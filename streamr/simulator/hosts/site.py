@@ -1,7 +1,6 @@
 """The HTTP side of one host: reads a request, gets the answer, sends or spoils it."""
 
 import time
-from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from twisted.internet.defer import Deferred
@@ -12,6 +11,8 @@ from twisted.web.server import NOT_DONE_YET, Site
 
 from streamr.simulator.faults.http import REWRITES, SCRIPTS, End, Scene, Script, reason
 from streamr.simulator.faults.table import HTTP, Fault
+from streamr.simulator.hosts.counts import Json
+from streamr.simulator.hosts.front import Inside
 from streamr.simulator.hosts.host import Host
 from streamr.simulator.pictures.gallery import Gallery
 from streamr.simulator.tmdb.answers import Reply, answer, authorised, unauthorised
@@ -59,7 +60,7 @@ class Asked:
             return "bearer"
         return KEY if self.api_key else "none"
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Json:
         """The request for the ledger, without its key."""
         query = urlencode(self.params)
         path = quote(self.path, safe="/:@!$&'()*+,;=-._~")
@@ -105,7 +106,7 @@ class Lookalike(Resource):
         fault = self.host.strike(HTTP)
         seconds = self.host.thinking()
         if fault is not None and fault.name == "slow":
-            seconds += fault.arguments["delay"]
+            seconds += fault.number("delay")
         Delivery(self.host, request, fault).after(seconds, self, asked)
         return NOT_DONE_YET
 
@@ -211,26 +212,31 @@ class Delivery:
         """The next drop of the body."""
         if self.gone:
             return
-        size = fault.arguments["size"]
+        size = fault.whole("size")
         self.request.write(rest[:size])
         if len(rest) > size:
-            interval = fault.arguments["interval"]
+            interval = fault.number("interval")
             self.host.timers.later(interval, self.drip, rest[size:], fault)
         else:
             self.request.finish()
 
     def play(self, script: Script) -> None:
         """Raw bytes below twisted.web, and the end that the script asks for."""
-        transport: Any = self.request.transport
         if script.data:
-            transport.write(script.data)
+            self.inside.write(script.data)
         if script.end is End.FIN:
             self.request.loseConnection()
         elif script.end is End.RESET:
             self.host.timers.later(BEFORE_RESET, self.reset)
 
+    @property
+    def inside(self) -> Inside:
+        """What is below twisted.web."""
+        transport = self.request.transport
+        assert isinstance(transport, Inside), transport
+        return transport
+
     def reset(self) -> None:
         """Send an RST, unless the client went first."""
         if not self.gone:
-            transport: Any = self.request.transport
-            transport.reset()
+            self.inside.reset()

@@ -7,18 +7,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.interfaces import IResolver
+from twisted.internet.interfaces import IReactorUDP, IResolver
 from twisted.names import dns, error
 from twisted.names.common import ResolverBase
 from twisted.names.server import DNSServerFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from streamr.simulator.hosts.ports import LOOPBACK, number_of, stop_listening
+
 SILENT, FAILS = "silent", "fails"
 # Longer than anybody waits for a name.
 SILENT_SECONDS = 60.0
+# More than any resolver asks.
+LONGEST_DATAGRAM = 8192
 # A name's addresses, or how it is not answered.
-Answers = Mapping[str, Sequence[str] | str]
+Saying = Sequence[str] | str
+Answers = Mapping[str, Saying]
 
 
 @implementer(IResolver)
@@ -30,7 +35,8 @@ class Said(ResolverBase):
         super().__init__()
         self.answers = answers
 
-    def query(self, query: dns.Query, timeout: Any = None) -> Deferred[Any]:
+    # Twisted's annotation says three records where there are three lists of them
+    def query(self, query: dns.Query, timeout: Sequence[int] = ()) -> Deferred[Any]:
         """What the table says for a question about A or AAAA."""
         name = str(query.name).lower()
         said = self.answers.get(name)
@@ -70,7 +76,11 @@ class Factory(DNSServerFactory):
     noisy = False
 
     def gotResolverError(
-        self, failure: Failure, protocol: Any, message: Any, address: Any
+        self,
+        failure: Failure,
+        protocol: dns.DNSMixin,
+        message: dns.Message,
+        address: tuple[str, int] | None,
     ) -> None:
         """NXDOMAIN or SERVFAIL; neither is an error of this server."""
         missing = failure.check(error.DomainError) is not None
@@ -82,14 +92,13 @@ class Factory(DNSServerFactory):
 class NameServer:
     """The table over UDP on loopback."""
 
-    def __init__(self, reactor: Any, answers: Answers) -> None:
+    def __init__(self, reactor: IReactorUDP, answers: Answers) -> None:
         """Listen on a port that the system chooses."""
         factory = Factory(clients=[Said(answers)])
         protocol = dns.DNSDatagramProtocol(factory, reactor=reactor)
-        self.port = reactor.listenUDP(0, protocol, interface="127.0.0.1")
-        self.address = f"127.0.0.1:{self.port.getHost().port}"
+        self.port = reactor.listenUDP(0, protocol, LOOPBACK, LONGEST_DATAGRAM)
+        self.address = f"{LOOPBACK}:{number_of(self.port)}"
 
-    def stop(self) -> Deferred[Any]:
+    def stop(self) -> Deferred[None]:
         """Stop listening."""
-        stopping: Deferred[Any] = self.port.stopListening()
-        return stopping
+        return stop_listening(self.port)

@@ -6,11 +6,12 @@ a fault      a server that shows the fault of this name, `none` for a sound one
 """
 
 import socket
-from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTCP
 
 from streamr.simulator.hosts.front import FrontFactory
+from streamr.simulator.hosts.ports import all_done, listen, stop_listening
 
 BLACK_HOLE, CLOSED = "black-hole", "closed"
 # With this many connections waiting to be accepted the kernel drops the next SYNs.
@@ -41,7 +42,7 @@ class BlackHole:
             one.connect_ex((address, port))
             self.waiting.append(one)
 
-    def stop(self) -> Deferred[Any]:
+    def stop(self) -> Deferred[None]:
         """Let go of the port."""
         for one in (*self.waiting, self.listening):
             one.close()
@@ -52,14 +53,13 @@ class Impostor:
     """A server at another address of a name's, with a fault of its own."""
 
     def __init__(
-        self, reactor: Any, factory: FrontFactory, address: str, port: int
+        self, reactor: IReactorTCP, factory: FrontFactory, address: str, port: int
     ) -> None:
         """Listen."""
         self.factory = factory
-        self.port = reactor.listenTCP(port, self.factory, interface=address)
+        self.port = listen(reactor, factory, port, address)
 
-    def stop(self) -> Deferred[Any]:
+    def stop(self) -> Deferred[None]:
         """Stop listening and abort every connection."""
-        stopping = maybeDeferred(self.port.stopListening)
         self.factory.host.timers.cancel()
-        return gatherResults([stopping, self.factory.abort_all()])
+        return all_done(stop_listening(self.port), self.factory.abort_all())

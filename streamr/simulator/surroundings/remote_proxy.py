@@ -1,12 +1,13 @@
 """A streamr proxy elsewhere, as a doctor meets it: what it finds is set beforehand."""
 
 import json
-from typing import Any
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTCP
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 
+from streamr.simulator.hosts.ports import LOOPBACK, listen, number_of, stop_listening
 from streamr.simulator.hosts.site import Quiet
 from streamr.simulator.tmdb.answers import answer
 from streamr.simulator.tmdb.world import World
@@ -49,16 +50,16 @@ class Elsewhere(Resource):
 class Vantage:
     """A proxy on loopback; a closed one only knows its port."""
 
-    def __init__(self, reactor: Any, world: World, kind: str) -> None:
+    def __init__(self, reactor: IReactorTCP, world: World, kind: str) -> None:
         """Listen on a port that the system chooses."""
         shown = kind if kind in SAID else WORKS
         site = Quiet(Elsewhere(world, shown), reactor=reactor)
-        self.port = reactor.listenTCP(0, site, interface="127.0.0.1")
-        self.url = f"http://127.0.0.1:{self.port.getHost().port}"
+        self.port = listen(reactor, site)
+        self.url = f"http://{LOOPBACK}:{number_of(self.port)}"
         self.closed = kind == CLOSED
         if self.closed:
-            self.port.stopListening()
+            stop_listening(self.port)
 
-    def stop(self) -> Deferred[Any]:
+    def stop(self) -> Deferred[None]:
         """Stop listening."""
-        return maybeDeferred(self.port.stopListening)
+        return stop_listening(self.port)

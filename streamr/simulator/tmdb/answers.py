@@ -7,7 +7,6 @@ refuse becomes the error it would send. Nothing here knows about sockets or head
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from streamr.simulator.tmdb import (
     fixtures,
@@ -18,8 +17,15 @@ from streamr.simulator.tmdb import (
     series,
     titles,
 )
-from streamr.simulator.tmdb.request import Call, Handler, MissingQuery, Refusal, Routes
-from streamr.simulator.tmdb.world import World
+from streamr.simulator.tmdb.request import (
+    Answer,
+    Call,
+    Handler,
+    MissingQuery,
+    Refusal,
+    Routes,
+)
+from streamr.simulator.tmdb.world import Value, World
 
 ROUTES: Routes = {
     **fixtures.ROUTES,
@@ -54,7 +60,7 @@ class Reply:
     """What TMDB's application answers, before it becomes bytes."""
 
     status: int
-    value: Any
+    value: Answer
     max_age: int | None = None
 
     @property
@@ -91,7 +97,7 @@ def authorised(keys: Iterable[str], api_key: str | None, bearer: str | None) -> 
     return any(given in keys for given in (api_key, bearer) if given)
 
 
-def value_at(world: World, path: str, params: Mapping[str, str]) -> Any:
+def value_at(world: World, path: str, params: Mapping[str, str]) -> Answer:
     """The JSON value at a path, with what is to be appended."""
     template, handler, ids = route(path)
     names = [one for one in params.get("append_to_response", "").split(",") if one]
@@ -99,16 +105,16 @@ def value_at(world: World, path: str, params: Mapping[str, str]) -> Any:
         return handler(Call(world, ids, params))
     if len(names) > APPENDED_AT_MOST:
         raise Refusal(27)
-    value = dict(handler(Call(world, ids, params)))
+    details = handler(Call(world, ids, params))
+    assert isinstance(details, dict), template
+    value = dict(details)
     rest = {k: v for k, v in params.items() if k != "append_to_response"}
     for name in names:
         value.update(appended(world, path, name, rest))
     return value
 
 
-def appended(
-    world: World, path: str, name: str, params: Mapping[str, str]
-) -> dict[str, Any]:
+def appended(world: World, path: str, name: str, params: Mapping[str, str]) -> Value:
     """One appended value under its literal name; nothing when there is none."""
     try:
         _, handler, ids = route(f"{path}/{name}")

@@ -1,7 +1,6 @@
 """Answers that hardly ever change: configuration, certifications, names of things."""
 
 from functools import partial
-from typing import Any
 
 from streamr.simulator.tmdb import shapes
 from streamr.simulator.tmdb.request import Call, Refusal, Routes, paged
@@ -165,7 +164,7 @@ def alternative_names(table: str, name: str, call: Call) -> Value:
 def logos(table: str, name: str, call: Call) -> Value:
     """The logo of a company or a network, the one that details show."""
     record = call.found(getattr(call.world, table), name)
-    logo: dict[str, Any] = {
+    logo: Value = {
         "aspect_ratio": 2.58,
         "file_path": image("logo", record["name"], suffix="png"),
         "height": 310,

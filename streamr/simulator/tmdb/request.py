@@ -1,9 +1,9 @@
 """What one request asks, and how TMDB refuses it: the words of every answer module."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from streamr.simulator.tmdb.world import Value, World
 
@@ -39,6 +39,7 @@ REFUSALS: Mapping[int, tuple[int, str]] = {
 }
 PAGE_SIZE = 20
 LAST_PAGE = 500
+Key = TypeVar("Key")
 Found = TypeVar("Found")
 
 
@@ -112,7 +113,7 @@ class Call:
         return known(table, self.number(name))
 
 
-def known(table: Mapping[Any, Found], key: object) -> Found:
+def known(table: Mapping[Key, Found], key: Key) -> Found:
     """The record under a key; 404 when there is none."""
     if key not in table:
         raise Refusal(34)
@@ -120,7 +121,7 @@ def known(table: Mapping[Any, Found], key: object) -> Found:
 
 
 def paged(
-    call: Call, rows: list[Any], shape: Callable[[Any], Value] | None = None
+    call: Call, rows: Sequence[Found], shape: Callable[[Found], Value] | None = None
 ) -> Value:
     """TMDB's page envelope around the rows of the page asked for.
 
@@ -136,5 +137,6 @@ def paged(
     }
 
 
-Handler = Callable[[Call], Any]
+Answer = Value | list[Value] | list[str]
+Handler = Callable[[Call], Answer]
 Routes = dict[str, Handler]

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
 
 from streamr.simulator.tmdb import shapes
 from streamr.simulator.tmdb.details import collection_brief
@@ -124,7 +123,7 @@ def wanted_ids(text: str) -> tuple[Callable[[Iterable[bool]], bool], set[str]]:
     return (all if every else any), ids
 
 
-def has(ids: Iterable[Any], text: str) -> bool:
+def has(ids: Iterable[object], text: str) -> bool:
     """Does a title with these ids fit the list asked for?"""
     combine, wanted = wanted_ids(text)
     own = {str(one) for one in ids}
@@ -187,7 +186,7 @@ TESTS: dict[str, Test] = {
     **{f"{n}.gte": lambda call, one, text: first_date(one) >= text for n in DATE_NAMES},
     **{f"{n}.lte": lambda call, one, text: first_date(one) <= text for n in DATE_NAMES},
 }
-ORDERS: dict[str, Callable[[Value], Any]] = {
+ORDERS: dict[str, Callable[[Value], float | str]] = {
     "popularity": lambda one: one["votes"],
     "vote_average": lambda one: one["vote"],
     "vote_count": lambda one: one["votes"],

@@ -1,12 +1,10 @@
 """Answers that only series have: ratings, roles over all seasons, episode groups."""
 
-from typing import Any
-
 from streamr.simulator.tmdb import shapes
 from streamr.simulator.tmdb.details import the_title
 from streamr.simulator.tmdb.request import Call, Routes
 from streamr.simulator.tmdb.titles import RATINGS
-from streamr.simulator.tmdb.world import Value, hex_id
+from streamr.simulator.tmdb.world import Part, Value, hex_id
 
 
 def content_ratings(call: Call) -> Value:
@@ -32,7 +30,7 @@ def aggregate_credits(call: Call) -> Value:
     }
 
 
-def aggregated(call: Call, part: Any, count: int) -> Value:
+def aggregated(call: Call, part: Part, count: int) -> Value:
     """One person of the aggregate credits."""
     brief = shapes.person_brief(call.world, part.person)
     role = {"credit_id": part.credit_id, "episode_count": count}

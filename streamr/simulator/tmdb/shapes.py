@@ -1,7 +1,5 @@
 """The shapes TMDB gives to things: list items, and the small records in details."""
 
-from typing import Any
-
 from streamr.simulator.tmdb.world import Part, Value, World, hex_id, image
 
 LANGUAGES = {
@@ -187,7 +185,7 @@ def language_record(code: str) -> Value:
     return {"english_name": english, "iso_639_1": code, "name": own}
 
 
-def picture(kind: str, size: tuple[int, int], *parts: Any) -> Value:
+def picture(kind: str, size: tuple[int, int], *parts: object) -> Value:
     """One image of an images answer; the first one is the one lists show."""
     width, height = size
     return {

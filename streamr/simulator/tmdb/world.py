@@ -179,7 +179,7 @@ def by_id(rows: list[Value]) -> dict[int, Value]:
     return {row["id"]: row for row in rows}
 
 
-def table(names: tuple[str, ...], rows: list[list[Any]]) -> dict[int, Value]:
+def table(names: tuple[str, ...], rows: list[list[object]]) -> dict[int, Value]:
     """Rows of the file's compact form as records by id."""
     return by_id([dict(zip(names, row, strict=True)) for row in rows])
 
