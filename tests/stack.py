@@ -1,4 +1,8 @@
-"""The whole house on loopback: simulator, main and proxy in the test's own reactor."""
+"""The whole house on loopback: simulator, main and proxy in the test's own reactor.
+
+Time passes only while nothing happens (`tests/idle.py`): what is slow or silent is the
+simulator's to say, never the machine's.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,7 @@ from streamr.observe.log import LineObserver, Sink
 from streamr.policy.redact import Redactor
 from streamr.service import open_ports
 from streamr.simulator.service import SimulatorService
+from tests.idle import IdleTime
 
 DIRECT = "api.themoviedb.org"
 OTHER = "api.tmdb.org"
@@ -63,7 +68,7 @@ class Stack:
     def __init__(
         self, reactor: Any, directory: Path, more: Mapping[str, str] | None = None
     ) -> None:
-        self.reactor = reactor
+        self.reactor = reactor = IdleTime(reactor)
         self.log = io.StringIO()
         self.simulator = SimulatorService(reactor, directory, keys=frozenset({KEY}))
         self.simulator.startService()
@@ -95,6 +100,7 @@ class Stack:
         await self.daemon.stopService()
         await self.simulator.stopService()
         globalLogPublisher.removeObserver(self.lines)
+        self.reactor.stop()
 
     async def get(
         self,

@@ -11,6 +11,13 @@ from dataclasses import dataclass, field
 
 # Who "looked up" a host that is an address already.
 LITERAL = "the URL"
+# The causes that are silence: all that says "nothing came" and nothing else.
+SILENCE = frozenset(
+    {"dns_timeout", "connection_timeout", "tls_timeout", "http_response_timeout"}
+)
+# A reactor that came so late (seconds) may have missed what was there. A sound machine
+# at full work on handshakes stays below a quarter of it; limits begin at a second.
+STARVED = 0.2
 # Whose answers a resolver may not give for TMDB, in words. Benchmark addresses are what
 # Clash and its kin hand out ("fake IP").
 _SPECIAL = tuple(
@@ -70,15 +77,29 @@ class Place:
         return host if self.port == 443 else f"{host}:{self.port}"
 
 
+def is_starved(cause: str | None, lag: float) -> bool:
+    """True when a trial says nothing: silent, while this machine was late itself."""
+    return cause in SILENCE and lag >= STARVED
+
+
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """One question to one resolver, `by`: "system", its address, TMDB_PINS, LITERAL."""
+    """One question to one resolver, `by`: "system", its address, TMDB_PINS, LITERAL.
+
+    `lag`, here and below: how late our own reactor was meanwhile, at most (seconds).
+    """
 
     host: str
     by: str
     places: tuple[Place, ...] = ()
     cause: str | None = None
     detail: str = ""
+    lag: float = 0.0
+
+    @property
+    def starved(self) -> bool:
+        """True when this says nothing of the resolver."""
+        return is_starved(self.cause, self.lag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +109,12 @@ class Connect:
     place: Place
     cause: str | None
     ms: int
+    lag: float = 0.0
+
+    @property
+    def starved(self) -> bool:
+        """True when this says nothing of the place."""
+        return is_starved(self.cause, self.lag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +143,12 @@ class Handshake:
     group: str = ""
     certificate: Certificate | None = None
     issuer: str = ""
+    lag: float = 0.0
+
+    @property
+    def starved(self) -> bool:
+        """True when this says nothing of the way."""
+        return is_starved(self.cause, self.lag)
 
     @property
     def reached(self) -> bool:
@@ -164,12 +197,21 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """One study: its arms, and what differs. Differences hold indexes of arms."""
+    """One study: its arms, and what differs. Differences hold indexes of arms.
+
+    `discarded` rounds count for nothing: this machine was too busy in their time.
+    """
 
     arms: tuple[ArmResult, ...] = ()
     differences: tuple[Difference, ...] = ()
     rounds: int = 0
     settled: bool = True
+    discarded: int = 0
+
+    @property
+    def starved(self) -> bool:
+        """True when this machine was too busy to come to an end."""
+        return bool(self.discarded) and not self.settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +228,12 @@ class Reply:
     size: int = 0
     body_ms: int = 0
     skew: float | None = None
+    lag: float = 0.0
+
+    @property
+    def starved(self) -> bool:
+        """True when this says nothing of the way."""
+        return is_starved(self.cause, self.lag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +248,12 @@ class ProxyReply:
     detail: str = ""
     reported: tuple[str, ...] = ()
     skew: float | None = None
+    lag: float = 0.0
+
+    @property
+    def starved(self) -> bool:
+        """True when this says nothing of the proxy; what it reports is its own."""
+        return not self.reported and is_starved(self.cause, self.lag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +309,7 @@ class Evidence:
     proxies: tuple[ProxyReply, ...] = ()
     seconds: float = 0.0
     out_of_time: bool = False
+    lag: float = 0.0
 
     @property
     def direct(self) -> str:

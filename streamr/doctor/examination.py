@@ -61,17 +61,31 @@ class Examination:
         remembered = RememberingResolver(find, reactor)
         self._names = Names(case, reactor, find, by, second)
         self._places = Places(case, prober)
-        self._arms = Arms(case, Runner(reactor, prober, MOST_AT_ONCE, limits.pause))
+        self._arms = Arms(
+            case, Runner(reactor, prober, case.lateness, MOST_AT_ONCE, limits.pause)
+        )
         self._requests = Requests(
             case,
-            Asker(reactor, found, profiles, remembered, wall, limits.http, limits.tls),
+            Asker(
+                reactor,
+                found,
+                profiles,
+                remembered,
+                case.lateness,
+                wall,
+                limits.http,
+                limits.tls,
+            ),
         )
 
     async def run(self) -> Evidence:
         """Everything, or as much as there is time for."""
         self._case.begin()
         working = Deferred.fromCoroutine(self._work())
-        await ended_or_late(working, self._case.limits.total, self._reactor)
+        try:
+            await ended_or_late(working, self._case.limits.total, self._reactor)
+        finally:
+            self._case.end()
         return self._case.evidence()
 
     async def _work(self) -> None:

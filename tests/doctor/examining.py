@@ -15,9 +15,11 @@ from streamr.doctor.probe.run import Limits
 from streamr.upstream.resolve import dns as dns_server
 from tests.doctor.roads import Roads
 
-# Loopback answers in milliseconds; what is silent for so long stays silent. Everything
-# else (tries, error rates, rounds) is as in `streamr doctor`.
-LIMITS = Limits(dns=1.0, tcp=1.0, tls=1.5, http=1.2, arms=9.0, pause=0.0, total=24.0)
+# Loopback answers in milliseconds; what is silent for so long stays silent. A request
+# has the whole time that it has in `streamr doctor`: the other process has to work for
+# its answer, and what it gets of the processor the doctor cannot know. Everything else
+# (tries, error rates, rounds) is as there.
+LIMITS = Limits(dns=1.0, tcp=1.0, tls=1.5, http=5.0, arms=9.0, pause=0.0, total=26.0)
 # On a busy machine one of some hundred handshakes may take longer than the limit: the
 # doctor says so, and that it means nothing.
 CHANCE = {"tls_unclear"}

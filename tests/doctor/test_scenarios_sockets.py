@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SEED = int(os.environ.get("STREAMR_TEST_SEED", "20"))
 # How many networks a seed draws; the last test sees that there are no more.
 COUNT = 58
+# "This machine was too busy" names no network: it is run again then, as it asks for.
+MOST_EXAMINATIONS = 3
 
 
 class Drawer:
@@ -81,11 +83,13 @@ async def test_every_network_is_named_right_and_no_sound_one_is_called_broken(
 ) -> None:
     place = drawer.ask("next")
     began = time.monotonic()
-    diagnosis = judge(
-        await examine(
+    for _ in range(MOST_EXAMINATIONS):
+        evidence = await examine(
             reactor, place["settings"], place["dns"], tmp_path, place["roads"]
         )
-    )
+        diagnosis = judge(evidence)
+        if "machine_busy" not in diagnosis.codes:
+            break
     took = time.monotonic() - began
     truth = drawer.ask("truth")
     print(f"{took:.1f} s  {truth['name']}")

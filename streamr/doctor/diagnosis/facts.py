@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from streamr.doctor.evidence import (
     LITERAL,
@@ -37,11 +38,16 @@ HOW = {
 
 
 class Facts:
-    """The evidence, asked the questions that the judges share."""
+    """The evidence, asked the questions that the judges share.
+
+    `evidence` is what a machine with time enough would have seen, and `unjudged` names
+    what is missing in it.
+    """
 
     def __init__(self, evidence: Evidence) -> None:
-        self.evidence = evidence
-        self._connects = {each.place: each for each in evidence.connects}
+        self.evidence = fair(evidence)
+        self.unjudged = tuple(dict.fromkeys(_unjudged(evidence, self.evidence)))
+        self._connects = {each.place: each for each in self.evidence.connects}
 
     def lookup(self, host: str) -> Lookup | None:
         """What the way in use says of a name: the pin, or the resolver."""
@@ -176,6 +182,43 @@ class Facts:
         if any(each.cause is None for each in chosen):
             return "works"
         return "fails" if any(each.reported for each in chosen) else ""
+
+
+def fair(evidence: Evidence) -> Evidence:
+    """The evidence without the trials for which this machine was too busy: their
+    silence is its own, and nobody else may be blamed for it."""
+    return replace(
+        evidence,
+        lookups=tuple(each for each in evidence.lookups if not each.starved),
+        second=tuple(each for each in evidence.second if not each.starved),
+        connects=tuple(each for each in evidence.connects if not each.starved),
+        checks=tuple(each for each in evidence.checks if not each.starved),
+        replies=tuple(each for each in evidence.replies if not each.starved),
+        proxies=tuple(each for each in evidence.proxies if not each.starved),
+    )
+
+
+def _unjudged(whole: Evidence, rest: Evidence) -> Iterator[str]:
+    """What is not known for want of a fair trial, in words."""
+    for looked in (*whole.lookups, *whole.second):
+        if looked.starved:
+            yield f"the lookup of {looked.host}"
+    for tried in whole.connects:
+        if tried.starved:
+            yield f"TCP to {tried.place}"
+    shaken = {(each.host, each.place) for each in rest.checks}
+    for each in whole.checks:
+        if each.starved and (each.host, each.place) not in shaken:
+            yield f"the handshake with {each.host} at {each.place}"
+    if whole.matrix.starved or whole.names.starved:
+        yield "the handshakes of names and profiles"
+    answered = {each.host for each in rest.replies}
+    for reply in whole.replies:
+        if reply.starved and reply.host not in answered:
+            yield f"the answers of {reply.host}"
+    for proxy in whole.proxies:
+        if proxy.starved:
+            yield f"the proxy {proxy.url}"
 
 
 def meaning(cause: str | None) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from streamr.doctor.diagnosis.dns_tcp import vantage
 from streamr.doctor.diagnosis.facts import Facts, main_cause, meaning
 from streamr.doctor.diagnosis.verdicts import Verdict, verdict
-from streamr.doctor.evidence import Evidence, Reply
+from streamr.doctor.evidence import STARVED, Evidence, Reply
 from streamr.errors import CAUSES, Phase
 
 # TMDB's codes (docs/facts/tmdb.md, "Error codes") for a suspended key and a suspended
@@ -53,6 +53,7 @@ def judge(facts: Facts) -> Iterator[Verdict]:
     yield from _clock(evidence)
     yield from _proxies(evidence)
     yield from _machine(evidence)
+    yield from _busy(facts)
 
 
 def _on_the_way(reply: Reply) -> bool:
@@ -124,7 +125,9 @@ def speed(reply: Reply) -> float:
 
 
 def _rate(replies: Sequence[Reply]) -> Iterator[Verdict]:
-    """Throttling shows in the body: its bytes come, but slowly."""
+    """Throttling shows in the body: its bytes come, but slowly. Of what we read late
+    ourselves nothing can be said."""
+    replies = [reply for reply in replies if reply.lag < STARVED]
     timed = [r for r in replies if r.size and r.body_ms >= LEAST_BODY_MS]
     rates = [(speed(reply), reply) for reply in timed]
     slow = [(rate, reply) for rate, reply in rates if rate < LEAST_RATE]
@@ -184,3 +187,9 @@ def _machine(evidence: Evidence) -> Iterator[Verdict]:
         yield verdict("state_unusable", problem=house.state_problem)
     if not house.plugin:
         yield verdict("plugin_missing")
+
+
+def _busy(facts: Facts) -> Iterator[Verdict]:
+    if facts.unjudged:
+        lag = f"{facts.evidence.lag:.1f} s"
+        yield verdict("machine_busy", what=", ".join(facts.unjudged), lag=lag)

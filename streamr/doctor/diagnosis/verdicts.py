@@ -92,6 +92,13 @@ KINDS: dict[str, Kind] = {
         "install streamr again: pip install --force-reinstall streamr",
         direct=False,
     ),
+    "machine_busy": Kind(
+        Layer.MACHINE,
+        "this machine was too busy to judge {what}: the doctor itself came up to {lag} "
+        "late, so silence there says nothing of the network",
+        "nothing: run `streamr doctor` again when this machine has less to do",
+        direct=False,
+    ),
     "clock_wrong": Kind(
         Layer.CLOCK,
         "this machine's clock is {skew} {direction}",

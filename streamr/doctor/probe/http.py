@@ -19,6 +19,7 @@ from twisted.internet.interfaces import IHostnameResolver
 from streamr.boundaries import Answer, Budget, Call, Dimensions, Query
 from streamr.config.settings import Settings
 from streamr.doctor.evidence import Place, ProxyReply, Reply
+from streamr.doctor.lateness import Lateness
 from streamr.doctor.probe.tcp_tls import milliseconds
 from streamr.errors import CAUSES, Fault, Phase, RouteKind
 from streamr.fields.loop import Loop
@@ -44,7 +45,8 @@ REPLIES = 8
 ASKED_AT_ONCE = 4
 # After so many milliseconds in all, a few answers have to do.
 SLOW_MS = 6000
-# Tries that die in a handshake say nothing of HTTP; so many are made again.
+# Tries that die in a handshake say nothing of HTTP, nor do those for which this machine
+# was too busy; so many are made again.
 MOST_LOST = 6
 
 
@@ -78,6 +80,7 @@ class Asker:
         found: Settings,
         profiles: dict[str, ProfilePolicy],
         names: IHostnameResolver,
+        lateness: Lateness,
         wall: Callable[[], float],
         seconds: float,
         connect: float,
@@ -88,6 +91,7 @@ class Asker:
         self._settings = found
         self._profiles = profiles
         self._names = names
+        self._lateness = lateness
         self._wall = wall
         self._seconds = seconds
 
@@ -102,13 +106,17 @@ class Asker:
         lost, width = 0, 1
         while not _enough(heard) and lost < MOST_LOST:
             replies = await gathered(
-                self.tmdb(base_url, profile, place, LARGE if number == 1 else SMALL)
+                self._lateness.told(
+                    self.tmdb(base_url, profile, place, LARGE if number == 1 else SMALL)
+                )
                 for number in range(width)
             )
-            lost += sum(map(on_the_way, replies))
             for each in replies:
-                if not on_the_way(each):
+                said = not (on_the_way(each) or each.starved)
+                lost += not said
+                if said:
                     heard.append(each)
+                if not on_the_way(each):
                     note(each)
             # the first one alone: it says whether more are of use
             width = ASKED_AT_ONCE
@@ -181,6 +189,9 @@ class Asker:
 
     async def proxy(self, url: str, *, chosen: bool) -> ProxyReply:
         """What a proxy finds: the second vantage point."""
+        return await self._lateness.fair(lambda: self._proxy(url, chosen=chosen))
+
+    async def _proxy(self, url: str, *, chosen: bool) -> ProxyReply:
         policy = self._profiles["modern"] if url.startswith("https:") else None
         client = Client(self._reactor, self._names, policy)
         route = ProxyRoute(

@@ -20,6 +20,7 @@ from streamr.doctor.evidence import (
     ProxyReply,
     Reply,
 )
+from streamr.doctor.lateness import Lateness
 
 # TMDB has four addresses in each family; a resolver that gives more says nothing new.
 MOST_PLACES = 8
@@ -55,6 +56,7 @@ class Case:
         self.settings = found
         self.limits = limits
         self.tell = tell
+        self.lateness = Lateness(clock)
         self._clock = clock
         self._began = self._until = 0.0
         self._urls: dict[str, SplitResult] = {}
@@ -73,9 +75,14 @@ class Case:
         self.proxies: list[ProxyReply] = []
 
     def begin(self) -> None:
-        """The time runs from here."""
+        """The time runs from here, and the lateness is measured."""
+        self.lateness.start()
         self._began = self._clock.seconds()
         self._until = self._began + self.limits.total
+
+    def end(self) -> None:
+        """Nothing is tried any more."""
+        self.lateness.stop()
 
     @property
     def left(self) -> float:
@@ -119,6 +126,7 @@ class Case:
             proxies=tuple(self.proxies),
             seconds=round(self._clock.seconds() - self._began, 1),
             out_of_time=self.left <= 0,
+            lag=round(self.lateness.worst, 2),
         )
 
     def facts(self) -> Facts:

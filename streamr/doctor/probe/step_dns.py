@@ -46,7 +46,9 @@ class Names:
     async def _asked(self, host: str, by: str, find: Find) -> Lookup:
         case = self._case
         seconds = min(case.limits.dns, max(0.1, case.left))
-        return await look_up(host, case.port(host), by, find, self._reactor, seconds)
+        return await case.lateness.fair(
+            lambda: look_up(host, case.port(host), by, find, self._reactor, seconds)
+        )
 
     async def ask_others(self, places: Places) -> None:
         """Other resolvers, for names that were verified nowhere, and whose the

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from streamr.doctor.evidence import Connect, Place
 from streamr.doctor.probe.http import gathered
@@ -37,7 +38,10 @@ class Places:
 
     async def _connect_one(self, place: Place) -> Connect:
         """Two tries at once: one lost packet is no dead address."""
-        tries = await gathered(self._prober.connect(place) for _ in range(2))
+        lateness = self._case.lateness
+        tries = await gathered(
+            lateness.fair(lambda: self._prober.connect(place)) for _ in range(2)
+        )
         best: Connect = min(tries, key=lambda each: (each.cause is not None, each.ms))
         return best
 
@@ -57,8 +61,9 @@ class Places:
         wanted = list(dict.fromkeys(pairs))
         if wanted:
             self._case.tell("identity", f"{len(wanted)} names at addresses")
+        lateness = self._case.lateness
         self._case.checks += await gathered(
-            self._prober.shake(host, profile, place)
+            lateness.fair(partial(self._prober.shake, host, profile, place))
             for host, place in wanted
             for profile in PROFILES
         )

@@ -10,6 +10,7 @@ from twisted.internet.task import deferLater
 
 from streamr.doctor.diagnosis.tls import NAMES, OLD, SPLIT, TLS13
 from streamr.doctor.evidence import ArmResult, Difference, Handshake, Matrix, Place
+from streamr.doctor.lateness import Lateness
 from streamr.doctor.probe.sampling import Arm, Contrast, Study
 from streamr.doctor.probe.tcp_tls import Prober
 from streamr.upstream.dial.tls import PROFILES
@@ -47,13 +48,23 @@ def names_study(host: str, other: str, profile: str, place: Place) -> Study:
 
 
 class Runner:
-    """Runs a study: several rounds at once, at most `at_once` handshakes."""
+    """Runs a study: several rounds at once, at most `at_once` handshakes.
+
+    A round in which this machine was too busy to hear one arm counts for none of them:
+    so no arm is tried more often than its rivals, and the comparison stays fair.
+    """
 
     def __init__(
-        self, reactor: Any, prober: Prober, at_once: int, pause: float
+        self,
+        reactor: Any,
+        prober: Prober,
+        lateness: Lateness,
+        at_once: int,
+        pause: float,
     ) -> None:
         self._reactor = reactor
         self._prober = prober
+        self._lateness = lateness
         self._at_once = at_once
         self._pause = pause
 
@@ -62,16 +73,18 @@ class Runner:
     ) -> Matrix:
         """Rounds until the study is settled, or until a reading of the clock."""
         samples: dict[Arm, Handshake] = {}
+        discarded = 0
         settled = study.settled
         while not settled and self._reactor.seconds() < until:
-            await self._batch(study, samples)
+            discarded += await self._batch(study, samples)
             tell(f"{sum(each.tries for each in study.tallies.values())} handshakes")
             settled = study.settled
             if not settled:
                 await deferLater(self._reactor, self._pause)
-        return _matrix(study, samples, settled)
+        return _matrix(study, samples, settled, discarded)
 
-    async def _batch(self, study: Study, samples: dict[Arm, Handshake]) -> None:
+    async def _batch(self, study: Study, samples: dict[Arm, Handshake]) -> int:
+        """Some rounds at once; how many of them were discarded."""
         arms = study.order(study.rounds)
         width = max(1, self._at_once // len(arms))
         rounds = [
@@ -80,25 +93,31 @@ class Runner:
         ]
         handshakes = [each for one in rounds for each in one]
         done = await gatherResults(handshakes, consumeErrors=True)
-        found = iter(done)
+        found, discarded = iter(done), 0
         for one in rounds:
             pairs = [next(found) for _ in one]
+            if any(shaken.starved for _, shaken in pairs):
+                discarded += 1
+                continue
             # rounds are told in their order, whichever ended first
             study.note({arm: shaken.cause for arm, shaken in pairs})
             for arm, shaken in pairs:
                 kept = samples.get(arm)
                 if kept is None or shaken.cause is not None:
                     samples[arm] = shaken
+        return discarded
 
     def _shake(self, arm: Arm) -> Deferred[tuple[Arm, Handshake]]:
         place = Place(arm.address, arm.port)
         shaking = Deferred.fromCoroutine(
-            self._prober.shake(arm.host, arm.profile, place)
+            self._lateness.told(self._prober.shake(arm.host, arm.profile, place))
         )
         return shaking.addCallback(lambda shaken: (arm, shaken))
 
 
-def _matrix(study: Study, samples: dict[Arm, Handshake], settled: bool) -> Matrix:
+def _matrix(
+    study: Study, samples: dict[Arm, Handshake], settled: bool, discarded: int
+) -> Matrix:
     tried = [arm for arm in study.arms if arm in samples]
     results = tuple(
         ArmResult(
@@ -121,7 +140,7 @@ def _matrix(study: Study, samples: dict[Arm, Handshake], settled: bool) -> Matri
         for each in study.findings
         if each.clear
     )
-    return Matrix(results, differences, study.rounds, settled)
+    return Matrix(results, differences, study.rounds, settled, discarded)
 
 
 def _indexes(tried: Sequence[Arm], arms: Sequence[Arm]) -> tuple[int, ...]:

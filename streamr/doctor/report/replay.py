@@ -61,6 +61,7 @@ _HTTP = {
 def network(evidence: Evidence) -> dict[str, Any]:
     """The spec of a network that behaves like it (simulator/network.py)."""
     facts = Facts(evidence)
+    evidence = facts.evidence
     spec: dict[str, Any] = {"dns": _needs_dns(facts), "hosts": {}}
     boxes = _Boxes()
     for host in evidence.hosts:

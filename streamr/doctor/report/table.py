@@ -24,7 +24,7 @@ def summary(evidence: Evidence, diagnosis: Diagnosis) -> tuple[Mark, str]:
     took = f"({evidence.seconds:.0f} s, streamr {__version__}{late})"
     if diagnosis.sound:
         return Mark.OK, f"the direct way to {evidence.direct} is sound {took}"
-    if not diagnosis.verdicts:
+    if not any(each.direct for each in diagnosis.verdicts):
         return Mark.FAILED, f"no answer of {evidence.direct} could be judged {took}"
     return Mark.FAILED, f"the direct way to {evidence.direct} is not sound {took}"
 
@@ -88,6 +88,10 @@ def _cause(name: str) -> str:
     return f"{name}: {meaning(name)}"
 
 
+def _busy(starved: bool) -> str:
+    return "; this machine was too busy to tell" if starved else ""
+
+
 def _mark(good: bool) -> Mark:
     return Mark.OK if good else Mark.WARNING
 
@@ -103,7 +107,8 @@ def _names(evidence: Evidence, facts: Facts) -> Iterator[Row]:
     for each in (*evidence.lookups, *evidence.second):
         where = f"{each.host} by {each.by}"
         if each.cause is not None:
-            yield "dns", where, Mark.FAILED, f"{each.cause}: {each.detail}"
+            seen = f"{each.cause}: {each.detail}{_busy(each.starved)}"
+            yield "dns", where, Mark.FAILED, seen
             continue
         proved = [place for place in each.places if facts.reached(place)]
         words = [_place(place.address, str(place)) for place in each.places]
@@ -125,6 +130,7 @@ def _place(address: str, shown: str) -> str:
 def _tcp(evidence: Evidence) -> Iterator[Row]:
     for each in evidence.connects:
         seen = f"{each.ms} ms" if each.cause is None else _cause(each.cause)
+        seen += _busy(each.starved)
         mark = Mark.OK if each.cause is None else Mark.FAILED
         yield "tcp", f"{each.place} {each.place.family}", mark, seen
 
@@ -163,6 +169,7 @@ def _http(host: str, replies: list[Reply]) -> Iterator[Row]:
         if reply.cause is not None:
             words = _cause(reply.cause)
             words += f" ({reply.detail})" if reply.detail else ""
+            words += _busy(reply.starved)
         else:
             code = f", TMDB's code {reply.code}" if reply.code is not None else ""
             words = f"status {reply.status}{code}"
@@ -181,6 +188,7 @@ def _proxies(evidence: Evidence) -> Iterator[Row]:
             seen, mark = f"status {proxy.status}", Mark.OK
         elif proxy.chosen:
             seen, mark = f"{_cause(proxy.cause)} {proxy.detail}".strip(), Mark.FAILED
+            seen += _busy(proxy.starved)
         else:
             seen, mark = "not running: nothing to ask", Mark.OK
         if proxy.reported:

@@ -375,6 +375,67 @@ class Combined(Judged):
         self.says(found, "random_resets", "key_wrong")
 
 
+class Busy(Judged):
+    """A machine with too much to do: its own lateness is nobody's fault."""
+
+    def test_silence_in_a_stall_is_no_fault_of_the_network(self) -> None:
+        silent = {"status": None, "size": 0, "lag": 0.6}
+        six = Connect(SIX, "connection_timeout", 3000, lag=0.6)
+        own = (Lookup(DIRECT, "system", (HERE, SIX)), Lookup(OTHER, "system", (THERE,)))
+        connects = (Connect(HERE, None, 9), Connect(THERE, None, 9), six)
+        late = Lookup(OTHER, "system", (), "dns_timeout", lag=0.6)
+        proxy = ProxyReply("http://p", True, "connection_timeout", lag=0.6)
+        rows = {
+            "the answers of api.tmdb.org": but(
+                replies=(
+                    *[good(DIRECT)] * 8,
+                    *[good(OTHER, cause="http_response_timeout", **silent)] * 6,
+                )
+            ),
+            "TCP to [2001:db8::1]": but(lookups=own, connects=connects),
+            "the lookup of api.tmdb.org": but(lookups=(sound().lookups[0], late)),
+            "the handshake with api.tmdb.org": but(
+                checks=(
+                    shaken(DIRECT, HERE),
+                    replace(shaken(OTHER, THERE, "tls_timeout"), lag=0.6),
+                )
+            ),
+            "the handshakes of names and profiles": but(
+                matrix=replace(sound().matrix, discarded=4, settled=False)
+            ),
+            "the proxy http://p": but(proxies=(proxy,)),
+        }
+        for what, found in rows.items():
+            said = self.says(replace(found, lag=0.6), "machine_busy", sound=True)
+            self.assertIn(f"too busy to judge {what}", said)
+            self.assertIn("up to 0.6 s late", said)
+
+    def test_the_same_silence_of_a_machine_in_time_is_the_networks(self) -> None:
+        silent = {"status": None, "size": 0, "lag": 0.1}
+        other = good(OTHER, cause="http_response_timeout", **silent)
+        found = but(replies=(*[good(DIRECT)] * 8, *[other] * 2))
+        self.says(found, "http_silent", sound=True)
+
+    def test_a_way_that_nobody_could_judge_is_not_called_sound(self) -> None:
+        late = good(DIRECT, status=None, cause="http_response_timeout", lag=0.6)
+        self.says(but(replies=(late,) * 6), "machine_busy")
+
+    def test_what_was_heard_at_last_is_all_that_is_said(self) -> None:
+        late = good(DIRECT, status=None, cause="http_response_timeout", lag=0.6)
+        self.says(but(replies=(late, *sound().replies)), sound=True)
+        enough = replace(sound().matrix, discarded=4)
+        self.says(but(matrix=enough), sound=True)
+
+    def test_a_body_that_we_read_late_ourselves_is_not_throttled(self) -> None:
+        slow = {"size": 1000, "body_ms": 900}
+        for lag, codes in ((0.6, ()), (0.0, ("throttled",))):
+            self.says(but(replies=replies(lag=lag, **slow)), *codes, sound=not codes)
+
+    def test_what_a_proxy_reports_is_its_own_silence_and_not_ours(self) -> None:
+        fails = replace(FAILS, cause="tls_timeout", reported=("tls_timeout",), lag=0.6)
+        self.says(but(proxies=(fails,)), "proxy_fails", sound=True)
+
+
 class Promises(SynchronousTestCase):
     """What holds for every evidence."""
 

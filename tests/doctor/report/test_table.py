@@ -31,7 +31,7 @@ from tests.doctor.scenes import (
     sound,
 )
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = (ROOT / "docs/doctor.md").read_text(encoding="utf-8")
 
 
@@ -112,6 +112,13 @@ class Rows(SynchronousTestCase):
         self.assertIn("the time was up", table.summary(late, judge(late))[1])
         lost = but(replies=())
         self.assertIn("could be judged", table.summary(lost, judge(lost))[1])
+
+    def test_a_way_that_nobody_could_judge_is_not_called_unsound(self) -> None:
+        late = good(DIRECT, status=None, cause="http_response_timeout", lag=0.6)
+        busy = but(replies=(late,) * 6)
+        self.assertIn("could be judged", table.summary(busy, judge(busy))[1])
+        ((_, _, seen),) = self.rows("http", replies=(late,))
+        self.assertIn("this machine was too busy to tell", seen)
 
     def test_a_verdict_tells_its_name_and_whether_it_is_beside_the_way(self) -> None:
         (found,) = judge(but(matrix=FILTERED)).verdicts

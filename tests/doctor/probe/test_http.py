@@ -1,0 +1,74 @@
+"""Answers asked of a host while this machine has too much to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock, deferLater
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr.boundaries import Query
+from streamr.config.load import take_stock
+from streamr.doctor.evidence import Place, Reply
+from streamr.doctor.lateness import LOOK_EVERY, Lateness
+from streamr.doctor.probe.http import ASKED_AT_ONCE, MOST_LOST, REPLIES, Asker
+from tests.doctor.scenes import DIRECT, HERE, good
+
+LIMIT = 5.0
+SILENT = good(DIRECT, status=None, size=0, ms=5000, cause="http_response_timeout")
+
+
+class Asking(Asker):
+    """An Asker whose requests are silent until the machine has come to rest."""
+
+    def __init__(self, clock: Clock, lateness: Lateness, rest: float) -> None:
+        stock = take_stock({}, {}, needs_key=False)
+        assert stock.settings is not None
+        names: Any = None
+        wall = clock.seconds
+        super().__init__(clock, stock.settings, {}, names, lateness, wall, LIMIT, LIMIT)
+        self._clock = clock
+        self._rest = rest
+
+    async def tmdb(
+        self, base_url: str, profile: str, place: Place, query: Query
+    ) -> Reply:
+        if self._clock.seconds() >= self._rest:
+            return good(DIRECT)
+        await deferLater(self._clock, LIMIT)
+        return SILENT
+
+
+class Sampled(SynchronousTestCase):
+    """What is noted of a host."""
+
+    def noted(self, rest: float, step: float) -> list[Reply]:
+        clock, found = Clock(), list[Reply]()
+        lateness = Lateness(clock)
+        lateness.start()
+        asker = Asking(clock, lateness, rest)
+        sampling = Deferred.fromCoroutine(
+            asker.sampled(f"https://{DIRECT}/3", "classic", HERE, found.append)
+        )
+        while not sampling.called:
+            clock.advance(step if clock.seconds() < rest else LOOK_EVERY)
+        self.successResultOf(sampling)
+        return found
+
+    def test_answers_are_asked_for_until_enough_were_heard_in_time(self) -> None:
+        found = self.noted(rest=8.0, step=1.0)
+        self.assertTrue(found[0].starved)
+        self.assertGreaterEqual(found.count(good(DIRECT)), REPLIES)
+
+    def test_a_host_that_is_silent_to_a_machine_in_time_is_asked_no_further(
+        self,
+    ) -> None:
+        found = self.noted(rest=1000.0, step=LOOK_EVERY)
+        self.assertFalse(any(each.starved for each in found))
+        self.assertEqual(1 + ASKED_AT_ONCE, len(found))
+
+    def test_a_machine_that_stays_busy_is_not_pestered(self) -> None:
+        found = self.noted(rest=1000.0, step=1.0)
+        self.assertTrue(all(each.starved for each in found))
+        self.assertLess(len(found), MOST_LOST + ASKED_AT_ONCE)
