@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IHostnameResolver
 from streamr.boundaries import Answer, Budget, Call, Dimensions, Query
 from streamr.config.settings import Settings
 from streamr.doctor.evidence import Place, ProxyReply, Reply
-from streamr.doctor.lateness import Lateness
+from streamr.doctor.probe.lateness import Lateness
 from streamr.doctor.probe.tcp_tls import milliseconds
 from streamr.errors import CAUSES, Fault, Phase, RouteKind
 from streamr.fields.loop import Loop

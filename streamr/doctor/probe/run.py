@@ -20,7 +20,7 @@ from streamr.doctor.evidence import (
     ProxyReply,
     Reply,
 )
-from streamr.doctor.lateness import Lateness
+from streamr.doctor.probe.lateness import Lateness
 
 # TMDB has four addresses in each family; a resolver that gives more says nothing new.
 MOST_PLACES = 8

@@ -10,7 +10,7 @@ from twisted.internet.task import deferLater
 
 from streamr.doctor.diagnosis.tls import NAMES, OLD, SPLIT, TLS13
 from streamr.doctor.evidence import ArmResult, Difference, Handshake, Matrix, Place
-from streamr.doctor.lateness import Lateness
+from streamr.doctor.probe.lateness import Lateness
 from streamr.doctor.probe.sampling import Arm, Contrast, Study
 from streamr.doctor.probe.tcp_tls import Prober
 from streamr.upstream.dial.tls import PROFILES

@@ -11,8 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr.boundaries import Query
 from streamr.config.load import take_stock
 from streamr.doctor.evidence import Place, Reply
-from streamr.doctor.lateness import LOOK_EVERY, Lateness
 from streamr.doctor.probe.http import ASKED_AT_ONCE, MOST_LOST, REPLIES, Asker
+from streamr.doctor.probe.lateness import LOOK_EVERY, Lateness
 from tests.doctor.scenes import DIRECT, HERE, good
 
 LIMIT = 5.0

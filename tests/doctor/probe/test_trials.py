@@ -9,7 +9,7 @@ from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.doctor.evidence import Handshake, Matrix, Place
-from streamr.doctor.lateness import LOOK_EVERY, Lateness
+from streamr.doctor.probe.lateness import LOOK_EVERY, Lateness
 from streamr.doctor.probe.sampling import DEAD_TRIES
 from streamr.doctor.probe.trials import Runner, names_study
 from tests.doctor.scenes import DIRECT, HERE, OTHER, shaken

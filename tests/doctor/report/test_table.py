@@ -31,7 +31,7 @@ from tests.doctor.scenes import (
     sound,
 )
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs/doctor.md").read_text(encoding="utf-8")
 
 

@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.doctor.evidence import SILENCE, STARVED, Connect, is_starved
-from streamr.doctor.lateness import LOOK_EVERY, MOST_TRIES, Lateness
+from streamr.doctor.probe.lateness import LOOK_EVERY, MOST_TRIES, Lateness
 from streamr.errors import CAUSES
 from tests.doctor.scenes import HERE
 
