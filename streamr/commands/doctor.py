@@ -15,8 +15,8 @@ from streamr.commands.output_options import PrintingOptions
 from streamr.config import load
 from streamr.doctor.diagnosis.diagnose import Diagnosis, judge
 from streamr.doctor.evidence import Evidence
-from streamr.doctor.examination import Examination
 from streamr.doctor.probe import dns
+from streamr.doctor.probe.examination import Examination
 from streamr.doctor.probe.run import Limits
 from streamr.doctor.report import table
 from streamr.doctor.report.bundle import bundle

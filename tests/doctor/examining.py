@@ -10,7 +10,7 @@ from twisted.internet.task import deferLater
 
 from streamr.config import load
 from streamr.doctor.evidence import Evidence
-from streamr.doctor.examination import Examination
+from streamr.doctor.probe.examination import Examination
 from streamr.doctor.probe.run import Limits
 from streamr.upstream.resolve import dns as dns_server
 from tests.doctor.roads import Roads

@@ -28,16 +28,14 @@ MAY_USE_THE_REACTOR = {
 # counts, and what has no row may import nothing.
 _SPINE = "streamr.errors streamr.boundaries streamr.interfaces streamr.eventloop "
 _KNOWN = _SPINE + "streamr.policy streamr.tmdb streamr.fields "
-_WEB = _KNOWN + (
-    "streamr.gateway streamr.openapi streamr.routing streamr.web twisted.web "
-    "twisted.internet twisted.logger twisted.python.failure zope "
-)
-_APP = _WEB + (
-    "streamr.app streamr.config streamr.observe streamr.store streamr.upstream twisted "
+_WEB = "streamr.web.access streamr.web.page streamr.web.router "
+_APP = _KNOWN + (
+    "streamr.app streamr.config streamr.gateway streamr.observe streamr.routing "
+    "streamr.store streamr.upstream streamr.web twisted "
 )
 _UPSTREAM = _KNOWN + "streamr.upstream treq twisted zope "
 _SIM = "streamr.simulator."
-_EVIDENCE = "streamr.errors streamr.doctor.evidence streamr.doctor.probe.sampling "
+_EVIDENCE = "streamr.errors streamr.doctor.evidence streamr.doctor.diagnosis "
 TABLE = {
     "streamr": "",
     "streamr.errors": "",
@@ -64,17 +62,31 @@ TABLE = {
     "twisted.python.failure",
     "streamr.openapi": "streamr.errors streamr.fields streamr.openapi streamr.policy "
     "streamr.tmdb",
-    "streamr.web": _WEB,
-    "streamr.web.status": _WEB + "streamr.observe.history streamr.observe.troubles",
+    "streamr.web": _WEB + "streamr.errors streamr.boundaries streamr.fields "
+    "streamr.tmdb.shortcuts twisted.internet.defer",
+    "streamr.web.server": _WEB + _SPINE + "streamr.web.server twisted zope",
+    "streamr.web.api": _WEB + _KNOWN + "streamr.gateway streamr.web.api "
+    "streamr.web.server twisted",
+    "streamr.web.pages": _WEB + _KNOWN + "streamr.gateway streamr.openapi "
+    "streamr.routing streamr.web.api streamr.web.pages twisted.internet",
+    "streamr.web.status": _WEB + _KNOWN + "streamr.gateway streamr.observe.history "
+    "streamr.observe.troubles streamr.routing streamr.web.pages streamr.web.status "
+    "twisted.internet",
+    "streamr.web.demo": _WEB + _KNOWN + "streamr.gateway streamr.web.demo "
+    "twisted.internet",
     "streamr.app": _APP,
     "streamr.terminal": "streamr.config streamr.fields streamr.terminal rich twisted",
     "streamr.terminal.client": "streamr.config streamr.errors streamr.fields "
     "streamr.terminal twisted treq",
     "streamr.service": _APP + "streamr.terminal",
-    "streamr.doctor": _APP + "streamr.terminal streamr.doctor",
-    "streamr.doctor.evidence": "",
+    "streamr.doctor": "",
+    "streamr.doctor.diagnosis": _EVIDENCE,
+    "streamr.doctor.report": _EVIDENCE + "streamr.doctor.report streamr.policy.redact "
+    "streamr.terminal rich",
+    "streamr.doctor.probe": _EVIDENCE + _SPINE + "streamr.app streamr.config "
+    "streamr.doctor.probe streamr.fields streamr.observe.lag streamr.policy "
+    "streamr.terminal.client streamr.tmdb streamr.upstream twisted zope",
     "streamr.doctor.probe.sampling": "",
-    "streamr.doctor.diagnosis": _EVIDENCE + "streamr.doctor.diagnosis",
     "streamr.commands": "streamr twisted",
     "streamr.cli": "streamr twisted",
     "streamr.simulator": "streamr.simulator twisted",
@@ -86,7 +98,7 @@ TABLE = {
     f"{_SIM}surroundings": f"{_SIM}surroundings {_SIM}hosts {_SIM}tmdb twisted zope",
 }
 # The rooms whose folders do not import each other in a circle, either.
-FOLDERS_WITHOUT_CIRCLES = ("streamr.simulator",)
+FOLDERS_WITHOUT_CIRCLES = ("streamr.doctor", "streamr.simulator", "streamr.web")
 
 PAGE = ROOT / "docs/architecture.md"
 BEGIN = "<!-- layers: written by python -m tests.repository.test_layers -->\n"

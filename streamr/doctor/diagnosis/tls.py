@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from streamr.doctor.diagnosis.confidence import bounds
 from streamr.doctor.diagnosis.dns_tcp import vantage, way_over
 from streamr.doctor.diagnosis.facts import (
     CERTIFICATE,
@@ -19,7 +20,6 @@ from streamr.doctor.diagnosis.facts import (
 )
 from streamr.doctor.diagnosis.verdicts import Verdict, verdict
 from streamr.doctor.evidence import ArmResult, Difference, Matrix
-from streamr.doctor.probe.sampling import bounds
 
 # What contrasts are called; `studies` makes them.
 NAMES = "names"

@@ -32,8 +32,6 @@ MOST_ROUNDS = 60
 # An arm whose failing is explained is left alone after as many failures in a row: when
 # it fails by silence each further try costs seconds.
 ENOUGH_FAILURES = 6
-# How sure the printed bounds are; they too hold whenever one stops.
-CONFIDENCE = 0.99
 # The prior of the e-process: the value that its authors found to learn fastest.
 _PRIOR = 0.18
 
@@ -236,37 +234,3 @@ def failure_rate(tallies: Iterable[Tally]) -> float:
         failed += each.failed
         tries += each.tries
     return failed / tries if tries else 0.0
-
-
-def bounds(failed: int, tries: int) -> tuple[float, float]:
-    """Between which rates the true failure rate lies, with CONFIDENCE, whenever one
-    stopped: a confidence sequence from the uniform mixture (Robbins 1970)."""
-    if tries == 0:
-        return 0.0, 1.0
-    ok = tries - failed
-    mixture = math.lgamma(failed + 1) + math.lgamma(ok + 1) - math.lgamma(tries + 2)
-    needed = mixture + math.log(1 - CONFIDENCE)
-
-    def inside(rate: float) -> bool:
-        return _log_power(rate, failed) + _log_power(1 - rate, ok) >= needed
-
-    best = failed / tries
-    return _edge(inside, best, 0.0), _edge(inside, best, 1.0)
-
-
-def _log_power(base: float, exponent: int) -> float:
-    if exponent == 0:
-        return 0.0
-    return exponent * math.log(base) if base > 0 else -math.inf
-
-
-def _edge(inside: object, good: float, end: float) -> float:
-    """The last rate on the way from `good` to `end` that is inside."""
-    assert callable(inside)
-    if inside(end):
-        return end
-    bad = end
-    for _ in range(40):
-        middle = (good + bad) / 2
-        good, bad = (middle, bad) if inside(middle) else (good, middle)
-    return good

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from typing import Any
 
 from streamr import __version__
+from streamr.doctor.diagnosis.confidence import bounds
 from streamr.doctor.diagnosis.diagnose import Diagnosis
 from streamr.doctor.diagnosis.facts import Facts, main_cause, meaning
 from streamr.doctor.diagnosis.verdicts import Verdict
 from streamr.doctor.evidence import ArmResult, Evidence, Reply, special
-from streamr.doctor.probe.sampling import bounds
 from streamr.terminal.console import Mark
 
 HEAD = ("layer", "what", "verdict", "seen")

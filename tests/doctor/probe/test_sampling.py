@@ -11,15 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from streamr.doctor.diagnosis.confidence import bounds
 from streamr.doctor.evidence import Place
-from streamr.doctor.probe.sampling import (
-    ERROR_RATE,
-    MOST_ROUNDS,
-    Arm,
-    Duel,
-    Study,
-    bounds,
-)
+from streamr.doctor.probe.sampling import ERROR_RATE, MOST_ROUNDS, Arm, Duel, Study
 from streamr.doctor.probe.trials import matrix_study, names_study
 
 DIRECT, OTHER = "api.themoviedb.org", "api.tmdb.org"

@@ -6,7 +6,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.doctor.examination import ended_or_late
+from streamr.doctor.probe.examination import ended_or_late
 from streamr.doctor.probe.run import Limits
 
 
