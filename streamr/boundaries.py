@@ -88,12 +88,14 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole, checked answer of TMDB.
+    """A whole response of TMDB, or of a peer; `upstream.answer.judge` says whether it
+    is an answer.
 
     `body` is the JSON as TMDB wrote it; `gzipped` the same bytes as they came over the
-    wire, when they came gzipped. `attempts` is what a proxy tried to get it. `age` is
-    in seconds, the other fields are header fields as they came. Status 304 says that
-    what was known is still good.
+    wire, when they came gzipped; `certain` says that their end was marked. `attempts`
+    is what a peer tried to get it, from its `proxy_status`. `age` is in seconds, the
+    other fields are header fields as they came. Status 304 says that what was known is
+    still good.
     """
 
     status: int
@@ -108,6 +110,8 @@ class Answer:
     expires: str | None = None
     vary: str | None = None
     validators: Validators | None = None
+    proxy_status: str = ""
+    certain: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from streamr.boundaries import (
     Exchange,
     Outcome,
     Query,
+    Validators,
 )
 from streamr.errors import Attempt, Fault, RouteKind
 from streamr.gateway.cache import Cache
@@ -27,11 +28,26 @@ from streamr.interfaces import Observer, Progress, Route, Store, Veto
 from streamr.routing.failover import Failover
 from streamr.routing.health import Health
 from streamr.tmdb.lifetimes import CLASSES
+from streamr.upstream.classify import JSON
 
 QUERY = Query("/movie/550", (), "/movie/{movie_id}", freshness=CLASSES["details"])
 # The fields of an exchange that stand in its outcome.
 OUTCOME = {each.name for each in fields(Outcome)}
 GOOD = Answer(200, b'{"id":550}')
+
+
+def head(
+    status: int,
+    content_type: str = JSON,
+    *,
+    etag: str | None = None,
+    last_modified: str | None = None,
+    **more: Any,
+) -> Answer:
+    """A response without its body."""
+    known = (etag, last_modified) != (None, None)
+    validators = Validators(etag, last_modified) if known else None
+    return Answer(status, b"", None, content_type, validators=validators, **more)
 
 
 def call(deadline: float = 8.0, **more: Any) -> Call:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from treq.client import HTTPClient
@@ -21,11 +20,10 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 from zope.interface import implementer
 
-from streamr.boundaries import Budget
+from streamr.boundaries import Answer, Budget, Validators
 from streamr.errors import Fault
 from streamr.fields import names
 from streamr.interfaces import Places
-from streamr.upstream.answer import Head
 from streamr.upstream.body import Collector, decode
 from streamr.upstream.classify import JSON, classify
 from streamr.upstream.dial.dialer import Dialer
@@ -36,16 +34,6 @@ from streamr.upstream.pool import TracedPool
 # A reset and a success within this many seconds: the resets are random, so fresh
 # connections are raced.
 RANDOM_WINDOW = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A complete response: its head, its body in both forms, and how it ended."""
-
-    head: Head
-    body: bytes
-    gzipped: bytes | None
-    certain: bool
 
 
 class Client:
@@ -79,9 +67,10 @@ class Client:
         *,
         new_connection: bool,
         first_byte: Callable[[], None] = lambda: None,
-    ) -> Deferred[Reply]:
-        """GET the URL. Fails with Fault only; cancelling closes the connection.
+    ) -> Deferred[Answer]:
+        """GET the URL: a whole response, not yet judged.
 
+        Fails with Fault only; cancelling closes the connection.
         `new_connection` closes the idle ones first: after a reset all are suspect.
         `first_byte` is told when the head has come.
         """
@@ -108,9 +97,9 @@ class Client:
         closing: Deferred[None] = self._pool.closeCachedConnections()
         return closing
 
-    def _noted(self, reply: Reply) -> Reply:
+    def _noted(self, answer: Answer) -> Answer:
         self._good_at = self._reactor.seconds()
-        return reply
+        return answer
 
     def _noted_fault(self, failure: Failure) -> Failure:
         value = failure.value
@@ -141,43 +130,52 @@ class Client:
         trace: Trace,
         budget: Budget,
         first_byte: Callable[[], None],
-    ) -> Deferred[Reply]:
+    ) -> Deferred[Answer]:
         trace.answered()
         first_byte()
         collector = Collector(self._reactor, budget, trace.abort)
         response.deliverBody(collector)
-        return collector.done.addCallback(_reply, response, trace)
+        return collector.done.addCallback(_answer, response, trace)
 
 
-def _reply(collected: tuple[bytes, bool], response: Any, trace: Trace) -> Reply:
+def _answer(collected: tuple[bytes, bool], response: Any, trace: Trace) -> Answer:
     raw, certain = collected
-    head = Head(
+    body, gzipped = decode(raw, trace.content_coding, certain=certain)
+    return Answer(
         status=response.code,
+        body=body,
+        gzipped=gzipped,
         content_type=_first(response.headers, "content-type") or JSON,
         cache_control=_listed(response.headers, "cache-control"),
         retry_after=_first(response.headers, "retry-after"),
-        proxy_status=", ".join(_all(response.headers, names.PROXY_STATUS)),
         age=_seconds(_first(response.headers, "age")),
         date=_first(response.headers, "date"),
         expires=_first(response.headers, "expires"),
         vary=_listed(response.headers, "vary"),
-        etag=_first(response.headers, "etag"),
-        last_modified=_first(response.headers, "last-modified"),
+        validators=_validators(response.headers),
+        proxy_status=", ".join(_all(response.headers, names.PROXY_STATUS)),
+        certain=certain,
     )
-    body, gzipped = decode(raw, trace.content_coding, certain=certain)
-    return Reply(head, body, gzipped, certain)
 
 
-def _cancellable(waiting: Deferred[Reply], trace: Trace) -> Deferred[Reply]:
+def _validators(headers: Headers) -> Validators | None:
+    """What can be used to ask again whether this is still good."""
+    etag, modified = _first(headers, "etag"), _first(headers, "last-modified")
+    if etag is None and modified is None:
+        return None
+    return Validators(etag, modified)
+
+
+def _cancellable(waiting: Deferred[Answer], trace: Trace) -> Deferred[Answer]:
     """The same result, remembering whether it was cancelled from outside: a cancelled
     lookup alone would look like a name that does not exist (docs/facts/tls.md, "Lookups
     have no time limit")."""
 
-    def cancel(_result: Deferred[Reply]) -> None:
+    def cancel(_result: Deferred[Answer]) -> None:
         trace.left = True
         waiting.cancel()
 
-    result: Deferred[Reply] = Deferred(cancel)
+    result: Deferred[Answer] = Deferred(cancel)
     waiting.chainDeferred(result)
     return result
 
@@ -187,7 +185,7 @@ def _translate(failure: Failure, trace: Trace) -> Failure:
     return Failure(CancelledError() if trace.left else classify(failure, trace))
 
 
-def _stop(result: Reply | Failure, trace: Trace) -> Reply | Failure:
+def _stop(result: Answer | Failure, trace: Trace) -> Answer | Failure:
     trace.stop()
     return result
 

@@ -16,7 +16,7 @@ from streamr.fields.loop import Loop
 from streamr.interfaces import Progress, Veto
 from streamr.policy.retry import retry_after
 from streamr.upstream.answer import judge
-from streamr.upstream.client import Client, Reply
+from streamr.upstream.client import Client
 from streamr.upstream.ratelimit import Pacer
 
 # On every request. The name for TMDB's logs tells no version and no machine.
@@ -95,7 +95,7 @@ class TMDBRoute(HTTPRoute):
             **(self._loop.headers(call.loop) if self._loop else {}),
         }
 
-        def leave() -> Deferred[Reply]:
+        def leave() -> Deferred[Answer]:
             refused = veto()
             if refused is not None:
                 return fail(refused)
@@ -110,17 +110,15 @@ class TMDBRoute(HTTPRoute):
 
         # waiting for its turn is no silence of TMDB's: no hedge for that
         waiting = self._pacer.run(leave, queued=progress.queued)
-        return waiting.addCallback(self._paced).addCallback(judged, query, call)
+        return waiting.addCallback(self._paced).addCallback(_judged, query, call)
 
-    def _paced(self, reply: Reply) -> Reply:
+    def _paced(self, answer: Answer) -> Answer:
         """Keep away for a while when TMDB says so, and let the caller know how long."""
-        if reply.head.status != 429:
+        if answer.status != 429:
             self._pacer.answered()
-            return reply
-        named = retry_after(reply.head.retry_after, reply.head.date)
-        seconds = self._pacer.limited(named)
-        head = replace(reply.head, retry_after=str(max(1, round(seconds))))
-        return replace(reply, head=head)
+            return answer
+        seconds = self._pacer.limited(retry_after(answer.retry_after, answer.date))
+        return replace(answer, retry_after=str(max(1, round(seconds))))
 
 
 def upstream_url(base_url: str, query: Query, more: tuple[tuple[str, str], ...]) -> str:
@@ -129,10 +127,8 @@ def upstream_url(base_url: str, query: Query, more: tuple[tuple[str, str], ...])
     return f"{base_url}{query.path}" + (f"?{parameters}" if parameters else "")
 
 
-def judged(reply: Reply, query: Query, call: Call) -> Answer:
-    return judge(
-        query, call, reply.head, reply.body, reply.gzipped, certain=reply.certain
-    )
+def _judged(answer: Answer, query: Query, call: Call) -> Answer:
+    return judge(query, call, answer)
 
 
 def _conditions(call: Call) -> dict[str, str]:

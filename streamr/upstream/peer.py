@@ -14,11 +14,11 @@ from streamr.fields import names, proxy_status
 from streamr.fields.loop import Loop
 from streamr.interfaces import Progress, Veto
 from streamr.policy.deadline import handed_on
-from streamr.upstream.client import Client, Reply
+from streamr.upstream.answer import judge
+from streamr.upstream.client import Client
 from streamr.upstream.origin import (
     COMMON,
     HTTPRoute,
-    judged,
     upstream_url,
 )
 
@@ -73,32 +73,32 @@ class ProxyRoute(HTTPRoute):
             headers["Authorization"] = f"Bearer {self._token}"
         return headers
 
-    def _judged(self, reply: Reply, query: Query, call: Call) -> Answer:
+    def _judged(self, response: Answer, query: Query, call: Call) -> Answer:
         """The proxy's answer, or the Fault that it reports of its own.
 
         The last member of Proxy-Status speaks of the response: with an error there the
         proxy made the response itself, and all its tries are behind it.
         """
-        reported = proxy_status.parse(reply.head.proxy_status)
+        reported = proxy_status.parse(response.proxy_status)
         attempts = tuple(self._merged(each) for each in reported)
         last = reported[-1] if reported else None
         if last is not None and last.cause is not None:
-            raise self._own_error(reply, last.cause, last.route, attempts)
-        if not reported and reply.head.status in (401, 403):
+            raise self._own_error(response, last.cause, last.route, attempts)
+        if not reported and response.status in (401, 403):
             # a real answer of TMDB through a proxy says which way it came
             raise Fault(
                 "proxy_configuration_error",
-                f"{self.next_hop} answers {reply.head.status} by itself",
+                f"{self.next_hop} answers {response.status} by itself",
                 final=True,
             )
-        answer = judged(reply, query, replace(call, known=None))
+        answer = judge(query, replace(call, known=None), response)
         if reported and answer.status == 404:
             # on each error a proxy says no-store: to its callers, not of TMDB's answer
             answer = replace(answer, cache_control=None)
         return replace(answer, attempts=attempts)
 
     def _own_error(
-        self, reply: Reply, cause: str, route: str, attempts: tuple[Attempt, ...]
+        self, response: Answer, cause: str, route: str, attempts: tuple[Attempt, ...]
     ) -> Fault:
         if cause == "http_request_denied" and not route:
             return Fault(
@@ -113,7 +113,7 @@ class ProxyRoute(HTTPRoute):
             f"reported by {self.next_hop}",
             made,
             final=True,
-            retry_after=reply.head.retry_after,
+            retry_after=response.retry_after,
         )
 
     def _merged(self, attempt: Attempt) -> Attempt:

@@ -30,8 +30,6 @@ from streamr.policy.retry import HEDGE_AFTER
 from streamr.routing.failover import Failover
 from streamr.routing.health import Health
 from streamr.routing.hedge import ASK_AGAIN
-from streamr.upstream.answer import Head
-from streamr.upstream.client import Reply
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.ratelimit import Pacer
 from tests.support import GOOD, QUERY, FakeRoute, Sent, call, late, ways
@@ -171,17 +169,15 @@ class SilentClient:
     """A client that TMDB does not answer; the test may."""
 
     def __init__(self) -> None:
-        self.asked: list[Deferred[Reply]] = []
+        self.asked: list[Deferred[Answer]] = []
 
-    def get(self, *_args: Any, **_more: Any) -> Deferred[Reply]:
-        asked: Deferred[Reply] = Deferred()
+    def get(self, *_args: Any, **_more: Any) -> Deferred[Answer]:
+        asked: Deferred[Answer] = Deferred()
         self.asked.append(asked)
         return asked
 
     def answers(self) -> None:
-        self.asked[-1].callback(
-            Reply(Head(200), b'{"id":550,"title":"Fight Club"}', None, True)
-        )
+        self.asked[-1].callback(Answer(200, b'{"id":550,"title":"Fight Club"}'))
 
 
 class Queued(SynchronousTestCase):

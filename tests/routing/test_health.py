@@ -19,7 +19,7 @@ from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.boundaries import Dimensions, Query
+from streamr.boundaries import Answer, Dimensions, Query
 from streamr.errors import CAUSES, Fault, RouteKind
 from streamr.policy.breaker import (
     FIRST_PAUSE,
@@ -30,8 +30,6 @@ from streamr.policy.breaker import (
 )
 from streamr.policy.retry import HEDGE_AFTER
 from streamr.routing.health import LOOK_EVERY, PROBE_SECONDS, Health
-from streamr.upstream.answer import Head
-from streamr.upstream.client import Reply
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.ratelimit import Pacer
 from tests.support import FakeRoute, late, ways
@@ -135,10 +133,10 @@ class Fairness(HealthCase):
         """The host is busy with other ways' requests; the way itself is quick."""
         clock = Clock()
         pacer = Pacer(clock, 32.0, 1)
-        asked: list[Deferred[Reply]] = []
+        asked: list[Deferred[Answer]] = []
 
         class Client:
-            def get(self, *_args: Any, **_more: Any) -> Deferred[Reply]:
+            def get(self, *_args: Any, **_more: Any) -> Deferred[Answer]:
                 asked.append(Deferred())
                 return asked[-1]
 
@@ -165,7 +163,7 @@ class Fairness(HealthCase):
                 for each in asked:
                     if not each.called:
                         body = b'{"images":{}}'
-                        each.callback(Reply(Head(200), body, None, True))
+                        each.callback(Answer(200, body))
             busy.callback(None)
             if health.is_closed(route):
                 break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -11,11 +12,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Answer, Call, Query, Validators
 from streamr.errors import Fault
-from streamr.upstream.answer import Head, judge
+from streamr.upstream.answer import judge
 from streamr.upstream.classify import JSON
-from streamr.upstream.client import Client, Reply
+from streamr.upstream.client import Client
 from streamr.upstream.resolve.pins import PinnedResolver
-from tests.support import QUERY, call
+from tests.support import QUERY, call, head
 from tests.upstream.test_classify import (
     ADDRESS,
     BUDGET,
@@ -30,7 +31,7 @@ from tests.upstream.test_classify import (
 class Heads(SynchronousTestCase):
     """What Twisted itself makes of an answer over plain HTTP, as one try sees it."""
 
-    def ask(self, came: bytes, ended: Exception | None = None) -> Deferred[Reply]:
+    def ask(self, came: bytes, ended: Exception | None = None) -> Deferred[Answer]:
         """A try that is answered so, and then perhaps cut."""
         reactor: Any = MemoryReactorClock()
         pins = {"api.test.invalid": (("192.0.2.1", 80),)}
@@ -80,9 +81,7 @@ class Heads(SynchronousTestCase):
             asking = self.ask(b"HTTP/1.1 200 OK\r\n\r\n" + FILM[:-4], ended)
             reply = self.successResultOf(asking)
             with self.assertRaises(Fault) as caught:
-                judge(
-                    QUERY, call(), reply.head, reply.body, None, certain=reply.certain
-                )
+                judge(QUERY, call(), reply)
             cause = caught.exception.cause.name
             self.assertEqual(cause, "http_response_incomplete", ended)
 
@@ -90,7 +89,7 @@ class Heads(SynchronousTestCase):
 class JudgeCase(SynchronousTestCase):
     def judge(
         self,
-        head: Head,
+        came: Answer,
         body: bytes = FILM,
         *,
         query: Query = QUERY,
@@ -98,10 +97,14 @@ class JudgeCase(SynchronousTestCase):
         gzipped: bytes | None = None,
         certain: bool = True,
     ) -> Answer:
-        return judge(query, asked or call(), head, body, gzipped, certain=certain)
+        return judge(
+            query,
+            asked or call(),
+            replace(came, body=body, gzipped=gzipped, certain=certain),
+        )
 
-    def fault(self, head: Head, body: bytes = FILM, **more: Any) -> Fault:
-        fault = self.assertRaises(Fault, self.judge, head, body, **more)
+    def fault(self, came: Answer, body: bytes = FILM, **more: Any) -> Fault:
+        fault = self.assertRaises(Fault, self.judge, came, body, **more)
         assert isinstance(fault, Fault)
         return fault
 
@@ -110,7 +113,7 @@ class Answers(JudgeCase):
     """What is an answer."""
 
     def test_all_that_counts_of_it_is_handed_on(self) -> None:
-        head = Head(
+        came = head(
             200,
             content_type="application/json",
             cache_control="public, max-age=60",
@@ -124,7 +127,7 @@ class Answers(JudgeCase):
             last_modified="Sun, 01 Jan 2023 00:00:00 GMT",
         )
         self.assertEqual(
-            self.judge(head, gzipped=b"as it came"),
+            self.judge(came, gzipped=b"as it came"),
             Answer(
                 200,
                 FILM,
@@ -142,31 +145,31 @@ class Answers(JudgeCase):
         )
 
     def test_a_bare_head_is_one_of_json_and_nothing_else(self) -> None:
-        answer = self.judge(Head(200))
+        answer = self.judge(head(200))
         self.assertEqual(answer, Answer(200, FILM, content_type=JSON))
         self.assertIsNone(answer.validators)
         self.assertEqual(answer.age, 0.0)
 
     def test_one_validator_is_enough_to_ask_again(self) -> None:
-        for head, validators in (
-            (Head(200, etag='"x"'), Validators('"x"', None)),
-            (Head(200, last_modified="then"), Validators(None, "then")),
+        for came, validators in (
+            (head(200, etag='"x"'), Validators('"x"', None)),
+            (head(200, last_modified="then"), Validators(None, "then")),
         ):
-            self.assertEqual(self.judge(head).validators, validators)
+            self.assertEqual(self.judge(came).validators, validators)
 
     def test_tmdbs_own_errors_in_json_are_answers(self) -> None:
         for status in (400, 401, 403, 404, 405, 422, 429, 499):
-            answer = self.judge(Head(status, retry_after="7"), ERROR)
+            answer = self.judge(head(status, retry_after="7"), ERROR)
             found = (answer.status, answer.body, answer.retry_after)
             self.assertEqual(found, (status, ERROR, "7"))
 
     def test_an_error_need_not_look_like_what_was_asked_for(self) -> None:
-        self.assertEqual(self.judge(Head(404), b"{}").status, 404)
+        self.assertEqual(self.judge(head(404), b"{}").status, 404)
 
     def test_not_modified_is_an_answer_to_who_knows_something(self) -> None:
         known = Validators('"x"', None)
-        head = Head(304, etag='"x"', cache_control="max-age=9")
-        answer = self.judge(head, b"none of it", asked=call(known=known), gzipped=b"x")
+        came = head(304, etag='"x"', cache_control="max-age=9")
+        answer = self.judge(came, b"none of it", asked=call(known=known), gzipped=b"x")
         found = (answer.status, answer.body, answer.gzipped, answer.validators)
         self.assertEqual(found, (304, b"", None, known))
         self.assertEqual(answer.cache_control, "max-age=9")
@@ -208,7 +211,7 @@ class Refused(JudgeCase):
             (599, "upstream_error", yes, yes),
         ):
             for body in (HTML, b"", b'{"id":55', b"null"):
-                found = self.fault(Head(status), body).cause
+                found = self.fault(head(status), body).cause
                 self.assertEqual(found.name, cause, (status, body))
                 follows = (found.next_route, found.same_route)
                 self.assertEqual(follows, (next_route, same_route), status)
@@ -224,14 +227,14 @@ class Refused(JudgeCase):
             (500, "upstream_error"),
             (503, "upstream_unavailable"),
         ):
-            fault = self.fault(Head(status), FILM)
+            fault = self.fault(head(status), FILM)
             self.assertEqual(fault.cause.name, cause, status)
             self.assertEqual(fault.detail, f"status {status}")
 
     def test_what_is_known_makes_no_answer_of_another_redirect(self) -> None:
         known = call(known=Validators('"x"', None))
         for status in (303, 305):
-            fault = self.fault(Head(status), FILM, asked=known)
+            fault = self.fault(head(status), FILM, asked=known)
             self.assertEqual(fault.cause.name, "http_response_redirect", status)
 
     def test_retry_after_is_kept_where_it_means_something(self) -> None:
@@ -243,12 +246,12 @@ class Refused(JudgeCase):
             (302, None),
             (403, None),
         ):
-            fault = self.fault(Head(status, retry_after="7"), HTML)
+            fault = self.fault(head(status, retry_after="7"), HTML)
             self.assertEqual(fault.retry_after, kept, status)
 
     def test_what_a_cdn_says_in_html_is_described_and_not_repeated(self) -> None:
         for status in (200, 403, 429):
-            fault = self.fault(Head(status), HTML)
+            fault = self.fault(head(status), HTML)
             self.assertIn(f"a page of HTML, {len(HTML)} bytes", fault.detail)
             self.assertNotIn("secret", fault.detail)
             self.assertEqual(f"status {status} with" in fault.detail, status != 200)
@@ -264,7 +267,7 @@ class Refused(JudgeCase):
             (genres, b"{}", "an answer without genres"),
             (jobs, b"{}", "an object where an array belongs"),
         ):
-            fault = self.fault(Head(200), body, query=query)
+            fault = self.fault(head(200), body, query=query)
             self.assertEqual(fault.cause.name, "http_response_invalid", body)
             self.assertEqual(fault.detail, detail)
 
@@ -274,9 +277,9 @@ class Refused(JudgeCase):
             (False, "http_response_incomplete"),
         ):
             for status in (200, 404):
-                fault = self.fault(Head(status), FILM[:-4], certain=certain)
+                fault = self.fault(head(status), FILM[:-4], certain=certain)
                 self.assertEqual(fault.cause.name, cause, status)
-        whole = self.judge(Head(200), FILM, certain=False)
+        whole = self.judge(head(200), FILM, certain=False)
         self.assertEqual(whole.body, FILM)
 
     def test_a_refusal_that_is_cut_is_a_refusal(self) -> None:
@@ -284,5 +287,5 @@ class Refused(JudgeCase):
             (403, "http_request_denied"),
             (429, "http_rate_limited"),
         ):
-            fault = self.fault(Head(status), ERROR[:-4], certain=False)
+            fault = self.fault(head(status), ERROR[:-4], certain=False)
             self.assertEqual(fault.cause.name, cause)

@@ -5,7 +5,7 @@ Exact URLs and whole sets of headers: one header more may be a key in the wrong 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -18,12 +18,10 @@ from streamr.errors import CAUSES, Attempt, Fault, RouteKind
 from streamr.fields.loop import Loop
 from streamr.interfaces import Progress, Route, Veto
 from streamr.policy.freshness import terms
-from streamr.upstream.answer import Head
-from streamr.upstream.client import Reply
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.peer import ProxyRoute
 from streamr.upstream.ratelimit import Pacer
-from tests.support import QUERY, call
+from tests.support import QUERY, call, head
 
 BUDGET = Budget(connect=1.2, first_byte=3.0, body=5.0, idle=2.0, total=8.0)
 TMDB = "https://api.themoviedb.org/3"
@@ -48,7 +46,7 @@ class Asked:
     budget: Budget
     new_connection: bool
     first_byte: Any
-    reply: Deferred[Reply]
+    reply: Deferred[Answer]
 
 
 class RecordingClient:
@@ -66,14 +64,14 @@ class RecordingClient:
         *,
         new_connection: bool,
         first_byte: Any,
-    ) -> Deferred[Reply]:
-        reply: Deferred[Reply] = Deferred(self._cancel)
+    ) -> Deferred[Answer]:
+        reply: Deferred[Answer] = Deferred(self._cancel)
         self.asked.append(
             Asked(url, dict(headers), budget, new_connection, first_byte, reply)
         )
         return reply
 
-    def _cancel(self, _reply: Deferred[Reply]) -> None:
+    def _cancel(self, _reply: Deferred[Answer]) -> None:
         self.cancelled += 1
 
 
@@ -157,22 +155,24 @@ class RouteCase(SynchronousTestCase):
         return asked
 
     def reply(
-        self, head: Head, body: bytes = FILM, gzipped: bytes | None = None
+        self, came: Answer, body: bytes = FILM, gzipped: bytes | None = None
     ) -> None:
-        self.client.asked[-1].reply.callback(Reply(head, body, gzipped, True))
+        self.client.asked[-1].reply.callback(replace(came, body=body, gzipped=gzipped))
 
     def answer(
-        self, route: Route, head: Head, body: bytes = FILM, **more: Any
+        self, route: Route, came: Answer, body: bytes = FILM, **more: Any
     ) -> Answer:
         """What one try makes of a reply."""
         sending = self.send(route, asked=call(**more))
-        self.reply(head, body)
+        self.reply(came, body)
         answer: Answer = self.successResultOf(sending)
         return answer
 
-    def fault(self, route: Route, head: Head, body: bytes = FILM, **more: Any) -> Fault:
+    def fault(
+        self, route: Route, came: Answer, body: bytes = FILM, **more: Any
+    ) -> Fault:
         sending = self.send(route, asked=call(**more))
-        self.reply(head, body)
+        self.reply(came, body)
         fault = self.failureResultOf(sending, Fault).value
         assert isinstance(fault, Fault)
         return fault
@@ -377,19 +377,19 @@ class OneTry(RouteCase):
     def test_an_answer_comes_with_its_gzip_form(self) -> None:
         for route in (self.tmdb(), self.proxy()):
             sending = self.send(route)
-            self.reply(Head(200), FILM, b"as it came")
+            self.reply(head(200), FILM, b"as it came")
             answer = self.successResultOf(sending)
             self.assertEqual((answer.body, answer.gzipped), (FILM, b"as it came"))
 
     def test_an_answer_for_another_id_is_refused(self) -> None:
         for route in (self.tmdb(), self.proxy()):
-            fault = self.fault(route, Head(200), b'{"id":551,"title":"x"}')
+            fault = self.fault(route, head(200), b'{"id":551,"title":"x"}')
             self.assertEqual(fault.cause.name, "http_response_invalid")
 
     def test_a_cut_body_is_one_when_its_end_was_not_certain(self) -> None:
         for route in (self.tmdb(), self.proxy()):
             sending = self.send(route)
-            reply = Reply(Head(200), FILM[:-4], None, False)
+            reply = Answer(200, FILM[:-4], certain=False)
             self.client.asked[-1].reply.callback(reply)
             fault = self.failureResultOf(sending, Fault).value
             self.assertEqual(fault.cause.name, "http_response_incomplete")
@@ -409,7 +409,7 @@ class Paced(RouteCase):
         self.send(route)
         self.assertEqual(self.progress.steps, ["queued"])
         self.assertEqual(len(self.client.asked), 1)
-        self.reply(Head(200))
+        self.reply(head(200))
         self.successResultOf(first)
         self.clock.advance(0)
         self.assertEqual(self.progress.steps, ["queued", "sent"])
@@ -419,26 +419,26 @@ class Paced(RouteCase):
         self,
     ) -> None:
         now = "Mon, 02 Jan 2023 00:00:00 GMT"
-        for head, told in (
-            (Head(429, retry_after="7"), "7"),
-            (Head(429, retry_after="1"), "1"),
-            (Head(429, retry_after="0"), "1"),
-            (Head(429, retry_after="3600"), "3600"),
-            (Head(429, retry_after="3601"), "3600"),
-            (Head(429), "1"),
-            (Head(429, retry_after="soon"), "1"),
-            (Head(429, retry_after="Mon, 02 Jan 2023 00:00:09 GMT", date=now), "9"),
-            (Head(429, retry_after="Sun, 01 Jan 2023 00:00:00 GMT", date=now), "1"),
+        for came, told in (
+            (head(429, retry_after="7"), "7"),
+            (head(429, retry_after="1"), "1"),
+            (head(429, retry_after="0"), "1"),
+            (head(429, retry_after="3600"), "3600"),
+            (head(429, retry_after="3601"), "3600"),
+            (head(429), "1"),
+            (head(429, retry_after="soon"), "1"),
+            (head(429, retry_after="Mon, 02 Jan 2023 00:00:09 GMT", date=now), "9"),
+            (head(429, retry_after="Sun, 01 Jan 2023 00:00:00 GMT", date=now), "1"),
         ):
-            answer = self.answer(self.tmdb(), head, MISSING)
-            self.assertEqual((answer.status, answer.retry_after), (429, told), head)
-            fault = self.fault(self.tmdb(), head, HTML)
-            self.assertEqual(fault.cause.name, "http_rate_limited", head)
-            self.assertEqual(fault.retry_after, told, head)
+            answer = self.answer(self.tmdb(), came, MISSING)
+            self.assertEqual((answer.status, answer.retry_after), (429, told), came)
+            fault = self.fault(self.tmdb(), came, HTML)
+            self.assertEqual(fault.cause.name, "http_rate_limited", came)
+            self.assertEqual(fault.retry_after, told, came)
 
     def test_within_the_pause_nothing_leaves_and_after_it_all_is_well(self) -> None:
         route = self.tmdb()
-        self.answer(route, Head(429, retry_after="7"), MISSING)
+        self.answer(route, head(429, retry_after="7"), MISSING)
         self.clock.advance(6.0)
         sending = self.send(route)
         fault = self.failureResultOf(sending, Fault).value
@@ -447,35 +447,35 @@ class Paced(RouteCase):
         )
         self.assertEqual(len(self.client.asked), 1)
         self.clock.advance(1.0)
-        self.assertEqual(self.answer(route, Head(200)).status, 200)
+        self.assertEqual(self.answer(route, head(200)).status, 200)
 
     def test_a_nameless_pause_doubles_until_tmdb_answers_otherwise(self) -> None:
         for otherwise in (200, 404, 500):
             route = self.tmdb()
             told = []
             for _ in range(3):
-                answer = self.answer(route, Head(429), MISSING)
+                answer = self.answer(route, head(429), MISSING)
                 told.append(answer.retry_after)
                 self.clock.advance(60.0)
             self.assertEqual(told, ["1", "2", "4"])
             sending = self.send(route)
-            self.reply(Head(otherwise))
+            self.reply(head(otherwise))
             sending.addErrback(lambda _failure: None)
-            again = self.answer(route, Head(429), MISSING)
+            again = self.answer(route, head(429), MISSING)
             self.assertEqual(again.retry_after, "1", otherwise)
 
     def test_no_other_status_pauses_or_changes_its_retry_after(self) -> None:
         route = self.tmdb()
         for status in (200, 404, 428, 430):
-            answer = self.answer(route, Head(status, retry_after="7"))
+            answer = self.answer(route, head(status, retry_after="7"))
             self.assertEqual((answer.status, answer.retry_after), (status, "7"))
             self.assertEqual(self.pacer.paused, 0)
-        self.assertEqual(self.fault(route, Head(503, retry_after="7")).retry_after, "7")
+        self.assertEqual(self.fault(route, head(503, retry_after="7")).retry_after, "7")
         self.assertEqual(self.pacer.paused, 0)
 
     def test_not_modified_is_an_answer_to_a_conditional_request(self) -> None:
-        self.assertEqual(self.answer(self.tmdb(), Head(304), known=KNOWN).status, 304)
-        fault = self.fault(self.tmdb(), Head(304))
+        self.assertEqual(self.answer(self.tmdb(), head(304), known=KNOWN).status, 304)
+        fault = self.fault(self.tmdb(), head(304))
         self.assertEqual(fault.cause.name, "http_response_redirect")
 
 
@@ -483,27 +483,27 @@ class OverAProxy(RouteCase):
     """What a proxy of ours answers, and of whom that speaks."""
 
     def test_a_404_of_tmdb_may_be_kept_though_the_proxy_says_no_store(self) -> None:
-        head = Head(404, cache_control="no-store", proxy_status=PASSED_ON)
-        found = terms(self.answer(self.proxy(), head, MISSING), QUERY.freshness)
+        came = head(404, cache_control="no-store", proxy_status=PASSED_ON)
+        found = terms(self.answer(self.proxy(), came, MISSING), QUERY.freshness)
         assert found is not None
         self.assertEqual((found.kind, found.lifetime), ("missing", 60))
 
     def test_a_404_of_a_stranger_may_not(self) -> None:
-        head = Head(404, cache_control="no-store")
-        answer = self.answer(self.proxy(), head, MISSING)
+        came = head(404, cache_control="no-store")
+        answer = self.answer(self.proxy(), came, MISSING)
         self.assertIsNone(terms(answer, QUERY.freshness))
 
     def test_a_no_store_of_tmdb_is_obeyed_over_a_proxy_too(self) -> None:
         for status in (200, 401, 403, 422):
-            head = Head(status, cache_control="no-store", proxy_status=PASSED_ON)
-            answer = self.answer(self.proxy(), head)
+            came = head(status, cache_control="no-store", proxy_status=PASSED_ON)
+            answer = self.answer(self.proxy(), came)
             self.assertEqual(answer.cache_control, "no-store", status)
             self.assertIsNone(terms(answer, QUERY.freshness), status)
 
     def test_its_tries_are_told_as_tries_of_this_route(self) -> None:
         tried = 'p;error=tls_reset;next-hop="a.test";route="a";ms=40;details="x"'
         good = 'p;next-hop="b.test";received-status=200;route="b";ms=90'
-        answer = self.answer(self.proxy(), Head(200, proxy_status=f"{tried}, {good}"))
+        answer = self.answer(self.proxy(), head(200, proxy_status=f"{tried}, {good}"))
         self.assertEqual(
             answer.attempts,
             (
@@ -514,14 +514,14 @@ class OverAProxy(RouteCase):
 
     def test_what_says_nothing_has_no_tries(self) -> None:
         for field in ("", "not;;a list"):
-            answer = self.answer(self.proxy(), Head(200, proxy_status=field))
+            answer = self.answer(self.proxy(), head(200, proxy_status=field))
             self.assertEqual(answer.attempts, ())
 
     def test_each_error_of_its_own_is_final_and_keeps_its_name(self) -> None:
         for name in CAUSES:
             field = f'p;error=tls_reset;route="a";ms=4, p;error={name};route="b";ms=5'
-            head = Head(502, proxy_status=field, retry_after="7")
-            fault = self.fault(self.proxy(), head, MISSING)
+            came = head(502, proxy_status=field, retry_after="7")
+            fault = self.fault(self.proxy(), came, MISSING)
             self.assertEqual((fault.cause.name, fault.final), (name, True))
             self.assertEqual(fault.retry_after, "7", name)
             self.assertEqual(fault.detail, "reported by 127.0.0.1:5001")
@@ -530,25 +530,25 @@ class OverAProxy(RouteCase):
 
     def test_an_error_that_we_do_not_know_is_one_of_its_own(self) -> None:
         for name in ("http_request_error", "of_a_later_version"):
-            head = Head(400, proxy_status=f"p;error={name}")
-            fault = self.fault(self.proxy(), head, MISSING)
+            came = head(400, proxy_status=f"p;error={name}")
+            fault = self.fault(self.proxy(), came, MISSING)
             self.assertEqual(fault.cause.name, "proxy_internal_error", name)
             self.assertTrue(fault.final)
 
     def test_what_it_says_of_itself_alone_is_no_try(self) -> None:
         field = 'p;error=tls_reset;route="a";ms=4, p;error=deadline_exceeded;ms=9'
-        fault = self.fault(self.proxy(), Head(504, proxy_status=field), MISSING)
+        fault = self.fault(self.proxy(), head(504, proxy_status=field), MISSING)
         self.assertEqual(fault.cause.name, "deadline_exceeded")
         self.assertEqual([each.name for each in fault.attempts], [f"{NAME}/a"])
 
     def test_an_error_counts_whatever_the_status_beside_it(self) -> None:
-        head = Head(200, proxy_status='p;error=tls_reset;route="a"')
-        self.assertEqual(self.fault(self.proxy(), head).cause.name, "tls_reset")
+        came = head(200, proxy_status='p;error=tls_reset;route="a"')
+        self.assertEqual(self.fault(self.proxy(), came).cause.name, "tls_reset")
 
     def test_a_proxy_that_refuses_us_is_our_misconfiguration(self) -> None:
         field = "streamr-proxy;error=http_request_denied"
         for status in (401, 403):
-            fault = self.fault(self.proxy(), Head(status, proxy_status=field), MISSING)
+            fault = self.fault(self.proxy(), head(status, proxy_status=field), MISSING)
             self.assertEqual(fault.cause.name, "proxy_configuration_error")
             self.assertIn("does not accept STREAMR_PROXY_TOKEN", fault.detail)
             self.assertIn("127.0.0.1:5001", fault.detail)
@@ -556,14 +556,14 @@ class OverAProxy(RouteCase):
 
     def test_tmdb_that_refuses_the_proxy_is_not(self) -> None:
         field = 'streamr-proxy;error=http_request_denied;route="a"'
-        fault = self.fault(self.proxy(), Head(403, proxy_status=field), MISSING)
+        fault = self.fault(self.proxy(), head(403, proxy_status=field), MISSING)
         self.assertEqual(fault.cause.name, "http_request_denied")
         self.assertTrue(fault.final)
 
     def test_a_stranger_who_refuses_us_is_not_taken_for_tmdb(self) -> None:
         for status in (401, 403):
             for body in (MISSING, HTML):
-                fault = self.fault(self.proxy(), Head(status), body)
+                fault = self.fault(self.proxy(), head(status), body)
                 self.assertEqual(fault.cause.name, "proxy_configuration_error")
                 self.assertEqual(
                     fault.detail, f"127.0.0.1:5001 answers {status} by itself"
@@ -572,12 +572,12 @@ class OverAProxy(RouteCase):
 
     def test_tmdbs_own_refusal_through_a_proxy_is_its_answer(self) -> None:
         for status in (401, 403):
-            head = Head(status, proxy_status=PASSED_ON)
-            self.assertEqual(self.answer(self.proxy(), head, MISSING).status, status)
+            came = head(status, proxy_status=PASSED_ON)
+            self.assertEqual(self.answer(self.proxy(), came, MISSING).status, status)
 
     def test_other_answers_of_a_stranger_are_judged_like_tmdbs(self) -> None:
         for status in (400, 402, 404, 422, 429):
-            answer = self.answer(self.proxy(), Head(status), MISSING)
+            answer = self.answer(self.proxy(), head(status), MISSING)
             self.assertEqual(answer.status, status)
         for status, cause in (
             (200, "http_response_invalid"),
@@ -585,13 +585,13 @@ class OverAProxy(RouteCase):
             (500, "upstream_error"),
             (503, "upstream_unavailable"),
         ):
-            fault = self.fault(self.proxy(), Head(status), HTML)
+            fault = self.fault(self.proxy(), head(status), HTML)
             self.assertEqual((fault.cause.name, fault.final), (cause, False), status)
 
     def test_it_was_not_asked_whether_it_is_still_good_so_304_is_no_answer(
         self,
     ) -> None:
         for field in ("", PASSED_ON):
-            head = Head(304, proxy_status=field)
-            fault = self.fault(self.proxy(), head, b"", known=KNOWN)
+            came = head(304, proxy_status=field)
+            fault = self.fault(self.proxy(), came, b"", known=KNOWN)
             self.assertEqual(fault.cause.name, "http_response_redirect")
