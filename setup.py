@@ -60,9 +60,10 @@ setup(
     # (docs/facts/twisted.md, "The plugin in an editable installation").
     package_dir={"": "."},
     package_data={
-        "streamr": ["data/*.txt", "py.typed"],
+        "streamr": ["py.typed"],
         "streamr.openapi": ["*.txt", "*.css", "*.js"],
         "streamr.simulator.tmdb": ["*.json"],
+        "streamr.tmdb": ["*.txt"],
         "streamr.web.status": ["*.css", "*.js", "*.svg"],
     },
     install_requires=[

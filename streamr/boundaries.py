@@ -29,12 +29,27 @@ class Freshness:
 
 
 @dataclass(frozen=True, slots=True)
+class Expected:
+    """What an answer of one endpoint always is: a bare `array`, a list's `page`
+    envelope, an object with these `keys`."""
+
+    keys: tuple[str, ...] = ()
+    array: bool = False
+    page: bool = False
+
+
+# An endpoint of which nothing is known.
+ANYTHING = Expected()
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """What is asked of TMDB: a checked path below `/3` and its checked parameters.
 
     `template` is the catalogue's name for the endpoint, `/movie/{movie_id}`; `defaults`
     are the values that TMDB assumes for parameters that are left out; `freshness` says
-    how long its answers are good, None when nothing of them is kept.
+    how long its answers are good, None when nothing of them is kept; `expected` what
+    they always are.
     """
 
     path: str
@@ -42,6 +57,7 @@ class Query:
     template: str
     defaults: tuple[tuple[str, str], ...] = field(default=(), compare=False)
     freshness: Freshness | None = field(default=None, compare=False)
+    expected: Expected = field(default=ANYTHING, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,9 @@ from streamr.openapi import responses
 from streamr.openapi.form import Document, Info, Operation, Schema
 from streamr.openapi.own import HEALTH, SHORTCUTS, Own
 from streamr.openapi.parameters import ASKED, ASKING, Parameters
-from streamr.openapi.shapes import body, parts, shapes
+from streamr.openapi.shapes import body, parts, read
 from streamr.policy.freshness import HOUR
 from streamr.tmdb.catalogue import NOTICE, Catalogue, Endpoint, acts_for_a_user
-from streamr.tmdb.lifetimes import class_of
 from streamr.tmdb.parameters import MOST_CHARACTERS
 
 DESCRIPTION = f"""A gateway that keeps TMDB reachable.
@@ -94,7 +93,7 @@ def _operation(endpoint: Endpoint, parameters: Parameters, schema: Schema) -> Op
     if endpoint.parameters is None:
         made["description"] = "Added by STREAMR_EXTRA_PATHS."
         return made
-    kept = class_of(template)
+    kept = endpoint.freshness
     told = f"Kept as `{kept.name}`: {kept.usual / HOUR:.2g} h unless TMDB names a time."
     made["description"] = told
     made["externalDocs"] = {"url": f"{REFERENCE}/{endpoint.name}"}
@@ -103,16 +102,16 @@ def _operation(endpoint: Endpoint, parameters: Parameters, schema: Schema) -> Op
 
 def _with_appended(endpoint: Endpoint, endpoints: list[Endpoint]) -> Schema:
     """The body of an endpoint, with what can be appended to it: without its id."""
-    whole = body(endpoint.template)
+    whole = body(endpoint.shape)
     if "append_to_response" not in (endpoint.parameters or ()):
         return whole
     named: dict[str, Schema] = {}
     numbered: dict[str, Schema] = {}
     for each in endpoints:
         rest = each.template.removeprefix(f"{endpoint.template}/")
-        shape = shapes().get(each.template)
-        if rest == each.template or shape is None:
+        if rest == each.template or not each.shape:
             continue
+        shape = read(each.shape)
         if "{" in rest:
             pattern = re.sub(r"\{\w+\}", "[0-9]+", rest)
             numbered[f"^{pattern}$"] = shape.without("id").schema()

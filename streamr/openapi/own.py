@@ -66,7 +66,7 @@ class Own:
         if shortcut.windows:
             choices.append(parameters.choice("time_window", shortcut.windows))
         asked = " or ".join(f"`/3{end.template}`" for end in ends)
-        bodies = [body(end.template) for end in ends]
+        bodies = [body(end.shape) for end in ends]
         unlike = [each for at, each in enumerate(bodies) if each not in bodies[:at]]
         return {
             "operationId": f"streamr-{name}",

@@ -1,13 +1,13 @@
-"""The notation of answers.txt, read into JSON Schema (2020-12).
+"""The notation of answers.txt and endpoints.txt, read into JSON Schema (2020-12).
 
-Name   field:type field?:type Other    →  an object, with all of Other
-/path  [type]                          →  a bare array
+Name field:type field?:type Other    →  a part: an object, with all of Other
+     field:type Other                →  the answer of an endpoint
+     [type]                          →  a bare array
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -83,30 +83,23 @@ def _single(text: str) -> Schema:
     return reference(text)
 
 
-def body(template: str) -> Schema:
-    """What an endpoint answers; any object for one that answers.txt does not know."""
-    shape = shapes().get(template)
-    return shape.schema() if shape is not None else {"type": "object"}
-
-
-def parts() -> dict[str, Shape]:
-    """The lines that have a name: the parts that others refer to."""
-    return {name: each for name, each in shapes().items() if name[0] != "/"}
+def body(text: str) -> Schema:
+    """What an endpoint with this shape answers; any object for one without."""
+    return read(text).schema() if text else {"type": "object"}
 
 
 @cache
-def shapes() -> dict[str, Shape]:
-    """Every line of answers.txt by its name or path."""
+def parts() -> dict[str, Shape]:
+    """The parts that others refer to, by their names."""
     file = resources.files("streamr.openapi") / "answers.txt"
-    return dict(_lines(file.read_text(encoding="utf-8")))
+    text = re.sub(r"(?m)^#.*\n", "", file.read_text(encoding="utf-8"))
+    lines = [line.split() for line in re.sub(r"\n[ \t]+", " ", text).splitlines()]
+    return {name: _shape(words) for name, *words in filter(None, lines)}
 
 
-def _lines(text: str) -> Iterator[tuple[str, Shape]]:
-    whole = re.sub(r"\n[ \t]+", " ", re.sub(r"(?m)^#.*\n", "", text))
-    for line in whole.splitlines():
-        if line:
-            name, *words = line.split()
-            yield name, _shape(words)
+def read(text: str) -> Shape:
+    """The shape that a text in the notation describes."""
+    return _shape(text.split())
 
 
 def _shape(words: list[str]) -> Shape:

@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from streamr.boundaries import Answer, Call, Query
+from streamr.boundaries import Answer, Call, Expected, Query
 from streamr.errors import CAUSES, Fault, RouteKind
 from streamr.interfaces import Progress, Route
 from streamr.policy import breaker
@@ -32,7 +32,7 @@ from streamr.policy.routing import plan
 _log = Logger()
 
 # What a probe asks for: small, always there, and it needs a valid key.
-PROBE = Query("/configuration", (), "/configuration")
+PROBE = Query("/configuration", (), "/configuration", expected=Expected(("images",)))
 # How long a probe may take before it counts as no answer at all.
 PROBE_SECONDS = 5.0
 # How often the breakers are looked at.

@@ -1,20 +1,21 @@
 """What TMDB offers: path templates and the parameters each of them takes.
 
-The table is `data/tmdb-get-endpoints.txt`, one endpoint a line: template, TMDB's name
-for it, parameters (`*` required, `=` default). Only what matches a template leaves the
-house, so no path can climb; only the template's own parameters go with it.
+The table is `endpoints.txt` beside this file, which says all that streamr knows of one
+endpoint. Only what matches a template leaves the house, so no path can climb; only the
+template's own parameters go with it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import resources
+from itertools import pairwise
 
-from streamr.boundaries import Query
+from streamr.boundaries import ANYTHING, Expected, Freshness, Query
 from streamr.errors import Envelope, Refusal
-from streamr.tmdb.lifetimes import class_of
+from streamr.tmdb.lifetimes import CLASSES
 from streamr.tmdb.parameters import (
     MOST_APPENDED,
     bad,
@@ -39,21 +40,6 @@ ENUMERATED = {"time_window": ("day", "week")}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 _TEMPLATE = re.compile(r"/[a-z][a-z0-9_]*(?:/(?:[a-z][a-z0-9_]*|\{[a-z_]+\}))*")
 
-# Practice, not documentation: trending takes a page (docs/facts/tmdb.md, "Trending
-# takes a page"), a movie's videos the languages that a series' do, and TMDB appends to
-# more than it says, on which tmdbapis relies.
-_ALSO_TAKES = {
-    "/trending/all/{time_window}": "page=1",
-    "/trending/movie/{time_window}": "page=1",
-    "/trending/person/{time_window}": "page=1",
-    "/trending/tv/{time_window}": "page=1",
-    "/collection/{collection_id}": "append_to_response",
-    "/company/{company_id}": "append_to_response",
-    "/configuration": "append_to_response",
-    "/network/{network_id}": "append_to_response",
-    "/movie/{movie_id}/videos": "include_video_language",
-}
-
 APPEND = "append_to_response"
 
 # What TMDB says for an unknown path, so that clients see what they know.
@@ -70,7 +56,8 @@ class Endpoint:
 
     `parameters` is None for a template added by STREAMR_EXTRA_PATHS: it takes any.
     `name` is TMDB's, and the last part of its reference page's address; without the
-    `required` parameters TMDB cannot answer.
+    `required` parameters TMDB cannot answer. `freshness` says how long its answers are
+    good, `expected` what they always are, and `shape` describes them whole.
     """
 
     template: str
@@ -79,6 +66,9 @@ class Endpoint:
     defaults: tuple[Pair, ...] = ()
     required: frozenset[str] = frozenset()
     name: str = ""
+    freshness: Freshness = CLASSES["details"]
+    expected: Expected = ANYTHING
+    shape: str = ""
 
     @property
     def placeholders(self) -> tuple[str, ...]:
@@ -122,7 +112,8 @@ class Catalogue:
             kept,
             endpoint.template,
             endpoint.defaults,
-            class_of(endpoint.template),
+            endpoint.freshness,
+            endpoint.expected,
         )
 
     def match(self, path: str) -> Endpoint:
@@ -148,11 +139,18 @@ class Catalogue:
 
 def load(extra: Iterable[str] = ()) -> Catalogue:
     """The catalogue that ships with streamr, and the settings' extra templates."""
-    table = resources.files("streamr") / "data" / "tmdb-get-endpoints.txt"
-    lines = table.read_text(encoding="utf-8").splitlines()
-    return Catalogue(
-        [*map(_endpoint, lines), *(_made(template, None) for template in extra)]
-    )
+    added = (Endpoint(each, None, _pattern(each)) for each in extra)
+    return Catalogue([*shipped(), *added])
+
+
+def shipped() -> list[Endpoint]:
+    """The rows of the table that ships with streamr."""
+    file = resources.files("streamr.tmdb") / "endpoints.txt"
+    text = re.sub(r"(?m)^#.*\n", "", file.read_text(encoding="utf-8"))
+    lines = re.sub(r"\n {3,}", " ", text).splitlines()
+    starts = [number for number, line in enumerate(lines) if line.startswith("/")]
+    rows = pairwise([*starts, len(lines)])
+    return [_endpoint(lines[start:end]) for start, end in rows]
 
 
 def template_problem(template: str) -> str | None:
@@ -162,24 +160,34 @@ def template_problem(template: str) -> str | None:
     return None
 
 
-def _endpoint(line: str) -> Endpoint:
-    path, title, words = line.split("\t")
-    template = path.removeprefix("/3")
-    words = f"{words} {_ALSO_TAKES.get(template, '')}"
-    pairs = [word.partition("=") for word in words.split()]
-    names = frozenset(name.removesuffix("*") for name, _, _ in pairs)
-    required = frozenset(name[:-1] for name, _, _ in pairs if name.endswith("*"))
-    defaults = tuple((name, value) for name, equals, value in pairs if equals)
-    made = _made(template, names, defaults)
-    return replace(made, required=required, name=title)
+def _endpoint(row: Sequence[str]) -> Endpoint:
+    """One row: its first line, and those below it by their first words."""
+    template, name, kind = row[0].split()
+    more = dict(line.split(maxsplit=1) for line in row[1:] if line)
+    if unknown := more.keys() - {"takes", "holds", "shape"}:
+        raise ValueError(f"endpoints.txt: {template}: no row has {sorted(unknown)}")
+    taken = [word.partition("=") for word in more.get("takes", "").split()]
+    return Endpoint(
+        template,
+        frozenset(name.removesuffix("*") for name, _, _ in taken),
+        _pattern(template),
+        tuple((name, value) for name, equals, value in taken if equals),
+        frozenset(name[:-1] for name, _, _ in taken if name.endswith("*")),
+        name,
+        CLASSES[kind],
+        _expected(more.get("holds", "").split()),
+        more.get("shape", ""),
+    )
 
 
-def _made(
-    template: str, parameters: frozenset[str] | None, defaults: tuple[Pair, ...] = ()
-) -> Endpoint:
+def _expected(words: Sequence[str]) -> Expected:
+    keys = tuple(word for word in words if word not in ("[]", "page"))
+    return Expected(keys, array="[]" in words, page="page" in words)
+
+
+def _pattern(template: str) -> re.Pattern[str]:
     parts = template.strip("/").split("/")
-    pattern = "".join("/" + _part_pattern(part) for part in parts)
-    return Endpoint(template, parameters, re.compile(pattern), defaults)
+    return re.compile("".join("/" + _part_pattern(part) for part in parts))
 
 
 def _part_pattern(part: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from streamr.boundaries import Freshness
 from streamr.policy.freshness import DAY, HOUR, MINUTE
 
+# By their names, which stand in the rows of endpoints.txt and in `streamr cache`.
 CLASSES = {
     each.name: each
     for each in (
@@ -15,22 +16,3 @@ CLASSES = {
         Freshness("changes", 5 * MINUTE, 30.0, HOUR, 5 * MINUTE, DAY),
     )
 }
-
-
-_LISTS = frozenset(
-    ["popular", "top_rated", "upcoming", "now_playing", "on_the_air", "airing_today"]
-)
-
-
-def class_of(template: str) -> Freshness:
-    """The freshness class of an endpoint of the catalogue."""
-    parts = template.strip("/").split("/")
-    if parts[0] in ("configuration", "certification", "genre", "watch"):
-        return CLASSES["configuration"]
-    if parts[0] == "search":
-        return CLASSES["search"]
-    if parts[0] in ("trending", "discover") or parts[-1] in _LISTS:
-        return CLASSES["lists"]
-    if parts[-1] in ("changes", "latest"):
-        return CLASSES["changes"]
-    return CLASSES["details"]

@@ -2,8 +2,9 @@
 
 A 200 that cannot be right is a fault, is never handed on and never stored: TMDB's error
 envelope with status 200, another title, a list without its page, an object where an
-array belongs. Only what TMDB documents for every answer of an endpoint is asked for, so
-that a field that TMDB leaves out one day breaks nothing.
+array belongs. What the answers of an endpoint always hold stands in its row of
+endpoints.txt: only what TMDB documents for every one of them, so that a field that TMDB
+leaves out one day breaks nothing.
 """
 
 from __future__ import annotations
@@ -13,76 +14,25 @@ from typing import Any
 
 from streamr.boundaries import Query
 
-# Answered with a bare array (docs/facts/tmdb.md, "Bodies that are bare arrays").
-_ARRAYS = frozenset(
-    f"/configuration/{name}"
-    for name in ("countries", "jobs", "languages", "primary_translations", "timezones")
-)
-# Answered page by page.
-_PAGES = re.compile(
-    r"/(trending/.+|discover/.+|search/.+|movie/(popular|top_rated|upcoming|now_playing)"
-    r"|tv/(popular|top_rated|on_the_air|airing_today)|person/popular"
-    r"|(movie|tv|person)/changes"
-    r"|(movie|tv)/\{\w+\}/(recommendations|similar|reviews|lists)"
-    r"|keyword/\{\w+\}/movies|person/\{\w+\}/tagged_images)"
-)
 # What the number after these names is the `id` of the answer.
 _NUMBERED = re.compile(
     r"/(movie|tv|person|collection|company|keyword|network)/\{\w+\}"
     r"(/\w+|/watch/providers)?"
 )
-# What an answer always holds. The first pattern that fits the template counts.
-_KEYS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
-    (re.compile(pattern), tuple(keys.split()))
-    for pattern, keys in (
-        (r"/movie/(\{\w+\}|latest)", "id title"),
-        (r"/tv/(\{\w+\}|latest)", "id name seasons"),
-        (r"/person/(\{\w+\}|latest)", "id name known_for_department"),
-        (r"/collection/\{\w+\}", "id name parts"),
-        (r"/(company|keyword|network)/\{\w+\}", "id name"),
-        (r".*/(aggregate_|combined_|movie_|tv_)?credits", "cast crew"),
-        (r".*/(videos|release_dates|content_ratings|episode_groups)", "results"),
-        (r".*/(alternative_names|screened_theatrically|watch/providers)", "results"),
-        (r"/watch/providers/.+", "results"),
-        (r"/movie/\{\w+\}/alternative_titles", "titles"),
-        (r"/tv/\{\w+\}/(alternative_titles|keywords)", "results"),
-        (r"/movie/\{\w+\}/keywords", "keywords"),
-        (r".*/translations", "translations"),
-        (r".*/\{\w+\}/changes", "changes"),
-        (r"/(movie|tv)/\{\w+\}/images", "backdrops posters"),
-        (r"/collection/\{\w+\}/images", "backdrops posters"),
-        (r"/person/\{\w+\}/images", "profiles"),
-        (r"/(company|network)/\{\w+\}/images", "logos"),
-        (r".*/season/\{\w+\}/images", "posters"),
-        (r".*/episode/\{\w+\}/images", "stills"),
-        (r".*/season/\{\w+\}", "season_number episodes"),
-        (r".*/episode/\{\w+\}", "episode_number"),
-        (r"/tv/episode_group/\{\w+\}", "groups"),
-        (r"/genre/.+", "genres"),
-        (r"/certification/.+", "certifications"),
-        (r"/find/.+", "movie_results tv_results person_results"),
-        (r"/configuration", "images"),
-        (r"/list/\{\w+\}", "items"),
-        (r"/list/\{\w+\}/item_status", "item_present"),
-        (r"/review/.+", "author content"),
-        (r"/credit/.+", "credit_type"),
-        (r".*/external_ids", "id"),
-    )
-)
 
 
 def problem(query: Query, value: Any) -> str | None:
     """What is wrong with the JSON of a 200, or None when it can be the answer."""
-    template = query.template
-    if template in _ARRAYS:
+    template, expected = query.template, query.expected
+    if expected.array:
         return None if isinstance(value, list) else "an object where an array belongs"
     if not isinstance(value, dict):
         return "an array where an object belongs"
     if "status_code" in value and ("status_message" in value or "success" in value):
         return "an error envelope with status 200"
-    if _PAGES.fullmatch(template) and not _is_page(value):
+    if expected.page and not _is_page(value):
         return "a list without its page envelope"
-    for key in _keys(template):
+    for key in expected.keys:
         if key not in value:
             return f"an answer without {key}"
     ids = template.endswith("/external_ids")
@@ -94,13 +44,6 @@ def problem(query: Query, value: Any) -> str | None:
 def _is_page(value: dict[str, Any]) -> bool:
     page = value.get("page")
     return isinstance(value.get("results"), list) and type(page) is int
-
-
-def _keys(template: str) -> tuple[str, ...]:
-    for pattern, keys in _KEYS:
-        if pattern.fullmatch(template):
-            return keys
-    return ()
 
 
 def _number_problem(query: Query, value: dict[str, Any]) -> str | None:

@@ -2,13 +2,12 @@
 
 import re
 from dataclasses import replace
-from importlib.resources import files
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.boundaries import Answer, StoredResponse
+from streamr.boundaries import Answer, Freshness, StoredResponse
 from streamr.policy import representation
 from streamr.policy.freshness import (
     DAY,
@@ -22,18 +21,15 @@ from streamr.policy.freshness import (
     state,
 )
 from streamr.policy.freshness import terms as terms_in
-from streamr.tmdb.lifetimes import CLASSES, class_of
+from streamr.tmdb import catalogue
+from streamr.tmdb.lifetimes import CLASSES
 from tests.support import QUERY
 
 steady = settings(deadline=None, database=None, derandomize=True, max_examples=300)
 DETAILS = "/movie/{movie_id}"
 LISTS = "/movie/popular"
-TEMPLATES = [
-    line.split("\t")[0].removeprefix("/3")
-    for line in (files("streamr") / "data" / "tmdb-get-endpoints.txt")
-    .read_text(encoding="utf-8")
-    .splitlines()
-]
+ENDPOINTS = {each.template: each for each in catalogue.shipped()}
+TEMPLATES = list(ENDPOINTS)
 KINDS = sorted(CLASSES)
 # One endpoint of each class.
 OF_CLASS = {
@@ -43,6 +39,10 @@ OF_CLASS = {
     "search": "/search/movie",
     "changes": "/movie/changes",
 }
+
+
+def class_of(template: str) -> Freshness:
+    return ENDPOINTS[template].freshness
 
 
 def terms(answer: Answer, template: str) -> Terms | None:

@@ -143,7 +143,7 @@ class Packaging(SynchronousTestCase):
 
     def test_the_data_files_are_in_it(self) -> None:
         data = {
-            "streamr/data/tmdb-get-endpoints.txt",
+            "streamr/tmdb/endpoints.txt",
             "streamr/openapi/answers.txt",
             "streamr/openapi/docs.css",
             "streamr/openapi/docs.js",

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Answer, Call, Query, Validators
 from streamr.errors import Fault
+from streamr.tmdb import catalogue
 from streamr.upstream.answer import judge
 from streamr.upstream.classify import JSON
 from streamr.upstream.client import Client
@@ -118,7 +119,6 @@ class Answers(JudgeCase):
             content_type="application/json",
             cache_control="public, max-age=60",
             retry_after="7",
-            proxy_status="not an answer's",
             age=3.0,
             date="Mon, 02 Jan 2023 00:00:00 GMT",
             expires="Mon, 02 Jan 2023 00:01:00 GMT",
@@ -257,8 +257,10 @@ class Refused(JudgeCase):
             self.assertEqual(f"status {status} with" in fault.detail, status != 200)
 
     def test_a_200_that_cannot_be_what_was_asked(self) -> None:
-        genres = Query("/genre/movie/list", (), "/genre/movie/list")
-        jobs = Query("/configuration/jobs", (), "/configuration/jobs")
+        genres, jobs = (
+            catalogue.load().query(path, [])
+            for path in ("/genre/movie/list", "/configuration/jobs")
+        )
         for query, body, detail in (
             (QUERY, b'{"id":551,"title":"x"}', "the answer for another id"),
             (QUERY, ERROR, "an error envelope with status 200"),

@@ -26,7 +26,7 @@ from twisted.web.client import (
 
 from streamr.boundaries import Budget
 from streamr.errors import Fault, Phase
-from streamr.simulator.network.certificates import Authority
+from streamr.simulator.hosts.certificates import Authority
 from streamr.upstream.classify import classify
 from streamr.upstream.dial.tap import Tap, TapFactory, Trace
 from streamr.upstream.dial.tls import CertificateRefused, TLSError

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IHostnameResolver
 
-from streamr.boundaries import Answer, Budget, Call, Dimensions, Query
+from streamr.boundaries import Answer, Budget, Call, Dimensions, Expected, Query
 from streamr.config.settings import Settings
 from streamr.doctor.evidence import Place, ProxyReply, Reply
 from streamr.doctor.probe.lateness import Lateness
@@ -30,12 +30,13 @@ from streamr.upstream.peer import ProxyRoute
 from streamr.upstream.ratelimit import Pacer
 from streamr.upstream.resolve.pins import PinnedResolver
 
-SMALL = Query("/configuration", (), "/configuration")
+SMALL = Query("/configuration", (), "/configuration", expected=Expected(("images",)))
 # The largest bodies that front ends ask for: they show cuts, damage and throttling.
 LARGE = Query(
     "/movie/550",
     (("append_to_response", "credits,images,videos,recommendations,reviews"),),
     "/movie/{movie_id}",
+    expected=Expected(("id", "title")),
 )
 # What the collector says of a body that came, but too slowly.
 _CUT_OFF = re.compile(r"([0-9]+) bytes when time was up")

@@ -60,8 +60,9 @@ def ask(path: str, **params: str) -> Reply:
 
 def templates() -> list[str]:
     """The path templates of the data file."""
-    text = (files("streamr") / "data" / "tmdb-get-endpoints.txt").read_text()
-    return [line.split("\t")[0] for line in text.splitlines() if line.strip()]
+    text = (files("streamr.tmdb") / "endpoints.txt").read_text()
+    rows = (line.split() for line in text.splitlines() if line.startswith("/"))
+    return [f"/3{template}" for template, *_ in rows]
 
 
 def fill(template: str) -> str:
