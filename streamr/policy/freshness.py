@@ -120,7 +120,7 @@ def _named(directives: Mapping[str, str | None], answer: Answer) -> float | None
         try:
             expires = parsedate_to_datetime(answer.expires)
             lasting = expires - parsedate_to_datetime(answer.date)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             # RFC 9111, 5.3: a date that cannot be read means "already expired"
             return 0.0
         return min(max(lasting.total_seconds(), 0.0), MOST_KEPT)

@@ -37,6 +37,6 @@ def retry_after(field: str | None, date: str | None) -> float | None:
         return float(field)
     try:
         wait = parsedate_to_datetime(field) - parsedate_to_datetime(date or "")
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return max(0.0, wait.total_seconds())

@@ -97,6 +97,8 @@ class RetryAfter(SynchronousTestCase):
             ("soon", self.DATE),
             (self.DATE, None),
             (self.DATE, "yesterday"),
+            ("Sun, 22 Nov 99999999999999999999 12:00:00 GMT", self.DATE),
+            (self.DATE, "Sun, 99999999999999999999 Nov 2026 12:00:00 GMT"),
             # one with a zone, one without: they cannot be compared
             (self.DATE, "Sun, 22 Nov 2026 12:00:00 -0000"),
         ):
