@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -25,6 +25,8 @@ from streamr.interfaces import Store
 from streamr.policy import cachekey, freshness, representation
 from streamr.policy.freshness import State
 from streamr.routing.failover import Failover
+
+T = TypeVar("T")
 
 # Runs a function off the reactor.
 Threads = Callable[[Callable[[], StoredResponse]], "Deferred[StoredResponse]"]
@@ -123,7 +125,7 @@ class Cache:
         waiting.addCallback(self._renewed, query, call, began)
         waiting.addBoth(self._renew_ended)
 
-    def _renew_ended(self, result: Any) -> Any:
+    def _renew_ended(self, result: T) -> T:
         self._renewing -= 1
         if self._to_renew:
             # not at once: a refresh that fails at once would call itself
@@ -279,7 +281,7 @@ def _was_collapsed(outcome: Outcome) -> Outcome:
     return replace(outcome, cache=replace(outcome.cache, collapsed=True))
 
 
-def _out_of_time(result: Any, seconds: float) -> Outcome | Failure:
+def _out_of_time(result: object, seconds: float) -> Outcome | Failure:
     """This caller's time is up; the flight goes on for the others."""
     if isinstance(result, Failure) and not result.check(CancelledError):
         return result

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
 
 from streamr.boundaries import StoredResponse, Validators
 from streamr.policy import representation
 
+# Key, head as JSON, gzip body, checksum, seconds since the epoch.
+Record = tuple[str, str, bytes, bytes, float]
 # Fields of a response that are neither bodies nor times.
 _PLAIN = (
     "path",
@@ -22,7 +23,7 @@ _PLAIN = (
 )
 
 
-def encode(response: StoredResponse, stored_at: float) -> tuple[Any, ...]:
+def encode(response: StoredResponse, stored_at: float) -> Record:
     """The record of a response: key, head as JSON, gzip body, checksum and `stored_at`,
     which is wall-clock seconds since the epoch: what leaves the process outlives its
     monotonic clock."""
@@ -37,7 +38,7 @@ def encode(response: StoredResponse, stored_at: float) -> tuple[Any, ...]:
     return response.key, head, response.gzipped, checksum, stored_at
 
 
-def decode(row: tuple[Any, ...], offset: float) -> StoredResponse | None:
+def decode(row: Record, offset: float) -> StoredResponse | None:
     """The response of a record, or None when it is not what was written.
 
     `offset` leads from the wall clock to the monotonic one of this process, in seconds.

@@ -10,7 +10,7 @@ leaves out one day breaks nothing.
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Mapping
 
 from streamr.boundaries import Query
 
@@ -21,7 +21,7 @@ _NUMBERED = re.compile(
 )
 
 
-def problem(query: Query, value: Any) -> str | None:
+def problem(query: Query, value: object) -> str | None:
     """What is wrong with the JSON of a 200, or None when it can be the answer."""
     template, expected = query.template, query.expected
     if expected.array:
@@ -41,12 +41,12 @@ def problem(query: Query, value: Any) -> str | None:
     return _number_problem(query, value)
 
 
-def _is_page(value: dict[str, Any]) -> bool:
+def _is_page(value: Mapping[str, object]) -> bool:
     page = value.get("page")
     return isinstance(value.get("results"), list) and type(page) is int
 
 
-def _number_problem(query: Query, value: dict[str, Any]) -> str | None:
+def _number_problem(query: Query, value: Mapping[str, object]) -> str | None:
     """Whether the answer is for the number that was asked for."""
     parts = query.path.split("/")
     if _NUMBERED.fullmatch(query.template) and parts[2][:1].isdigit():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -114,7 +114,7 @@ def decode(
     )
 
 
-def read_json(body: bytes, *, certain: bool) -> Any:
+def read_json(body: bytes, *, certain: bool) -> object:
     """The JSON object or array in a body; raises Fault unless it is one whole."""
     try:
         value = json.loads(body, parse_constant=_no_constant)

@@ -17,13 +17,13 @@ from twisted.internet.interfaces import IHostnameResolver
 from twisted.python.failure import Failure
 from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgent, IResponse
+from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from streamr.boundaries import Answer, Budget, Validators
 from streamr.errors import Fault
 from streamr.fields import names
-from streamr.interfaces import Places
+from streamr.interfaces import Places, Reactor
 from streamr.upstream.body import Collector, decode
 from streamr.upstream.classify import JSON, classify
 from streamr.upstream.dial.dialer import Dialer
@@ -46,7 +46,7 @@ class Client:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Reactor,
         resolver: IHostnameResolver,
         policy: ProfilePolicy | None,
         places: Places | None = None,
@@ -83,7 +83,7 @@ class Client:
             headers=Headers({name: [value] for name, value in headers.items()}),
             allow_redirects=False,
             unbuffered=True,
-            reactor=self._reactor,
+            reactor=self._reactor,  # type: ignore[arg-type]
         )
         trace.start(waiting.cancel)
         waiting.addCallback(self._collect, trace, budget, first_byte)
@@ -126,7 +126,7 @@ class Client:
 
     def _collect(
         self,
-        response: Any,
+        response: IResponse,
         trace: Trace,
         budget: Budget,
         first_byte: Callable[[], None],
@@ -138,7 +138,7 @@ class Client:
         return collector.done.addCallback(_answer, response, trace)
 
 
-def _answer(collected: tuple[bytes, bool], response: Any, trace: Trace) -> Answer:
+def _answer(collected: tuple[bytes, bool], response: IResponse, trace: Trace) -> Answer:
     raw, certain = collected
     body, gzipped = decode(raw, trace.content_coding, certain=certain)
     return Answer(
@@ -226,7 +226,7 @@ class _RawAgent:
         method: bytes,
         uri: bytes,
         headers: Headers | None = None,
-        bodyProducer: Any = None,
+        bodyProducer: IBodyProducer | None = None,
     ) -> Deferred[IResponse]:
         waiting = self._agent.request(method, uri, headers, bodyProducer)
         return waiting.addCallback(self._hide)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import IHostnameResolver, IStreamClientEndpoint
 from twisted.web.client import URI
@@ -11,7 +9,7 @@ from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
 from streamr.errors import Fault
-from streamr.interfaces import Places
+from streamr.interfaces import Places, Reactor
 from streamr.upstream.dial.handshake import TLSEndpoint
 from streamr.upstream.dial.names import ReactorView
 from streamr.upstream.dial.race import RacingEndpoint
@@ -31,7 +29,7 @@ class Dialer:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Reactor,
         resolver: IHostnameResolver,
         policy: ProfilePolicy | None,
         trace: Trace,
@@ -52,7 +50,9 @@ class Dialer:
     def _endpoint(self, uri: URI) -> IStreamClientEndpoint:
         view = ReactorView(self._reactor, self._resolver, self._trace.resolved)
         host = uri.host.decode("ascii").strip("[]")
-        tcp: Any = HostnameEndpoint(view, host, uri.port, attemptDelay=ATTEMPT_DELAY)
+        tcp: IStreamClientEndpoint = HostnameEndpoint(
+            view, host, uri.port, attemptDelay=ATTEMPT_DELAY
+        )
         secure = uri.scheme == b"https"
         endpoint: IStreamClientEndpoint = TapEndpoint(tcp, self._trace, secure=secure)
         if secure:

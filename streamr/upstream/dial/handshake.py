@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
+    IProtocol,
     IProtocolFactory,
     IReactorTime,
     IStreamClientEndpoint,
@@ -39,7 +40,7 @@ class TLSEndpoint:
         self._endpoint = endpoint
         self._clock = clock
 
-    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """Connect; fires with the protocol above TLS, before the handshake is over."""
         factory = _Factory(self._creator, True, protocolFactory, self._clock)
         connecting: Deferred[Any] = self._endpoint.connect(factory)

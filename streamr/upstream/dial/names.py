@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import (
+    IAddress,
     IHostnameResolver,
     IHostResolution,
     IReactorPluggableNameResolver,
@@ -14,6 +15,8 @@ from twisted.internet.interfaces import (
     IResolutionReceiver,
 )
 from zope.interface import implementer
+
+from streamr.interfaces import Reactor
 
 
 @implementer(IResolutionReceiver)
@@ -28,7 +31,7 @@ class _Marked:
     def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:
         self._inner.resolutionBegan(resolutionInProgress)
 
-    def addressResolved(self, address: Any) -> None:
+    def addressResolved(self, address: IAddress) -> None:
         self._count += 1
         self._inner.addressResolved(address)
 
@@ -56,7 +59,7 @@ class ReactorView:
     """The reactor as one attempt sees it: the same, with another name resolver."""
 
     def __init__(
-        self, reactor: Any, resolver: IHostnameResolver, found: Callable[[], None]
+        self, reactor: Reactor, resolver: IHostnameResolver, found: Callable[[], None]
     ) -> None:
         self.nameResolver = _MarkingResolver(resolver, found)
         self.seconds = reactor.seconds

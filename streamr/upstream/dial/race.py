@@ -8,11 +8,13 @@ resets are paid once, and not by each request (at p = 0.5 all three fail once in
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import (
+    IAddress,
     IHandshakeListener,
+    IProtocol,
     IProtocolFactory,
     IStreamClientEndpoint,
 )
@@ -21,6 +23,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from streamr.interfaces import Places
+
+T = TypeVar("T")
 
 # Three tries at once: TMDB's CDN counts connections (docs/facts/tmdb.md, "Limits on
 # requests and connections"), and a fourth would gain 6 %.
@@ -64,12 +68,12 @@ class _Race:
     ) -> None:
         self._factory = factory
         self._running: list[_Racer] = []
-        self._connecting: list[Deferred[Any]] = []
+        self._connecting: list[Deferred[IProtocol]] = []
         self._left = len(endpoints)
-        self.won: Deferred[Any] = Deferred(lambda _won: self._stop())
+        self.won: Deferred[IProtocol] = Deferred(lambda _won: self._stop())
         racers = _Racers(self)
         for endpoint in endpoints:
-            connecting: Deferred[Any] = endpoint.connect(racers)
+            connecting: Deferred[IProtocol] = endpoint.connect(racers)
             self._connecting.append(connecting)
             connecting.addErrback(self._not_connected)
 
@@ -78,7 +82,7 @@ class _Race:
         if self.won.called:
             racer.transport.abortConnection()  # type: ignore[union-attr]
             return
-        real = self._factory.buildProtocol(None)  # type: ignore[arg-type]
+        real: Any = self._factory.buildProtocol(None)  # type: ignore[arg-type]
         self._running.remove(racer)
         racer.adopt(real)
         self.won.callback(real)
@@ -121,7 +125,7 @@ class _Racers(Factory):
     def __init__(self, race: _Race) -> None:
         self._race = race
 
-    def buildProtocol(self, addr: Any) -> _Racer:
+    def buildProtocol(self, addr: IAddress | None) -> _Racer:
         return self._race.enter()
 
 
@@ -140,14 +144,14 @@ class RacingEndpoint:
         self._make = make
         self._places = places
 
-    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         places = self._places
         more = places.borrow(RACERS - 1) if places is not None else 0
         if places is None or more == 0:
             return self._make().connect(protocolFactory)
         race = _Race([self._make() for _ in range(1 + more)], protocolFactory)
 
-        def over(result: Any) -> Any:
+        def over(result: T) -> T:
             places.give_back(more)
             return result
 

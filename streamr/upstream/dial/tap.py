@@ -14,10 +14,12 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IDelayedCall,
+    IProtocol,
     IProtocolFactory,
     IReactorTime,
     IStreamClientEndpoint,
     ITCPTransport,
+    ITransport,
 )
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
@@ -136,7 +138,7 @@ class Tap(ProtocolWrapper):
         self.first_bytes = b""
         self.ended: BaseException | None = None
 
-    def makeConnection(self, transport: Any) -> None:
+    def makeConnection(self, transport: ITransport) -> None:
         if ITCPTransport.providedBy(transport):
             transport.setTcpNoDelay(True)
         self.trace.connected(self, secure=self._secure)
@@ -192,7 +194,7 @@ class TapEndpoint:
         self._trace = trace
         self._secure = secure
 
-    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         factory = TapFactory(protocolFactory, self._trace, secure=self._secure)
         connecting: Deferred[Any] = self._endpoint.connect(factory)
         return connecting.addCallback(above)
@@ -206,7 +208,7 @@ class TracedEndpoint:
         self._endpoint = endpoint
         self.trace = trace
 
-    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         return self._endpoint.connect(protocolFactory)
 
 

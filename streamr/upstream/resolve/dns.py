@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.names import client, dns
 from twisted.python.failure import Failure
 
+from streamr.interfaces import Reactor
 from streamr.upstream.resolve.cache import Find
 
 # A resolver that has not answered by then makes every page late.
@@ -20,7 +21,9 @@ DNS_SECONDS = 3.0
 _FAMILIES = {dns.A: socket.AF_INET, dns.AAAA: socket.AF_INET6}
 
 
-def server(reactor: Any, address: str, port: int, seconds: float = DNS_SECONDS) -> Find:
+def server(
+    reactor: Reactor, address: str, port: int, seconds: float = DNS_SECONDS
+) -> Find:
     """A DNS server asked over UDP, for A and AAAA, with a limit of its own."""
     # a question is repeated once: UDP loses packets
     tries = (seconds / 3, 2 * seconds / 3)

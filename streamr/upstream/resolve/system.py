@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 
 # A handful of names, each asked once at a time: more are a storm, and each is a thread.
 MOST_AT_ONCE = 8
 
 
+T = TypeVar("T")
+# Finds the (family, address) pairs of a name, blocking; raises OSError.
+Lookup = Callable[[str], Sequence[tuple[int, str]]]
+
+
 class Lookups:
     """Runs lookups in daemon threads, at most `MOST_AT_ONCE`: a silent resolver holds
     nobody up, the end of the process neither."""
 
-    def __init__(self, reactor: Any, lookup: Callable[[str], Any]) -> None:
+    def __init__(self, reactor: IReactorFromThreads, lookup: Lookup) -> None:
         self._reactor = reactor
         self._lookup = lookup
         self._running = 0
@@ -41,7 +47,7 @@ class Lookups:
         else:
             self._reactor.callFromThread(result.callback, found)
 
-    def _ended(self, result: Any) -> Any:
+    def _ended(self, result: T) -> T:
         self._running -= 1
         return result
 
