@@ -120,7 +120,7 @@ def _tls(value: Exception, trace: Trace) -> Fault:
         return Fault("tls_not_tls", _first_bytes(trace))
     if "protocol version" in low or "unsupported protocol" in low:
         return Fault("tls_protocol_error", text)
-    if "alert" in low:
+    if "alert" in low or _alert(trace):
         return Fault("tls_alert_received", text)
     if trace.phase in (Phase.REQUEST, Phase.BODY):
         return Fault("connection_terminated", text)
@@ -153,6 +153,13 @@ def _not_tls(trace: Trace) -> bool:
     """TLS records begin with 0x14-0x17; a block page begins with text."""
     first = trace.tap.first_bytes if trace.tap is not None else b""
     return bool(first) and not 0x14 <= first[0] <= 0x17
+
+
+def _alert(trace: Trace) -> bool:
+    """The first record was an alert (RFC 8446, 5.1). OpenSSL's text names it, and does
+    not always say what it is: "tlsv1 unrecognized name"."""
+    first = trace.tap.first_bytes if trace.tap is not None else b""
+    return trace.phase is Phase.TLS and first[:1] == b"\x15"
 
 
 def _first_bytes(trace: Trace) -> str:
