@@ -229,7 +229,9 @@ class Fault(Exception):
     """An attempt failed, for one named cause.
 
     `attempts` holds what an intermediate proxy tried on our behalf before it gave up;
-    `final` says that this route has already made every try it will make.
+    `final` says that this route has already made every try it will make. Of a body for
+    which the time ran out, `received` tells how much had come (bytes) and `seconds` how
+    long it was waited for; both are None otherwise.
     """
 
     @property
@@ -245,12 +247,16 @@ class Fault(Exception):
         *,
         final: bool = False,
         retry_after: str | None = None,
+        received: int | None = None,
+        seconds: float | None = None,
     ) -> None:
         self.cause = CAUSES[cause]
         self.detail = detail
         self.attempts = attempts
         self.final = final
         self.retry_after = retry_after
+        self.received = received
+        self.seconds = seconds
         super().__init__(f"{cause}: {detail}" if detail else cause)
 
 

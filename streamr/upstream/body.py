@@ -36,6 +36,7 @@ class Collector(Protocol):
         self, clock: IReactorTime, budget: Budget, abort: Callable[[], None]
     ) -> None:
         self._clock = clock
+        self._began = clock.seconds()
         self._idle = budget.idle
         self._abort = abort
         self._pieces: list[bytes] = []
@@ -51,7 +52,9 @@ class Collector(Protocol):
             return
         self._size += len(data)
         if self._size > MOST_BYTES:
-            self._give_up("http_response_body_size", f"more than {MOST_BYTES} bytes")
+            self._give_up(
+                Fault("http_response_body_size", f"more than {MOST_BYTES} bytes")
+            )
             return
         self._pieces.append(data)
         self._timers[0].reset(self._idle)
@@ -66,15 +69,24 @@ class Collector(Protocol):
             self.done.errback(reason)
 
     def _stalled(self) -> None:
-        self._give_up("http_response_timeout", f"the body paused for {self._idle:g} s")
+        self._give_up(
+            Fault("http_response_timeout", f"the body paused for {self._idle:g} s")
+        )
 
     def _too_slow(self) -> None:
-        self._give_up("http_response_timeout", f"{self._size} bytes when time was up")
+        self._give_up(
+            Fault(
+                "http_response_timeout",
+                f"{self._size} bytes when time was up",
+                received=self._size,
+                seconds=self._clock.seconds() - self._began,
+            )
+        )
 
-    def _give_up(self, cause: str, detail: str) -> None:
+    def _give_up(self, fault: Fault) -> None:
         if self._finish():
             self._abort()
-            self.done.errback(Fault(cause, detail))
+            self.done.errback(fault)
 
     def _cancelled(self, _done: Deferred[tuple[bytes, bool]]) -> None:
         if self._finish():

@@ -133,6 +133,22 @@ class Collecting(SynchronousTestCase):
         fault = self.failureResultOf(self.collector.done, Fault).value
         self.assertEqual(fault.detail, "8 bytes when time was up")
 
+    def test_a_body_that_is_too_slow_tells_its_bytes_and_its_seconds(self) -> None:
+        for _ in range(3):
+            self.clock.advance(1.5)
+            self.collector.dataReceived(b"abc")
+        self.clock.advance(0.5)
+        fault = self.failureResultOf(self.collector.done, Fault).value
+        self.assertEqual((9, 5.0), (fault.received, fault.seconds))
+
+    def test_a_body_that_paused_or_is_too_large_has_no_rate(self) -> None:
+        for size, pause in ((1, BUDGET.idle), (MOST_BYTES + 1, 0.0)):
+            self.begin()
+            self.collector.dataReceived(b"x" * size)
+            self.clock.advance(pause)
+            fault = self.failureResultOf(self.collector.done, Fault).value
+            self.assertEqual((None, None), (fault.received, fault.seconds), size)
+
     def test_a_body_that_ends_in_time_is_whole_though_late(self) -> None:
         for _ in range(3):
             self.clock.advance(1.5)

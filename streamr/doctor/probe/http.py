@@ -7,7 +7,6 @@ address is chosen by the doctor.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -38,8 +37,6 @@ LARGE = Query(
     "/movie/{movie_id}",
     expected=Expected(("id", "title")),
 )
-# What the collector says of a body that came, but too slowly.
-_CUT_OFF = re.compile(r"([0-9]+) bytes when time was up")
 _TRANSPORT = (Phase.RESOLVE, Phase.CONNECT, Phase.TLS)
 # Answers asked of each host: a fault of every second answer shows in all but 1 of 256.
 REPLIES = 8
@@ -145,7 +142,7 @@ class Asker:
             )
         except Fault as fault:
             ms = milliseconds(self._reactor.seconds() - began)
-            return self._failed(host, query, fault, ms)
+            return failed(host, query, fault, ms)
         finally:
             await client.close()
         ended = self._reactor.seconds()
@@ -159,18 +156,6 @@ class Asker:
             size=len(answer.gzipped or answer.body),
             body_ms=milliseconds(ended - (head.at or began)),
             skew=self._skew(answer),
-        )
-
-    def _failed(self, host: str, query: Query, fault: Fault, ms: int) -> Reply:
-        arrived = _CUT_OFF.match(fault.detail)
-        return Reply(
-            host,
-            query.path,
-            fault.cause.name,
-            ms,
-            detail=fault.detail,
-            size=int(arrived.group(1)) if arrived else 0,
-            body_ms=milliseconds(self._seconds) if arrived else 0,
         )
 
     def _route(
@@ -244,6 +229,19 @@ class Asker:
         except ValueError:
             return None
         return round(self._wall() - answer.age - told, 1)
+
+
+def failed(host: str, query: Query, fault: Fault, ms: int) -> Reply:
+    """A request without an answer; a body that came too slowly still has a rate."""
+    return Reply(
+        host,
+        query.path,
+        fault.cause.name,
+        ms,
+        detail=fault.detail,
+        size=fault.received or 0,
+        body_ms=milliseconds(fault.seconds or 0.0),
+    )
 
 
 def on_the_way(reply: Reply) -> bool:

@@ -11,8 +11,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr.boundaries import Query
 from streamr.config.load import take_stock
 from streamr.doctor.evidence import Place, Reply
-from streamr.doctor.probe.http import ASKED_AT_ONCE, MOST_LOST, REPLIES, Asker
+from streamr.doctor.probe.http import (
+    ASKED_AT_ONCE,
+    LARGE,
+    MOST_LOST,
+    REPLIES,
+    Asker,
+    failed,
+)
 from streamr.doctor.probe.lateness import LOOK_EVERY, Lateness
+from streamr.errors import Fault
 from tests.doctor.scenes import DIRECT, HERE, good
 
 LIMIT = 5.0
@@ -72,3 +80,21 @@ class Sampled(SynchronousTestCase):
         found = self.noted(rest=1000.0, step=1.0)
         self.assertTrue(all(each.starved for each in found))
         self.assertLess(len(found), MOST_LOST + ASKED_AT_ONCE)
+
+
+class Failed(SynchronousTestCase):
+    """What a request leaves that brought no answer."""
+
+    def test_the_rate_of_a_slow_body_is_told_by_its_fault_not_by_its_words(
+        self,
+    ) -> None:
+        cause, said = "http_response_timeout", "4096 bytes when time was up"
+        for received, seconds, size, body_ms in (
+            (1000, 2.5, 1000, 2500),
+            (0, 2.5, 0, 2500),
+            (None, None, 0, 0),
+        ):
+            fault = Fault(cause, said, received=received, seconds=seconds)
+            reply = failed(DIRECT, LARGE, fault, 5000)
+            self.assertEqual((size, body_ms), (reply.size, reply.body_ms), received)
+            self.assertEqual((cause, said), (reply.cause, reply.detail), received)
