@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .client import Verdict
+from .client import Worth
 from .load import Samples
 from .oracle import Oracle
 from .paths import Paths
@@ -24,7 +24,7 @@ AWAKE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class BenchOptions:
     """What the command line asked for."""
 
     peers: tuple[str, ...] = NAMES
@@ -73,7 +73,7 @@ def span(samples: Samples) -> str:
 
 def examples(name: str, samples: Samples, most: int = 3) -> None:
     """Show a few answers that were not good, for whoever watches."""
-    bad = [one for one in samples.all if one.verdict is not Verdict.GOOD]
+    bad = [one for one in samples.all if one.verdict is not Worth.GOOD]
     for one in bad[:most]:
         reply = one.reply
         what = reply.problem or reply.body[-300:].decode(errors="replace")
@@ -81,7 +81,7 @@ def examples(name: str, samples: Samples, most: int = 3) -> None:
 
 
 async def undisturbed(
-    options: Options,
+    options: BenchOptions,
     what: str,
     measure: Callable[[], Coroutine[Any, Any, list[Samples]]],
 ) -> list[Samples]:
@@ -98,7 +98,7 @@ async def undisturbed(
 class Bench:
     """One simulator, one store of right answers, and contestants when asked for."""
 
-    options: Options
+    options: BenchOptions
     directory: Path
     simulator: Simulator
     oracle: Oracle
@@ -166,7 +166,7 @@ async def jump(clock: Clock, seconds: int, contestants: Sequence[Running]) -> No
 
 @contextmanager
 def opened(
-    options: Options, *more: str, oracle: Oracle | None = None
+    options: BenchOptions, *more: str, oracle: Oracle | None = None
 ) -> Iterator[Bench]:
     """A bench with its simulator; the right answers may be known from another."""
     with temporary_directory() as name:

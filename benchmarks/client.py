@@ -21,7 +21,7 @@ REUSE_SECONDS = 1.0
 TIMEOUT = 12.0
 
 
-class Verdict(Enum):
+class Worth(Enum):
     """What an answer was worth, from good to worst."""
 
     GOOD = "good"
@@ -31,7 +31,7 @@ class Verdict(Enum):
 
 
 @dataclass(slots=True)
-class Reply:
+class CallerReply:
     """What a caller got; `problem` says why it is no complete answer."""
 
     status: int = 0
@@ -40,20 +40,20 @@ class Reply:
     seconds: float = 0.0
     problem: str = ""
 
-    def judge(self, expected: Any) -> Verdict:
+    def judge(self, expected: Any) -> Worth:
         """Good is the complete body TMDB has for the path, error an honest error.
 
         A redirect is wrong: TMDB sends none, and a caller would follow it.
         """
         if self.problem:
-            return Verdict.BROKEN
+            return Worth.BROKEN
         if self.status >= 400:
-            return Verdict.ERROR
+            return Worth.ERROR
         try:
             same = self.status == 200 and json.loads(self.body) == expected
         except ValueError:
             same = False
-        return Verdict.GOOD if same else Verdict.WRONG
+        return Worth.GOOD if same else Worth.WRONG
 
 
 class Incomplete(Exception):
@@ -63,7 +63,7 @@ class Incomplete(Exception):
 Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-class Client:
+class LoadClient:
     """Asks one port. Connections are kept as long as that is certainly safe."""
 
     def __init__(
@@ -84,10 +84,10 @@ class Client:
         self.reuse = reuse
         self.idle: list[tuple[float, Pair]] = []
 
-    async def get(self, path: str, timeout: float = TIMEOUT) -> Reply:
+    async def get(self, path: str, timeout: float = TIMEOUT) -> CallerReply:
         """One request; never raises for what the other side does."""
         began = time.perf_counter()
-        reply = Reply()
+        reply = CallerReply()
         pair: Pair | None = None
         try:
             async with asyncio.timeout(timeout):
@@ -116,7 +116,7 @@ class Client:
             "127.0.0.1", self.port, ssl=self.tls, server_hostname=name, limit=2**17
         )
 
-    def put_back(self, pair: Pair, reply: Reply) -> None:
+    def put_back(self, pair: Pair, reply: CallerReply) -> None:
         """Keep the connection when the answer allows it."""
         closing = reply.headers.get("connection", "").lower() == "close"
         if self.reuse and not reply.problem and not closing:
@@ -130,7 +130,7 @@ class Client:
             pair[1].close()
         self.idle.clear()
 
-    async def exchange(self, pair: Pair, path: str, reply: Reply) -> None:
+    async def exchange(self, pair: Pair, path: str, reply: CallerReply) -> None:
         """Send the request and read the answer into the reply."""
         reader, writer = pair
         writer.write(self.request(path))
@@ -141,7 +141,7 @@ class Client:
         return f"GET {path} HTTP/1.1\r\n{self.head}\r\n".encode()
 
 
-async def read(reader: asyncio.StreamReader, reply: Reply) -> None:
+async def read(reader: asyncio.StreamReader, reply: CallerReply) -> None:
     """Read an answer into the reply."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     first, *lines = head.split("\r\n")[:-2]

@@ -14,7 +14,7 @@ import socket
 import time
 from dataclasses import dataclass
 
-from .client import TIMEOUT, Client, Incomplete, Reply, read
+from .client import TIMEOUT, CallerReply, Incomplete, LoadClient, read
 
 # how long connections may take until the contestants have accepted all of them
 SETTLE = 0.3
@@ -38,13 +38,13 @@ class Caller:
         return not piece or _whole(self.raw)
 
 
-async def rush(client: Client, path: str, callers: int) -> list[Reply]:
+async def rush(client: LoadClient, path: str, callers: int) -> list[CallerReply]:
     """All ask one port for one path at once, each over a connection of its own."""
     crowd = await asyncio.to_thread(_rush, client, path, callers)
     return [await _read(caller) for caller in crowd]
 
 
-def _rush(client: Client, path: str, callers: int) -> list[Caller]:
+def _rush(client: LoadClient, path: str, callers: int) -> list[Caller]:
     request, crowd = client.request(path), []
     for _ in range(callers):
         connection = socket.create_connection(("127.0.0.1", client.port))
@@ -80,8 +80,8 @@ def _whole(raw: bytes) -> bool:
     return bool(end) and raw.endswith(b"0\r\n\r\n")
 
 
-async def _read(caller: Caller) -> Reply:
-    reply = Reply(seconds=caller.seconds)
+async def _read(caller: Caller) -> CallerReply:
+    reply = CallerReply(seconds=caller.seconds)
     reader = asyncio.StreamReader(limit=2**17)
     reader.feed_data(caller.raw)
     reader.feed_eof()

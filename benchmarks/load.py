@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from .client import Client, Reply, Verdict
+from .client import CallerReply, LoadClient, Worth
 from .oracle import Oracle
 
 # Beyond this (seconds, 99th percentile) a measurement says more about the neighbours.
@@ -27,8 +27,8 @@ class Sample:
     due: float
     late: float
     seconds: float
-    verdict: Verdict
-    reply: Reply
+    verdict: Worth
+    reply: CallerReply
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +59,20 @@ class Samples:
         return percentile([one.late for one in self.all], 0.99) > MOST_LATE
 
     @property
-    def verdicts(self) -> Counter[Verdict]:
+    def verdicts(self) -> Counter[Worth]:
         """How many of each worth."""
         return Counter(one.verdict for one in self.all)
 
     @property
-    def worst(self) -> Verdict:
+    def worst(self) -> Worth:
         """The worst of all."""
-        order = list(Verdict)
+        order = list(Worth)
         return max((one.verdict for one in self.all), key=order.index)
 
     @property
     def good(self) -> float:
         """The share of good answers."""
-        return self.verdicts[Verdict.GOOD] / max(1, len(self.all))
+        return self.verdicts[Worth.GOOD] / max(1, len(self.all))
 
 
 def percentile(values: Iterable[float], share: float) -> float:
@@ -83,7 +83,7 @@ def percentile(values: Iterable[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
-async def one(client: Client, oracle: Oracle, path: str, began: float) -> Sample:
+async def one(client: LoadClient, oracle: Oracle, path: str, began: float) -> Sample:
     """Ask now; `began` is when the load began."""
     due = time.perf_counter() - began
     reply = await client.get(path)
@@ -91,7 +91,7 @@ async def one(client: Client, oracle: Oracle, path: str, began: float) -> Sample
 
 
 async def at_rate(
-    client: Client,
+    client: LoadClient,
     oracle: Oracle,
     paths: Sequence[str],
     rate: float,
@@ -112,7 +112,7 @@ async def at_rate(
 
 
 async def timed(
-    client: Client, oracle: Oracle, path: str, began: float, due: float
+    client: LoadClient, oracle: Oracle, path: str, began: float, due: float
 ) -> Sample:
     """Ask now, and count from when it was due."""
     late = time.perf_counter() - began - due
@@ -121,7 +121,7 @@ async def timed(
     return Sample(path, due, late, seconds, reply.judge(oracle[path]), reply)
 
 
-async def at_once(client: Client, oracle: Oracle, paths: Sequence[str]) -> Samples:
+async def at_once(client: LoadClient, oracle: Oracle, paths: Sequence[str]) -> Samples:
     """All in the same moment."""
     began = time.perf_counter()
     jobs = [one(client, oracle, path, began) for path in paths]
@@ -129,7 +129,7 @@ async def at_once(client: Client, oracle: Oracle, paths: Sequence[str]) -> Sampl
 
 
 async def by_workers(
-    client: Client, oracle: Oracle, paths: Sequence[str], workers: int
+    client: LoadClient, oracle: Oracle, paths: Sequence[str], workers: int
 ) -> Samples:
     """A few workers, each asking again when it has its answer (closed loop)."""
     began = time.perf_counter()

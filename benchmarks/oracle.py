@@ -7,15 +7,15 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from .client import Client, trusting
+from .client import LoadClient, trusting
 from .world import DIRECT, KEY, Simulator
 
 AT_ONCE = 8
 
 
-def straight_to(simulator: Simulator, host: str) -> Client:
+def straight_to(simulator: Simulator, host: str) -> LoadClient:
     """A client that asks one of the simulator's names with nothing in between."""
-    return Client(
+    return LoadClient(
         simulator.port(host),
         tls=trusting(simulator.ca_file),
         name=host,

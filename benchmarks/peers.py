@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from .client import Client
+from .client import LoadClient
 from .processes import ROOT, Child, DidNotStart, free_ports
 from .world import DIRECT, KEY, SECOND, Clock, Simulator
 
@@ -26,7 +26,7 @@ _WORD = re.compile(r"@([a-z_]+)@")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ContestantPlace:
     """Where a contestant runs: its directory, what stands behind it, its clock.
 
     `inter` is how often HAProxy and Varnish check their servers. `settings` are
@@ -73,7 +73,7 @@ def fill(template: str, words: Mapping[str, str]) -> str:
     return _WORD.sub(lambda found: words[found[1]], template)
 
 
-def configured(name: str, place: Place, words: Mapping[str, str]) -> Path:
+def configured(name: str, place: ContestantPlace, words: Mapping[str, str]) -> Path:
     """A filled copy of a configuration in the contestant's directory."""
     text = (CONFIGURATIONS / name).read_text()
     copy = place.directory / name
@@ -88,15 +88,15 @@ class Running:
     name: str
     port: int
     child: Child
-    client: Client
+    client: LoadClient
 
 
 def running(name: str, port: int, child: Child) -> Running:
     """A contestant, with a client of its own."""
-    return Running(name, port, child, Client(port))
+    return Running(name, port, child, LoadClient(port))
 
 
-def start_streamr(place: Place) -> Running:
+def start_streamr(place: ContestantPlace) -> Running:
     """Main and proxy in one process; the second way is its own proxy."""
     port, proxy_port = free_ports(2)
     environment = {
@@ -117,7 +117,7 @@ def start_streamr(place: Place) -> Running:
     return running("streamr", port, child)
 
 
-def start_nginx(place: Place) -> Running:
+def start_nginx(place: ContestantPlace) -> Running:
     """nginx, see peers/nginx.conf."""
     (port,) = free_ports(1)
     file = configured("nginx.conf", place, place.words(port=port))
@@ -126,7 +126,7 @@ def start_nginx(place: Place) -> Running:
     return running("nginx", port, child)
 
 
-def start_haproxy(place: Place) -> Running:
+def start_haproxy(place: ContestantPlace) -> Running:
     """HAProxy, see peers/haproxy.cfg."""
     (port,) = free_ports(1)
     file = configured("haproxy.cfg", place, place.words(port=port))
@@ -135,7 +135,7 @@ def start_haproxy(place: Place) -> Running:
     return running("haproxy", port, child)
 
 
-def start_varnish(place: Place) -> Running:
+def start_varnish(place: ContestantPlace) -> Running:
     """Varnish, and behind it a TLS tunnel towards TMDB: see peers/varnish.vcl."""
     (port,) = free_ports(1)
     tunnel = configured("tls-hop.cfg", place, place.words())
@@ -153,7 +153,7 @@ def start_varnish(place: Place) -> Running:
     return running("varnish", port, child)
 
 
-def start_express(place: Place) -> Running:
+def start_express(place: ContestantPlace) -> Running:
     """Two Express servers with axios, see peers/express/."""
     port, proxy_port = free_ports(2)
     environment = {
@@ -182,7 +182,7 @@ STARTERS = {
 NAMES = tuple(STARTERS)
 
 
-def start(name: str, place: Place) -> Running:
+def start(name: str, place: ContestantPlace) -> Running:
     """Start a contestant; once more if that fails, say because its port was taken."""
     try:
         return STARTERS[name](place)
@@ -200,7 +200,7 @@ async def contest(
     `more` is for their places: clock, inter, settings.
     """
     directories = [Path(mkdtemp(prefix=f"{name}-", dir=directory)) for name in names]
-    places = [Place(own, simulator, **more) for own in directories]
+    places = [ContestantPlace(own, simulator, **more) for own in directories]
     for own in directories:
         own.chmod(0o755)
     jobs = [

@@ -7,7 +7,7 @@ import asyncio
 import time
 from pathlib import Path
 
-from .bench import Options, say
+from .bench import BenchOptions, say
 from .peers import NAMES
 from .processes import ROOT
 from .rows import ROWS
@@ -62,7 +62,7 @@ def command(row: int, given: argparse.Namespace) -> str:
 def main() -> None:
     """Measure row after row; each is written as soon as it is there."""
     given = parser().parse_args()
-    options = Options(given.peers, given.quick, given.seed, given.minutes)
+    options = BenchOptions(given.peers, given.quick, given.seed, given.minutes)
     for row in given.rows:
         began = time.monotonic()
         say(f"row {row}: {command(row, given)}")

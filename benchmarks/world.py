@@ -95,7 +95,7 @@ class Simulator:
         self.child.stop()
 
 
-class BlackHole:
+class SilentPort:
     """A port whose SYNs are dropped, without root: a listener nobody accepts from.
 
     Once its queue is full, Linux drops further SYNs (net.ipv4.tcp_abort_on_overflow is

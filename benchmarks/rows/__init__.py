@@ -3,11 +3,11 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from ..bench import Options, Table
+from ..bench import BenchOptions, Table
 from . import clocks, dead, faults, handshakes, replay, routes, soak, stampede
 
-Measure = Callable[[Options], Coroutine[Any, Any, Table]]
-ROWS: dict[int, Measure] = {
+RowMeasure = Callable[[BenchOptions], Coroutine[Any, Any, Table]]
+ROWS: dict[int, RowMeasure] = {
     1: faults.measure,
     2: routes.measure,
     3: handshakes.measure,

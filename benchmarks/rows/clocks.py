@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 
-from ..bench import US, Bench, Options, Table, opened
-from ..client import Verdict
+from ..bench import US, Bench, BenchOptions, Table, opened
+from ..client import Worth
 from ..load import at_rate, by_workers
 from ..peers import Running
 from ..world import Clock
@@ -25,7 +25,7 @@ MISSING = "/3/movie/999999999"
 MINUTE = 60.0
 
 
-async def measure(options: Options) -> Table:
+async def measure(options: BenchOptions) -> Table:
     """streamr only: what the peers do with a turned clock is their own affair."""
     table = Table(
         7,
@@ -71,8 +71,8 @@ async def one_jump(
     hits = sum(
         "hit" in one.reply.headers.get("cache-status", "") for one in samples.all
     )
-    errors = WARM - samples.verdicts[Verdict.GOOD]
-    errors += hedged.judge(bench.oracle[path]) is not Verdict.GOOD
+    errors = WARM - samples.verdicts[Worth.GOOD]
+    errors += hedged.judge(bench.oracle[path]) is not Worth.GOOD
     table.add(
         NAMES[seconds], f"{hits} of {WARM}", extra, f"{took * 1000:.0f} ms", errors
     )

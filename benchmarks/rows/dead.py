@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from ..bench import US, Bench, Options, Table, jump, opened, undisturbed
-from ..client import Reply, Verdict
+from ..bench import US, Bench, BenchOptions, Table, jump, opened, undisturbed
+from ..client import CallerReply, Worth
 from ..load import Samples, at_rate
 
 KINDS = ("silence-at-accept", "html", "refuse", "reset-after-hello", "status:code=503")
@@ -17,13 +17,13 @@ WARM = 32
 STALE = re.compile(r"ttl=-|fwd=stale|STALE|UPDATING")
 
 
-def stale(reply: Reply) -> bool:
+def stale(reply: CallerReply) -> bool:
     """A good answer that says that it is old (nginx says so in a field of its own)."""
     told = reply.headers.get("cache-status") or reply.headers.get("x-cache-status", "")
     return bool(STALE.search(told))
 
 
-async def measure(options: Options) -> Table:
+async def measure(options: BenchOptions) -> Table:
     """A fault of each sort on both ways, one contestant after the other."""
     table = Table(
         4,
@@ -65,7 +65,7 @@ async def one_peer(bench: Bench, kind: str, name: str) -> list[Samples]:
 def add(table: Table, kind: str, name: str, samples: Samples) -> None:
     """One line, and streamr's part of the target."""
     total = len(samples.all)
-    good = [one.reply for one in samples.all if one.verdict is Verdict.GOOD]
+    good = [one.reply for one in samples.all if one.verdict is Worth.GOOD]
     aged = sum("age" in reply.headers for reply in good)
     honest = sum(map(stale, good))
     middle, high = samples.percentile(0.5), samples.percentile(0.99)

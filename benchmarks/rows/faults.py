@@ -22,8 +22,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..bench import US, Bench, Options, Table, jump, opened, say
-from ..client import Verdict
+from ..bench import US, Bench, BenchOptions, Table, jump, opened, say
+from ..client import Worth
 from ..load import Sample, Samples, at_once
 from ..peers import Running
 from ..processes import ROOT, clean_environment
@@ -54,17 +54,17 @@ TRUE_ERRORS = frozenset(
 
 
 @dataclass(slots=True)
-class Tally:
+class ContestantTally:
     """What one contestant did over all kinds."""
 
     cold: int = 0
     warm: int = 0
-    all: Counter[Verdict] = field(default_factory=Counter)
+    all: Counter[Worth] = field(default_factory=Counter)
     poisoned: int = 0
     reads: int = 0
 
 
-async def measure(options: Options) -> Table:
+async def measure(options: BenchOptions) -> Table:
     """All kinds, or the quick choice of them."""
     table = Table(
         1,
@@ -81,7 +81,7 @@ async def measure(options: Options) -> Table:
             "hand on a 404 or a 429 is the true error.",
         ],
     )
-    tallies = {name: Tally() for name in options.peers}
+    tallies = {name: ContestantTally() for name in options.peers}
     with opened(options, "--no-keep-alive") as bench:
         for kind in kinds(options):
             cells = await one_kind(bench, kind, tallies)
@@ -91,7 +91,7 @@ async def measure(options: Options) -> Table:
     return table
 
 
-def kinds(options: Options) -> Sequence[str]:
+def kinds(options: BenchOptions) -> Sequence[str]:
     """The fault expressions to go through."""
     if options.quick:
         return QUICK
@@ -105,24 +105,26 @@ def kinds(options: Options) -> Sequence[str]:
     return [*(line.split()[0] for line in told.stdout.splitlines()), *MORE]
 
 
-def summarise(table: Table, tallies: dict[str, Tally], total: int) -> None:
+def summarise(table: Table, tallies: dict[str, ContestantTally], total: int) -> None:
     """The sums below the table, and whether streamr's are as they should be."""
     each = tallies.values()
     table.add("**cold: kinds all good**", *(f"{t.cold} of {total}" for t in each))
     table.add("**warm: kinds all good**", *(f"{t.warm} of {total}" for t in each))
-    for verdict in (Verdict.WRONG, Verdict.BROKEN):
+    for verdict in (Worth.WRONG, Worth.BROKEN):
         name = f"**{verdict.value} answers**"
         table.add(name, *(f"{t.all[verdict]} of {t.all.total()}" for t in each))
     table.add("**poisoned**", *(f"{t.poisoned} of {t.reads} reads" for t in each))
     if US in tallies:
         ours = tallies[US]
-        table.judge(ours.all[Verdict.WRONG] + ours.all[Verdict.BROKEN] == 0)
+        table.judge(ours.all[Worth.WRONG] + ours.all[Worth.BROKEN] == 0)
         table.judge(ours.poisoned == 0)
         excused = len(TRUE_ERRORS & {row[0].strip("`") for row in table.rows})
         table.judge(ours.warm == total and ours.cold >= total - excused)
 
 
-async def one_kind(bench: Bench, kind: str, tallies: dict[str, Tally]) -> list[str]:
+async def one_kind(
+    bench: Bench, kind: str, tallies: dict[str, ContestantTally]
+) -> list[str]:
     """One kind's cells, in the order of the contestants."""
     warm, cold, lost = [await bench.fresh(EACH) for _ in range(3)]
     spare = await bench.fresh(int(HEALING) * 2)
@@ -164,7 +166,7 @@ async def afterwards(
     until = time.monotonic() + HEALING
     for path in spare:
         sample = await at_once(contestant.client, bench.oracle, [path])
-        if sample.worst is Verdict.GOOD:
+        if sample.worst is Worth.GOOD:
             break
         if time.monotonic() > until:
             say(f"  {contestant.name} has not recovered within {HEALING:.0f} s")
@@ -177,13 +179,13 @@ async def afterwards(
     return Samples(tuple(samples))
 
 
-def note(tally: Tally, phases: Sequence[Samples], read: Samples) -> None:
+def note(tally: ContestantTally, phases: Sequence[Samples], read: Samples) -> None:
     """Add one kind to a contestant's sums."""
-    tally.cold += phases[0].worst is Verdict.GOOD
-    tally.warm += phases[1].worst is Verdict.GOOD
+    tally.cold += phases[0].worst is Worth.GOOD
+    tally.warm += phases[1].worst is Worth.GOOD
     for phase in phases:
         tally.all.update(phase.verdicts)
-    tally.poisoned += read.verdicts[Verdict.WRONG] + read.verdicts[Verdict.BROKEN]
+    tally.poisoned += read.verdicts[Worth.WRONG] + read.verdicts[Worth.BROKEN]
     tally.reads += len(read.all)
 
 

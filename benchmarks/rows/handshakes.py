@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from ..bench import US, Options, Table, examples, opened, span
+from ..bench import US, BenchOptions, Table, examples, opened, span
 from ..load import at_rate
 
 RATE = 20
 FAULT = "reset-after-hello:p=0.5"
 
 
-async def measure(options: Options) -> Table:
+async def measure(options: BenchOptions) -> Table:
     """1,000 paths that nobody has asked for, side by side."""
     count = options.pick(1000, 300)
     table = Table(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from ..bench import US, Options, Table, examples, jump, opened, span
+from ..bench import US, BenchOptions, Table, examples, jump, opened, span
 from ..load import Sample, Samples, by_workers
 from ..oracle import Oracle
 from ..paths import zipf
@@ -23,7 +23,7 @@ DAY = 24 * 3600
 WORKERS = 8
 
 
-async def measure(options: Options) -> Table:
+async def measure(options: BenchOptions) -> Table:
     """The same calls for everybody, each with a simulator of its own that counts."""
     count = options.pick(10_000, 2_000)
     table = Table(
@@ -61,13 +61,13 @@ async def measure(options: Options) -> Table:
     return table
 
 
-def steps(options: Options) -> int:
+def steps(options: BenchOptions) -> int:
     """In how many jumps the day passes."""
     return options.pick(24, 12)
 
 
 async def one_peer(
-    options: Options, oracle: Oracle, name: str, calls: list[str]
+    options: BenchOptions, oracle: Oracle, name: str, calls: list[str]
 ) -> tuple[int, Samples]:
     """One contestant's day: what TMDB saw of it, and what the callers got."""
     samples: list[Sample] = []

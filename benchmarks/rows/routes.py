@@ -10,11 +10,11 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..bench import US, Bench, Options, Table, examples, opened, span, undisturbed
-from ..client import Verdict
+from ..bench import US, Bench, BenchOptions, Table, examples, opened, span, undisturbed
+from ..client import Worth
 from ..load import Samples, at_rate
 from ..oracle import straight_to
-from ..world import DIRECT, SECOND, BlackHole
+from ..world import DIRECT, SECOND, SilentPort
 
 RATE = 20
 BLACK_HOLE = "black hole (SYNs dropped)"
@@ -31,7 +31,7 @@ ITSELF = "(the second way itself)"
 FIRST_P99 = 400.0
 
 
-async def measure(options: Options) -> Table:
+async def measure(options: BenchOptions) -> Table:
     """All kinds, all contestants side by side in each."""
     table = Table(
         2,
@@ -69,7 +69,7 @@ def broken(bench: Bench, kind: str) -> Iterator[None]:
         yield
         return
     bench.simulator.break_direct("refuse")
-    hole = BlackHole(bench.simulator.port(DIRECT))
+    hole = SilentPort(bench.simulator.port(DIRECT))
     try:
         yield
     finally:
@@ -85,7 +85,7 @@ async def one_kind(bench: Bench, kind: str, table: Table) -> None:
     found = dict(zip(peers, results, strict=True))
     for name, samples in found.items():
         examples(name, samples)
-        bad = len(samples.all) - samples.verdicts[Verdict.GOOD]
+        bad = len(samples.all) - samples.verdicts[Worth.GOOD]
         begun, rest = samples.before(first), samples.since(first)
         table.add(f"`{kind}`", name, span(begun), span(rest), bad)
     judge(table, kind, found, first)

@@ -9,8 +9,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 
-from ..bench import US, Bench, Options, Table, opened, say
-from ..client import Verdict
+from ..bench import US, Bench, BenchOptions, Table, opened, say
+from ..client import Worth
 from ..load import at_rate
 from ..paths import zipf
 from ..peers import Running
@@ -51,7 +51,7 @@ class Watched:
         return above / sum((a - x) ** 2 for a in xs) * 60 / 1e6
 
 
-async def measure(options: Options) -> Table:
+async def measure(options: BenchOptions) -> Table:
     """streamr alone: 300 requests a second are all that two cores can carry."""
     minutes = options.soak_minutes
     table = Table(
@@ -100,15 +100,15 @@ async def measure(options: Options) -> Table:
 
 
 def report(
-    table: Table, verdicts: Counter[Verdict], total: int, lines: list[str]
+    table: Table, verdicts: Counter[Worth], total: int, lines: list[str]
 ) -> None:
     """The answers, and what the log says."""
-    for verdict in Verdict:
+    for verdict in Worth:
         table.add(f"{verdict.value} answers", f"{verdicts[verdict]:,} of {total:,}")
     table.add("log lines with Unhandled or Traceback", len(lines))
     for line in lines[:5]:
         say(f"  {line}")
-    table.judge(verdicts[Verdict.WRONG] == verdicts[Verdict.BROKEN] == 0)
+    table.judge(verdicts[Worth.WRONG] == verdicts[Worth.BROKEN] == 0)
     table.judge(not lines)
 
 

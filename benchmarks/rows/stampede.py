@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from ..bench import US, Bench, Options, Table, jump, opened, span
-from ..client import Reply
+from ..bench import US, Bench, BenchOptions, Table, jump, opened, span
+from ..client import CallerReply
 from ..crowd import rush
 from ..load import Sample, Samples
 from ..oracle import straight_to
@@ -20,7 +20,7 @@ SEVEN_HOURS = 7 * 3600
 ITSELF = "(the upstream itself)"
 
 
-async def measure(options: Options) -> Table:
+async def measure(options: BenchOptions) -> Table:
     """One contestant after the other: the simulator's count has to be its own."""
     table = Table(
         5,
@@ -104,7 +104,7 @@ async def itself(bench: Bench) -> Samples:
     return Samples(tuple(sample(bench, path, reply) for path, reply in replies))
 
 
-def sample(bench: Bench, path: str, reply: Reply) -> Sample:
+def sample(bench: Bench, path: str, reply: CallerReply) -> Sample:
     """An answer, with what it was worth."""
     verdict = reply.judge(bench.oracle[path])
     return Sample(path, 0.0, 0.0, reply.seconds, verdict, reply)

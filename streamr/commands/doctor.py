@@ -20,7 +20,7 @@ from streamr.doctor.probe.examination import Examination
 from streamr.doctor.probe.run import Limits
 from streamr.doctor.report import table
 from streamr.doctor.report.bundle import bundle
-from streamr.doctor.report.progress import Progress
+from streamr.doctor.report.progress import ProgressLine
 from streamr.errors import SettingsError
 from streamr.policy.redact import Redactor
 from streamr.service import EX_CONFIG, give_up, use_monotonic_clock
@@ -71,7 +71,7 @@ class DoctorOptions(PrintingOptions):
         from twisted.internet import reactor
 
         use_monotonic_clock(reactor)
-        progress = Progress(sys.stderr)
+        progress = ProgressLine(sys.stderr)
         evidence = run(reactor, self._examination(reactor, progress))
         progress.stop()
         if evidence is None:
@@ -85,7 +85,7 @@ class DoctorOptions(PrintingOptions):
             self._write(bundle(evidence, Redactor(self._secrets)))
         return 0 if diagnosis.sound else 1
 
-    def _examination(self, reactor: Any, progress: Progress) -> Examination:
+    def _examination(self, reactor: Any, progress: ProgressLine) -> Examination:
         find, by = dns.system(reactor, system_lookup), "system"
         if self.dns is not None:
             find, by = dns_server.server(reactor, *self.dns), self["dns"]

@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from streamr.commands.drill_steps import CannotDrill, Demo, Drill, NoDemo, Step, handled
+from streamr.commands.drill_steps import (
+    CannotDrill,
+    Drill,
+    NoDemo,
+    RunningDemo,
+    Step,
+    handled,
+)
 from streamr.config.settings import Settings
 from streamr.service import EX_INTERRUPTED, give_up
 from streamr.terminal import console
@@ -22,7 +29,7 @@ NEXT = "start a demo beside it: streamr demo --port 3002 --proxy-port 5002"
 def perform(settings: Settings, *, as_json: bool) -> int:
     """Drill, and print what was seen: exit status 1 when anything failed."""
     aside = console.console(sys.stderr)
-    drill = Drill(Demo(settings), lambda line: aside.print(f"drill: {line}"))
+    drill = Drill(RunningDemo(settings), lambda line: aside.print(f"drill: {line}"))
     # SIGTERM and SIGHUP end it as Ctrl-C does: with healing
     with handled(signal.default_int_handler, signal.SIGTERM, signal.SIGHUP):
         try:

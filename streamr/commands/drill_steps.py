@@ -48,7 +48,7 @@ class Step:
     finding: Finding
 
 
-class Demo:
+class RunningDemo:
     """A running demo, over HTTP. Its methods raise CannotDrill when it is gone."""
 
     def __init__(self, settings: Settings) -> None:
@@ -99,7 +99,7 @@ class Drill:
 
     def __init__(
         self,
-        demo: Demo,
+        demo: RunningDemo,
         say: Callable[[str], object],
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,

@@ -83,7 +83,7 @@ def is_starved(cause: str | None, lag: float) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Lookup:
+class NameLookup:
     """One question to one resolver, `by`: "system", its address, TMDB_PINS, LITERAL.
 
     `lag`, here and below: how late our own reactor was meanwhile, at most (seconds).
@@ -215,7 +215,7 @@ class Matrix:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class HostReply:
     """One request to a host, over a way that TLS takes. `code` is TMDB's own."""
 
     host: str
@@ -299,13 +299,13 @@ class Evidence:
     family: str = "auto"
     pinned: tuple[str, ...] = ()
     house: House = field(default_factory=House)
-    lookups: tuple[Lookup, ...] = ()
-    second: tuple[Lookup, ...] = ()
+    lookups: tuple[NameLookup, ...] = ()
+    second: tuple[NameLookup, ...] = ()
     connects: tuple[Connect, ...] = ()
     checks: tuple[Handshake, ...] = ()
     matrix: Matrix = field(default_factory=Matrix)
     names: Matrix = field(default_factory=Matrix)
-    replies: tuple[Reply, ...] = ()
+    replies: tuple[HostReply, ...] = ()
     proxies: tuple[ProxyReply, ...] = ()
     seconds: float = 0.0
     out_of_time: bool = False

@@ -20,7 +20,7 @@ FIELDS = {"host": str, "fault": str, "keep_alive": bool, "reset_counts": bool}
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class ControlWishes:
     """What a POST may ask for; None leaves a thing as it is."""
 
     host: str = "*"
@@ -80,7 +80,7 @@ class Control(Resource):
             return say(request, 400, {"error": str(error), "allowed": allowed})
         return say(request, 200, self.switchboard.status())
 
-    def apply(self, wishes: Wishes) -> None:
+    def apply(self, wishes: ControlWishes) -> None:
         """Do what was asked for; the fault first, for it may be refused."""
         if wishes.fault is not None:
             self.switchboard.set_fault(wishes.host, wishes.fault)
@@ -103,7 +103,7 @@ def from_loopback(host: str) -> bool:
     return name in LOOPBACK
 
 
-def read_wishes(body: bytes) -> Wishes:
+def read_wishes(body: bytes) -> ControlWishes:
     """The body of a POST; ValueError says what is wrong with it."""
     if len(body) > LONGEST_BODY:
         raise ValueError(f"The body is longer than {LONGEST_BODY} bytes.")
@@ -118,7 +118,7 @@ def read_wishes(body: bytes) -> Wishes:
             raise ValueError(f"Unknown field {name!r}. Known: {', '.join(FIELDS)}.")
         if not isinstance(value, FIELDS[name]):
             raise ValueError(f"The field {name} is to be a {FIELDS[name].__name__}.")
-    return Wishes(**wishes)
+    return ControlWishes(**wishes)
 
 
 def say(request: Request, status: int, value: Json) -> bytes:

@@ -130,7 +130,7 @@ def ask_list(settings: Settings, path: str) -> Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ServerReply:
     """What a server of ours said."""
 
     status: int
@@ -150,7 +150,7 @@ def request(
     method: str = "GET",
     seconds: float = HEALTH_SECONDS,
     past_store: bool = False,
-) -> Reply:
+) -> ServerReply:
     """Ask main. Raises OSError and HTTPException when nobody answers."""
     return _request(settings.host, settings.port, path, method, seconds, past_store)
 
@@ -165,7 +165,7 @@ def why(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def _told(answer: Reply) -> tuple[str, bool]:
+def _told(answer: ServerReply) -> tuple[str, bool]:
     """What an answer to a list says, and whether it is one."""
     try:
         value = answer.json
@@ -205,13 +205,13 @@ def _request(
     method: str = "GET",
     seconds: float = HEALTH_SECONDS,
     past_store: bool = False,
-) -> Reply:
+) -> ServerReply:
     connection = http.client.HTTPConnection(reachable(host), port, timeout=seconds)
     try:
         # which way answers come is asked, so a stored one will not do
         headers = {names.FRESH: "1"} if past_store else {}
         connection.request(method, path, headers=headers)
         response = connection.getresponse()
-        return Reply(response.status, response.headers, response.read())
+        return ServerReply(response.status, response.headers, response.read())
     finally:
         connection.close()

@@ -12,8 +12,8 @@ from streamr.commands.drill_steps import (
     HEALED,
     UNBROKEN,
     CannotDrill,
-    Demo,
     Drill,
+    RunningDemo,
     Step,
     undisturbed,
 )
@@ -25,7 +25,7 @@ HOST = "api.themoviedb.org"
 HEALTHY, OTHER = "none", "proxy@127.0.0.1:5001/modern@api.tmdb.org"
 
 
-class Played(Demo):
+class Played(RunningDemo):
     """A demo in memory: the direct way comes back some seconds after it is healed."""
 
     def __init__(self, back_after: float = 6.0, fault: str = HEALTHY) -> None:

@@ -12,11 +12,11 @@ from streamr.doctor.evidence import (
     Difference,
     Evidence,
     Handshake,
-    Lookup,
+    HostReply,
     Matrix,
+    NameLookup,
     Place,
     ProxyReply,
-    Reply,
 )
 
 DIRECT, OTHER = "api.themoviedb.org", "api.tmdb.org"
@@ -84,10 +84,10 @@ def everywhere(failed: int, ok: int = 0, **more: object) -> Matrix:
     return matrix(changed)
 
 
-def good(host: str, **more: object) -> Reply:
+def good(host: str, **more: object) -> HostReply:
     """A good answer, or one that differs in something."""
     return replace(
-        Reply(host, "/configuration", None, 90, 200, size=4000, skew=0.0),
+        HostReply(host, "/configuration", None, 90, 200, size=4000, skew=0.0),
         **more,  # type: ignore[arg-type]
     )
 
@@ -97,7 +97,10 @@ def sound() -> Evidence:
     return Evidence(
         hosts=(DIRECT, OTHER),
         has_key=True,
-        lookups=(Lookup(DIRECT, "system", (HERE,)), Lookup(OTHER, "system", (THERE,))),
+        lookups=(
+            NameLookup(DIRECT, "system", (HERE,)),
+            NameLookup(OTHER, "system", (THERE,)),
+        ),
         connects=(Connect(HERE, None, 9), Connect(THERE, None, 9)),
         checks=(shaken(DIRECT, HERE), shaken(OTHER, THERE)),
         matrix=matrix(),

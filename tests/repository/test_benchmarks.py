@@ -7,7 +7,7 @@ import re
 import pytest
 
 from benchmarks.bench import Table
-from benchmarks.client import Incomplete, Reply, Verdict, decoded
+from benchmarks.client import CallerReply, Incomplete, Worth, decoded
 from benchmarks.load import percentile
 from benchmarks.paths import Paths, zipf
 from benchmarks.peers import CONFIGURATIONS, fill
@@ -42,16 +42,16 @@ def test_a_word_that_nobody_knows_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("reply", "verdict"),
     [
-        (Reply(200, body=b'{"id": 1}'), Verdict.GOOD),
-        (Reply(200, body=b'{"id":2}'), Verdict.WRONG),
-        (Reply(200, body=b"<html>"), Verdict.WRONG),
-        (Reply(302, body=b'{"id": 1}'), Verdict.WRONG),
-        (Reply(503, body=b"{}"), Verdict.ERROR),
-        (Reply(200, body=b'{"id": 1}', problem="timeout"), Verdict.BROKEN),
+        (CallerReply(200, body=b'{"id": 1}'), Worth.GOOD),
+        (CallerReply(200, body=b'{"id":2}'), Worth.WRONG),
+        (CallerReply(200, body=b"<html>"), Worth.WRONG),
+        (CallerReply(302, body=b'{"id": 1}'), Worth.WRONG),
+        (CallerReply(503, body=b"{}"), Worth.ERROR),
+        (CallerReply(200, body=b'{"id": 1}', problem="timeout"), Worth.BROKEN),
     ],
 )
 def test_an_answer_is_worth_what_a_caller_can_do_with_it(
-    reply: Reply, verdict: Verdict
+    reply: CallerReply, verdict: Worth
 ) -> None:
     assert reply.judge({"id": 1}) is verdict
 

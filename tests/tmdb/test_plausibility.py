@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Query
 from streamr.simulator.hosts.site import other_path
-from streamr.simulator.tmdb.answers import Reply, answer
+from streamr.simulator.tmdb.answers import TMDBReply, answer
 from streamr.simulator.tmdb.request import REFUSALS
 from streamr.tmdb import catalogue
 from streamr.tmdb.plausibility import problem
@@ -140,7 +140,7 @@ def asked(path: str, **more: str) -> Query:
 
 def good(path: str, **more: str) -> Any:
     """What the simulator answers, as it arrives: through JSON."""
-    reply: Reply = answer(WORLD, "GET", f"/3{path}", {**PARAMETERS, **more})
+    reply: TMDBReply = answer(WORLD, "GET", f"/3{path}", {**PARAMETERS, **more})
     assert reply.good, (path, reply)
     return json.loads(json.dumps(reply.value))
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from streamr.doctor.diagnosis import dns_tcp, http, tls
 from streamr.doctor.diagnosis.facts import Facts
-from streamr.doctor.diagnosis.verdicts import Layer, Verdict
+from streamr.doctor.diagnosis.verdicts import DoctorVerdict, Layer
 from streamr.doctor.evidence import Evidence
 
 _ORDER = list(Layer)
@@ -24,7 +24,7 @@ _ORDER = list(Layer)
 class Diagnosis:
     """The verdicts, those on the direct way first. `sound` is the direct way's."""
 
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[DoctorVerdict, ...]
     sound: bool
 
     @property
@@ -49,7 +49,7 @@ def judge(evidence: Evidence) -> Diagnosis:
     return Diagnosis(tuple(ordered), _is_sound(evidence, ordered))
 
 
-def _is_sound(evidence: Evidence, verdicts: list[Verdict]) -> bool:
+def _is_sound(evidence: Evidence, verdicts: list[DoctorVerdict]) -> bool:
     """The direct way is sound when nothing on it is wrong and TMDB has answered."""
     against = [
         each

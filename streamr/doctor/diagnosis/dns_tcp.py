@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from streamr.doctor.diagnosis.facts import Facts, main_cause
-from streamr.doctor.diagnosis.verdicts import Verdict, elsewhere, verdict
-from streamr.doctor.evidence import LITERAL, Lookup, Place, special
+from streamr.doctor.diagnosis.verdicts import DoctorVerdict, elsewhere, verdict
+from streamr.doctor.evidence import LITERAL, NameLookup, Place, special
 
 
-def judge(facts: Facts) -> Iterator[Verdict]:
+def judge(facts: Facts) -> Iterator[DoctorVerdict]:
     """The verdicts of these layers."""
     for host in facts.evidence.hosts:
         found = facts.lookup(host)
@@ -23,7 +23,7 @@ def judge(facts: Facts) -> Iterator[Verdict]:
     yield from _tcp(facts)
 
 
-def _pins(facts: Facts, host: str, found: Lookup) -> Iterator[Verdict]:
+def _pins(facts: Facts, host: str, found: NameLookup) -> Iterator[DoctorVerdict]:
     """A pin is only to blame when the name would be sound without it."""
     good = facts.unpinned(host)
     if good is None or any(facts.reached(place) for place in found.places):
@@ -38,7 +38,7 @@ def _pins(facts: Facts, host: str, found: Lookup) -> Iterator[Verdict]:
     )
 
 
-def _dns(facts: Facts, host: str, found: Lookup) -> Iterator[Verdict]:
+def _dns(facts: Facts, host: str, found: NameLookup) -> Iterator[DoctorVerdict]:
     good = facts.elsewhere(host)
     pin = f", or TMDB_PINS={host}={_pin(good)}" if good is not None else ""
     if found.cause is not None:
@@ -62,12 +62,12 @@ def _why_false(facts: Facts, place: Place) -> str:
     return "; ".join(filter(None, words)) or "not TMDB's"
 
 
-def _family(facts: Facts, host: str, found: Lookup) -> Iterator[Verdict]:
+def _family(facts: Facts, host: str, found: NameLookup) -> Iterator[DoctorVerdict]:
     if found.places and not facts.allowed(found.places):
         yield verdict("family_excludes", (host,), family=facts.evidence.family)
 
 
-def _tcp(facts: Facts) -> Iterator[Verdict]:
+def _tcp(facts: Facts) -> Iterator[DoctorVerdict]:
     dead: dict[str, list[str]] = {}
     for host in facts.evidence.hosts:
         places = [place for place in facts.places(host) if facts.connect(place)]
@@ -83,7 +83,9 @@ def _tcp(facts: Facts) -> Iterator[Verdict]:
         yield _dead(facts, cause, tuple(hosts))
 
 
-def _partly_silent(facts: Facts, host: str, silent: list[Place]) -> Iterator[Verdict]:
+def _partly_silent(
+    facts: Facts, host: str, silent: list[Place]
+) -> Iterator[DoctorVerdict]:
     places = facts.places(host)
     good = [place for place in places if place not in silent]
     causes = facts.tcp_causes(silent)
@@ -98,7 +100,7 @@ def _partly_silent(facts: Facts, host: str, silent: list[Place]) -> Iterator[Ver
         yield verdict("address_dead", (host,), bad=_listed(tuple(silent)))
 
 
-def _dead(facts: Facts, cause: str, hosts: tuple[str, ...]) -> Verdict:
+def _dead(facts: Facts, cause: str, hosts: tuple[str, ...]) -> DoctorVerdict:
     places = tuple(dict.fromkeys(p for host in hosts for p in facts.places(host)))
     code = {
         "connection_timeout": "tcp_silent",

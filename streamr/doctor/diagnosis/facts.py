@@ -12,7 +12,7 @@ from streamr.doctor.evidence import (
     Connect,
     Evidence,
     Handshake,
-    Lookup,
+    NameLookup,
     Place,
     special,
 )
@@ -49,7 +49,7 @@ class Facts:
         self.unjudged = tuple(dict.fromkeys(_unjudged(evidence, self.evidence)))
         self._connects = {each.place: each for each in self.evidence.connects}
 
-    def lookup(self, host: str) -> Lookup | None:
+    def lookup(self, host: str) -> NameLookup | None:
         """What the way in use says of a name: the pin, or the resolver."""
         return next((e for e in self.evidence.lookups if e.host == host), None)
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from streamr.doctor.diagnosis.dns_tcp import vantage
 from streamr.doctor.diagnosis.facts import Facts, main_cause, meaning
-from streamr.doctor.diagnosis.verdicts import Verdict, verdict
-from streamr.doctor.evidence import STARVED, Evidence, Reply
+from streamr.doctor.diagnosis.verdicts import DoctorVerdict, verdict
+from streamr.doctor.evidence import STARVED, Evidence, HostReply
 from streamr.errors import CAUSES, Phase
 
 # TMDB's codes (docs/facts/tmdb.md, "Error codes") for a suspended key and a suspended
@@ -43,7 +43,7 @@ _CODES = {
 }
 
 
-def judge(facts: Facts) -> Iterator[Verdict]:
+def judge(facts: Facts) -> Iterator[DoctorVerdict]:
     """The verdicts of these layers."""
     evidence = facts.evidence
     replies = [each for each in evidence.replies if not _on_the_way(each)]
@@ -56,11 +56,11 @@ def judge(facts: Facts) -> Iterator[Verdict]:
     yield from _busy(facts)
 
 
-def _on_the_way(reply: Reply) -> bool:
+def _on_the_way(reply: HostReply) -> bool:
     return reply.cause is not None and CAUSES[reply.cause].phase in _TRANSPORT
 
 
-def _key(evidence: Evidence, replies: Sequence[Reply]) -> Iterator[Verdict]:
+def _key(evidence: Evidence, replies: Sequence[HostReply]) -> Iterator[DoctorVerdict]:
     if not evidence.has_key:
         yield verdict("key_missing")
         return
@@ -74,7 +74,7 @@ def _key(evidence: Evidence, replies: Sequence[Reply]) -> Iterator[Verdict]:
             return
 
 
-def code_of(reply: Reply) -> str | None:
+def code_of(reply: HostReply) -> str | None:
     """The verdict that one answer calls for, or None for a good one or the key's."""
     if reply.status == 403 and reply.code not in SUSPENDED:
         return "country_refused"
@@ -87,7 +87,7 @@ def code_of(reply: Reply) -> str | None:
     return _CODES.get(reply.cause) if reply.cause is not None else None
 
 
-def _answers(facts: Facts, replies: Sequence[Reply]) -> Iterator[Verdict]:
+def _answers(facts: Facts, replies: Sequence[HostReply]) -> Iterator[DoctorVerdict]:
     found = [(reply, code_of(reply)) for reply in replies]
     for code in dict.fromkeys(code for _, code in found if code is not None):
         struck = [reply for reply, its in found if its == code]
@@ -104,7 +104,7 @@ def _answers(facts: Facts, replies: Sequence[Reply]) -> Iterator[Verdict]:
         )
 
 
-def _what(struck: Sequence[Reply]) -> str:
+def _what(struck: Sequence[HostReply]) -> str:
     causes = Counter(reply.cause for reply in struck if reply.cause)
     if not causes:
         return f"status {struck[0].status}"
@@ -113,18 +113,20 @@ def _what(struck: Sequence[Reply]) -> str:
     return detail if cause in _TOLD_BY_DETAIL and detail else meaning(cause)
 
 
-def _is_down(facts: Facts, struck: Sequence[Reply], replies: Sequence[Reply]) -> bool:
+def _is_down(
+    facts: Facts, struck: Sequence[HostReply], replies: Sequence[HostReply]
+) -> bool:
     """TMDB is down when every answer over a verified connection says so, whichever
     name was asked, and no other vantage point knows better."""
     return len(struck) == len(replies) and facts.vantage != "works"
 
 
-def speed(reply: Reply) -> float:
+def speed(reply: HostReply) -> float:
     """Bytes of the body per second."""
     return reply.size * 1000 / max(1, reply.body_ms)
 
 
-def _rate(replies: Sequence[Reply]) -> Iterator[Verdict]:
+def _rate(replies: Sequence[HostReply]) -> Iterator[DoctorVerdict]:
     """Throttling shows in the body: its bytes come, but slowly. Of what we read late
     ourselves nothing can be said."""
     replies = [reply for reply in replies if reply.lag < STARVED]
@@ -142,7 +144,7 @@ def _rate(replies: Sequence[Reply]) -> Iterator[Verdict]:
         yield verdict("throttled", hosts, rate=told)
 
 
-def _clock(evidence: Evidence) -> Iterator[Verdict]:
+def _clock(evidence: Evidence) -> Iterator[DoctorVerdict]:
     told = [each.skew for each in evidence.replies]
     told += [each.skew for each in evidence.proxies]
     skews = [skew for skew in told if skew is not None]
@@ -161,7 +163,7 @@ def _span(seconds: float) -> str:
     return f"{seconds:.0f} seconds"
 
 
-def _proxies(evidence: Evidence) -> Iterator[Verdict]:
+def _proxies(evidence: Evidence) -> Iterator[DoctorVerdict]:
     for proxy in evidence.proxies:
         if not proxy.chosen or proxy.cause is None:
             continue
@@ -174,7 +176,7 @@ def _proxies(evidence: Evidence) -> Iterator[Verdict]:
         yield verdict(code, url=proxy.url, what=what)
 
 
-def _machine(evidence: Evidence) -> Iterator[Verdict]:
+def _machine(evidence: Evidence) -> Iterator[DoctorVerdict]:
     house = evidence.house
     for port in house.ports:
         if port.holder not in (None, "streamr", "unknown"):
@@ -189,7 +191,7 @@ def _machine(evidence: Evidence) -> Iterator[Verdict]:
         yield verdict("plugin_missing")
 
 
-def _busy(facts: Facts) -> Iterator[Verdict]:
+def _busy(facts: Facts) -> Iterator[DoctorVerdict]:
     if facts.unjudged:
         lag = f"{facts.evidence.lag:.1f} s"
         yield verdict("machine_busy", what=", ".join(facts.unjudged), lag=lag)

@@ -18,7 +18,7 @@ from streamr.doctor.diagnosis.facts import (
     main_cause,
     meaning,
 )
-from streamr.doctor.diagnosis.verdicts import Verdict, verdict
+from streamr.doctor.diagnosis.verdicts import DoctorVerdict, verdict
 from streamr.doctor.evidence import ArmResult, Difference, Matrix
 
 # What contrasts are called; `studies` makes them.
@@ -30,7 +30,7 @@ TLS13 = "classic/tls12"
 LEAST_RATE = 0.01
 
 
-def judge(facts: Facts) -> Iterator[Verdict]:
+def judge(facts: Facts) -> Iterator[DoctorVerdict]:
     """The verdicts on TLS."""
     matrix = facts.evidence.matrix
     clear = {each.name: each for each in matrix.differences}
@@ -53,7 +53,9 @@ def _chosen(matrix: Matrix, indexes: Sequence[int]) -> list[ArmResult]:
     return [matrix.arms[index] for index in indexes]
 
 
-def _names(facts: Facts, matrix: Matrix, difference: Difference) -> Iterator[Verdict]:
+def _names(
+    facts: Facts, matrix: Matrix, difference: Difference
+) -> Iterator[DoctorVerdict]:
     """One name fails more often than the other: the name, or its address?"""
     worse = _chosen(matrix, difference.worse)
     better = _chosen(matrix, difference.better)
@@ -112,7 +114,7 @@ def _oks(arms: Sequence[ArmResult]) -> int:
 
 def _profiles(
     matrix: Matrix, arms: Sequence[ArmResult], clear: dict[str, Difference]
-) -> Iterator[Verdict]:
+) -> Iterator[DoctorVerdict]:
     """Which ClientHello does not get through, told over the names that do."""
     by_profile = {
         name: [arm for arm in arms if arm.profile == name]
@@ -139,7 +141,7 @@ def _blames_first(matrix: Matrix, difference: Difference) -> bool:
     return worse == difference.name.partition("/")[0]
 
 
-def _unexplained(facts: Facts, arms: list[ArmResult]) -> Iterator[Verdict]:
+def _unexplained(facts: Facts, arms: list[ArmResult]) -> Iterator[DoctorVerdict]:
     tries, failed = sum(a.tries for a in arms), sum(a.failed for a in arms)
     if not failed:
         return
@@ -168,7 +170,7 @@ def _unexplained(facts: Facts, arms: list[ArmResult]) -> Iterator[Verdict]:
         )
 
 
-def _stranger(arms: Sequence[ArmResult], cause: str) -> Iterator[Verdict]:
+def _stranger(arms: Sequence[ArmResult], cause: str) -> Iterator[DoctorVerdict]:
     """Somebody else answers: with a page, with bytes, with a certificate."""
     hosts = tuple(dict.fromkeys(arm.host for arm in arms))
     counts = (

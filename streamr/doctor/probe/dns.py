@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, TimeoutError
 from twisted.names import error
 
-from streamr.doctor.evidence import Lookup, Place
+from streamr.doctor.evidence import NameLookup, Place
 from streamr.upstream.resolve.cache import Find
 from streamr.upstream.resolve.system import Lookups
 
@@ -27,18 +27,18 @@ def system(reactor: Any, lookup: Callable[[str], Any]) -> Find:
 
 async def look_up(
     host: str, port: int, by: str, find: Find, reactor: Any, seconds: float
-) -> Lookup:
+) -> NameLookup:
     """One question, with its deadline."""
     try:
         found = await find(host).addTimeout(seconds + _GRACE, reactor)
     except (TimeoutError, CancelledError):
-        return Lookup(host, by, (), "dns_timeout", f"silent for {seconds:g} s")
+        return NameLookup(host, by, (), "dns_timeout", f"silent for {seconds:g} s")
     except (OSError, UnicodeError, error.DomainError) as problem:
-        return Lookup(host, by, (), "dns_error", _words(problem))
+        return NameLookup(host, by, (), "dns_error", _words(problem))
     if not found:
-        return Lookup(host, by, (), "dns_error", "there is no address for the name")
+        return NameLookup(host, by, (), "dns_error", "there is no address for the name")
     places = tuple(Place(address, port) for _, address in found)
-    return Lookup(host, by, places)
+    return NameLookup(host, by, places)
 
 
 def _words(problem: Exception) -> str:

@@ -19,7 +19,7 @@ from streamr.doctor.probe.http import Asker
 from streamr.doctor.probe.run import Case, Limits
 from streamr.doctor.probe.step_dns import Names
 from streamr.doctor.probe.step_http import Requests
-from streamr.doctor.probe.step_tcp import Places
+from streamr.doctor.probe.step_tcp import Addresses
 from streamr.doctor.probe.step_tls import Arms
 from streamr.doctor.probe.tcp_tls import Prober, policies
 from streamr.doctor.probe.trials import Runner
@@ -60,7 +60,7 @@ class Examination:
         prober = Prober(reactor, profiles, limits.tcp, limits.tls)
         remembered = RememberingResolver(find, reactor)
         self._names = Names(case, reactor, find, by, second)
-        self._places = Places(case, prober)
+        self._addresses = Addresses(case, prober)
         self._arms = Arms(
             case, Runner(reactor, prober, case.lateness, MOST_AT_ONCE, limits.pause)
         )
@@ -93,11 +93,11 @@ class Examination:
         inspecting = self._inspect()
         proxies = Deferred.fromCoroutine(self._requests.ask_proxies())
         await self._names.look_up()
-        await self._places.connect_own()
-        await self._places.check_own()
+        await self._addresses.connect_own()
+        await self._addresses.check_own()
         await self._arms.compare_profiles()
-        await self._arms.compare_names(self._places)
-        await self._names.ask_others(self._places)
+        await self._arms.compare_names(self._addresses)
+        await self._names.ask_others(self._addresses)
         await self._requests.ask_tmdb()
         await proxies
         self._case.house = await inspecting

@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IHostnameResolver
 
 from streamr.boundaries import Answer, Budget, Call, Dimensions, Expected, Query
 from streamr.config.settings import Settings
-from streamr.doctor.evidence import Place, ProxyReply, Reply
+from streamr.doctor.evidence import HostReply, Place, ProxyReply
 from streamr.doctor.probe.lateness import Lateness
 from streamr.doctor.probe.tcp_tls import milliseconds
 from streamr.errors import CAUSES, Fault, Phase, RouteKind
@@ -94,13 +94,17 @@ class Asker:
         self._seconds = seconds
 
     async def sampled(
-        self, base_url: str, profile: str, place: Place, note: Callable[[Reply], None]
+        self,
+        base_url: str,
+        profile: str,
+        place: Place,
+        note: Callable[[HostReply], None],
     ) -> None:
         """Answers enough to tell a fault's rate, each over a connection of its own.
 
         Each is noted at once: the time may be up before the last one is there.
         """
-        heard: list[Reply] = []
+        heard: list[HostReply] = []
         lost, width = 0, 1
         while not _enough(heard) and lost < MOST_LOST:
             replies = await gathered(
@@ -121,7 +125,7 @@ class Asker:
 
     async def tmdb(
         self, base_url: str, profile: str, place: Place, query: Query
-    ) -> Reply:
+    ) -> HostReply:
         """One request to one of TMDB's hosts, on a connection of its own."""
         host = urlsplit(base_url).hostname or ""
         pins = {host: ((place.address, place.port),)}
@@ -146,7 +150,7 @@ class Asker:
         finally:
             await client.close()
         ended = self._reactor.seconds()
-        return Reply(
+        return HostReply(
             host,
             query.path,
             None,
@@ -231,9 +235,9 @@ class Asker:
         return round(self._wall() - answer.age - told, 1)
 
 
-def failed(host: str, query: Query, fault: Fault, ms: int) -> Reply:
+def failed(host: str, query: Query, fault: Fault, ms: int) -> HostReply:
     """A request without an answer; a body that came too slowly still has a rate."""
-    return Reply(
+    return HostReply(
         host,
         query.path,
         fault.cause.name,
@@ -244,7 +248,7 @@ def failed(host: str, query: Query, fault: Fault, ms: int) -> Reply:
     )
 
 
-def on_the_way(reply: Reply) -> bool:
+def on_the_way(reply: HostReply) -> bool:
     """True when a request failed before TMDB could have seen it."""
     return reply.cause is not None and CAUSES[reply.cause].phase in _TRANSPORT
 
@@ -260,7 +264,7 @@ def _code(answer: Answer) -> int | None:
     return code if type(code) is int else None
 
 
-def _enough(heard: list[Reply]) -> bool:
+def _enough(heard: list[HostReply]) -> bool:
     """A refusal is one for all; silence costs too much time for many tries."""
     if any(reply.status in (401, 429) for reply in heard):
         return True

@@ -15,7 +15,13 @@ from typing import Any, TypeVar
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
-from streamr.doctor.evidence import Connect, Handshake, Lookup, ProxyReply, Reply
+from streamr.doctor.evidence import (
+    Connect,
+    Handshake,
+    HostReply,
+    NameLookup,
+    ProxyReply,
+)
 from streamr.observe.lag import EVERY, LoopLag
 
 # A trial lasts a second or more: looks this far apart (seconds) leave no room between
@@ -25,7 +31,7 @@ LOOK_EVERY = 0.1
 # what the machine has to do.
 MOST_TRIES = 3
 
-Trial = TypeVar("Trial", Lookup, Connect, Handshake, Reply, ProxyReply)
+Trial = TypeVar("Trial", NameLookup, Connect, Handshake, HostReply, ProxyReply)
 
 
 class Lateness:

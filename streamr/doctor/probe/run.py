@@ -14,11 +14,11 @@ from streamr.doctor.evidence import (
     Connect,
     Evidence,
     Handshake,
+    HostReply,
     House,
-    Lookup,
     Matrix,
+    NameLookup,
     ProxyReply,
-    Reply,
 )
 from streamr.doctor.probe.lateness import Lateness
 
@@ -66,12 +66,12 @@ class Case:
         self.hosts = tuple(self._urls)
         # as in Evidence
         self.house = House()
-        self.lookups: list[Lookup] = []
-        self.second: list[Lookup] = []
+        self.lookups: list[NameLookup] = []
+        self.second: list[NameLookup] = []
         self.connects: list[Connect] = []
         self.checks: list[Handshake] = []
         self.matrix = self.names = Matrix()
-        self.replies: list[Reply] = []
+        self.replies: list[HostReply] = []
         self.proxies: list[ProxyReply] = []
 
     def begin(self) -> None:

@@ -47,7 +47,7 @@ class Arm:
 
 
 @dataclass(slots=True)
-class Tally:
+class ArmTally:
     """What one arm's tries came to; `causes` are the fault table's names."""
 
     ok: int = 0
@@ -68,9 +68,9 @@ class Tally:
             self.causes[cause] += 1
 
 
-def together(tallies: Iterable[Tally]) -> Tally:
+def together(tallies: Iterable[ArmTally]) -> ArmTally:
     """Several tallies as one."""
-    whole = Tally()
+    whole = ArmTally()
     for each in tallies:
         whole.ok += each.ok
         whole.failed += each.failed
@@ -110,7 +110,7 @@ class Contrast:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ContrastFinding:
     """The answer to a contrast. `worse` is 0 or 1: the side that fails more often;
     `chance` bounds the error of saying so, None when the arms do not differ clearly."""
 
@@ -132,7 +132,7 @@ class Study:
     def __init__(self, arms: Sequence[Arm], contrasts: Sequence[Contrast]) -> None:
         self.arms = tuple(arms)
         self.contrasts = tuple(contrasts)
-        self.tallies = {arm: Tally() for arm in arms}
+        self.tallies = {arm: ArmTally() for arm in arms}
         self.rounds = 0
         self._duels = {
             contrast.name: [Duel() for _ in contrast.pairs] for contrast in contrasts
@@ -159,7 +159,7 @@ class Study:
                 if first in causes and second in causes:
                     duel.note(causes[first] is not None, causes[second] is not None)
 
-    def finding(self, contrast: Contrast) -> Finding:
+    def finding(self, contrast: Contrast) -> ContrastFinding:
         """What the rounds so far say about a contrast. The pairs of one round are
         independent given the past, so their e-values may be multiplied."""
         log_e = sum(duel.log_e for duel in self._duels[contrast.name])
@@ -169,14 +169,16 @@ class Study:
         worse = 0 if rates[0] >= rates[1] else 1
         clear = log_e >= log_needed and rates[0] != rates[1]
         chance = math.exp(-log_e) * len(self.contrasts) if clear else None
-        return Finding(contrast.name, worse, chance, sides[worse], sides[1 - worse])
+        return ContrastFinding(
+            contrast.name, worse, chance, sides[worse], sides[1 - worse]
+        )
 
     @property
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(self) -> tuple[ContrastFinding, ...]:
         """All contrasts."""
         return tuple(self.finding(each) for each in self.contrasts)
 
-    def unexplained(self) -> Tally:
+    def unexplained(self) -> ArmTally:
         """The tries of the arms that are on no clear contrast's worse side."""
         blamed = self._blamed()
         return together(self.tallies[arm] for arm in self.arms if arm not in blamed)
@@ -227,7 +229,7 @@ class Study:
         )
 
 
-def failure_rate(tallies: Iterable[Tally]) -> float:
+def failure_rate(tallies: Iterable[ArmTally]) -> float:
     """Failures per try; 0.0 when there was none."""
     failed = tries = 0
     for each in tallies:

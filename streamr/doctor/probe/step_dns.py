@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from streamr.doctor.diagnosis.facts import Facts
-from streamr.doctor.evidence import LITERAL, Lookup, Place
+from streamr.doctor.evidence import LITERAL, NameLookup, Place
 from streamr.doctor.probe.dns import look_up
 from streamr.doctor.probe.http import gathered
 from streamr.doctor.probe.run import MOST_PLACES, Case
-from streamr.doctor.probe.step_tcp import Places
+from streamr.doctor.probe.step_tcp import Addresses
 from streamr.upstream.resolve.cache import Find
 
 
@@ -31,26 +31,26 @@ class Names:
         case.tell("names", ", ".join(case.hosts))
         case.lookups = await gathered(map(self._first, case.hosts))
 
-    async def _first(self, host: str) -> Lookup:
+    async def _first(self, host: str) -> NameLookup:
         pinned = self._case.settings.tmdb_pins.get(host)
         port = self._case.port(host)
         if pinned is not None:
             places = tuple(Place(a, port if p is None else p) for a, p in pinned)
-            return Lookup(host, "TMDB_PINS", places)
+            return NameLookup(host, "TMDB_PINS", places)
         try:
             literal = str(ipaddress.ip_address(host))
         except ValueError:
             return await self._asked(host, self._by, self._find)
-        return Lookup(host, LITERAL, (Place(literal, port),))
+        return NameLookup(host, LITERAL, (Place(literal, port),))
 
-    async def _asked(self, host: str, by: str, find: Find) -> Lookup:
+    async def _asked(self, host: str, by: str, find: Find) -> NameLookup:
         case = self._case
         seconds = min(case.limits.dns, max(0.1, case.left))
         return await case.lateness.fair(
             lambda: look_up(host, case.port(host), by, find, self._reactor, seconds)
         )
 
-    async def ask_others(self, places: Places) -> None:
+    async def ask_others(self, addresses: Addresses) -> None:
         """Other resolvers, for names that were verified nowhere, and whose the
         addresses are that they name."""
         case, facts = self._case, self._case.facts()
@@ -70,9 +70,9 @@ class Names:
             for place in facts.allowed(each.places)[:MOST_PLACES]
             if place not in facts.places(each.host)
         ]
-        await places.connect(place for _, place in fresh)
+        await addresses.connect(place for _, place in fresh)
         facts = case.facts()
-        await places.check(pair for pair in fresh if facts.answers(pair[1]))
+        await addresses.check(pair for pair in fresh if facts.answers(pair[1]))
 
     def _opinions(self, facts: Facts, host: str) -> Iterator[tuple[str, Find]]:
         """Whom to ask: for a pinned name also the resolver that it bypasses."""

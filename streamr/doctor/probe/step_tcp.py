@@ -12,7 +12,7 @@ from streamr.doctor.probe.tcp_tls import Prober
 from streamr.upstream.dial.tls import PROFILES
 
 
-class Places:
+class Addresses:
     """Connections to places, and single handshakes that tell who is there."""
 
     def __init__(self, case: Case, prober: Prober) -> None:

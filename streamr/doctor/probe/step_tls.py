@@ -7,7 +7,7 @@ from streamr.doctor.diagnosis.tls import NAMES
 from streamr.doctor.evidence import Matrix, Place
 from streamr.doctor.probe.run import Case
 from streamr.doctor.probe.sampling import Study
-from streamr.doctor.probe.step_tcp import Places
+from streamr.doctor.probe.step_tcp import Addresses
 from streamr.doctor.probe.trials import Runner, matrix_study, names_study
 
 
@@ -29,7 +29,7 @@ class Arms:
         if anchors:
             case.matrix = await self._run(matrix_study(anchors), "arms")
 
-    async def compare_names(self, places: Places) -> None:
+    async def compare_names(self, addresses: Addresses) -> None:
         """A/B of names at one address, where one name fails more than another; a name
         that was verified nowhere is tried at the other names' addresses."""
         case = self._case
@@ -44,7 +44,7 @@ class Arms:
             case.names = await self._run(study, "names at one address")
         facts = case.facts()
         compared = {arm.host for arm in case.names.arms if case.names.differences}
-        await places.check(
+        await addresses.check(
             (host, place)
             for host in case.hosts
             if case.is_tls(host) and _is_lost(facts, host)

@@ -19,7 +19,7 @@ from streamr.doctor.evidence import (
     Certificate,
     Evidence,
     House,
-    Lookup,
+    NameLookup,
     Place,
     PortState,
     SettingRow,
@@ -135,7 +135,7 @@ class Mask:
             self._words[word] = shape.format(len(self._words) + 1)
         return self._words[word]
 
-    def _resolver(self, found: Lookup) -> None:
+    def _resolver(self, found: NameLookup) -> None:
         if found.by not in ("system", "TMDB_PINS", LITERAL):
             self._word(found.by, "resolver-{}")
 

@@ -7,7 +7,7 @@ from typing import Any, TextIO
 from streamr.terminal import console
 
 
-class Progress:
+class ProgressLine:
     """What the doctor does right now. It begins with the first step."""
 
     def __init__(self, stream: TextIO) -> None:

@@ -20,7 +20,7 @@ from streamr.doctor.diagnosis.http import (
     code_of,
     speed,
 )
-from streamr.doctor.evidence import ArmResult, Evidence, Place, ProxyReply, Reply
+from streamr.doctor.evidence import ArmResult, Evidence, HostReply, Place, ProxyReply
 
 _HOME = "127.0.0.1"
 _HOME6 = "::1"
@@ -192,7 +192,7 @@ def _with(name: str, when: str, rate: float) -> str:
     return f"{name},{told}" if ":" in name else f"{name}:{told}"
 
 
-def _http_fault(replies: Sequence[Reply]) -> str:
+def _http_fault(replies: Sequence[HostReply]) -> str:
     """The fault behind a host's answers, with its rate."""
     kinds = Counter(filter(None, map(_kind, replies)))
     if not kinds:
@@ -205,7 +205,7 @@ def _http_fault(replies: Sequence[Reply]) -> str:
     return _with(name, "", times / len(replies))
 
 
-def _kind(reply: Reply) -> str | None:
+def _kind(reply: HostReply) -> str | None:
     if reply.size and reply.body_ms >= LEAST_BODY_MS and speed(reply) < LEAST_RATE:
         return _SLOW
     if reply.code in SUSPENDED or reply.status == 401:
@@ -219,7 +219,7 @@ def _kind(reply: Reply) -> str | None:
     return _HTTP.get(reply.cause) if reply.cause is not None else None
 
 
-def _invalid(reply: Reply) -> str:
+def _invalid(reply: HostReply) -> str:
     if code_of(reply) == "portal_page":
         return "html"
     return {"an empty body": "empty"}.get(reply.detail, "cut-json")

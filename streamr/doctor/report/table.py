@@ -10,12 +10,12 @@ from streamr import __version__
 from streamr.doctor.diagnosis.confidence import bounds
 from streamr.doctor.diagnosis.diagnose import Diagnosis
 from streamr.doctor.diagnosis.facts import Facts, main_cause, meaning
-from streamr.doctor.diagnosis.verdicts import Verdict
-from streamr.doctor.evidence import ArmResult, Evidence, Reply, special
+from streamr.doctor.diagnosis.verdicts import DoctorVerdict
+from streamr.doctor.evidence import ArmResult, Evidence, HostReply, special
 from streamr.terminal.console import Mark
 
 HEAD = ("layer", "what", "verdict", "seen")
-Row = tuple[str, str, Mark, str]
+TableRow = tuple[str, str, Mark, str]
 
 
 def summary(evidence: Evidence, diagnosis: Diagnosis) -> tuple[Mark, str]:
@@ -29,7 +29,7 @@ def summary(evidence: Evidence, diagnosis: Diagnosis) -> tuple[Mark, str]:
     return Mark.FAILED, f"the direct way to {evidence.direct} is not sound {took}"
 
 
-def line(found: Verdict) -> tuple[Mark, str]:
+def line(found: DoctorVerdict) -> tuple[Mark, str]:
     """A verdict, with the name that it has in docs/doctor.md and in the JSON."""
     mark = Mark.FAILED if found.direct else Mark.WARNING
     return mark, f"{found.sentence} [{found.code}]"
@@ -45,7 +45,7 @@ def as_json(evidence: Evidence, diagnosis: Diagnosis) -> dict[str, Any]:
     }
 
 
-def rows(evidence: Evidence) -> Iterator[Row]:
+def rows(evidence: Evidence) -> Iterator[TableRow]:
     """One row for each thing that was looked at, in the order of the way."""
     facts = Facts(evidence)
     yield from _house(evidence)
@@ -61,7 +61,7 @@ def rows(evidence: Evidence) -> Iterator[Row]:
     yield from _proxies(evidence)
 
 
-def _house(evidence: Evidence) -> Iterator[Row]:
+def _house(evidence: Evidence) -> Iterator[TableRow]:
     house = evidence.house
     for row in house.settings:
         yield "settings", row.name, Mark.OK, f"{row.shown} ({row.origin})"
@@ -96,14 +96,14 @@ def _mark(good: bool) -> Mark:
     return Mark.OK if good else Mark.WARNING
 
 
-def _clock(evidence: Evidence) -> Iterator[Row]:
+def _clock(evidence: Evidence) -> Iterator[TableRow]:
     skews = [reply.skew for reply in evidence.replies if reply.skew is not None]
     if skews:
         skew = sorted(skews)[len(skews) // 2]
         yield "clock", "against TMDB's Date", _mark(abs(skew) <= 120), f"{skew:+.0f} s"
 
 
-def _names(evidence: Evidence, facts: Facts) -> Iterator[Row]:
+def _names(evidence: Evidence, facts: Facts) -> Iterator[TableRow]:
     for each in (*evidence.lookups, *evidence.second):
         where = f"{each.host} by {each.by}"
         if each.cause is not None:
@@ -127,7 +127,7 @@ def _place(address: str, shown: str) -> str:
     return f"{shown} ({kind})" if kind else shown
 
 
-def _tcp(evidence: Evidence) -> Iterator[Row]:
+def _tcp(evidence: Evidence) -> Iterator[TableRow]:
     for each in evidence.connects:
         seen = f"{each.ms} ms" if each.cause is None else _cause(each.cause)
         seen += _busy(each.starved)
@@ -163,8 +163,8 @@ def _arm(arm: ArmResult) -> str:
     return ", ".join(filter(None, words))
 
 
-def _http(host: str, replies: list[Reply]) -> Iterator[Row]:
-    kinds: dict[str, list[Reply]] = {}
+def _http(host: str, replies: list[HostReply]) -> Iterator[TableRow]:
+    kinds: dict[str, list[HostReply]] = {}
     for reply in replies:
         if reply.cause is not None:
             words = _cause(reply.cause)
@@ -182,7 +182,7 @@ def _http(host: str, replies: list[Reply]) -> Iterator[Row]:
         yield "http", host, Mark.OK if good else Mark.FAILED, f"{words} ({times}{more})"
 
 
-def _proxies(evidence: Evidence) -> Iterator[Row]:
+def _proxies(evidence: Evidence) -> Iterator[TableRow]:
     for proxy in evidence.proxies:
         if proxy.cause is None:
             seen, mark = f"status {proxy.status}", Mark.OK

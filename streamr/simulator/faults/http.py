@@ -13,7 +13,7 @@ from enum import Enum
 from functools import cache
 from http import HTTPStatus
 
-from streamr.simulator.faults.table import Fault
+from streamr.simulator.faults.table import SimulatedFault
 from streamr.simulator.tmdb.rendering import HTML, Rendered
 from streamr.simulator.tmdb.request import REFUSALS
 
@@ -57,8 +57,8 @@ class Scene:
     date: str
 
 
-Rewrite = Callable[[Scene, Fault], Rendered]
-Write = Callable[[Scene, Fault], Script]
+Rewrite = Callable[[Scene, SimulatedFault], Rendered]
+Write = Callable[[Scene, SimulatedFault], Script]
 
 
 def reason(status: int) -> str:
@@ -107,7 +107,7 @@ def unfinished_chunks(scene: Scene) -> bytes:
     return head(scene.good, scene.date, "Transfer-Encoding: chunked") + chunk
 
 
-def long_header(scene: Scene, fault: Fault) -> bytes:
+def long_header(scene: Scene, fault: SimulatedFault) -> bytes:
     """A good answer but for one endless header line."""
     good = scene.good
     line = f"X-Trace: {'a' * fault.whole('size')}"
@@ -140,7 +140,7 @@ def framed(rendered: Rendered, body: bytes, encoding: str | None) -> Rendered:
     return changed.but(content_encoding=encoding)
 
 
-def corrupt_gzip(scene: Scene, fault: Fault) -> Rendered:
+def corrupt_gzip(scene: Scene, fault: SimulatedFault) -> Rendered:
     """Broken bytes in the middle of the compressed stream."""
     body = scene.good.gzipped().body
     middle = len(body) // 2
@@ -148,12 +148,12 @@ def corrupt_gzip(scene: Scene, fault: Fault) -> Rendered:
     return framed(scene.good, broken, "gzip")
 
 
-def cut_gzip(scene: Scene, fault: Fault) -> Rendered:
+def cut_gzip(scene: Scene, fault: SimulatedFault) -> Rendered:
     """A compressed stream that ends early, with a length that fits."""
     return framed(scene.good, half(scene.good.gzipped().body), "gzip")
 
 
-def unlabelled(scene: Scene, fault: Fault) -> Rendered:
+def unlabelled(scene: Scene, fault: SimulatedFault) -> Rendered:
     """Compressed, but the header that says so is missing."""
     return framed(scene.good, scene.good.gzipped().body, None)
 
@@ -167,7 +167,7 @@ def bomb() -> bytes:
     return b"".join([*pieces, packer.compress(b"{}"), packer.flush()])
 
 
-def make_ready(fault: Fault) -> None:
+def make_ready(fault: SimulatedFault) -> None:
     """Make now what takes long, so that no request waits for it."""
     if fault.name == "gzip-bomb":
         bomb()
@@ -183,13 +183,13 @@ def envelope(code: int) -> bytes:
     return json.dumps(body, separators=(",", ":")).encode()
 
 
-def oversize(scene: Scene, fault: Fault) -> Rendered:
+def oversize(scene: Scene, fault: SimulatedFault) -> Rendered:
     """Valid JSON that is larger than any answer of TMDB."""
     body = json.dumps({"id": 1, "overview": "a" * OVERSIZE_BYTES}).encode()
     return scene.good.with_body(body)
 
 
-def status(scene: Scene, fault: Fault) -> Rendered:
+def status(scene: Scene, fault: SimulatedFault) -> Rendered:
     """An error status of TMDB's application, or of the CDN."""
     code = fault.whole("code")
     failed = replace(scene.good, status=code).but(cache_control=None)
@@ -200,7 +200,7 @@ def status(scene: Scene, fault: Fault) -> Rendered:
     return failed.with_body(envelope(own))
 
 
-def rate_limit(scene: Scene, fault: Fault) -> Rendered:
+def rate_limit(scene: Scene, fault: SimulatedFault) -> Rendered:
     """Too many requests, with or without a word on when to come back."""
     after = fault.arguments["retry-after"]
     limited = replace(scene.good, status=429).with_body(envelope(25))
@@ -208,7 +208,7 @@ def rate_limit(scene: Scene, fault: Fault) -> Rendered:
     return limited.but(cache_control=None, retry_after=text)
 
 
-def redirect(scene: Scene, fault: Fault) -> Rendered:
+def redirect(scene: Scene, fault: SimulatedFault) -> Rendered:
     """To the portal."""
     moved = replace(scene.good, status=302).with_body(b"", HTML)
     return moved.but(cache_control=None, location="http://portal.invalid/")

@@ -62,7 +62,7 @@ SECONDS = between(0, 600)
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FaultKind:
     """A row of the table: where a fault strikes, what it does, what it can be told."""
 
     layer: str
@@ -71,26 +71,26 @@ class Kind:
     defaults: Mapping[str, Argument] = field(default_factory=dict)
 
 
-def at_accept(says: str) -> Kind:
+def at_accept(says: str) -> FaultKind:
     """A fault that strikes before a byte was read."""
-    return Kind(ACCEPT, says, P)
+    return FaultKind(ACCEPT, says, P)
 
 
-def at_hello(says: str) -> Kind:
+def at_hello(says: str) -> FaultKind:
     """A fault that strikes when the whole ClientHello is there."""
-    return Kind(HELLO, says, {**P, **WHEN})
+    return FaultKind(HELLO, says, {**P, **WHEN})
 
 
-def in_http(says: str, **more: tuple[Argument, Check]) -> Kind:
+def in_http(says: str, **more: tuple[Argument, Check]) -> FaultKind:
     """A fault that strikes when a request is there."""
     names = {name.replace("_", "-"): row for name, row in more.items()}
     checks = {name: check for name, (_, check) in names.items()}
     defaults = {name: default for name, (default, _) in names.items()}
-    return Kind(HTTP, says, {**P, **checks}, defaults)
+    return FaultKind(HTTP, says, {**P, **checks}, defaults)
 
 
-KINDS: dict[str, Kind] = {
-    "refuse": Kind(PORT, "the port stops listening", {}),
+KINDS: dict[str, FaultKind] = {
+    "refuse": FaultKind(PORT, "the port stops listening", {}),
     "reset-at-accept": at_accept("RST as soon as the connection stands"),
     "fin-at-accept": at_accept("FIN as soon as the connection stands"),
     "silence-at-accept": at_accept("connected, and then nothing"),
@@ -150,7 +150,7 @@ KINDS: dict[str, Kind] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class SimulatedFault:
     """One fault as it was asked for."""
 
     name: str
@@ -185,7 +185,7 @@ def addressed(text: str) -> tuple[str, str]:
     return (host, expression) if equals and "." in host else ("*", text)
 
 
-def parse(expression: str) -> tuple[Fault, ...]:
+def parse(expression: str) -> tuple[SimulatedFault, ...]:
     """The faults an expression names; ValueError says what would be allowed."""
     text = expression.strip()
     if text in ("", "none"):
@@ -193,7 +193,7 @@ def parse(expression: str) -> tuple[Fault, ...]:
     return tuple(parse_one(part.strip()) for part in text.split("+"))
 
 
-def parse_one(text: str) -> Fault:
+def parse_one(text: str) -> SimulatedFault:
     """One name with its arguments."""
     name, _, rest = text.partition(":")
     kind = KINDS.get(name)
@@ -205,10 +205,10 @@ def parse_one(text: str) -> Fault:
     )
     p, when = given.pop("p", 1.0), given.pop("when", "always")
     assert isinstance(p, float) and isinstance(when, str), text
-    return Fault(name, kind.layer, p, when, {**kind.defaults, **given})
+    return SimulatedFault(name, kind.layer, p, when, {**kind.defaults, **given})
 
 
-def parse_argument(name: str, kind: Kind, text: str) -> tuple[str, Argument]:
+def parse_argument(name: str, kind: FaultKind, text: str) -> tuple[str, Argument]:
     """One argument of a fault."""
     key, equals, value = text.partition("=")
     if key not in kind.checks or not equals:
@@ -221,8 +221,11 @@ def parse_argument(name: str, kind: Kind, text: str) -> tuple[str, Argument]:
 
 
 def choose(
-    faults: tuple[Fault, ...], layer: str, random: Random, hello: Hello | None = None
-) -> Fault | None:
+    faults: tuple[SimulatedFault, ...],
+    layer: str,
+    random: Random,
+    hello: Hello | None = None,
+) -> SimulatedFault | None:
     """The first fault of a layer that applies this time."""
     for fault in faults:
         if fault.layer == layer and fault.fits(hello) and random.random() < fault.p:

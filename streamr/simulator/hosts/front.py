@@ -27,7 +27,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from streamr.simulator.faults.client_hello import LONGEST_HELLO, NotTls, read_hello
-from streamr.simulator.faults.table import ACCEPT, HELLO, Fault
+from streamr.simulator.faults.table import ACCEPT, HELLO, SimulatedFault
 from streamr.simulator.hosts.certificates import GOOD, Vault
 from streamr.simulator.hosts.host import Host
 
@@ -129,7 +129,7 @@ class Front(Protocol):
         else:
             self.strike(fault)
 
-    def strike(self, fault: Fault) -> None:
+    def strike(self, fault: SimulatedFault) -> None:
         """Reset, close or fall silent."""
         self.struck = True
         if fault.name.startswith("reset"):

@@ -8,7 +8,7 @@ from typing import TypeVarTuple
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from streamr.simulator.faults.client_hello import Hello
-from streamr.simulator.faults.table import PORT, Fault, choose, parse
+from streamr.simulator.faults.table import PORT, SimulatedFault, choose, parse
 from streamr.simulator.hosts.counts import Ledger
 
 
@@ -81,7 +81,7 @@ class Host:
         # seconds that its clock is ahead of this machine's
         self.ahead = 0.0
         self.expression = "none"
-        self.faults: tuple[Fault, ...] = ()
+        self.faults: tuple[SimulatedFault, ...] = ()
 
     def set_fault(self, expression: str) -> None:
         """Replace the fault expression."""
@@ -93,7 +93,7 @@ class Host:
         """Is the port to be closed?"""
         return any(fault.layer == PORT for fault in self.faults)
 
-    def strike(self, layer: str, hello: Hello | None = None) -> Fault | None:
+    def strike(self, layer: str, hello: Hello | None = None) -> SimulatedFault | None:
         """The fault that strikes now, counted."""
         fault = choose(self.faults, layer, self.random, hello)
         if fault is not None:

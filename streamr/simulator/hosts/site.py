@@ -10,12 +10,12 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
 from streamr.simulator.faults.http import REWRITES, SCRIPTS, End, Scene, Script, reason
-from streamr.simulator.faults.table import HTTP, Fault
+from streamr.simulator.faults.table import HTTP, SimulatedFault
 from streamr.simulator.hosts.counts import Json
 from streamr.simulator.hosts.front import Inside
 from streamr.simulator.hosts.host import Host
 from streamr.simulator.pictures.gallery import Gallery
-from streamr.simulator.tmdb.answers import Reply, answer, authorised, unauthorised
+from streamr.simulator.tmdb.answers import TMDBReply, answer, authorised, unauthorised
 from streamr.simulator.tmdb.rendering import Rendered, accepts_gzip, render
 from streamr.simulator.tmdb.world import World
 
@@ -117,7 +117,7 @@ class Lookalike(Resource):
         request.setHeader("Content-Type", "image/svg+xml" if drawn else "text/plain")
         return drawn or b"File not found"
 
-    def reply(self, asked: Asked) -> Reply:
+    def reply(self, asked: Asked) -> TMDBReply:
         """What TMDB's application says."""
         if not authorised(self.keys, asked.api_key, asked.bearer):
             return unauthorised()
@@ -127,7 +127,7 @@ class Lookalike(Resource):
         """The good answer, and a way to the one for another title."""
         now = self.host.timers.clock.seconds()
 
-        def rendered(reply: Reply) -> Rendered:
+        def rendered(reply: TMDBReply) -> Rendered:
             return render(reply, asked.path, now, asked.gzip_wanted)
 
         def other() -> Rendered:
@@ -150,7 +150,9 @@ def other_path(world: World, path: str) -> str:
 class Delivery:
     """One answer on its way. If the client goes away, nothing more is sent."""
 
-    def __init__(self, host: Host, request: Request, fault: Fault | None) -> None:
+    def __init__(
+        self, host: Host, request: Request, fault: SimulatedFault | None
+    ) -> None:
         """Watch the client."""
         self.host = host
         self.request = request
@@ -208,7 +210,7 @@ class Delivery:
             request.setHeader("Connection", "close")
             request.channel.persistent = False
 
-    def drip(self, rest: bytes, fault: Fault) -> None:
+    def drip(self, rest: bytes, fault: SimulatedFault) -> None:
         """The next drop of the body."""
         if self.gone:
             return

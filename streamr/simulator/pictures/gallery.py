@@ -14,7 +14,7 @@ from streamr.simulator.pictures.canvas import Canvas, Inks
 from streamr.simulator.pictures.inks import BRIGHT, INKS
 from streamr.simulator.pictures.lettering import FACES, GROTESQUE, fitted, lettered
 from streamr.simulator.pictures.portraits import portrait
-from streamr.simulator.pictures.scenes import SCENES, Scene
+from streamr.simulator.pictures.scenes import SCENES, Painter
 from streamr.simulator.tmdb.titles import first_date
 from streamr.simulator.tmdb.world import Value, World, image
 
@@ -138,7 +138,7 @@ def face_of(title: Value) -> str:
     return FACE_OF.get(leading_genre(title), "book")
 
 
-def scene_of(title: Value, dice: Random) -> Scene:
+def scene_of(title: Value, dice: Random) -> Painter:
     """A scene of the leading genre, or now and then of another one."""
     first = leading_genre(title)
     scenes = SCENES[first] * 2

@@ -56,7 +56,7 @@ def broken(words: list[str], count: int) -> Iterator[list[str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class Typesetting:
     """The lines of a title and the size of the type."""
 
     lines: list[str]
@@ -74,16 +74,16 @@ class Setting:
         return self.leading * (len(self.lines) - 1) + self.size * 0.74
 
 
-def fitted(text: str, face: Face, wide: float, high: float) -> Setting:
+def fitted(text: str, face: Face, wide: float, high: float) -> Typesetting:
     """The setting with the largest type within these bounds."""
     words = text.upper().split()
-    best: Setting | None = None
+    best: Typesetting | None = None
     for lines in broken_all(words):
         longest = max(ems(line, face) for line in lines)
         size = min(face.largest, wide / longest, high / (1.05 * len(lines)))
         if best is None or size > best.size * 1.04:
-            best = Setting(lines, size, face)
-    return best or Setting([text], face.largest, face)
+            best = Typesetting(lines, size, face)
+    return best or Typesetting([text], face.largest, face)
 
 
 def broken_all(words: list[str]) -> Iterable[list[str]]:
@@ -93,7 +93,7 @@ def broken_all(words: list[str]) -> Iterable[list[str]]:
 
 
 def lettered(
-    setting: Setting, x: float, top: float, ink: str, anchor: str = "middle"
+    setting: Typesetting, x: float, top: float, ink: str, anchor: str = "middle"
 ) -> str:
     """The lines as SVG text, the first one's capitals beginning at `top`."""
     face = setting.face

@@ -34,10 +34,10 @@ from streamr.simulator.pictures.wilds import (
     tree,
 )
 
-Scene = Callable[[Canvas], None]
+Painter = Callable[[Canvas], None]
 
 # By TMDB's genre ids.
-SCENES: dict[int, tuple[Scene, ...]] = {
+SCENES: dict[int, tuple[Painter, ...]] = {
     878: (planet, orbit, grid),
     10765: (planet, castle, orbit, grid),
     27: (wood, house),

@@ -18,12 +18,12 @@ from streamr.simulator.tmdb import (
     titles,
 )
 from streamr.simulator.tmdb.request import (
-    Answer,
-    Call,
+    ApiAnswer,
+    ApiCall,
     Handler,
     MissingQuery,
-    Refusal,
     Routes,
+    TMDBRefusal,
 )
 from streamr.simulator.tmdb.world import Value, World
 
@@ -56,11 +56,11 @@ UNAUTHORISED_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class TMDBReply:
     """What TMDB's application answers, before it becomes bytes."""
 
     status: int
-    value: Answer
+    value: ApiAnswer
     max_age: int | None = None
 
     @property
@@ -89,7 +89,7 @@ def route(path: str) -> tuple[str, Handler, Mapping[str, str]]:
         match = shape.fullmatch(path)
         if match is not None:
             return template, handler, match.groupdict()
-    raise Refusal(34)
+    raise TMDBRefusal(34)
 
 
 def authorised(keys: Iterable[str], api_key: str | None, bearer: str | None) -> bool:
@@ -97,15 +97,15 @@ def authorised(keys: Iterable[str], api_key: str | None, bearer: str | None) -> 
     return any(given in keys for given in (api_key, bearer) if given)
 
 
-def value_at(world: World, path: str, params: Mapping[str, str]) -> Answer:
+def value_at(world: World, path: str, params: Mapping[str, str]) -> ApiAnswer:
     """The JSON value at a path, with what is to be appended."""
     template, handler, ids = route(path)
     names = [one for one in params.get("append_to_response", "").split(",") if one]
     if template not in APPENDABLE or not names:
-        return handler(Call(world, ids, params))
+        return handler(ApiCall(world, ids, params))
     if len(names) > APPENDED_AT_MOST:
-        raise Refusal(27)
-    details = handler(Call(world, ids, params))
+        raise TMDBRefusal(27)
+    details = handler(ApiCall(world, ids, params))
     assert isinstance(details, dict), template
     value = dict(details)
     rest = {k: v for k, v in params.items() if k != "append_to_response"}
@@ -118,26 +118,28 @@ def appended(world: World, path: str, name: str, params: Mapping[str, str]) -> V
     """One appended value under its literal name; nothing when there is none."""
     try:
         _, handler, ids = route(f"{path}/{name}")
-        found = handler(Call(world, ids, params))
-    except Refusal:
+        found = handler(ApiCall(world, ids, params))
+    except TMDBRefusal:
         return {}
     if isinstance(found, dict):
         found = {key: value for key, value in found.items() if key != "id"}
     return {name: found}
 
 
-def answer(world: World, method: str, path: str, params: Mapping[str, str]) -> Reply:
+def answer(
+    world: World, method: str, path: str, params: Mapping[str, str]
+) -> TMDBReply:
     """The reply to a request with a good key."""
     try:
         if method not in READING:
             route(path)
-            raise Refusal(42)
-        return Reply(200, value_at(world, path, params))
-    except (Refusal, MissingQuery) as no:
-        return Reply(no.status, no.body)
+            raise TMDBRefusal(42)
+        return TMDBReply(200, value_at(world, path, params))
+    except (TMDBRefusal, MissingQuery) as no:
+        return TMDBReply(no.status, no.body)
 
 
-def unauthorised() -> Reply:
+def unauthorised() -> TMDBReply:
     """The reply to no key or a bad one: it says that it may be kept for 5 minutes."""
-    refusal = Refusal(7)
-    return Reply(refusal.status, refusal.body, UNAUTHORISED_SECONDS)
+    refusal = TMDBRefusal(7)
+    return TMDBReply(refusal.status, refusal.body, UNAUTHORISED_SECONDS)

@@ -2,13 +2,13 @@
 
 from datetime import date, timedelta
 
-from streamr.simulator.tmdb.request import Call, Refusal
+from streamr.simulator.tmdb.request import ApiCall, TMDBRefusal
 from streamr.simulator.tmdb.world import Value, hex_id
 
 CHANGES_DAYS = 14
 
 
-def changed(call: Call, key: str, who: int, value: str) -> list[Value]:
+def changed(call: ApiCall, key: str, who: int, value: str) -> list[Value]:
     """One change, on the last day of the span."""
     _, end = span(call)
     item = {
@@ -23,12 +23,12 @@ def changed(call: Call, key: str, who: int, value: str) -> list[Value]:
     return [{"key": key, "items": [item]}]
 
 
-def span(call: Call) -> tuple[date, date]:
+def span(call: ApiCall) -> tuple[date, date]:
     """The days asked about: one day by default, fourteen at most."""
     end = day_of(call.params.get("end_date"), call.world.today)
     start = day_of(call.params.get("start_date"), end - timedelta(days=1))
     if not 0 <= (end - start).days <= CHANGES_DAYS:
-        raise Refusal(20)
+        raise TMDBRefusal(20)
     return start, end
 
 

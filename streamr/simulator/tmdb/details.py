@@ -1,18 +1,18 @@
 """The details of a movie and of a series, and the small records inside them."""
 
 from streamr.simulator.tmdb import shapes
-from streamr.simulator.tmdb.request import Call
+from streamr.simulator.tmdb.request import ApiCall
 from streamr.simulator.tmdb.world import Value, hex_id, image
 
 ID_NAMES = {"movie": "movie_id", "tv": "series_id"}
 
 
-def the_title(kind: str, call: Call) -> Value:
+def the_title(kind: str, call: ApiCall) -> Value:
     """The movie or series that the path names."""
     return call.found(call.world.titles(kind), ID_NAMES[kind])
 
 
-def movie_details(call: Call) -> Value:
+def movie_details(call: ApiCall) -> Value:
     """GET /3/movie/{movie_id}."""
     movie = the_title("movie", call)
     world, language = call.world, call.language
@@ -36,7 +36,7 @@ def movie_details(call: Call) -> Value:
     }
 
 
-def collection_brief(call: Call, collection_id: int | None) -> Value | None:
+def collection_brief(call: ApiCall, collection_id: int | None) -> Value | None:
     """The collection a movie belongs to, as its details show it."""
     if collection_id is None:
         return None
@@ -48,12 +48,12 @@ def collection_brief(call: Call, collection_id: int | None) -> Value | None:
     }
 
 
-def companies(call: Call, title: Value) -> list[Value]:
+def companies(call: ApiCall, title: Value) -> list[Value]:
     """Who produced the title."""
     return [shapes.company(call.world.companies[one]) for one in title["companies"]]
 
 
-def tv_details(call: Call) -> Value:
+def tv_details(call: ApiCall) -> Value:
     """GET /3/tv/{series_id}."""
     series = the_title("tv", call)
     world, language = call.world, call.language
@@ -86,7 +86,7 @@ def tv_details(call: Call) -> Value:
     }
 
 
-def creator(call: Call, series: Value, person_id: int) -> Value:
+def creator(call: ApiCall, series: Value, person_id: int) -> Value:
     """One of a series' creators."""
     person = call.world.people[person_id]
     return {

@@ -3,7 +3,7 @@
 from functools import partial
 
 from streamr.simulator.tmdb import shapes
-from streamr.simulator.tmdb.request import Call, Refusal, Routes, paged
+from streamr.simulator.tmdb.request import ApiCall, Routes, TMDBRefusal, paged
 from streamr.simulator.tmdb.titles import PROVIDER_REGIONS, PROVIDERS, provider, review
 from streamr.simulator.tmdb.world import Value, hex_id, image
 
@@ -61,7 +61,7 @@ KINDS = ("movie", "tv")
 TRANSLATIONS = ["de-DE", "en-GB", "en-US", "es-ES", "fr-FR", "it-IT", "ja-JP"]
 
 
-def configuration(call: Call) -> Value:
+def configuration(call: ApiCall) -> Value:
     """GET /3/configuration: where images are and in which sizes."""
     images = {
         "base_url": "http://image.tmdb.org/t/p/",
@@ -71,7 +71,7 @@ def configuration(call: Call) -> Value:
     return {"images": images, "change_keys": CHANGE_KEYS.split()}
 
 
-def countries(call: Call) -> list[Value]:
+def countries(call: ApiCall) -> list[Value]:
     """GET /3/configuration/countries, a bare array."""
     return [
         {"iso_3166_1": code, "english_name": name, "native_name": name}
@@ -79,7 +79,7 @@ def countries(call: Call) -> list[Value]:
     ]
 
 
-def languages(call: Call) -> list[Value]:
+def languages(call: ApiCall) -> list[Value]:
     """GET /3/configuration/languages, a bare array."""
     return [
         {"iso_639_1": code, "english_name": english, "name": own}
@@ -87,22 +87,22 @@ def languages(call: Call) -> list[Value]:
     ]
 
 
-def timezones(call: Call) -> list[Value]:
+def timezones(call: ApiCall) -> list[Value]:
     """GET /3/configuration/timezones, a bare array."""
     return [{"iso_3166_1": code, "zones": zones} for code, zones in TIMEZONES.items()]
 
 
-def jobs(call: Call) -> list[Value]:
+def jobs(call: ApiCall) -> list[Value]:
     """GET /3/configuration/jobs, a bare array."""
     return [{"department": word, "jobs": names} for word, names in JOBS.items()]
 
 
-def primary_translations(call: Call) -> list[str]:
+def primary_translations(call: ApiCall) -> list[str]:
     """GET /3/configuration/primary_translations, a bare array."""
     return TRANSLATIONS
 
 
-def certifications(marks: dict[str, list[str]], call: Call) -> Value:
+def certifications(marks: dict[str, list[str]], call: ApiCall) -> Value:
     """The certificates of each country, in their order."""
     return {
         "certifications": {
@@ -115,13 +115,13 @@ def certifications(marks: dict[str, list[str]], call: Call) -> Value:
     }
 
 
-def genre_list(kind: str, call: Call) -> Value:
+def genre_list(kind: str, call: ApiCall) -> Value:
     """All genres of movies or series."""
     ids = [int(one) for one in call.world.data["genres"][kind]]
     return {"genres": shapes.genres(call.world, kind, ids)}
 
 
-def providers(call: Call) -> Value:
+def providers(call: ApiCall) -> Value:
     """All watch providers."""
     priorities = dict.fromkeys(PROVIDER_REGIONS, 1)
     rows = [
@@ -131,7 +131,7 @@ def providers(call: Call) -> Value:
     return {"results": rows}
 
 
-def provider_regions(call: Call) -> Value:
+def provider_regions(call: ApiCall) -> Value:
     """The countries with watch providers."""
     names = shapes.COUNTRIES
     return {
@@ -142,26 +142,26 @@ def provider_regions(call: Call) -> Value:
     }
 
 
-def company(call: Call) -> Value:
+def company(call: ApiCall) -> Value:
     """GET /3/company/{company_id}."""
     record = call.found(call.world.companies, "company_id")
     more = {"description": "", "headquarters": "", "homepage": ""}
     return more | shapes.company(record) | {"parent_company": None}
 
 
-def network(call: Call) -> Value:
+def network(call: ApiCall) -> Value:
     """GET /3/network/{network_id}."""
     record = call.found(call.world.networks, "network_id")
     return {"headquarters": "", "homepage": "", **shapes.company(record)}
 
 
-def alternative_names(table: str, name: str, call: Call) -> Value:
+def alternative_names(table: str, name: str, call: ApiCall) -> Value:
     """Other names of a company or a network: none are known."""
     record = call.found(getattr(call.world, table), name)
     return {"id": record["id"], "results": []}
 
 
-def logos(table: str, name: str, call: Call) -> Value:
+def logos(table: str, name: str, call: ApiCall) -> Value:
     """The logo of a company or a network, the one that details show."""
     record = call.found(getattr(call.world, table), name)
     logo: Value = {
@@ -177,12 +177,12 @@ def logos(table: str, name: str, call: Call) -> Value:
     return {"id": record["id"], "logos": [logo]}
 
 
-def keyword(call: Call) -> Value:
+def keyword(call: ApiCall) -> Value:
     """GET /3/keyword/{keyword_id}."""
     return call.found(call.world.keywords, "keyword_id")
 
 
-def collection_images(call: Call) -> Value:
+def collection_images(call: ApiCall) -> Value:
     """Pictures of a collection."""
     number = call.found(call.world.collections, "collection_id")["id"]
     return {
@@ -194,14 +194,14 @@ def collection_images(call: Call) -> Value:
     }
 
 
-def collection_translations(call: Call) -> Value:
+def collection_translations(call: ApiCall) -> Value:
     """The languages a collection is known in."""
     record = call.found(call.world.collections, "collection_id")
     data = {"title": record["name"], "overview": record["overview"], "homepage": ""}
     return {"id": record["id"], "translations": [shapes.translation("en", data)]}
 
 
-def review_details(call: Call) -> Value:
+def review_details(call: ApiCall) -> Value:
     """GET /3/review/{review_id}."""
     wanted = call.ids["review_id"]
     for kind in ("movie", "tv"):
@@ -214,13 +214,13 @@ def review_details(call: Call) -> Value:
                     "media_type": kind,
                 }
                 return review(kind, title) | media
-    raise Refusal(34)
+    raise TMDBRefusal(34)
 
 
-def the_list(call: Call) -> Value:
+def the_list(call: ApiCall) -> Value:
     """GET /3/list/{list_id}: our one list holds everything."""
     if call.number("list_id") != 1:
-        raise Refusal(34)
+        raise TMDBRefusal(34)
     rows = [(kind, one) for kind in KINDS for one in call.world.titles(kind).values()]
     envelope = paged(
         call, rows, lambda row: shapes.typed_item(row[0], row[1], call.language)
@@ -241,23 +241,23 @@ def the_list(call: Call) -> Value:
     }
 
 
-def item_status(call: Call) -> Value:
+def item_status(call: ApiCall) -> Value:
     """GET /3/list/{list_id}/item_status: is a movie on the list?"""
     if call.number("list_id") != 1:
-        raise Refusal(34)
+        raise TMDBRefusal(34)
     wanted = call.params.get("movie_id", "")
     present = wanted.isdigit() and int(wanted) in call.world.movies
     return {"id": 1, "item_present": present}
 
 
-def validate_key(call: Call) -> Value:
+def validate_key(call: ApiCall) -> Value:
     """GET /3/authentication: the key is good, or we would not be here."""
     return {"success": True, "status_code": 1, "status_message": "Success."}
 
 
-def session_only(call: Call) -> Value:
+def session_only(call: ApiCall) -> Value:
     """What only a session may ask."""
-    raise Refusal(3)
+    raise TMDBRefusal(3)
 
 
 SESSIONS = (

@@ -7,7 +7,7 @@ from functools import partial
 from streamr.simulator.tmdb import shapes
 from streamr.simulator.tmdb.changes import CHANGES_DAYS, span
 from streamr.simulator.tmdb.details import movie_details, tv_details
-from streamr.simulator.tmdb.request import Call, Refusal, Routes, paged
+from streamr.simulator.tmdb.request import ApiCall, Routes, TMDBRefusal, paged
 from streamr.simulator.tmdb.titles import first_date
 from streamr.simulator.tmdb.world import Value, World, digest
 
@@ -35,13 +35,13 @@ def shuffled(word: str, title: Value) -> str:
     return digest(word, title["id"]).hex()
 
 
-def chart(kind: str, key: Key, call: Call) -> Value:
+def chart(kind: str, key: Key, call: ApiCall) -> Value:
     """All movies or all series in some order."""
     rows = sorted(call.world.titles(kind).values(), key=key)
     return paged(call, rows, partial(shapes.title_item, kind, language=call.language))
 
 
-def in_cinemas(ahead: int, key: Key, call: Call) -> Value:
+def in_cinemas(ahead: int, key: Key, call: ApiCall) -> Value:
     """Now playing and upcoming: a chart with the span of days it stands for."""
     today = call.world.today
     first = today + timedelta(days=ahead)
@@ -52,11 +52,11 @@ def in_cinemas(ahead: int, key: Key, call: Call) -> Value:
     return {"dates": dates, **chart("movie", key, call)}
 
 
-def trending(kinds: tuple[str, ...], call: Call) -> Value:
+def trending(kinds: tuple[str, ...], call: ApiCall) -> Value:
     """What is looked at this day or week, most popular first."""
     window = call.ids["time_window"]
     if window not in WINDOWS:
-        raise Refusal(34)
+        raise TMDBRefusal(34)
     rows = [row for kind in kinds for row in looked_at(kind, call.world)]
     rows.sort(key=lambda row: -row[0])
     if window == "week" and len(rows) > 1:
@@ -73,7 +73,7 @@ def looked_at(kind: str, world: World) -> list[tuple[float, str, Value]]:
     return [(shapes.popularity(one), kind, one) for one in titles]
 
 
-def trending_row(call: Call, row: tuple[float, str, Value]) -> Value:
+def trending_row(call: ApiCall, row: tuple[float, str, Value]) -> Value:
     """One row of a list that mixes kinds."""
     _, kind, record = row
     if kind != "person":
@@ -82,22 +82,22 @@ def trending_row(call: Call, row: tuple[float, str, Value]) -> Value:
     return item | {"media_type": "person"}
 
 
-def popular_people(call: Call) -> Value:
+def popular_people(call: ApiCall) -> Value:
     """GET /3/person/popular."""
     world = call.world
     rows = sorted(world.people.values(), key=lambda one: -world.popularity(one["id"]))
     return paged(call, rows, partial(shapes.person_item, world, language=call.language))
 
 
-def latest_title(kind: str, call: Call) -> Value:
+def latest_title(kind: str, call: ApiCall) -> Value:
     """The details of the newest title."""
     newest = max(call.world.titles(kind).values(), key=first_date)
     if kind == "movie":
-        return movie_details(Call(call.world, {"movie_id": str(newest["id"])}))
-    return tv_details(Call(call.world, {"series_id": str(newest["id"])}))
+        return movie_details(ApiCall(call.world, {"movie_id": str(newest["id"])}))
+    return tv_details(ApiCall(call.world, {"series_id": str(newest["id"])}))
 
 
-def changed_ids(kind: str, call: Call) -> Value:
+def changed_ids(kind: str, call: ApiCall) -> Value:
     """The ids that changed in a span of at most 14 days."""
     span(call)
     table = call.world.people if kind == "person" else call.world.titles(kind)

@@ -2,18 +2,18 @@
 
 from streamr.simulator.tmdb import shapes
 from streamr.simulator.tmdb.changes import changed
-from streamr.simulator.tmdb.request import Call, Routes, known, paged
+from streamr.simulator.tmdb.request import ApiCall, Routes, known, paged
 from streamr.simulator.tmdb.world import Value, image
 
 KINDS = ("movie", "tv")
 
 
-def the_person(call: Call) -> Value:
+def the_person(call: ApiCall) -> Value:
     """The person that the path names."""
     return call.found(call.world.people, "person_id")
 
 
-def details(call: Call) -> Value:
+def details(call: ApiCall) -> Value:
     """GET /3/person/{person_id}."""
     person = the_person(call)
     return {
@@ -34,13 +34,13 @@ def details(call: Call) -> Value:
     }
 
 
-def latest(call: Call) -> Value:
+def latest(call: ApiCall) -> Value:
     """GET /3/person/latest: the person with the highest id."""
     newest = max(call.world.people)
-    return details(Call(call.world, {"person_id": str(newest)}, call.params))
+    return details(ApiCall(call.world, {"person_id": str(newest)}, call.params))
 
 
-def biography(call: Call, person: Value) -> str:
+def biography(call: ApiCall, person: Value) -> str:
     """One sentence of our own, made from what the person is known for."""
     if call.language != "en":
         return ""
@@ -49,7 +49,7 @@ def biography(call: Call, person: Value) -> str:
     return f"{person['name']} is known for {', '.join(list(names)[:4])}."
 
 
-def credits_in(kinds: tuple[str, ...], call: Call) -> Value:
+def credits_in(kinds: tuple[str, ...], call: ApiCall) -> Value:
     """A person's credits, in movies, in series or in both."""
     person = the_person(call)
     cast: list[Value] = []
@@ -63,7 +63,7 @@ def credits_in(kinds: tuple[str, ...], call: Call) -> Value:
     return {"cast": cast, "crew": crew, "id": person["id"]}
 
 
-def external_ids(call: Call) -> Value:
+def external_ids(call: ApiCall) -> Value:
     """A person's ids elsewhere."""
     person = the_person(call)
     names = ("freebase_mid", "freebase_id", "tvrage_id", "wikidata_id", "facebook_id")
@@ -72,7 +72,7 @@ def external_ids(call: Call) -> Value:
     return ids | dict.fromkeys(names) | dict.fromkeys(social)
 
 
-def images(call: Call) -> Value:
+def images(call: ApiCall) -> Value:
     """Portraits of a person; the first is the one that lists show."""
     person_id = the_person(call)["id"]
     return {
@@ -84,7 +84,7 @@ def images(call: Call) -> Value:
     }
 
 
-def tagged_images(call: Call) -> Value:
+def tagged_images(call: ApiCall) -> Value:
     """Pictures of titles with the person in them."""
     person = the_person(call)
     rows = []
@@ -97,20 +97,20 @@ def tagged_images(call: Call) -> Value:
     return {"id": person["id"], **paged(call, rows)}
 
 
-def translations(call: Call) -> Value:
+def translations(call: ApiCall) -> Value:
     """The languages a person's page is known in."""
     person = the_person(call)
     data = {"biography": biography(call, person), "name": person["name"]}
     return {"id": person["id"], "translations": [shapes.translation("en", data)]}
 
 
-def changes(call: Call) -> Value:
+def changes(call: ApiCall) -> Value:
     """What changed about a person."""
     person = the_person(call)
     return {"changes": changed(call, "name", person["id"], person["name"])}
 
 
-def credit(call: Call) -> Value:
+def credit(call: ApiCall) -> Value:
     """GET /3/credit/{credit_id}: one person's part in one title."""
     part = known(call.world.parts, call.ids["credit_id"])
     media = shapes.typed_item(part.media_type, part.title, call.language)

@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from streamr.simulator.tmdb.answers import Reply
+from streamr.simulator.tmdb.answers import TMDBReply
 from streamr.simulator.tmdb.world import digest, letters
 
-Header = tuple[str, str]
+HeaderLine = tuple[str, str]
 JSON = "application/json;charset=utf-8"
 HTML = "text/html"
 # How long TMDB's CDN keeps an object, by the first part of the path after /3.
@@ -36,7 +36,7 @@ class Rendered:
     """
 
     status: int
-    headers: tuple[Header, ...]
+    headers: tuple[HeaderLine, ...]
     body: bytes
     plain: bytes
     chunked: bool = True
@@ -69,7 +69,7 @@ def remaining(path: str, now: float) -> int:
     return max(SHORTEST, lifetime - (int(now) + offset) % lifetime)
 
 
-def headers_for(reply: Reply, path: str, now: float) -> list[Header]:
+def headers_for(reply: TMDBReply, path: str, now: float) -> list[HeaderLine]:
     """The headers of a reply: good ones and bad keys may be kept, other errors not."""
     rows = [("Content-Type", JSON), ("Server", "openresty")]
     max_age = remaining(path, now) if reply.good else reply.max_age
@@ -78,7 +78,7 @@ def headers_for(reply: Reply, path: str, now: float) -> list[Header]:
     return [*rows, ("Vary", "accept-encoding, Origin"), *cdn(path, now)]
 
 
-def cdn(path: str, now: float) -> list[Header]:
+def cdn(path: str, now: float) -> list[HeaderLine]:
     """What CloudFront adds."""
     hit = digest("hit", path)[0] % 2
     trace = letters(32, "via", path)
@@ -91,7 +91,7 @@ def cdn(path: str, now: float) -> list[Header]:
     ]
 
 
-def render(reply: Reply, path: str, now: float, gzip_wanted: bool) -> Rendered:
+def render(reply: TMDBReply, path: str, now: float, gzip_wanted: bool) -> Rendered:
     """The answer as bytes."""
     text = json.dumps(reply.value, ensure_ascii=False, separators=(",", ":"))
     plain = text.encode()

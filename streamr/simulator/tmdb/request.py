@@ -40,10 +40,10 @@ REFUSALS: Mapping[int, tuple[int, str]] = {
 PAGE_SIZE = 20
 LAST_PAGE = 500
 Key = TypeVar("Key")
-Found = TypeVar("Found")
+Record = TypeVar("Record")
 
 
-class Refusal(Exception):
+class TMDBRefusal(Exception):
     """TMDB says no: its own code, the HTTP status and the body that go with it."""
 
     def __init__(self, code: int) -> None:
@@ -74,7 +74,7 @@ class MissingQuery(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiCall:
     """One request to one path template: the ids in the path, and the parameters."""
 
     world: World
@@ -85,14 +85,14 @@ class Call:
         """An id of the path. Slugs ("550-fight-club") count by their digits."""
         digits = re.match(r"[0-9]{1,15}(?![0-9])(?=$|-)", self.ids[name])
         if digits is None or int(digits[0]) == 0:
-            raise Refusal(6)
+            raise TMDBRefusal(6)
         return int(digits[0])
 
     def ordinal(self, name: str) -> int:
         """A season's or an episode's number, which may be 0 (the specials)."""
         text = self.ids[name]
         if not re.fullmatch(r"[0-9]{1,6}", text):
-            raise Refusal(6)
+            raise TMDBRefusal(6)
         return int(text)
 
     @property
@@ -100,7 +100,7 @@ class Call:
         """The page asked for, in TMDB's bounds."""
         text = self.params.get("page") or "1"
         if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= LAST_PAGE:
-            raise Refusal(22)
+            raise TMDBRefusal(22)
         return int(text)
 
     @property
@@ -108,20 +108,22 @@ class Call:
         """The two letters of the language asked for."""
         return self.params.get("language", "en-US")[:2].lower() or "en"
 
-    def found(self, table: Mapping[int, Found], name: str) -> Found:
+    def found(self, table: Mapping[int, Record], name: str) -> Record:
         """The record that an id of the path names."""
         return known(table, self.number(name))
 
 
-def known(table: Mapping[Key, Found], key: Key) -> Found:
+def known(table: Mapping[Key, Record], key: Key) -> Record:
     """The record under a key; 404 when there is none."""
     if key not in table:
-        raise Refusal(34)
+        raise TMDBRefusal(34)
     return table[key]
 
 
 def paged(
-    call: Call, rows: Sequence[Found], shape: Callable[[Found], Value] | None = None
+    call: ApiCall,
+    rows: Sequence[Record],
+    shape: Callable[[Record], Value] | None = None,
 ) -> Value:
     """TMDB's page envelope around the rows of the page asked for.
 
@@ -137,6 +139,6 @@ def paged(
     }
 
 
-Answer = Value | list[Value] | list[str]
-Handler = Callable[[Call], Answer]
+ApiAnswer = Value | list[Value] | list[str]
+Handler = Callable[[ApiCall], ApiAnswer]
 Routes = dict[str, Handler]

@@ -5,14 +5,14 @@ from functools import partial
 
 from streamr.simulator.tmdb import shapes
 from streamr.simulator.tmdb.details import collection_brief
-from streamr.simulator.tmdb.request import Call, MissingQuery, Routes, paged
+from streamr.simulator.tmdb.request import ApiCall, MissingQuery, Routes, paged
 from streamr.simulator.tmdb.titles import first_date
 from streamr.simulator.tmdb.world import Value, image
 
-Test = Callable[[Call, Value, str], bool]
+Test = Callable[[ApiCall, Value, str], bool]
 
 
-def query(call: Call) -> str:
+def query(call: ApiCall) -> str:
     """The words to look for."""
     words = call.params.get("query", "").strip().casefold()
     if not words:
@@ -32,7 +32,7 @@ def matches(words: str, title: Value) -> bool:
     return any(words in name.casefold() for name in names(title))
 
 
-def year_fits(call: Call, title: Value, *parameters: str) -> bool:
+def year_fits(call: ApiCall, title: Value, *parameters: str) -> bool:
     """Does the title's year agree with the years asked for?"""
     wanted = [call.params[name] for name in parameters if call.params.get(name)]
     return all(first_date(title)[:4] == year for year in wanted)
@@ -44,7 +44,7 @@ YEARS = {
 }
 
 
-def found_titles(kind: str, call: Call) -> list[Value]:
+def found_titles(kind: str, call: ApiCall) -> list[Value]:
     """The movies or series that a query finds."""
     words = query(call)
     return [
@@ -54,26 +54,26 @@ def found_titles(kind: str, call: Call) -> list[Value]:
     ]
 
 
-def search_titles(kind: str, call: Call) -> Value:
+def search_titles(kind: str, call: ApiCall) -> Value:
     """Search among movies or series."""
     rows = found_titles(kind, call)
     return paged(call, rows, partial(shapes.title_item, kind, language=call.language))
 
 
-def named(call: Call, table: Mapping[int, Value]) -> list[Value]:
+def named(call: ApiCall, table: Mapping[int, Value]) -> list[Value]:
     """The records whose name holds the query."""
     words = query(call)
     return [one for one in table.values() if words in one["name"].casefold()]
 
 
-def search_people(call: Call) -> Value:
+def search_people(call: ApiCall) -> Value:
     """Search among people."""
     rows = named(call, call.world.people)
     found = [shapes.person_item(call.world, one, call.language) for one in rows]
     return paged(call, sorted(found, key=lambda row: -row["popularity"]))
 
 
-def search_multi(call: Call) -> Value:
+def search_multi(call: ApiCall) -> Value:
     """Search among movies, series and people at once."""
     found = [
         shapes.typed_item(kind, one, call.language)
@@ -86,18 +86,18 @@ def search_multi(call: Call) -> Value:
     return paged(call, sorted(found, key=lambda row: -row["popularity"]))
 
 
-def search_companies(call: Call) -> Value:
+def search_companies(call: ApiCall) -> Value:
     """Search among production companies."""
     rows = named(call, call.world.companies)
     return paged(call, [shapes.company(one) for one in rows])
 
 
-def search_keywords(call: Call) -> Value:
+def search_keywords(call: ApiCall) -> Value:
     """Search among keywords."""
     return paged(call, named(call, call.world.keywords))
 
 
-def search_collections(call: Call) -> Value:
+def search_collections(call: ApiCall) -> Value:
     """Search among collections."""
     rows = []
     for one in named(call, call.world.collections):
@@ -138,13 +138,13 @@ def number(text: str) -> float | None:
         return None
 
 
-def at_least(call: Call, value: float, text: str) -> bool:
+def at_least(call: ApiCall, value: float, text: str) -> bool:
     """value >= text, when text is a number."""
     limit = number(text)
     return limit is None or value >= limit
 
 
-def at_most(call: Call, value: float, text: str) -> bool:
+def at_most(call: ApiCall, value: float, text: str) -> bool:
     """value <= text, when text is a number."""
     limit = number(text)
     return limit is None or value <= limit
@@ -201,7 +201,7 @@ ORDERS: dict[str, Callable[[Value], float | str]] = {
 }
 
 
-def discover(kind: str, call: Call) -> Value:
+def discover(kind: str, call: ApiCall) -> Value:
     """Titles by their properties. Unknown filters are ignored."""
     asked = [
         (test, text)
@@ -229,7 +229,7 @@ ARRAYS = (
 SOURCES = {"imdb_id": "imdb", "tvdb_id": "tvdb"}
 
 
-def find(call: Call) -> Value:
+def find(call: ApiCall) -> Value:
     """GET /3/find/{external_id}: what another site's id stands for."""
     field = SOURCES.get(call.params.get("external_source", ""))
     wanted = call.ids["external_id"]
@@ -246,7 +246,7 @@ def find(call: Call) -> Value:
     return found
 
 
-def keyword_movies(call: Call) -> Value:
+def keyword_movies(call: ApiCall) -> Value:
     """GET /3/keyword/{keyword_id}/movies."""
     keyword = call.found(call.world.keywords, "keyword_id")
     rows = [
@@ -257,7 +257,7 @@ def keyword_movies(call: Call) -> Value:
     return {"id": keyword["id"], **paged(call, rows)}
 
 
-def collection(call: Call) -> Value:
+def collection(call: ApiCall) -> Value:
     """GET /3/collection/{collection_id}: its parts in the order they came out."""
     record = call.found(call.world.collections, "collection_id")
     parts = [m for m in call.world.movies.values() if m["collection"] == record["id"]]

@@ -5,31 +5,31 @@ from collections.abc import Callable
 from streamr.simulator.tmdb import shapes
 from streamr.simulator.tmdb.changes import changed
 from streamr.simulator.tmdb.details import episode_brief, the_title
-from streamr.simulator.tmdb.request import Call, Handler, Refusal, Routes, known
+from streamr.simulator.tmdb.request import ApiCall, Handler, Routes, TMDBRefusal, known
 from streamr.simulator.tmdb.series import aggregated, group_brief, group_id
 from streamr.simulator.tmdb.titles import account_states, offers
 from streamr.simulator.tmdb.world import Value, hex_id, image
 
 SEASON = "/3/tv/{series_id}/season/{season_number}"
 EPISODE = SEASON + "/episode/{episode_number}"
-Part = Callable[[Call, Value, Value], Value]
+SeasonPart = Callable[[ApiCall, Value, Value], Value]
 
 
-def the_season(call: Call) -> tuple[Value, Value]:
+def the_season(call: ApiCall) -> tuple[Value, Value]:
     """The series and the season that the path names."""
     series = the_title("tv", call)
     numbered = {one["season_number"]: one for one in series["seasons"]}
     return series, known(numbered, call.ordinal("season_number"))
 
 
-def the_episode(call: Call) -> tuple[Value, Value]:
+def the_episode(call: ApiCall) -> tuple[Value, Value]:
     """The series and the episode that the path names."""
     series, season = the_season(call)
     numbered = {one["episode_number"]: one for one in season["episodes"]}
     return series, known(numbered, call.ordinal("episode_number"))
 
 
-def season_details(call: Call) -> Value:
+def season_details(call: ApiCall) -> Value:
     """GET …/season/{season_number}."""
     series, season = the_season(call)
     return {
@@ -53,7 +53,7 @@ def full_episode(series: Value, episode: Value) -> Value:
     return {**episode_brief(series, episode), "crew": [], "guest_stars": []}
 
 
-def episode_details(call: Call) -> Value:
+def episode_details(call: ApiCall) -> Value:
     """GET …/episode/{episode_number}."""
     series, episode = the_episode(call)
     details = full_episode(series, episode)
@@ -61,19 +61,19 @@ def episode_details(call: Call) -> Value:
     return details
 
 
-def season_credits(call: Call) -> Value:
+def season_credits(call: ApiCall) -> Value:
     """Cast and crew of a season: those of its series."""
     series, season = the_season(call)
     return {**cast_and_crew(call, series), "id": season["id"]}
 
 
-def episode_credits(call: Call) -> Value:
+def episode_credits(call: ApiCall) -> Value:
     """Cast, crew and guests of an episode."""
     series, episode = the_episode(call)
     return {**cast_and_crew(call, series), "guest_stars": [], "id": episode["id"]}
 
 
-def cast_and_crew(call: Call, series: Value) -> Value:
+def cast_and_crew(call: ApiCall, series: Value) -> Value:
     """The people of a series, split as credits split them."""
     parts = call.world.parts_in("tv", series["id"])
     return {
@@ -82,7 +82,7 @@ def cast_and_crew(call: Call, series: Value) -> Value:
     }
 
 
-def season_aggregate(call: Call) -> Value:
+def season_aggregate(call: ApiCall) -> Value:
     """Cast and crew of a season with their roles."""
     series, season = the_season(call)
     parts = call.world.parts_in("tv", series["id"])
@@ -94,75 +94,77 @@ def season_aggregate(call: Call) -> Value:
     }
 
 
-def season_ids(call: Call, series: Value, season: Value) -> Value:
+def season_ids(call: ApiCall, series: Value, season: Value) -> Value:
     """A season's ids elsewhere."""
     names = ("freebase_mid", "freebase_id", "tvdb_id", "tvrage_id", "wikidata_id")
     return dict.fromkeys(names)
 
 
-def episode_ids(call: Call, series: Value, episode: Value) -> Value:
+def episode_ids(call: ApiCall, series: Value, episode: Value) -> Value:
     """An episode's ids elsewhere: a season's, and IMDb's."""
     return {"imdb_id": None, **season_ids(call, series, episode)}
 
 
-def season_images(call: Call, series: Value, season: Value) -> Value:
+def season_images(call: ApiCall, series: Value, season: Value) -> Value:
     """Posters of a season."""
     return {"posters": [shapes.picture("poster", (1000, 1500), "season", season["id"])]}
 
 
-def episode_images(call: Call, series: Value, episode: Value) -> Value:
+def episode_images(call: ApiCall, series: Value, episode: Value) -> Value:
     """Stills of an episode."""
     return {"stills": [shapes.picture("still", (1920, 1080), episode["id"])]}
 
 
-def season_translations(call: Call, series: Value, thing: Value) -> Value:
+def season_translations(call: ApiCall, series: Value, thing: Value) -> Value:
     """The languages a season or an episode is known in."""
     data = {"name": thing["name"], "overview": ""}
     return {"translations": [shapes.translation(code, data) for code in ("en", "de")]}
 
 
-def season_videos(call: Call, series: Value, thing: Value) -> Value:
+def season_videos(call: ApiCall, series: Value, thing: Value) -> Value:
     """A trailer of a season or an episode."""
     name = f"{series['name']}: {thing['name']}"
     video = shapes.video(thing["id"], name, "Trailer", thing["air_date"])
     return {"results": [video]}
 
 
-def season_providers(call: Call, series: Value, season: Value) -> Value:
+def season_providers(call: ApiCall, series: Value, season: Value) -> Value:
     """Where to watch a season."""
     return {"results": offers("tv", series["id"])}
 
 
-def with_id(find: Callable[[Call], tuple[Value, Value]], answer: Part) -> Handler:
+def with_id(
+    find: Callable[[ApiCall], tuple[Value, Value]], answer: SeasonPart
+) -> Handler:
     """A handler for what hangs below a season or an episode, led by its id."""
 
-    def handle(call: Call) -> Value:
+    def handle(call: ApiCall) -> Value:
         series, thing = find(call)
         return {"id": thing["id"], **answer(call, series, thing)}
 
     return handle
 
 
-def season_changes(call: Call) -> Value:
+def season_changes(call: ApiCall) -> Value:
     """GET /3/tv/season/{season_id}/changes."""
     season = call.found(call.world.seasons, "season_id")
     return {"changes": changed(call, "name", season["id"], season["name"])}
 
 
-def episode_changes(call: Call) -> Value:
+def episode_changes(call: ApiCall) -> Value:
     """GET /3/tv/episode/{episode_id}/changes."""
     episode = call.found(call.world.episodes, "episode_id")
     return {"changes": changed(call, "name", episode["id"], episode["name"])}
 
 
-def episode_group(call: Call) -> Value:
+def episode_group(call: ApiCall) -> Value:
     """GET /3/tv/episode_group/{id}: the seasons of its series as groups."""
     wanted = call.ids["tv_episode_group_id"]
     for series in call.world.series.values():
         if group_id(series) == wanted:
             groups = [one_group(series, season) for season in series["seasons"]]
             return {**group_brief(call, series), "groups": groups}
-    raise Refusal(34)
+    raise TMDBRefusal(34)
 
 
 def one_group(series: Value, season: Value) -> Value:

@@ -2,12 +2,12 @@
 
 from streamr.simulator.tmdb import shapes
 from streamr.simulator.tmdb.details import the_title
-from streamr.simulator.tmdb.request import Call, Routes
+from streamr.simulator.tmdb.request import ApiCall, Routes
 from streamr.simulator.tmdb.titles import RATINGS
 from streamr.simulator.tmdb.world import Part, Value, hex_id
 
 
-def content_ratings(call: Call) -> Value:
+def content_ratings(call: ApiCall) -> Value:
     """A series' rating by country."""
     series = the_title("tv", call)
     rated = {"US": series["certificate"], **RATINGS[series["certificate"]]}
@@ -18,7 +18,7 @@ def content_ratings(call: Call) -> Value:
     return {"id": series["id"], "results": rows}
 
 
-def aggregate_credits(call: Call) -> Value:
+def aggregate_credits(call: ApiCall) -> Value:
     """Cast and crew over all seasons, with the roles of each person."""
     series = the_title("tv", call)
     parts = call.world.parts_in("tv", series["id"])
@@ -30,7 +30,7 @@ def aggregate_credits(call: Call) -> Value:
     }
 
 
-def aggregated(call: Call, part: Part, count: int) -> Value:
+def aggregated(call: ApiCall, part: Part, count: int) -> Value:
     """One person of the aggregate credits."""
     brief = shapes.person_brief(call.world, part.person)
     role = {"credit_id": part.credit_id, "episode_count": count}
@@ -51,7 +51,7 @@ def group_id(series: Value) -> str:
     return hex_id("episode group", series["id"])
 
 
-def group_brief(call: Call, series: Value) -> Value:
+def group_brief(call: ApiCall, series: Value) -> Value:
     """The one episode group of a series, in order of first broadcast."""
     return {
         "description": "All episodes in the order of their first broadcast.",
@@ -64,13 +64,13 @@ def group_brief(call: Call, series: Value) -> Value:
     }
 
 
-def episode_groups(call: Call) -> Value:
+def episode_groups(call: ApiCall) -> Value:
     """The episode groups of a series."""
     series = the_title("tv", call)
     return {"results": [group_brief(call, series)], "id": series["id"]}
 
 
-def screened(call: Call) -> Value:
+def screened(call: ApiCall) -> Value:
     """Episodes shown in cinemas: the first episode of each series."""
     series = the_title("tv", call)
     first = series["seasons"][0]["episodes"][0]

@@ -10,7 +10,7 @@ from streamr.simulator.tmdb.details import (
     the_title,
     tv_details,
 )
-from streamr.simulator.tmdb.request import Call, Handler, Refusal, Routes, paged
+from streamr.simulator.tmdb.request import ApiCall, Handler, Routes, TMDBRefusal, paged
 from streamr.simulator.tmdb.world import Value, hex_id, image
 
 PROVIDERS = [
@@ -31,7 +31,7 @@ RATINGS = {
 }
 
 
-def credits(kind: str, call: Call) -> Value:
+def credits(kind: str, call: ApiCall) -> Value:
     """Cast and crew of a title."""
     title = the_title(kind, call)
     parts = call.world.parts_in(kind, title["id"])
@@ -42,7 +42,7 @@ def credits(kind: str, call: Call) -> Value:
     }
 
 
-def images(kind: str, call: Call) -> Value:
+def images(kind: str, call: ApiCall) -> Value:
     """Pictures of a title; the first of each kind is the one that lists show."""
     title_id = the_title(kind, call)["id"]
     logo = shapes.picture("logo", (800, 310), kind, title_id)
@@ -60,7 +60,7 @@ def images(kind: str, call: Call) -> Value:
     }
 
 
-def videos(kind: str, call: Call) -> Value:
+def videos(kind: str, call: ApiCall) -> Value:
     """Trailer and teaser of a title."""
     title = the_title(kind, call)
     name = shapes.title_name(title, "en")
@@ -75,14 +75,14 @@ def first_date(title: Value) -> str:
     return str(title.get("date") or title["seasons"][0]["air_date"])
 
 
-def keywords(kind: str, call: Call) -> Value:
+def keywords(kind: str, call: ApiCall) -> Value:
     """A movie's `keywords`; for series TMDB calls the same list `results`."""
     title = the_title(kind, call)
     rows = [call.world.keywords[one] for one in title["keywords"]]
     return {"id": title["id"], "keywords" if kind == "movie" else "results": rows}
 
 
-def related(kind: str, word: str, call: Call) -> Value:
+def related(kind: str, word: str, call: ApiCall) -> Value:
     """Recommendations, and similar titles: the ones that share a genre."""
     title = the_title(kind, call)
     genres = set(title["genres"])
@@ -96,7 +96,7 @@ def related(kind: str, word: str, call: Call) -> Value:
     return paged(call, others, partial(shape, kind, language=call.language))
 
 
-def reviews(kind: str, call: Call) -> Value:
+def reviews(kind: str, call: ApiCall) -> Value:
     """What a visitor wrote about a title: the page envelope with the title's id."""
     title = the_title(kind, call)
     return {"id": title["id"], **paged(call, [review(kind, title)])}
@@ -123,7 +123,7 @@ def review(kind: str, title: Value) -> Value:
     }
 
 
-def translations(kind: str, call: Call) -> Value:
+def translations(kind: str, call: ApiCall) -> Value:
     """The languages a title is known in."""
     title = the_title(kind, call)
     word = "title" if kind == "movie" else "name"
@@ -141,7 +141,7 @@ def translations(kind: str, call: Call) -> Value:
     return {"id": title["id"], "translations": rows}
 
 
-def alternative_titles(kind: str, call: Call) -> Value:
+def alternative_titles(kind: str, call: ApiCall) -> Value:
     """The titles in other countries; movies say `titles`, series say `results`."""
     title = the_title(kind, call)
     wanted = call.params.get("country")
@@ -153,7 +153,7 @@ def alternative_titles(kind: str, call: Call) -> Value:
     return {"id": title["id"], "titles" if kind == "movie" else "results": rows}
 
 
-def external_ids(kind: str, call: Call) -> Value:
+def external_ids(kind: str, call: ApiCall) -> Value:
     """The title's ids elsewhere."""
     title = the_title(kind, call)
     ids: Value = {"id": title["id"], "imdb_id": title["imdb"]}
@@ -164,7 +164,7 @@ def external_ids(kind: str, call: Call) -> Value:
     return ids | dict.fromkeys(social)
 
 
-def watch_providers(kind: str, call: Call) -> Value:
+def watch_providers(kind: str, call: ApiCall) -> Value:
     """Where to watch a title, by country."""
     title = the_title(kind, call)
     return {"id": title["id"], "results": offers(kind, title["id"])}
@@ -191,7 +191,7 @@ def provider(number: int) -> Value:
     }
 
 
-def in_lists(kind: str, call: Call) -> Value:
+def in_lists(kind: str, call: ApiCall) -> Value:
     """The public lists that hold a title: our single one holds them all."""
     title = the_title(kind, call)
     row = {
@@ -207,7 +207,7 @@ def in_lists(kind: str, call: Call) -> Value:
     return {"id": title["id"], **paged(call, [row])}
 
 
-def release_dates(call: Call) -> Value:
+def release_dates(call: ApiCall) -> Value:
     """A movie's release and certificate by country."""
     movie = the_title("movie", call)
     rated = {"US": movie["certificate"], **RATINGS[movie["certificate"]]}
@@ -230,15 +230,15 @@ def release(day: str, certificate: str) -> Value:
     }
 
 
-def changes(kind: str, call: Call) -> Value:
+def changes(kind: str, call: ApiCall) -> Value:
     """What changed about a title in a span of at most 14 days."""
     title = the_title(kind, call)
     return {"changes": changed(call, "overview", title["id"], title["overview"])}
 
 
-def account_states(call: Call) -> Value:
+def account_states(call: ApiCall) -> Value:
     """What only a session may ask."""
-    raise Refusal(3)
+    raise TMDBRefusal(3)
 
 
 COMMON = {

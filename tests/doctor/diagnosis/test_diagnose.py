@@ -16,12 +16,12 @@ from streamr.doctor.evidence import (
     Connect,
     Difference,
     Evidence,
+    HostReply,
     House,
-    Lookup,
+    NameLookup,
     Place,
     PortState,
     ProxyReply,
-    Reply,
     special,
 )
 from tests.doctor.scenes import (
@@ -52,7 +52,7 @@ SPLIT = matrix(
 )
 
 
-def replies(**more: object) -> tuple[Reply, ...]:
+def replies(**more: object) -> tuple[HostReply, ...]:
     """Sixteen answers that all differ from good ones in the same thing."""
     return (*[good(DIRECT, **more)] * 8, *[good(OTHER, **more)] * 8)
 
@@ -160,7 +160,7 @@ class Names(Judged):
     def test_an_address_is_good_when_a_handshake_was_verified_there(self) -> None:
         home = Place("127.0.0.1", 443)
         found = but(
-            lookups=(Lookup(DIRECT, "system", (home,)), sound().lookups[1]),
+            lookups=(NameLookup(DIRECT, "system", (home,)), sound().lookups[1]),
             connects=(Connect(home, None, 1), Connect(THERE, None, 9)),
             checks=(shaken(DIRECT, home), shaken(OTHER, THERE)),
         )
@@ -176,7 +176,7 @@ class Names(Judged):
         ):
             place = Place(address, 443)
             found = but(
-                lookups=(Lookup(DIRECT, "system", (place,)), sound().lookups[1]),
+                lookups=(NameLookup(DIRECT, "system", (place,)), sound().lookups[1]),
                 connects=(
                     Connect(place, "connection_timeout", 9),
                     Connect(THERE, None, 9),
@@ -201,7 +201,7 @@ class Names(Judged):
 
     def test_a_resolver_that_fails_or_is_silent_is_named(self) -> None:
         for cause, code in (("dns_error", "dns_fails"), ("dns_timeout", "dns_silent")):
-            lost = Lookup(DIRECT, "system", (), cause, "SERVFAIL")
+            lost = NameLookup(DIRECT, "system", (), cause, "SERVFAIL")
             found = but(
                 lookups=(lost, sound().lookups[1]),
                 checks=(shaken(DIRECT, THERE), shaken(OTHER, THERE)),
@@ -216,7 +216,7 @@ class Names(Judged):
             (HERE, SIX, "ipv4_blackhole", "STREAMR_ADDRESS_FAMILY=ipv6"),
         ):
             found = but(
-                lookups=(Lookup(DIRECT, "system", (HERE, SIX)), sound().lookups[1]),
+                lookups=(NameLookup(DIRECT, "system", (HERE, SIX)), sound().lookups[1]),
                 connects=(
                     Connect(dead, "connection_timeout", 3000),
                     Connect(alive, None, 9),
@@ -228,7 +228,7 @@ class Names(Judged):
 
     def test_a_machine_without_ipv6_is_sound(self) -> None:
         found = but(
-            lookups=(Lookup(DIRECT, "system", (HERE, SIX)), sound().lookups[1]),
+            lookups=(NameLookup(DIRECT, "system", (HERE, SIX)), sound().lookups[1]),
             connects=(
                 *sound().connects,
                 Connect(SIX, "destination_ip_unroutable", 0),
@@ -239,7 +239,7 @@ class Names(Judged):
     def test_one_dead_address_among_others_is_no_cause(self) -> None:
         dead = Place("203.0.113.9", 443)
         found = but(
-            lookups=(Lookup(DIRECT, "system", (HERE, dead)), sound().lookups[1]),
+            lookups=(NameLookup(DIRECT, "system", (HERE, dead)), sound().lookups[1]),
             connects=(*sound().connects, Connect(dead, "connection_timeout", 9)),
         )
         self.says(found, "address_dead", sound=True)
@@ -248,14 +248,14 @@ class Names(Judged):
         old = Place("203.0.113.9", 443)
         pinned = but(
             pinned=(DIRECT,),
-            lookups=(Lookup(DIRECT, "TMDB_PINS", (old,)), sound().lookups[1]),
+            lookups=(NameLookup(DIRECT, "TMDB_PINS", (old,)), sound().lookups[1]),
             connects=(Connect(old, "connection_timeout", 9), Connect(THERE, None, 9)),
             checks=(shaken(DIRECT, HERE), shaken(OTHER, THERE)),
             matrix=replace(matrix(), arms=matrix().arms[3:]),
             replies=(good(OTHER),),
         )
         self.says(pinned, "tcp_silent")
-        known = replace(pinned, second=(Lookup(DIRECT, "system", (HERE,)),))
+        known = replace(pinned, second=(NameLookup(DIRECT, "system", (HERE,)),))
         self.assertIn("excludes itself", self.says(known, "pins_exclude"))
 
     def test_an_address_in_the_url_is_no_matter_of_dns(self) -> None:
@@ -263,7 +263,7 @@ class Names(Judged):
         found = Evidence(
             hosts=("127.0.0.1",),
             has_key=True,
-            lookups=(Lookup("127.0.0.1", LITERAL, (home,)),),
+            lookups=(NameLookup("127.0.0.1", LITERAL, (home,)),),
             connects=(Connect(home, "connection_refused", 1),),
         )
         self.says(found, "tcp_refused")
@@ -381,9 +381,12 @@ class Busy(Judged):
     def test_silence_in_a_stall_is_no_fault_of_the_network(self) -> None:
         silent = {"status": None, "size": 0, "lag": 0.6}
         six = Connect(SIX, "connection_timeout", 3000, lag=0.6)
-        own = (Lookup(DIRECT, "system", (HERE, SIX)), Lookup(OTHER, "system", (THERE,)))
+        own = (
+            NameLookup(DIRECT, "system", (HERE, SIX)),
+            NameLookup(OTHER, "system", (THERE,)),
+        )
         connects = (Connect(HERE, None, 9), Connect(THERE, None, 9), six)
-        late = Lookup(OTHER, "system", (), "dns_timeout", lag=0.6)
+        late = NameLookup(OTHER, "system", (), "dns_timeout", lag=0.6)
         proxy = ProxyReply("http://p", True, "connection_timeout", lag=0.6)
         rows = {
             "the answers of api.tmdb.org": but(
@@ -458,7 +461,7 @@ class Promises(SynchronousTestCase):
         st.booleans(),
     )
     def test_a_sound_way_has_an_answer_and_no_verdict_against_it(
-        self, checks: list[str | None], answers: list[Reply], family: str, key: bool
+        self, checks: list[str | None], answers: list[HostReply], family: str, key: bool
     ) -> None:
         found = but(
             checks=tuple(shaken(DIRECT, HERE, each) for each in checks),

@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.names import error
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.doctor.evidence import Lookup, Place
+from streamr.doctor.evidence import NameLookup, Place
 from streamr.doctor.probe.dns import look_up
 from streamr.upstream.resolve.dns import read_server
 
@@ -35,7 +35,9 @@ class Servers(SynchronousTestCase):
 class Lookups(SynchronousTestCase):
     """One question."""
 
-    def ask(self, result: Deferred[list[tuple[int, str]]], wait: float = 0) -> Lookup:
+    def ask(
+        self, result: Deferred[list[tuple[int, str]]], wait: float = 0
+    ) -> NameLookup:
         clock = Clock()
         asking = look_up("a.test", 443, "here", lambda _name: result, clock, 3.0)
         waiting = Deferred.fromCoroutine(asking)
@@ -45,7 +47,7 @@ class Lookups(SynchronousTestCase):
     def test_addresses_become_places(self) -> None:
         found = self.ask(succeed([(2, "203.0.113.1"), (10, "2001:db8::1")]))
         expected = (Place("203.0.113.1", 443), Place("2001:db8::1", 443))
-        self.assertEqual(Lookup("a.test", "here", expected), found)
+        self.assertEqual(NameLookup("a.test", "here", expected), found)
 
     def test_silence_ends_at_the_limit(self) -> None:
         found = self.ask(Deferred(), 10.0)

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Query
 from streamr.config.load import take_stock
-from streamr.doctor.evidence import Place, Reply
+from streamr.doctor.evidence import HostReply, Place
 from streamr.doctor.probe.http import (
     ASKED_AT_ONCE,
     LARGE,
@@ -41,7 +41,7 @@ class Asking(Asker):
 
     async def tmdb(
         self, base_url: str, profile: str, place: Place, query: Query
-    ) -> Reply:
+    ) -> HostReply:
         if self._clock.seconds() >= self._rest:
             return good(DIRECT)
         await deferLater(self._clock, LIMIT)
@@ -51,8 +51,8 @@ class Asking(Asker):
 class Sampled(SynchronousTestCase):
     """What is noted of a host."""
 
-    def noted(self, rest: float, step: float) -> list[Reply]:
-        clock, found = Clock(), list[Reply]()
+    def noted(self, rest: float, step: float) -> list[HostReply]:
+        clock, found = Clock(), list[HostReply]()
         lateness = Lateness(clock)
         lateness.start()
         asker = Asking(clock, lateness, rest)

@@ -14,7 +14,7 @@ from streamr.doctor.evidence import (
     Certificate,
     Evidence,
     House,
-    Lookup,
+    NameLookup,
     Place,
     PortState,
     ProxyReply,
@@ -59,8 +59,8 @@ HOUSE = House(
 PRIVATE = but(
     house=HOUSE,
     lookups=(
-        Lookup(DIRECT, "192.168.178.1", (Place("198.51.100.7", 443),)),
-        Lookup(OTHER, "192.168.178.1", (Place("10.10.34.35", 443),)),
+        NameLookup(DIRECT, "192.168.178.1", (Place("198.51.100.7", 443),)),
+        NameLookup(OTHER, "192.168.178.1", (Place("10.10.34.35", 443),)),
     ),
     matrix=everywhere(4, cause="tls_certificate_error", certificate=FOREIGN),
     checks=(
@@ -178,5 +178,5 @@ class Masks(SynchronousTestCase):
         self.assertEqual(1, len(masked.proxies))
 
     def test_a_resolver_by_its_own_address_is_masked(self) -> None:
-        found = replace(sound(), lookups=(Lookup(DIRECT, "9.9.9.9", (HERE,)),))
+        found = replace(sound(), lookups=(NameLookup(DIRECT, "9.9.9.9", (HERE,)),))
         self.assertEqual("resolver-1", Mask().evidence(found).lookups[0].by)

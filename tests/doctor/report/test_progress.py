@@ -6,7 +6,7 @@ import io
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.doctor.report.progress import Progress
+from streamr.doctor.report.progress import ProgressLine
 
 
 class Terminal(io.StringIO):
@@ -21,7 +21,7 @@ class Steps(SynchronousTestCase):
 
     def test_a_pipe_gets_each_step_once(self) -> None:
         stream = io.StringIO()
-        progress = Progress(stream)
+        progress = ProgressLine(stream)
         for text in ("1 handshake", "2 handshakes"):
             progress.tell("arms", text)
         progress.tell("http", "a.test")
@@ -30,7 +30,7 @@ class Steps(SynchronousTestCase):
 
     def test_a_terminal_gets_one_line_that_changes(self) -> None:
         stream = Terminal()
-        progress = Progress(stream)
+        progress = ProgressLine(stream)
         progress.tell("arms", "1 handshake")
         progress.stop()
         self.assertIn("arms: 1 handshake", stream.getvalue())
@@ -38,5 +38,5 @@ class Steps(SynchronousTestCase):
 
     def test_nothing_is_shown_before_the_first_step(self) -> None:
         stream = Terminal()
-        Progress(stream).stop()
+        ProgressLine(stream).stop()
         self.assertEqual("", stream.getvalue())

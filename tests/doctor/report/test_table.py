@@ -13,7 +13,7 @@ from streamr.doctor.diagnosis.diagnose import judge
 from streamr.doctor.diagnosis.verdicts import KINDS
 from streamr.doctor.evidence import (
     House,
-    Lookup,
+    NameLookup,
     Place,
     PortState,
     ProxyReply,
@@ -80,7 +80,7 @@ class Rows(SynchronousTestCase):
         )
 
     def test_a_special_address_is_called_out(self) -> None:
-        home = Lookup(DIRECT, "system", (Place("127.0.0.1", 443),))
+        home = NameLookup(DIRECT, "system", (Place("127.0.0.1", 443),))
         ((_, mark, seen),) = self.rows("dns", lookups=(home,))
         self.assertIs(Mark.WARNING, mark)
         self.assertEqual("127.0.0.1 (this machine); no verified handshake", seen)

@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.simulator.tmdb.answers import ROUTES, Reply, answer, unauthorised
+from streamr.simulator.tmdb.answers import ROUTES, TMDBReply, answer, unauthorised
 from streamr.simulator.tmdb.series import group_id
 from streamr.simulator.tmdb.world import hex_id, load
 
@@ -53,7 +53,7 @@ def crew(movie: dict[str, Any]) -> set[int]:
     return {who for who, _ in movie["crew"]}
 
 
-def ask(path: str, **params: str) -> Reply:
+def ask(path: str, **params: str) -> TMDBReply:
     """A GET with a good key."""
     return answer(WORLD, "GET", path, params)
 

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.simulator.faults.http import BOMB_BYTES, REWRITES, SCRIPTS, End, Scene
 from streamr.simulator.faults.table import parse
-from streamr.simulator.tmdb.answers import Reply, answer, unauthorised
+from streamr.simulator.tmdb.answers import TMDBReply, answer, unauthorised
 from streamr.simulator.tmdb.rendering import Rendered, accepts_gzip, remaining, render
 from streamr.simulator.tmdb.world import load
 
@@ -19,7 +19,7 @@ GOOD = answer(WORLD, "GET", PATH, {})
 OTHER = answer(WORLD, "GET", "/3/movie/680", {})
 
 
-def rendered(reply: Reply = GOOD, gzip_wanted: bool = True) -> Rendered:
+def rendered(reply: TMDBReply = GOOD, gzip_wanted: bool = True) -> Rendered:
     """A reply as bytes."""
     return render(reply, PATH, 1000.0, gzip_wanted)
 
