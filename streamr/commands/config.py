@@ -45,13 +45,13 @@ class ConfigOptions(PrintingOptions):
         return EX_CONFIG if problems else 0
 
 
-def wrong_at_start(found: Settings | None) -> list[str]:
+def wrong_at_start(settings: Settings | None) -> list[str]:
     """What only the start would notice, after each setting by itself was fine."""
-    if found is None:
+    if settings is None:
         return []
     checks: tuple[Callable[[], Any], ...] = (
-        lambda: tls_policy(MODERN.name, found.tmdb_ca_file),
-        lambda: warm_queries(found, catalogue.load(found.extra_paths)),
+        lambda: tls_policy(MODERN.name, settings.tmdb_ca_file),
+        lambda: warm_queries(settings, catalogue.load(settings.extra_paths)),
     )
     return [problem for check in checks for problem in _problems(check)]
 

@@ -14,7 +14,8 @@ from twisted.internet.error import CannotListenError
 from twisted.python import usage
 
 from streamr.commands.foreground import serve
-from streamr.config import settings, values
+from streamr.config import values
+from streamr.config.settings import TABLE
 from streamr.doctor.evidence import Evidence
 from streamr.doctor.report import bundle, replay
 from streamr.service import Options, give_up, read_settings, start_up
@@ -124,12 +125,12 @@ class DemoOptions(Options):
                 "STREAMR_ENVIRONMENT": "demo",
                 "STREAMR_STATE_DIR": directory,
             }
-            found = read_settings(flags, environment)
-            daemon = start_up(found, reactor, _made_demo(simulator), network.lookup)
+            settings = read_settings(flags, environment)
+            daemon = start_up(settings, reactor, _made_demo(simulator), network.lookup)
             # "during" comes when the daemon, stopped "before", has let its requests end
             reactor.addSystemEventTrigger("during", "shutdown", network.stopService)
             env_file = _written(Path(directory), environment, seen)
-            return serve(daemon, reactor, _more(network, found.state_dir, env_file))
+            return serve(daemon, reactor, _more(network, settings.state_dir, env_file))
 
 
 def _more(network: Network, state_dir: Path | None, env_file: Path) -> str:
@@ -187,7 +188,7 @@ def _written(
     keyless = seen is not None and not seen.has_key
     found = {
         setting.name: environment[setting.name]
-        for setting in settings.TABLE
+        for setting in TABLE
         if setting.name in environment
         and not (keyless and setting.name == "TMDB_API_KEY")
     }

@@ -27,8 +27,8 @@ class RunOptions(Options):
         """Serve until Ctrl-C or SIGTERM."""
         flags = self.given()
         if self["demo-if-no-key"]:
-            found = read_settings(flags, needs_key=False)
-            if not (found.tmdb_api_key or found.tmdb_access_token):
+            settings = read_settings(flags, needs_key=False)
+            if not (settings.tmdb_api_key or settings.tmdb_access_token):
                 print(
                     "There is no TMDB key, so this is the demo: a simulated TMDB with "
                     f"five hundred titles.\n{HOW_TO_GET_A_KEY}\n",

@@ -50,13 +50,13 @@ class Examination:
 
         Raises SettingsError when a setting cannot be used.
         """
-        found = stock.settings
-        if found is None:
+        settings = stock.settings
+        if settings is None:
             raise SettingsError(list(stock.problems))
-        profiles = policies(found.tmdb_ca_file)
+        profiles = policies(settings.tmdb_ca_file)
         self._reactor = reactor
         self._stock = stock
-        self._case = case = Case(reactor, found, limits, tell)
+        self._case = case = Case(reactor, settings, limits, tell)
         prober = Prober(reactor, profiles, limits.tcp, limits.tls)
         remembered = RememberingResolver(find, reactor)
         self._names = Names(case, reactor, find, by, second)
@@ -68,7 +68,7 @@ class Examination:
             case,
             Asker(
                 reactor,
-                found,
+                settings,
                 profiles,
                 remembered,
                 case.lateness,

@@ -75,7 +75,7 @@ class Asker:
     def __init__(
         self,
         reactor: Any,
-        found: Settings,
+        settings: Settings,
         profiles: dict[str, ProfilePolicy],
         names: IHostnameResolver,
         lateness: Lateness,
@@ -86,7 +86,7 @@ class Asker:
         """Limits in seconds: of an answer, and of the connection before it."""
         self._connect = connect
         self._reactor = reactor
-        self._settings = found
+        self._settings = settings
         self._profiles = profiles
         self._names = names
         self._lateness = lateness
@@ -165,16 +165,16 @@ class Asker:
     def _route(
         self, base_url: str, host: str, profile: str, client: Client
     ) -> TMDBRoute:
-        found = self._settings
+        settings = self._settings
         return TMDBRoute(
             "doctor",
             RouteKind.DIRECT,
             base_url,
             client,
-            Credentials(found.tmdb_access_token, found.tmdb_api_key),
+            Credentials(settings.tmdb_access_token, settings.tmdb_api_key),
             Dimensions(host, profile, "auto", "here"),
             None,
-            Pacer(self._reactor, found.rate, found.connections),
+            Pacer(self._reactor, settings.rate, settings.connections),
         )
 
     async def proxy(self, url: str, *, chosen: bool) -> ProxyReply:

@@ -21,11 +21,11 @@ from streamr.terminal import client
 LEAST_FREE = 32 * 1024 * 1024
 
 
-def inspect(found: Settings, stock: Iterable[Found]) -> House:
+def inspect(settings: Settings, stock: Iterable[Found]) -> House:
     """All that can be seen without the network (blocking, some milliseconds)."""
-    state, problem = _state(found)
+    state, problem = _state(settings)
     return House(
-        rows(stock), _ports(found), state, problem, "streamr" in _plugin_names()
+        rows(stock), _ports(settings), state, problem, "streamr" in _plugin_names()
     )
 
 
@@ -38,15 +38,15 @@ def rows(stock: Iterable[Found]) -> tuple[SettingRow, ...]:
     )
 
 
-def _ports(found: Settings) -> tuple[PortState, ...]:
+def _ports(settings: Settings) -> tuple[PortState, ...]:
     wanted = [
-        ("PORT", "main", found.host, found.port),
-        ("PROXY_PORT", "proxy", found.proxy_host, found.proxy_port),
+        ("PORT", "main", settings.host, settings.port),
+        ("PROXY_PORT", "proxy", settings.proxy_host, settings.proxy_port),
     ]
     return tuple(
         _port(setting, server, host, port)
         for setting, server, host, port in wanted
-        if found.only in ("", server) and port
+        if settings.only in ("", server) and port
     )
 
 
@@ -60,8 +60,8 @@ def _port(setting: str, server: str, host: str, port: int) -> PortState:
     return PortState(setting, port)
 
 
-def _state(found: Settings) -> tuple[str, str]:
-    directory = state_directory(found)
+def _state(settings: Settings) -> tuple[str, str]:
+    directory = state_directory(settings)
     if directory is None:
         return "", "there is no folder for state that can be written"
     free = shutil.disk_usage(directory).free

@@ -49,18 +49,18 @@ class Case:
     def __init__(
         self,
         clock: IReactorTime,
-        found: Settings,
+        settings: Settings,
         limits: Limits,
         tell: Callable[[str, str], None],
     ) -> None:
-        self.settings = found
+        self.settings = settings
         self.limits = limits
         self.tell = tell
         self.lateness = Lateness(clock)
         self._clock = clock
         self._began = self._until = 0.0
         self._urls: dict[str, SplitResult] = {}
-        for url in (found.tmdb_base_url, *found.tmdb_alternate_urls):
+        for url in (settings.tmdb_base_url, *settings.tmdb_alternate_urls):
             parts = urlsplit(url)
             self._urls.setdefault(parts.hostname or "", parts)
         self.hosts = tuple(self._urls)
@@ -109,12 +109,12 @@ class Case:
 
     def evidence(self) -> Evidence:
         """What has been seen so far."""
-        found = self.settings
+        settings = self.settings
         return Evidence(
             hosts=self.hosts,
-            has_key=bool(found.tmdb_api_key or found.tmdb_access_token),
-            family=found.address_family,
-            pinned=tuple(host for host in self.hosts if host in found.tmdb_pins),
+            has_key=bool(settings.tmdb_api_key or settings.tmdb_access_token),
+            family=settings.address_family,
+            pinned=tuple(host for host in self.hosts if host in settings.tmdb_pins),
             house=self.house,
             lookups=tuple(self.lookups),
             second=tuple(self.second),

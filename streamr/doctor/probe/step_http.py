@@ -42,10 +42,10 @@ class Requests:
 
     async def ask_proxies(self) -> None:
         """The chosen ones; without any, our own, which is no second vantage point."""
-        found = self._case.settings
-        chosen = found.tmdb_proxy_url
-        own = url_of(found.proxy_host, found.proxy_port)
-        urls = chosen or ((own,) if found.only == "" and found.proxy_port else ())
+        settings = self._case.settings
+        chosen = settings.tmdb_proxy_url
+        own = url_of(settings.proxy_host, settings.proxy_port)
+        urls = chosen or ((own,) if settings.only == "" and settings.proxy_port else ())
         self._case.proxies = await gathered(
             self._asker.proxy(url, chosen=bool(chosen)) for url in urls
         )
