@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar, TypedDict
 
 from twisted.python import usage
 
@@ -15,6 +14,16 @@ from streamr.terminal import console
 from streamr.terminal.options import Helpful
 
 MEGABYTE = 1024 * 1024
+
+
+class CacheStats(TypedDict):
+    """What the daemon tells of its store (streamr/app/cache.py, `stats`)."""
+
+    entries: int
+    bytes: int
+    most_bytes: int
+    by_class: dict[str, int]
+    by_state: dict[str, int]
 
 
 class StatsOptions(AskingOptions):
@@ -96,7 +105,7 @@ class CacheOptions(Helpful):
             raise usage.UsageError("cache wants one of: stats, purge")
 
 
-def _print(told: Mapping[str, Any]) -> None:
+def _print(told: CacheStats) -> None:
     out = console.console()
     used, most = told["bytes"] / MEGABYTE, told["most_bytes"] / MEGABYTE
     out.print(f"{told['entries']} answers, {used:.1f} of {most:.0f} MB")

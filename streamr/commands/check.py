@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from streamr.commands import drill
 from streamr.commands.output_options import PrintingOptions
 from streamr.service import Options, read_settings
 from streamr.terminal import client, console
 from streamr.terminal.client import Finding
-from streamr.terminal.console import Mark
+from streamr.terminal.console import Json, Mark
 
 HEAD = ("asked", "verdict", "answer", "by", "ms", "cause")
 
@@ -85,6 +85,6 @@ def row(each: Finding) -> tuple[console.Cell, ...]:
     return each.what, each.mark, each.told, client.short(each.by), each.ms, each.cause
 
 
-def told(each: Finding) -> dict[str, Any]:
+def told(each: Finding) -> Json:
     """A finding for programs."""
     return {**asdict(each), "mark": each.mark.value}

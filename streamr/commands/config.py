@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from streamr.app.cache import warm_queries
 from streamr.app.routes import tls_policy
@@ -17,7 +16,7 @@ from streamr.config.settings import Settings
 from streamr.errors import SettingsError
 from streamr.service import EX_CONFIG
 from streamr.terminal import console
-from streamr.terminal.console import Mark
+from streamr.terminal.console import Json, Mark
 from streamr.tmdb import catalogue
 from streamr.upstream.dial.tls import MODERN
 
@@ -49,14 +48,14 @@ def wrong_at_start(settings: Settings | None) -> list[str]:
     """What only the start would notice, after each setting by itself was fine."""
     if settings is None:
         return []
-    checks: tuple[Callable[[], Any], ...] = (
+    checks: tuple[Callable[[], object], ...] = (
         lambda: tls_policy(MODERN.name, settings.tmdb_ca_file),
         lambda: warm_queries(settings, catalogue.load(settings.extra_paths)),
     )
     return [problem for check in checks for problem in _problems(check)]
 
 
-def _problems(check: Callable[[], Any]) -> list[str]:
+def _problems(check: Callable[[], object]) -> list[str]:
     try:
         check()
     except SettingsError as error:
@@ -64,7 +63,7 @@ def _problems(check: Callable[[], Any]) -> list[str]:
     return []
 
 
-def told(stock: Stock, problems: list[str]) -> dict[str, Any]:
+def told(stock: Stock, problems: list[str]) -> Json:
     """The same for programs."""
     return {
         "settings": [

@@ -18,7 +18,7 @@ NEXT = (
 class AskingOptions(PrintingOptions):
     """The options of a command that asks the daemon."""
 
-    def ask(self, command: str, **more: Any) -> Any:
+    def ask(self, command: str, **more: object) -> Any:
         """What the running daemon says; exits with 1 without one."""
         directory = state_directory(read_settings(self.given(), needs_key=False))
         if directory is None:

@@ -8,7 +8,7 @@ import secrets
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from twisted.internet.error import CannotListenError
 from twisted.python import usage
@@ -18,6 +18,7 @@ from streamr.config import values
 from streamr.config.settings import TABLE
 from streamr.doctor.evidence import Evidence
 from streamr.doctor.report import bundle, replay
+from streamr.interfaces import Reactor
 from streamr.service import Options, give_up, read_settings, start_up
 from streamr.web.demo.pages import Demo
 
@@ -130,7 +131,8 @@ class DemoOptions(Options):
             # "during" comes when the daemon, stopped "before", has let its requests end
             reactor.addSystemEventTrigger("during", "shutdown", network.stopService)
             env_file = _written(Path(directory), environment, seen)
-            return serve(daemon, reactor, _more(network, settings.state_dir, env_file))
+            more = _more(network, settings.state_dir, env_file)
+            return serve(daemon, cast(Reactor, reactor), more)
 
 
 def _more(network: Network, state_dir: Path | None, env_file: Path) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar, cast
 
+from twisted.internet.interfaces import IReactorCore
 from twisted.python import usage
 
 from streamr.commands.output_options import PrintingOptions
@@ -16,7 +16,7 @@ from streamr.config import load
 from streamr.doctor.diagnosis.diagnose import Diagnosis, judge
 from streamr.doctor.evidence import Evidence
 from streamr.doctor.probe import dns
-from streamr.doctor.probe.examination import Examination
+from streamr.doctor.probe.examination import DoctorReactor, Examination
 from streamr.doctor.probe.run import Limits
 from streamr.doctor.report import table
 from streamr.doctor.report.bundle import bundle
@@ -72,7 +72,8 @@ class DoctorOptions(PrintingOptions):
 
         use_monotonic_clock(reactor)
         progress = ProgressLine(sys.stderr)
-        evidence = run(reactor, self._examination(reactor, progress))
+        examination = self._examination(cast(DoctorReactor, reactor), progress)
+        evidence = run(reactor, examination)
         progress.stop()
         if evidence is None:
             return 1
@@ -85,7 +86,9 @@ class DoctorOptions(PrintingOptions):
             self._write(bundle(evidence, Redactor(self._secrets)))
         return 0 if diagnosis.sound else 1
 
-    def _examination(self, reactor: Any, progress: ProgressLine) -> Examination:
+    def _examination(
+        self, reactor: DoctorReactor, progress: ProgressLine
+    ) -> Examination:
         find, by = dns.system(reactor, system_lookup), "system"
         if self.dns is not None:
             find, by = dns_server.server(reactor, *self.dns), self["dns"]
@@ -117,7 +120,7 @@ class DoctorOptions(PrintingOptions):
         path = Path(chosen or ".env")
         return load.take_stock(self.given(), environment, path, needs_key=False)
 
-    def _write(self, value: Mapping[str, Any]) -> None:
+    def _write(self, value: console.Json) -> None:
         path = Path(self["bundle"])
         try:
             path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
@@ -137,7 +140,7 @@ def show(evidence: Evidence, diagnosis: Diagnosis) -> None:
     out.print(console.verdict(*table.summary(evidence, diagnosis)))
 
 
-def run(reactor: Any, examination: Examination) -> Evidence | None:
+def run(reactor: IReactorCore, examination: Examination) -> Evidence | None:
     """Run the reactor for one examination; None when it was interrupted."""
     found: list[Evidence] = []
     problems: list[BaseException] = []

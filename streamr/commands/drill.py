@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 from streamr.commands.drill_steps import (
     CannotDrill,
@@ -20,7 +19,7 @@ from streamr.config.settings import Settings
 from streamr.service import EX_INTERRUPTED, give_up
 from streamr.terminal import console
 from streamr.terminal.client import short
-from streamr.terminal.console import Mark
+from streamr.terminal.console import Json, Mark
 
 HEAD = ("phase", "asked", "verdict", "answer", "by", "ms", "cause")
 NEXT = "start a demo beside it: streamr demo --port 3002 --proxy-port 5002"
@@ -69,7 +68,7 @@ def row(step: Step) -> tuple[console.Cell, ...]:
     )
 
 
-def told(step: Step) -> dict[str, Any]:
+def told(step: Step) -> Json:
     """A step for programs."""
     found = {**asdict(step.finding), "mark": step.finding.mark.value}
     return {"phase": step.phase, **found}

@@ -11,13 +11,15 @@ from __future__ import annotations
 import http.client
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from types import FrameType
 from typing import Any
 from urllib.parse import urlencode
 
 from streamr.config.settings import Settings
+from streamr.routing.report import ToldRoute
 from streamr.terminal.client import DIRECT, LISTS, Finding, ask_list, request, why
 from streamr.terminal.console import Mark
 
@@ -30,6 +32,8 @@ ASK_EVERY = 0.5
 UNBROKEN, HEALED = "unbroken", "healed"
 # On a busy machine a hedge may overtake a direct way that nothing is wrong with.
 TRIES = 3
+
+SignalHandler = Callable[[int, FrameType | None], object] | signal.Handlers
 
 
 class NoDemo(Exception):
@@ -78,8 +82,9 @@ class RunningDemo:
         query = urlencode({"host": host, "fault": fault})
         self._json(f"/demo/fault?{query}", "POST")
 
-    def _routes(self) -> Any:
-        return self._json("/api/tmdb/health")["routes"]
+    def _routes(self) -> Sequence[ToldRoute]:
+        routes: Sequence[ToldRoute] = self._json("/api/tmdb/health")["routes"]
+        return routes
 
     def _json(self, path: str, method: str = "GET") -> Any:
         try:
@@ -194,7 +199,7 @@ def undisturbed() -> Iterator[None]:
 
 
 @contextmanager
-def handled(handler: Any, *names: signal.Signals) -> Iterator[None]:
+def handled(handler: SignalHandler, *names: signal.Signals) -> Iterator[None]:
     """Signals meet a handler for a while, and then their own again."""
     before = {name: signal.signal(name, handler) for name in names}
     try:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 from twisted.logger import globalLogBeginner
 
 from streamr import __version__
 from streamr.app.daemon import Daemon
+from streamr.interfaces import Reactor
 from streamr.service import log_observer
 from streamr.terminal import client
 
@@ -19,7 +19,7 @@ CURL_LINES = (
 )
 
 
-def serve(daemon: Daemon, reactor: Any, more: str = "") -> int:
+def serve(daemon: Daemon, reactor: Reactor, more: str = "") -> int:
     """Run until Ctrl-C or SIGTERM; `more` is a last line of the welcome."""
     globalLogBeginner.beginLoggingTo([log_observer()], redirectStandardIO=False)
     daemon.startService()
@@ -29,7 +29,7 @@ def serve(daemon: Daemon, reactor: Any, more: str = "") -> int:
     return 0
 
 
-def _announce(daemon: Daemon, reactor: Any, more: str) -> None:
+def _announce(daemon: Daemon, reactor: Reactor, more: str) -> None:
     waiting = client.until_healthy(
         reactor, {name: server.url for name, server in daemon.servers.items()}
     )

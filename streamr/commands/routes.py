@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from streamr.commands.daemon_options import AskingOptions
+from streamr.routing.report import ToldRoute
 from streamr.terminal import console
 from streamr.terminal.console import Mark
 
@@ -14,8 +14,6 @@ HEAD = (
     "at (UTC)",
 )
 MARKS = {"ok": Mark.OK, "failing": Mark.FAILED}
-
-Told = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 class RoutesOptions(AskingOptions):
@@ -37,13 +35,15 @@ class RoutesOptions(AskingOptions):
         return 0
 
 
-def rows(told: Told) -> Iterator[tuple[console.Cell, ...]]:
+def rows(told: Mapping[str, Sequence[ToldRoute]]) -> Iterator[tuple[console.Cell, ...]]:
     """A row for each way of each server."""
     for server, routes in told.items():
         for each in routes:
-            facts = (each[name] for name in HEAD[3:-1])
-            mark = MARKS.get(each["state"], "untried")
-            yield server, each["route"], mark, *facts, _time(each["at"])
+            yield (
+                *(server, each["route"], MARKS.get(each["state"], "untried")),
+                *(each["breaker"], each["cause"], each["ms"]),
+                *(each["served"], each["failed"], _time(each["at"])),
+            )
 
 
 def _time(at: str | None) -> str | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from streamr.commands.demo import DemoOptions
 from streamr.commands.foreground import serve
 from streamr.config.settings import HOW_TO_GET_A_KEY
+from streamr.interfaces import Reactor
 from streamr.service import Options, read_settings, start_up
 
 
@@ -37,4 +38,5 @@ class RunOptions(Options):
                 return DemoOptions().serve(flags)
         from twisted.internet import reactor
 
-        return serve(start_up(read_settings(flags), reactor), reactor)
+        daemon = start_up(read_settings(flags), reactor)
+        return serve(daemon, cast(Reactor, reactor))

@@ -12,6 +12,7 @@ from typing import Any
 
 import treq
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from streamr.config.addresses import reachable
@@ -37,27 +38,27 @@ ASK_FOR = 10.0
 HEALTH_SECONDS = 3.0
 
 
-def until_healthy(reactor: Any, urls: Mapping[str, str]) -> Deferred[Any]:
+def until_healthy(clock: IReactorTime, urls: Mapping[str, str]) -> Deferred[list[None]]:
     """Fires when each server has answered its health check over HTTP.
 
     `urls` maps server names to base URLs. Fails with TimeoutError after ASK_FOR s.
     """
     asking = [
-        Deferred.fromCoroutine(_until_ok(reactor, f"{url}{HEALTH[name]}"))
+        Deferred.fromCoroutine(_until_ok(clock, f"{url}{HEALTH[name]}"))
         for name, url in urls.items()
     ]
     return gatherResults(asking, consumeErrors=True)
 
 
-async def _until_ok(reactor: Any, url: str) -> None:
-    give_up_at = reactor.seconds() + ASK_FOR
+async def _until_ok(clock: IReactorTime, url: str) -> None:
+    give_up_at = clock.seconds() + ASK_FOR
     problem = "no answer"
-    while reactor.seconds() < give_up_at:
+    while clock.seconds() < give_up_at:
         try:
             response = await treq.get(url, persistent=False).addTimeout(
-                HEALTH_SECONDS, reactor
+                HEALTH_SECONDS, clock
             )
-            await treq.content(response).addTimeout(HEALTH_SECONDS, reactor)
+            await treq.content(response).addTimeout(HEALTH_SECONDS, clock)
         except Exception as error:
             # whatever it is, the next try may do better; the last one is reported
             problem = str(error) or type(error).__name__
@@ -65,7 +66,7 @@ async def _until_ok(reactor: Any, url: str) -> None:
             if response.code == http.client.OK:
                 return
             problem = f"status {response.code}"
-        await deferLater(reactor, ASK_EVERY)
+        await deferLater(clock, ASK_EVERY)
     raise TimeoutError(f"{url} is not healthy after {ASK_FOR:g} s: {problem}")
 
 

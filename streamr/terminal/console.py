@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from enum import Enum
 from io import TextIOWrapper
-from typing import Any, TextIO
+from typing import TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -35,6 +35,8 @@ class Mark(Enum):
 STYLES = {Mark.OK: "green", Mark.WARNING: "yellow", Mark.FAILED: "bold red"}
 
 Cell = str | int | float | Mark | None
+# What is only built to be printed: nobody reads a value of it back.
+Json = dict[str, object]
 
 
 def console(stream: TextIO | None = None) -> Console:
@@ -111,6 +113,6 @@ def printable(text: str) -> str:
     )
 
 
-def print_json(value: Any, stream: TextIO | None = None) -> None:
+def print_json(value: object, stream: TextIO | None = None) -> None:
     """The same as JSON, for programs: indented and never coloured."""
     print(json.dumps(value, indent=2), file=stream or sys.stdout, flush=True)

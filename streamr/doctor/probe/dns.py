@@ -6,10 +6,10 @@ says right now.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import CancelledError, TimeoutError
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from twisted.names import error
 
 from streamr.doctor.evidence import NameLookup, Place
@@ -20,17 +20,19 @@ from streamr.upstream.resolve.system import Lookups
 _GRACE = 0.5
 
 
-def system(reactor: Any, lookup: Callable[[str], Any]) -> Find:
+def system(
+    reactor: IReactorFromThreads, lookup: Callable[[str], Sequence[tuple[int, str]]]
+) -> Find:
     """The system's resolver, in threads that hold nobody up."""
     return Lookups(reactor, lookup).find
 
 
 async def look_up(
-    host: str, port: int, by: str, find: Find, reactor: Any, seconds: float
+    host: str, port: int, by: str, find: Find, clock: IReactorTime, seconds: float
 ) -> NameLookup:
     """One question, with its deadline."""
     try:
-        found = await find(host).addTimeout(seconds + _GRACE, reactor)
+        found = await find(host).addTimeout(seconds + _GRACE, clock)
     except (TimeoutError, CancelledError):
         return NameLookup(host, by, (), "dns_timeout", f"silent for {seconds:g} s")
     except (OSError, UnicodeError, error.DomainError) as problem:

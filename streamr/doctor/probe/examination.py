@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorThreads, IReactorTime
 from twisted.internet.threads import deferToThreadPool
+from twisted.python.failure import Failure
 
 from streamr.config.load import Stock
 from streamr.doctor.evidence import Evidence, House
@@ -24,6 +25,7 @@ from streamr.doctor.probe.step_tls import Arms
 from streamr.doctor.probe.tcp_tls import Prober, policies
 from streamr.doctor.probe.trials import Runner
 from streamr.errors import SettingsError
+from streamr.interfaces import Reactor
 from streamr.upstream.resolve.cache import Find, RememberingResolver
 
 # TMDB's CDN drops connections beyond some 20 from one address (docs/facts/tmdb.md,
@@ -31,12 +33,16 @@ from streamr.upstream.resolve.cache import Find, RememberingResolver
 MOST_AT_ONCE = 12
 
 
+class DoctorReactor(Reactor, IReactorThreads):
+    """What an examination needs of its reactor: a daemon's, and its threads."""
+
+
 class Examination:
     """One run of the doctor."""
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: DoctorReactor,
         stock: Stock,
         find: Find,
         by: str,
@@ -113,7 +119,7 @@ class Examination:
 
 
 def ended_or_late(
-    working: Deferred[None], seconds: float, reactor: Any
+    working: Deferred[None], seconds: float, clock: IReactorTime
 ) -> Deferred[None]:
     """Fires when the work has ended, or is cancelled because its time is up."""
     done: Deferred[None] = Deferred()
@@ -122,11 +128,11 @@ def ended_or_late(
         done.callback(None)
         working.cancel()
 
-    def ended(result: Any) -> None:
+    def ended(result: Failure | None) -> None:
         if not done.called:
             timer.cancel()
             done.callback(result)
 
-    timer = reactor.callLater(seconds, late)
+    timer = clock.callLater(seconds, late)
     working.addBoth(ended)
     return done

@@ -7,13 +7,13 @@ address is chosen by the doctor.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.interfaces import IHostnameResolver
+from twisted.internet.interfaces import IHostnameResolver, IReactorTime
 
 from streamr.boundaries import Answer, Budget, Call, Dimensions, Expected, Query
 from streamr.config.settings import Settings
@@ -22,6 +22,7 @@ from streamr.doctor.probe.lateness import Lateness
 from streamr.doctor.probe.tcp_tls import milliseconds
 from streamr.errors import CAUSES, Fault, Phase, RouteKind
 from streamr.fields.loop import Loop
+from streamr.interfaces import Reactor
 from streamr.upstream.client import Client
 from streamr.upstream.dial.tls import ProfilePolicy
 from streamr.upstream.origin import Credentials, TMDBRoute
@@ -47,11 +48,13 @@ SLOW_MS = 6000
 # was too busy; so many are made again.
 MOST_LOST = 6
 
+Result = TypeVar("Result")
+
 
 class _Head:
     """Notes when the head came (interfaces.Progress)."""
 
-    def __init__(self, clock: Any) -> None:
+    def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self.at: float | None = None
 
@@ -74,7 +77,7 @@ class Asker:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Reactor,
         settings: Settings,
         profiles: dict[str, ProfilePolicy],
         names: IHostnameResolver,
@@ -272,7 +275,9 @@ def _enough(heard: list[HostReply]) -> bool:
     return len(heard) >= (2 if slow else REPLIES)
 
 
-async def gathered(coroutines: Iterable[Any]) -> list[Any]:
+async def gathered(
+    coroutines: Iterable[Coroutine[Deferred[object], object, Result]],
+) -> list[Result]:
     """All of them at once; the results in their order."""
     waiting = list(map(Deferred.fromCoroutine, coroutines))
     # when the time is up all are cancelled, and one failure speaks for the rest

@@ -8,9 +8,9 @@ the reactor was meanwhile; what follows from that is decided over the evidence
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
@@ -89,9 +89,9 @@ class _Quick:
         return float(self._clock.seconds() * self._pace)
 
     def callLater(
-        self, delay: float, callable: Callable[..., Any], *args: object, **kw: object
+        self, delay: float, callable: Callable[..., object], *args: object, **kw: object
     ) -> IDelayedCall:
         return self._clock.callLater(delay / self._pace, callable, *args, **kw)
 
-    def getDelayedCalls(self) -> Any:
+    def getDelayedCalls(self) -> Sequence[IDelayedCall]:
         return self._clock.getDelayedCalls()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Mapping
-from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
 
 from streamr.doctor.diagnosis.facts import Facts
 from streamr.doctor.evidence import LITERAL, NameLookup, Place
@@ -19,10 +20,15 @@ class Names:
     """The resolver in use, whose name is `by`, and others for a second opinion."""
 
     def __init__(
-        self, case: Case, reactor: Any, find: Find, by: str, second: Mapping[str, Find]
+        self,
+        case: Case,
+        clock: IReactorTime,
+        find: Find,
+        by: str,
+        second: Mapping[str, Find],
     ) -> None:
         self._case = case
-        self._reactor = reactor
+        self._clock = clock
         self._find, self._by, self._second = find, by, second
 
     async def look_up(self) -> None:
@@ -47,7 +53,7 @@ class Names:
         case = self._case
         seconds = min(case.limits.dns, max(0.1, case.left))
         return await case.lateness.fair(
-            lambda: look_up(host, case.port(host), by, find, self._reactor, seconds)
+            lambda: look_up(host, case.port(host), by, find, self._clock, seconds)
         )
 
     async def ask_others(self, addresses: Addresses) -> None:

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, execute
 from twisted.internet.endpoints import (
     TCP4ClientEndpoint,
     TCP6ClientEndpoint,
     wrapClientTLS,
 )
 from twisted.internet.interfaces import (
+    IAddress,
     IHandshakeListener,
+    IProtocol,
     IProtocolFactory,
     IStreamClientEndpoint,
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from streamr.app.routes import tls_policy
 from streamr.boundaries import Budget
 from streamr.doctor.evidence import Certificate, Connect, Handshake, Place
+from streamr.interfaces import Reactor
 from streamr.upstream.classify import classify
-from streamr.upstream.dial.tap import Tap, TapEndpoint, TapFactory, Trace
+from streamr.upstream.dial.tap import Tap, TapEndpoint, TapFactory, Trace, above
 from streamr.upstream.dial.tls import (
     PROFILES,
     CertificateRefused,
@@ -52,18 +57,28 @@ class _Hello(Protocol):
         self.transport.abortConnection()  # type: ignore[attr-defined]
 
 
+@dataclass(frozen=True, slots=True)
+class Shaken:
+    """The TLS version and group of a handshake, and who issued the certificate."""
+
+    version: str
+    group: str
+    issuer: str
+
+
 @implementer(IHandshakeListener)
-class _Shaken(Protocol):
+class _Shaking(Protocol):
     """Waits for the end of the handshake, one way or the other."""
 
-    def __init__(self, done: Deferred[Any]) -> None:
-        self._done: Deferred[Any] | None = done
+    def __init__(self, done: Deferred[Shaken]) -> None:
+        self._done: Deferred[Shaken] | None = done
 
     def handshakeCompleted(self) -> None:
-        transport: Any = self.transport
+        transport = cast(TLSMemoryBIOProtocol, self.transport)
         done, self._done = self._done, None
         if done is not None:
-            done.callback(transport.getHandle())
+            # what goes wrong in it is a failure of the handshake, too
+            execute(_shaken, transport).chainDeferred(done)
         transport.abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -104,10 +119,11 @@ class _HelloEndpoint:
         self._endpoint = endpoint
         self._trace = trace
 
-    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         factory = _HelloTaps(protocolFactory, self._trace, secure=True)
-        connecting: Deferred[Any] = self._endpoint.connect(factory)
-        return connecting.addCallback(lambda tap: tap.wrappedProtocol)
+        return self._endpoint.connect(factory).addCallback(
+            lambda tap: above(cast(Tap, tap))
+        )
 
 
 class _Single(Factory):
@@ -118,7 +134,7 @@ class _Single(Factory):
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
 
-    def buildProtocol(self, addr: Any) -> Protocol:
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
         return self._protocol
 
 
@@ -127,7 +143,7 @@ class Prober:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Reactor,
         profiles: Mapping[str, ProfilePolicy],
         tcp_seconds: float,
         tls_seconds: float,
@@ -166,10 +182,8 @@ class Prober:
         waiting = self._shaking(host, profile, place, trace)
         trace.start(waiting.cancel)
         try:
-            handle = await waiting
-            version = handle.get_protocol_version_name()
-            group = handle.get_group_name() or ""
-            issuer = issuer_of(handle.get_peer_certificate())
+            shaken = await waiting
+            version, group, issuer = shaken.version, shaken.group, shaken.issuer
         except Exception as error:
             # as above; a handshake that we gave up is silence, told by the trace
             _raise_if_left(error, trace)
@@ -195,18 +209,18 @@ class Prober:
 
     def _shaking(
         self, host: str, profile: str, place: Place, trace: Trace
-    ) -> Deferred[Any]:
-        done: Deferred[Any] = Deferred()
+    ) -> Deferred[Shaken]:
+        done: Deferred[Shaken] = Deferred()
         creator = self._profiles[profile].creatorForNetloc(host.encode(), place.port)
         tapped = _HelloEndpoint(self._tcp_to(place), trace)
         endpoint = wrapClientTLS(creator, tapped, self._reactor)
-        connecting = endpoint.connect(_Single(_Shaken(done)))
+        connecting = endpoint.connect(_Single(_Shaking(done)))
 
-        def cancelled(_waiting: Deferred[Any]) -> None:
+        def cancelled(_waiting: Deferred[Shaken]) -> None:
             connecting.cancel()
             trace.abort()
 
-        waiting: Deferred[Any] = Deferred(cancelled)
+        waiting: Deferred[Shaken] = Deferred(cancelled)
         connecting.addErrback(lambda failure: _fail(done, failure))
         done.addCallbacks(
             lambda value: None if waiting.called else waiting.callback(value),
@@ -227,13 +241,22 @@ class Prober:
         return kind(self._reactor, place.address, place.port, timeout=60)
 
 
+def _shaken(transport: TLSMemoryBIOProtocol) -> Shaken:
+    handle = transport.getHandle()
+    return Shaken(
+        handle.get_protocol_version_name(),
+        handle.get_group_name() or "",
+        issuer_of(handle.get_peer_certificate()),
+    )
+
+
 def _raise_if_left(error: BaseException, trace: Trace) -> None:
     """A probe that was cancelled from outside has found nothing."""
     if isinstance(error, CancelledError) and not trace.timed_out:
         raise error
 
 
-def _fail(done: Deferred[Any], failure: Failure) -> None:
+def _fail(done: Deferred[Shaken], failure: Failure) -> None:
     if not done.called and not failure.check(CancelledError):
         done.errback(failure)
 

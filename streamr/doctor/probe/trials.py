@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from streamr.doctor.diagnosis.tls import NAMES, OLD, SPLIT, TLS13
@@ -56,13 +56,13 @@ class Runner:
 
     def __init__(
         self,
-        reactor: Any,
+        clock: IReactorTime,
         prober: Prober,
         lateness: Lateness,
         at_once: int,
         pause: float,
     ) -> None:
-        self._reactor = reactor
+        self._clock = clock
         self._prober = prober
         self._lateness = lateness
         self._at_once = at_once
@@ -75,12 +75,12 @@ class Runner:
         samples: dict[Arm, Handshake] = {}
         discarded = 0
         settled = study.settled
-        while not settled and self._reactor.seconds() < until:
+        while not settled and self._clock.seconds() < until:
             discarded += await self._batch(study, samples)
             tell(f"{sum(each.tries for each in study.tallies.values())} handshakes")
             settled = study.settled
             if not settled:
-                await deferLater(self._reactor, self._pause)
+                await deferLater(self._clock, self._pause)
         return _matrix(study, samples, settled, discarded)
 
     async def _batch(self, study: Study, samples: dict[Arm, Handshake]) -> int:

@@ -10,7 +10,6 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
 from urllib.parse import urlsplit
 
 from streamr.doctor.diagnosis.facts import Facts
@@ -83,10 +82,11 @@ class Mask:
                 self._certificate(shaken.certificate)
             if shaken.issuer:
                 self._word(shaken.issuer, "certificate-{}")
-        masked: Evidence = self.value(found)
+        masked = self.value(found)
+        assert isinstance(masked, Evidence)
         return masked
 
-    def value(self, value: Any) -> Any:
+    def value(self, value: object) -> object:
         """Any part of it."""
         match value:
             case Place():

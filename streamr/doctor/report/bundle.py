@@ -15,6 +15,7 @@ from streamr.doctor.diagnosis.diagnose import judge
 from streamr.doctor.evidence import Evidence
 from streamr.doctor.report.anonymise import Mask
 from streamr.policy.redact import Redactor
+from streamr.terminal.console import Json
 
 # Raised when a bundle of before can no longer be read.
 FORMAT = 1
@@ -22,14 +23,14 @@ FORMAT = 1
 _PARTS = ("Twisted", "treq", "pyOpenSSL", "cryptography")
 
 
-def bundle(evidence: Evidence, redact: Redactor) -> dict[str, Any]:
+def bundle(evidence: Evidence, redact: Redactor) -> Json:
     """The bundle as JSON can hold it. `redact` strikes the secrets out, should any be.
 
     The verdicts are those over the masked evidence, so nothing slips through them.
     """
     masked = Mask().evidence(evidence)
     diagnosis = judge(masked)
-    whole: dict[str, Any] = {
+    whole: Json = {
         "format": FORMAT,
         "streamr": __version__,
         "python": platform.python_version(),
@@ -39,19 +40,19 @@ def bundle(evidence: Evidence, redact: Redactor) -> dict[str, Any]:
         "verdicts": [asdict(each) for each in diagnosis.verdicts],
         "evidence": asdict(masked),
     }
-    struck: dict[str, Any] = _struck(whole, redact)
-    return struck
+    return {name: _struck(each, redact) for name, each in whole.items()}
 
 
-def read(value: Any) -> Evidence:
+def read(value: object) -> Evidence:
     """The evidence in a bundle. Raises ValueError for what is none."""
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise ValueError(f"that is no bundle of format {FORMAT}")
-    found: Evidence = _revived(Evidence, value.get("evidence"), "evidence")
-    return found
+    evidence = _revived(Evidence, value.get("evidence"), "evidence")
+    assert isinstance(evidence, Evidence)
+    return evidence
 
 
-def _struck(value: Any, redact: Redactor) -> Any:
+def _struck(value: object, redact: Redactor) -> object:
     match value:
         case str():
             return redact(value)
@@ -62,7 +63,7 @@ def _struck(value: Any, redact: Redactor) -> Any:
     return value
 
 
-def _revived(kind: Any, value: Any, where: str) -> Any:
+def _revived(kind: Any, value: Any, where: str) -> object:
     """A value of a type from its JSON. Raises ValueError, naming where it is wrong."""
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if is_dataclass(kind):
@@ -83,14 +84,14 @@ def _revived(kind: Any, value: Any, where: str) -> Any:
     return value
 
 
-def _optional(inner: tuple[Any, ...], value: Any, where: str) -> Any:
+def _optional(inner: tuple[object, ...], value: object, where: str) -> object:
     if value is None:
         return None
     (kind,) = (each for each in inner if each is not type(None))
     return _revived(kind, value, where)
 
 
-def _revived_fields(kind: Any, value: Any, where: str) -> Any:
+def _revived_fields(kind: Any, value: Any, where: str) -> object:
     _expect(isinstance(value, dict), where, "an object")
     hints = typing.get_type_hints(kind)
     found = {}

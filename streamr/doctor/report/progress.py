@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, TextIO
+from typing import TextIO
+
+from rich.status import Status
 
 from streamr.terminal import console
 
@@ -13,7 +15,7 @@ class ProgressLine:
     def __init__(self, stream: TextIO) -> None:
         self._console = console.console(stream)
         self._steps: set[str] = set()
-        self._status: Any = None
+        self._status: Status | None = None
 
     def tell(self, step: str, text: str) -> None:
         """A step begins, or goes on."""

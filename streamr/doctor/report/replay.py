@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 from streamr.doctor.diagnosis.facts import Facts, all_causes, main_cause
 from streamr.doctor.diagnosis.http import (
@@ -20,7 +20,14 @@ from streamr.doctor.diagnosis.http import (
     code_of,
     speed,
 )
-from streamr.doctor.evidence import ArmResult, Evidence, HostReply, Place, ProxyReply
+from streamr.doctor.evidence import (
+    ArmResult,
+    Certificate,
+    Evidence,
+    HostReply,
+    Place,
+    ProxyReply,
+)
 
 _HOME = "127.0.0.1"
 _HOME6 = "::1"
@@ -58,22 +65,41 @@ _HTTP = {
 }
 
 
-def network(evidence: Evidence) -> dict[str, Any]:
+class ReplayedHost(TypedDict, total=False):
+    """What a name meets there: its faults, what its resolver says, and the boxes."""
+
+    fault: str
+    answers: str | list[str]
+    boxes: dict[str, str]
+
+
+class ReplayedNetwork(TypedDict, total=False):
+    """The spec that the simulator reads; `clock` is its clock's lead in seconds."""
+
+    dns: bool
+    hosts: dict[str, ReplayedHost]
+    pins: dict[str, str | list[str]]
+    clock: float
+    proxies: list[str]
+
+
+def network(evidence: Evidence) -> ReplayedNetwork:
     """The spec of a network that behaves like it (simulator/network.py)."""
     facts = Facts(evidence)
     evidence = facts.evidence
-    spec: dict[str, Any] = {"dns": _needs_dns(facts), "hosts": {}}
     boxes = _Boxes()
-    for host in evidence.hosts:
-        spec["hosts"][host] = _host(facts, host, boxes)
+    hosts = {host: _host(facts, host, boxes) for host in evidence.hosts}
+    spec: ReplayedNetwork = {"dns": _needs_dns(facts), "hosts": hosts}
     pinned = [host for host in evidence.hosts if facts.unpinned(host)]
     if pinned:
-        spec["pins"] = {h: spec["hosts"][h].pop("answers") for h in pinned}
+        spec["pins"] = {host: hosts[host].pop("answers") for host in pinned}
     skews = sorted(r.skew for r in evidence.replies if r.skew is not None)
     if skews:
         spec["clock"] = -skews[len(skews) // 2]
     proxies = [_proxy(each) for each in evidence.proxies if each.chosen]
-    return {**spec, **({"proxies": proxies} if proxies else {})}
+    if proxies:
+        spec["proxies"] = proxies
+    return spec
 
 
 def settings(evidence: Evidence) -> dict[str, str]:
@@ -102,9 +128,9 @@ def _needs_dns(facts: Facts) -> bool:
     return failed or any(facts.is_misled(host) for host in hosts)
 
 
-def _host(facts: Facts, host: str, boxes: _Boxes) -> dict[str, Any]:
+def _host(facts: Facts, host: str, boxes: _Boxes) -> ReplayedHost:
     found = facts.lookup(host)
-    spec: dict[str, Any] = {"fault": _fault(facts, host)}
+    spec: ReplayedHost = {"fault": _fault(facts, host)}
     if found is None:
         return spec
     if found.cause is not None:
@@ -121,7 +147,9 @@ def _host(facts: Facts, host: str, boxes: _Boxes) -> dict[str, Any]:
             standing[address] = box
         answers.append(address)
     spec["answers"] = list(dict.fromkeys(answers))
-    return {**spec, **({"boxes": standing} if standing else {})}
+    if standing:
+        spec["boxes"] = standing
+    return spec
 
 
 def _box(facts: Facts, host: str, place: Place) -> str | None:
@@ -144,7 +172,7 @@ def _box(facts: Facts, host: str, place: Place) -> str | None:
     return None if place.family == "IPv4" else "none"
 
 
-def _stranger(cause: str | None, certificate: Any) -> str:
+def _stranger(cause: str | None, certificate: Certificate | None) -> str:
     if cause == "tls_not_tls":
         return "plain-http"
     code = certificate.code if certificate is not None else 20

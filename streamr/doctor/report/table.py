@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
 
 from streamr import __version__
 from streamr.doctor.diagnosis.confidence import bounds
@@ -12,7 +11,7 @@ from streamr.doctor.diagnosis.diagnose import Diagnosis
 from streamr.doctor.diagnosis.facts import Facts, main_cause, meaning
 from streamr.doctor.diagnosis.verdicts import DoctorVerdict
 from streamr.doctor.evidence import ArmResult, Evidence, HostReply, special
-from streamr.terminal.console import Mark
+from streamr.terminal.console import Json, Mark
 
 HEAD = ("layer", "what", "verdict", "seen")
 TableRow = tuple[str, str, Mark, str]
@@ -35,7 +34,7 @@ def line(found: DoctorVerdict) -> tuple[Mark, str]:
     return mark, f"{found.sentence} [{found.code}]"
 
 
-def as_json(evidence: Evidence, diagnosis: Diagnosis) -> dict[str, Any]:
+def as_json(evidence: Evidence, diagnosis: Diagnosis) -> Json:
     """The same for programs."""
     return {
         "streamr": __version__,
