@@ -97,7 +97,7 @@ def running(name: str, port: int, child: Child) -> Running:
 
 
 def start_streamr(place: ContestantPlace) -> Running:
-    """Main and proxy in one process; the second way is its own proxy."""
+    """Main and proxy in one process; the second route is its own proxy."""
     port, proxy_port = free_ports(2)
     environment = {
         "TMDB_API_KEY": KEY,

@@ -15,7 +15,7 @@ streamr and its peers under the same faults, side by side: nginx, HAProxy and Va
 from Debian's packages, and a sequential pair of Express servers with axios. Their
 configurations, with the reason for each choice, are in `benchmarks/peers/`. The
 upstream is the simulated TMDB over real TLS, verified by everybody:
-`api.themoviedb.org` is the direct way, `api.tmdb.org` the second way, 60 ms away.
+`api.themoviedb.org` is the direct route, `api.tmdb.org` the second route, 60 ms away.
 Varnish, which has no TLS towards its backends, goes through a plain TLS tunnel (HAProxy
 in TCP mode).
 

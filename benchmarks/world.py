@@ -17,7 +17,7 @@ DIRECT = "api.themoviedb.org"
 SECOND = "api.tmdb.org"
 HOSTS = (DIRECT, SECOND)
 KEY = "c0ffee00c0ffee11c0ffee22c0ffee33"
-# The second way is always this much further away.
+# The second route is always this much further away.
 SECOND_LATENCY = "slow:delay=0.06"
 FAKETIME = "faketime/libfaketimeMT.so.1"
 
@@ -56,21 +56,21 @@ class Simulator:
         return told
 
     def heal(self) -> None:
-        """No fault anywhere; the second way keeps its latency."""
+        """No fault anywhere; the second route keeps its latency."""
         self.break_direct("none")
         self.control(host=SECOND, fault=SECOND_LATENCY)
 
     def break_direct(self, fault: str) -> None:
-        """A fault on the direct way."""
+        """A fault on the direct route."""
         self.control(host=DIRECT, fault=fault)
 
     def break_both(self, fault: str) -> None:
-        """The same fault on both ways; the first fault of a layer wins."""
+        """The same fault on both routes; the first fault of a layer wins."""
         self.break_direct(fault)
         self.control(host=SECOND, fault=f"{fault}+{SECOND_LATENCY}")
 
     def delay_both(self, seconds: float) -> None:
-        """Both ways answer well after this long."""
+        """Both routes answer well after this long."""
         self.control(host="*", fault=f"slow:delay={seconds}")
 
     def requests(self, paths: Sequence[str] | None = None) -> int:

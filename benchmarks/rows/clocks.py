@@ -80,7 +80,7 @@ async def one_jump(
 
 
 async def deadline(bench: Bench, ours: Running, clock: Clock, table: Table) -> None:
-    """Both ways silent: the deadline has to fire although an hour is taken away."""
+    """Both routes silent: the deadline has to fire although an hour is taken away."""
     (path,) = await bench.fresh(1)
     bench.simulator.break_both("silence-after-request")
     pending = asyncio.ensure_future(ours.client.get(path))
@@ -91,7 +91,7 @@ async def deadline(bench: Bench, ours: Running, clock: Clock, table: Table) -> N
     bench.simulator.heal()
     in_time = reply.status >= 500 and reply.seconds < DEADLINE + 1
     said = f"{reply.status} after {reply.seconds:.1f} s"
-    table.notes.append(f"-1 h while both ways are silent: {said} (deadline 8 s).")
+    table.notes.append(f"-1 h while both routes are silent: {said} (deadline 8 s).")
     table.judge(in_time)
 
 

@@ -24,13 +24,13 @@ def stale(reply: CallerReply) -> bool:
 
 
 async def measure(options: BenchOptions) -> Table:
-    """A fault of each sort on both ways, one contestant after the other."""
+    """A fault of each sort on both routes, one contestant after the other."""
     table = Table(
         4,
         "Warm and expired, everything dead",
         "200 with `Age` and a stale `Cache-Status`, p99 ≤ 10 ms",
         [
-            *("fault on both ways", "peer", "200", "with Age", "says stale"),
+            *("fault on both routes", "peer", "200", "with Age", "says stale"),
             "p50 / p99 ms",
         ],
         notes=[

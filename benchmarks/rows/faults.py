@@ -5,10 +5,10 @@ stand side by side on one simulator that keeps no connection (so that all faults
 
     warm up     some paths while all is well, and then seven hours pass: copies exist,
                 but all of them are expired
-    cold        the fault on the direct way; paths that nobody has asked for
-    warm        the fault on both ways; the paths of the warm-up
-    lost        the fault still on both ways; paths that nobody has asked for: there is
-                nothing to answer with, so only the truth or an error is right
+    cold        the fault on the direct route; paths that nobody has asked for
+    warm        the fault on both routes; the paths of the warm-up
+    lost        the fault still on both routes; paths that nobody has asked for: there
+                is nothing to answer with, so only the truth or an error is right
     afterwards  no fault; everything again. Whatever is wrong now was stored: poison
 """
 
@@ -46,8 +46,9 @@ SEVEN_HOURS = 7 * 3600
 EACH = 4
 READS = 24
 HEALING = 30.0
-# TMDB's own word, not a failure of the way: to hand it on is right. A 404 is no reason
-# to ask elsewhere, and TMDB counts addresses: a second name is no way around a 429.
+# TMDB's own word, not a failure of the route: to hand it on is right. A 404 is no
+# reason to ask elsewhere, and TMDB counts addresses: a second name does not get round
+# a 429.
 TRUE_ERRORS = frozenset(
     {"status:code=404", "rate-limit", "rate-limit:retry-after=2"},
 )
@@ -73,12 +74,12 @@ async def measure(options: BenchOptions) -> Table:
         "0 poisoned entries",
         ["fault", *options.peers],
         notes=[
-            "Each cell: fault on the direct way, cold (slowest answer) · fault on both "
-            "ways, warm and expired · fault on both ways, cold. `good` is the complete "
-            "correct body, `error` an honest error, `broken` an answer that was cut or "
-            "never came within 12 s, `wrong` a complete answer that is not TMDB's. The "
-            f"worst of {EACH} counts. Poisoned: wrong after the fault had ended. To "
-            "hand on a 404 or a 429 is the true error.",
+            "Each cell: fault on the direct route, cold (slowest answer) · fault on "
+            "both routes, warm and expired · fault on both routes, cold. `good` is the "
+            "complete correct body, `error` an honest error, `broken` an answer that "
+            "was cut or never came within 12 s, `wrong` a complete answer that is not "
+            f"TMDB's. The worst of {EACH} counts. Poisoned: wrong after the fault had "
+            "ended. To hand on a 404 or a 429 is the true error.",
         ],
     )
     tallies = {name: ContestantTally() for name in options.peers}

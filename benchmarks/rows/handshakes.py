@@ -1,4 +1,4 @@
-"""Row 3: half of all handshakes reset, on both ways, and no connection is kept."""
+"""Row 3: half of all handshakes reset, on both routes, and no connection is kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ async def measure(options: BenchOptions) -> Table:
     count = options.pick(1000, 300)
     table = Table(
         3,
-        f"Half of the handshakes reset on both ways, no keep-alive, {count:,} paths",
+        f"Half of the handshakes reset on both routes, no keep-alive, {count:,} paths",
         "≥ 99.9 % good, p99 ≤ 600 ms",
         ["peer", "good", "p50 / p99 ms", "not good"],
     )

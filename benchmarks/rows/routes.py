@@ -1,4 +1,4 @@
-"""Row 2: the direct way broken before the first request, 20 requests a second, cold.
+"""Row 2: the direct route broken before the first request, 20 requests a second, cold.
 
 Latency from the first request on, and once whatever a contestant has for a circuit
 breaker had time to open.
@@ -27,7 +27,7 @@ KINDS = (
     "refuse",
     SLOW,
 )
-ITSELF = "(the second way itself)"
+ITSELF = "(the second route itself)"
 FIRST_P99 = 400.0
 
 
@@ -35,9 +35,9 @@ async def measure(options: BenchOptions) -> Table:
     """All kinds, all contestants side by side in each."""
     table = Table(
         2,
-        "Direct way broken, cold keys, 20 requests a second",
-        "from the first request on p99 ≤ 400 ms; afterwards p50 ≤ the second way's own "
-        "+ 10 ms and p99 ≤ 1.3 times HAProxy's, or + 5 ms",
+        "Direct route broken, cold keys, 20 requests a second",
+        "from the first request on p99 ≤ 400 ms; afterwards p50 ≤ the second route's "
+        "own + 10 ms and p99 ≤ 1.3 times HAProxy's, or + 5 ms",
         [
             "fault",
             "peer",
@@ -47,14 +47,14 @@ async def measure(options: BenchOptions) -> Table:
         ],
         notes=[
             f"`first` is the first {options.pick(10, 5)} s, `afterwards` the "
-            f"{options.pick(20, 5)} s after it. The second way takes 60 ms, and the "
+            f"{options.pick(20, 5)} s after it. The second route takes 60 ms, and the "
             "simulator's own time; asked straight by the same client in the same run, "
             "it is the last line of each fault.",
         ],
     )
     with opened(options) as bench:
-        # What stood before the fault must not carry requests past it: the direct way
-        # keeps no connection. The second way does.
+        # What stood before the fault must not carry requests past it: the direct route
+        # keeps no connection. The second route does.
         bench.simulator.control(host=DIRECT, keep_alive=False)
         for kind in KINDS:
             await one_kind(bench, kind, table)
@@ -63,7 +63,7 @@ async def measure(options: BenchOptions) -> Table:
 
 @contextmanager
 def broken(bench: Bench, kind: str) -> Iterator[None]:
-    """The direct way with this fault."""
+    """The direct route with this fault."""
     if kind != BLACK_HOLE:
         bench.simulator.break_direct(kind)
         yield
@@ -92,7 +92,7 @@ async def one_kind(bench: Bench, kind: str, table: Table) -> None:
 
 
 async def everybody(bench: Bench, kind: str, first: int) -> list[Samples]:
-    """All contestants and the second way itself at the same rate, one by one."""
+    """All contestants and the second route itself at the same rate, one by one."""
     later = bench.options.pick(20, 5)
     paths = await bench.fresh(RATE * (first + later))
     async with bench.together() as contestants:
@@ -120,8 +120,8 @@ def judge(table: Table, kind: str, found: dict[str, Samples], first: float) -> N
     rest = ours.since(first)
     if kind == SLOW:
         return
-    way = found[ITSELF].since(first)
-    table.judge(rest.percentile(0.5) <= way.percentile(0.5) + 10)
+    itself = found[ITSELF].since(first)
+    table.judge(rest.percentile(0.5) <= itself.percentile(0.5) + 10)
     if "haproxy" in found:
         theirs = found["haproxy"].since(first).percentile(0.99)
         table.judge(rest.percentile(0.99) <= max(1.3 * theirs, theirs + 5))

@@ -59,7 +59,7 @@ async def measure(options: BenchOptions) -> Table:
         f"Soak: {minutes:g} minutes, {RATE} requests a second, a fault every 10 s",
         "0 wrong bodies, no unhandled Deferred error, RSS slope ≈ 0, fds constant",
         ["what", "measured"],
-        notes=[f"Faults on either way or both, from seed {options.seed}."],
+        notes=[f"Faults on either route or both, from seed {options.seed}."],
     )
     with opened(options) as bench:
         titles = await bench.titles(TITLES)
@@ -122,7 +122,7 @@ async def settled(ours: Running) -> int:
 
 
 async def misbehave(bench: Bench, seed: int) -> None:
-    """Another fault on one way or both, again and again."""
+    """Another fault on one route or both, again and again."""
     random = Random(seed)
     while True:
         fault, place = random.choice(FAULTS), random.choice(PLACES)

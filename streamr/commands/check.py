@@ -21,13 +21,13 @@ class CheckOptions(PrintingOptions):
 
     about = (
         "Asks a running streamr for both healths and three lists, and tells who "
-        "answered and why the direct way did not; exit 1 when something is wrong. "
-        "With --drill it breaks the direct way of a running demo in several ways, "
-        "watches the fallback, and heals what it broke."
+        "answered and why the direct route did not; exit 1 when something is wrong. "
+        "With --drill it breaks the direct route of a running demo with several "
+        "faults, watches the fallback, and heals what it broke."
     )
     example = "streamr check --drill"
     optFlags: ClassVar = [
-        ["drill", None, "Break the direct way of a running demo and watch."],
+        ["drill", None, "Break the direct route of a running demo and watch."],
     ]
 
     def perform(self) -> int:
@@ -66,7 +66,7 @@ class HealthcheckOptions(Options):
 
 
 def status(findings: Iterable[Finding]) -> int:
-    """The exit status: an answer that took another way is no error."""
+    """The exit status: an answer over another route is no error."""
     return int(any(each.mark is Mark.FAILED for each in findings))
 
 
@@ -76,8 +76,8 @@ def verdict(findings: Iterable[Finding]) -> tuple[Mark, str]:
     if Mark.FAILED in marks:
         return Mark.FAILED, "not all is well; streamr doctor finds out why"
     if Mark.WARNING in marks:
-        return Mark.WARNING, "answers came another way than usual, see their cause"
-    return Mark.OK, "all answers came the usual way"
+        return Mark.WARNING, "answers came over another route, see their cause"
+    return Mark.OK, "all answers came over the usual route"
 
 
 def row(each: Finding) -> tuple[console.Cell, ...]:

@@ -38,7 +38,7 @@ class DoctorOptions(PrintingOptions):
     about = (
         "Looks at every layer between here and TMDB, from the settings to the bodies, "
         "in less than 30 seconds, and names what is wrong and what to set. Needs no "
-        "running streamr. Exit status: 0 when the direct way is sound, 1 when it is "
+        "running streamr. Exit status: 0 when the direct route is sound, 1 when it is "
         "not, 78 when a setting cannot be used."
     )
     example = "streamr doctor --bundle report.json"

@@ -1,9 +1,9 @@
-"""A drill: break the direct way of a demo, watch the fallback, heal.
+"""A drill: break the direct route of a demo, watch the fallback, heal.
 
 direct answers ─► a fault ─► the fallback answers ─► healed ─► direct again ─► …
 
-Breakers remember: after a fault the direct way comes back by a probe in the background,
-some seconds later. The drill waits for it, with a deadline.
+Breakers remember: after a fault the direct route comes back by a probe in the
+background, some seconds later. The drill waits for it, with a deadline.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FAULTS = ("reset-after-hello", "silence-after-hello", "html")
 BACK_SECONDS = 30.0
 ASK_EVERY = 0.5
 UNBROKEN, HEALED = "unbroken", "healed"
-# On a busy machine a hedge may overtake a direct way that nothing is wrong with.
+# On a busy machine a hedge may overtake a direct route that nothing is wrong with.
 TRIES = 3
 
 SignalHandler = Callable[[int, FrameType | None], object] | signal.Handlers
@@ -60,7 +60,7 @@ class RunningDemo:
         self.where = f"{settings.host}:{settings.port}"
 
     def direct(self) -> tuple[str, str]:
-        """The host of the direct way, and the fault it has now. Raises NoDemo."""
+        """The host of the direct route, and the fault it has now. Raises NoDemo."""
         try:
             hosts = self._json("/demo/state")["hosts"]
             host = str(self._routes()[0]["next_hop"])
@@ -69,7 +69,7 @@ class RunningDemo:
             raise NoDemo(self.where) from error
 
     def is_back(self) -> bool:
-        """Whether the breaker sends callers the direct way."""
+        """Whether the breaker sends callers over the direct route."""
         direct = self._routes()[0]
         return bool(direct["route"] == DIRECT and direct["breaker"] == "closed")
 
@@ -123,9 +123,9 @@ class Drill:
         host, fault = self._demo.direct()
         if fault != "none":
             raise CannotDrill(
-                f"the direct way is broken already ({fault}); {self._by_hand()}"
+                f"the direct route is broken already ({fault}); {self._by_hand()}"
             )
-        self._say("the direct way, unbroken")
+        self._say("the direct route, unbroken")
         for path in LISTS:
             self._note(UNBROKEN, self._direct(path), is_direct)
         for fault in FAULTS:
@@ -135,7 +135,7 @@ class Drill:
             self._await_direct()
 
     def _direct(self, path: str) -> Finding:
-        """What is found when the direct way should answer."""
+        """What is found when the direct route should answer."""
         for _ in range(TRIES):
             found = self._demo.ask(path)
             if is_direct(found):
@@ -150,7 +150,7 @@ class Drill:
 
     @contextmanager
     def _broken(self, host: str, fault: str) -> Iterator[None]:
-        """The direct way under a fault, which ends even when the drill does."""
+        """The direct route under a fault, which ends even when the drill does."""
         self._say(f"broken: {fault}")
         try:
             self._demo.switch(host, fault)
@@ -167,8 +167,8 @@ class Drill:
         self._say("healed")
 
     def _await_direct(self) -> None:
-        """Until the breaker lets the direct way answer again."""
-        self._say(f"waiting for the direct way, {BACK_SECONDS:.0f} s at most")
+        """Until the breaker lets the direct route answer again."""
+        self._say(f"waiting for the direct route, {BACK_SECONDS:.0f} s at most")
         began = self._now()
         while not self._demo.is_back() and self._now() - began < BACK_SECONDS:
             self._sleep(ASK_EVERY)
@@ -182,12 +182,12 @@ class Drill:
 
 
 def is_direct(found: Finding) -> bool:
-    """Whether the direct way answered."""
+    """Whether the direct route answered."""
     return found.mark is not Mark.FAILED and found.by == DIRECT
 
 
 def is_fallback(found: Finding) -> bool:
-    """Whether another way answered."""
+    """Whether another route answered."""
     return found.mark is not Mark.FAILED and found.by not in (None, DIRECT)
 
 

@@ -88,11 +88,11 @@ a proxy or TMDB makes up becomes a label: it is counted as `other`.
   the proxy's: count callers on main.
 - `endpoint`: TMDB's path template such as `/movie/{{movie_id}}`, a path of streamr's
   own, or `other` for what was refused.
-- `route`: a configured way: `direct`, `proxy@127.0.0.1:5001`,
+- `route`: the name of a configured route: `direct`, `proxy@127.0.0.1:5001`,
   `classic@api.themoviedb.org`.
 - `cause`: {causes}; on attempts also `ok` and `other`.
   `overtaken` (a hedge was faster) and `deadline_exceeded` (the caller's time was up)
-  are no failures of the route. What was cancelled because the way before it answered,
+  are no failures of the route. What was cancelled because the route before it answered,
   or because the caller left, is not counted at all.
 - `result`: {results}.
 - `source`: the route that answered, or

@@ -1,4 +1,4 @@
-"""`streamr routes`: what each way to TMDB last did."""
+"""`streamr routes`: what each route to TMDB last did."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ MARKS = {"ok": Mark.OK, "failing": Mark.FAILED}
 
 
 class RoutesOptions(AskingOptions):
-    """`streamr routes`: what each way to TMDB last did."""
+    """`streamr routes`: what each route to TMDB last did."""
 
     about = (
-        "Asks the running streamr of this machine what each way to TMDB last did: "
+        "Asks the running streamr of this machine what each route to TMDB last did: "
         "whether it works, its breaker, the cause of the last failure."
     )
     example = "streamr routes --json"
 
     def perform(self) -> int:
-        """Print the ways of both servers."""
+        """Print the routes of both servers."""
         told = self.ask("routes")
         if self["json"]:
             console.print_json(told)
@@ -36,7 +36,7 @@ class RoutesOptions(AskingOptions):
 
 
 def rows(told: Mapping[str, Sequence[ToldRoute]]) -> Iterator[tuple[console.Cell, ...]]:
-    """A row for each way of each server."""
+    """A row for each route of each server."""
     for server, routes in told.items():
         for each in routes:
             yield (

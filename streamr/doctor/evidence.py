@@ -147,7 +147,7 @@ class Handshake:
 
     @property
     def starved(self) -> bool:
-        """True when this says nothing of the way."""
+        """True when this says nothing of the route."""
         return is_starved(self.cause, self.lag)
 
     @property
@@ -216,7 +216,7 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class HostReply:
-    """One request to a host, over a way that TLS takes. `code` is TMDB's own."""
+    """One request to a host, over a route on which TLS works. `code` is TMDB's own."""
 
     host: str
     path: str
@@ -232,7 +232,7 @@ class HostReply:
 
     @property
     def starved(self) -> bool:
-        """True when this says nothing of the way."""
+        """True when this says nothing of the route."""
         return is_starved(self.cause, self.lag)
 
 

@@ -7,5 +7,5 @@ folder knows only those before it, and what stands here knows them all:
     pictures      what its image host shows
     faults        what goes wrong on purpose
     hosts         one host name, from TCP to HTTP
-    surroundings  resolver, boxes on the way, proxies elsewhere
+    surroundings  resolver, boxes on the path, proxies elsewhere
 """

@@ -1,4 +1,4 @@
-"""A whole network on loopback: TMDB's lookalike, its resolver, the boxes on the way.
+"""A whole network on loopback: TMDB's lookalike, its resolver, the boxes on the path.
 
     {"dns": true,
      "hosts": {NAME: {"fault": FAULT, "answers": [ADDRESS, …] | "fails" | "silent",

@@ -74,8 +74,8 @@ async def _until_ok(clock: IReactorTime, url: str) -> None:
 class Finding:
     """One row of a check.
 
-    `by` is the way that answered, `ms` the time until the whole answer was there,
-    `cause` why the direct way did not answer, as Proxy-Status names it.
+    `by` is the route that answered, `ms` the time until the whole answer was there,
+    `cause` why the direct route did not answer, as Proxy-Status names it.
     """
 
     what: str
@@ -157,7 +157,7 @@ def request(
 
 
 def short(by: str | None) -> str | None:
-    """A way's name for a table: the proxy on this machine needs no address."""
+    """A route's name for a table: the proxy on this machine needs no address."""
     return None if by is None else _OWN_PROXY.sub("proxy/", by)
 
 
@@ -209,7 +209,7 @@ def _request(
 ) -> ServerReply:
     connection = http.client.HTTPConnection(reachable(host), port, timeout=seconds)
     try:
-        # which way answers come is asked, so a stored one will not do
+        # over which route answers come is asked, so a stored one will not do
         headers = {names.FRESH: "1"} if past_store else {}
         connection.request(method, path, headers=headers)
         response = connection.getresponse()

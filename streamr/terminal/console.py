@@ -96,7 +96,7 @@ def shown(cell: Cell) -> Text:
 
 
 def verdict(mark: Mark, sentence: str) -> Text:
-    """A line such as `failed: the direct way did not come back`."""
+    """A line such as `failed: the direct route did not come back`."""
     return Text.assemble((mark.value, STYLES[mark]), f": {printable(sentence)}")
 
 

@@ -26,7 +26,7 @@ HEALTHY, OTHER = "none", "proxy@127.0.0.1:5001/modern@api.tmdb.org"
 
 
 class Played(RunningDemo):
-    """A demo in memory: the direct way comes back some seconds after it is healed."""
+    """A demo in memory: the direct route comes back some seconds after it is healed."""
 
     def __init__(self, back_after: float = 6.0, fault: str = HEALTHY) -> None:
         super().__init__(load({}, {}, needs_key=False))
@@ -99,16 +99,16 @@ class Watching(SynchronousTestCase):
         demo.fallback = DIRECT
         self.assertEqual(failed(drilled(demo)), set(FAULTS))
 
-    def test_it_waits_for_the_direct_way_and_says_how_long(self) -> None:
+    def test_it_waits_for_the_direct_route_and_says_how_long(self) -> None:
         steps = drilled(Played(back_after=7.0))
         back = next(each for each in steps if each.phase == HEALED)
         self.assertEqual(back.finding.told, "after 7.0 s, 20 results")
 
-    def test_a_direct_way_that_stays_away_fails_after_the_deadline(self) -> None:
+    def test_a_direct_route_that_stays_away_fails_after_the_deadline(self) -> None:
         steps = drilled(Played(back_after=BACK_SECONDS + 5))
         self.assertEqual(failed(steps), {HEALED})
 
-    def test_one_overtaken_answer_does_not_fail_a_sound_direct_way(self) -> None:
+    def test_one_overtaken_answer_does_not_fail_a_sound_direct_route(self) -> None:
         demo, times = Played(), []
 
         def slow_at_first(_path: str) -> None:

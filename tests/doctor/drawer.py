@@ -71,7 +71,7 @@ def at_home(dice: Random, **hosts: Any) -> dict[str, Any]:
 
 
 def sound(dice: Random) -> list[Scenario]:
-    """Networks with which nothing is wrong, or not on the direct way."""
+    """Networks with which nothing is wrong, or not on the direct route."""
     slow = f"slow:delay={dice.choice([0.05, 0.1, 0.2])}"
     broken = dice.choice(HELLO_FAULTS)
     both_families = {"answers": ["127.0.0.1", "::1"], "boxes": {"::1": "none"}}

@@ -43,13 +43,13 @@ def codes(output: str) -> list[str]:
     return [each["code"] for each in value["verdicts"]]
 
 
-def test_a_sound_way_is_exit_0_and_nothing_is_said_against_it(
+def test_a_sound_route_is_exit_0_and_nothing_is_said_against_it(
     demos: list[Demo],
 ) -> None:
     demos.append(Demo())
     status, output = examine(demos[0])
     assert status == 0
-    assert f"ok: the direct way to {NAME} is sound" in output
+    assert f"ok: the direct route to {NAME} is sound" in output
     assert not re.search(r"^(failed|warning):", output, re.M)
     assert "\x1b" not in output
 
@@ -62,7 +62,7 @@ def test_a_bundle_of_a_broken_network_brings_it_back_in_a_demo(
     status, output = examine(demos[0], "--bundle", str(bundle))
     assert status == 1
     assert re.search(
-        rf"^failed: the name {NAME} is filtered on the way \(0/", output, re.M
+        rf"^failed: the name {NAME} is filtered on the path \(0/", output, re.M
     )
     assert re.search(r"^  set: .*TMDB_ALTERNATE_URLS", output, re.M)
     env_file = demos[0].doctor[demos[0].doctor.index("--env-file") + 1]
@@ -81,7 +81,7 @@ def test_a_bundle_that_cannot_be_written_costs_nothing_of_what_was_found(
     demos.append(Demo())
     status, output = examine(demos[0], "--bundle", str(tmp_path))
     assert status == 1
-    assert f"ok: the direct way to {NAME} is sound" in output
+    assert f"ok: the direct route to {NAME} is sound" in output
     assert f"--bundle: {tmp_path} cannot be written" in output
 
 

@@ -72,7 +72,7 @@ def test_a_direct_list_is_ok(main: Settings, monkeypatch: pytest.MonkeyPatch) ->
     )
 
 
-def test_a_list_by_a_fallback_is_a_warning_that_names_the_way_and_the_cause(
+def test_a_list_by_a_fallback_is_a_warning_that_names_the_route_and_the_cause(
     main: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = found(main, monkeypatch, proxy_status=AROUND)

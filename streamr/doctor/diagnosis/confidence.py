@@ -31,7 +31,7 @@ def _log_power(base: float, exponent: int) -> float:
 
 
 def _edge(inside: object, good: float, end: float) -> float:
-    """The last rate on the way from `good` to `end` that is inside."""
+    """The last rate from `good` towards `end` that is inside."""
     assert callable(inside)
     if inside(end):
         return end

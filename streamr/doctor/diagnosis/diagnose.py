@@ -1,4 +1,4 @@
-"""PURE: from evidence to verdicts, and whether the direct way is sound.
+"""PURE: from evidence to verdicts, and whether the direct route is sound.
 
 The method is OONI's Web Connectivity (spec ts-017) with what it lacks, repetition and
 arms: each layer has its own verdicts (flags, not one enumeration, for causes combine),
@@ -22,7 +22,7 @@ _ORDER = list(Layer)
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """The verdicts, those on the direct way first. `sound` is the direct way's."""
+    """The verdicts, those on the direct route first. `sound` is the direct route's."""
 
     verdicts: tuple[DoctorVerdict, ...]
     sound: bool
@@ -34,7 +34,7 @@ class Diagnosis:
 
 
 def judge(evidence: Evidence) -> Diagnosis:
-    """All verdicts, and whether the direct way is sound."""
+    """All verdicts, and whether the direct route is sound."""
     facts = Facts(evidence)
     found = [
         *dns_tcp.judge(facts),
@@ -50,7 +50,7 @@ def judge(evidence: Evidence) -> Diagnosis:
 
 
 def _is_sound(evidence: Evidence, verdicts: list[DoctorVerdict]) -> bool:
-    """The direct way is sound when nothing on it is wrong and TMDB has answered."""
+    """The direct route is sound when nothing on it is wrong and TMDB has answered."""
     against = [
         each
         for each in verdicts

@@ -117,7 +117,7 @@ def _dead(facts: Facts, cause: str, hosts: tuple[str, ...]) -> DoctorVerdict:
         hosts,
         addresses=_listed(places),
         vantage=f"; it answers at {pins.partition('=')[2]}" if pins else vantage(facts),
-        way=f"TMDB_PINS={pins}" if pins else way_over(facts, working),
+        route=f"TMDB_PINS={pins}" if pins else route_over(facts, working),
     )
 
 
@@ -129,7 +129,7 @@ def vantage(facts: Facts) -> str:
     }.get(facts.vantage, "; this is how it looks from here")
 
 
-def way_over(facts: Facts, working: list[str]) -> str:
+def route_over(facts: Facts, working: list[str]) -> str:
     """The setting that leads over another of TMDB's names, or over a proxy."""
     if not working:
         if facts.vantage == "works":

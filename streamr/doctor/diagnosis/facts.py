@@ -50,7 +50,7 @@ class Facts:
         self._connects = {each.place: each for each in self.evidence.connects}
 
     def lookup(self, host: str) -> NameLookup | None:
-        """What the way in use says of a name: the pin, or the resolver."""
+        """What the source in use says of a name: the pin, or the resolver."""
         return next((e for e in self.evidence.lookups if e.host == host), None)
 
     def places(self, host: str) -> tuple[Place, ...]:
@@ -125,7 +125,7 @@ class Facts:
 
     def is_misled(self, host: str) -> bool:
         """True when the pin or the resolver leads a name to nobody of TMDB's: what is
-        seen there says nothing of the way to TMDB."""
+        seen there says nothing of the route to TMDB."""
         found = self.lookup(host)
         if found is None or any(self.reached(place) for place in found.places):
             return False
@@ -240,6 +240,6 @@ def all_causes(arms: Iterable[ArmResult]) -> Counter[str]:
 
 
 def count(arms: Iterable[ArmResult]) -> str:
-    """`failed/tries` would be read both ways: how many got through, of how many."""
+    """How many got through, of how many: `failed/tries` would be ambiguous."""
     found = list(arms)
     return f"{sum(each.ok for each in found)}/{sum(each.tries for each in found)}"

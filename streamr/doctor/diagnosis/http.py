@@ -46,7 +46,7 @@ _CODES = {
 def judge(facts: Facts) -> Iterator[DoctorVerdict]:
     """The verdicts of these layers."""
     evidence = facts.evidence
-    replies = [each for each in evidence.replies if not _on_the_way(each)]
+    replies = [each for each in evidence.replies if not _never_arrived(each)]
     yield from _key(evidence, replies)
     yield from _answers(facts, replies)
     yield from _rate(replies)
@@ -56,7 +56,7 @@ def judge(facts: Facts) -> Iterator[DoctorVerdict]:
     yield from _busy(facts)
 
 
-def _on_the_way(reply: HostReply) -> bool:
+def _never_arrived(reply: HostReply) -> bool:
     return reply.cause is not None and CAUSES[reply.cause].phase in _TRANSPORT
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from streamr.doctor.diagnosis.confidence import bounds
-from streamr.doctor.diagnosis.dns_tcp import vantage, way_over
+from streamr.doctor.diagnosis.dns_tcp import route_over, vantage
 from streamr.doctor.diagnosis.facts import (
     CERTIFICATE,
     DATES,
@@ -93,7 +93,7 @@ def _names(
         control=control,
         how=HOW.get(cause, meaning(cause)),
         vantage=vantage(facts),
-        way=way_over(facts, [other]),
+        route=route_over(facts, [other]),
     )
 
 
@@ -157,7 +157,7 @@ def _unexplained(facts: Facts, arms: list[ArmResult]) -> Iterator[DoctorVerdict]
                 counts=count(arms),
                 how=HOW.get(cause, meaning(cause)),
                 vantage=vantage(facts),
-                way=way_over(facts, []),
+                route=route_over(facts, []),
             )
     elif cause in STRANGER:
         yield from _stranger([arm for arm in arms if arm.failed], cause)

@@ -1,7 +1,8 @@
 """The words of the doctor: each verdict with its sentence and the setting that heals.
 
 One table. A sentence is filled from the facts that the judge found; a verdict that is
-not `direct` speaks of something beside the direct way and leaves the exit status alone.
+not `direct` speaks of something beside the direct route and leaves the exit status
+alone.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from enum import StrEnum
 
 
 class Layer(StrEnum):
-    """Whose verdict it is, in the order of the way."""
+    """Whose verdict it is, in the order in which a request meets it."""
 
     SETTINGS = "settings"
     MACHINE = "machine"
@@ -141,16 +142,16 @@ KINDS: dict[str, VerdictKind] = {
     "tcp_refused": VerdictKind(
         Layer.TCP,
         "the connection to {hosts} is refused at {addresses}{vantage}",
-        "{way}",
+        "{route}",
     ),
     "tcp_silent": VerdictKind(
         Layer.TCP,
         "nobody answers for {hosts} at {addresses}{vantage}",
-        "{way}",
+        "{route}",
     ),
     "tcp_unroutable": VerdictKind(
         Layer.TCP,
-        "this machine has no way to {addresses} ({hosts})",
+        "this machine has no route to {addresses} ({hosts})",
         "the network connection of this machine",
     ),
     "address_dead": VerdictKind(
@@ -162,8 +163,8 @@ KINDS: dict[str, VerdictKind] = {
     # -- tls
     "name_filtered": VerdictKind(
         Layer.TLS,
-        "the name {host} is filtered on the way ({counts}; {control}): {how}{vantage}",
-        "{way}",
+        "the name {host} is filtered on the path ({counts}; {control}): {how}{vantage}",
+        "{route}",
     ),
     "address_filtered": VerdictKind(
         Layer.TLS,
@@ -190,7 +191,7 @@ KINDS: dict[str, VerdictKind] = {
     "tls_dead": VerdictKind(
         Layer.TLS,
         "no handshake gets through to {hosts} ({counts}): {how}{vantage}",
-        "{way}",
+        "{route}",
     ),
     "interception": VerdictKind(
         Layer.TLS,
@@ -268,7 +269,7 @@ KINDS: dict[str, VerdictKind] = {
     ),
     "throttled": VerdictKind(
         Layer.HTTP,
-        "the way is throttled: {rate}",
+        "the route is throttled: {rate}",
         "TMDB_PROXY_URL on another network; STREAMR_CACHE_MB keeps what was fetched",
     ),
     # -- proxies

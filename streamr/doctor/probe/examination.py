@@ -95,7 +95,7 @@ class Examination:
         return self._case.evidence()
 
     async def _work(self) -> None:
-        """The steps, in the order of the way; this machine and the proxies beside."""
+        """The steps, as a request meets them; this machine and the proxies beside."""
         inspecting = self._inspect()
         proxies = Deferred.fromCoroutine(self._requests.ask_proxies())
         await self._names.look_up()

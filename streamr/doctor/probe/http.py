@@ -1,4 +1,4 @@
-"""HTTP probes: TMDB with the key over a way that TLS takes, and the proxies.
+"""HTTP probes: TMDB with the key over a route on which TLS works, and the proxies.
 
 The routes are the daemon's own, so the doctor sees what streamr would see; only the
 address is chosen by the doctor.
@@ -117,11 +117,11 @@ class Asker:
                 for number in range(width)
             )
             for each in replies:
-                said = not (on_the_way(each) or each.starved)
+                said = not (never_arrived(each) or each.starved)
                 lost += not said
                 if said:
                     heard.append(each)
-                if not on_the_way(each):
+                if not never_arrived(each):
                     note(each)
             # the first one alone: it says whether more are of use
             width = ASKED_AT_ONCE
@@ -251,7 +251,7 @@ def failed(host: str, query: Query, fault: Fault, ms: int) -> HostReply:
     )
 
 
-def on_the_way(reply: HostReply) -> bool:
+def never_arrived(reply: HostReply) -> bool:
     """True when a request failed before TMDB could have seen it."""
     return reply.cause is not None and CAUSES[reply.cause].phase in _TRANSPORT
 

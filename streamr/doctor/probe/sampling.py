@@ -1,12 +1,12 @@
 """PURE: which arm is tried next, when arms differ clearly, and when it is enough.
 
-An arm is a way to try a handshake: a name, a TLS profile, a place. Every round tries
-each arm once, in turn, so that what changes with the time of day or with the load hits
-all arms alike. Two arms are compared by an e-process over the pairs of a round (Turner,
-Ly and Grünwald, "Generic E-variables for exact sequential k-sample tests", 2024): under
-"both fail equally often" its expectation never exceeds 1, so by Ville's inequality it
-exceeds 1/a with a chance of a at most, *however often one looks and whenever one
-stops*. That is what lets the doctor stop early without crying wolf.
+An arm is what a handshake is tried with: a name, a TLS profile, a place. Every round
+tries each arm once, in turn, so that what changes with the time of day or with the load
+hits all arms alike. Two arms are compared by an e-process over the pairs of a round
+(Turner, Ly and Grünwald, "Generic E-variables for exact sequential k-sample tests",
+2024): under "both fail equally often" its expectation never exceeds 1, so by Ville's
+inequality it exceeds 1/a with a chance of a at most, *however often one looks and
+whenever one stops*. That is what lets the doctor stop early without crying wolf.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ERROR_RATE = 0.001
 # ClientHello is dropped"); 25 tries without a failure happen with it in less than one
 # of a hundred runs (ten tries: in 16).
 CLEAN_TRIES = 25
-# As many handshakes without one success say that there is no way through: where even
+# As many handshakes without one success say that nothing gets through: where even
 # one of five came through, this would happen once in 200 runs.
 DEAD_TRIES = 24
 # By then half against half would long differ: what does not, fails at random.
@@ -38,7 +38,7 @@ _PRIOR = 0.18
 
 @dataclass(frozen=True, slots=True, order=True)
 class Arm:
-    """One way to try a handshake with `host`'s name at `address`:`port`."""
+    """What a handshake is tried with: `host`'s name at `address`:`port`."""
 
     host: str
     profile: str
@@ -212,7 +212,7 @@ class Study:
         return bool(profiles) and min(profiles.values()) >= CLEAN_TRIES
 
     def _growing(self) -> bool:
-        """True when a contrast is on its way to be clear."""
+        """True when a contrast is becoming clear."""
         return any(
             not self.finding(contrast).clear
             and sum(duel.log_e for duel in self._duels[contrast.name]) > 1.0

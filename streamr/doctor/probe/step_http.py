@@ -10,7 +10,7 @@ from streamr.doctor.probe.run import Case
 
 
 class Requests:
-    """Requests to TMDB's hosts, each over its best way, and to the proxies."""
+    """Requests to TMDB's hosts, each over its best route, and to the proxies."""
 
     def __init__(self, case: Case, asker: Asker) -> None:
         self._case = case
@@ -20,14 +20,14 @@ class Requests:
         """Several answers of each host that a handshake reaches."""
         case, facts = self._case, self._case.facts()
         case.tell("http", ", ".join(case.hosts))
-        ways = {host: self._way(host, facts) for host in case.hosts}
+        routes = {host: self._route(host, facts) for host in case.hosts}
         await gathered(
-            self._asker.sampled(case.url(host), *way, case.replies.append)
-            for host, way in ways.items()
-            if way is not None
+            self._asker.sampled(case.url(host), *route, case.replies.append)
+            for host, route in routes.items()
+            if route is not None
         )
 
-    def _way(self, host: str, facts: Facts) -> tuple[str, Place] | None:
+    def _route(self, host: str, facts: Facts) -> tuple[str, Place] | None:
         """Profile and place over which a host can be asked."""
         case = self._case
         if not case.is_tls(host):

@@ -68,7 +68,7 @@ class Shaken:
 
 @implementer(IHandshakeListener)
 class _Shaking(Protocol):
-    """Waits for the end of the handshake, one way or the other."""
+    """Waits for the end of the handshake, good or bad."""
 
     def __init__(self, done: Deferred[Shaken]) -> None:
         self._done: Deferred[Shaken] | None = done

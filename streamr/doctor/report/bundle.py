@@ -19,7 +19,7 @@ from streamr.terminal.console import Json
 
 # Raised when a bundle of before can no longer be read.
 FORMAT = 1
-# What the ways to TMDB are made of.
+# What the routes to TMDB are made of.
 _PARTS = ("Twisted", "treq", "pyOpenSSL", "cryptography")
 
 

@@ -1,4 +1,4 @@
-"""PURE: the way back, from evidence to a network that the simulator can put up.
+"""PURE: from evidence back to a network that the simulator can put up.
 
 What was seen becomes faults: by name and by ClientHello, with their rates, resolvers
 that say what they said, boxes at addresses that were not TMDB's. The doctor, run in

@@ -18,14 +18,14 @@ TableRow = tuple[str, str, Mark, str]
 
 
 def summary(evidence: Evidence, diagnosis: Diagnosis) -> tuple[Mark, str]:
-    """The last line: is the direct way sound?"""
+    """The last line: is the direct route sound?"""
     late = "; the time was up" if evidence.out_of_time else ""
     took = f"({evidence.seconds:.0f} s, streamr {__version__}{late})"
     if diagnosis.sound:
-        return Mark.OK, f"the direct way to {evidence.direct} is sound {took}"
+        return Mark.OK, f"the direct route to {evidence.direct} is sound {took}"
     if not any(each.direct for each in diagnosis.verdicts):
         return Mark.FAILED, f"no answer of {evidence.direct} could be judged {took}"
-    return Mark.FAILED, f"the direct way to {evidence.direct} is not sound {took}"
+    return Mark.FAILED, f"the direct route to {evidence.direct} is not sound {took}"
 
 
 def line(found: DoctorVerdict) -> tuple[Mark, str]:
@@ -45,7 +45,7 @@ def as_json(evidence: Evidence, diagnosis: Diagnosis) -> Json:
 
 
 def rows(evidence: Evidence) -> Iterator[TableRow]:
-    """One row for each thing that was looked at, in the order of the way."""
+    """One row for each thing that was looked at, as a request meets them."""
     facts = Facts(evidence)
     yield from _house(evidence)
     yield from _clock(evidence)

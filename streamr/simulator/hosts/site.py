@@ -124,7 +124,7 @@ class Lookalike(Resource):
         return answer(self.world, asked.method, asked.path, asked.params)
 
     def scene(self, asked: Asked) -> Scene:
-        """The good answer, and a way to the one for another title."""
+        """The good answer, and how to make the one for another title."""
         now = self.host.timers.clock.seconds()
 
         def rendered(reply: TMDBReply) -> Rendered:

@@ -1,1 +1,1 @@
-"""What stands around TMDB: its resolver, boxes on the way, proxies elsewhere."""
+"""What stands around TMDB: its resolver, boxes on the path, proxies elsewhere."""

@@ -1,4 +1,4 @@
-"""Boxes on the way: what may stand at an address in TMDB's place.
+"""Boxes on the path: what may stand at an address in TMDB's place.
 
 black-hole   a connection is never answered
 closed       nothing listens

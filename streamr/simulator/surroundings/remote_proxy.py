@@ -25,7 +25,7 @@ SAID = {
 
 
 class Elsewhere(Resource):
-    """Answers every path of a proxy in one way."""
+    """Answers every path of a proxy alike."""
 
     isLeaf = True
 
@@ -44,7 +44,7 @@ class Elsewhere(Resource):
             return json.dumps(
                 answer(self.world, "GET", "/3/configuration", {}).value
             ).encode()
-        return b'{"success":false,"status_code":43,"status_message":"no way"}'
+        return b'{"success":false,"status_code":43,"status_message":"no route"}'
 
 
 class Vantage:

@@ -213,9 +213,9 @@ def discover(kind: str, call: ApiCall) -> Value:
         for one in call.world.titles(kind).values()
         if all(test(call, one, text) for test, text in asked)
     ]
-    word, _, way = call.params.get("sort_by", "popularity.desc").rpartition(".")
+    word, _, direction = call.params.get("sort_by", "popularity.desc").rpartition(".")
     order = ORDERS.get(word, ORDERS["popularity"])
-    rows.sort(key=order, reverse=way != "asc")
+    rows.sort(key=order, reverse=direction != "asc")
     return paged(call, rows, partial(shapes.title_item, kind, language=call.language))
 
 

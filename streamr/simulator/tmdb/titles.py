@@ -175,7 +175,7 @@ def offers(kind: str, title_id: int) -> Value:
     link = f"https://www.themoviedb.org/{kind}/{title_id}/watch?locale="
     return {
         region: {"link": link + region}
-        | {way: [provider(number)] for number, _, way in PROVIDERS}
+        | {offer: [provider(number)] for number, _, offer in PROVIDERS}
         for region in PROVIDER_REGIONS
     }
 

@@ -1,4 +1,4 @@
-"""The judge as a table: what is seen, what is said, and whether the way is sound."""
+"""The judge as a table: what is seen, what is said, and whether the route is sound."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Handshakes(Judged):
         self.assertIn("(0/14; same address with api.tmdb.org 14/14)", said)
         self.assertIn("TMDB_ALTERNATE_URLS", said)
 
-    def test_a_filtered_other_name_leaves_the_direct_way_sound(self) -> None:
+    def test_a_filtered_other_name_leaves_the_direct_route_sound(self) -> None:
         worse = {(OTHER, p): arm(OTHER, p, 0, 6) for p in PROFILES}
         differ = Difference(f"names {DIRECT} {OTHER}", (3, 4, 5), (0, 1, 2), 1e-5)
         found = but(matrix=matrix(worse, (differ,)))
@@ -339,7 +339,7 @@ class Answers(Judged):
         own = ProxyReply("http://127.0.0.1:5001", False, "connection_refused")
         self.says(but(proxies=(own,)), sound=True)
 
-    def test_the_machine_is_judged_beside_the_way(self) -> None:
+    def test_the_machine_is_judged_beside_the_route(self) -> None:
         house = House(
             ports=(
                 PortState("PORT", 3001, "uptime-kuma (pid 7)", "in use"),
@@ -419,7 +419,7 @@ class Busy(Judged):
         found = but(replies=(*[good(DIRECT)] * 8, *[other] * 2))
         self.says(found, "http_silent", sound=True)
 
-    def test_a_way_that_nobody_could_judge_is_not_called_sound(self) -> None:
+    def test_a_route_that_nobody_could_judge_is_not_called_sound(self) -> None:
         late = good(DIRECT, status=None, cause="http_response_timeout", lag=0.6)
         self.says(but(replies=(late,) * 6), "machine_busy")
 
@@ -460,7 +460,7 @@ class Promises(SynchronousTestCase):
         st.sampled_from(["auto", "ipv4", "ipv6"]),
         st.booleans(),
     )
-    def test_a_sound_way_has_an_answer_and_no_verdict_against_it(
+    def test_a_sound_route_has_an_answer_and_no_verdict_against_it(
         self, checks: list[str | None], answers: list[HostReply], family: str, key: bool
     ) -> None:
         found = but(

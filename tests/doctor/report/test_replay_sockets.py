@@ -1,4 +1,4 @@
-"""The way back: the network that a bundle describes brings the same verdicts.
+"""From evidence back: the network that a bundle describes brings the same verdicts.
 
 Network and doctor share one process, so time passes only while nothing happens: what
 the machine has to do besides is never taken for the network's silence.

@@ -100,7 +100,7 @@ class Rows(SynchronousTestCase):
             self.assertIs(Mark.WARNING, marks[layer])
         self.assertIs(Mark.OK, marks["proxies"])
 
-    def test_the_last_line_says_whether_the_direct_way_is_sound(self) -> None:
+    def test_the_last_line_says_whether_the_direct_route_is_sound(self) -> None:
         mark, said = table.summary(sound(), judge(sound()))
         self.assertIs(Mark.OK, mark)
         self.assertIn("is sound", said)
@@ -113,14 +113,14 @@ class Rows(SynchronousTestCase):
         lost = but(replies=())
         self.assertIn("could be judged", table.summary(lost, judge(lost))[1])
 
-    def test_a_way_that_nobody_could_judge_is_not_called_unsound(self) -> None:
+    def test_a_route_that_nobody_could_judge_is_not_called_unsound(self) -> None:
         late = good(DIRECT, status=None, cause="http_response_timeout", lag=0.6)
         busy = but(replies=(late,) * 6)
         self.assertIn("could be judged", table.summary(busy, judge(busy))[1])
         ((_, _, seen),) = self.rows("http", replies=(late,))
         self.assertIn("this machine was too busy to tell", seen)
 
-    def test_a_verdict_tells_its_name_and_whether_it_is_beside_the_way(self) -> None:
+    def test_a_verdict_tells_its_name_and_whether_it_is_beside_the_route(self) -> None:
         (found,) = judge(but(matrix=FILTERED)).verdicts
         mark, said = table.line(found)
         self.assertIs(Mark.FAILED, mark)

@@ -513,7 +513,7 @@ class Searching(SynchronousTestCase):
         found = self.every("/3/discover/tv", first_air_date_year="2019")
         self.assertIn(87108, found)
 
-    def test_discover_sorts_both_ways(self):
+    def test_discover_sorts_in_both_directions(self):
         for kind, word, field in (
             ("movie", "popularity", "popularity"),
             ("movie", "vote_average", "vote_average"),
@@ -522,10 +522,10 @@ class Searching(SynchronousTestCase):
             ("tv", "first_air_date", "first_air_date"),
             ("tv", "name", "name"),
         ):
-            for way in ("asc", "desc"):
-                rows = ask(f"/3/discover/{kind}", sort_by=f"{word}.{way}").value
+            for direction in ("asc", "desc"):
+                rows = ask(f"/3/discover/{kind}", sort_by=f"{word}.{direction}").value
                 values = [one[field] for one in rows["results"]]
-                self.assertEqual(values, sorted(values, reverse=way == "desc"))
+                self.assertEqual(values, sorted(values, reverse=direction == "desc"))
 
     def test_titles_come_in_the_language_asked_for(self):
         value = ask("/3/movie/278", language="de-DE").value
