@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from twisted.internet.task import deferLater
 
 from streamr.config import load
 from streamr.doctor.evidence import Evidence
-from streamr.doctor.probe.examination import Examination
+from streamr.doctor.probe.examination import DoctorReactor, Examination
 from streamr.doctor.probe.run import Limits
 from streamr.upstream.resolve import dns as dns_server
 from tests.doctor.roads import Roads
@@ -26,7 +25,7 @@ CHANCE = {"tls_unclear"}
 
 
 async def examine(
-    reactor: Any,
+    reactor: DoctorReactor,
     found: Mapping[str, str],
     dns: str,
     state: Path,

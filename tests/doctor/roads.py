@@ -13,12 +13,14 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
+from streamr.doctor.probe.examination import DoctorReactor
+
 
 @implementer(IReactorTime, IReactorTCP, IReactorPluggableNameResolver)
 class Roads:
     """The reactor, but some addresses lead elsewhere and none leaves this machine."""
 
-    def __init__(self, reactor: Any, roads: Mapping[str, str]) -> None:
+    def __init__(self, reactor: DoctorReactor, roads: Mapping[str, str]) -> None:
         self._reactor = reactor
         self._roads = roads
 

@@ -20,6 +20,7 @@ import pytest
 import pytest_twisted
 
 from streamr.doctor.diagnosis.diagnose import Diagnosis, judge
+from streamr.doctor.probe.examination import DoctorReactor
 from tests.doctor.examining import CHANCE, examine
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -79,7 +80,7 @@ def wrong(diagnosis: Diagnosis, truth: Any) -> str | None:
 @pytest.mark.parametrize("number", range(COUNT))
 @pytest_twisted.ensureDeferred
 async def test_every_network_is_named_right_and_no_sound_one_is_called_broken(
-    reactor: Any, drawer: Drawer, tmp_path: Path, number: int
+    reactor: DoctorReactor, drawer: Drawer, tmp_path: Path, number: int
 ) -> None:
     place = drawer.ask("next")
     began = time.monotonic()

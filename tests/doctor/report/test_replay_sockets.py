@@ -7,8 +7,8 @@ the machine has to do besides is never taken for the network's silence.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_twisted
@@ -16,6 +16,7 @@ import pytest_twisted
 from streamr.doctor.diagnosis.diagnose import judge
 from streamr.doctor.diagnosis.verdicts import KINDS, Layer
 from streamr.doctor.evidence import Evidence
+from streamr.doctor.probe.examination import DoctorReactor
 from streamr.doctor.report import bundle, replay
 from streamr.policy.redact import Redactor
 from streamr.simulator.network import Network
@@ -25,7 +26,7 @@ from tests.idle import IdleTime
 
 HOLE6 = {"answers": ["127.0.0.1", "::1"], "boxes": {"::1": "black-hole"}}
 STRANGER = {"answers": ["127.0.0.3"], "boxes": {"127.0.0.3": "cert-untrusted"}}
-NETWORKS: dict[str, dict[str, Any]] = {
+NETWORKS: dict[str, dict[str, object]] = {
     "sound": {},
     "name": on([DIRECT], "reset-after-hello"),
     "name, half of the tries": on([DIRECT], "fin-after-hello:p=0.6"),
@@ -57,7 +58,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
 
 
 async def seen_in(
-    reactor: Any, spec: dict[str, Any], directory: Path, **more: str
+    reactor: DoctorReactor, spec: Mapping[str, object], directory: Path, **more: str
 ) -> Evidence:
     """What the doctor sees in a network."""
     clock = IdleTime(reactor)
@@ -80,7 +81,7 @@ def network_codes(evidence: Evidence) -> set[str]:
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest_twisted.ensureDeferred
 async def test_a_bundle_brings_its_network_back(
-    reactor: Any, tmp_path: Path, name: str
+    reactor: DoctorReactor, tmp_path: Path, name: str
 ) -> None:
     before = await seen_in(reactor, NETWORKS[name], tmp_path)
     sent = json.dumps(bundle.bundle(before, Redactor([KEY])))
