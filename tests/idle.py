@@ -16,6 +16,7 @@ from twisted.internet.interfaces import (
     IReactorPluggableNameResolver,
     IReactorTCP,
     IReactorTime,
+    IReactorUDP,
 )
 from twisted.internet.task import Clock
 from zope.interface import implementer
@@ -27,7 +28,7 @@ QUIET_MS = 20
 NEXT_TURN = 0.001
 
 
-@implementer(IReactorTime, IReactorTCP, IReactorPluggableNameResolver)
+@implementer(IReactorTime, IReactorTCP, IReactorUDP, IReactorPluggableNameResolver)
 class IdleTime:
     """The reactor, with a clock that jumps to the next timer whenever all is quiet.
 
