@@ -49,7 +49,7 @@ class CommandLine(Helpful):
         ["doctor", None, DoctorOptions, "Why TMDB fails here, and what to set."],
         ["healthcheck", None, HealthcheckOptions, "Exit 0 when the servers are up."],
         ["cache", None, CacheOptions, "Show or purge what a running streamr keeps."],
-        ["routes", None, RoutesOptions, "What each way to TMDB last did."],
+        ["routes", None, RoutesOptions, "What each route to TMDB last did."],
         ["config", None, ConfigOptions, "Every setting, its origin, what is wrong."],
         ["version", None, VersionOptions, "Print the version."],
     ]

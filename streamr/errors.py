@@ -13,7 +13,7 @@ from enum import IntEnum, StrEnum
 
 
 class Phase(StrEnum):
-    """How far an attempt had come. The order is the order of the way."""
+    """How far an attempt had come. The order is that of the steps of an attempt."""
 
     RESOLVE = "resolve"
     CONNECT = "connect"
@@ -46,10 +46,10 @@ class Envelope(IntEnum):
 class Cause:
     """One kind of failure.
 
-    `next_route`: another way may help, so the errback goes on to it.
+    `next_route`: another route may help, so the errback goes on to it.
     `same_route`: a second try on the same route, on a fresh connection, is worth it.
     `slow`: the attempt ended because time was up; such an attempt is repeated only
-    when no other way is left, because repeating costs the same time again.
+    when no other route is left, because repeating costs the same time again.
     """
 
     name: str
@@ -80,7 +80,7 @@ _ROWS = (
     Cause("connection_refused", Phase.CONNECT, _YES, _YES, "the connection is refused"),
     _timeout("connection_timeout", Phase.CONNECT, _YES, _NO, "no answer to TCP"),
     Cause(
-        "destination_ip_unroutable", Phase.CONNECT, _YES, _NO, "no way to the address"
+        "destination_ip_unroutable", Phase.CONNECT, _YES, _NO, "no route to the address"
     ),
     Cause("tls_reset", Phase.TLS, _YES, _YES, "connection reset in the TLS handshake"),
     Cause("tls_closed", Phase.TLS, _YES, _YES, "connection closed in the handshake"),
@@ -161,13 +161,13 @@ _ROWS = (
         status=500,
         code=Envelope.INTERNAL,
     ),
-    Cause("overtaken", Phase.REQUEST, _YES, _NO, "another way was faster"),
+    Cause("overtaken", Phase.REQUEST, _YES, _NO, "another route was faster"),
     Cause(
         "destination_unavailable",
         Phase.GATEWAY,
         _YES,
         _NO,
-        "every way has failed lately; they are being probed",
+        "every route has failed lately; they are being probed",
         status=503,
         code=Envelope.OFFLINE,
     ),
@@ -185,7 +185,7 @@ _ROWS = (
 CAUSES: dict[str, Cause] = {cause.name: cause for cause in _ROWS}
 
 
-# Faults that another way may heal and that say nothing of this one's health.
+# Faults that another route may heal and that say nothing of this one's health.
 _NOT_THE_ROUTE = frozenset(
     {"proxy_internal_error", "proxy_loop_detected", "destination_unavailable"}
 )

@@ -59,7 +59,7 @@ Veto = Callable[[], Fault | None]
 
 
 class Route(Protocol):
-    """One way to the answer. It never calls the gateway."""
+    """One route to TMDB. It never calls the gateway."""
 
     @property
     def name(self) -> str:

@@ -201,7 +201,9 @@ def gateway_over(
     """A gateway over routes, put together as the app does; with a store it has a
     cache. What is heavy is made at once, unless `threads` does it."""
     tried = partial(observer.tried, server)
-    failover = ways(chain, clock, tried=tried) if isinstance(chain, list) else chain
+    failover = (
+        failover_over(chain, clock, tried=tried) if isinstance(chain, list) else chain
+    )
     teller = Teller(server, clock, observer)
     if store is None:
         return Gateway(failover, clock, teller)
@@ -210,7 +212,7 @@ def gateway_over(
     return Gateway(failover, clock, teller, cache)
 
 
-def ways(
+def failover_over(
     routes: list[FakeRoute],
     clock: Any,
     *,

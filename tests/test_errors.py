@@ -54,8 +54,8 @@ FACTS = (
     ("http_protocol_error", "yes", "no"),
     ("http_response_incomplete", "yes", "once"),
     ("http_response_content_coding", "yes", "once"),
-    # no endpoint of TMDB is as large, so that it is the way that spoils it, and another
-    # one brings the answer
+    # no endpoint of TMDB is as large, so that it is the route that spoils it, and
+    # another one brings the answer
     ("http_response_body_size", "yes", "no"),
     ("http_response_invalid", "yes", "once"),
     ("http_response_redirect", "yes", "no"),
@@ -63,7 +63,7 @@ FACTS = (
     ("http_rate_limited", "no", "later"),
     ("upstream_error", "yes", "once"),
     ("upstream_unavailable", "yes", "once"),
-    # "unreachable" in the issue: no way to the address, and asking again opens none
+    # "unreachable" in the issue: no route to the address, and asking again opens none
     ("destination_ip_unroutable", "yes", "no"),
 )
 # The gateway's own causes, which no server's behaviour is.
@@ -76,9 +76,9 @@ OF_THE_GATEWAY = {
     "destination_unavailable",
     "connection_limit_reached",
 }
-# What follows from each cause, said a second time by hand: its phase; N: the next way
-# may help, S: the same way gets a second try, L: time was up, C: it counts against the
-# way; the HTTP status and TMDB's code that the caller is told.
+# What follows from each cause, said a second time by hand: its phase; N: the next route
+# may help, S: the same route gets a second try, L: time was up, C: it counts against
+# the route; the HTTP status and TMDB's code that the caller is told.
 _CONSEQUENCES = """
     dns_error                     resolve  NS-C  502  43
     dns_timeout                   resolve  NSLC  504  24
@@ -179,7 +179,7 @@ class Causes(SynchronousTestCase):
         for name, cause in CAUSES.items():
             self.assertTrue(cause.next_route or not cause.same_route, name)
 
-    def test_the_phases_follow_the_way(self):
+    def test_the_phases_follow_an_attempt(self):
         self.assertEqual(
             " ".join(Phase), "resolve connect tls request body answer gateway"
         )

@@ -6,19 +6,21 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 
-def ladder(base_url: str, alternates: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """The proxy's rungs as (base URL, TLS profile), best first.
+def alternatives(
+    base_url: str, alternates: Sequence[str]
+) -> tuple[tuple[str, str], ...]:
+    """The proxy's routes as (base URL, TLS profile), best first.
 
     Each differs from the direct attempt (the base URL with `modern`): by profile, by
     host, by both. `tls12` stands last, because it heals the rarest fault and is the
     oldest protocol. Over plain http (a test on loopback) there are no profiles.
     """
-    rungs = [(base_url, "classic")]
+    wanted = [(base_url, "classic")]
     for url in alternates:
-        rungs += [(url, "modern"), (url, "classic")]
-    rungs += [(url, "tls12") for url in (base_url, *alternates)]
+        wanted += [(url, "modern"), (url, "classic")]
+    wanted += [(url, "tls12") for url in (base_url, *alternates)]
     distinct: dict[tuple[str, str], tuple[str, str]] = {}
-    for url, profile in [(base_url, "modern"), *rungs]:
+    for url, profile in [(base_url, "modern"), *wanted]:
         distinct.setdefault((_same(url), _spoken(url, profile)), (url, profile))
     direct, *others = (
         (url, _spoken(url, profile)) for url, profile in distinct.values()

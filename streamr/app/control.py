@@ -65,7 +65,7 @@ class ControlFactory(Factory):
         return ControlProtocol(self._handlers)
 
 
-def make_way(path: Path) -> bool:
+def remove_stale_socket(path: Path) -> bool:
     """Remove a socket that a dead daemon has left; False when a living one answers.
 
     Asking is surer than a lock file: the number of a dead process may live again.

@@ -20,7 +20,12 @@ from twisted.logger import Logger
 
 from streamr import __version__
 from streamr.app.cache import Storage, warm_queries
-from streamr.app.control import SOCKET_NAME, ControlFactory, Handler, make_way
+from streamr.app.control import (
+    SOCKET_NAME,
+    ControlFactory,
+    Handler,
+    remove_stale_socket,
+)
 from streamr.app.metrics import VERSIONS, Readings
 from streamr.app.routes import Lookup, Upstream
 from streamr.app.server import Server, url_at
@@ -126,7 +131,7 @@ def build(
             wall=wall,
             started=wall(),
             environment=settings.environment,
-            rungs=(
+            proxy_gateways=(
                 {f"proxy@{urlsplit(own_proxy).netloc}": gateways["proxy"]}
                 if "proxy" in gateways
                 else {}
@@ -291,7 +296,7 @@ class Daemon(MultiService):
         if self.parts.directory is None:
             return
         path = self.parts.directory / SOCKET_NAME
-        if not make_way(path):
+        if not remove_stale_socket(path):
             _log.warn(
                 "another streamr has {path}: no control socket",
                 path=str(path),

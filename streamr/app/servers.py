@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
 
-from streamr.app.candidates import ladder
+from streamr.app.candidates import alternatives
 from streamr.app.routes import Upstream
 from streamr.config.settings import Settings
 from streamr.errors import RouteKind
@@ -48,13 +48,14 @@ def main_routes(
 
 
 def proxy_routes(settings: Settings, upstream: Upstream, loop: Loop) -> list[Route]:
-    """The ladder of routes that differ from main's direct one."""
-    rungs = ladder(settings.tmdb_base_url, settings.tmdb_alternate_urls)
+    """The routes that differ from main's direct one."""
     return [
         upstream.tmdb(
             f"{profile}@{urlsplit(url).netloc}", RouteKind.ORIGIN, url, profile, loop
         )
-        for url, profile in rungs
+        for url, profile in alternatives(
+            settings.tmdb_base_url, settings.tmdb_alternate_urls
+        )
     ]
 
 

@@ -66,23 +66,25 @@ def exposure(settings: Settings, servers: Collection[str]) -> list[Notice]:
     return said
 
 
-def differences(direct: Dimensions, ladder: Mapping[str, Dimensions]) -> list[str]:
+def differences(
+    direct: Dimensions, alternatives: Mapping[str, Dimensions]
+) -> list[str]:
     """For each fallback, in which dimensions it differs from the direct attempt."""
     return [
         f"fallback {name} differs in "
         + (", ".join(differs_in(direct, dimensions)) or "nothing")
-        for name, dimensions in ladder.items()
+        for name, dimensions in alternatives.items()
     ]
 
 
-def fate(direct: Dimensions, ladder: Iterable[Dimensions]) -> list[Notice]:
+def fate(direct: Dimensions, alternatives: Iterable[Dimensions]) -> list[Notice]:
     """Whether the fallback differs from the direct attempt at all."""
-    if not shared_fate(direct, ladder):
+    if not shared_fate(direct, alternatives):
         return []
     return [
         Notice(
             "shared-fate",
-            "the proxy's ways equal the direct attempt in every dimension, so they "
+            "the proxy's routes equal the direct attempt in every dimension, so they "
             "share its fate: set TMDB_ALTERNATE_URLS or TMDB_PROXY_URL",
         )
     ]

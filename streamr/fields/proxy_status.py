@@ -20,7 +20,7 @@ from streamr.errors import Attempt
 
 # The causes that a proxy of any version may name.
 _TOKEN = re.compile(r"[a-z][a-z0-9_]*")
-# A proxy walks at most a dozen rungs, each tried twice.
+# A proxy tries at most a dozen routes, each tried twice.
 MOST_MEMBERS = 64
 # Members that were made before: those who share a flight get the same, and a good
 # attempt differs from others of its route in its milliseconds only.

@@ -1,4 +1,4 @@
-"""The cache in front of the ways: stored responses, collapsed flights, stale copies.
+"""The cache in front of the routes: stored responses, collapsed flights, stale copies.
 
 stored = store.get(key)
   fresh                        → served
@@ -42,7 +42,7 @@ MOST_WAITING = 1_000
 
 
 class Cache:
-    """Serves queries from the store where it can, and over the ways where it must."""
+    """Serves queries from the store where it can, and over the routes where it must."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """The last hour, for the status page: an observer that counts what it is told.
 
-Callers are those of one server (main). The attempts of both servers count for the ways
-that they took, and breakers are told of when they change. All of it is bounded.
+Callers are those of one server (main). The attempts of both servers count for the
+routes that they took, and breakers are told of when they change. All of it is bounded.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from streamr.observe.troubles import (
 MINUTE, MINUTES = 60.0, 60
 # One heartbeat; sixty of them are ten minutes, side by side on a phone too.
 BEAT, BEATS = 10.0, 60
-# main has a few ways and the proxy a dozen rungs; more names are nobody's routes.
-MOST_WAYS = 64
+# main has a few routes and the proxy a dozen; more names are nobody's routes.
+MOST_ROUTES = 64
 # A breaker that changes more often than this within ten minutes looks open anyway.
 MOST_CHANGES = 200
 
-# The health page tries ways that may be broken: no caller waits for that.
+# The health page tries routes that may be broken: no caller waits for that.
 HEALTH = "/api/tmdb/health"
 # How a caller's request can end; the words of the page, its legend and its text.
 GOOD = ("cache", "stale", "direct", "proxy")
@@ -68,7 +68,7 @@ class Tally:
 
 
 class Beat:
-    """Attempts of one way in one interval."""
+    """Attempts of one route in one interval."""
 
     __slots__ = ("bad", "good")
 
@@ -77,8 +77,8 @@ class Beat:
         self.bad = 0
 
 
-class Way:
-    """One way's heartbeats, and when its breaker was open."""
+class RouteHistory:
+    """One route's heartbeats, and when its breaker was open."""
 
     def __init__(self) -> None:
         self._beats: Ring[Beat] = Ring(BEAT, BEATS, Beat)
@@ -132,13 +132,13 @@ class History:
         self._wall = wall
         self._minutes: Ring[Tally] = Ring(MINUTE, MINUTES, Tally)
         self._recent: Ring[Tally] = Ring(BEAT, BEATS, Tally)
-        self._ways: dict[str, Way] = {}
+        self._routes: dict[str, RouteHistory] = {}
         self._troubles = Troubles()
 
     def tried(self, server: str, attempt: Attempt) -> None:
         """Take one try; a peer's own are counted where they were made."""
         if not attempt.peer:
-            self.way(attempt.route).tried(attempt.cause is None, self._now())
+            self.route(attempt.route).tried(attempt.cause is None, self._now())
 
     def note(self, exchange: Exchange) -> None:
         """Take one finished exchange."""
@@ -153,17 +153,17 @@ class History:
         if found is not None:
             self._troubles.add(found)
 
-    def way(self, route: str) -> Way:
+    def route(self, name: str) -> RouteHistory:
         """What is known of a route; one that was never heard of is empty."""
-        if route not in self._ways and len(self._ways) >= MOST_WAYS:
-            return Way()
-        return self._ways.setdefault(route, Way())
+        if name not in self._routes and len(self._routes) >= MOST_ROUTES:
+            return RouteHistory()
+        return self._routes.setdefault(name, RouteHistory())
 
     def breakers(self, opened: Mapping[str, bool]) -> None:
         """Take how the breakers stand now: True for an open one."""
         now = self._now()
-        for route, is_open in opened.items():
-            self.way(route).breaker(is_open, now)
+        for name, is_open in opened.items():
+            self.route(name).breaker(is_open, now)
 
     def recent(self, beats: int) -> Tally:
         """The callers of the last beats, the current one included."""

@@ -17,7 +17,7 @@ OTHER = "other"
 # The word for an attempt that brought the answer, as Server-Timing has it.
 OK = "ok"
 ATTEMPT_CAUSES = (OK, *CAUSES, OTHER)
-# Attempts that ended because another way was faster, or the caller's time was up, say
+# Attempts that ended because another route was faster, or the caller's time was up, say
 # nothing against their route.
 NO_FAILURE = (OK, "overtaken", "deadline_exceeded")
 
@@ -46,8 +46,8 @@ CACHE_RESULTS = (
 )
 
 # Up to 25 ms: the cache, and what the proxy's hop adds. 80 to 250 ms: TMDB itself
-# (docs/facts/tmdb.md, "Response times"). Then the hedge, what a hedge and a second way
-# take together, and the steps to the deadline.
+# (docs/facts/tmdb.md, "Response times"). Then the hedge, what a hedge and a second
+# route take together, and the steps to the deadline.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, HEDGE_AFTER)
 SLOW_BUCKETS = (0.35, 0.5, 1.0, 2.0, 4.0)
 # An answer at the deadline is written this much later at most; what is beyond breaks

@@ -1,4 +1,4 @@
-"""The last faults: which way failed of what, and what was done about it. Pure."""
+"""The last faults: which route failed of what, and what was done about it. Pure."""
 
 from __future__ import annotations
 

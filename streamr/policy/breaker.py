@@ -54,7 +54,7 @@ class Breaker:
 
     @property
     def closed(self) -> bool:
-        """True when callers are sent this way."""
+        """True when callers are sent over this route."""
         return self.state is State.CLOSED
 
 

@@ -7,22 +7,23 @@ from email.utils import parsedate_to_datetime
 
 from streamr.errors import Fault
 
-# Beyond this a way is called silent, and the next one starts beside it (seconds). Most
-# answers of TMDB take 80-250 ms (docs/facts/tmdb.md, "Response times").
+# Beyond this a route is called silent, and the next one starts beside it (seconds).
+# Most answers of TMDB take 80-250 ms (docs/facts/tmdb.md, "Response times").
 HEDGE_AFTER = 0.25
 # A retry waits a random part of this (full jitter, seconds): a reset costs as much.
 RETRY_JITTER = 0.02
 
 
-def again(fault: Fault, tries: int, ways_left: int) -> bool:
+def again(fault: Fault, tries: int, routes_left: int) -> bool:
     """True when the same route should be tried once more, on a fresh connection.
 
-    `tries` counts the tries this route has had, `ways_left` the routes after it. A slow
-    fault is repeated only as the last resort: another way is a better use of the time.
+    `tries` counts the tries this route has had, `routes_left` the routes after it. A
+    slow fault is repeated only as the last resort: another route is a better use of the
+    time.
     """
     if tries > 1 or fault.final or not fault.cause.same_route:
         return False
-    return ways_left == 0 or not fault.cause.slow
+    return routes_left == 0 or not fault.cause.slow
 
 
 def retry_after(field: str | None, date: str | None) -> float | None:

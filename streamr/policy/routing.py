@@ -16,7 +16,7 @@ def plan(
     silent: Collection[str] = (),
 ) -> tuple[Route, ...]:
     """The routes in the order to try them: those with a closed breaker as they stand,
-    then, while there is hope, the others as a last resort. () when there is no way.
+    then, while there is hope, the others as a last resort. () when there is none.
 
     Among each, routes to a host that was just found `silent` come last.
     """
@@ -32,5 +32,5 @@ def plan(
 
 
 def shared_fate(first: Dimensions, others: Iterable[Dimensions]) -> bool:
-    """True when no other way differs from the first in any dimension."""
+    """True when no other route differs from the first in any dimension."""
     return all(other == first for other in others)

@@ -1,11 +1,11 @@
-"""The ways to an answer: one query over the routes, one answer or one honest fault.
+"""Failover: one query over the routes to TMDB, one answer or one honest fault.
 
     plan = the order of the routes            pure: closed breakers first
     first ── errback(_fall_back) ──► the rest ── errback(_fall_back) ──► …
       └─ no first byte after 250 ms: the rest starts beside it, the first answer wins
 
 The chain of errbacks is the product: a route that fails with a recoverable Fault hands
-over to the rest, and everything else (an answer, a Fault that no other way can heal,
+over to the rest, and everything else (an answer, a Fault that no other route can heal,
 the deadline) runs past the remaining links untouched. A hedge is the same rest, begun
 early.
 """
@@ -36,11 +36,11 @@ _log = Logger()
 
 @dataclass(slots=True)
 class _Journey:
-    """One query on its way through the routes.
+    """One query over the routes.
 
     `over` is set before the losers are cancelled, so that their end can fail nobody;
     `won_by` is when the attempt began that brought the answer.
-    `last_resorts` are ways that were open when it began, and are tried all the same.
+    `last_resorts` are routes that were open when it began, and are tried all the same.
     """
 
     query: Query
@@ -53,7 +53,7 @@ class _Journey:
     last_resorts: frozenset[str] = frozenset()
 
     def found_silent(self, route: Route) -> None:
-        """Failover to the same host are tried last, by a proxy of ours, too."""
+        """Try routes to the same host last from now on; a proxy of ours does, too."""
         silent = self.call.silent | {route.dimensions.host}
         self.call = replace(self.call, silent=silent)
 
@@ -70,8 +70,8 @@ class Failover:
         hedge: bool = True,
         chance: Callable[[], float] = random,
     ) -> None:
-        """`tried` is told of each try once; `hedge` lets the next way start when one is
-        silent for 250 ms."""
+        """`tried` is told of each try once; `hedge` lets the next route start when one
+        is silent for 250 ms."""
         self.health = health
         self.routes = health.routes
         self._clock = clock
@@ -97,15 +97,15 @@ class Failover:
         return self._travel(query, call, (route,))
 
     def _travel(
-        self, query: Query, call: Call, ways: Sequence[Route]
+        self, query: Query, call: Call, routes: Sequence[Route]
     ) -> Deferred[Outcome]:
-        opened = (each.name for each in ways if not self.health.is_closed(each))
+        opened = (each.name for each in routes if not self.health.is_closed(each))
         journey = _Journey(query, call, last_resorts=frozenset(opened))
-        if not ways:
+        if not routes:
             closed = Fault("destination_unavailable", retry_after="1")
             return fail(closed).addErrback(_ended, journey)
         self._in_flight += 1
-        waiting = self._go(journey, tuple(ways))
+        waiting = self._go(journey, tuple(routes))
         left = max(0.0, call.deadline - self._clock.seconds())
         waiting.addTimeout(left, self._clock, _out_of_time)
         waiting.addBoth(self._landed)
@@ -118,32 +118,32 @@ class Failover:
         self._in_flight -= 1
         return result
 
-    def _go(self, journey: _Journey, ways: tuple[Route, ...]) -> Deferred[Answer]:
-        """The first way; behind it, by an errback or by a hedge, the rest."""
-        if len(ways) == 1:
-            return self._attempt(ways[0], journey, 1, Silence(self._clock))
-        rest = Rest(lambda: self._go(journey, ways[1:]))
+    def _go(self, journey: _Journey, routes: tuple[Route, ...]) -> Deferred[Answer]:
+        """The first route; behind it, by an errback or by a hedge, the rest."""
+        if len(routes) == 1:
+            return self._attempt(routes[0], journey, 1, Silence(self._clock))
+        rest = Rest(lambda: self._go(journey, routes[1:]))
 
         def start(silence: Silence) -> Deferred[Answer]:
-            waiting = self._attempt(ways[0], journey, len(ways), silence)
-            waiting.addErrback(self._fall_back, ways, rest, journey)
+            waiting = self._attempt(routes[0], journey, len(routes), silence)
+            waiting.addErrback(self._fall_back, routes, rest, journey)
             return waiting
 
-        if not self._hedge or not self.health.is_closed(ways[1]):
+        if not self._hedge or not self.health.is_closed(routes[1]):
             return start(Silence(self._clock))
 
         def may_hedge() -> bool:
-            # leaving a way whose breaker has opened meanwhile needs no budget
-            closed = self.health.is_closed(ways[0])
+            # leaving a route whose breaker has opened meanwhile needs no budget
+            closed = self.health.is_closed(routes[0])
             return not closed or self._budget.take(self._clock.seconds())
 
         def hedged() -> None:
-            journey.found_silent(ways[0])
+            journey.found_silent(routes[0])
             _log.warn(
                 "Attempting proxy fallback: {failed} is silent, trying {route} beside "
                 "it [{request_id}]",
-                failed=ways[0].name,
-                route=ways[1].name,
+                failed=routes[0].name,
+                route=routes[1].name,
                 request_id=journey.call.request_id,
                 code="hedge",
             )
@@ -156,24 +156,24 @@ class Failover:
     def _fall_back(
         self,
         failure: Failure,
-        ways: tuple[Route, ...],
+        routes: tuple[Route, ...],
         rest: Rest,
         journey: _Journey,
     ) -> Deferred[Answer] | Failure:
-        """The link between two ways."""
+        """The link between two routes."""
         failure.trap(Fault)
         fault: Fault = failure.value  # type: ignore[assignment]
         if not fault.cause.next_route:
             return failure
         if fault.cause.slow:
-            journey.found_silent(ways[0])
+            journey.found_silent(routes[0])
         if not rest.begun:
             _log.warn(
                 "Attempting proxy fallback: {failed} failed ({cause}), trying {route} "
                 "[{request_id}]",
                 failed=journey.attempts[-1].name,
                 cause=fault,
-                route=ways[1].name,
+                route=routes[1].name,
                 request_id=journey.call.request_id,
                 code="fallback",
             )
@@ -183,7 +183,7 @@ class Failover:
         self,
         route: Route,
         journey: _Journey,
-        ways_left: int,
+        routes_left: int,
         silence: Silence,
         tries: int = 1,
     ) -> Deferred[Answer]:
@@ -196,14 +196,14 @@ class Failover:
             route.send,
             journey.query,
             journey.call,
-            share(remaining, ways_left, hop=route.kind is RouteKind.PEER),
+            share(remaining, routes_left, hop=route.kind is RouteKind.PEER),
             new_connection=tries > 1,
             progress=silence,
             veto=lambda: self._veto(route, journey),
         )
         waiting.addCallback(self._succeeded, route, journey, began)
         waiting.addErrback(
-            self._failed, route, journey, began, ways_left, silence, tries
+            self._failed, route, journey, began, routes_left, silence, tries
         )
         return waiting
 
@@ -233,7 +233,7 @@ class Failover:
         route: Route,
         journey: _Journey,
         began: float,
-        ways_left: int,
+        routes_left: int,
         silence: Silence,
         tries: int,
     ) -> Deferred[Answer] | Failure:
@@ -250,15 +250,15 @@ class Failover:
         allowed = may_retry(self._retrying, self._in_flight) and (
             route.name not in journey.last_resorts
         )
-        if allowed and again(fault, tries, ways_left - 1):
-            return self._retry(route, journey, ways_left, silence, tries)
+        if allowed and again(fault, tries, routes_left - 1):
+            return self._retry(route, journey, routes_left, silence, tries)
         return Failure(fault)
 
     def _retry(
         self,
         route: Route,
         journey: _Journey,
-        ways_left: int,
+        routes_left: int,
         silence: Silence,
         tries: int,
     ) -> Deferred[Answer]:
@@ -276,7 +276,7 @@ class Failover:
             if refused is not None:
                 return fail(refused)
             silence.sent()
-            return self._attempt(route, journey, ways_left, silence, tries + 1)
+            return self._attempt(route, journey, routes_left, silence, tries + 1)
 
         return pause.addCallback(again).addBoth(done)
 
@@ -294,7 +294,7 @@ class Failover:
         ms = max(0, round((self._clock.seconds() - began) * 1000))
         cause = fault.cause.name if fault is not None else None
         detail = fault.detail if fault is not None else ""
-        # a hedge that the way before it outran was not needed: no failed attempt
+        # a hedge that the route before it outran was not needed: no failed attempt
         if not journey.over or began <= journey.won_by:
             journey.attempts.append(
                 Attempt(route.name, route.next_hop, ms, cause, detail, status)

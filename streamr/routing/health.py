@@ -1,7 +1,7 @@
 """The health of routes: their breakers, what they last did, and the probes behind.
 
 Users never pay for finding out: a route that is open is probed in the background, also
-when nobody asks, and judged by the hedge time, because a way that is slower than that
+when nobody asks, and judged by the hedge time, because a route that is slower than that
 would be hedged anyway.
 """
 
@@ -40,7 +40,8 @@ LOOK_EVERY = 0.5
 # When nothing works at all, this many requests a second still find out for themselves:
 # a TMDB that is back is noticed by the next caller, and a storm stays a trickle.
 TRICKLE = 1.0
-# All open ways are tried while a fifth of the last attempts of these seconds was good.
+# Open routes are tried, too, while a fifth of the last attempts of these seconds was
+# good.
 HOPE_SECONDS = 10.0
 HOPE_OVER = 40
 HOPE_SHARE = 0.2
@@ -92,7 +93,7 @@ class Health:
         return any(each.closed for each in self.breakers.values())
 
     def silent_hosts(self) -> frozenset[str]:
-        """Hosts to which a way is open because of silence: a proxy of ours need not
+        """Hosts to which a route is open because of silence: a proxy of ours need not
         find that out again."""
         opened = [each for each in self.routes if not self.is_closed(each)]
         return frozenset(
@@ -105,20 +106,20 @@ class Health:
         """The routes to try now, in their order; () when nothing works and the trickle
         is used up. Those to `silent` hosts stand behind the others."""
         now = self._clock.seconds()
-        ways = plan(self.routes, self.breakers, self._hopeful(now), silent)
-        if not ways and self._trickle.wait(now) == 0:
+        routes = plan(self.routes, self.breakers, self._hopeful(now), silent)
+        if not routes and self._trickle.wait(now) == 0:
             self._trickle = self._trickle.taken(now)
-            # one way each time, in turn: a trickle must not fan out
+            # one route each time, in turn: a trickle must not fan out
             self._turn += 1
             return (self.routes[self._turn % len(self.routes)],)
-        return ways
+        return routes
 
     def is_closed(self, route: Route) -> bool:
         """True when callers are sent over this route."""
         return self.breakers[route.name].closed
 
     def worth(self, route: Route) -> bool:
-        """True when a caller's request should still go this way."""
+        """True when a caller's request should still go over this route."""
         return self.is_closed(route) or self._hopeful(self._clock.seconds())
 
     def tried(self, route: Route, fault: Fault | None, ms: int) -> None:
@@ -169,7 +170,7 @@ class Health:
 
     def _hopeful(self, now: float) -> bool:
         """With random resets every breaker opens, and every third try is good: then all
-        ways are tried all the same (Envoy calls this the panic threshold)."""
+        routes are tried all the same (Envoy calls this the panic threshold)."""
         lately = [good for at, good in self._recent if at > now - HOPE_SECONDS]
         return sum(lately) > 0 and sum(lately) >= HOPE_SHARE * len(lately)
 
@@ -267,12 +268,12 @@ class Health:
             self._judge(route, False)
             return
         self._saw(route, fault, round(asked.took() * 1000))
-        # with a refusal TMDB's network has answered: the way is sound
+        # with a refusal TMDB's network has answered: the route is sound
         refused = fault.cause.name == "http_request_denied"
         if refused or fault.counts:
             self._judge(route, refused)
             return
-        # a limit says nothing of the way: asked again after the same pause
+        # a limit says nothing of the route: asked again after the same pause
         now, chance = self._clock.seconds(), self._chance()
         known = self.breakers[route.name]
         self.breakers[route.name] = breaker.postponed(known, now, chance)

@@ -1,4 +1,4 @@
-"""Hedging: a way that is silent gets the rest beside it, and the first answer wins.
+"""Hedging: a route that is silent gets the rest beside it, and the first answer wins.
 
 first ───────────── silent for 250 ms ──┬─ answers: it wins, the rest is cancelled
                                         └─ the rest starts; whoever answers first wins
@@ -16,15 +16,15 @@ from streamr.boundaries import Answer
 from streamr.interfaces import Progress
 from streamr.policy.retry import HEDGE_AFTER
 
-# Who may not hedge asks again this often (seconds): when the breaker of a silent way
+# Who may not hedge asks again this often (seconds): when the breaker of a silent route
 # has opened meanwhile, leaving it costs no budget.
 ASK_AGAIN = 0.1
 
 
 class Race:
-    """The first way against the rest, which starts when the first is silent.
+    """The first route against the rest, which starts when the first is silent.
 
-    `won` fires with the first good answer, or with the first way's failure (which has
+    `won` fires with the first good answer, or with the first route's failure (which has
     waited for the rest, where that could heal it). Cancelling it ends both.
     """
 
@@ -37,7 +37,7 @@ class Race:
         hedged: Callable[[], None],
         decided: Callable[[], None],
     ) -> None:
-        """`start` begins the first way; `may_hedge` asks for leave, `hedged` is told
+        """`start` begins the first route; `may_hedge` asks for leave, `hedged` is told
         when the rest starts early, and `decided` before the loser is cancelled, so that
         its end can fail nobody."""
         self.won: Deferred[Answer] = Deferred(lambda _won: self._stop())
@@ -71,7 +71,7 @@ class Race:
             self._timer = self._clock.callLater(ASK_AGAIN, self._hedge)
             return
         self._hedged()
-        # a failing rest is not the end: the first way may still answer
+        # a failing rest is not the end: the first route may still answer
         self._rest.wait().addCallbacks(self._win, lambda _failure: None)
 
     def _win(self, answer: Answer) -> None:
@@ -83,7 +83,7 @@ class Race:
             self.won.callback(answer)
 
     def _lose(self, failure: Failure) -> None:
-        """The first way has failed; a rest that runs may still bring a good answer."""
+        """The first route has failed; a rest that runs may still bring an answer."""
         self._hush()
         if self._rest.begun:
             self._rest.wait().addCallbacks(self._win, lambda _rest: self._fail(failure))
@@ -133,7 +133,7 @@ _follows: type[Progress] = Silence
 
 
 class Rest:
-    """The ways after the first: begun once, by an errback or by a hedge."""
+    """The routes after the first: begun once, by an errback or by a hedge."""
 
     def __init__(self, start: Callable[[], Deferred[Answer]]) -> None:
         self._start = start

@@ -37,7 +37,7 @@ def iso(seconds: float) -> str:
 
 
 def differs_in(first: Dimensions, other: Dimensions) -> list[str]:
-    """The names of the dimensions in which two ways differ."""
+    """The names of the dimensions in which two routes differ."""
     return [
         each.name
         for each in fields(Dimensions)

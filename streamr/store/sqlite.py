@@ -32,8 +32,8 @@ _ALL = (
     "SELECT key, head, gzipped, checksum, stored_at FROM responses "
     "ORDER BY stored_at DESC"
 )
-# Result codes that speak of the way to the file, not of the file (sqlite.org/rescode).
-_NO_WAY = (
+# Result codes that speak of access to the file, not of the file (sqlite.org/rescode).
+_NO_ACCESS = (
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_READONLY,
@@ -72,12 +72,12 @@ class DiskStore:
     def load(self) -> list[StoredResponse]:
         """All sound records, newest first. Sets an unsound file aside.
 
-        Raises sqlite3.Error or OSError when there is no way to the file.
+        Raises sqlite3.Error or OSError when the file cannot be reached.
         """
         try:
             found = list(self._read(self._open()))
         except sqlite3.DatabaseError as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NO_WAY:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NO_ACCESS:
                 raise
             self._set_aside()
             self._open()

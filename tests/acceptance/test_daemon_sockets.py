@@ -75,7 +75,7 @@ def test_lists_come_with_every_direct_connection_reset(
         assert answer.seconds < 2
         if path == LISTS[0]:
             assert "error=tls_reset" in answer.headers["Proxy-Status"]
-    # after some failures the direct way is passed by
+    # after some failures the direct route is passed by
     assert "error" not in answer.headers["Proxy-Status"]
     assert simulator.counts(DIRECT)["requests"] == 0
     assert simulator.counts(OTHER)["requests"] == len(LISTS)

@@ -39,7 +39,7 @@ async def test_defect_1_the_fallback_runs_and_serves(stack: Stack) -> None:
     got = await stack.get(PATHS[0])
     assert got.status == 200
     assert got.json["results"]
-    # the direct way was tried, and the answer came over another host
+    # the direct route was tried, and the answer came over another host
     assert stack.accepted(DIRECT) > 0
     assert stack.requests(OTHER) == 1
 

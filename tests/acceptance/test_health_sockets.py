@@ -1,4 +1,4 @@
-"""Route health over real sockets: a real twistd, a simulator process, broken ways.
+"""Route health over real sockets: a real twistd, a simulator process, broken routes.
 
 What callers got and how long it took, and what the simulator itself counted.
 """
@@ -138,7 +138,7 @@ def test_a_black_hole_costs_the_first_callers_a_blink_and_then_nothing(
     answers = [good(movie(daemon, number)) for number in range(100, 140)]
     assert not any(came_directly(each) for each in answers)
     assert len(slow(answers, 0.2)) <= 2, slow(answers, 0.2)
-    # a background probe may have come along: of main, and of two rungs of the proxy
+    # a background probe may have come along: of main, and of two of the proxy
     assert simulator.counts(DIRECT)["accepted"] - before <= 4
     assert simulator.counts(DIRECT)["requests"] == 0
 
@@ -269,7 +269,7 @@ def test_a_slow_direct_way_is_overtaken(simulator: Simulator, daemon: Daemon) ->
         assert not came_directly(answer)
 
 
-def test_ways_a_little_slower_than_the_hedge_stay_in_use(
+def test_routes_a_little_slower_than_the_hedge_stay_in_use(
     simulator: Simulator, daemon: Daemon
 ) -> None:
     """Direct answers shortly after its hedge has begun: nobody is to blame."""

@@ -248,7 +248,7 @@ def test_a_request_in_flight_is_answered_before_the_end(simulator: Simulator) ->
 
 
 def test_the_fallback_proves_itself_over_a_plain_http_upstream(tmp_path: Path) -> None:
-    # every way equal in every dimension: the start says that they share one fate
+    # every route equal in every dimension: the start says that they share one fate
     process = Process(
         [STREAMR, "run"],
         {

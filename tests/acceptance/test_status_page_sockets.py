@@ -18,7 +18,7 @@ from tests.processes import STREAMR, Process, ask
 
 DIRECT, OTHER = "api.themoviedb.org", "api.tmdb.org"
 BREAKS = {
-    "Reset the direct way": {DIRECT: "reset-after-hello", OTHER: "none"},
+    "Reset the direct route": {DIRECT: "reset-after-hello", OTHER: "none"},
     "Silence it": {DIRECT: "silence-after-hello", OTHER: "none"},
     "Portal page": {DIRECT: "html", OTHER: "none"},
     "Kill everything": {DIRECT: "reset-after-hello", OTHER: "reset-after-hello"},
@@ -87,7 +87,7 @@ def test_it_renders_whole_and_accessible(
     browser.open(demo, size=size, scheme=scheme)
     wait_for_films(browser, 4)
     browser.wait(lambda: browser.text("#live") == "live", "live")
-    browser.button("Reset the direct way").click()
+    browser.button("Reset the direct route").click()
     wait_for_films(browser, 2, "proxy")
     browser.wait(lambda: "a proxy answers" in verdict(browser), "the detour")
     assert browser.errors() == []
@@ -110,7 +110,7 @@ def test_the_first_paint_needs_no_javascript(browser: Browser, demo: str) -> Non
         browser.open(demo)
         assert "TMDB answers directly" in verdict(browser)
         assert browser.one("#map svg.wide").is_displayed()
-        assert len(browser.all("#ways tbody tr")) == 7
+        assert len(browser.all("#routes tbody tr")) == 7
         assert "reload it" in browser.text("footer")
         assert len(browser.all(".buttons button")) == 5
     finally:
@@ -122,9 +122,9 @@ def test_it_tells_at_once_what_breaks_and_that_films_keep_coming(
 ) -> None:
     browser.open(demo)
     wait_for_films(browser, 10)
-    browser.button("Reset the direct way").click()
+    browser.button("Reset the direct route").click()
     browser.wait(lambda: "a proxy answers" in verdict(browser), "the detour")
-    browser.wait(lambda: browser.all("#map .wide .node.open"), "an open way")
+    browser.wait(lambda: browser.all("#map .wide .node.open"), "an open route")
     assert verdict(browser).startswith("Callers are fine.")
     assert "tls_reset" in browser.text("#faults")
     wait_for_films(browser, 10, "proxy")
@@ -142,7 +142,7 @@ def test_with_everything_dead_what_was_seen_before_is_still_there(
     browser.button("Kill everything").click()
     before = score(browser)["cache"]
     wait_for_films(browser, before + 12, "cache")
-    browser.wait(lambda: "every other" in verdict(browser), "no way")
+    browser.wait(lambda: "every other" in verdict(browser), "no route")
     assert len(browser.all(".film img")) == 20
 
 

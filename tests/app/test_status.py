@@ -62,7 +62,7 @@ class Breakers(SynchronousTestCase):
         self.told += 1
 
     def is_open(self) -> bool:
-        return self.history.way("direct").beats(self.clock.seconds())[-1][2]
+        return self.history.route("direct").beats(self.clock.seconds())[-1][2]
 
     def test_a_breaker_that_opens_is_seen_and_others_are_told_too(self) -> None:
         let_know(self.history, self.health)

@@ -1,6 +1,6 @@
-"""The cache in front of the ways, on a clock that stands still until it is moved.
+"""The cache in front of the routes, on a clock that stands still until it is moved.
 
-Over a real gateway, real ways and a real memory store; only the route is a fake one.
+Over a real gateway, real routes and a real memory store; only the route is a fake one.
 """
 
 import gc
@@ -43,7 +43,7 @@ TRANSIENT = sorted(n for n, c in CAUSES.items() if c.next_route)
 
 
 class CacheCase(SynchronousTestCase):
-    """A main gateway with a store over one direct way."""
+    """A main gateway with a store over one direct route."""
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -759,7 +759,7 @@ class Threads(CacheCase):
 
 
 class Flight(CacheCase):
-    """What a flight asks of the ways, whoever began it."""
+    """What a flight asks of the routes, whoever began it."""
 
     def test_it_ends_a_twentieth_of_a_second_before_a_whole_deadline(self) -> None:
         """So the callers' own time still holds its end, with the attempts in it."""
@@ -913,7 +913,7 @@ class Paused(CacheCase):
     """A key whose refresh has failed is left alone for five seconds."""
 
     def failed(self, query: Query = QUERY) -> None:
-        """A fetch of the key that fails, on a way that counts as sound all the same."""
+        """A fetch of the key that fails, on a route that still counts as sound."""
         self.fetch(query)
         self.fails("tls_reset")
         self.gateway.failover.health.tried(self.direct, None, 1)

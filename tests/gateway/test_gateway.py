@@ -1,4 +1,4 @@
-"""The chain of ways: what goes on to the next one, what does not, and in what time."""
+"""The chain of routes: what goes on to the next, what does not, and in what time."""
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -11,14 +11,22 @@ from streamr.policy.breaker import FIRST_PAUSE, TRIP_IN_ROW
 from streamr.policy.budgets import HEDGE_FLOOR
 from streamr.policy.retry import HEDGE_AFTER
 from streamr.routing.health import PROBE_SECONDS, Health
-from tests.support import GOOD, QUERY, FakeRoute, Notes, call, gateway_over, ways
+from tests.support import (
+    GOOD,
+    QUERY,
+    FakeRoute,
+    Notes,
+    call,
+    failover_over,
+    gateway_over,
+)
 
 RECOVERABLE = sorted(name for name, cause in CAUSES.items() if cause.next_route)
 FINAL = sorted(name for name, cause in CAUSES.items() if not cause.next_route)
 
 
 class GatewayCase(SynchronousTestCase):
-    """A main gateway over a direct way and one proxy."""
+    """A main gateway over a direct route and one proxy."""
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -34,7 +42,7 @@ class GatewayCase(SynchronousTestCase):
         return self.gateway.answer(QUERY, call(deadline))
 
     def direct_fails(self, cause: str) -> None:
-        """Every try that the direct way gets fails in the same way."""
+        """Every try that the direct route gets fails in the same way."""
         while not self.direct.sent[-1].result.called:
             self.fail_once(cause)
 
@@ -158,7 +166,7 @@ class Time(GatewayCase):
         self.assertTrue(self.direct.sent[-1].cancelled)
         self.assertEqual(exchange.outcome.attempts[-1].cause, "deadline_exceeded")
 
-    def test_the_deadline_does_not_start_another_way(self) -> None:
+    def test_the_deadline_does_not_start_another_route(self) -> None:
         self.ask(deadline=8.0)
         self.clock.advance(8.0)
         self.assertEqual(self.proxy.sent, [])
@@ -255,7 +263,7 @@ class Memory(GatewayCase):
 
 
 class Hedging(GatewayCase):
-    """The next way starts beside a silent one, and the first answer wins."""
+    """The next route starts beside a silent one, and the first answer wins."""
 
     def health(self) -> Health:
         return self.gateway.failover.health
@@ -394,7 +402,7 @@ class Hedging(GatewayCase):
 
 
 class SilentHosts(GatewayCase):
-    """A way to a host that was just found silent is tried last, by the proxy too."""
+    """A route to a host that was just found silent is tried last, by the proxy too."""
 
     def test_a_hedge_tells_the_proxy_which_host_is_silent(self) -> None:
         self.ask()
@@ -439,7 +447,7 @@ class AllOpen(GatewayCase):
             for _ in range(TRIP_IN_ROW):
                 health.tried(route, Fault("upstream_unavailable"), 1)
 
-    def test_with_a_recent_success_all_ways_are_tried_all_the_same(self) -> None:
+    def test_with_a_recent_success_all_routes_are_tried_all_the_same(self) -> None:
         for _ in range(TRIP_IN_ROW):
             self.gateway.failover.health.tried(self.direct, None, 1)
         self.open_all()
@@ -467,7 +475,7 @@ class AllOpen(GatewayCase):
 
 
 class Probing(GatewayCase):
-    """Open ways are probed in the background, and judged by the hedge time."""
+    """Open routes are probed in the background, and judged by the hedge time."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -528,13 +536,13 @@ class Probing(GatewayCase):
 
     def test_what_is_known_outlives_a_restart(self) -> None:
         known = self.health.known()
-        other = ways([FakeRoute("direct"), self.proxy], self.clock).health
+        other = failover_over([FakeRoute("direct"), self.proxy], self.clock).health
         other.learn(known)
         self.assertFalse(other.breakers["direct"].closed)
         self.assertTrue(other.breakers["proxy@there:1"].closed)
 
     def test_nonsense_is_not_learned(self) -> None:
-        other = ways([self.direct], self.clock).health
+        other = failover_over([self.direct], self.clock).health
         for told in ({}, {"pause": "x", "left": 1}, {"pause": 9e9, "left": 9e9}, None):
             other.learn({"direct": told, "unknown": {"pause": 5, "left": 1}})
         self.assertTrue(other.breakers["direct"].closed)

@@ -1,4 +1,4 @@
-"""The last hour: how callers fared, how the ways did, what went wrong."""
+"""The last hour: how callers fared, how the routes did, what went wrong."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Answer, CacheUse, Exchange
 from streamr.errors import Attempt, Fault
-from streamr.observe.history import BEAT, MOST_WAYS, History, outcome_of
+from streamr.observe.history import BEAT, MOST_ROUTES, History, outcome_of
 from streamr.observe.troubles import MOST_TROUBLES
 from tests.support import exchange as made
 from tests.support import tell
@@ -150,7 +150,7 @@ class Bounds(HistoryCase):
             self.setUp()
             tell(self.history, direct())
             self.clock.advance(later)
-            beats = self.history.way("direct").beats(self.clock.seconds())
+            beats = self.history.route("direct").beats(self.clock.seconds())
             self.assertEqual(60, len(beats))
             at = beats.index((1, 0, False)) if (1, 0, False) in beats else None
             self.assertEqual(there, at, later)
@@ -162,32 +162,32 @@ class Bounds(HistoryCase):
             self.clock.advance(later)
             self.assertEqual(count, self.history.recent(beats).good, (later, beats))
 
-    def test_sixty_four_ways_have_beats_and_one_more_has_none(self) -> None:
+    def test_sixty_four_routes_have_beats_and_one_more_has_none(self) -> None:
         now = self.clock.seconds()
         for number in range(64):
-            self.history.way(f"rung-{number}").tried(True, now)
-        self.history.way("rung-64").tried(True, now)
-        for name, good in (("rung-0", 1), ("rung-63", 1), ("rung-64", 0)):
-            beats = self.history.way(name).beats(now)
+            self.history.route(f"route-{number}").tried(True, now)
+        self.history.route("route-64").tried(True, now)
+        for name, good in (("route-0", 1), ("route-63", 1), ("route-64", 0)):
+            beats = self.history.route(name).beats(now)
             self.assertEqual((60, good), (len(beats), beats[-1][0]), name)
 
     def test_two_hundred_changes_of_a_breaker_are_remembered(self) -> None:
         now = self.clock.seconds()
         for later, opened in ((199, True), (200, False)):
             self.setUp()
-            way = self.history.way("direct")
-            way.breaker(True, now)
+            route = self.history.route("direct")
+            route.breaker(True, now)
             for number in range(later):
-                way.breaker(number % 2 == 1, now + 20)
-            self.assertEqual(opened, way.beats(now + 20)[-3][2], later)
+                route.breaker(number % 2 == 1, now + 20)
+            self.assertEqual(opened, route.beats(now + 20)[-3][2], later)
 
     def test_the_same_said_again_is_no_change(self) -> None:
         now = self.clock.seconds()
-        way = self.history.way("direct")
-        way.breaker(True, now)
+        route = self.history.route("direct")
+        route.breaker(True, now)
         for _ in range(300):
-            way.breaker(True, now + 20)
-        self.assertTrue(way.beats(now + 20)[-3][2])
+            route.breaker(True, now + 20)
+        self.assertTrue(route.beats(now + 20)[-3][2])
 
     def test_a_minutes_rate_counts_good_and_bad_attempts(self) -> None:
         for later, rate in ((0.0, 2), (59.9, 2), (60.0, 0)):
@@ -196,21 +196,21 @@ class Bounds(HistoryCase):
             tell(self.history, direct())
             self.clock.advance(later)
             now = self.clock.seconds()
-            self.assertEqual(rate, self.history.way("direct").rate(now), later)
+            self.assertEqual(rate, self.history.route("direct").rate(now), later)
 
     def test_a_breaker_that_changes_with_a_beat_belongs_to_that_beat(self) -> None:
         now = self.clock.seconds()
-        way = self.history.way("direct")
-        way.breaker(True, now)
-        way.breaker(False, now + 20)
-        opened = [each[2] for each in way.beats(now + 20)]
+        route = self.history.route("direct")
+        route.breaker(True, now)
+        route.breaker(False, now + 20)
+        opened = [each[2] for each in route.beats(now + 20)]
         self.assertEqual([False, True, True, False], opened[-4:])
 
     def test_a_way_that_was_never_heard_of_is_empty(self) -> None:
         now = self.clock.seconds()
-        way = self.history.way("nobody")
-        self.assertEqual([(0, 0, False)] * 60, way.beats(now))
-        self.assertEqual(0, way.rate(now))
+        route = self.history.route("nobody")
+        self.assertEqual([(0, 0, False)] * 60, route.beats(now))
+        self.assertEqual(0, route.rate(now))
 
     def test_every_end_is_counted_under_its_word_and_only_the_good_have_a_time(
         self,
@@ -276,35 +276,35 @@ class Counts(HistoryCase):
 
 class Beats(HistoryCase):
     def last_beat(self, route: str = "direct") -> tuple[int, int, bool]:
-        return self.history.way(route).beats(self.clock.seconds())[-1]
+        return self.history.route(route).beats(self.clock.seconds())[-1]
 
-    def test_attempts_count_for_their_way(self) -> None:
+    def test_attempts_count_for_their_route(self) -> None:
         tell(self.history, fallback())
         tell(self.history, direct())
         self.assertEqual((1, 1, False), self.last_beat())
         self.assertEqual((1, 0, False), self.last_beat(PROXY))
 
-    def test_the_rungs_count_once_from_the_proxys_own_exchange(self) -> None:
-        rung = Attempt("classic@api.test.invalid", "api.test.invalid", 9)
-        passed_on = Attempt(rung.route, peer=PROXY, next_hop="api.test.invalid", ms=9)
-        tell(self.history, direct(server="streamr-proxy", attempts=(rung,)))
+    def test_the_proxys_routes_count_once_from_the_proxys_own_exchange(self) -> None:
+        inner = Attempt("classic@api.test.invalid", "api.test.invalid", 9)
+        passed_on = Attempt(inner.route, peer=PROXY, next_hop="api.test.invalid", ms=9)
+        tell(self.history, direct(server="streamr-proxy", attempts=(inner,)))
         tell(self.history, direct(attempts=(passed_on, ANSWERED)))
-        self.assertEqual((1, 0, False), self.last_beat(rung.route))
+        self.assertEqual((1, 0, False), self.last_beat(inner.route))
         self.assertEqual((0, 0, False), self.last_beat(passed_on.name))
 
     def test_a_breaker_is_open_in_every_beat_until_it_closes(self) -> None:
-        way = self.history.way("direct")
-        way.breaker(True, self.clock.seconds() + 4)
+        route = self.history.route("direct")
+        route.breaker(True, self.clock.seconds() + 4)
         self.clock.advance(2 * BEAT)
-        way.breaker(False, self.clock.seconds() + 4)
+        route.breaker(False, self.clock.seconds() + 4)
         self.clock.advance(BEAT)
-        opened = [each[2] for each in way.beats(self.clock.seconds())]
+        opened = [each[2] for each in route.beats(self.clock.seconds())]
         self.assertEqual([False, True, True, True, False], opened[-5:])
 
     def test_a_breaker_that_opens_and_closes_within_a_beat_is_seen(self) -> None:
-        way = self.history.way("direct")
-        way.breaker(True, self.clock.seconds() + 1)
-        way.breaker(False, self.clock.seconds() + 2)
+        route = self.history.route("direct")
+        route.breaker(True, self.clock.seconds() + 1)
+        route.breaker(False, self.clock.seconds() + 2)
         self.assertTrue(self.last_beat()[2])
 
     def test_the_rate_is_that_of_a_minute(self) -> None:
@@ -312,12 +312,12 @@ class Beats(HistoryCase):
             tell(self.history, direct())
         self.clock.advance(60)
         tell(self.history, direct())
-        self.assertEqual(1, self.history.way("direct").rate(self.clock.seconds()))
+        self.assertEqual(1, self.history.route("direct").rate(self.clock.seconds()))
 
     def test_names_without_end_take_no_room(self) -> None:
-        for number in range(2 * MOST_WAYS):
-            self.history.way(f"rung-{number}")
-        self.assertEqual(MOST_WAYS, len(self.history._ways))
+        for number in range(2 * MOST_ROUTES):
+            self.history.route(f"route-{number}")
+        self.assertEqual(MOST_ROUTES, len(self.history._routes))
 
 
 class Troubles(HistoryCase):
@@ -467,6 +467,6 @@ class Troubles(HistoryCase):
         tell(self.history, failed(server="streamr-proxy"))
         self.assertEqual((), self.history.troubles())
 
-    def test_a_refusal_of_nobody_knows_who_is_named_without_a_way(self) -> None:
+    def test_a_refusal_of_nobody_knows_who_is_named_without_a_route(self) -> None:
         tell(self.history, exchange(401, answer=Answer(401, b"{}")))
         self.assertEqual((("", "status_401"),), self.history.troubles()[0].failed)

@@ -27,7 +27,16 @@ from streamr.observe.metrics import Metrics
 from streamr.policy.retry import HEDGE_AFTER
 from streamr.store.memory import MemoryStore
 from streamr.tmdb import catalogue
-from tests.support import GOOD, QUERY, FakeRoute, but, call, gateway_over, tell, ways
+from tests.support import (
+    GOOD,
+    QUERY,
+    FakeRoute,
+    but,
+    call,
+    failover_over,
+    gateway_over,
+    tell,
+)
 from tests.support import exchange as made
 
 MAIN = "streamr-main"
@@ -173,7 +182,7 @@ class Latencies(MetricsCase):
 
 
 class Attempts(MetricsCase):
-    """Over a real gateway and real ways; the routes are fakes."""
+    """Over a real gateway and real routes; the routes are fakes."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -186,7 +195,7 @@ class Attempts(MetricsCase):
     def gateway(
         self, store: MemoryStore | None = None, *, hedge: bool = False
     ) -> Gateway:
-        failover = ways(
+        failover = failover_over(
             [self.direct, self.proxy],
             self.clock,
             tried=lambda attempt: self.metrics.tried(MAIN, attempt),

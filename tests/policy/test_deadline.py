@@ -11,17 +11,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr.boundaries import Budget
 from streamr.policy import deadline
 from streamr.policy.deadline import HOP_MARGIN, LEAST_ATTEMPT, handed_on, share
-from tests.support import QUERY, FakeRoute, call
-from tests.support import ways as ways_over
+from tests.support import QUERY, FakeRoute, call, failover_over
 
 _ROW = re.compile(
-    r"^ +(?P<remaining>[\d.]+) +(?P<ways>\d+) *(?P<hop>\(proxy\))? +"
+    r"^ +(?P<remaining>[\d.]+) +(?P<routes>\d+) *(?P<hop>\(proxy\))? +"
     r"(?P<connect>[\d.]+) +(?P<first_byte>[\d.]+) +(?P<body>[\d.]+) +\w",
     re.MULTILINE,
 )
 steady = settings(deadline=None, database=None, derandomize=True, max_examples=300)
 seconds = st.floats(0.001, 60)
-ways = st.integers(1, 20)
+routes = st.integers(1, 20)
 
 
 HANDSHAKE = 0.3  # a slow one that works
@@ -41,7 +40,7 @@ class Examples(SynchronousTestCase):
         rows = [match.groupdict() for match in _ROW.finditer(deadline.__doc__ or "")]
         for row in rows:
             budget = share(
-                float(row["remaining"]), int(row["ways"]), hop=row["hop"] is not None
+                float(row["remaining"]), int(row["routes"]), hop=row["hop"] is not None
             )
             said = [float(row[name]) for name in ("connect", "first_byte", "body")]
             got = [budget.connect, budget.first_byte, budget.body]
@@ -87,7 +86,7 @@ class Examples(SynchronousTestCase):
         self.assertEqual(share(8.0, 1, hop=True).first_byte, 8.0)
         self.assertEqual(share(8.0, 2, hop=True).first_byte, 5.0)
 
-    def test_an_answer_after_two_seconds_is_in_time_on_the_direct_way(self):
+    def test_an_answer_after_two_seconds_is_in_time_on_the_direct_route(self):
         self.assertGreater(share(8.0, 2).first_byte, 2.0)
 
 
@@ -102,15 +101,15 @@ class Anything(SynchronousTestCase):
             self.assertLessEqual(each, max(left, 0))
 
     @steady
-    @given(seconds, ways, st.booleans())
+    @given(seconds, routes, st.booleans())
     def test_connecting_and_waiting_together_stay_within_the_share(
         self, left, count, hop
     ):
-        share_of_this_way = min(left, left / count + 1)
-        self.assertEqual(share(left, count, hop=hop).total, share_of_this_way)
+        share_of_this_route = min(left, left / count + 1)
+        self.assertEqual(share(left, count, hop=hop).total, share_of_this_route)
 
     @steady
-    @given(seconds, seconds, ways, st.booleans())
+    @given(seconds, seconds, routes, st.booleans())
     def test_more_time_never_means_a_smaller_budget(self, one, other, count, hop):
         less, more = sorted((one, other))
         smaller = astuple(share(less, count, hop=hop))
@@ -125,12 +124,12 @@ class Anything(SynchronousTestCase):
         st.sampled_from(["connect", "first byte"]),
         st.sampled_from(["connect", "first byte"]),
     )
-    def test_a_silent_direct_way_and_a_silent_first_rung_leave_time_for_the_last(
-        self, whole, rungs, direct, first
+    def test_a_silent_direct_and_a_silent_first_route_leave_time_for_the_last(
+        self, whole, count, direct, first
     ):
         left = whole - silent(share(whole, 2), direct)
         left = handed_on(share(left, 1, hop=True)) / 1000
-        left -= silent(share(left, rungs), first)
+        left -= silent(share(left, count), first)
         self.assertGreater(left, 0.5)
         self.assertGreater(share(left, 1).connect, LEAST_ATTEMPT)
 
@@ -155,7 +154,7 @@ class HandedOn(SynchronousTestCase):
             self.assertEqual(handed_on(share(left, 1, hop=True)), told, left)
 
     @steady
-    @given(seconds, ways)
+    @given(seconds, routes)
     def test_it_is_a_positive_number_of_milliseconds_within_our_wait(self, left, count):
         budget = share(left, count, hop=True)
         told = handed_on(budget)
@@ -172,5 +171,5 @@ class LittleTime(SynchronousTestCase):
             for left, begun in ((0.049, 0), (0.051, 1), (1.0, 1)):
                 clock, route = Clock(), FakeRoute()
                 clock.advance(start)
-                ways_over([route], clock).fetch(QUERY, call(start + left))
+                failover_over([route], clock).fetch(QUERY, call(start + left))
                 self.assertEqual(len(route.sent), begun, (start, left))

@@ -5,7 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.errors import CAUSES, Fault
 from streamr.policy.retry import again, retry_after
-from tests.support import QUERY, FakeRoute, call, ways
+from tests.support import QUERY, FakeRoute, call, failover_over
 
 
 class Again(SynchronousTestCase):
@@ -19,14 +19,14 @@ class Again(SynchronousTestCase):
 
     def test_no_cause_gets_a_third_try(self):
         for name in CAUSES:
-            for ways_left in (0, 1, 5):
-                self.assertFalse(again(Fault(name), 2, ways_left), name)
+            for routes_left in (0, 1, 5):
+                self.assertFalse(again(Fault(name), 2, routes_left), name)
 
     def test_a_fault_that_a_proxy_calls_final_is_not_repeated(self):
         for name in CAUSES:
             self.assertFalse(again(Fault(name, final=True), 1, 0), name)
 
-    def test_a_reset_is_repeated_although_other_ways_are_left(self):
+    def test_a_reset_is_repeated_although_other_routes_are_left(self):
         for name in ("tls_reset", "tls_closed", "connection_terminated"):
             self.assertTrue(again(Fault(name), 1, 4), name)
 
@@ -45,7 +45,7 @@ class Again(SynchronousTestCase):
 
 
 class Moments(SynchronousTestCase):
-    """When the second try, and the next way, begin: milliseconds that callers wait."""
+    """When the second try, and the next route, begin: the milliseconds callers wait."""
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -54,7 +54,7 @@ class Moments(SynchronousTestCase):
 
     def fetch(self, chance: float = 0.0) -> None:
         routes = [self.first, self.second]
-        found = ways(routes, self.clock, hedge=True, retries=chance)
+        found = failover_over(routes, self.clock, hedge=True, retries=chance)
         found.fetch(QUERY, call(self.clock.seconds() + 8.0))
 
     def test_a_retry_waits_a_random_part_of_twenty_milliseconds(self) -> None:

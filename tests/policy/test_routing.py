@@ -1,4 +1,4 @@
-"""The order of the ways, and the proxy's ladder."""
+"""The order of the routes, and the proxy's alternatives."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.app.candidates import ladder
+from streamr.app.candidates import alternatives
 from streamr.boundaries import Dimensions
 from streamr.policy.breaker import Breaker, State
 from streamr.policy.routing import plan, shared_fate
@@ -29,8 +29,8 @@ class Plan(SynchronousTestCase):
             name: Breaker(State.OPEN if name in opened else State.CLOSED)
             for name in "abc"
         }
-        ways = plan(routes, breakers, hopeful, [f"{name}.invalid" for name in silent])
-        return "".join(route.name for route in ways)
+        order = plan(routes, breakers, hopeful, [f"{name}.invalid" for name in silent])
+        return "".join(route.name for route in order)
 
     def test_closed_breakers_keep_the_order(self):
         self.assertEqual(self.names(), "abc")
@@ -47,7 +47,7 @@ class Plan(SynchronousTestCase):
         breakers = {"a": Breaker(State.HALF_OPEN), "b": Breaker()}
         self.assertEqual(plan(routes, breakers, False)[0].name, "b")
 
-    def test_with_all_open_and_nothing_good_lately_there_is_no_way(self):
+    def test_with_all_open_and_nothing_good_lately_there_is_no_route(self):
         self.assertEqual(self.names(*"abc"), "")
 
     def test_with_all_open_but_something_good_lately_all_are_tried(self):
@@ -60,7 +60,7 @@ class Plan(SynchronousTestCase):
             ("", "ab", "cab"),
             ("", "abc", "abc"),
             ("", "z", "abc"),
-            # a silent way that is closed still comes before those that are open
+            # a silent route that is closed still comes before those that are open
             ("b", "a", "cab"),
             ("bc", "a", "abc"),
             ("ab", "a", "cba"),
@@ -69,16 +69,16 @@ class Plan(SynchronousTestCase):
             found = self.names(*opened, hopeful=True, silent=silent)
             self.assertEqual(found, expected, (opened, silent))
 
-    def test_a_silent_host_is_still_a_way(self):
+    def test_a_silent_host_is_still_a_route(self):
         self.assertEqual(self.names("c", silent="ab"), "ab")
 
 
-class Ladder(SynchronousTestCase):
-    """The rungs, best first."""
+class Alternatives(SynchronousTestCase):
+    """The proxy's routes, best first."""
 
     def test_the_order_for_both_official_names(self):
         self.assertEqual(
-            ladder(COM, [ORG]),
+            alternatives(COM, [ORG]),
             (
                 (COM, "classic"),
                 (ORG, "modern"),
@@ -89,32 +89,34 @@ class Ladder(SynchronousTestCase):
         )
 
     def test_without_another_name_the_profiles_are_left(self):
-        self.assertEqual(ladder(COM, []), ((COM, "classic"), (COM, "tls12")))
+        self.assertEqual(alternatives(COM, []), ((COM, "classic"), (COM, "tls12")))
 
-    def test_an_alternate_equal_to_the_base_adds_no_rung(self):
-        self.assertEqual(ladder(COM, [COM]), ladder(COM, []))
+    def test_an_alternate_equal_to_the_base_adds_no_route(self):
+        self.assertEqual(alternatives(COM, [COM]), alternatives(COM, []))
 
     def test_a_name_given_twice_is_tried_once(self):
-        self.assertEqual(ladder(COM, [ORG, ORG]), ladder(COM, [ORG]))
+        self.assertEqual(alternatives(COM, [ORG, ORG]), alternatives(COM, [ORG]))
 
     def test_a_name_spelt_differently_is_the_same_name(self):
         for same in (
             "https://API.themoviedb.org/3",
             "https://api.themoviedb.org:443/3",
         ):
-            self.assertEqual(ladder(COM, [same]), ladder(COM, []), same)
+            self.assertEqual(alternatives(COM, [same]), alternatives(COM, []), same)
 
     def test_the_usual_port_is_the_same_as_none(self):
         for scheme, port in (("https", 443), ("http", 80)):
             bare, named = f"{scheme}://a.invalid/3", f"{scheme}://a.invalid:{port}/3"
-            self.assertEqual(ladder(bare, [named]), ladder(bare, []), scheme)
             self.assertEqual(
-                [profile for _, profile in ladder(named, [bare])],
-                [profile for _, profile in ladder(named, [])],
+                alternatives(bare, [named]), alternatives(bare, []), scheme
+            )
+            self.assertEqual(
+                [profile for _, profile in alternatives(named, [bare])],
+                [profile for _, profile in alternatives(named, [])],
                 scheme,
             )
 
-    def test_whatever_differs_in_an_address_is_another_way(self):
+    def test_whatever_differs_in_an_address_is_another_route(self):
         for base, other in (
             (COM, ORG),
             (COM, "https://api.themoviedb.org/4"),
@@ -127,35 +129,37 @@ class Ladder(SynchronousTestCase):
             ("http://a.invalid/3", "https://a.invalid/3"),
             ("http://a.invalid:1/3", "https://a.invalid:1/3"),
         ):
-            self.assertIn(other, [url for url, _ in ladder(base, [other])], base)
+            self.assertIn(other, [url for url, _ in alternatives(base, [other])], base)
 
     def test_plain_http_has_no_profiles(self):
         one, other = "http://127.0.0.1:1/3", "http://127.0.0.1:2/3"
-        self.assertEqual(ladder(one, [other]), ((other, "plain"),))
+        self.assertEqual(alternatives(one, [other]), ((other, "plain"),))
 
-    def test_one_plain_address_is_still_one_way(self):
+    def test_one_plain_address_is_still_one_route(self):
         one = "http://127.0.0.1:1/3"
-        self.assertEqual(ladder(one, []), ((one, "plain"),))
+        self.assertEqual(alternatives(one, []), ((one, "plain"),))
 
     @steady
     @given(
         st.sampled_from([COM, ORG, "http://127.0.0.1:1/3"]),
         st.lists(st.sampled_from([COM, ORG, "http://127.0.0.1:2/3"]), max_size=4),
     )
-    def test_rungs_are_distinct_and_none_repeats_the_direct_way(self, base, others):
-        rungs = ladder(base, others)
+    def test_alternatives_are_distinct_and_none_repeats_the_direct_route(
+        self, base, others
+    ):
+        found = alternatives(base, others)
         direct = (base, "modern" if base.startswith("https:") else "plain")
-        self.assertTrue(rungs)
-        self.assertEqual(len(rungs), len(set(rungs)))
-        self.assertTrue(rungs == (direct,) or direct not in rungs)
-        for url, profile in rungs:
+        self.assertTrue(found)
+        self.assertEqual(len(found), len(set(found)))
+        self.assertTrue(found == (direct,) or direct not in found)
+        for url, profile in found:
             self.assertEqual(profile == "plain", url.startswith("http:"))
 
 
 class SharedFate(SynchronousTestCase):
     """The fallback must differ in at least one dimension."""
 
-    def test_equal_ways_share_their_fate(self):
+    def test_equal_routes_share_their_fate(self):
         self.assertTrue(shared_fate(DIRECT, [DIRECT, DIRECT]))
 
     def test_no_other_way_is_no_way_out(self):

@@ -1,5 +1,5 @@
-"""The chain and the race of ways, as they run in production: who is tried and when, who
-is blamed, and what is left when it is over."""
+"""The chain and the race of routes, as they run in production: who is tried and when,
+who is blamed, and what is left when it is over."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from streamr.routing.health import Health
 from streamr.routing.hedge import ASK_AGAIN
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.ratelimit import Pacer
-from tests.support import GOOD, QUERY, FakeRoute, Sent, call, late, ways
+from tests.support import GOOD, QUERY, FakeRoute, Sent, call, failover_over, late
 
 
 class WaysCase(SynchronousTestCase):
@@ -40,20 +40,20 @@ class WaysCase(SynchronousTestCase):
         self.clock = Clock()
         self.direct = FakeRoute("direct")
         self.proxy = FakeRoute("proxy", kind=RouteKind.PEER)
-        self.ways = ways([self.direct, self.proxy], self.clock)
+        self.failover = failover_over([self.direct, self.proxy], self.clock)
 
     def fetch(self) -> Deferred[Outcome]:
-        return self.ways.fetch(QUERY, call(self.clock.seconds() + 8.0))
+        return self.failover.fetch(QUERY, call(self.clock.seconds() + 8.0))
 
     def in_row(self, route: FakeRoute) -> int:
-        return self.ways.health.breakers[route.name].in_row
+        return self.failover.health.breakers[route.name].in_row
 
 
 class Blame(WaysCase):
     """An attempt that a hedge overtook was silent for 250 ms; others have done no
     wrong."""
 
-    def test_a_hedge_that_comes_too_late_is_not_held_against_its_way(self) -> None:
+    def test_a_hedge_that_comes_too_late_is_not_held_against_its_route(self) -> None:
         self.fetch()
         self.clock.advance(HEDGE_AFTER)
         self.clock.advance(0.02)
@@ -68,7 +68,7 @@ class Blame(WaysCase):
             self.clock.advance(0.05)
             self.direct.succeeds()
             self.assertEqual(self.successResultOf(travelling).source, "direct")
-        self.assertTrue(self.ways.health.is_closed(self.proxy))
+        self.assertTrue(self.failover.health.is_closed(self.proxy))
 
     def test_a_hedge_that_was_silent_as_long_is_blamed_like_any_other(self) -> None:
         self.fetch()
@@ -107,7 +107,7 @@ class Starting(WaysCase):
             self.direct.cancelled = False
             self.proxy.succeeds()
             self.successResultOf(travelling)
-            self.ways.health.tried(self.direct, None, 1)
+            self.failover.health.tried(self.direct, None, 1)
         self.fetch()
         self.clock.advance(HEDGE_AFTER)
         self.assertEqual(len(self.proxy.sent), HEDGE_FLOOR * 2 + 1)
@@ -131,7 +131,7 @@ class Starting(WaysCase):
         self.assertEqual(len(self.proxy.sent), HEDGE_FLOOR)
         for sent in self.proxy.sent[:TRIP_IN_ROW]:
             sent.result.callback(GOOD)
-        self.assertFalse(self.ways.health.is_closed(self.direct))
+        self.assertFalse(self.failover.health.is_closed(self.direct))
         self.clock.advance(ASK_AGAIN)
         self.assertEqual(len(self.proxy.sent), HEDGE_FLOOR + 1)
         self.proxy.succeeds()
@@ -197,10 +197,10 @@ class Queued(SynchronousTestCase):
             None,
             Pacer(self.clock, 32.0, 1),
         )
-        self.ways = ways([self.direct, self.proxy], self.clock)  # type: ignore[list-item]
+        self.failover = failover_over([self.direct, self.proxy], self.clock)  # type: ignore[list-item]
 
     def fetch(self) -> Deferred[Outcome]:
-        return self.ways.fetch(QUERY, call(self.clock.seconds() + 8.0))
+        return self.failover.fetch(QUERY, call(self.clock.seconds() + 8.0))
 
     def test_while_it_waits_nothing_is_hedged(self) -> None:
         self.fetch()
@@ -219,11 +219,11 @@ class Queued(SynchronousTestCase):
             self.clock.advance(0.1)
         self.assertEqual(len(self.proxy.sent), 1)
 
-    def test_a_hedge_that_has_only_waited_is_not_held_against_its_way(self) -> None:
+    def test_a_hedge_that_has_only_waited_is_not_held_against_its_route(self) -> None:
         """It waits for its turn, leaves, and is overtaken a moment later."""
         first = FakeRoute("first")
-        self.ways = ways([first, self.direct], self.clock)  # type: ignore[list-item]
-        self.ways.over(self.direct, QUERY, call())  # takes the one place there is
+        self.failover = failover_over([first, self.direct], self.clock)  # type: ignore[list-item]
+        self.failover.over(self.direct, QUERY, call())  # takes the one place there is
         self.fetch()
         self.clock.advance(HEDGE_AFTER)
         self.clock.advance(HEDGE_AFTER + 0.05)
@@ -231,7 +231,7 @@ class Queued(SynchronousTestCase):
         self.clock.advance(0.01)
         self.assertEqual(len(self.client.asked), 2)
         first.succeeds()
-        self.assertEqual(self.ways.health.breakers["direct"].in_row, 0)
+        self.assertEqual(self.failover.health.breakers["direct"].in_row, 0)
 
 
 def host(name: str) -> str:
@@ -239,7 +239,7 @@ def host(name: str) -> str:
 
 
 class Three(SynchronousTestCase):
-    """Three ways, each to a host of its own, the last a proxy of ours; they run as in
+    """Three routes, each to a host of its own, the last a proxy of ours; they run as in
     production, on a clock that has run for a while."""
 
     def setUp(self) -> None:
@@ -252,29 +252,29 @@ class Three(SynchronousTestCase):
             )
             for name in ("a", "b", "c")
         ]
-        self.ways = ways(self.all, self.clock)
+        self.failover = failover_over(self.all, self.clock)
         self.events: list[dict[str, Any]] = []
         globalLogPublisher.addObserver(self.events.append)
         self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
 
     def fetch(self, seconds: float = 8.0, **more: Any) -> Deferred[Outcome]:
-        return self.ways.fetch(QUERY, call(self.clock.seconds() + seconds, **more))
+        return self.failover.fetch(QUERY, call(self.clock.seconds() + seconds, **more))
 
     def over(self, route: FakeRoute) -> Deferred[Outcome]:
-        return self.ways.over(route, QUERY, call(self.clock.seconds() + 8.0))
+        return self.failover.over(route, QUERY, call(self.clock.seconds() + 8.0))
 
     def open(self, *routes: FakeRoute, cause: str = "tls_reset") -> None:
         for route in routes:
             for _ in range(TRIP_IN_ROW):
-                self.ways.health.tried(route, Fault(cause), 1)
+                self.failover.health.tried(route, Fault(cause), 1)
 
     def hope(self) -> None:
-        """So many good attempts that three open ways are tried all the same."""
+        """So many good attempts that three open routes are tried all the same."""
         for _ in range(4):
-            self.ways.health.tried(self.b, None, 1)
+            self.failover.health.tried(self.b, None, 1)
 
     def sent(self) -> str:
-        """How many tries each way had."""
+        """How many tries each route had."""
         return " ".join(str(len(each.sent)) for each in self.all)
 
     def outcome(self, travelling: Deferred[Outcome]) -> Outcome:
@@ -305,14 +305,14 @@ class Three(SynchronousTestCase):
         ]
 
 
-# What another way cannot heal.
+# What another route cannot heal.
 ENDS_THE_CHAIN = {
     "http_request_denied",
     "http_rate_limited",
     "connection_limit_reached",
     "deadline_exceeded",
 }
-# What the same way may heal, if it is tried at once.
+# What the same route may heal, if it is tried at once.
 TRIED_AGAIN = {
     "dns_error",
     "connection_refused",
@@ -373,7 +373,7 @@ class Chain(Three):
         for cause in ENDS_THE_CHAIN:
             for hedge_first in (True, False):
                 self.setUp()
-                self.ways = ways(self.all[:2], self.clock)
+                self.failover = failover_over(self.all[:2], self.clock)
                 travelling = self.fetch()
                 self.clock.advance(0.25)
                 if hedge_first:
@@ -422,7 +422,7 @@ class Chain(Three):
             def send(self, *_args: Any, **_more: Any) -> Deferred[Answer]:
                 raise KeyError("bug")
 
-        self.ways = ways([Broken("broken"), self.b], self.clock)
+        self.failover = failover_over([Broken("broken"), self.b], self.clock)
         travelling = self.fetch()
         self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
         self.b.succeeds()
@@ -475,7 +475,7 @@ class SecondTries(Three):
     def test_it_waits_a_random_part_of_twenty_milliseconds(self) -> None:
         for chance, before, after in ((1.0, 0.019, 0.021), (0.5, 0.009, 0.011)):
             self.setUp()
-            self.ways = ways(self.all, self.clock, retries=chance)
+            self.failover = failover_over(self.all, self.clock, retries=chance)
             self.fetch()
             self.a.fails("tls_reset")
             self.clock.advance(before)
@@ -491,7 +491,7 @@ class SecondTries(Three):
         for sent in self.a.sent[before:]:
             sent.result.errback(Fault("upstream_unavailable"))
             # else the breaker opens, and who is tried again is another question
-            self.ways.health.tried(self.a, None, 1)
+            self.failover.health.tried(self.a, None, 1)
         self.clock.advance(0)
         return len(self.a.sent) - before - travellers
 
@@ -514,7 +514,7 @@ class SecondTries(Three):
         self.assertEqual(sum(each.called for each in travellers), 10)
         for sent in self.a.sent[10:40]:
             sent.result.errback(Fault("upstream_unavailable"))
-            self.ways.health.tried(self.a, None, 1)
+            self.failover.health.tried(self.a, None, 1)
         self.clock.advance(0)
         self.assertEqual(len(self.a.sent), 40 + 6)
 
@@ -535,11 +535,11 @@ class SecondTries(Three):
                 self.clock.advance(0)
                 self.assertTrue(self.a.sent[-1].new_connection)
                 end(self.a.sent[-1], travelling)
-                self.ways.health.tried(self.a, None, 1)
+                self.failover.health.tried(self.a, None, 1)
             self.assertEqual(self.fail_together(5), 3)
 
     def test_a_caller_may_leave_before_the_second_try(self) -> None:
-        self.ways = ways(self.all, self.clock, retries=1.0)
+        self.failover = failover_over(self.all, self.clock, retries=1.0)
         travelling = self.fetch()
         self.a.fails("tls_reset")
         travelling.cancel()
@@ -591,7 +591,7 @@ class Shares(Three):
         for seconds, begins in ((0.05, True), (0.0499, False), (0.0, False)):
             self.setUp()
             self.clock = Clock()  # 5000.05 - 5000 is not quite 0.05
-            self.ways = ways(self.all, self.clock)
+            self.failover = failover_over(self.all, self.clock)
             travelling = self.fetch(seconds)
             self.assertEqual(self.sent(), "1 0 0" if begins else "0 0 0", seconds)
             if not begins:
@@ -624,7 +624,7 @@ class Shares(Three):
             for route in self.all:
                 for sent in route.sent:
                     self.assertTrue(sent.cancelled)
-                self.assertIsNone(self.ways.health.states[route.name].at)
+                self.assertIsNone(self.failover.health.states[route.name].at)
             self.assertEqual(
                 set(self.noted(travelling)),
                 {(each.name, "deadline_exceeded") for each in self.all if each.sent},
@@ -635,12 +635,12 @@ class Shares(Three):
 class Opened(Three):
     """Failover whose breakers are open, and what is left of a storm behind them."""
 
-    def test_five_failures_of_callers_send_the_next_one_past_the_way(self) -> None:
+    def test_five_failures_of_callers_send_the_next_one_past_the_route(self) -> None:
         for _ in range(5):
             self.fetch()
             self.a.fails("tls_alert_received")
             self.b.fails("tls_alert_received")
-            self.ways.health.tried(self.b, None, 1)
+            self.failover.health.tried(self.b, None, 1)
         self.assertEqual(self.sent(), "5 5 5")
         self.fetch()
         self.assertEqual(self.sent(), "5 6 5")
@@ -651,8 +651,8 @@ class Opened(Three):
             self.a.fails("tls_reset")
             self.clock.advance(0)
             self.a.succeeds()
-        self.assertTrue(self.ways.health.is_closed(self.a))
-        state = self.ways.health.states["a"]
+        self.assertTrue(self.failover.health.is_closed(self.a))
+        state = self.failover.health.states["a"]
         self.assertEqual((state.served, state.failed), (5, 5))
 
     def test_an_open_way_is_no_last_resort_without_hope(self) -> None:
@@ -671,7 +671,7 @@ class Opened(Three):
         self.c.fails("tls_alert_received")
         self.a.succeeds()
         self.assertEqual(self.outcome(travelling).source, "a")
-        self.assertTrue(self.ways.health.is_closed(self.a))
+        self.assertTrue(self.failover.health.is_closed(self.a))
 
     def test_a_last_resort_has_one_try(self) -> None:
         self.hope()
@@ -718,13 +718,13 @@ class Opened(Three):
         for _ in range(100):
             self.fetch()
         for route in self.all:
-            self.ways.health.tried(route, None, 1)
+            self.failover.health.tried(route, None, 1)
         for _ in range(5):
             self.fetch()
         tries = len(self.a.sent)
         for sent in self.a.sent[-5:]:
             sent.result.errback(Fault("upstream_unavailable"))
-            self.ways.health.tried(self.a, None, 1)
+            self.failover.health.tried(self.a, None, 1)
         self.clock.advance(0)
         self.assertEqual(len(self.a.sent), tries + 3)
 
@@ -736,7 +736,7 @@ class Opened(Three):
         self.assertNoResult(travelling)
         self.b.succeeds()
         self.assertEqual(self.noted(travelling), [("b", None)])
-        self.assertTrue(self.ways.health.is_closed(self.b))
+        self.assertTrue(self.failover.health.is_closed(self.b))
 
     def test_who_waited_while_the_breaker_opened_does_not_leave_any_more(self) -> None:
         travellers = [self.fetch() for _ in range(20)]
@@ -773,12 +773,12 @@ class Opened(Three):
         self.clock.advance(5.0)
         self.open(self.b, self.c)
         self.open(self.b, self.c)
-        self.assertFalse(self.ways.health.worth(self.a))
+        self.assertFalse(self.failover.health.worth(self.a))
         self.a.sent[-1].leaves()
         self.assertFalse(self.a.sent[-1].result.called)
 
     def test_a_second_try_does_not_begin_when_the_breaker_has_opened(self) -> None:
-        self.ways = ways(self.all, self.clock, retries=1.0)
+        self.failover = failover_over(self.all, self.clock, retries=1.0)
         travelling = self.fetch()
         self.a.fails("tls_reset")
         self.open(self.a)
@@ -799,7 +799,7 @@ class Opened(Three):
 class Hedges(Three):
     def test_they_are_on_and_what_waits_is_random_unless_told_otherwise(self) -> None:
         # as streamr/building.py makes them
-        self.ways = Failover(
+        self.failover = Failover(
             Health(self.all, self.clock, lambda: 1000.0),
             self.clock,
             tried=lambda _attempt: None,
@@ -862,14 +862,14 @@ class Hedges(Three):
     def test_there_is_a_hedge_for_a_tenth_of_the_requests(self) -> None:
         for travellers, hedges in ((10, 10), (11, 10), (109, 10), (200, 20)):
             self.setUp()
-            self.ways = ways(self.all[:2], self.clock)
+            self.failover = failover_over(self.all[:2], self.clock)
             for _ in range(travellers):
                 self.fetch()
             self.clock.advance(0.25)
             self.assertEqual(len(self.b.sent), hedges, travellers)
 
     def test_who_was_denied_one_gets_it_when_others_are_ten_seconds_old(self) -> None:
-        self.ways = ways(self.all[:2], self.clock)
+        self.failover = failover_over(self.all[:2], self.clock)
         for _ in range(11):
             self.fetch(30.0)
         self.clock.pump([0.25] + [0.05] * 199)
@@ -878,7 +878,7 @@ class Hedges(Three):
         self.assertEqual(len(self.b.sent), 11)
 
     def test_who_was_denied_one_asks_again_ten_times_a_second(self) -> None:
-        self.ways = ways(self.all[:2], self.clock)
+        self.failover = failover_over(self.all[:2], self.clock)
         for _ in range(11):
             self.fetch()
         self.clock.advance(0.25)
@@ -890,7 +890,7 @@ class Hedges(Three):
         self.assertEqual(len(self.b.sent), 11)
 
     def test_who_was_denied_one_and_is_answered_leaves_no_timer(self) -> None:
-        self.ways = ways(self.all[:2], self.clock)
+        self.failover = failover_over(self.all[:2], self.clock)
         travellers = [self.fetch() for _ in range(11)]
         self.clock.advance(0.25)
         for sent in self.a.sent:
@@ -916,7 +916,7 @@ class Hedges(Three):
         self.assertEqual(len(self.clock.getDelayedCalls()), timers)
 
     def test_an_answer_to_two_who_wait_for_it_leaves_no_error_behind(self) -> None:
-        """The hedge waits for the rest, and so does the first way that failed."""
+        """The hedge waits for the rest, and so does the first route that failed."""
         travelling = self.fetch()
         self.clock.advance(0.25)
         self.a.fails("tls_alert_received")
@@ -938,8 +938,8 @@ class Hedges(Three):
         self.clock.advance(0.05)
         self.assertEqual(self.sent(), "2 1 0")
 
-    def test_without_them_only_a_fault_leads_to_the_next_way(self) -> None:
-        self.ways = ways(self.all, self.clock, hedge=False)
+    def test_without_them_only_a_fault_leads_to_the_next_route(self) -> None:
+        self.failover = failover_over(self.all, self.clock, hedge=False)
         self.fetch()
         self.clock.advance(5.0)
         self.assertEqual(self.sent(), "1 0 0")
@@ -954,7 +954,7 @@ class Hedges(Three):
         self.failureResultOf(travelling, CancelledError)
         for route in self.all:
             self.assertTrue(route.sent[0].cancelled)
-            self.assertIsNone(self.ways.health.states[route.name].at)
+            self.assertIsNone(self.failover.health.states[route.name].at)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_a_first_way_that_fails_waits_for_those_that_run(self) -> None:
@@ -1008,17 +1008,17 @@ class SilentOnes(Three):
         self.clock.advance(0.25)
         self.assertEqual(self.silent(self.c), {host("x"), host("a"), host("b")})
 
-    def test_ways_to_them_are_tried_last(self) -> None:
+    def test_routes_to_them_are_tried_last(self) -> None:
         self.fetch(silent=frozenset({host("a")}))
         self.assertEqual(self.sent(), "0 1 0")
         self.b.fails("tls_alert_received")
         self.c.fails("tls_alert_received")
         self.assertEqual(self.sent(), "1 1 1")
 
-    def test_ways_to_a_host_that_a_breaker_knows_as_silent_are_tried_last(self) -> None:
+    def test_routes_to_hosts_that_breakers_know_as_silent_are_last(self) -> None:
         same = Dimensions(host("a"), "classic", "auto", "here")
         other = FakeRoute("other", dimensions=same)
-        self.ways = ways([self.a, other, self.b], self.clock)
+        self.failover = failover_over([self.a, other, self.b], self.clock)
         self.open(self.a, cause="tls_timeout")
         self.fetch()
         self.assertEqual((len(other.sent), len(self.b.sent)), (0, 1))
@@ -1044,7 +1044,7 @@ class Noted(Three):
         )
         self.assertEqual((outcome.status, outcome.source), (404, "b"))
         self.assertIsNone(outcome.fault)
-        a, b = (self.ways.health.states[name] for name in ("a", "b"))
+        a, b = (self.failover.health.states[name] for name in ("a", "b"))
         self.assertEqual((a.cause, a.ms, a.failed), ("tls_alert_received", 125, 1))
         self.assertEqual((b.cause, b.ms, b.served), (None, 100, 1))
 
@@ -1056,19 +1056,21 @@ class Noted(Three):
             self.clock.advance(took)
             self.a.succeeds()
             (attempt,) = self.outcome(travelling).attempts
-            self.assertEqual((attempt.ms, self.ways.health.states["a"].ms), (ms, ms))
+            self.assertEqual(
+                (attempt.ms, self.failover.health.states["a"].ms), (ms, ms)
+            )
 
     def test_what_a_proxy_tried_stands_before_the_attempt_at_the_proxy(self) -> None:
-        rung = Attempt("c/classic", "x", 5, "tls_reset")
+        inner = Attempt("c/classic", "x", 5, "tls_reset")
         good = Attempt("c/tls12", "x", 5, None, "", 200)
         for fails in (True, False):
             self.setUp()
-            self.ways = ways([self.c], self.clock)
+            self.failover = failover_over([self.c], self.clock)
             travelling = self.fetch()
             if fails:
-                self.c.fails("tls_reset", (rung, good), final=True)
+                self.c.fails("tls_reset", (inner, good), final=True)
             else:
-                self.c.succeeds(Answer(200, b"{}", attempts=(rung, good)))
+                self.c.succeeds(Answer(200, b"{}", attempts=(inner, good)))
             self.assertEqual(
                 [name for name, _ in self.noted(travelling)],
                 ["c/classic", "c/tls12", "c"],
@@ -1112,17 +1114,17 @@ class Noted(Three):
     ) -> None:
         for silent, counts in ((0.125, 0), (0.249, 0), (0.25, 1), (2.0, 1)):
             self.setUp()
-            self.ways = ways(self.all[:2], self.clock)
+            self.failover = failover_over(self.all[:2], self.clock)
             self.fetch()
             self.clock.advance(0.25)
             self.clock.advance(silent)
             self.a.succeeds()
-            self.assertEqual(self.ways.health.states["b"].failed, counts, silent)
+            self.assertEqual(self.failover.health.states["b"].failed, counts, silent)
 
     def test_the_time_before_it_left_does_not_speak_against_it(self) -> None:
         for silent, counts in ((0.125, 0), (0.25, 1)):
             self.setUp()
-            self.ways = ways(self.all[:2], self.clock)
+            self.failover = failover_over(self.all[:2], self.clock)
             self.fetch()
             self.clock.advance(0.25)
             self.b.sent[-1].waits()
@@ -1130,7 +1132,7 @@ class Noted(Three):
             self.b.sent[-1].leaves()
             self.clock.advance(silent)
             self.a.succeeds()
-            self.assertEqual(self.ways.health.states["b"].failed, counts, silent)
+            self.assertEqual(self.failover.health.states["b"].failed, counts, silent)
 
     def test_being_overtaken_after_a_first_byte_does_not_speak_against_it(self) -> None:
         self.fetch()
@@ -1138,7 +1140,7 @@ class Noted(Three):
         self.a.sent[-1].is_heard()
         self.clock.advance(2.0)
         self.b.succeeds()
-        self.assertIsNone(self.ways.health.states["a"].at)
+        self.assertIsNone(self.failover.health.states["a"].at)
 
 
 class Lines(Three):
@@ -1181,7 +1183,7 @@ class Lines(Three):
         self.a.fails("http_request_denied")
         self.assertEqual(self.log(), [])
 
-    def test_an_exception_of_our_own_is_told_with_its_way(self) -> None:
+    def test_an_exception_of_our_own_is_told_with_its_route(self) -> None:
         self.fetch()
         self.a.sent[-1].result.errback(KeyError("bug"))
         self.flushLoggedErrors(KeyError)
@@ -1205,14 +1207,14 @@ MOST_RETRYING = max(RETRY_FLOOR, RETRY_SHARE * STEPS)
 
 
 class Travels(RuleBasedStateMachine):
-    """Queries over three ways that answer, fail, fall silent, and are left, at any
+    """Queries over three routes that answer, fail, fall silent, and are left, at any
     time. Whatever happens: one outcome for each, and nothing stays behind."""
 
     def __init__(self) -> None:
         super().__init__()
         self.clock = Clock()
         self.routes = [FakeRoute(name) for name in ("a", "b", "c")]
-        self.ways: Failover = ways(self.routes, self.clock)
+        self.failover: Failover = failover_over(self.routes, self.clock)
         self.outcomes: dict[int, Outcome | None] = {}
         self.waiting: dict[int, Deferred[Any]] = {}
 
@@ -1242,7 +1244,7 @@ class Travels(RuleBasedStateMachine):
                 result.trap(CancelledError)
                 self.outcomes[number] = None
 
-        travelling = self.ways.fetch(
+        travelling = self.failover.fetch(
             QUERY, call(self.clock.seconds() + seconds, target=str(number))
         )
         self.waiting[number] = travelling
@@ -1278,7 +1280,7 @@ class Travels(RuleBasedStateMachine):
             ]
         )
     )
-    def ways_end_differently(
+    def routes_end_differently(
         self, on_cancel: Callable[[Deferred[Answer]], None]
     ) -> None:
         for route in self.routes:
@@ -1290,14 +1292,14 @@ class Travels(RuleBasedStateMachine):
 
     @invariant()
     def what_is_counted_is_what_is_there(self) -> None:
-        assert self.ways._in_flight == len(self.left())
-        # one query may try two ways again at once: the first, and a hedge
+        assert self.failover._in_flight == len(self.left())
+        # one query may try two routes again at once: the first, and a hedge
         most = len(self.routes) * len(self.left())
-        assert 0 <= self.ways._retrying <= min(most, MOST_RETRYING)
+        assert 0 <= self.failover._retrying <= min(most, MOST_RETRYING)
 
     @invariant()
     def nothing_runs_for_those_who_have_their_end(self) -> None:
-        """Losers and the callers' who left are cancelled; each way starts once, and
+        """Losers and the callers' who left are cancelled; each route starts once, and
         once more at most."""
         left = self.left()
         for sent in self.pending():
@@ -1320,7 +1322,7 @@ class Travels(RuleBasedStateMachine):
         self.clock.advance(8.0)
         assert self.left() == []
         assert self.pending() == []
-        assert (self.ways._in_flight, self.ways._retrying) == (0, 0)
+        assert (self.failover._in_flight, self.failover._retrying) == (0, 0)
         assert self.clock.getDelayedCalls() == []
 
 

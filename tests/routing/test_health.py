@@ -1,4 +1,4 @@
-"""What attempts say of a way, when there is hope, and the probes: one at a time,
+"""What attempts say of a route, when there is hope, and the probes: one at a time,
 whatever becomes of them, and fairly judged."""
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from streamr.policy.retry import HEDGE_AFTER
 from streamr.routing.health import LOOK_EVERY, PROBE_SECONDS, Health
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.ratelimit import Pacer
-from tests.support import FakeRoute, late, ways
+from tests.support import FakeRoute, failover_over, late
 
 
 def break_down(health: Health, route: Any) -> None:
@@ -44,7 +44,7 @@ class HealthCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.route = FakeRoute("direct")
-        self.health = ways([self.route], self.clock).health
+        self.health = failover_over([self.route], self.clock).health
         self.addCleanup(lambda: self.health.stop())
         self.health.start()
         break_down(self.health, self.route)
@@ -112,7 +112,7 @@ class Ends(HealthCase):
 
 
 class Fairness(HealthCase):
-    """A probe that says nothing about the way changes nothing."""
+    """A probe that says nothing about the route changes nothing."""
 
     def test_a_limit_of_tmdbs_does_not_double_the_pause(self) -> None:
         for cause in ("http_rate_limited", "connection_limit_reached"):
@@ -129,8 +129,8 @@ class Fairness(HealthCase):
         self.route.fails("http_request_denied")
         self.assertLessEqual(self.health.breakers["direct"].pause, FIRST_PAUSE)
 
-    def test_waiting_for_the_pacer_is_not_held_against_the_way(self) -> None:
-        """The host is busy with other ways' requests; the way itself is quick."""
+    def test_waiting_for_the_pacer_is_not_held_against_the_route(self) -> None:
+        """The host is busy with other routes' requests; the route itself is quick."""
         clock = Clock()
         pacer = Pacer(clock, 32.0, 1)
         asked: list[Deferred[Answer]] = []
@@ -155,7 +155,7 @@ class Fairness(HealthCase):
         health.start()
         self.addCleanup(health.stop)
         for _ in range(200):
-            # another way's request takes half a second, and the next one follows
+            # another route's request takes half a second, and the next one follows
             busy: Deferred[None] = Deferred()
             pacer.run(lambda busy=busy: busy, lambda: None)
             for _ in range(5):
@@ -172,7 +172,7 @@ class Fairness(HealthCase):
 
 
 class LastDeed(HealthCase):
-    """What the health pages tell of a way is what it did last, in a probe, too."""
+    """What the health pages tell of a route is what it did last, in a probe, too."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -209,12 +209,12 @@ class LastDeed(HealthCase):
 
 
 def nothing_heals(health: Health) -> None:
-    """Every way is open, and none has been good of late."""
+    """Every route is open, and none has been good of late."""
     for route in health.routes:
         break_down(health, route)
 
 
-# What ends an attempt without a word about the way: limits, refusals, our own errors.
+# What ends an attempt without a word about the route: limits, refusals, our own errors.
 SAYS_NOTHING = {
     "http_request_denied",
     "http_rate_limited",
@@ -236,7 +236,7 @@ SILENCE = {
 
 
 class Several(SynchronousTestCase):
-    """Three ways, to a host each; the clock has run for a while."""
+    """Three routes, to a host each; the clock has run for a while."""
 
     def setUp(self) -> None:
         self.clock = late()
@@ -271,7 +271,7 @@ class Several(SynchronousTestCase):
 
 
 class Told(Several):
-    """What an attempt says of its way."""
+    """What an attempt says of its route."""
 
     def test_a_fault_opens_the_way_unless_it_says_nothing_of_it(self) -> None:
         for cause in CAUSES:
@@ -371,11 +371,11 @@ class Told(Several):
 
 
 class Hope(Several):
-    """All ways are tried, open ones too, while a fifth of the last attempts was good:
+    """All routes are tried, open ones too, while a fifth of the last attempts was good:
     of at most 40, of the last ten seconds."""
 
     def lately(self, *attempts: tuple[str | None, int]) -> None:
-        """Attempts of the three ways, in this order; all are open in the end."""
+        """Attempts of the three routes, in this order; all are open in the end."""
         for cause, times in attempts:
             self.tried(self.c, cause, times)
 
@@ -457,7 +457,7 @@ class Hope(Several):
         self.lately((None, 8), ("tls_reset", 33))
         self.assert_hope(False)
 
-    def test_open_ways_stand_behind_the_closed_ones_while_there_is_hope(self) -> None:
+    def test_open_routes_stand_behind_the_closed_ones_while_there_is_hope(self) -> None:
         self.tried(self.b, None, 5)
         break_down(self.health, self.a)
         self.assertEqual(self.planned(), "bca")
@@ -469,15 +469,15 @@ class Hope(Several):
         self.assertIs(self.health.worth(self.a), False)
         self.assertIs(self.health.worth(self.b), True)
 
-    def test_ways_to_silent_hosts_stand_behind_the_others(self) -> None:
+    def test_routes_to_silent_hosts_stand_behind_the_others(self) -> None:
         self.assertEqual(self.planned("a.test.invalid"), "bca")
         self.assertEqual(self.planned(), "abc")
 
 
 class Trickle(Several):
-    """Without hope one caller a second finds out, by one way after the other."""
+    """Without hope one caller a second finds out, by one route after the other."""
 
-    def test_one_a_second_each_by_the_next_way(self) -> None:
+    def test_one_a_second_each_by_the_next_route(self) -> None:
         nothing_heals(self.health)
         for expected in "abcab":
             self.assertEqual(self.planned(), expected)
@@ -507,7 +507,7 @@ class Trickle(Several):
 class Restarted(Several):
     """What outlives a restart: pauses, because the next process has another clock."""
 
-    def test_what_is_known_are_the_open_ways_and_what_is_left_of_their_pause(
+    def test_what_is_known_are_the_open_routes_and_what_is_left_of_their_pause(
         self,
     ) -> None:
         self.assertEqual(self.health.known(), {})
@@ -588,7 +588,7 @@ class Restarted(Several):
 
 
 class Probed(Several):
-    """One way is open; its probe, step by step."""
+    """One route is open; its probe, step by step."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -609,7 +609,7 @@ class Probed(Several):
         self.clock.pump([0.125] * round(seconds * 8))
 
     def ended(self) -> tuple[bool, float]:
-        """Whether the way is closed, and the pause."""
+        """Whether the route is closed, and the pause."""
         return self.health.is_closed(self.a), self.health.breakers["a"].pause
 
     def test_it_begins_at_the_first_look_after_the_pause(self) -> None:
@@ -635,7 +635,7 @@ class Probed(Several):
         self.assertTrue(self.health.is_closed(self.b))
         self.assertFalse(self.health.is_closed(self.a))
 
-    def test_no_caller_is_sent_that_way_while_it_is_under_way(self) -> None:
+    def test_no_caller_is_sent_there_while_it_is_under_way(self) -> None:
         self.begin()
         self.assertEqual(self.planned(), "bc")
 
@@ -802,13 +802,13 @@ class Probed(Several):
 
 
 class Probes(RuleBasedStateMachine):
-    """A way, its callers, its probes and time, in any order."""
+    """A route, its callers, its probes and time, in any order."""
 
     def __init__(self) -> None:
         super().__init__()
         self.clock = Clock()
         self.route = FakeRoute("direct")
-        self.health = ways([self.route], self.clock).health
+        self.health = failover_over([self.route], self.clock).health
         self.health.start()
 
     def under_way(self) -> list[Any]:
@@ -841,7 +841,7 @@ class Probes(RuleBasedStateMachine):
         assert len(self.under_way()) <= 1
 
     def teardown(self) -> None:
-        """A way that answers is closed in the end; stopping leaves nothing."""
+        """A route that answers is closed in the end; stopping leaves nothing."""
         try:
             longest = LONGEST_PAUSE * (1 + JITTER) + 2 * PROBE_SECONDS
             for _ in range(round(longest / LOOK_EVERY)):

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr.errors import Fault
 from streamr.policy.breaker import TRIP_IN_ROW
 from streamr.routing.statefile import FILE_NAME, WRITE_AFTER, RouteFile
-from tests.support import FakeRoute, ways
+from tests.support import FakeRoute, failover_over
 
 KNOWN = {"main": {"direct": {"pause": 5.0, "left": 2.5}}, "proxy": {}}
 
@@ -93,12 +93,13 @@ class Keeping(RoutesCase):
 
     def test_another_daemon_in_the_folder_keeps_what_it_knows(self) -> None:
         mine, others = {"pause": 5.0, "left": 1.0}, {"pause": 9.0, "left": 2.0}
-        self.known = {"proxy": {"rung": others}, "main": {"direct": others}}
+        self.known = {"proxy": {"classic": others}, "main": {"direct": others}}
         self.file().write()
         self.known = {"main": {"direct": mine}}
         self.file().write()
         self.assertEqual(
-            self.file().read(), {"proxy": {"rung": others}, "main": {"direct": mine}}
+            self.file().read(),
+            {"proxy": {"classic": others}, "main": {"direct": mine}},
         )
 
     def test_a_write_at_the_end_leaves_no_timer(self) -> None:
@@ -166,7 +167,9 @@ class Garbage(RoutesCase):
     def learned(self, content: bytes) -> dict[str, bool]:
         """Which breakers are closed after a start with this file."""
         self.path.write_bytes(content)
-        health = ways([FakeRoute("direct"), FakeRoute("proxy")], self.clock).health
+        health = failover_over(
+            [FakeRoute("direct"), FakeRoute("proxy")], self.clock
+        ).health
         # as the daemon does
         known = self.file().read().get("main")
         health.learn(known if isinstance(known, dict) else {})
@@ -211,7 +214,7 @@ class OverARestart(RoutesCase):
     """Health writes through the file and learns from it."""
 
     def test_an_open_breaker_is_open_after_a_restart_and_probed_when_due(self) -> None:
-        before = ways([FakeRoute("direct")], self.clock).health
+        before = failover_over([FakeRoute("direct")], self.clock).health
         file = RouteFile(self.path, self.clock, before.known)
         before.subscribe(file.changed)
         for _ in range(TRIP_IN_ROW):
@@ -220,7 +223,7 @@ class OverARestart(RoutesCase):
         later = Clock()
         later.advance(5000.0)  # the new process's clock begins somewhere else
         route = FakeRoute("direct")
-        after = ways([route], later).health
+        after = failover_over([route], later).health
         after.learn(RouteFile(self.path, later, dict).read())
         self.assertFalse(after.breakers["direct"].closed)
         after.start()
@@ -236,7 +239,7 @@ class OverARestart(RoutesCase):
         self.assertTrue(after.breakers["direct"].closed)
 
     def test_a_breaker_that_closes_is_written_too(self) -> None:
-        health = ways([FakeRoute("direct")], self.clock).health
+        health = failover_over([FakeRoute("direct")], self.clock).health
         file = RouteFile(self.path, self.clock, lambda: {"main": health.known()})
         health.subscribe(file.changed)
         for _ in range(TRIP_IN_ROW):

@@ -20,7 +20,7 @@ import pytest_twisted
 from streamr.errors import CAUSES
 from tests.stack import DIRECT, KEY, OTHER, Got, Stack, closed_port
 
-# The fault, the cause that it is, and how often the direct way is tried.
+# The fault, the cause that it is, and how often the direct route is tried.
 ROWS = [
     ("refuse", "connection_refused"),
     ("reset-at-accept", "tls_reset"),
@@ -74,7 +74,7 @@ SILENT = (
     "silence-after-request",
     "stall-headers",
 )
-# Faults that no other way can heal: the fault, the status, and TMDB's code.
+# Faults that no other route can heal: the fault, the status, and TMDB's code.
 FINAL = [
     ("status:code=403,body=html", 403, 38),
     ("status:code=429,body=html", 429, 25),
@@ -145,7 +145,7 @@ async def test_with_both_names_broken_the_error_is_honest(
     stack: Stack, fault: str, cause: str
 ) -> None:
     if ":when=" in fault:
-        # a fault that a profile heals: the ladder finds the way
+        # a fault that a profile heals: an alternative gets through
         stack.simulator.set_fault("*", fault)
         good(await stack.get(PATH))
         return

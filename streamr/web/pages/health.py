@@ -107,11 +107,11 @@ def verdict(states: list[RouteState]) -> tuple[str, str]:
     if works[0]:
         return "ok", "TMDB answers directly."
     if any(works) and not fails[0]:
-        return "ok", "A proxy answers; the direct way was not tried yet."
+        return "ok", "A proxy answers; the direct route was not tried yet."
     if any(works):
-        return "degraded", "The direct way fails; a proxy answers."
+        return "degraded", "The direct route fails; a proxy answers."
     if all(fails):
-        return "error", "No way to TMDB works."
+        return "error", "No route to TMDB works."
     if any(fails):
-        return "degraded", "A way has failed; another was not tried yet."
+        return "degraded", "A route has failed; another was not tried yet."
     return "ok", "No request was made yet; ask with probe=1."

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 
 from streamr.web.status import words
-from streamr.web.status.shape import Minute, ShownWay
+from streamr.web.status.shape import Minute, ShownRoute
 
 # The drawings' heights in units; the style sheet gives them their size.
 HEIGHT = 100.0
@@ -59,10 +59,10 @@ def times(minutes: Minutes) -> str:
     return _svg(_times_told(minutes), len(minutes), drawn)
 
 
-def beats(way: ShownWay) -> str:
+def beats(route: ShownRoute) -> str:
     """One bar for each ten seconds: what attempts did, and open breakers."""
     bars = Bars()
-    for number, (good, bad, was_open) in enumerate(way["beats"]):
+    for number, (good, bad, was_open) in enumerate(route["beats"]):
         if was_open:
             bars.add("open", number, 0, HEIGHT)
         if good or bad:
@@ -71,7 +71,7 @@ def beats(way: ShownWay) -> str:
             bars.add(name, number, 15, 70)
         elif not was_open:
             bars.add("quiet", number, 45, 10)
-    return _svg(_beats_told(way), len(way["beats"]), bars.drawn(), "beats")
+    return _svg(_beats_told(route), len(route["beats"]), bars.drawn(), "beats")
 
 
 class Bars:
@@ -146,9 +146,9 @@ def _times_told(minutes: Minutes) -> str:
     )
 
 
-def _beats_told(way: ShownWay) -> str:
-    good = sum(each[0] for each in way["beats"])
-    bad = sum(each[1] for each in way["beats"])
-    opened = sum(each[2] for each in way["beats"])
+def _beats_told(route: ShownRoute) -> str:
+    good = sum(each[0] for each in route["beats"])
+    bad = sum(each[1] for each in route["beats"])
+    opened = sum(each[2] for each in route["beats"])
     told = f"Last ten minutes: {good} attempts good, {bad} failed"
     return f"{told}; the breaker was open for {opened * 10} s" if opened else told

@@ -25,7 +25,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """One way to break the demo: a fault for a host, `*` for all; "" heals."""
+    """One route to break the demo: a fault for a host, `*` for all; "" heals."""
 
     text: str
     hint: str
@@ -43,7 +43,7 @@ class Button:
 DIRECT, EVERYWHERE = "api.themoviedb.org", "*"
 BUTTONS = (
     Button(
-        "Reset the direct way",
+        "Reset the direct route",
         "the connection is reset in the TLS handshake",
         DIRECT,
         "reset-after-hello",
@@ -52,7 +52,7 @@ BUTTONS = (
     Button("Portal page", "a page of HTML instead of JSON", DIRECT, "html"),
     Button(
         "Kill everything",
-        "every way to TMDB is reset",
+        "every route to TMDB is reset",
         EVERYWHERE,
         "reset-after-hello",
     ),
@@ -81,10 +81,10 @@ streamr</p>
 <section id="glance" role="status" aria-atomic="true">{parts["glance"]}</section>
 <dl id="figures">{parts["figures"]}</dl>
 {_demo(snapshot, may_act)}
-<section aria-labelledby="h-way"><h2 id="h-way">The way of a request</h2>
+<section aria-labelledby="h-path"><h2 id="h-path">The path of a request</h2>
 <div id="map">{parts["map"]}</div></section>
 <section aria-labelledby="h-beats"><h2 id="h-beats">Heartbeats</h2>
-<table id="ways">{parts["ways"]}</table></section>
+<table id="routes">{parts["routes"]}</table></section>
 <section aria-labelledby="h-hour"><h2 id="h-hour">The last hour</h2>
 <div id="charts">{parts["charts"]}</div></section>
 <div class="pair">

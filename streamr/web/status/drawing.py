@@ -1,7 +1,7 @@
-"""The way of requests as it is now, as inline SVG: wide, and as a tree for phones.
+"""The path of requests as it is now, as inline SVG: wide, and as a tree for phones.
 
 main ─► direct ─────────────► TMDB
-     └► proxy ─► rung, rung … ─┘
+     └► proxy ─► route, route … ────┘
 
 Colours and motion are the style sheet's; here stand places, words and class names. The
 drawings are hidden from screen readers: the table below says the same in words.
@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from html import escape
 
 from streamr.web.status import words
-from streamr.web.status.shape import MainWay, ShownWay, Snapshot
+from streamr.web.status.shape import MainRoute, ShownRoute, Snapshot
 
 # Heights and gaps in the drawing's units, which are pixels where it has its full size.
-WAY, RUNG, GAP = 58, 46, 8
+ROUTE, BEHIND, GAP = 58, 46, 8
 WIDE = 1120
 # Columns of the wide drawing: left edge and width.
-APP, MAIN, WAYS, RUNGS, TMDB = (0, 124), (176, 176), (412, 232), (712, 272), (1044, 76)
+APP, MAIN, TMDB = (0, 124), (176, 176), (1044, 76)
+ROUTES, PROXY_ROUTES = (412, 232), (712, 272)
 # How wide a letter of a name is on the average, rather too much than too little.
 LETTER = 7.2
 # The tree: its width, and how far each level stands in.
@@ -53,26 +54,28 @@ def wide(snapshot: Snapshot) -> str:
     y = 0.0
     parts: list[str] = []
     edges: list[str] = []
-    placed: list[tuple[MainWay, Box]] = []
-    for way in snapshot["ways"]:
-        rungs = way["rungs"]
-        height = max(WAY, len(rungs) * (RUNG + GAP) - GAP)
-        box = Box(WAYS[0], y + (height - WAY) / 2, WAYS[1], WAY)
-        placed.append((way, box))
-        for number, rung in enumerate(rungs):
-            at = Box(RUNGS[0], y + number * (RUNG + GAP), RUNGS[1], RUNG)
-            parts.append(_node(rung, at))
-            edges.append(_edge(rung, (box.right, box.middle), (at.x, at.middle)))
-            edges.append(_edge(rung, (at.right, at.middle), (TMDB[0], at.middle)))
+    placed: list[tuple[MainRoute, Box]] = []
+    for route in snapshot["routes"]:
+        behind_it = route["proxy_routes"]
+        height = max(ROUTE, len(behind_it) * (BEHIND + GAP) - GAP)
+        box = Box(ROUTES[0], y + (height - ROUTE) / 2, ROUTES[1], ROUTE)
+        placed.append((route, box))
+        for number, behind in enumerate(behind_it):
+            at = Box(
+                PROXY_ROUTES[0], y + number * (BEHIND + GAP), PROXY_ROUTES[1], BEHIND
+            )
+            parts.append(_node(behind, at))
+            edges.append(_edge(behind, (box.right, box.middle), (at.x, at.middle)))
+            edges.append(_edge(behind, (at.right, at.middle), (TMDB[0], at.middle)))
         y += height + 2 * GAP
     total = y - 2 * GAP
     main = Box(MAIN[0], total / 2 - 44, MAIN[1], 88)
     app = Box(APP[0], total / 2 - 31, APP[1], 62)
-    for way, box in placed:
-        edges.append(_edge(way, (main.right, main.middle), (box.x, box.middle)))
-        if not way["rungs"]:
-            edges.append(_edge(way, (box.right, box.middle), (TMDB[0], box.middle)))
-        parts.append(_node(way, box))
+    for route, box in placed:
+        edges.append(_edge(route, (main.right, main.middle), (box.x, box.middle)))
+        if not route["proxy_routes"]:
+            edges.append(_edge(route, (box.right, box.middle), (TMDB[0], box.middle)))
+        parts.append(_node(route, box))
     rate = snapshot["recent"]["rate"]
     flow = "good" if rate else "idle"
     edges.append(_path(flow, rate, (app.right, app.middle), (main.x, app.middle)))
@@ -90,16 +93,16 @@ def narrow(snapshot: Snapshot) -> str:
     parts = [_main(main, snapshot)]
     edges: list[str] = []
     y = main.height + 2 * GAP
-    for way in snapshot["ways"]:
-        box = Box(STEP, y, NARROW - STEP, WAY)
-        edges.append(_branch(way, 10, main.height, box))
-        parts.append(_node(way, box))
-        y += WAY + GAP
-        for rung in way["rungs"]:
-            at = Box(2 * STEP, y, NARROW - 2 * STEP, RUNG)
-            edges.append(_branch(rung, STEP + 10, box.y + WAY, at))
-            parts.append(_node(rung, at))
-            y += RUNG + GAP
+    for route in snapshot["routes"]:
+        box = Box(STEP, y, NARROW - STEP, ROUTE)
+        edges.append(_branch(route, 10, main.height, box))
+        parts.append(_node(route, box))
+        y += ROUTE + GAP
+        for behind in route["proxy_routes"]:
+            at = Box(2 * STEP, y, NARROW - 2 * STEP, BEHIND)
+            edges.append(_branch(behind, STEP + 10, box.y + ROUTE, at))
+            parts.append(_node(behind, at))
+            y += BEHIND + GAP
         y += GAP
     return (
         f'<svg class="map narrow" viewBox="-2 -2 {NARROW + 4} {y - GAP:.0f}" '
@@ -107,17 +110,17 @@ def narrow(snapshot: Snapshot) -> str:
     )
 
 
-def _node(way: ShownWay, box: Box) -> str:
-    """A way: its name, how it is, and how many attempts a minute it takes."""
-    # an open way's cause needs the room, and few attempts go there
-    shown = way["rate"] and words.mood(way) != "open"
-    rate = f"{way['rate']}/min" if shown else ""
+def _node(route: ShownRoute, box: Box) -> str:
+    """A route: its name, how it is, and how many attempts a minute it takes."""
+    # an open route's cause needs the room, and few attempts go there
+    shown = route["rate"] and words.mood(route) != "open"
+    rate = f"{route['rate']}/min" if shown else ""
     middle = box.middle
     return (
-        f'<g class="node {words.mood(way)}">{_frame(box)}'
-        f"{_mark(words.mood(way), box.x + 17, middle)}"
-        f"{_text('name', box.x + 34, middle - 4, _fitting(way['route'], box))}"
-        f"{_text('note', box.x + 34, middle + 14, words.state(way))}"
+        f'<g class="node {words.mood(route)}">{_frame(box)}'
+        f"{_mark(words.mood(route), box.x + 17, middle)}"
+        f"{_text('name', box.x + 34, middle - 4, _fitting(route['route'], box))}"
+        f"{_text('note', box.x + 34, middle + 14, words.state(route))}"
         f"{_text('rate', box.right - 12, middle + 14, rate)}</g>"
     )
 
@@ -160,7 +163,7 @@ def _main(box: Box, snapshot: Snapshot) -> str:
 
 
 def _end(box: Box) -> str:
-    """Where all ways lead."""
+    """Where all routes lead."""
     return (
         f'<g class="node plain">{_frame(box)}'
         f'<text class="name" text-anchor="middle" x="{box.x + box.width / 2:.0f}" '
@@ -183,8 +186,8 @@ def _text(kind: str, x: float, y: float, text: str) -> str:
 Point = tuple[float, float]
 
 
-def _edge(way: ShownWay, begin: Point, end: Point) -> str:
-    return _path(words.mood(way), way["rate"], begin, end)
+def _edge(route: ShownRoute, begin: Point, end: Point) -> str:
+    return _path(words.mood(route), route["rate"], begin, end)
 
 
 def _path(mood: str, rate: float, begin: Point, end: Point) -> str:
@@ -197,10 +200,12 @@ def _path(mood: str, rate: float, begin: Point, end: Point) -> str:
     return _line(mood, rate, curve)
 
 
-def _branch(way: ShownWay, x: float, y: float, box: Box) -> str:
+def _branch(route: ShownRoute, x: float, y: float, box: Box) -> str:
     """A line down and then into a box from its left."""
     return _line(
-        words.mood(way), way["rate"], f"M{x:.0f} {y:.0f}V{box.middle:.0f}H{box.x:.0f}"
+        words.mood(route),
+        route["rate"],
+        f"M{x:.0f} {y:.0f}V{box.middle:.0f}H{box.x:.0f}",
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from html import escape
 
 from streamr.web.status import charts, drawing, words
-from streamr.web.status.shape import ShownFault, ShownWay, Snapshot
+from streamr.web.status.shape import ShownFault, ShownRoute, Snapshot
 
 
 def sections(snapshot: Snapshot) -> dict[str, str]:
@@ -18,7 +18,7 @@ def sections(snapshot: Snapshot) -> dict[str, str]:
         "glance": glance(snapshot),
         "figures": figures(snapshot),
         "map": drawing.wide(snapshot) + drawing.narrow(snapshot),
-        "ways": ways(snapshot),
+        "routes": routes(snapshot),
         "charts": hour(snapshot),
         "cache": cache(snapshot),
         "faults": faults(snapshot),
@@ -56,14 +56,14 @@ def figures(snapshot: Snapshot) -> str:
     )
 
 
-def ways(snapshot: Snapshot) -> str:
-    """The table of ways with their heartbeats: the drawing in words."""
+def routes(snapshot: Snapshot) -> str:
+    """The table of routes with their heartbeats: the drawing in words."""
     rows: list[str] = []
-    for way in snapshot["ways"]:
-        rows.append(_way(way, ""))
-        rows += [_way(rung, "rung") for rung in way["rungs"]]
+    for route in snapshot["routes"]:
+        rows.append(_route(route, ""))
+        rows += [_route(behind, "behind") for behind in route["proxy_routes"]]
     return (
-        '<thead><tr><th scope="col">way</th><th scope="col">breaker</th>'
+        '<thead><tr><th scope="col">route</th><th scope="col">breaker</th>'
         '<th scope="col">last ten minutes</th><th scope="col">last attempt</th>'
         '<th scope="col" class="number">good</th>'
         '<th scope="col" class="number">failed</th></tr></thead>'
@@ -71,26 +71,27 @@ def ways(snapshot: Snapshot) -> str:
     )
 
 
-def _way(way: ShownWay, kind: str) -> str:
-    differs = ", ".join(way["differs_in"])
+def _route(route: ShownRoute, kind: str) -> str:
+    differs = ", ".join(route["differs_in"])
     other = f"<small>differs in {escape(differs)}</small>" if differs else ""
-    cause = way["cause"]
+    cause = route["cause"]
     last = (
         "not tried yet"
-        if way["at"] is None
-        else f"{escape(cause)} <small>{escape(way['meaning'] or '')}</small>"
+        if route["at"] is None
+        else f"{escape(cause)} <small>{escape(route['meaning'] or '')}</small>"
         if cause
-        else words.duration(way["ms"])
+        else words.duration(route["ms"])
     )
-    when = "" if way["at"] is None else f" <small>{_time(way['at'])}</small>"
+    when = "" if route["at"] is None else f" <small>{_time(route['at'])}</small>"
     return (
-        f'<tr class="{kind} {words.mood(way)}"><th scope="row">{escape(way["route"])}'
-        f'{other}</th><td><span class="chip {words.mood(way)}">'
-        f"{escape(way['breaker'])}</span></td>"
-        f'<td class="beat">{charts.beats(way)}</td>'
+        f'<tr class="{kind} {words.mood(route)}"><th scope="row">'
+        f"{escape(route['route'])}{other}</th>"
+        f'<td><span class="chip {words.mood(route)}">'
+        f"{escape(route['breaker'])}</span></td>"
+        f'<td class="beat">{charts.beats(route)}</td>'
         f'<td class="last">{last}{when}</td>'
-        f'<td class="number" data-label="good">{words.number(way["served"])}</td>'
-        f'<td class="number" data-label="failed">{words.number(way["failed"])}</td>'
+        f'<td class="number" data-label="good">{words.number(route["served"])}</td>'
+        f'<td class="number" data-label="failed">{words.number(route["failed"])}</td>'
         "</tr>"
     )
 

@@ -59,8 +59,8 @@ class Hour(Callers):
     minutes: list[Minute]
 
 
-class ShownWay(ToldRoute):
-    """A way with its attempts of the last minute (`rate`) and ten minutes (`beats`).
+class ShownRoute(ToldRoute):
+    """A route with its attempts of the last minute (`rate`) and ten minutes (`beats`).
 
     `kind` is tmdb or proxy; `meaning` says the cause in words.
     """
@@ -71,10 +71,10 @@ class ShownWay(ToldRoute):
     beats: list[Beat]
 
 
-class MainWay(ShownWay):
-    """A way of main's, with what a proxy in this process has behind it."""
+class MainRoute(ShownRoute):
+    """A route of main's; the one to the proxy in this process has that one's routes."""
 
-    rungs: list[ShownWay]
+    proxy_routes: list[ShownRoute]
 
 
 class Kept(TypedDict):
@@ -123,6 +123,6 @@ class Snapshot(TypedDict):
     verdict: ShownVerdict
     recent: Callers
     hour: Hour
-    ways: list[MainWay]
+    routes: list[MainRoute]
     cache: Kept | None
     faults: list[ShownFault]

@@ -19,14 +19,14 @@ from streamr.routing.report import iso, told_route
 from streamr.web.status.shape import (
     Callers,
     Kept,
-    MainWay,
+    MainRoute,
     Minute,
     ShownFault,
+    ShownRoute,
     ShownVerdict,
-    ShownWay,
     Snapshot,
 )
-from streamr.web.status.verdict import WayState, meaning, verdict
+from streamr.web.status.verdict import RouteSummary, meaning, verdict
 
 # The verdict is on the last half minute, in heartbeats; "still" is the last two.
 RECENT, STILL = 3, 2
@@ -45,8 +45,8 @@ class Stock:
 class Sources:
     """Where a snapshot is read from.
 
-    `rungs` gives the gateway of the proxy in this process, by main's name of the route
-    to it; `stock` is None without a store; `started` is wall-clock seconds.
+    `proxy_gateways` gives the gateway of the proxy in this process, by main's name of
+    the route to it; `stock` is None without a store; `started` is wall-clock seconds.
     """
 
     gateway: Gateway
@@ -55,7 +55,7 @@ class Sources:
     wall: Callable[[], float]
     started: float
     environment: str
-    rungs: Mapping[str, Gateway] = field(default_factory=dict)
+    proxy_gateways: Mapping[str, Gateway] = field(default_factory=dict)
     stock: Callable[[], Stock | None] = lambda: None
     demo: bool = False
 
@@ -63,29 +63,29 @@ class Sources:
 def snapshot(sources: Sources) -> Snapshot:
     """Everything as it is now."""
     history = sources.history
-    hour, ways = history.hour(), _ways(sources)
+    hour, routes = history.hour(), _routes(sources)
     return {
         "version": __version__,
         "environment": sources.environment,
         "demo": sources.demo,
         "at": iso(sources.wall()),
         "started": iso(sources.started),
-        "verdict": _verdict(sources, ways),
+        "verdict": _verdict(sources, routes),
         "recent": _told(history.recent(RECENT), _seconds(sources.now())),
         "hour": {
             **_told(hour, 3600.0),
             "minutes": [_minute(each) for each in history.minutes()],
         },
-        "ways": ways,
+        "routes": routes,
         "cache": _cache(sources.stock(), hour),
         "faults": [_fault(each) for each in history.troubles()],
     }
 
 
-def _verdict(sources: Sources, ways: list[MainWay]) -> ShownVerdict:
+def _verdict(sources: Sources, routes: list[MainRoute]) -> ShownVerdict:
     states = [
-        WayState(each["kind"] == "tmdb", _is_sound(each), each["cause"])
-        for each in ways
+        RouteSummary(each["kind"] == "tmdb", _is_sound(each), each["cause"])
+        for each in routes
     ]
     recent = sources.history.recent(RECENT + 1)
     still = sources.history.recent(STILL).errors > 0
@@ -97,11 +97,11 @@ def _verdict(sources: Sources, ways: list[MainWay]) -> ShownVerdict:
     }
 
 
-def _is_sound(way: MainWay) -> bool:
-    """Closed; and of a proxy in this process, some rung, too."""
-    rungs = way["rungs"]
-    hopeful = not rungs or any(rung["breaker"] == "closed" for rung in rungs)
-    return way["breaker"] == "closed" and hopeful
+def _is_sound(route: MainRoute) -> bool:
+    """Closed; and of a proxy in this process, some route of its own, too."""
+    behind = route["proxy_routes"]
+    hopeful = not behind or any(each["breaker"] == "closed" for each in behind)
+    return route["breaker"] == "closed" and hopeful
 
 
 def _seconds(now: float) -> float:
@@ -136,25 +136,25 @@ def _minute(tally: Tally) -> Minute:
     )
 
 
-def _ways(sources: Sources) -> list[MainWay]:
-    rungs = sources.rungs
+def _routes(sources: Sources) -> list[MainRoute]:
+    proxies = sources.proxy_gateways
     return [
         {
-            **_way(route, sources.gateway, sources),
-            "rungs": _rungs(rungs.get(route.name), sources),
+            **_route(route, sources.gateway, sources),
+            "proxy_routes": _proxy_routes(proxies.get(route.name), sources),
         }
         for route in sources.gateway.failover.routes
     ]
 
 
-def _rungs(behind: Gateway | None, sources: Sources) -> list[ShownWay]:
-    if behind is None:
+def _proxy_routes(proxy: Gateway | None, sources: Sources) -> list[ShownRoute]:
+    if proxy is None:
         return []
-    return [_way(route, behind, sources) for route in behind.failover.routes]
+    return [_route(route, proxy, sources) for route in proxy.failover.routes]
 
 
-def _way(route: Route, gateway: Gateway, sources: Sources) -> ShownWay:
-    known = sources.history.way(route.name)
+def _route(route: Route, gateway: Gateway, sources: Sources) -> ShownRoute:
+    known = sources.history.route(route.name)
     now = sources.now()
     told = told_route(route, gateway.failover.health)
     cause = told["cause"]

@@ -8,9 +8,9 @@ from streamr.web.status import words
 from streamr.web.status.shape import (
     Callers,
     Kept,
-    MainWay,
+    MainRoute,
     ShownFault,
-    ShownWay,
+    ShownRoute,
     Snapshot,
 )
 
@@ -28,7 +28,7 @@ def text(snapshot: Snapshot) -> str:
         "",
         _recent(snapshot["recent"]),
         "",
-        *_ways(snapshot["ways"]),
+        *_routes(snapshot["routes"]),
         "",
         _cache(snapshot["cache"]),
         *_faults(snapshot["faults"]),
@@ -48,20 +48,20 @@ def _recent(recent: Callers) -> str:
     )
 
 
-def _ways(ways: list[MainWay]) -> Iterator[str]:
-    rows = [("way", "breaker", "last", "a minute")]
-    for way in ways:
-        rows.append(_row(way))
-        rows += [_row(rung, "  ") for rung in way["rungs"]]
+def _routes(routes: list[MainRoute]) -> Iterator[str]:
+    rows = [("route", "breaker", "last", "a minute")]
+    for route in routes:
+        rows.append(_row(route))
+        rows += [_row(behind, "  ") for behind in route["proxy_routes"]]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=False))
         yield "  ".join([*cells, row[3]])
 
 
-def _row(way: ShownWay, indent: str = "") -> tuple[str, str, str, str]:
-    last = "–" if way["at"] is None else way["cause"] or words.duration(way["ms"])
-    return f"{indent}{way['route']}", way["breaker"], last, str(way["rate"])
+def _row(route: ShownRoute, indent: str = "") -> tuple[str, str, str, str]:
+    last = "–" if route["at"] is None else route["cause"] or words.duration(route["ms"])
+    return f"{indent}{route['route']}", route["breaker"], last, str(route["rate"])
 
 
 def _cache(cache: Kept | None) -> str:

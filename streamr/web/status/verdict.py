@@ -12,11 +12,11 @@ MANY = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class WayState:
-    """What the verdict needs of a way of main's: the direct one, then the proxies.
+class RouteSummary:
+    """What the verdict needs of a route of main's: the direct one, then the proxies.
 
-    `sound` says that callers are sent this way and may hope; `cause` is the fault of
-    its last attempt.
+    `sound` says that callers are sent over this route and may hope; `cause` is the
+    fault of its last attempt.
     """
 
     direct: bool
@@ -33,13 +33,15 @@ class Verdict:
     sentence: str
 
 
-def verdict(good: int, errors: int, still: bool, ways: Sequence[WayState]) -> Verdict:
+def verdict(
+    good: int, errors: int, still: bool, routes: Sequence[RouteSummary]
+) -> Verdict:
     """The verdict on the last half minute.
 
     `good` counts the callers who got an answer, `errors` those who got none; `still`
     says that there were errors within the last seconds, too.
     """
-    works, sentence = _ways(ways)
+    works, sentence = _routes(routes)
     if errors and still:
         # without the numbers: a screen reader would read them out each second
         if errors < MANY * (good + errors):
@@ -54,7 +56,7 @@ def verdict(good: int, errors: int, still: bool, ways: Sequence[WayState]) -> Ve
         level = "good" if works == "direct" else "detour"
         return Verdict(level, "Callers are fine.", sentence)
     if works == "none":
-        return Verdict("bad", "No way to TMDB works.", sentence)
+        return Verdict("bad", "No route to TMDB works.", sentence)
     level = "idle" if works == "direct" else "detour"
     return Verdict(level, "Ready.", f"Nobody has asked lately. {sentence}")
 
@@ -71,17 +73,17 @@ def meaning(cause: str) -> str:
     return known.meaning if known is not None else cause.replace("_", " ")
 
 
-def _ways(ways: Sequence[WayState]) -> tuple[str, str]:
-    """Which kind of way works (direct, proxy, none), and the sentence on it."""
-    direct = [each for each in ways if each.direct]
-    proxy = any(each.sound for each in ways if not each.direct)
+def _routes(routes: Sequence[RouteSummary]) -> tuple[str, str]:
+    """Which kind of route works (direct, proxy, none), and the sentence on it."""
+    direct = [each for each in routes if each.direct]
+    proxy = any(each.sound for each in routes if not each.direct)
     if any(each.sound for each in direct):
         return "direct", "TMDB answers directly."
     why = next((each.cause for each in direct if each.cause), None)
     broken = (
-        f"The direct way is broken ({meaning(why)})"
+        f"The direct route is broken ({meaning(why)})"
         if why
-        else ("The direct way is broken")
+        else "The direct route is broken"
     )
     if proxy:
         return "proxy", f"{broken}; a proxy answers."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streamr.web.status.shape import ShownFault, ShownWay
+from streamr.web.status.shape import ShownFault, ShownRoute
 
 MB = 1024 * 1024
 
@@ -31,37 +31,37 @@ def number(count: int) -> str:
     return f"{count:,}".replace(",", "\u202f")
 
 
-def state(way: ShownWay) -> str:
-    """What a way does now, in a few words."""
-    if way["breaker"] != "closed":
-        cause = way["cause"]
-        return f"{way['breaker']}, {cause}" if cause else way["breaker"]
-    if way["state"] == "untried":
+def state(route: ShownRoute) -> str:
+    """What a route does now, in a few words."""
+    if route["breaker"] != "closed":
+        cause = route["cause"]
+        return f"{route['breaker']}, {cause}" if cause else route["breaker"]
+    if route["state"] == "untried":
         return "not tried yet"
-    if way["cause"]:
-        return way["cause"] if failed_lately(way) else "sound again"
-    return duration(way["ms"])
+    if route["cause"]:
+        return route["cause"] if failed_lately(route) else "sound again"
+    return duration(route["ms"])
 
 
-def mood(way: ShownWay) -> str:
-    """One word for how a way is drawn: good, shaky, open or idle."""
-    if way["breaker"] != "closed":
+def mood(route: ShownRoute) -> str:
+    """One word for how a route is drawn: good, shaky, open or idle."""
+    if route["breaker"] != "closed":
         return "open"
-    if way["state"] == "untried":
+    if route["state"] == "untried":
         return "idle"
-    if way["cause"]:
+    if route["cause"]:
         # a probe has closed the breaker since, or the failure is long ago
-        return "shaky" if failed_lately(way) else "idle"
+        return "shaky" if failed_lately(route) else "idle"
     return "good"
 
 
-def failed_lately(way: ShownWay) -> bool:
+def failed_lately(route: ShownRoute) -> bool:
     """True when an attempt of the last minute has failed."""
-    return any(bad for _, bad, _ in way["beats"][-6:])
+    return any(bad for _, bad, _ in route["beats"][-6:])
 
 
 def failed(fault: ShownFault) -> str:
-    """Which way failed of what: "direct tls_reset, proxy@… connection_refused"."""
+    """Which route failed of what: "direct tls_reset, proxy@… connection_refused"."""
     return ", ".join(
         f"{each['route']} {each['cause']}".strip() for each in fault["failed"]
     )

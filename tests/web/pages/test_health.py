@@ -127,7 +127,7 @@ class Verdict(SynchronousTestCase):
         self.assertEqual(verdict([BAD])[0], "error")
 
     def test_the_direct_way_is_not_called_failing_before_it_was_tried(self):
-        self.assertNotIn("direct way fails", verdict([UNTRIED, GOOD])[1])
+        self.assertNotIn("direct route fails", verdict([UNTRIED, GOOD])[1])
 
     def test_no_request_yet_is_not_said_to_work(self):
         self.assertIn("probe=1", verdict([UNTRIED, UNTRIED])[1])

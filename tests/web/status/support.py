@@ -13,11 +13,11 @@ from streamr.web.status.snapshot import Sources, Stock, snapshot
 from tests.support import FakeRoute, Notes, gateway_over
 
 PROXY = "proxy@127.0.0.1:5001"
-RUNG = "classic@api.test.invalid"
+PROXY_ROUTE = "classic@api.test.invalid"
 
 
 class StatusCase(SynchronousTestCase):
-    """Main with two ways; behind the second one a rung in the same process."""
+    """Main with two routes; behind the second one a proxy in this process."""
 
     demo = False
     stock: Stock | None = Stock(12, 2 * 1024 * 1024, 64 * 1024 * 1024)
@@ -27,10 +27,10 @@ class StatusCase(SynchronousTestCase):
         self.clock.advance(7200)
         self.direct = FakeRoute()
         self.proxy = FakeRoute(PROXY, kind=RouteKind.PEER)
-        self.rung = FakeRoute(RUNG)
+        self.proxy_route = FakeRoute(PROXY_ROUTE)
         self.history = History("streamr-main", self.clock.seconds, self.wall)
         self.gateway = self.made("streamr-main", [self.direct, self.proxy])
-        self.behind = self.made("streamr-proxy", [self.rung])
+        self.behind = self.made("streamr-proxy", [self.proxy_route])
         self.sources = Sources(
             gateway=self.gateway,
             history=self.history,
@@ -38,7 +38,7 @@ class StatusCase(SynchronousTestCase):
             wall=self.wall,
             started=0.0,
             environment="test",
-            rungs={PROXY: self.behind},
+            proxy_gateways={PROXY: self.behind},
             stock=lambda: self.stock,
             demo=self.demo,
         )
@@ -62,7 +62,7 @@ class StatusCase(SynchronousTestCase):
         return found["level"], found["headline"]
 
     def breaks(self, gateway: Gateway, route: FakeRoute, times: int = 5) -> None:
-        """So many attempts of a way fail that its breaker opens."""
+        """So many attempts of a route fail that its breaker opens."""
         from streamr.errors import Fault
 
         for _ in range(times):

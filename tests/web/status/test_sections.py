@@ -14,7 +14,7 @@ from streamr.web.status.sections import sections
 from streamr.web.status.shape import Minute
 from tests.observe.test_history import cached, direct, exchange, failed, fallback
 from tests.support import FakeRoute, tell
-from tests.web.status.support import PROXY, RUNG, StatusCase
+from tests.web.status.support import PROXY, PROXY_ROUTE, StatusCase
 
 EVIL = '"><script>alert(1)'
 # A bar of a chart: how far from the top it begins, and its height.
@@ -83,7 +83,7 @@ class Page(StatusCase):
         attempts = (self.attempt(EVIL, EVIL),)
         tell(self.history, exchange(502, template=EVIL, attempts=attempts))
         shown = self.shown()
-        first = shown["ways"][0]
+        first = shown["routes"][0]
         first |= {"at": shown["at"], "cause": EVIL, "meaning": EVIL, "breaker": EVIL}
         evil = Shown(EVIL, EVIL, EVIL, EVIL)
         self.assertNotIn("<script>", document(shown, [evil], may_act=True))
@@ -111,13 +111,13 @@ class WithoutDemo(StatusCase):
 
 
 class Drawings(StatusCase):
-    def test_both_drawings_are_sound_xml_and_name_every_way(self) -> None:
+    def test_both_drawings_are_sound_xml_and_name_every_route(self) -> None:
         self.breaks(self.gateway, self.direct)
         tell(self.history, fallback())
         for draw in (drawing.wide, drawing.narrow):
             found = ElementTree.fromstring(draw(self.shown()))
             words = [each.text for each in found.iter("text")]
-            for name in ("main", "direct", PROXY, RUNG):
+            for name in ("main", "direct", PROXY, PROXY_ROUTE):
                 self.assertIn(name, words)
             self.assertIn("open, tls_reset", words)
 
@@ -138,7 +138,7 @@ class Drawings(StatusCase):
     def test_a_name_that_is_too_long_stays_in_its_box(self) -> None:
         name = "proxy@a-name-that-no-box-in-a-drawing-can-hold.example.test:5001"
         shown = self.shown()
-        shown["ways"][1]["route"] = name
+        shown["routes"][1]["route"] = name
         for draw in (drawing.wide, drawing.narrow):
             found = ElementTree.fromstring(draw(shown))
             [text] = [
@@ -154,8 +154,8 @@ class Drawings(StatusCase):
 
     def test_a_proxy_elsewhere_is_one_node(self) -> None:
         shown = self.shown()
-        shown["ways"][1]["rungs"] = []
-        self.assertNotIn(RUNG, drawing.wide(shown))
+        shown["routes"][1]["proxy_routes"] = []
+        self.assertNotIn(PROXY_ROUTE, drawing.wide(shown))
         self.assertIn(PROXY, drawing.wide(shown))
 
 
@@ -192,8 +192,8 @@ class Charts(StatusCase):
 
     def test_heartbeats_tell_attempts_and_open_breakers(self) -> None:
         tell(self.history, fallback())
-        self.history.way("direct").breaker(True, self.clock.seconds())
-        drawn = charts.beats(self.shown()["ways"][0])
+        self.history.route("direct").breaker(True, self.clock.seconds())
+        drawn = charts.beats(self.shown()["routes"][0])
         said = ElementTree.fromstring(drawn).attrib["aria-label"]
         self.assertIn("0 attempts good, 1 failed", said)
         self.assertIn("open for 10 s", said)

@@ -1,4 +1,4 @@
-"""The snapshot: what the ways, the callers and the cache do at the moment of asking."""
+"""The snapshot: what routes, callers and the cache do at the moment of asking."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from streamr.web.status.shape import Kept
 from streamr.web.status.snapshot import Stock
 from tests.observe.test_history import cached, direct, failed, fallback
 from tests.support import tell
-from tests.web.status.support import PROXY, RUNG, StatusCase
+from tests.web.status.support import PROXY, PROXY_ROUTE, StatusCase
 
 # Twenty listeners get one each second.
 MOST_BYTES = 32_000
@@ -53,19 +53,21 @@ class Snapshots(StatusCase):
         self.stock = None
         self.assertIsNone(self.shown()["cache"])
 
-    def test_ways_tell_breaker_rate_and_last_attempt(self) -> None:
+    def test_routes_tell_breaker_rate_and_last_attempt(self) -> None:
         self.breaks(self.gateway, self.direct)
         tell(self.history, fallback())
-        first, second = self.shown()["ways"]
+        first, second = self.shown()["routes"]
         self.assertEqual(("direct", "open"), (first["route"], first["breaker"]))
         self.assertEqual(("tls_reset", 1), (first["cause"], first["rate"]))
         self.assertIn("TLS handshake", first["meaning"])
         self.assertEqual((PROXY, "closed"), (second["route"], second["breaker"]))
 
     def test_the_rungs_of_a_proxy_in_this_process_stand_behind_it(self) -> None:
-        first, second = self.shown()["ways"]
-        self.assertEqual([], first["rungs"])
-        self.assertEqual([RUNG], [each["route"] for each in second["rungs"]])
+        first, second = self.shown()["routes"]
+        self.assertEqual([], first["proxy_routes"])
+        self.assertEqual(
+            [PROXY_ROUTE], [each["route"] for each in second["proxy_routes"]]
+        )
 
     def test_faults_tell_cause_and_what_was_done(self) -> None:
         told: tuple[tuple[Exchange, str], ...] = (
@@ -94,10 +96,10 @@ class Verdicts(StatusCase):
         tell(self.history, fallback())
         self.assertEqual(("detour", "Callers are fine."), self.verdict())
 
-    def test_a_proxy_without_a_sound_rung_is_no_way(self) -> None:
+    def test_a_proxy_without_a_sound_route_is_none_itself(self) -> None:
         self.breaks(self.gateway, self.direct)
-        self.breaks(self.behind, self.rung)
-        self.assertEqual(("bad", "No way to TMDB works."), self.verdict())
+        self.breaks(self.behind, self.proxy_route)
+        self.assertEqual(("bad", "No route to TMDB works."), self.verdict())
 
     def test_errors_are_over_when_the_last_beats_had_none(self) -> None:
         tell(self.history, failed())

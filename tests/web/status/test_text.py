@@ -5,7 +5,7 @@ from __future__ import annotations
 from streamr.web.status.text import MOST_FAULTS, text
 from tests.observe.test_history import direct, failed, fallback
 from tests.support import tell
-from tests.web.status.support import PROXY, RUNG, StatusCase
+from tests.web.status.support import PROXY, PROXY_ROUTE, StatusCase
 
 
 class Text(StatusCase):
@@ -23,7 +23,7 @@ class Text(StatusCase):
         found = {line.split()[0]: line for line in self.lines() if line.strip()}
         self.assertRegex(found["direct"], r"open +tls_reset +1$")
         self.assertRegex(found[PROXY], r"closed +– +1$")
-        self.assertRegex(found[RUNG], r"^  \S+ +closed")
+        self.assertRegex(found[PROXY_ROUTE], r"^  \S+ +closed")
 
     def test_it_stays_short(self) -> None:
         for number in range(40):

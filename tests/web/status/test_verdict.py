@@ -5,12 +5,15 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.errors import CAUSES
-from streamr.web.status.verdict import WayState, meaning, verdict
+from streamr.web.status.verdict import RouteSummary, meaning, verdict
 
-SOUND = (WayState(True, True, None), WayState(False, True, None))
-DETOUR = (WayState(True, False, "tls_reset"), WayState(False, True, None))
-NOTHING = (WayState(True, False, "tls_reset"), WayState(False, False, "tls_reset"))
-ALONE = (WayState(True, False, None),)
+SOUND = (RouteSummary(True, True, None), RouteSummary(False, True, None))
+DETOUR = (RouteSummary(True, False, "tls_reset"), RouteSummary(False, True, None))
+NOTHING = (
+    RouteSummary(True, False, "tls_reset"),
+    RouteSummary(False, False, "tls_reset"),
+)
+ALONE = (RouteSummary(True, False, None),)
 
 
 class Glance(SynchronousTestCase):
@@ -47,7 +50,7 @@ class Glance(SynchronousTestCase):
         found = verdict(50, 9, False, SOUND)
         self.assertEqual("Callers are fine again.", found.headline)
 
-    def test_without_callers_the_ways_decide(self) -> None:
+    def test_without_callers_the_routes_decide(self) -> None:
         levels = [verdict(0, 0, False, each).level for each in (SOUND, DETOUR, NOTHING)]
         self.assertEqual(["idle", "detour", "bad"], levels)
 
