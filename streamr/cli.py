@@ -37,21 +37,21 @@ class VersionOptions(Helpful):
 class CommandLine(Helpful):
     """All commands. Each class has `perform`, which returns the exit status."""
 
-    subCommands: ClassVar[Any] = [
-        ["run", None, RunOptions, "Both servers in the foreground."],
-        ["demo", None, DemoOptions, "The same over a simulated TMDB: no key needed."],
-        [
+    subCommands: ClassVar[Sequence[tuple[str, None, type[Helpful], str]]] = [
+        ("run", None, RunOptions, "Both servers in the foreground."),
+        ("demo", None, DemoOptions, "The same over a simulated TMDB: no key needed."),
+        (
             "check",
             None,
             CheckOptions,
             "Ask a running streamr for its health and lists.",
-        ],
-        ["doctor", None, DoctorOptions, "Why TMDB fails here, and what to set."],
-        ["healthcheck", None, HealthcheckOptions, "Exit 0 when the servers are up."],
-        ["cache", None, CacheOptions, "Show or purge what a running streamr keeps."],
-        ["routes", None, RoutesOptions, "What each route to TMDB last did."],
-        ["config", None, ConfigOptions, "Every setting, its origin, what is wrong."],
-        ["version", None, VersionOptions, "Print the version."],
+        ),
+        ("doctor", None, DoctorOptions, "Why TMDB fails here, and what to set."),
+        ("healthcheck", None, HealthcheckOptions, "Exit 0 when the servers are up."),
+        ("cache", None, CacheOptions, "Show or purge what a running streamr keeps."),
+        ("routes", None, RoutesOptions, "What each route to TMDB last did."),
+        ("config", None, ConfigOptions, "Every setting, its origin, what is wrong."),
+        ("version", None, VersionOptions, "Print the version."),
     ]
     synopsis = "Usage: streamr"
     choices = "COMMAND"

@@ -14,18 +14,20 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn
+from typing import ClassVar, NoReturn, cast
 
 from twisted.application.service import MultiService
 from twisted.internet.base import ReactorBase
+from twisted.internet.interfaces import IReactorCore
 from twisted.logger import ILogObserver
 
 from streamr.app.daemon import Daemon, build
 from streamr.app.routes import Lookup
 from streamr.app.sockets import CannotListen, listen
-from streamr.config import load, settings
-from streamr.config.settings import Settings
+from streamr.config import load
+from streamr.config.settings import HOW_TO_GET_A_KEY, TABLE, Setting, Settings
 from streamr.errors import SettingsError
+from streamr.interfaces import Reactor
 from streamr.observe.log import LineObserver, Sink, console
 from streamr.policy.redact import Redactor
 from streamr.terminal.options import Helpful
@@ -38,7 +40,7 @@ EX_CONFIG = 78
 EX_INTERRUPTED = 130
 
 
-def _default(setting: settings.Setting) -> str:
+def _default(setting: Setting) -> str:
     return f"default: {setting.default}" if setting.default else "unset by default"
 
 
@@ -47,19 +49,16 @@ class Options(Helpful):
 
     about = (
         "A gateway that keeps TMDB reachable. Every flag is also an environment "
-        "variable and a line in .env; docs/settings.md lists them. "
-        + settings.HOW_TO_GET_A_KEY
+        "variable and a line in .env; docs/settings.md lists them. " + HOW_TO_GET_A_KEY
     )
     example = "twistd -n streamr --port 8080"
     optParameters: ClassVar = [
         [each.flag, None, None, f"{each.help} [{each.name}, {_default(each)}]"]
-        for each in settings.TABLE
+        for each in TABLE
         if each.flag is not None
     ]
     flagless: ClassVar = {
-        each.field.replace("_", "-"): each.name
-        for each in settings.TABLE
-        if each.flag is None
+        each.field.replace("_", "-"): each.name for each in TABLE if each.flag is None
     }
 
     def postOptions(self) -> None:
@@ -71,11 +70,7 @@ class Options(Helpful):
 
     def given(self) -> dict[str, str | None]:
         """What stood on the command line, by the settings' names."""
-        return {
-            each.name: self[each.flag]
-            for each in settings.TABLE
-            if each.flag is not None
-        }
+        return {each.name: self[each.flag] for each in TABLE if each.flag is not None}
 
 
 _observer: LineObserver | None = None
@@ -116,8 +111,8 @@ def give_up(code: int, problems: Sequence[str]) -> NoReturn:
 
 
 def start_up(
-    found: Settings,
-    reactor: Any,
+    settings: Settings,
+    reactor: IReactorCore,
     demo: Demo | None = None,
     lookup: Lookup = system_lookup,
 ) -> Daemon:
@@ -126,19 +121,21 @@ def start_up(
     use_monotonic_clock(reactor)
     sinks = [console()]
     try:
-        if found.log_file is not None:
-            sinks.append(Sink(path=found.log_file))
+        if settings.log_file is not None:
+            sinks.append(Sink(path=settings.log_file))
     except OSError as error:
         give_up(EX_CONFIG, [f"STREAMR_LOG_FILE cannot be opened: {error.strerror}"])
     _observer = LineObserver(
-        sinks, Redactor(found.secrets), found.log_level, found.log_format
+        sinks, Redactor(settings.secrets), settings.log_level, settings.log_format
     )
     try:
-        sockets = open_ports(found)
+        sockets = open_ports(settings)
     except CannotListen as error:
         give_up(1, [str(error)])
     try:
-        daemon = build(found, reactor, sockets, _observer, demo=demo, lookup=lookup)
+        # Twisted promises less of its reactor than every reactor of a POSIX system has
+        whole = cast(Reactor, reactor)
+        daemon = build(settings, whole, sockets, _observer, demo=demo, lookup=lookup)
     except SettingsError as error:
         give_up(EX_CONFIG, error.problems)
     spare_the_collector()
@@ -156,7 +153,7 @@ def spare_the_collector() -> None:
     gc.freeze()
 
 
-def use_monotonic_clock(reactor: Any) -> None:
+def use_monotonic_clock(reactor: object) -> None:
     """Let the reactor's timers run on the monotonic clock.
 
     Twisted reads the wall clock: after a jump of -1 h a timer of 3 s did not fire
@@ -167,11 +164,13 @@ def use_monotonic_clock(reactor: Any) -> None:
         type(reactor).seconds = staticmethod(time.monotonic)
 
 
-def open_ports(found: Settings) -> dict[str, socket.socket]:
+def open_ports(settings: Settings) -> dict[str, socket.socket]:
     """The listening sockets of the servers that shall run. Raises CannotListen."""
     sockets: dict[str, socket.socket] = {}
-    if found.only != "main":
-        sockets["proxy"] = listen(found.proxy_host, found.proxy_port, "PROXY_PORT")
-    if found.only != "proxy":
-        sockets["main"] = listen(found.host, found.port, "PORT")
+    if settings.only != "main":
+        sockets["proxy"] = listen(
+            settings.proxy_host, settings.proxy_port, "PROXY_PORT"
+        )
+    if settings.only != "proxy":
+        sockets["main"] = listen(settings.host, settings.port, "PORT")
     return sockets

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
@@ -23,7 +24,8 @@ SOCKET_NAME = "control.sock"
 ANSWER_SECONDS = 5.0
 MOST_ANSWER = 16 * 1024 * 1024
 
-Handler = Callable[[dict[str, Any]], Any]
+# Takes the request, and returns what JSON can hold. Raises ValueError to refuse.
+Handler = Callable[[Mapping[str, object]], object]
 
 
 class ControlProtocol(LineOnlyReceiver):
@@ -40,7 +42,7 @@ class ControlProtocol(LineOnlyReceiver):
         assert self.transport is not None
         self.transport.loseConnection()
 
-    def _answer(self, line: bytes) -> dict[str, Any]:
+    def _answer(self, line: bytes) -> dict[str, object]:
         try:
             request = json.loads(line)
             handler = self._handlers[request["command"]]
@@ -61,7 +63,7 @@ class ControlFactory(Factory):
     def __init__(self, handlers: Mapping[str, Handler]) -> None:
         self._handlers = handlers
 
-    def buildProtocol(self, addr: Any) -> ControlProtocol:
+    def buildProtocol(self, addr: IAddress | None) -> ControlProtocol:
         return ControlProtocol(self._handlers)
 
 
@@ -88,7 +90,7 @@ class NoDaemon(Exception):
     """No daemon answers on the control socket; the text says where that should be."""
 
 
-def ask(directory: Path, command: str, **more: Any) -> Any:
+def ask(directory: Path, command: str, **more: object) -> Any:
     """The answer of the running daemon, blocking.
 
     Raises NoDaemon, and ValueError with what the daemon refused.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from streamr.boundaries import Dimensions
 from streamr.config.settings import Settings
 from streamr.errors import RouteKind, SettingsError
 from streamr.fields.loop import Loop
+from streamr.interfaces import Reactor
 from streamr.tmdb.hosts import OFFICIAL_HOSTS
 from streamr.upstream.client import Client
 from streamr.upstream.dial.tls import MODERN, PROFILES, ProfilePolicy, TLSError
@@ -29,20 +29,22 @@ class Upstream:
     """Makes the routes, each with a client (and so a pool) of its own."""
 
     def __init__(
-        self, found: Settings, reactor: Any, lookup: Lookup = system_lookup
+        self, settings: Settings, reactor: Reactor, lookup: Lookup = system_lookup
     ) -> None:
         """`lookup` finds a name's addresses, in a thread; the demo brings its own."""
-        self._settings = found
+        self._settings = settings
         self._reactor = reactor
         lookups = Lookups(reactor, lookup)
         self._resolver = PinnedResolver(
             RememberingResolver(lookups.find, reactor),
-            found.tmdb_pins,
-            found.address_family,
+            settings.tmdb_pins,
+            settings.address_family,
         )
         self._pacers: dict[str, Pacer] = {}
         self._policies: dict[str, ProfilePolicy] = {}
-        self._credentials = Credentials(found.tmdb_access_token, found.tmdb_api_key)
+        self._credentials = Credentials(
+            settings.tmdb_access_token, settings.tmdb_api_key
+        )
         self.clients: list[Client] = []
 
     @property
@@ -75,8 +77,10 @@ class Upstream:
     def _pacer(self, host: str) -> Pacer:
         """The host's one pacer, for main and proxy alike."""
         if host not in self._pacers:
-            found = self._settings
-            self._pacers[host] = Pacer(self._reactor, found.rate, found.connections)
+            settings = self._settings
+            self._pacers[host] = Pacer(
+                self._reactor, settings.rate, settings.connections
+            )
         return self._pacers[host]
 
     def _client(self, url: str, profile: str, places: Pacer | None = None) -> Client:

@@ -16,18 +16,21 @@ NO_FOLDER = Notice(
 )
 
 
-def file_name(found: Settings) -> str:
+def file_name(settings: Settings) -> str:
     """The file for the answers of this TMDB: what a stand-in on loopback, or behind a
     pin, has said must never be taken for TMDB's."""
-    where = repr((found.tmdb_base_url, sorted(found.tmdb_pins.items())))
-    if urlsplit(found.tmdb_base_url).hostname in OFFICIAL_HOSTS and not found.tmdb_pins:
+    where = repr((settings.tmdb_base_url, sorted(settings.tmdb_pins.items())))
+    if (
+        urlsplit(settings.tmdb_base_url).hostname in OFFICIAL_HOSTS
+        and not settings.tmdb_pins
+    ):
         return "cache.sqlite"
     return f"cache-{hashlib.blake2b(where.encode(), digest_size=6).hexdigest()}.sqlite"
 
 
-def state_directory(found: Settings) -> Path | None:
+def state_directory(settings: Settings) -> Path | None:
     """Where state is kept, made if need be, for its owner alone; None without one."""
-    chosen = found.state_dir
+    chosen = settings.state_dir
     if chosen is None and os.environ.get("STATE_DIRECTORY"):
         chosen = Path(os.environ["STATE_DIRECTORY"].split(":")[0])
     try:

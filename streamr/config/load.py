@@ -26,6 +26,9 @@ from streamr.config.settings import (
 from streamr.config.values import closest, is_loopback, is_plain_beyond_loopback
 from streamr.errors import SettingsError
 
+# The settings' values by their fields' names: each row of the table reads its own type.
+Values = dict[str, Any]
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -92,7 +95,7 @@ def take_stock(
         Notice("no-such-setting", each) for each in _unknown(environment, "environment")
     ]
     sources = {"environment": environment, file: dotenv}
-    values: dict[str, Any] = {}
+    values: Values = {}
     everything = []
     for setting in TABLE:
         found = _find(setting, flags, sources)
@@ -105,12 +108,10 @@ def take_stock(
         everything.append(found)
     broken = {each.setting.name for each in everything if each.problem}
     _check_together(values, broken, needs_key, problems, warnings)
-    more: dict[str, Any] = {
-        "warnings": tuple(warnings),
-        "told": tuple(Told(e.setting, e.shown, e.origin) for e in everything),
-    }
-    assert set(values) == {each.name for each in fields(Settings)} - set(more)
-    made = None if problems else Settings(**values, **more)
+    told = tuple(Told(e.setting, e.shown, e.origin) for e in everything)
+    read_here = {each.name for each in fields(Settings)} - {"warnings", "told"}
+    assert set(values) == read_here
+    made = None if problems else Settings(**values, warnings=tuple(warnings), told=told)
     return Stock(tuple(everything), tuple(problems), tuple(warnings), made)
 
 
@@ -150,7 +151,7 @@ def _secret_file(setting: Setting, path: str, where: str) -> Found:
     return Found(setting, text, origin)
 
 
-def _read(found: Found) -> Any:
+def _read(found: Found) -> object:
     """The value. Raises ValueError with what is wrong, and what is allowed."""
     if found.problem is not None:
         raise ValueError(found.problem)
@@ -207,7 +208,7 @@ def _known(name: str) -> bool:
 
 
 def _check_together(
-    values: dict[str, Any],
+    values: Values,
     broken: set[str],
     needs_key: bool,
     problems: list[str],
@@ -230,7 +231,7 @@ def _check_together(
         )
 
 
-def _sort_credentials(values: dict[str, Any]) -> None:
+def _sort_credentials(values: Values) -> None:
     """A v4 token that was pasted into TMDB_API_KEY goes where it belongs."""
     key = values["tmdb_api_key"]
     pasted = key is not None and key.startswith("eyJ")
@@ -238,7 +239,7 @@ def _sort_credentials(values: dict[str, Any]) -> None:
         values["tmdb_access_token"], values["tmdb_api_key"] = key, None
 
 
-def _check_proxy(values: dict[str, Any], problems: list[str]) -> None:
+def _check_proxy(values: Values, problems: list[str]) -> None:
     host = values["proxy_host"]
     if not is_loopback(host) and values["proxy_token"] is None:
         problems.append(
@@ -248,9 +249,7 @@ def _check_proxy(values: dict[str, Any], problems: list[str]) -> None:
         )
 
 
-def _check_main(
-    values: dict[str, Any], problems: list[str], warnings: list[Notice]
-) -> None:
+def _check_main(values: Values, problems: list[str], warnings: list[Notice]) -> None:
     host, origins = values["host"], values["cors_origins"]
     if "*" in origins and len(origins) > 1:
         problems.append("CORS_ORIGINS cannot be * and a list at the same time")

@@ -1,6 +1,6 @@
 """The one table of settings. Flags, environment, .env, help and docs come from it.
 
-`reading.py` looks for the values and checks them together.
+`load.py` looks for the values and checks them together.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from streamr.config import values
 
@@ -25,7 +24,7 @@ class Setting:
 
     name: str
     default: str
-    read: Callable[[str], Any]
+    read: Callable[[str], object]
     help: str
     allowed: str
     secret: bool = False

@@ -163,7 +163,7 @@ def _as_json(event: LogEvent, redact: Redact) -> str:
     `code` is the row of docs/troubleshooting.md, on lines that deserve a look.
     """
     message = redact(_message(event))
-    told: dict[str, Any] = {
+    told: dict[str, object] = {
         "time": _time(event),
         "level": _level(event).name,
         "logger": event.get("log_namespace", ""),

@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from random import random
 from secrets import token_hex
-from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -81,7 +80,7 @@ class Health:
         self._trickle = TokenBucket(TRICKLE, 1.0, 1.0, clock.seconds())
         self._turn = -1
         self._timer: IDelayedCall | None = None
-        self._probes: dict[str, Deferred[Any]] = {}
+        self._probes: dict[str, Deferred[None]] = {}
 
     def subscribe(self, listener: Callable[[], None]) -> None:
         """Tell a listener whenever a breaker changes its state."""
@@ -207,11 +206,10 @@ class Health:
 
     def _probe(self, route: Route) -> None:
         asked = _Asked(self._clock)
-        probing: Deferred[Any] = self._ask(route, asked)
         # a connection that is slow to build but quick to answer is sound: a slow first
         # answer is asked again over the connection that is now there
-        probing.addCallback(self._again_if_slow, route, asked)
-        probing.addCallbacks(
+        timing = self._ask(route, asked).addCallback(self._again_if_slow, route, asked)
+        probing = timing.addCallbacks(
             self._probe_answered,
             self._probe_failed,
             callbackArgs=(route,),

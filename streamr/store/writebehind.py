@@ -8,7 +8,6 @@ memory gave up for strangers leaves the disk as well.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -19,7 +18,7 @@ from streamr.boundaries import StoredResponse
 from streamr.interfaces import Memory, Tier
 
 # Runs a function in the one thread of the disk.
-InThread = Callable[..., "Deferred[Any]"]
+InThread = Callable[..., "Deferred[None]"]
 
 _log = Logger()
 
@@ -114,8 +113,7 @@ class WriteBehind:
             lambda _: WRITE_EVERY,
             self._failed,
             errbackArgs=(keys, everything),
-        )
-        writing.addCallback(self._written, done)
+        ).addCallback(self._written, done)
         return done
 
     def _failed(self, failure: Failure, keys: list[str], everything: bool) -> float:

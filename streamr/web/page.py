@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from streamr.boundaries import CacheUse
 from streamr.errors import Attempt, Envelope, Refusal
@@ -40,7 +39,7 @@ def refusal_page(server: str, refusal: Refusal) -> Page:
     return Page(refusal.status, body, tuple(headers))
 
 
-def json_page(status: int, value: Any) -> Page:
+def json_page(status: int, value: object) -> Page:
     """A page of our own, such as the health."""
     headers = (("Content-Type", JSON), ("Cache-Control", "no-store"))
     return Page(status, _dumped(value), headers)
@@ -62,8 +61,8 @@ def envelope(
     )
 
 
-def _told(attempt: Attempt) -> dict[str, Any]:
-    told: dict[str, Any] = {
+def _told(attempt: Attempt) -> dict[str, object]:
+    told: dict[str, object] = {
         "route": attempt.name,
         "cause": attempt.cause or "ok",
         "ms": attempt.ms,
@@ -84,5 +83,5 @@ def _refusal_cause(refusal: Refusal) -> str:
     )
 
 
-def _dumped(value: Any) -> bytes:
+def _dumped(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode()

@@ -11,9 +11,9 @@ import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -38,6 +38,9 @@ from streamr.web.server.events import Reader
 from streamr.web.server.site import GatewayRequest
 
 _log = Logger()
+
+# What a request can end in.
+Answered = Page | Feed | Reset
 
 # Long enough for every tracing system's ids, too short to flood a log.
 _SANE_ID = re.compile(r"[A-Za-z0-9._:=-]{1,64}")
@@ -94,10 +97,12 @@ class GatewayResource(Resource):
         """Twisted hands in a request; the answer is written when it is there."""
         began = self._clock.seconds()
         call = self._call(request, began)
-        answering: Deferred[Any] = maybeDeferred(self._page, request, call)
-        answering.addErrback(self._refused, call, began)
-        answering.addErrback(self._broken, call, began)
-        answering.addCallback(self._write, request, call)
+        answering = (
+            maybeDeferred(self._page, request, call)
+            .addErrback(self._refused, call, began)
+            .addErrback(self._broken, call, began)
+            .addCallback(self._write, request, call)
+        )
         leaving = request.notifyFinish()
         leaving.addErrback(lambda _gone: answering.cancel())
         return NOT_DONE_YET
@@ -113,13 +118,12 @@ class GatewayResource(Resource):
             silent=frozenset(_HOST.findall(_header(request, names.SILENT)[:500])),
         )
 
-    def _page(
-        self, request: Request, call: Call
-    ) -> Page | Feed | Deferred[Page] | Deferred[Page | Feed] | Deferred[Page | Reset]:
+    def _page(self, request: Request, call: Call) -> Deferred[Answered]:
         """The page of a request. Raises Refusal."""
         surface = self._surface
         if call.method == "OPTIONS":
-            return Page(204, b"", tuple(surface.cors.preflight(_origin(request))))
+            allowed = tuple(surface.cors.preflight(_origin(request)))
+            return succeed(Page(204, b"", allowed))
         if call.method not in READ and not surface.router.takes(call.method):
             raise _wrong_method(call, READ)
         path, pairs = split(request.uri)
@@ -137,7 +141,7 @@ class GatewayResource(Resource):
 
     def _asked(
         self, path: str, pairs: list[Pair], request: Request, call: Call
-    ) -> Deferred[Page | Reset]:
+    ) -> Deferred[Answered]:
         """TMDB's answer, or what the demo was asked to make of it. Raises Refusal."""
         surface = self._surface
         if surface.looped(call.loop):
@@ -159,7 +163,7 @@ class GatewayResource(Resource):
         exchanging = surface.gateway.answer(query, call, past_store=past_store)
         return exchanging.addCallback(self._rendered, wanted)
 
-    def _rendered(self, exchange: Exchange | Reset, wanted: Wants) -> Page | Reset:
+    def _rendered(self, exchange: Exchange | Reset, wanted: Wants) -> Answered:
         if isinstance(exchange, Reset):
             return exchange
         page = render.answer_page(exchange, wanted, self._clock.seconds())
@@ -190,13 +194,13 @@ class GatewayResource(Resource):
 
     def _noted(
         self, page: Page | Deferred[Page] | Feed, call: Call, path: str
-    ) -> Page | Deferred[Page | Feed] | Feed:
+    ) -> Deferred[Answered]:
         """A local page is told to the observer, as the gateway tells the others."""
         if isinstance(page, Deferred):
             return page.addCallback(self._told, call, path)
-        return self._told(page, call, path)
+        return succeed(self._told(page, call, path))
 
-    def _told(self, page: Page | Feed, call: Call, path: str) -> Page | Feed:
+    def _told(self, page: Page | Feed, call: Call, path: str) -> Answered:
         status = page.status if isinstance(page, Page) else 200
         self._note(status, call, call.deadline - self._surface.deadline, path)
         return page
@@ -236,9 +240,7 @@ class GatewayResource(Resource):
             )
         )
 
-    def _write(
-        self, page: Page | Feed | Reset, request: GatewayRequest, call: Call
-    ) -> None:
+    def _write(self, page: Answered, request: GatewayRequest, call: Call) -> None:
         if request.left:
             return
         if isinstance(page, Reset):
@@ -296,7 +298,7 @@ def _peer(request: Request) -> str:
 
 def _header(request: Request, name: str) -> str:
     """All values of a request header, as one; odd bytes are replaced."""
-    values: Any = request.requestHeaders.getRawHeaders(name.encode(), [])
+    values = request.requestHeaders.getRawHeaders(name.encode()) or ()
     return ", ".join(value.decode("ascii", "replace") for value in values)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from http.client import responses as PHRASES
-from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -211,7 +210,7 @@ class GatewaySite(Site):
         self.draining = False
         self._drained: Deferred[None] | None = None
 
-    def log(self, request: Any) -> None:
+    def log(self, request: object) -> None:
         """Twisted's own access log writes the whole query; `observe` writes ours."""
 
     def drain(self, seconds: float) -> Deferred[None]:
