@@ -25,7 +25,7 @@ ANSWER_SECONDS = 5.0
 MOST_ANSWER = 16 * 1024 * 1024
 
 # Takes the request, and returns what JSON can hold. Raises ValueError to refuse.
-Handler = Callable[[Mapping[str, object]], object]
+Command = Callable[[Mapping[str, object]], object]
 
 
 class ControlProtocol(LineOnlyReceiver):
@@ -34,7 +34,7 @@ class ControlProtocol(LineOnlyReceiver):
     delimiter = b"\n"
     MAX_LENGTH = 4096
 
-    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+    def __init__(self, handlers: Mapping[str, Command]) -> None:
         self._handlers = handlers
 
     def lineReceived(self, line: bytes) -> None:
@@ -60,7 +60,7 @@ class ControlFactory(Factory):
 
     noisy = False
 
-    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+    def __init__(self, handlers: Mapping[str, Command]) -> None:
         self._handlers = handlers
 
     def buildProtocol(self, addr: IAddress | None) -> ControlProtocol:

@@ -22,8 +22,8 @@ from streamr import __version__
 from streamr.app.cache import Storage, warm_queries
 from streamr.app.control import (
     SOCKET_NAME,
+    Command,
     ControlFactory,
-    Handler,
     remove_stale_socket,
 )
 from streamr.app.metrics import VERSIONS, Readings
@@ -31,7 +31,7 @@ from streamr.app.routes import Lookup, Upstream
 from streamr.app.server import Server, url_at
 from streamr.app.servers import MAIN, Shared, main_routes, proxy_routes
 from streamr.app.state import state_directory
-from streamr.app.status import let_know, shown, stock_of
+from streamr.app.status import let_know, shown, store_size_of
 from streamr.app.warnings import notices
 from streamr.config.addresses import url_of
 from streamr.config.settings import Notice, Settings
@@ -136,7 +136,7 @@ def build(
                 if "proxy" in gateways
                 else {}
             ),
-            stock=stock_of(storage.memory if storage is not None else None),
+            store_size=store_size_of(storage.memory if storage is not None else None),
             demo=demo is not None,
         )
         status = Status(sources, lambda: shown(settings), reactor)
@@ -303,7 +303,7 @@ class Daemon(MultiService):
                 code="second-daemon",
             )
             return
-        handlers: dict[str, Handler] = {"routes": self._routes}
+        handlers: dict[str, Command] = {"routes": self._routes}
         if self.parts.storage is not None:
             handlers["cache stats"] = self.parts.storage.stats
             handlers["cache purge"] = self.parts.storage.purge

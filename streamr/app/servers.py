@@ -25,7 +25,7 @@ from streamr.web.access import Who
 from streamr.web.api import target
 from streamr.web.api.cors import Cors
 from streamr.web.api.resource import Surface
-from streamr.web.demo.faults import Wishes
+from streamr.web.demo.faults import WishGranter
 from streamr.web.demo.pages import Demo
 from streamr.web.pages import docs, health, metrics
 from streamr.web.router import Handler, Router, Row
@@ -147,7 +147,9 @@ class Shared:
             settings.deadline,
             loop.closed,
             admin_token=settings.admin_token,
-            wishes=None if demo is None else Wishes(gateway, reactor, self.observer),
+            wishes=None
+            if demo is None
+            else WishGranter(gateway, reactor, self.observer),
         )
 
     def _metrics(self) -> Row:

@@ -9,18 +9,18 @@ from streamr.interfaces import Memory
 from streamr.observe.history import History
 from streamr.routing.health import Health
 from streamr.web.status.document import Shown
-from streamr.web.status.snapshot import Stock
+from streamr.web.status.snapshot import StoreSize
 
 
-def stock_of(memory: Memory | None) -> Callable[[], Stock | None]:
+def store_size_of(memory: Memory | None) -> Callable[[], StoreSize | None]:
     """What looks at the store, each time it is asked; None without one."""
 
-    def stock() -> Stock | None:
+    def store_size() -> StoreSize | None:
         if memory is None:
             return None
-        return Stock(len(memory), memory.bytes, memory.most_bytes)
+        return StoreSize(len(memory), memory.bytes, memory.most_bytes)
 
-    return stock
+    return store_size
 
 
 def let_know(history: History, health: Health) -> None:

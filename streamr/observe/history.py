@@ -35,7 +35,7 @@ GOOD = ("cache", "stale", "direct", "proxy")
 OUTCOMES = (*GOOD, "error", "refused", "left")
 
 
-class Tally:
+class CallerTally:
     """Callers' requests of one interval: how they ended, how long they took."""
 
     __slots__ = ("counts", "sketch")
@@ -50,7 +50,7 @@ class Tally:
         if outcome in GOOD:
             self.sketch.add(ms)
 
-    def merge(self, other: Tally) -> None:
+    def merge(self, other: CallerTally) -> None:
         """Count all that another one has counted."""
         for outcome, count in other.counts.items():
             self.counts[outcome] += count
@@ -130,8 +130,8 @@ class History:
         self._server = server
         self._now = now
         self._wall = wall
-        self._minutes: Ring[Tally] = Ring(MINUTE, MINUTES, Tally)
-        self._recent: Ring[Tally] = Ring(BEAT, BEATS, Tally)
+        self._minutes: Ring[CallerTally] = Ring(MINUTE, MINUTES, CallerTally)
+        self._recent: Ring[CallerTally] = Ring(BEAT, BEATS, CallerTally)
         self._routes: dict[str, RouteHistory] = {}
         self._troubles = Troubles()
 
@@ -165,15 +165,15 @@ class History:
         for name, is_open in opened.items():
             self.route(name).breaker(is_open, now)
 
-    def recent(self, beats: int) -> Tally:
+    def recent(self, beats: int) -> CallerTally:
         """The callers of the last beats, the current one included."""
         return _sum(self._recent.last(self._now(), beats))
 
-    def minutes(self) -> list[Tally]:
+    def minutes(self) -> list[CallerTally]:
         """The callers of each minute of the last hour, oldest first."""
         return self._minutes.last(self._now())
 
-    def hour(self) -> Tally:
+    def hour(self) -> CallerTally:
         """All callers of the last hour."""
         return _sum(self.minutes())
 
@@ -206,8 +206,8 @@ def outcome_of(exchange: Exchange) -> str | None:
     return "proxy" if outcome.kind is RouteKind.PEER else "direct"
 
 
-def _sum(tallies: list[Tally]) -> Tally:
-    total = Tally()
+def _sum(tallies: list[CallerTally]) -> CallerTally:
+    total = CallerTally()
     for each in tallies:
         total.merge(each)
     return total

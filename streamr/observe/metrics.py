@@ -8,7 +8,7 @@ caller, a proxy or TMDB makes up is counted as "other".
 from __future__ import annotations
 
 import re
-from collections import Counter as Tally
+from collections import Counter as Count
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
@@ -57,7 +57,7 @@ class Metrics:
         # a second series for each, to say when it began: Prometheus does not read it
         disable_created_metrics()
         self.registry = CollectorRegistry()
-        self.calls: Tally[str] = Tally()
+        self.calls: Count[str] = Count()
         self._templates = frozenset(endpoints)
         self._endpoints = set(self._templates)
         self._routes: dict[str, frozenset[str]] = {}

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-Kept = TypeVar("Kept")
+Counted = TypeVar("Counted")
 
 # Each step of the sketch is a tenth wider than the one before: a quantile is right
 # within 5 %, and an hour's worth of milliseconds takes some 160 numbers at most.
@@ -18,16 +18,18 @@ STEP = 1.1
 MOST_MS = 3_600_000
 
 
-class Ring(Generic[Kept]):
+class Ring(Generic[Counted]):
     """The last `length` intervals of `seconds` each; `make` begins an empty one."""
 
-    def __init__(self, seconds: float, length: int, make: Callable[[], Kept]) -> None:
+    def __init__(
+        self, seconds: float, length: int, make: Callable[[], Counted]
+    ) -> None:
         self.seconds = seconds
         self.length = length
         self._make = make
-        self._kept: dict[int, Kept] = {}
+        self._kept: dict[int, Counted] = {}
 
-    def at(self, now: float) -> Kept:
+    def at(self, now: float) -> Counted:
         """The interval of this moment, to be filled."""
         number = int(now // self.seconds)
         if number not in self._kept:
@@ -36,7 +38,7 @@ class Ring(Generic[Kept]):
             self._kept[number] = self._make()
         return self._kept[number]
 
-    def last(self, now: float, count: int | None = None) -> list[Kept]:
+    def last(self, now: float, count: int | None = None) -> list[Counted]:
         """The last intervals, oldest first, the current one last; empty ones too."""
         newest = int(now // self.seconds)
         count = self.length if count is None else min(count, self.length)

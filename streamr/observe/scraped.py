@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from streamr.observe import measures
 from streamr.observe.measures import Measure
-from streamr.policy.breaker import State
+from streamr.policy.breaker import BreakerState
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Reading:
     `calls` is how many requests of callers could have gone to TMDB.
     """
 
-    breakers: Mapping[tuple[str, str], State]
+    breakers: Mapping[tuple[str, str], BreakerState]
     connections: Mapping[str, int]
     paces: Mapping[str, Pace]
     calls: int
@@ -73,7 +73,7 @@ class Scraped(Collector):
 
 def _breakers(reading: Reading) -> Samples:
     for (server, route), current in reading.breakers.items():
-        for state in State:
+        for state in BreakerState:
             yield (server, route, state.value), float(state is current)
 
 

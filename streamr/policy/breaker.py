@@ -34,7 +34,7 @@ LONGEST_PAUSE = 300.0
 JITTER = 0.2
 
 
-class State(StrEnum):
+class BreakerState(StrEnum):
     """The three states of every circuit breaker (Nygard, "Release It!")."""
 
     CLOSED = "closed"
@@ -46,7 +46,7 @@ class State(StrEnum):
 class Breaker:
     """What is known of one route. `recent` holds (second, good, bad) of the window."""
 
-    state: State = State.CLOSED
+    state: BreakerState = BreakerState.CLOSED
     in_row: int = 0
     recent: tuple[tuple[int, int, int], ...] = ()
     pause: float = 0.0
@@ -55,7 +55,7 @@ class Breaker:
     @property
     def closed(self) -> bool:
         """True when callers are sent over this route."""
-        return self.state is State.CLOSED
+        return self.state is BreakerState.CLOSED
 
 
 def after(breaker: Breaker, good: bool, now: float, chance: float) -> Breaker:
@@ -63,9 +63,9 @@ def after(breaker: Breaker, good: bool, now: float, chance: float) -> Breaker:
     if good:
         recent = _counted(breaker.recent, True, now) if breaker.closed else ()
         return Breaker(recent=recent)
-    if breaker.state is State.HALF_OPEN:
+    if breaker.state is BreakerState.HALF_OPEN:
         return _opened(min(breaker.pause * 2, LONGEST_PAUSE), now, chance)
-    if breaker.state is State.OPEN:
+    if breaker.state is BreakerState.OPEN:
         return breaker
     recent = _counted(breaker.recent, False, now)
     counted = replace(breaker, in_row=breaker.in_row + 1, recent=recent)
@@ -74,24 +74,24 @@ def after(breaker: Breaker, good: bool, now: float, chance: float) -> Breaker:
 
 def due(breaker: Breaker, now: float) -> bool:
     """True when a probe should begin: open, and its pause is over."""
-    return breaker.state is State.OPEN and now >= breaker.until
+    return breaker.state is BreakerState.OPEN and now >= breaker.until
 
 
 def probing(breaker: Breaker) -> Breaker:
     """The breaker while its one probe is under way."""
-    return replace(breaker, state=State.HALF_OPEN)
+    return replace(breaker, state=BreakerState.HALF_OPEN)
 
 
 def postponed(breaker: Breaker, now: float, chance: float) -> Breaker:
     """The breaker after a probe that said nothing: open, with the same pause again."""
-    if breaker.state is not State.HALF_OPEN:
+    if breaker.state is not BreakerState.HALF_OPEN:
         return breaker
     return _opened(breaker.pause, now, chance)
 
 
 def _opened(pause: float, now: float, chance: float) -> Breaker:
     varied = pause * (1 + JITTER * (2 * chance - 1))
-    return Breaker(State.OPEN, pause=pause, until=now + varied)
+    return Breaker(BreakerState.OPEN, pause=pause, until=now + varied)
 
 
 def _trips(breaker: Breaker) -> bool:

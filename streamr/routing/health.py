@@ -22,7 +22,7 @@ from streamr.boundaries import Answer, Call, Expected, Query
 from streamr.errors import CAUSES, Fault, RouteKind
 from streamr.interfaces import Progress, Route
 from streamr.policy import breaker
-from streamr.policy.breaker import Breaker, State
+from streamr.policy.breaker import Breaker, BreakerState
 from streamr.policy.budgets import TokenBucket
 from streamr.policy.deadline import share
 from streamr.policy.retry import HEDGE_AFTER
@@ -165,7 +165,9 @@ class Health:
                 continue
             sane = 0 < pause <= breaker.LONGEST_PAUSE and 0 <= left <= 2 * pause
             if name in self.breakers and sane:
-                self.breakers[name] = Breaker(State.OPEN, pause=pause, until=now + left)
+                self.breakers[name] = Breaker(
+                    BreakerState.OPEN, pause=pause, until=now + left
+                )
 
     def _hopeful(self, now: float) -> bool:
         """With random resets every breaker opens, and every third try is good: then all

@@ -8,10 +8,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.observe.measures import READ
 from streamr.observe.scraped import Kept, Pace, Reading, Scraped
-from streamr.policy.breaker import State
+from streamr.policy.breaker import BreakerState
 
 READING = Reading(
-    breakers={("streamr-main", "direct"): State.HALF_OPEN},
+    breakers={("streamr-main", "direct"): BreakerState.HALF_OPEN},
     connections={"streamr-main": 3},
     paces={"a.test": Pace(30, 2, 13, 0.5), "b.test": Pace(10, 0, 15, 0.0)},
     calls=2000,
@@ -31,7 +31,11 @@ def scrape(reading: Reading) -> dict[tuple[str, ...], float]:
 class Scraping(SynchronousTestCase):
     def test_one_state_of_a_breaker_is_1(self) -> None:
         found = scrape(READING)
-        for state, value in ((State.CLOSED, 0), (State.OPEN, 0), (State.HALF_OPEN, 1)):
+        for state, value in (
+            (BreakerState.CLOSED, 0),
+            (BreakerState.OPEN, 0),
+            (BreakerState.HALF_OPEN, 1),
+        ):
             key = ("streamr_breaker_state", "streamr-main", "direct", state.value)
             self.assertEqual(found[key], value)
 

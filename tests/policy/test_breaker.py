@@ -24,7 +24,7 @@ from streamr.policy.breaker import (
     TRIP_LEAST,
     WINDOW,
     Breaker,
-    State,
+    BreakerState,
     after,
     due,
     postponed,
@@ -70,21 +70,21 @@ class TheTable(SynchronousTestCase):
 
     def test_closed_and_good_stays_closed_and_the_row_begins_anew(self) -> None:
         breaker = told("-" * (TRIP_IN_ROW - 1) + "+")
-        self.assertIs(breaker.state, State.CLOSED)
+        self.assertIs(breaker.state, BreakerState.CLOSED)
         self.assertEqual(breaker.in_row, 0)
         self.assertTrue(told("-" * (TRIP_IN_ROW - 1), breaker).closed)
 
     def test_closed_and_the_fifth_bad_in_a_row_opens(self) -> None:
         self.assertEqual(TRIP_IN_ROW, 5)
         breaker = told("-----")
-        self.assertIs(breaker.state, State.OPEN)
+        self.assertIs(breaker.state, BreakerState.OPEN)
         self.assertEqual((breaker.pause, breaker.until), (5.0, 105.0))
 
     def test_closed_and_half_of_twenty_bad_opens(self) -> None:
         self.assertEqual(TRIP_LEAST, 20)
         # nineteen with a bad one last: enough bad, but too few of them
         self.assertTrue(told("-+" * 9 + "-").closed)
-        self.assertIs(told("+-" * 10).state, State.OPEN)
+        self.assertIs(told("+-" * 10).state, BreakerState.OPEN)
 
     def test_closed_and_bad_otherwise_stays_closed(self) -> None:
         self.assertTrue(told("----").closed)
@@ -96,19 +96,19 @@ class TheTable(SynchronousTestCase):
             nearly = shared(good, bad)
             self.assertTrue(nearly.closed, (good, bad))
             one_more = after(nearly, False, 100.0, MIDDLE)
-            self.assertIs(one_more.state, State.OPEN, (good, bad + 1))
+            self.assertIs(one_more.state, BreakerState.OPEN, (good, bad + 1))
 
     def test_open_and_a_probe_begins_is_half_open(self) -> None:
         breaker = opened()
         self.assertTrue(due(breaker, breaker.until))
-        self.assertIs(probing(breaker).state, State.HALF_OPEN)
+        self.assertIs(probing(breaker).state, BreakerState.HALF_OPEN)
 
     def test_half_open_and_good_closes_with_nothing_held_against_it(self) -> None:
         self.assertEqual(after(probing(reopened(3)), True, 200, MIDDLE), Breaker())
 
     def test_half_open_and_bad_opens_with_twice_the_pause(self) -> None:
         breaker = after(probing(opened()), False, 110.0, MIDDLE)
-        self.assertIs(breaker.state, State.OPEN)
+        self.assertIs(breaker.state, BreakerState.OPEN)
         self.assertEqual((breaker.pause, breaker.until), (10.0, 120.0))
 
     def test_open_and_good_closes(self) -> None:
@@ -245,7 +245,7 @@ class Pauses(SynchronousTestCase):
         for times, pause in enumerate((5, 10, 20)):
             for chance, share in ((0.0, 0.8), (MIDDLE, 1.0)):
                 breaker = postponed(probing(reopened(times)), 500.0, chance)
-                self.assertIs(breaker.state, State.OPEN)
+                self.assertIs(breaker.state, BreakerState.OPEN)
                 self.assertEqual(
                     (breaker.pause, breaker.until), (pause, 500.0 + share * pause)
                 )
@@ -291,7 +291,7 @@ class Prober(RuleBasedStateMachine):
     def an_attempt_ends(self, good: bool, chance: float) -> None:
         """A caller's attempt, a last resort, a straggler: in any state."""
         self.note(good, chance)
-        if self.breaker.state is not State.HALF_OPEN:
+        if self.breaker.state is not BreakerState.HALF_OPEN:
             self.probes = 0  # what the probe will say speaks to another state
 
     @rule(count=st.integers(1, 6), chance=CHANCES)
@@ -316,7 +316,7 @@ class Prober(RuleBasedStateMachine):
     def there_is_always_a_way_out(self) -> None:
         """Wait for the pause, probe once, find it good: closed, from any state."""
         breaker = self.breaker
-        if breaker.state is State.OPEN:
+        if breaker.state is BreakerState.OPEN:
             assert breaker.until <= self.now + LONGEST_PAUSE * (1 + JITTER)
             assert FIRST_PAUSE <= breaker.pause <= LONGEST_PAUSE
             assert due(breaker, max(self.now, breaker.until))
@@ -325,7 +325,7 @@ class Prober(RuleBasedStateMachine):
 
     @invariant()
     def half_open_is_the_state_with_a_probe(self) -> None:
-        assert (self.breaker.state is State.HALF_OPEN) == (self.probes == 1)
+        assert (self.breaker.state is BreakerState.HALF_OPEN) == (self.probes == 1)
 
     @invariant()
     def what_is_kept_is_bounded(self) -> None:

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.app.candidates import alternatives
 from streamr.boundaries import Dimensions
-from streamr.policy.breaker import Breaker, State
+from streamr.policy.breaker import Breaker, BreakerState
 from streamr.policy.routing import plan, shared_fate
 from tests.support import FakeRoute
 
@@ -26,7 +26,7 @@ class Plan(SynchronousTestCase):
             for name in "abc"
         ]
         breakers = {
-            name: Breaker(State.OPEN if name in opened else State.CLOSED)
+            name: Breaker(BreakerState.OPEN if name in opened else BreakerState.CLOSED)
             for name in "abc"
         }
         order = plan(routes, breakers, hopeful, [f"{name}.invalid" for name in silent])
@@ -44,7 +44,7 @@ class Plan(SynchronousTestCase):
 
     def test_half_open_is_not_for_callers(self):
         routes = [FakeRoute("a"), FakeRoute("b")]
-        breakers = {"a": Breaker(State.HALF_OPEN), "b": Breaker()}
+        breakers = {"a": Breaker(BreakerState.HALF_OPEN), "b": Breaker()}
         self.assertEqual(plan(routes, breakers, False)[0].name, "b")
 
     def test_with_all_open_and_nothing_good_lately_there_is_no_route(self):

@@ -26,7 +26,7 @@ from streamr.policy.breaker import (
     JITTER,
     LONGEST_PAUSE,
     TRIP_IN_ROW,
-    State,
+    BreakerState,
 )
 from streamr.policy.retry import HEDGE_AFTER
 from streamr.routing.health import LOOK_EVERY, PROBE_SECONDS, Health
@@ -65,7 +65,7 @@ class HealthCase(SynchronousTestCase):
         return sum(not each.result.called for each in self.route.sent)
 
     @property
-    def state(self) -> State:
+    def state(self) -> BreakerState:
         return self.health.breakers["direct"].state
 
 
@@ -74,10 +74,10 @@ class Ends(HealthCase):
         self.until_probed()
         self.route.sent[-1].result.errback(KeyError("bug"))
         self.flushLoggedErrors(KeyError)
-        self.assertIs(self.state, State.OPEN)
+        self.assertIs(self.state, BreakerState.OPEN)
         self.until_probed(2)
         self.route.succeeds()
-        self.assertIs(self.state, State.CLOSED)
+        self.assertIs(self.state, BreakerState.CLOSED)
 
     def test_a_probe_that_ends_warns_of_nothing(self) -> None:
         self.until_probed()
@@ -119,7 +119,7 @@ class Fairness(HealthCase):
             self.setUp()
             self.until_probed()
             self.route.fails(cause)
-            self.assertIsNot(self.state, State.HALF_OPEN)
+            self.assertIsNot(self.state, BreakerState.HALF_OPEN)
             self.assertLessEqual(self.health.breakers["direct"].pause, FIRST_PAUSE)
             self.health.stop()
 
@@ -196,7 +196,7 @@ class LastDeed(HealthCase):
             self.until_probed(probe)
             self.clock.advance(HEDGE_AFTER + 0.1)
             self.route.succeeds()
-        self.assertIs(self.state, State.OPEN)
+        self.assertIs(self.state, BreakerState.OPEN)
         self.assertEqual((self.told.cause, self.told.at), ("tls_reset", 1.0))
 
     def test_probes_are_not_counted_among_the_callers_attempts(self) -> None:
@@ -548,7 +548,7 @@ class Restarted(Several):
             self.setUp()
             self.health.learn({"b": told})
             self.assertEqual(self.health.known(), {"b": told})
-            self.assertEqual(self.health.breakers["b"].state, State.OPEN)
+            self.assertEqual(self.health.breakers["b"].state, BreakerState.OPEN)
             self.assertTrue(self.health.is_closed(self.a))
 
     def test_what_makes_none_is_left_out_and_what_follows_is_learned(self) -> None:
@@ -695,7 +695,7 @@ class Probed(Several):
             self.begin()
             self.pass_time(1.0)
             self.a.succeeds()
-            self.assertIs(self.health.breakers["a"].state, State.HALF_OPEN)
+            self.assertIs(self.health.breakers["a"].state, BreakerState.HALF_OPEN)
             self.clock.advance(took)
             self.a.succeeds()
             self.assertEqual(

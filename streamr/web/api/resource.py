@@ -31,7 +31,7 @@ from streamr.web.access import Feed, Reset, Visit, Who, check, trusted
 from streamr.web.api import render
 from streamr.web.api.cors import Cors
 from streamr.web.api.render import Wants
-from streamr.web.api.target import Find
+from streamr.web.api.target import FindQuery
 from streamr.web.page import Page, refusal_page
 from streamr.web.router import CHANGE, READ, Router
 from streamr.web.server.events import Reader
@@ -61,17 +61,17 @@ class Surface:
     """
 
     gateway: Gateway
-    find: Find
+    find: FindQuery
     router: Router
     cors: Cors
     deadline: float
     looped: Callable[[str], bool]
     token: str | None = None
     admin_token: str | None = None
-    wishes: Wishes | None = None
+    wishes: GrantsWishes | None = None
 
 
-class Wishes(Protocol):
+class GrantsWishes(Protocol):
     """Who grants the faults that callers ask for."""
 
     def grant(

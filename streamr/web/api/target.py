@@ -23,17 +23,17 @@ from streamr.tmdb.shortcuts import (
     Shortcut,
 )
 
-Find = Callable[[str, Sequence[Pair]], Query]
+FindQuery = Callable[[str, Sequence[Pair]], Query]
 
 
-def main_query(catalogue: Catalogue) -> Find:
+def main_query(catalogue: Catalogue) -> FindQuery:
     """How the main server reads its targets."""
     base = MAIN_BASE
     prefixes = (f"{base}/proxy/3", f"{base}/proxy", f"{base}/3", base, "/3")
     return _finder(catalogue, base, MAIN_SHORTCUTS, prefixes)
 
 
-def proxy_query(catalogue: Catalogue) -> Find:
+def proxy_query(catalogue: Catalogue) -> FindQuery:
     """How the proxy reads its targets."""
     prefixes = ("/api/3", "/api", "/3")
     return _finder(catalogue, "", PROXY_SHORTCUTS, prefixes)
@@ -44,7 +44,7 @@ def _finder(
     base: str,
     shortcuts: Mapping[str, Shortcut],
     prefixes: Sequence[str],
-) -> Find:
+) -> FindQuery:
     named = {
         f"{base}/{name}": (shortcut, shortcut.takes(catalogue))
         for name, shortcut in shortcuts.items()

@@ -5,8 +5,8 @@
     reset      no answer: the caller's connection is reset
     stale      the right answer, as if it had outlived its lifetime
 
-So a front end can try its own error handling, call by call. Other daemons have no
-Wishes, and ignore the header.
+So a front end can try its own error handling, call by call. Other daemons grant no
+wishes, and ignore the header.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def read(text: str) -> Wish:
     )
 
 
-class Wishes:
+class WishGranter:
     """Answers the queries that come with a wish."""
 
     def __init__(

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypedDict
 from streamr.routing.report import ToldRoute
 
 # Good and failed attempts of ten seconds, and whether the breaker was open.
-Beat = tuple[int, int, bool]
+ShownBeat = tuple[int, int, bool]
 
 
 class Minute(NamedTuple):
@@ -68,7 +68,7 @@ class ShownRoute(ToldRoute):
     kind: str
     meaning: str | None
     rate: int
-    beats: list[Beat]
+    beats: list[ShownBeat]
 
 
 class MainRoute(ShownRoute):
@@ -77,7 +77,7 @@ class MainRoute(ShownRoute):
     proxy_routes: list[ShownRoute]
 
 
-class Kept(TypedDict):
+class ShownCache(TypedDict):
     """What is kept, and what share of the hour's calls it answered."""
 
     entries: int
@@ -124,5 +124,5 @@ class Snapshot(TypedDict):
     recent: Callers
     hour: Hour
     routes: list[MainRoute]
-    cache: Kept | None
+    cache: ShownCache | None
     faults: list[ShownFault]

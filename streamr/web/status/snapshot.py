@@ -13,14 +13,14 @@ from streamr import __version__
 from streamr.errors import RouteKind
 from streamr.gateway.gateway import Gateway
 from streamr.interfaces import Route
-from streamr.observe.history import BEAT, OUTCOMES, History, Tally
+from streamr.observe.history import BEAT, OUTCOMES, CallerTally, History
 from streamr.observe.troubles import Trouble
 from streamr.routing.report import iso, told_route
 from streamr.web.status.shape import (
     Callers,
-    Kept,
     MainRoute,
     Minute,
+    ShownCache,
     ShownFault,
     ShownRoute,
     ShownVerdict,
@@ -33,7 +33,7 @@ RECENT, STILL = 3, 2
 
 
 @dataclass(frozen=True, slots=True)
-class Stock:
+class StoreSize:
     """What the store holds."""
 
     entries: int
@@ -46,7 +46,8 @@ class Sources:
     """Where a snapshot is read from.
 
     `proxy_gateways` gives the gateway of the proxy in this process, by main's name of
-    the route to it; `stock` is None without a store; `started` is wall-clock seconds.
+    the route to it; `store_size` gives None without a store; `started` is wall-clock
+    seconds.
     """
 
     gateway: Gateway
@@ -56,7 +57,7 @@ class Sources:
     started: float
     environment: str
     proxy_gateways: Mapping[str, Gateway] = field(default_factory=dict)
-    stock: Callable[[], Stock | None] = lambda: None
+    store_size: Callable[[], StoreSize | None] = lambda: None
     demo: bool = False
 
 
@@ -77,7 +78,7 @@ def snapshot(sources: Sources) -> Snapshot:
             "minutes": [_minute(each) for each in history.minutes()],
         },
         "routes": routes,
-        "cache": _cache(sources.stock(), hour),
+        "cache": _cache(sources.store_size(), hour),
         "faults": [_fault(each) for each in history.troubles()],
     }
 
@@ -109,7 +110,7 @@ def _seconds(now: float) -> float:
     return (RECENT - 1) * BEAT + now % BEAT
 
 
-def _told(tally: Tally, seconds: float) -> Callers:
+def _told(tally: CallerTally, seconds: float) -> Callers:
     """Callers of an interval: how many, how they ended, how long it took."""
     calls = tally.good + tally.errors
     return {
@@ -123,7 +124,7 @@ def _told(tally: Tally, seconds: float) -> Callers:
     }
 
 
-def _minute(tally: Tally) -> Minute:
+def _minute(tally: CallerTally) -> Minute:
     counts = tally.counts
     return Minute(
         cache=counts["cache"],
@@ -167,16 +168,16 @@ def _route(route: Route, gateway: Gateway, sources: Sources) -> ShownRoute:
     }
 
 
-def _cache(stock: Stock | None, hour: Tally) -> Kept | None:
+def _cache(store_size: StoreSize | None, hour: CallerTally) -> ShownCache | None:
     """What is kept, and what share of the hour's calls it answered."""
-    if stock is None:
+    if store_size is None:
         return None
     hits = hour.counts["cache"] + hour.counts["stale"]
     calls = hour.good + hour.errors
     return {
-        "entries": stock.entries,
-        "bytes": stock.bytes,
-        "most_bytes": stock.most_bytes,
+        "entries": store_size.entries,
+        "bytes": store_size.bytes,
+        "most_bytes": store_size.most_bytes,
         "hits": hits,
         "stale": hour.counts["stale"],
         "misses": calls - hits,

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from streamr.web.status import words
 from streamr.web.status.shape import (
     Callers,
-    Kept,
     MainRoute,
+    ShownCache,
     ShownFault,
     ShownRoute,
     Snapshot,
@@ -64,7 +64,7 @@ def _row(route: ShownRoute, indent: str = "") -> tuple[str, str, str, str]:
     return f"{indent}{route['route']}", route["breaker"], last, str(route["rate"])
 
 
-def _cache(cache: Kept | None) -> str:
+def _cache(cache: ShownCache | None) -> str:
     if cache is None:
         return "cache: none"
     return (

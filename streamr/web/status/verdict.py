@@ -25,7 +25,7 @@ class RouteSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class StatusVerdict:
     """`level` is good, detour, warn, bad or idle; the sentences are for people."""
 
     level: str
@@ -35,7 +35,7 @@ class Verdict:
 
 def verdict(
     good: int, errors: int, still: bool, routes: Sequence[RouteSummary]
-) -> Verdict:
+) -> StatusVerdict:
     """The verdict on the last half minute.
 
     `good` counts the callers who got an answer, `errors` those who got none; `still`
@@ -45,20 +45,20 @@ def verdict(
     if errors and still:
         # without the numbers: a screen reader would read them out each second
         if errors < MANY * (good + errors):
-            return Verdict("warn", "A few callers see errors.", sentence)
-        return Verdict("bad", "Callers see errors.", sentence)
+            return StatusVerdict("warn", "A few callers see errors.", sentence)
+        return StatusVerdict("bad", "Callers see errors.", sentence)
     if good and errors:
-        return Verdict("detour", "Callers are fine again.", sentence)
+        return StatusVerdict("detour", "Callers are fine again.", sentence)
     if good and works == "none":
         told = f"Stored answers stand in. {sentence}"
-        return Verdict("detour", "Callers are fine.", told)
+        return StatusVerdict("detour", "Callers are fine.", told)
     if good:
         level = "good" if works == "direct" else "detour"
-        return Verdict(level, "Callers are fine.", sentence)
+        return StatusVerdict(level, "Callers are fine.", sentence)
     if works == "none":
-        return Verdict("bad", "No route to TMDB works.", sentence)
+        return StatusVerdict("bad", "No route to TMDB works.", sentence)
     level = "idle" if works == "direct" else "detour"
-    return Verdict(level, "Ready.", f"Nobody has asked lately. {sentence}")
+    return StatusVerdict(level, "Ready.", f"Nobody has asked lately. {sentence}")
 
 
 def meaning(cause: str) -> str:

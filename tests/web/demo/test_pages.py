@@ -7,7 +7,7 @@ from typing import Any
 
 from streamr.fields import names
 from streamr.web.api.resource import Surface
-from streamr.web.demo.faults import Wishes
+from streamr.web.demo.faults import WishGranter
 from streamr.web.demo.pages import Demo
 from streamr.web.router import Row
 from tests.web.api.test_resource import HERE, Seen, SurfaceCase
@@ -30,7 +30,7 @@ class DemoCase(SurfaceCase):
         return demo.rows()
 
     def changed(self, surface: Surface) -> Surface:
-        wishes = Wishes(surface.gateway, self.clock, self.notes)
+        wishes = WishGranter(surface.gateway, self.clock, self.notes)
         cors = surface.cors.allowing(names.FAULT)
         return replace(surface, cors=cors, wishes=wishes)
 

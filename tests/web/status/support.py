@@ -8,8 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr.errors import Attempt, RouteKind
 from streamr.gateway.gateway import Gateway
 from streamr.observe.history import History
-from streamr.web.status.shape import Kept, Snapshot
-from streamr.web.status.snapshot import Sources, Stock, snapshot
+from streamr.web.status.shape import ShownCache, Snapshot
+from streamr.web.status.snapshot import Sources, StoreSize, snapshot
 from tests.support import FakeRoute, Notes, gateway_over
 
 PROXY = "proxy@127.0.0.1:5001"
@@ -20,7 +20,7 @@ class StatusCase(SynchronousTestCase):
     """Main with two routes; behind the second one a proxy in this process."""
 
     demo = False
-    stock: Stock | None = Stock(12, 2 * 1024 * 1024, 64 * 1024 * 1024)
+    store_size: StoreSize | None = StoreSize(12, 2 * 1024 * 1024, 64 * 1024 * 1024)
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -39,7 +39,7 @@ class StatusCase(SynchronousTestCase):
             started=0.0,
             environment="test",
             proxy_gateways={PROXY: self.behind},
-            stock=lambda: self.stock,
+            store_size=lambda: self.store_size,
             demo=self.demo,
         )
 
@@ -52,7 +52,7 @@ class StatusCase(SynchronousTestCase):
     def shown(self) -> Snapshot:
         return snapshot(self.sources)
 
-    def cache(self) -> Kept:
+    def cache(self) -> ShownCache:
         found = self.shown()["cache"]
         assert found is not None
         return found

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from streamr.boundaries import Exchange
-from streamr.web.status.shape import Kept
-from streamr.web.status.snapshot import Stock
+from streamr.web.status.shape import ShownCache
+from streamr.web.status.snapshot import StoreSize
 from tests.observe.test_history import cached, direct, failed, fallback
 from tests.support import tell
 from tests.web.status.support import PROXY, PROXY_ROUTE, StatusCase
@@ -50,7 +50,7 @@ class Snapshots(StatusCase):
         self.assertEqual(0.5, cache["share"])
 
     def test_without_a_store_there_is_no_cache(self) -> None:
-        self.stock = None
+        self.store_size = None
         self.assertIsNone(self.shown()["cache"])
 
     def test_routes_tell_breaker_rate_and_last_attempt(self) -> None:
@@ -112,12 +112,12 @@ class Verdicts(StatusCase):
         self.assertEqual(("good", "Callers are fine."), self.verdict())
 
 
-def _counts(cache: Kept) -> tuple[int, ...]:
+def _counts(cache: ShownCache) -> tuple[int, ...]:
     return cache["entries"], cache["hits"], cache["stale"], cache["misses"]
 
 
 class AnEmptyStore(StatusCase):
-    stock = Stock(0, 0, 0)
+    store_size = StoreSize(0, 0, 0)
 
     def test_a_store_without_room_is_no_error(self) -> None:
         self.assertEqual(0, self.cache()["most_bytes"])

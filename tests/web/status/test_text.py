@@ -39,5 +39,5 @@ class Text(StatusCase):
         self.assertIn("direct tls_reset ×3", told)
 
     def test_without_a_cache_it_says_so(self) -> None:
-        self.stock = None
+        self.store_size = None
         self.assertIn("cache: none", self.lines())
