@@ -25,7 +25,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """One route to break the demo: a fault for a host, `*` for all; "" heals."""
+    """One way to break the demo: a fault for a host, `*` for all; "" heals."""
 
     text: str
     hint: str

@@ -62,7 +62,7 @@ class Snapshots(StatusCase):
         self.assertIn("TLS handshake", first["meaning"])
         self.assertEqual((PROXY, "closed"), (second["route"], second["breaker"]))
 
-    def test_the_rungs_of_a_proxy_in_this_process_stand_behind_it(self) -> None:
+    def test_the_routes_of_a_proxy_in_this_process_stand_behind_it(self) -> None:
         first, second = self.shown()["routes"]
         self.assertEqual([], first["proxy_routes"])
         self.assertEqual(
