@@ -95,6 +95,8 @@ def _operation(endpoint: Endpoint, parameters: Parameters, schema: Schema) -> Op
         return made
     kept = endpoint.freshness
     told = f"Kept as `{kept.name}`: {kept.usual / HOUR:.2g} h unless TMDB names a time."
+    if not endpoint.in_demo:
+        told += " The demo has no answer."
     made["description"] = told
     made["externalDocs"] = {"url": f"{REFERENCE}/{endpoint.name}"}
     return made

@@ -57,7 +57,8 @@ class Endpoint:
     `parameters` is None for a template added by STREAMR_EXTRA_PATHS: it takes any.
     `name` is TMDB's, and the last part of its reference page's address; without the
     `required` parameters TMDB cannot answer. `freshness` says how long its answers are
-    good, `expected` what they always are, and `shape` describes them whole.
+    good, `expected` what they always are, and `shape` describes them whole. `in_demo`
+    says that the demo answers it, too.
     """
 
     template: str
@@ -69,6 +70,7 @@ class Endpoint:
     freshness: Freshness = CLASSES["details"]
     expected: Expected = ANYTHING
     shape: str = ""
+    in_demo: bool = True
 
     @property
     def placeholders(self) -> tuple[str, ...]:
@@ -150,7 +152,7 @@ def shipped() -> list[Endpoint]:
     lines = re.sub(r"\n {3,}", " ", text).splitlines()
     starts = [number for number, line in enumerate(lines) if line.startswith("/")]
     rows = pairwise([*starts, len(lines)])
-    return [_endpoint(lines[start:end]) for start, end in rows]
+    return [read_row(lines[start:end]) for start, end in rows]
 
 
 def template_problem(template: str) -> str | None:
@@ -160,11 +162,14 @@ def template_problem(template: str) -> str | None:
     return None
 
 
-def _endpoint(row: Sequence[str]) -> Endpoint:
-    """One row: its first line, and those below it by their first words."""
+def read_row(row: Sequence[str]) -> Endpoint:
+    """The endpoint of one row: its first line, and those below it by their first words.
+
+    Raises ValueError for a word that no row has, KeyError for an unknown class.
+    """
     template, name, kind = row[0].split()
     more = dict(line.split(maxsplit=1) for line in row[1:] if line)
-    if unknown := more.keys() - {"takes", "holds", "shape"}:
+    if unknown := more.keys() - {"takes", "holds", "shape", "demo"}:
         raise ValueError(f"endpoints.txt: {template}: no row has {sorted(unknown)}")
     taken = [word.partition("=") for word in more.get("takes", "").split()]
     return Endpoint(
@@ -177,6 +182,7 @@ def _endpoint(row: Sequence[str]) -> Endpoint:
         CLASSES[kind],
         _expected(more.get("holds", "").split()),
         more.get("shape", ""),
+        more.get("demo") != "none",
     )
 
 

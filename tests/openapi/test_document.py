@@ -95,7 +95,8 @@ class Answers(SynchronousTestCase):
     """The schemas hold for every good answer, and for no spoilt one."""
 
     def test_every_answer_of_the_simulator_passes(self) -> None:
-        self.assertEqual(len(samples.operations()) - 3, len(answers()))
+        told = {path for path in samples.operations() if path[2:] in samples.IN_DEMO}
+        self.assertEqual(told, {path for path in answers() if path.startswith("/3/")})
         for path, values in answers().items():
             for value in values:
                 self.assertEqual([], [*validator(path).iter_errors(value)], path)

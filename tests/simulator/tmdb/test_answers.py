@@ -59,10 +59,11 @@ def ask(path: str, **params: str) -> TMDBReply:
 
 
 def templates() -> list[str]:
-    """The path templates of the data file."""
+    """The path templates of the table that the demo answers."""
     text = (files("streamr.tmdb") / "endpoints.txt").read_text()
-    rows = (line.split() for line in text.splitlines() if line.startswith("/"))
-    return [f"/3{template}" for template, *_ in rows]
+    rows = re.split(r"(?m)^(?=/)", text)[1:]
+    there = (row for row in rows if not re.search(r"(?m)^  demo none$", row))
+    return [f"/3{row.split()[0]}" for row in there]
 
 
 def fill(template: str) -> str:
