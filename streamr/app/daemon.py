@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
@@ -19,19 +18,18 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from streamr import __version__
-from streamr.app.cache import Storage, warm_queries
+from streamr.app.cache import Storage
 from streamr.app.control import (
     SOCKET_NAME,
     Command,
     ControlFactory,
     remove_stale_socket,
 )
-from streamr.app.metrics import VERSIONS, Readings
+from streamr.app.metrics import VERSIONS, publish
 from streamr.app.routes import Lookup, Upstream
 from streamr.app.server import Server, url_at
-from streamr.app.servers import MAIN, Shared, main_routes, proxy_routes
-from streamr.app.state import state_directory
-from streamr.app.status import let_know, shown, store_size_of
+from streamr.app.servers import MAIN, Near, Shared
+from streamr.app.state import remember, state_directory
 from streamr.app.warnings import notices
 from streamr.config.addresses import url_of
 from streamr.config.settings import Notice, Settings
@@ -45,17 +43,15 @@ from streamr.observe.lag import LoopLag
 from streamr.observe.log import LineObserver, LogObserver, Sink
 from streamr.observe.measures import buckets
 from streamr.observe.metrics import Metrics
-from streamr.observe.scraped import Scraped
 from streamr.routing.report import ToldRoute, told_route
-from streamr.routing.statefile import FILE_NAME, RouteFile
+from streamr.routing.statefile import RouteFile
 from streamr.tmdb import catalogue
 from streamr.upstream.resolve.system import system_lookup
-from streamr.web.api.resource import GatewayResource, Surface
+from streamr.web.api.resource import GatewayResource
 from streamr.web.demo.pages import Demo
 from streamr.web.pages.metrics import metrics_page
 from streamr.web.server.site import GatewaySite
 from streamr.web.status.pages import Status
-from streamr.web.status.snapshot import Sources
 
 _log = Logger(namespace="streamr")
 
@@ -81,132 +77,69 @@ def build(
     what `streamr demo` alone adds to main, and may have names of its own: `lookup`.
     Raises SettingsError.
     """
-    offered = catalogue.load(settings.extra_paths)
     directory = state_directory(settings)
-
-    # who is told
+    offered = catalogue.load(settings.extra_paths)
     templates = (each.template for each in offered.endpoints)
     metrics = Metrics(templates, buckets(settings.deadline), VERSIONS)
     history = History(MAIN, reactor.seconds, wall)
-    told = Fan([observer or LogObserver(), metrics, history], reactor)
-
-    # routes
-    upstream = Upstream(settings, reactor, lookup)
-    identity = f"streamr-{secrets.token_hex(6)}"
-    loops = {name: Loop(f"{identity}-{name}") for name in sockets}
-    own_proxy = (
-        url_at(sockets["proxy"])
-        if "proxy" in sockets
-        else url_of(settings.proxy_host, settings.proxy_port)
-    )
-
-    # gateways: the proxy first, because main's pages look into it
     shared = Shared(
-        settings, reactor, wall, told, offered, metrics_page(metrics.exposed)
+        settings,
+        reactor,
+        wall,
+        Fan([observer or LogObserver(), metrics, history], reactor),
+        offered,
+        metrics_page(metrics.exposed),
+        Upstream(settings, reactor, lookup),
+        directory,
     )
-    gateways: dict[str, Gateway] = {}
-    surfaces: dict[str, Surface] = {}
-    storage: Storage | None = None
-    warm: Warm | None = None
-    status: Status | None = None
+    identity = f"streamr-{secrets.token_hex(6)}"
+    proxy = main = None
     if "proxy" in sockets:
-        loop = loops["proxy"]
-        gateways["proxy"] = shared.proxy(proxy_routes(settings, upstream, loop))
-        surfaces["proxy"] = shared.proxy_surface(gateways["proxy"], loop)
+        proxy = shared.proxy(Loop(f"{identity}-proxy"))
     if "main" in sockets:
-        loop = loops["main"]
-        proxies = settings.tmdb_proxy_url or (own_proxy,)
-        failover = shared.failover(MAIN, main_routes(settings, upstream, loop, proxies))
-        teller, cache = shared.teller(MAIN), None
-        if settings.cache_mb:
-            storage = Storage(settings, reactor, wall, directory)
-            cache = shared.cache(failover, storage.memory, teller, storage.in_thread)
-            queries = warm_queries(settings, offered)
-            warm = Warm(queries, cache, storage.memory, reactor, settings.deadline)
-        gateways["main"] = Gateway(failover, reactor, teller, cache)
-        sources = Sources(
-            gateway=gateways["main"],
-            history=history,
-            now=reactor.seconds,
-            wall=wall,
-            started=wall(),
-            environment=settings.environment,
-            proxy_gateways=(
-                {f"proxy@{urlsplit(own_proxy).netloc}": gateways["proxy"]}
-                if "proxy" in gateways
-                else {}
-            ),
-            store_size=store_size_of(storage.memory if storage is not None else None),
-            demo=demo is not None,
-        )
-        status = Status(sources, lambda: shown(settings), reactor)
-        surfaces["main"] = shared.main_surface(
-            gateways["main"], loop, url_at(sockets["main"]), status.rows(), demo
-        )
+        # main's status page looks into the proxy of this process
+        own_proxy = proxy.gateway if proxy is not None else None
+        near = Near(_proxy_url(settings, sockets), own_proxy)
+        loop, address = Loop(f"{identity}-main"), url_at(sockets["main"])
+        main = shared.main(loop, address, near, history, demo)
 
-    # servers
-    drain = settings.deadline + DRAIN_GRACE
+    built = {name: each for name, each in (("proxy", proxy), ("main", main)) if each}
     sites = {
-        name: GatewaySite(GatewayResource(surface, reactor, told), reactor)
-        for name, surface in surfaces.items()
-    }
-    servers = {
-        name: Server(name, reactor, sockets[name], sites[name], drain)
-        for name in sockets
-    }
-
-    # what is known of routes, told on and kept
-    healths = {name: gateway.failover.health for name, gateway in gateways.items()}
-    routes_file: RouteFile | None = None
-    if directory is not None:
-        routes_file = RouteFile(
-            directory / FILE_NAME,
-            reactor,
-            lambda: {name: health.known() for name, health in healths.items()},
+        name: GatewaySite(
+            GatewayResource(each.surface, reactor, shared.observer), reactor
         )
-        known = routes_file.read()
-        for name, health in healths.items():
-            before = known.get(name)
-            health.learn(before if isinstance(before, dict) else {})
-            health.subscribe(routes_file.changed)
-    for health in healths.values():
-        let_know(history, health)
-
-    # what can be scraped
-    by_server = {gateway.server: gateway for gateway in gateways.values()}
-    for name, gateway in gateways.items():
-        metrics.serves(
-            gateway.server,
-            [route.name for route in gateway.failover.routes],
-            surfaces[name].router.paths,
-        )
-    if storage is not None:
-        metrics.caches(MAIN)
-    readings = Readings(
-        by_server,
-        {gateways[name].server: site for name, site in sites.items()},
-        upstream.pacers,
-        metrics.calls,
-        storage.memory if storage is not None else None,
-    )
-    metrics.add(Scraped(readings.read))
-
+        for name, each in built.items()
+    }
+    gateways = {name: each.gateway for name, each in built.items()}
+    storage = main.storage if main is not None else None
+    publish(metrics, built, sites, shared.upstream.pacers, storage)
+    drain = settings.deadline + DRAIN_GRACE
     return Daemon(
         Parts(
             settings,
             reactor,
             lines,
-            upstream,
+            shared.upstream,
             gateways,
-            servers,
+            {
+                name: Server(name, reactor, sockets[name], site, drain)
+                for name, site in sites.items()
+            },
             directory,
             LoopLag(reactor, metrics.late),
             storage,
-            warm,
-            status,
-            routes_file,
+            main.warm if main is not None else None,
+            main.status if main is not None else None,
+            remember(directory, reactor, gateways, history),
         )
     )
+
+
+def _proxy_url(settings: Settings, sockets: Mapping[str, socket.socket]) -> str:
+    """Where this machine's proxy answers: its socket, or what the settings say."""
+    if "proxy" in sockets:
+        return url_at(sockets["proxy"])
+    return url_of(settings.proxy_host, settings.proxy_port)
 
 
 @dataclass(frozen=True, slots=True)

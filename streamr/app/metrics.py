@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from streamr import __version__
-from streamr.app.servers import MAIN
+from streamr.app.cache import Storage
+from streamr.app.servers import MAIN, Built
 from streamr.gateway.gateway import Gateway
 from streamr.interfaces import Memory
-from streamr.observe.scraped import Kept, Pace, Reading
+from streamr.observe.metrics import Metrics
+from streamr.observe.scraped import Kept, Pace, Reading, Scraped
 from streamr.upstream.ratelimit import Pacer
 from streamr.web.server.site import GatewaySite
 from twisted import __version__ as twisted_version
@@ -63,3 +65,24 @@ class Readings:
 
 def _pace(pacer: Pacer) -> Pace:
     return Pace(pacer.passed, pacer.waiting, pacer.free, pacer.paused)
+
+
+def publish(
+    metrics: Metrics,
+    built: Mapping[str, Built],
+    sites: Mapping[str, GatewaySite],
+    pacers: Mapping[str, Pacer],
+    storage: Storage | None,
+) -> None:
+    """Let the metrics name what there is, and read it at each scrape."""
+    gateways = {each.gateway.server: each.gateway for each in built.values()}
+    for each in built.values():
+        routes = (route.name for route in each.gateway.failover.routes)
+        metrics.serves(each.gateway.server, routes, each.surface.router.paths)
+    memory = None
+    if storage is not None:
+        memory = storage.memory
+        metrics.caches(MAIN)
+    by_server = {built[name].gateway.server: site for name, site in sites.items()}
+    readings = Readings(gateways, by_server, pacers, metrics.calls, memory)
+    metrics.add(Scraped(readings.read))

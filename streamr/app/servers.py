@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from streamr.app.cache import Storage, warm_queries
 from streamr.app.candidates import alternatives
 from streamr.app.routes import Upstream
+from streamr.app.status import shown, store_size_of
 from streamr.config.settings import Settings
 from streamr.errors import RouteKind
 from streamr.fields import names
 from streamr.fields.loop import Loop
-from streamr.gateway.cache import Cache, Threads
+from streamr.gateway.cache import Cache
 from streamr.gateway.gateway import Gateway
+from streamr.gateway.prefetch import Warm
 from streamr.gateway.telling import Teller
-from streamr.interfaces import Observer, Reactor, Route, Store
+from streamr.interfaces import Observer, Reactor, Route
+from streamr.observe.history import History
 from streamr.routing.failover import Failover
 from streamr.routing.health import Health
 from streamr.tmdb.catalogue import Catalogue
@@ -29,6 +34,8 @@ from streamr.web.demo.faults import WishGranter
 from streamr.web.demo.pages import Demo
 from streamr.web.pages import docs, health, metrics
 from streamr.web.router import Handler, Router, Row
+from streamr.web.status.pages import Status
+from streamr.web.status.snapshot import Sources
 
 # The servers' names in log, headers and metrics.
 MAIN, PROXY = "streamr-main", "streamr-proxy"
@@ -60,8 +67,34 @@ def proxy_routes(settings: Settings, upstream: Upstream, loop: Loop) -> list[Rou
 
 
 @dataclass(frozen=True, slots=True)
+class Near:
+    """The proxy on this machine: its URL, and its gateway if it is in this process."""
+
+    url: str
+    gateway: Gateway | None
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A server but for its socket: its gateway, and what it answers."""
+
+    gateway: Gateway
+    surface: Surface
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltMain(Built):
+    """Main has a status page, and a store with its warm set unless it is off."""
+
+    status: Status
+    storage: Storage | None
+    warm: Warm | None
+
+
+@dataclass(frozen=True, slots=True)
 class Shared:
-    """What both servers are made with. `scrape` answers `/metrics`."""
+    """What both servers are made with. `scrape` answers `/metrics`; `directory` is
+    where state is kept, None when there is no place for it."""
 
     settings: Settings
     reactor: Reactor
@@ -69,39 +102,80 @@ class Shared:
     observer: Observer
     offered: Catalogue
     scrape: Handler
+    upstream: Upstream
+    directory: Path | None
 
-    def failover(self, server: str, routes: Sequence[Route]) -> Failover:
-        """The chain over a server's routes."""
+    def proxy(self, loop: Loop) -> Built:
+        """The proxy, which keeps nothing."""
+        failover = self._failover(
+            PROXY, proxy_routes(self.settings, self.upstream, loop)
+        )
+        gateway = Gateway(failover, self.reactor, self._teller(PROXY))
+        return Built(gateway, self._proxy_surface(gateway, loop))
+
+    def main(
+        self, loop: Loop, address: str, near: Near, history: History, demo: Demo | None
+    ) -> BuiltMain:
+        """Main. `address` is its own URL, for the examples of `/docs`; `history` is
+        what its status page shows; `demo` is what `streamr demo` alone adds.
+
+        Raises SettingsError for a warm path that TMDB does not have.
+        """
+        settings, reactor = self.settings, self.reactor
+        proxies = settings.tmdb_proxy_url or (near.url,)
+        failover = self._failover(
+            MAIN, main_routes(settings, self.upstream, loop, proxies)
+        )
+        teller = self._teller(MAIN)
+        storage, cache, warm = self._stored(failover, teller)
+        gateway = Gateway(failover, reactor, teller, cache)
+        own_route = f"proxy@{urlsplit(near.url).netloc}"
+        sources = Sources(
+            gateway=gateway,
+            history=history,
+            now=reactor.seconds,
+            wall=self.wall,
+            started=self.wall(),
+            environment=settings.environment,
+            proxy_gateways={own_route: near.gateway} if near.gateway else {},
+            store_size=store_size_of(storage.memory if storage is not None else None),
+            demo=demo is not None,
+        )
+        status = Status(sources, lambda: shown(settings), reactor)
+        surface = self._main_surface(gateway, loop, address, status, demo)
+        return BuiltMain(gateway, surface, status, storage, warm)
+
+    def _failover(self, server: str, routes: Sequence[Route]) -> Failover:
         return Failover(
             Health(routes, self.reactor, self.wall),
             self.reactor,
             tried=partial(self.observer.tried, server),
         )
 
-    def teller(self, server: str) -> Teller:
-        """Who closes a server's requests."""
+    def _teller(self, server: str) -> Teller:
         return Teller(server, self.reactor, self.observer)
 
-    def proxy(self, routes: Sequence[Route]) -> Gateway:
-        """The proxy's gateway, which keeps nothing."""
-        failover = self.failover(PROXY, routes)
-        return Gateway(failover, self.reactor, self.teller(PROXY))
-
-    def cache(
-        self, failover: Failover, store: Store, teller: Teller, threads: Threads
-    ) -> Cache:
-        """Main's cache in front of its chain."""
-        return Cache(
+    def _stored(
+        self, failover: Failover, teller: Teller
+    ) -> tuple[Storage | None, Cache | None, Warm | None]:
+        """Main's store, the cache that uses it, and the warm set; None when off."""
+        settings, reactor = self.settings, self.reactor
+        if not settings.cache_mb:
+            return None, None, None
+        storage = Storage(settings, reactor, self.wall, self.directory)
+        cache = Cache(
             failover,
-            store,
-            self.reactor,
-            self.settings.deadline,
-            threads,
+            storage.memory,
+            reactor,
+            settings.deadline,
+            storage.in_thread,
             teller.renewed,
         )
+        queries = warm_queries(settings, self.offered)
+        warm = Warm(queries, cache, storage.memory, reactor, settings.deadline)
+        return storage, cache, warm
 
-    def proxy_surface(self, gateway: Gateway, loop: Loop) -> Surface:
-        """What the proxy answers."""
+    def _proxy_surface(self, gateway: Gateway, loop: Loop) -> Surface:
         settings = self.settings
         rows = [
             Row("/health", health.proxy_health(self.wall), who=Who.EVERYBODY),
@@ -118,16 +192,14 @@ class Shared:
             admin_token=settings.admin_token,
         )
 
-    def main_surface(
+    def _main_surface(
         self,
         gateway: Gateway,
         loop: Loop,
         address: str,
-        status: Iterable[Row],
+        status: Status,
         demo: Demo | None,
     ) -> Surface:
-        """What main answers. `address` is its own URL, for the examples of `/docs`;
-        `demo` is what `streamr demo` alone adds."""
         settings, reactor = self.settings, self.reactor
         up = health.main_health(reactor, self.wall, settings.environment)
         rows = [
@@ -135,7 +207,7 @@ class Shared:
             Row("/api/tmdb/health", health.TMDBHealth(gateway, reactor, self.wall)),
             self._metrics(),
             *docs.rows(self.offered, address),
-            *status,
+            *status.rows(),
             *(demo.rows() if demo is not None else ()),
         ]
         cors = Cors(settings.cors_origins)

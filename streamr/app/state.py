@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from streamr.app.status import let_know
 from streamr.config.settings import Notice, Settings
+from streamr.gateway.gateway import Gateway
+from streamr.interfaces import Reactor
+from streamr.observe.history import History
+from streamr.routing.statefile import FILE_NAME, RouteFile
 from streamr.tmdb.hosts import OFFICIAL_HOSTS
 
 NO_FOLDER = Notice(
@@ -41,3 +47,29 @@ def state_directory(settings: Settings) -> Path | None:
     except (OSError, RuntimeError):
         return None
     return chosen if os.access(chosen, os.W_OK) else None
+
+
+def remember(
+    directory: Path | None,
+    reactor: Reactor,
+    gateways: Mapping[str, Gateway],
+    history: History,
+) -> RouteFile | None:
+    """Begin with what was known of the routes before the last end, and tell the
+    history and the file of each change. None without a directory."""
+    healths = {name: gateway.failover.health for name, gateway in gateways.items()}
+    file = None
+    if directory is not None:
+        file = RouteFile(
+            directory / FILE_NAME,
+            reactor,
+            lambda: {name: health.known() for name, health in healths.items()},
+        )
+        known = file.read()
+        for name, health in healths.items():
+            before = known.get(name)
+            health.learn(before if isinstance(before, dict) else {})
+            health.subscribe(file.changed)
+    for health in healths.values():
+        let_know(history, health)
+    return file
