@@ -1,29 +1,303 @@
-"""Route health over real sockets: a real twistd, a simulator process, broken routes.
+"""Route health over real sockets: broken ways, and ways that come back.
 
-What callers got and how long it took, and what the simulator itself counted.
+What is about time (what callers wait, what reaches TMDB in a second, who wins) runs in
+the test's own reactor, where time passes only while nothing happens (tests/stack.py).
+What is about processes (restarts, kills, a shared folder) runs in real ones, and looks
+at what they say and what the simulator counted.
 """
 
 from __future__ import annotations
 
-import http.client
 import json
-import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
+import pytest_twisted
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
 
 from tests.processes import PATIENCE, STREAMR, Daemon, Process, Response, Simulator, ask
+from tests.stack import Got, Stack
 
 DIRECT, OTHER = "api.themoviedb.org", "api.tmdb.org"
 BOTH = ("proxy", "main")
 # So many requests need the first silence; then the breaker is open.
 TRIP_IN_ROW = 5
+# The hedge time and what follows it: two handshakes and two answers, which take no time
+# by a clock that stands still while somebody works. Seconds.
+A_BLINK = 0.3
+# An answer that waited for nothing but its turn (35 a second). Seconds.
+AT_ONCE = 0.05
+# A crowd comes in so many groups: each moment that something happens costs real time.
+STEPS = 20
+# Beyond all that is promised, by the idle clock: only a test that hangs comes here.
+IDLE_PATIENCE = 60.0
+
+
+@pytest_twisted.async_yield_fixture
+async def stack(reactor: Any, tmp_path: Path) -> AsyncIterator[Stack]:
+    made = Stack(reactor, tmp_path)
+    yield made
+    await made.stop()
+    assert "Traceback" not in made.log.getvalue()
+    assert "Unhandled" not in made.log.getvalue()
+
+
+async def search(stack: Stack, number: int) -> Got:
+    """A request that nobody has made before: a search that names its number."""
+    return await stack.get(f"/3/search/movie?query=fight%20{number}")
+
+
+async def found(stack: Stack, number: int) -> Got:
+    """The same, and the answer is the right one."""
+    got = await search(stack, number)
+    assert got.status == 200, got.body
+    assert got.json["page"] == 1
+    return got
+
+
+def by_proxy(got: Got) -> bool:
+    return "x-proxy-source" in got.headers
+
+
+async def state_of(stack: Stack, number: int = 0) -> str:
+    """The state of one of main's breakers, as the health page tells it."""
+    routes = (await stack.get("/api/tmdb/health")).json["routes"]
+    return str(routes[number]["breaker"])
+
+
+async def until_state(stack: Stack, *wanted: str) -> float:
+    """Until the direct way's breaker is in such a state; how long that took."""
+    began = stack.reactor.seconds()
+    while await state_of(stack) not in wanted:
+        assert stack.reactor.seconds() - began < IDLE_PATIENCE
+        await deferLater(stack.reactor, 0.1)
+    return float(stack.reactor.seconds() - began)
+
+
+async def tripped(stack: Stack) -> list[Got]:
+    """The answers to those who found out."""
+    answers = [await found(stack, number) for number in range(TRIP_IN_ROW)]
+    assert await state_of(stack) != "closed"
+    return answers
+
+
+async def at_once(stack: Stack, count: int, seconds: float = 0.0) -> list[Got]:
+    """So many cold requests, all under way together; begun over so many seconds."""
+
+    async def one(number: int) -> Got:
+        step = number * STEPS // count
+        await deferLater(stack.reactor, seconds * step / STEPS)
+        return await search(stack, number)
+
+    asking = [Deferred.fromCoroutine(one(number)) for number in range(count)]
+    answers: list[Got] = await gatherResults(asking)
+    return answers
+
+
+def reached(stack: Stack) -> int:
+    """How many requests reached TMDB, by whichever name."""
+    return stack.requests(DIRECT) + stack.requests(OTHER)
+
+
+def statuses(answers: list[Got]) -> Counter[int]:
+    return Counter(each.status for each in answers)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_black_hole_costs_the_first_callers_a_blink_and_then_nothing(
+    stack: Stack,
+) -> None:
+    stack.simulator.set_fault(DIRECT, "silence-at-accept")
+    for answer in await tripped(stack):
+        assert by_proxy(answer)
+        assert answer.causes == ["overtaken"]
+        assert answer.seconds < A_BLINK
+    for number in range(TRIP_IN_ROW, 3 * TRIP_IN_ROW):
+        await found(stack, number)
+    before = stack.accepted(DIRECT)
+    for number in range(100, 140):
+        answer = await found(stack, number)
+        assert by_proxy(answer)
+        assert answer.causes == []
+        assert answer.seconds < AT_ONCE
+    # a background probe may have come along: of main, and of two rungs of the proxy
+    assert stack.accepted(DIRECT) - before <= 4
+    assert stack.requests(DIRECT) == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_main_knows_to_be_silent_the_proxy_does_not_find_out_again(
+    stack: Stack,
+) -> None:
+    stack.simulator.set_fault(DIRECT, "silence-at-accept")
+    await tripped(stack)
+    for number in range(100, 110):
+        answer = await found(stack, number)
+        assert answer.causes == []
+        assert answer.seconds < AT_ONCE
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_way_that_heals_is_found_without_a_caller_and_used_again(
+    stack: Stack,
+) -> None:
+    stack.simulator.set_fault(DIRECT, "silence-at-accept")
+    await tripped(stack)
+    # while it is silent it stays open, however often it is probed
+    accepted, began = stack.accepted(DIRECT), stack.reactor.seconds()
+    while stack.accepted(DIRECT) == accepted:
+        assert stack.reactor.seconds() - began < IDLE_PATIENCE
+        await deferLater(stack.reactor, 0.1)
+    assert await state_of(stack) != "closed"
+    stack.simulator.set_fault(DIRECT, "none")
+    assert await until_state(stack, "closed") < 20
+    assert not by_proxy(await found(stack, 100))
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_way_that_is_back_before_its_first_probe_is_used_within_ten_seconds(
+    stack: Stack,
+) -> None:
+    stack.simulator.set_fault(DIRECT, "reset-after-hello")
+    await tripped(stack)
+    stack.simulator.set_fault(DIRECT, "none")
+    assert await until_state(stack, "closed") < 10
+    assert not by_proxy(await found(stack, 100))
+    # the finding out was the probe's: one small request of its own
+    paths = [each["path"] for each in stack.simulator.counts(DIRECT)["last_requests"]]
+    assert any("configuration" in path for path in paths)
+
+
+@pytest_twisted.ensureDeferred
+async def test_within_retry_after_no_request_reaches_tmdb(stack: Stack) -> None:
+    await found(stack, 0)
+    stack.simulator.set_fault("*", "rate-limit:retry-after=30")
+    first = await search(stack, 1)
+    assert first.status == 429
+    assert int(first.headers["retry-after"]) == 30
+    before = reached(stack)
+    for number in range(2, 30):
+        answer = await search(stack, number)
+        assert answer.status == 429
+        assert 1 <= int(answer.headers["retry-after"]) <= 30
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.seconds < AT_ONCE
+    assert reached(stack) == before
+
+
+@pytest_twisted.ensureDeferred
+async def test_after_retry_after_requests_go_out_again(stack: Stack) -> None:
+    stack.simulator.set_fault("*", "rate-limit:retry-after=2")
+    assert (await search(stack, 0)).status == 429
+    began = stack.reactor.seconds()
+    stack.simulator.set_fault("*", "none")
+    while (await search(stack, 1)).status != 200:
+        assert stack.reactor.seconds() - began < IDLE_PATIENCE
+        await deferLater(stack.reactor, 0.05)
+    assert 1.9 <= stack.reactor.seconds() - began <= 2.5
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_429_amid_many_lets_none_of_the_waiting_out(stack: Stack) -> None:
+    stack.simulator.set_fault("*", "rate-limit:retry-after=30")
+    answers = await at_once(stack, 60)
+    assert statuses(answers) == {429: 60}
+    # ten may leave at once; what was under way when the first 429 came has counted
+    assert reached(stack) <= 15
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_storm_of_5xx_leaves_tmdb_in_peace(stack: Stack) -> None:
+    stack.simulator.set_fault("*", "status:code=503")
+    before, began = reached(stack), stack.reactor.seconds()
+    answers = await at_once(stack, 400, 1.0)
+    await deferLater(stack.reactor, max(0.0, began + 3.0 - stack.reactor.seconds()))
+    seconds = stack.reactor.seconds() - began
+    assert (reached(stack) - before) / seconds <= 20
+    assert all(status >= 500 for status in statuses(answers)), statuses(answers)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_lasting_storm_leaves_tmdb_in_peace_and_is_answered_at_once(
+    stack: Stack,
+) -> None:
+    stack.simulator.set_fault("*", "status:code=503")
+    for number in range(2 * TRIP_IN_ROW):
+        await search(stack, number)
+    assert await state_of(stack) != "closed"
+    before, began = reached(stack), stack.reactor.seconds()
+    answers = await at_once(stack, 400, 2.0)
+    await deferLater(stack.reactor, max(0.0, began + 3.0 - stack.reactor.seconds()))
+    seconds = stack.reactor.seconds() - began
+    assert (reached(stack) - before) / seconds <= 20
+    assert statuses(answers).keys() <= {502, 503}, statuses(answers)
+    assert all(each.headers["cache-control"] == "no-store" for each in answers)
+    # but for the trickle that finds out
+    waited = [each for each in answers if each.seconds > AT_ONCE]
+    assert len(waited) <= 0.02 * len(answers), [each.seconds for each in waited]
+
+
+@pytest_twisted.ensureDeferred
+async def test_after_a_storm_tmdb_is_found_again_soon(stack: Stack) -> None:
+    stack.simulator.set_fault("*", "status:code=503")
+    for number in range(2 * TRIP_IN_ROW):
+        await search(stack, number)
+    assert await state_of(stack) != "closed"
+    stack.simulator.set_fault("*", "none")
+    began = stack.reactor.seconds()
+    while (await search(stack, 100)).status != 200:
+        assert stack.reactor.seconds() - began < IDLE_PATIENCE
+        await deferLater(stack.reactor, 0.05)
+    assert stack.reactor.seconds() - began <= 10
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_slow_direct_way_is_overtaken(stack: Stack) -> None:
+    stack.simulator.set_fault(DIRECT, "slow:delay=3")
+    for number in range(20):
+        answer = await found(stack, number)
+        assert by_proxy(answer)
+        assert answer.seconds < A_BLINK
+
+
+@pytest_twisted.ensureDeferred
+async def test_ways_a_little_slower_than_the_hedge_stay_in_use(stack: Stack) -> None:
+    """Direct answers shortly after its hedge has begun: nobody is to blame."""
+    stack.simulator.set_fault("*", "slow:delay=0.3")
+    for number in range(2 * TRIP_IN_ROW):
+        assert not by_proxy(await found(stack, number))
+    assert [await state_of(stack, each) for each in (0, 1)] == ["closed", "closed"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_many_callers_at_once_find_a_black_hole_together(stack: Stack) -> None:
+    stack.simulator.set_fault(DIRECT, "silence-at-accept")
+    for answer in await at_once(stack, 20, 1.0):
+        assert answer.status == 200, answer.body
+        assert answer.seconds < 1.0
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_caller_who_leaves_ends_what_is_under_way(stack: Stack) -> None:
+    stack.simulator.set_fault("*", "silence-after-request")
+    for number in range(5):
+        caller = Deferred.fromCoroutine(search(stack, number))
+        while reached(stack) <= number:
+            await deferLater(stack.reactor, 0.01)
+        caller.cancel()
+        await caller.addErrback(lambda _left: None)
+    left_at = stack.reactor.seconds()
+    while any(stack.simulator.counts(host)["open"] for host in (DIRECT, OTHER)):
+        # far less than a silent way is given
+        assert stack.reactor.seconds() - left_at < 0.5
+        await deferLater(stack.reactor, 0.01)
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +329,6 @@ def daemon_of(
     assert "Unhandled" not in made.output
 
 
-@pytest.fixture
-def daemon(simulator: Simulator) -> Iterator[Daemon]:
-    with daemon_of(simulator) as made:
-        yield made
-
-
 def movie(daemon: Daemon, number: int) -> Response:
     """A request that nobody has made before: a search that names its number."""
     return ask(daemon.main, f"/3/search/movie?query=fight%20{number}")
@@ -72,211 +340,18 @@ def good(answer: Response) -> Response:
     return answer
 
 
-def came_directly(answer: Response) -> bool:
-    return "X-Proxy-Source" not in answer.headers
-
-
 def breaker(daemon: Daemon, number: int = 0) -> str:
     """The state of one of main's breakers, as the health page tells it."""
     routes = ask(daemon.main, "/api/tmdb/health").json["routes"]
     return str(routes[number]["breaker"])
 
 
-def wait_until(reached: Callable[[], object], seconds: float = PATIENCE) -> None:
-    """Ask again until it is so, with a deadline; each round is one short process."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if reached():
-            return
-        subprocess.run(["true"], check=True)
-    raise AssertionError(f"not true within {seconds:g} s")
-
-
-def at_once(daemon: Daemon, count: int, seconds: float = 0.0) -> list[Response]:
-    """So many cold requests, all under way together; begun over so many seconds."""
-    answers: list[Response | None] = [None] * count
-    began = threading.Event()
-    start = time.monotonic()
-
-    def one(number: int) -> None:
-        # paced by a wait with a deadline of its own, not by the machine's mood
-        began.wait(max(0.0, start + seconds * number / count - time.monotonic()))
-        answers[number] = movie(daemon, number)
-
-    threads = [threading.Thread(target=one, args=(n,)) for n in range(count)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join(PATIENCE)
-    found = [each for each in answers if each is not None]
-    assert len(found) == count
-    return found
-
-
-def requests(simulator: Simulator) -> int:
-    """How many requests reached TMDB, by whichever name."""
-    return sum(int(simulator.counts(host)["requests"]) for host in (DIRECT, OTHER))
-
-
-def slow(answers: list[Response], seconds: float) -> list[float]:
-    """The times of those that took longer."""
-    return [each.seconds for each in answers if each.seconds > seconds]
-
-
-def test_a_black_hole_costs_the_first_callers_a_blink_and_then_nothing(
-    simulator: Simulator, daemon: Daemon
-) -> None:
-    simulator.switch(DIRECT, fault="silence-at-accept")
-    for number in range(TRIP_IN_ROW):
-        answer = good(movie(daemon, number))
-        assert not came_directly(answer)
-        assert answer.seconds < 1.0
-    assert breaker(daemon) != "closed"
-    for number in range(TRIP_IN_ROW, 3 * TRIP_IN_ROW):
-        good(movie(daemon, number))
-    before = simulator.counts(DIRECT)["accepted"]
-    answers = [good(movie(daemon, number)) for number in range(100, 140)]
-    assert not any(came_directly(each) for each in answers)
-    assert len(slow(answers, 0.2)) <= 2, slow(answers, 0.2)
-    # a background probe may have come along: of main, and of two of the proxy
-    assert simulator.counts(DIRECT)["accepted"] - before <= 4
-    assert simulator.counts(DIRECT)["requests"] == 0
-
-
-def test_what_main_knows_to_be_silent_the_proxy_does_not_find_out_again(
-    simulator: Simulator, daemon: Daemon
-) -> None:
-    simulator.switch(DIRECT, fault="silence-at-accept")
-    for number in range(TRIP_IN_ROW):
-        good(movie(daemon, number))
-    assert breaker(daemon) != "closed"
-    answers = [good(movie(daemon, number)) for number in range(100, 110)]
-    assert len(slow(answers, 0.2)) <= 1, slow(answers, 0.2)
-
-
-def test_a_way_that_heals_is_found_without_a_caller_and_used_again(
-    simulator: Simulator, daemon: Daemon
-) -> None:
-    simulator.switch(DIRECT, fault="silence-at-accept")
-    for number in range(TRIP_IN_ROW):
-        good(movie(daemon, number))
-    assert breaker(daemon) != "closed"
-    # while it is silent it stays open, however often it is probed
-    accepted = simulator.counts(DIRECT)["accepted"]
-    wait_until(lambda: simulator.counts(DIRECT)["accepted"] > accepted)
-    assert breaker(daemon) != "closed"
-    simulator.switch(DIRECT, fault="none")
-    began = time.monotonic()
-    wait_until(lambda: breaker(daemon) == "closed")
-    assert time.monotonic() - began < 20
-    assert came_directly(good(movie(daemon, 100)))
-
-
-def test_a_way_that_is_back_before_its_first_probe_is_used_within_ten_seconds(
-    simulator: Simulator, daemon: Daemon
-) -> None:
-    simulator.switch(DIRECT, fault="reset-after-hello")
-    for number in range(TRIP_IN_ROW):
-        good(movie(daemon, number))
-    simulator.switch(DIRECT, fault="none")
-    wait_until(lambda: breaker(daemon) == "closed", 10.0)
-    assert came_directly(good(movie(daemon, 100)))
-    # the finding out was the probe's: one small request of its own
-    paths = [each["path"] for each in simulator.counts(DIRECT)["last_requests"]]
-    assert any("configuration" in path for path in paths)
-
-
-def test_within_retry_after_no_request_reaches_tmdb(
-    simulator: Simulator, daemon: Daemon
-) -> None:
-    good(movie(daemon, 0))
-    simulator.switch(fault="rate-limit:retry-after=30")
-    first = movie(daemon, 1)
-    assert first.status == 429
-    assert int(first.headers["Retry-After"]) == 30
-    before = requests(simulator)
-    for number in range(2, 30):
-        answer = movie(daemon, number)
-        assert answer.status == 429
-        assert 1 <= int(answer.headers["Retry-After"]) <= 30
-        assert answer.headers["Cache-Control"] == "no-store"
-        assert answer.seconds < 0.25
-    assert requests(simulator) == before
-
-
-def test_after_retry_after_requests_go_out_again(
-    simulator: Simulator, daemon: Daemon
-) -> None:
-    simulator.switch(fault="rate-limit:retry-after=2")
-    assert movie(daemon, 0).status == 429
-    began = time.monotonic()
-    simulator.switch(fault="none")
-    wait_until(lambda: movie(daemon, 1).status == 200, 5.0)
-    assert time.monotonic() - began >= 1.5
-
-
-def test_a_429_amid_many_lets_none_of_the_waiting_out(
-    simulator: Simulator, daemon: Daemon
-) -> None:
-    simulator.switch(fault="rate-limit:retry-after=30")
-    answers = at_once(daemon, 60)
-    assert {each.status for each in answers} == {429}, _statuses(answers)
-    # ten may leave at once; what was under way when the first 429 came has counted
-    assert requests(simulator) <= 15
-
-
-def test_a_storm_of_5xx_leaves_tmdb_in_peace(
-    simulator: Simulator, daemon: Daemon
-) -> None:
-    simulator.switch(fault="status:code=503")
-    before, began = requests(simulator), time.monotonic()
-    answers = at_once(daemon, 400, 1.0)
-    wait_until(lambda: time.monotonic() - began >= 3.0)
-    seconds = time.monotonic() - began
-    assert (requests(simulator) - before) / seconds <= 20
-    assert all(each.status >= 500 for each in answers), _statuses(answers)
-
-
-def test_a_lasting_storm_leaves_tmdb_in_peace_and_is_answered_at_once(
-    simulator: Simulator, daemon: Daemon
-) -> None:
-    simulator.switch(fault="status:code=503")
-    wait_until(lambda: movie(daemon, 0) and breaker(daemon) != "closed")
-    wait_until(lambda: movie(daemon, 0).seconds < 0.05 and breaker(daemon) != "closed")
-    before, began = requests(simulator), time.monotonic()
-    answers = at_once(daemon, 400, 2.0)
-    wait_until(lambda: time.monotonic() - began >= 3.0)
-    seconds = time.monotonic() - began
-    assert (requests(simulator) - before) / seconds <= 20
-    assert all(each.status in (502, 503) for each in answers), _statuses(answers)
-    assert all(each.headers["Cache-Control"] == "no-store" for each in answers)
-
-
-def test_after_a_storm_tmdb_is_found_again_soon(
-    simulator: Simulator, daemon: Daemon
-) -> None:
-    simulator.switch(fault="status:code=503")
-    wait_until(lambda: movie(daemon, 0) and breaker(daemon) != "closed")
-    simulator.switch(fault="none")
-    wait_until(lambda: movie(daemon, 1).status == 200, 10.0)
-
-
-def test_a_slow_direct_way_is_overtaken(simulator: Simulator, daemon: Daemon) -> None:
-    simulator.switch(DIRECT, fault="slow:delay=3")
-    for number in range(20):
-        answer = good(movie(daemon, number))
-        assert answer.seconds < 1.0
-        assert not came_directly(answer)
-
-
-def test_routes_a_little_slower_than_the_hedge_stay_in_use(
-    simulator: Simulator, daemon: Daemon
-) -> None:
-    """Direct answers shortly after its hedge has begun: nobody is to blame."""
-    simulator.switch(fault="slow:delay=0.3")
-    for number in range(2 * TRIP_IN_ROW):
-        assert came_directly(good(movie(daemon, number)))
-    assert (breaker(daemon, 0), breaker(daemon, 1)) == ("closed", "closed")
+def wait_until(reached: Callable[[], object]) -> None:
+    """Ask again until it is so; only a test that hangs runs out of patience."""
+    until = time.monotonic() + PATIENCE
+    while not reached():
+        assert time.monotonic() < until, f"not true within {PATIENCE:g} s"
+        threading.Event().wait(0.02)
 
 
 def test_what_is_known_outlives_a_restart(simulator: Simulator, tmp_path: Path) -> None:
@@ -290,8 +365,9 @@ def test_what_is_known_outlives_a_restart(simulator: Simulator, tmp_path: Path) 
     with daemon_of(simulator, state) as daemon:
         assert breaker(daemon) != "closed"
         answer = good(movie(daemon, 100))
-        assert answer.seconds < 0.5
-        assert not came_directly(answer)
+        # nobody found out again: the direct way was not even tried
+        assert 'route="direct"' not in answer.headers["Proxy-Status"]
+        assert "X-Proxy-Source" in answer.headers
         assert simulator.counts(DIRECT)["accepted"] <= accepted + 2
 
 
@@ -391,37 +467,3 @@ def test_main_and_proxy_in_two_processes_keep_what_each_knows(
     # the proxy has stopped after main, and has written what it knows
     with daemon_of(simulator, only_main, ("main",)) as main:
         assert breaker(main) != "closed"
-
-
-def test_many_callers_at_once_find_a_black_hole_together(
-    simulator: Simulator, daemon: Daemon
-) -> None:
-    simulator.switch(DIRECT, fault="silence-at-accept")
-    for answer in at_once(daemon, 20, 1.0):
-        good(answer)
-        assert answer.seconds < 1.0
-
-
-def test_a_caller_who_leaves_ends_what_is_under_way(
-    simulator: Simulator, daemon: Daemon
-) -> None:
-    simulator.switch(fault="silence-after-request")
-    parts = urlsplit(daemon.main)
-    for number in range(5):
-        caller = http.client.HTTPConnection(
-            parts.hostname or "", parts.port, timeout=PATIENCE
-        )
-        caller.request("GET", f"/3/search/movie?query=left%20{number}")
-        wait_until(lambda number=number: requests(simulator) > number)
-        caller.close()
-    wait_until(
-        lambda: all(simulator.counts(host)["open"] == 0 for host in (DIRECT, OTHER)),
-        2.0,
-    )
-
-
-def _statuses(answers: list[Response]) -> dict[int, int]:
-    found: dict[int, int] = {}
-    for each in answers:
-        found[each.status] = found.get(each.status, 0) + 1
-    return found
