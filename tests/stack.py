@@ -95,6 +95,8 @@ class Stack:
             self.settings, reactor, open_ports(self.settings), self.lines
         )
         self.daemon.startService()
+        # one for all: each reads the machine's trust roots
+        self._agent = Agent(reactor)
 
     async def stop(self) -> None:
         await self.daemon.stopService()
@@ -111,10 +113,9 @@ class Stack:
         method: str = "GET",
     ) -> Got:
         began = self.reactor.seconds()
-        agent = Agent(self.reactor)
         url = f"{self.daemon.servers[server].url}{path}".encode()
         raw = Headers({name: [value] for name, value in (headers or {}).items()})
-        asking: Deferred[Any] = agent.request(method.encode(), url, raw)
+        asking: Deferred[Any] = self._agent.request(method.encode(), url, raw)
         response = await asking.addTimeout(PATIENCE, self.reactor)
         body = await treq.content(response).addTimeout(PATIENCE, self.reactor)
         found = {
