@@ -19,6 +19,7 @@ from twisted.internet.interfaces import (
     IReactorUDP,
 )
 from twisted.internet.task import Clock
+from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 # What the kernel carries over loopback is there at once, or a little later when it is
@@ -41,6 +42,8 @@ class IdleTime:
         self._clock = Clock()
         self._clock.rightNow = reactor.seconds()
         self._turn: IDelayedCall = reactor.callLater(0, self._look)
+        # threads beside the reactor's own: while one of them works, time stands still
+        self.pools: list[ThreadPool] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reactor, name)
@@ -81,7 +84,7 @@ class IdleTime:
         calls = self._reactor.getDelayedCalls()
         if any(each is not self._turn and each.getTime() <= now for each in calls):
             return False
-        if self._reactor.getThreadPool().working:
+        if any(pool.working for pool in (self._reactor.getThreadPool(), *self.pools)):
             return False
         events: dict[int, int] = defaultdict(int)
         for each in self._reactor.getReaders():

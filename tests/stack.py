@@ -94,6 +94,9 @@ class Stack:
         self.daemon = build(
             self.settings, reactor, open_ports(self.settings), self.lines
         )
+        storage = self.daemon.parts.storage
+        if storage is not None:
+            reactor.pools.append(storage._threads)
         self.daemon.startService()
         # one for all: each reads the machine's trust roots
         self._agent = Agent(reactor)

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
+from twisted.python.threadpool import ThreadPool
 
 from tests.idle import IdleTime
 
@@ -114,10 +115,17 @@ async def test_timers_go_off_in_their_order_and_an_hour_is_soon_over(
     assert heard == [0, 1, 2, 3600]
 
 
+@pytest.mark.parametrize("whose", ["the reactor's", "another's"])
 @pytest_twisted.ensureDeferred
 async def test_time_does_not_pass_while_a_thread_works(
-    reactor: Any, clock: IdleTime
+    request: pytest.FixtureRequest, reactor: Any, clock: IdleTime, whose: str
 ) -> None:
+    pool = reactor.getThreadPool()
+    if whose == "another's":
+        pool = ThreadPool(0, 1)
+        pool.start()
+        request.addfinalizer(pool.stop)
+        clock.pools.append(pool)
     began, done = clock.seconds(), Deferred[float]()
 
     def work() -> None:
@@ -127,7 +135,7 @@ async def test_time_does_not_pass_while_a_thread_works(
         reactor.callFromThread(lambda: done.callback(clock.seconds()))
 
     late = clock.callLater(5.0, lambda: None)
-    reactor.getThreadPool().callInThread(work)
+    pool.callInThread(work)
     assert await done == began
     late.cancel()
 

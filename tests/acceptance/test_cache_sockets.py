@@ -1,6 +1,8 @@
 """The cache of a real `twistd -y streamr.tac` against a real simulator process.
 
-What callers get, and what the simulator itself counted.
+What callers get, and what the simulator itself counted. How many requests a crowd costs
+and how soon an error comes is asked in the test's own reactor, where time passes only
+while nothing happens (tests/stack.py).
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import sqlite3
 import stat
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -24,12 +26,14 @@ from urllib.parse import urlsplit
 
 import http_sf
 import pytest
+import pytest_twisted
+from twisted.internet.defer import Deferred, gatherResults
 
 from streamr.app import control
 from streamr.store.sqlite import DiskStore
 from tests.processes import PATIENCE, STREAMR, Daemon, Response, Simulator, ask
+from tests.stack import DIRECT, OTHER, Got, Stack
 
-DIRECT, OTHER = "api.themoviedb.org", "api.tmdb.org"
 BOTH = ("proxy", "main")
 HOT = [f"/3/search/movie?query=hot%20{number}" for number in range(300)]
 # Faults that strike when a request is there: what they leave behind must not be kept.
@@ -62,6 +66,9 @@ POISON = (
     "fin-after-request",
     "reset-in-headers",
 )
+# Breakers that opened several times pause for long, but only a test that hangs waits so
+# long (seconds).
+HEALING_PATIENCE = 60.0
 # One endpoint of each kind of body.
 PATHS = (
     "/3/movie/550",
@@ -97,16 +104,8 @@ class House:
         }
         daemon = Daemon(environment, servers=BOTH)
         self.daemons.append(daemon)
-        self._wait_for_control(Path(environment["STREAMR_STATE_DIR"]))
+        wait_for_control(Path(environment["STREAMR_STATE_DIR"]))
         return daemon
-
-    def _wait_for_control(self, state: Path) -> None:
-        """The control socket opens a moment after the servers; or never, if broken."""
-        until = time.monotonic() + 3
-        while time.monotonic() < until:
-            with suppress(control.NoDaemon):
-                control.ask(state, "routes")
-                return
 
     def requests(self) -> int:
         """How many requests reached TMDB, by any of its names."""
@@ -168,6 +167,18 @@ class House:
                 daemon.stop()
 
 
+def wait_for_control(state: Path) -> None:
+    """The control socket opens a moment after the servers."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            control.ask(state, "routes")
+        except control.NoDaemon:
+            assert time.monotonic() < until, "no control socket"
+        else:
+            return
+
+
 @pytest.fixture(scope="module")
 def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     made = Simulator(tmp_path_factory.mktemp("simulator"), "--seed", "7")
@@ -200,21 +211,25 @@ def house(simulator: Simulator, tmp_path: Path) -> Iterator[House]:
     made.stop()
 
 
-def use(answer: Response) -> dict[str, Any]:
+def parameters(cache_status: str) -> dict[str, str]:
     """The parameters of Cache-Status, read back."""
-    ((_, found),) = http_sf.parse(
-        answer.headers["Cache-Status"].encode(), tltype="list"
-    )
+    ((_, found),) = http_sf.parse(cache_status.encode(), tltype="list")
     return {name: str(value) for name, value in found.items()}
+
+
+def use(answer: Response) -> dict[str, str]:
+    return parameters(answer.headers["Cache-Status"])
 
 
 def is_hit(answer: Response) -> bool:
     return answer.status == 200 and "hit" in use(answer)
 
 
-def stampede(url: str, path: str, count: int) -> list[Response]:
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(lambda _: ask(url, path), range(count)))
+async def crowd(stack: Stack, count: int) -> list[Got]:
+    """So many callers of one key at once."""
+    asking = [stack.get("/3/movie/550") for _ in range(count)]
+    answers: list[Got] = await gatherResults(map(Deferred.fromCoroutine, asking))
+    return answers
 
 
 def read_all(url: str, paths: list[str]) -> list[Response]:
@@ -230,45 +245,68 @@ def read_all(url: str, paths: list[str]) -> list[Response]:
     return found
 
 
-def test_main_waits_for_its_own_proxy_on_a_cold_key_and_not_for_itself(
-    house: House,
+@pytest_twisted.async_yield_fixture
+async def stack(reactor: Any, tmp_path: Path) -> AsyncIterator[Stack]:
+    """A house in the test's own reactor: nobody is hedged because a machine is busy."""
+    more = {"STREAMR_CACHE_MB": "64", "STREAMR_WARM": "none", "STREAMR_DEADLINE": "1"}
+    made = Stack(reactor, tmp_path, more)
+    yield made
+    await made.stop()
+
+
+def reached(stack: Stack) -> int:
+    """How many requests reached TMDB, by any of its names."""
+    return stack.requests(DIRECT) + stack.requests(OTHER)
+
+
+@pytest_twisted.ensureDeferred
+async def test_main_waits_for_its_own_proxy_on_a_cold_key_and_not_for_itself(
+    stack: Stack,
 ) -> None:
-    daemon = house.start()
-    house.simulator.switch(DIRECT, fault="reset-after-hello")
-    answer = ask(daemon.main, "/3/movie/550")
+    stack.simulator.set_fault(DIRECT, "reset-after-hello")
+    answer = await stack.get("/3/movie/550")
     assert (answer.status, answer.json["id"]) == (200, 550)
-    assert answer.seconds < 2
-    assert "X-Proxy-Source" in answer.headers
+    assert answer.seconds < 0.1
+    assert "x-proxy-source" in answer.headers
     # main has it now; the proxy kept nothing and asks again
-    assert is_hit(ask(daemon.main, "/3/movie/550"))
-    before = house.requests()
-    ask(daemon.urls["proxy"], "/3/movie/550")
-    assert house.requests() == before + 1
+    again = await stack.get("/3/movie/550")
+    assert "hit" in parameters(again.headers["cache-status"])
+    before = reached(stack)
+    await stack.get("/3/movie/550", server="proxy")
+    assert reached(stack) == before + 1
 
 
 @pytest.mark.parametrize("count", [100, 200])
-def test_a_stampede_on_a_cold_key_is_one_upstream_request(
-    shared: House, count: int
+@pytest_twisted.ensureDeferred
+async def test_a_stampede_on_a_cold_key_is_one_upstream_request(
+    stack: Stack, count: int
 ) -> None:
-    daemon = shared.daemons[0]
-    ask(daemon.main, "/3/movie/680")
-    before = shared.requests()
     # below the hedge time, so that one request is all there can be
-    shared.simulator.switch(fault="slow:delay=0.2")
-    answers = stampede(daemon.main, "/3/movie/550", count)
+    stack.simulator.set_fault("*", "slow:delay=0.2")
+    answers = await crowd(stack, count)
     assert {each.status for each in answers} == {200}
     assert len({each.body for each in answers}) == 1
-    assert shared.requests() - before == 1
+    assert reached(stack) == 1
 
 
-def test_a_slow_stampede_is_one_upstream_request_or_two_with_a_hedge(
-    shared: House,
+@pytest_twisted.ensureDeferred
+async def test_a_slow_stampede_is_two_upstream_requests_with_its_hedge(
+    stack: Stack,
 ) -> None:
-    daemon = shared.daemons[0]
-    shared.simulator.switch(fault="slow:delay=0.3")
-    answers = stampede(daemon.main, "/3/movie/550", 100)
+    stack.simulator.set_fault("*", "slow:delay=0.3")
+    answers = await crowd(stack, 100)
     assert {each.status for each in answers} == {200}
-    assert shared.requests() in (1, 2)
+    assert reached(stack) == 2
+
+
+@pytest_twisted.ensureDeferred
+async def test_everything_dead_and_a_cold_key_tells_the_attempts(stack: Stack) -> None:
+    stack.simulator.set_fault("*", "silence-after-request")
+    answer = await stack.get("/3/movie/550")
+    assert answer.status == 504
+    assert answer.seconds < stack.settings.deadline + 0.1
+    assert parameters(answer.headers["cache-status"])["fwd"] == "uri-miss"
+    assert answer.json["details"]["attempts"]
 
 
 def test_after_kill_9_the_hot_set_is_served_from_the_store(house: House) -> None:
@@ -438,8 +476,10 @@ def test_everything_dead_and_a_warm_key_is_a_200(shared: House) -> None:
     answer = ask(daemon.main, "/3/movie/550")
     assert (answer.status, answer.body) == (200, before.body)
     assert answer.headers["Age"].isdigit()
+    # from the store at once: nobody asked TMDB, and nobody waited for it
     assert is_hit(answer)
-    assert answer.seconds < 0.2
+    assert "fwd" not in use(answer)
+    assert "Proxy-Status" not in answer.headers
 
 
 def test_everything_dead_and_a_stale_key_is_a_200_with_a_stale_status(
@@ -459,17 +499,6 @@ def test_everything_dead_and_a_stale_key_is_a_200_with_a_stale_status(
         assert int(answer.headers["Age"]) >= 3 * 86400
         assert use(answer)["detail"].startswith("stale-"), path
         assert int(use(answer)["ttl"]) < 0
-        assert answer.seconds < 1
-
-
-def test_everything_dead_and_a_cold_key_tells_the_attempts(house: House) -> None:
-    daemon = house.start({"STREAMR_DEADLINE": "1"})
-    house.simulator.switch(fault="silence-after-request")
-    answer = ask(daemon.main, "/3/movie/550")
-    assert answer.status == 504
-    assert answer.seconds < 1.5
-    assert "fwd=uri-miss" in answer.headers["Cache-Status"].replace(" ", "")
-    assert answer.json["details"]["attempts"]
 
 
 def test_a_stored_answer_in_every_coding_and_condition(shared: House) -> None:
@@ -493,7 +522,10 @@ def test_a_stored_answer_in_every_coding_and_condition(shared: House) -> None:
     head = ask(daemon.main, "/3/movie/popular", method="HEAD")
     assert (head.status, head.body) == (200, b"")
     assert head.headers["Content-Length"] == str(len(plain.body))
-    assert shared.requests() == 1
+    # TMDB was asked once, and not again for another form
+    assert use(first)["fwd"] == "uri-miss"
+    for answer in (plain, packed, unchanged, head):
+        assert "hit" in use(answer)
 
 
 def test_equal_bytes_have_one_tag_on_every_machine(
@@ -544,7 +576,7 @@ def test_no_http_fault_poisons_anything(house: House) -> None:
 
 def healed(url: str, path: str) -> Response:
     """The answer once TMDB is well; breakers and pauses may need a moment for it."""
-    until = time.monotonic() + 15
+    until = time.monotonic() + HEALING_PATIENCE
     while True:
         answer = ask(url, path)
         if answer.status == 200 or time.monotonic() > until:
