@@ -6,13 +6,17 @@ here in memory over a plain socket.
 
 import socket
 import ssl
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 HOST = "api.themoviedb.org"
-WAIT = 5.0
-# Beyond what a busy machine needs for an answer.
-SILENCE = 1.5
+# Only what hangs takes so long (seconds).
+PATIENCE = 30.0
+# Nothing for so long (seconds) is silence, once the simulator says that its fault has
+# struck: what it writes then, it has written.
+SILENCE = 1.0
 
 
 @dataclass
@@ -52,19 +56,26 @@ def join(body: bytes) -> bytes:
 class Client:
     """One connection."""
 
-    def __init__(self, port: int, context: ssl.SSLContext, wait: float = WAIT) -> None:
+    def __init__(
+        self,
+        port: int,
+        context: ssl.SSLContext,
+        struck: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`struck` tells whether what comes now may be silence."""
         self.outcome = Outcome()
+        self.struck = struck
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname=HOST)
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=WAIT)
-        self.socket.settimeout(wait)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        self.socket.settimeout(SILENCE)
 
     def pump(self) -> bool:
         """Send what TLS has to say and wait for more; False at the end."""
         try:
             if self.outgoing.pending:
                 self.socket.sendall(self.outgoing.read())
-            data = self.socket.recv(65536)
+            data = self.hear()
         except ConnectionResetError:
             self.outcome.end = "reset"
         except BrokenPipeError:
@@ -75,6 +86,17 @@ class Client:
             self.incoming.write(data)
             self.outcome.end = "" if data else "fin"
         return not self.outcome.end
+
+    def hear(self) -> bytes:
+        """What comes next. Raises TimeoutError for silence."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            was_struck = self.struck()
+            try:
+                return self.socket.recv(65536)
+            except TimeoutError:
+                if was_struck or time.monotonic() > until:
+                    raise
 
     def handshake(self) -> bool:
         """Do the handshake; False if it failed."""
@@ -123,14 +145,14 @@ def fetch(
     port: int,
     trust: Path | ssl.SSLContext,
     request: bytes | None = None,
-    wait: float = WAIT,
+    struck: Callable[[], bool] = lambda: False,
 ) -> Outcome:
     """One connection, one request, and all that came of it."""
     context = trust
     if isinstance(context, Path):
         context = ssl.create_default_context(cafile=str(context))
     try:
-        client = Client(port, context, wait)
+        client = Client(port, context, struck)
     except ConnectionRefusedError:
         return Outcome(end="refused")
     except ConnectionResetError:
