@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from tests.processes import STREAMR, Process, Simulator, ask
+from streamr.fields import proxy_status
+from tests.processes import PATIENCE, STREAMR, Process, Response, Simulator, ask
 
 DIRECT = "api.themoviedb.org"
+PAST_THE_STORE = {"Streamr-Fresh": "1"}
+# After so many failures the direct way is not even tried.
+TRIP_IN_ROW = 5
 
 
 @pytest.fixture
@@ -29,14 +34,28 @@ def switch(main: str, host: str, fault: str) -> None:
     assert ask(main, path, method="POST").status == 200
 
 
+def causes(answer: Response) -> set[str]:
+    """Why the direct way did not answer, as Proxy-Status names it."""
+    attempts = proxy_status.parse(answer.headers["Proxy-Status"])
+    return {each.cause for each in attempts if each.name == "direct" and each.cause}
+
+
 def test_a_switch_breaks_the_direct_way_at_once_and_healing_mends_it(main: str) -> None:
-    # a connection to TMDB that stands must meet the fault, too
-    assert ask(main, "/3/movie/550").headers["X-Proxy-Source"] is None
+    # a connection to TMDB that stands must meet the fault, too; on a busy machine a
+    # hedge may overtake a direct way that nothing is wrong with
+    until = time.monotonic() + PATIENCE
+    while "X-Proxy-Source" in ask(main, "/3/movie/550", PAST_THE_STORE).headers:
+        assert time.monotonic() < until, "never directly"
     switch(main, DIRECT, "reset-after-hello")
-    broken = ask(main, "/3/movie/13")
-    assert (broken.status, broken.json["id"]) == (200, 13)
-    assert "X-Proxy-Source" in broken.headers
-    assert "error=tls_reset" in broken.headers["Proxy-Status"]
+    told: set[str] = set()
+    for _ in range(TRIP_IN_ROW):
+        broken = ask(main, "/3/movie/13", PAST_THE_STORE)
+        assert (broken.status, broken.json["id"]) == (200, 13)
+        assert "X-Proxy-Source" in broken.headers
+        told |= causes(broken)
+        if told != {"overtaken"}:
+            break
+    assert "tls_reset" in told
     assert ask(main, "/demo/state").json["hosts"][DIRECT]["fault"] != "none"
     assert ask(main, "/demo/heal", method="POST").status == 200
     hosts = ask(main, "/demo/state").json["hosts"]

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -210,14 +211,23 @@ def test_check_tells_which_way_the_answers_came(
         "PROXY_PORT": str(urlsplit(daemon.urls["proxy"]).port),
     }
     try:
-        check = Process([STREAMR, "check"], ports, tmp_path)
-        assert check.ended() == 0, check.output
-        assert check.output.count("direct") == 3
+
+        def directly() -> bool:
+            # on a busy machine a hedge may overtake a way that nothing is wrong with
+            check = Process([STREAMR, "check"], ports, tmp_path)
+            assert check.ended() == 0, check.output
+            ways = check.output.count("direct") + check.output.count("overtaken")
+            assert ways == 3, check.output
+            return check.output.count("direct") == 3
+
+        wait_until(directly)
         simulator.switch("api.themoviedb.org", fault="cert-untrusted")
         check = Process([STREAMR, "check"], ports, tmp_path)
         assert check.ended() == 0, check.output
         assert check.output.count("proxy/") == 3
-        assert check.output.count("tls_certificate_error") == 3
+        told = check.output.count("tls_certificate_error")
+        assert told + check.output.count("overtaken") == 3
+        assert told > 0
         simulator.switch(fault="refuse")
         check = Process([STREAMR, "check"], ports, tmp_path)
         assert check.ended() == 1
@@ -230,7 +240,8 @@ def test_check_tells_which_way_the_answers_came(
 
 
 def test_a_request_in_flight_is_answered_before_the_end(simulator: Simulator) -> None:
-    simulator.switch(fault="slow:delay=1")
+    # far longer than it takes to see it there and to stop the daemon
+    simulator.switch(fault="slow:delay=2.5")
     daemon = Daemon(simulator.environment, servers=["proxy", "main"])
     parts = urlsplit(daemon.main)
     connection = http.client.HTTPConnection(
@@ -238,7 +249,7 @@ def test_a_request_in_flight_is_answered_before_the_end(simulator: Simulator) ->
     )
     connection.request("GET", "/3/movie/550")
     # the simulator has the request: now it is in flight
-    wait_until(lambda: simulator.counts("api.themoviedb.org")["requests"] == 1)
+    wait_until(lambda: simulator.counts("api.themoviedb.org")["requests"] >= 1)
     daemon.child.terminate()
     response = connection.getresponse()
     assert response.status == 200
@@ -304,9 +315,10 @@ def test_no_log_in_any_form_holds_a_key(
 
 
 def wait_until(reached: object) -> None:
-    """Ask again until it is so, with a deadline; each round is one short process."""
+    """Ask again until it is so; only a test that hangs runs out of patience."""
     assert callable(reached)
-    for _ in range(2000):
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
         try:
             if reached():
                 return
