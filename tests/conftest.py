@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 # A minute each. They are begun before other files with sockets, so that the processes
-# of run-tests.sh end at about the same time; and in this order, because the first holds
-# real daemons to what a caller waits at most, and the two after it compute little.
+# of run-tests.sh end at about the same time. None asks how soon by a real clock.
 LONG = (
     "test_health_sockets.py",
     "test_fault_table_sockets.py",

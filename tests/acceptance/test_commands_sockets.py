@@ -14,6 +14,9 @@ import pytest
 from tests.processes import STREAMR, Daemon, Process, Simulator, ask
 
 DIRECT = "api.themoviedb.org"
+# Three times it waits for a probe, half a minute each at most (seconds): only a drill
+# that hangs takes so long.
+DRILL_PATIENCE = 120.0
 
 
 class Demo(Process):
@@ -51,7 +54,7 @@ def test_the_drill_sees_every_list_answered_and_the_direct_way_come_back(
     demo: Demo,
 ) -> None:
     drill = demo.command("check", "--drill")
-    assert drill.ended() == 0, drill.output
+    assert drill.ended(DRILL_PATIENCE) == 0, drill.output
     assert "ok: all " in drill.output
     for cause in ("tls_reset", "overtaken", "http_response_invalid"):
         assert cause in drill.output
@@ -108,7 +111,10 @@ def test_check_says_by_whom_and_why_not_direct(demo: Demo) -> None:
     found = json.loads(check.output)
     lists = [each for each in found if each["what"].startswith("/api/")]
     assert {each["mark"] for each in lists} == {"warning"}
-    assert {each["cause"] for each in lists} == {"tls_reset"}
+    # a handshake that a busy machine held up may have been overtaken
+    causes = {each["cause"] for each in lists}
+    assert "tls_reset" in causes
+    assert causes <= {"tls_reset", "overtaken"}
     assert all(each["by"].startswith("proxy@") for each in lists)
 
 

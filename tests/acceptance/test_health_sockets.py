@@ -348,10 +348,10 @@ def breaker(daemon: Daemon, number: int = 0) -> str:
     return str(routes[number]["breaker"])
 
 
-def wait_until(reached: Callable[[], object]) -> None:
+def wait_until(is_so: Callable[[], object]) -> None:
     """Ask again until it is so; only a test that hangs runs out of patience."""
     until = time.monotonic() + PATIENCE
-    while not reached():
+    while not is_so():
         assert time.monotonic() < until, f"not true within {PATIENCE:g} s"
         threading.Event().wait(0.02)
 
@@ -373,13 +373,22 @@ def test_what_is_known_outlives_a_restart(simulator: Simulator, tmp_path: Path) 
         assert simulator.counts(DIRECT)["accepted"] <= accepted + 2
 
 
+def known(state: Path) -> dict[str, Any]:
+    """What stands in the file of the routes; it is replaced whole."""
+    try:
+        found: dict[str, Any] = json.loads((state / "routes.json").read_text())
+    except FileNotFoundError:
+        return {}
+    return found
+
+
 def test_what_is_known_outlives_a_kill(simulator: Simulator, tmp_path: Path) -> None:
     state = {"STREAMR_STATE_DIR": str(tmp_path / "state")}
     simulator.switch(DIRECT, fault="reset-after-hello")
     daemon = Daemon({**simulator.environment, **state}, servers=BOTH)
     for number in range(TRIP_IN_ROW):
         good(movie(daemon, number))
-    wait_until((tmp_path / "state" / "routes.json").exists)
+    wait_until(lambda: "direct" in known(tmp_path / "state").get("main", {}))
     daemon.stop(9)
     with daemon_of(simulator, state) as daemon:
         assert breaker(daemon) != "closed"
@@ -408,9 +417,18 @@ def test_streamr_routes_prints_json(simulator: Simulator, tmp_path: Path) -> Non
         simulator.switch(DIRECT, fault="cert-untrusted")
         for number in range(TRIP_IN_ROW):
             good(movie(daemon, number))
-        status, output = told_by_the_command(state, tmp_path)
-        assert status == 0, output
-        told: dict[str, list[dict[str, Any]]] = json.loads(output)
+        told: dict[str, list[dict[str, Any]]] = {}
+
+        def is_named() -> bool:
+            # on a busy machine a hedge may have overtaken the last handshake; the next
+            # probe names what is wrong
+            status, output = told_by_the_command(state, tmp_path)
+            assert status == 0, output
+            assert Simulator.KEY not in output
+            told.update(json.loads(output))
+            return bool(told["main"][0]["cause"] != "overtaken")
+
+        wait_until(is_named)
         direct, proxy = told["main"]
         assert direct["route"] == "direct"
         assert direct["breaker"] in ("open", "half-open")
@@ -418,7 +436,6 @@ def test_streamr_routes_prints_json(simulator: Simulator, tmp_path: Path) -> Non
         assert (direct["state"], proxy["state"]) == ("failing", "ok")
         assert (proxy["breaker"], proxy["served"]) == ("closed", TRIP_IN_ROW)
         assert {DIRECT, OTHER} <= {each["next_hop"] for each in told["proxy"]}
-        assert Simulator.KEY not in output
     status, output = told_by_the_command(state, tmp_path)
     assert status == 1
     assert "no running streamr answers" in output
