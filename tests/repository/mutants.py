@@ -7,8 +7,8 @@ A mutant is a module with one change in its syntax tree: a comparison moved to i
 neighbour, a condition fixed, a member of a list left out, a statement dropped, a number
 moved by one. The tests in memory that import the module, or what imports it, run
 against it until one fails: those of its own name first, which with `--mirror` are all,
-then the quickest. What takes ten times as long as usual has noticed, too. What survives
-is printed with its line. A change that cannot be noticed has its reason in
+then the quickest. What takes five times as long as usual has noticed, too. What
+survives is printed with its line. A change that cannot be noticed has its reason in
 `equivalent_mutants.txt` beside this file. Not in `.ci/run`: the core takes an hour.
 """
 
@@ -24,7 +24,7 @@ import sys
 import time
 import unittest
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.abc import InspectLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -63,10 +63,12 @@ CORE = (
     "streamr/web/api/target.py",
     "streamr/config/values.py",
 )
-# A mutant that loops has been noticed after this much of the usual time.
-PATIENCE = 10
-LEAST_SECONDS = 20
-MOST_SECONDS = 3600  # for all tests of a module, once, without a change
+# A mutant that loops has been noticed after this much of the usual time; time of the
+# processor, which other processes do not lengthen. One that waits for nothing is
+# noticed after the longest.
+PATIENCE = 5
+LEAST_SECONDS = 5
+MOST_SECONDS = 600
 DEAD, ALIVE = 1, 0
 
 _COMPARED: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
@@ -94,6 +96,10 @@ _COMPUTED: dict[type[ast.operator], type[ast.operator]] = {
 }
 _NOT_RUN = ("annotation", "returns", "type_params", "decorator_list", "bases")
 _GENERIC = ("Callable", "Deferred", "dict", "frozenset", "list", "tuple", "type")
+
+
+class NotMeasured(Exception):
+    """What a module's tests would notice is not known; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -342,39 +348,44 @@ def tests_of(path: str) -> list[str]:
     return [*mirror, *sorted(set(chosen) - set(mirror))]
 
 
-def _run(names: Sequence[str], told: Callable[[str, float], None] | None = None) -> int:
-    """Run tests in this process until one fails; tells what each file takes."""
+def _run(
+    names: Sequence[str],
+    costs: Mapping[str, float],
+    told: Callable[[str, float], None] | None = None,
+) -> int:
+    """Run tests in this process, each file's quickest first, until one fails."""
     from twisted.trial.reporter import TestResult
     from twisted.trial.runner import TestLoader
 
     loader = TestLoader()
     for name in names:
-        began = time.monotonic()
         result = TestResult()
-        for test in _flat(loader.loadByName(name)):
+        tests = _flat(loader.loadByName(name))
+        for test in sorted(tests, key=lambda each: costs.get(each.id(), 0)):
+            began = time.process_time()
             test.run(result)
             if not result.wasSuccessful():
                 return DEAD
-        if told is not None:
-            told(name, time.monotonic() - began)
+            if told is not None:
+                told(test.id(), time.process_time() - began)
     return ALIVE
 
 
-def _costs(path: str, names: Sequence[str]) -> dict[str, float]:
-    """What each file of tests takes without a change, in seconds; all must pass."""
+def _costs(names: Sequence[str]) -> dict[str, float]:
+    """What each test takes without a change, in seconds; all must pass."""
     reading, writing = os.pipe()
 
-    def tell(name: str, seconds: float) -> None:
-        os.write(writing, f"{name} {seconds}\n".encode())
+    def tell(test: str, seconds: float) -> None:
+        os.write(writing, f"{test} {seconds}\n".encode())
 
-    child = _fork(lambda: _run(names, tell), MOST_SECONDS)
+    child = _fork(lambda: _run(names, {}, tell), MOST_SECONDS)
     os.close(writing)
     with os.fdopen(reading) as pipe:
         told = dict(line.split() for line in pipe)
     if os.waitpid(child, 0)[1]:
-        failed = names[len(told)]
-        raise SystemExit(f"{path}: without a change this fails: {failed}")
-    return {name: float(seconds) for name, seconds in told.items()}
+        last = next(reversed(told), "none")
+        raise NotMeasured(f"a test fails without a change, after {last}")
+    return {test: float(seconds) for test, seconds in told.items()}
 
 
 def _flat(suite: unittest.TestSuite | unittest.TestCase) -> Iterator[unittest.TestCase]:
@@ -390,7 +401,8 @@ def _fork(work: Callable[[], int], seconds: float) -> int:
     child = os.fork()
     if child:
         return child
-    signal.alarm(max(1, round(seconds)))
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.alarm(MOST_SECONDS)
     status = DEAD
     try:
         quiet = os.open(os.devnull, os.O_RDWR)
@@ -403,16 +415,25 @@ def _fork(work: Callable[[], int], seconds: float) -> int:
 
 
 def survivors(path: str, chosen: Sequence[str], jobs: int) -> tuple[int, list[Mutant]]:
-    """How many mutants there are that could be noticed, and those that are not."""
-    costs = _costs(path, chosen)
-    seconds = max(LEAST_SECONDS, PATIENCE * sum(costs.values()))
-    mirror = mirror_of(path, chosen)
-    chosen = sorted(chosen, key=lambda each: (each not in mirror, costs[each]))
+    """How many mutants there are that could be noticed, and those that are not.
+
+    Raises NotMeasured without tests, and with such as fail without a change.
+    """
     excused = {each for each in _excused() if each.startswith(f"{path}: ")}
     made = list(mutants(path, (ROOT / path).read_text(encoding="utf-8")))
     for each in sorted(excused - {mutant.name for mutant in made}):
         print(f"excuses no mutant: {each}", flush=True)
     waiting = [each for each in made if each.name not in excused]
+    if waiting and not chosen:
+        raise NotMeasured("no tests")
+    costs = _costs(chosen)
+    seconds = max(LEAST_SECONDS, PATIENCE * sum(costs.values()))
+    mirror = mirror_of(path, chosen)
+    files = {
+        name: sum(each for test, each in costs.items() if test.startswith(f"{name}."))
+        for name in chosen
+    }
+    chosen = sorted(chosen, key=lambda name: (name not in mirror, files[name]))
     count = len(waiting)
     name = module_name(ROOT / path)
     running: dict[int, Mutant] = {}
@@ -423,7 +444,7 @@ def survivors(path: str, chosen: Sequence[str], jobs: int) -> tuple[int, list[Mu
 
             def work(mutant: Mutant = mutant) -> int:
                 sys.meta_path.insert(0, _Finder(name, mutant))
-                return _run(chosen)
+                return _run(chosen, costs)
 
             running[_fork(work, seconds)] = mutant
         child, status = os.wait()
@@ -468,16 +489,17 @@ def main() -> None:
     for place in options.paths:
         path = ROOT / place
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            if file.name == "__init__.py":
+                continue  # a docstring alone
             relative = file.relative_to(ROOT).as_posix()
             chosen = options.tests or tests_of(relative)
             if options.mirror:
                 chosen = mirror_of(relative, chosen)
-            if not chosen:
-                # a package's own file has a docstring alone
-                if file.name != "__init__.py":
-                    print(f"{relative}: not measured, no tests", flush=True)
+            try:
+                count, alive = survivors(relative, chosen, options.jobs)
+            except NotMeasured as error:
+                print(f"{relative}: not measured: {error}", flush=True)
                 continue
-            count, alive = survivors(relative, chosen, options.jobs)
             total, noticed = total + count, noticed + count - len(alive)
             print(f"{relative}: {count - len(alive)} of {count} noticed", flush=True)
     print(f"{noticed} of {total} mutants noticed ({noticed / max(1, total):.1%})")

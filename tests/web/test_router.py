@@ -45,4 +45,19 @@ class Table(SynchronousTestCase):
         self.assertEqual(self.router.paths, ("/posters/", "/posters/all", "/act"))
 
     def test_a_path_that_stands_twice_is_a_mistake(self) -> None:
-        self.assertRaises(ValueError, Router, [self.exact, Row("/posters/all", answer)])
+        again = Row("/posters/all", answer)
+        prefix = Row("/posters/", answer, below=True)
+        for rows in (
+            [self.exact, again],
+            [self.below, prefix],
+            # beside others of either kind, too
+            [self.exact, again, self.below],
+            [self.below, prefix, self.exact, self.act],
+        ):
+            self.assertRaises(ValueError, Router, rows)
+
+    def test_a_path_may_have_a_page_of_its_own_and_be_a_prefix(self) -> None:
+        own = Row("/posters/", self.act.handler)
+        router = Router([own, self.below])
+        self.assertIs(router.find("/posters/"), own)
+        self.assertIs(router.find("/posters/a"), self.below)
