@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from streamr.tmdb.hosts import OFFICIAL_HOSTS
 steady = settings(deadline=None, database=None, derandomize=True)
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJ4In0.c2ln"
 KEY = "0123456789abcdefABCDEF0123456789"
+NOBODY = 65534
 
 
 class Readers(SynchronousTestCase):
@@ -379,19 +379,18 @@ class Files(Readers):
             self.assertIn(said, str(caught.exception))
 
     def test_a_folder_that_cannot_be_written_is_told(self):
-        self.file.chmod(stat.S_IEXEC)
-        if not _is_kept_out(self.file):
-            self.skipTest("root may read and write everything")
-        self.folder.chmod(stat.S_IREAD | stat.S_IEXEC)
-        self.addCleanup(self.folder.chmod, stat.S_IRWXU)
-        self.refuses(values.folder, str(self.folder))
-        for read, said in (
-            (values.folder, f"{self.folder} cannot be written"),
-            (values.log_file, "it cannot be written"),
-        ):
-            with self.assertRaises(ValueError) as caught:
-                read(str(self.folder / "new"))
-            self.assertIn(said, str(caught.exception))
+        place = self.folder / "place"
+        place.mkdir()
+        self.folder.chmod(0o777)
+        for mode, kept_out in ((0o777, False), (0o555, True)):
+            place.chmod(mode)
+            for read, path, said in (
+                (values.folder, place, f"{place} cannot be written"),
+                (values.folder, place / "a" / "b", f"{place} cannot be written"),
+                (values.log_file, place / "new", "it cannot be written"),
+            ):
+                problem = _problem_of_somebody(read, path)
+                self.assertEqual(problem, said if kept_out else None, (path, mode))
 
     def test_a_log_file_that_is_there_is_used_again(self):
         self.reads(values.log_file, {str(self.file): self.file})
@@ -416,19 +415,43 @@ class Files(Readers):
         self.assertEqual(found, Path.cwd() / "server.log")
 
     def test_a_file_that_cannot_be_read_or_written_is_refused(self):
-        self.file.chmod(stat.S_IEXEC)
-        if not _is_kept_out(self.file):
-            self.skipTest("root may read and write everything")
-        self.refuses(values.existing_file, str(self.file))
-        self.refuses(values.log_file, str(self.file))
+        self.folder.chmod(0o777)
+        for mode, unread, unwritten in (
+            (0o666, None, None),
+            (0o444, None, "it cannot be written"),
+            (0o111, "the file cannot be read", "it cannot be written"),
+        ):
+            self.file.chmod(mode)
+            self.assertEqual(
+                (
+                    _problem_of_somebody(values.existing_file, self.file),
+                    _problem_of_somebody(values.log_file, self.file),
+                ),
+                (unread, unwritten),
+                mode,
+            )
+
+    def test_a_log_file_that_is_there_needs_no_folder_that_can_be_written(self):
+        self.file.chmod(0o666)
+        self.folder.chmod(0o555)
+        self.addCleanup(self.folder.chmod, 0o700)
+        self.assertIsNone(_problem_of_somebody(values.log_file, self.file))
 
 
-def _is_kept_out(path: Path) -> bool:
+def _problem_of_somebody(read: Callable[[str], Any], path: Path) -> str | None:
+    """What is wrong with a path for one whom its permissions keep out. Root is asked as
+    somebody else: access(2) goes by the real user, and leaves the effective one."""
+    root = os.getuid() == 0
+    if root:
+        os.setreuid(NOBODY, -1)
     try:
-        path.read_bytes()
-    except PermissionError:
-        return True
-    return False
+        read(str(path))
+    except ValueError as error:
+        return str(error)
+    finally:
+        if root:
+            os.setreuid(0, -1)
+    return None
 
 
 class Others(Readers):
@@ -539,3 +562,9 @@ class Others(Readers):
             values.template("Movie")
         self.assertIn("'Movie'", str(caught.exception))
         self.assertEqual(str(caught.exception).count("look"), 1)
+
+    def test_the_refusal_names_what_was_given(self):
+        for text in ("Movie", "/3", "/3d/movie"):
+            with self.assertRaises(ValueError) as caught:
+                values.template(text)
+            self.assertIn(f"{text!r} is no template", str(caught.exception))

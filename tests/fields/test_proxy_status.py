@@ -130,6 +130,18 @@ class Parsed(SynchronousTestCase):
             ("backend.example.org:8001", 503, None),
         )
 
+    def test_the_way_of_a_proxys_own_is_known_from_the_proxy_before_it(self) -> None:
+        for route, peer, name in (
+            ("direct", "", "direct"),
+            ("proxy@p/classic@x", "proxy@p", "classic@x"),
+            ("a/b/c", "a", "b/c"),
+            ("a/", "a", ""),
+            ("/b", "", "b"),
+            ("", "", ""),
+        ):
+            (found,) = parse(f'a;route="{route}";ms=1')
+            self.assertEqual((found.peer, found.route), (peer, name), route)
+
     def test_garbage_is_nothing(self):
         for value in ("", " ,", "a;", "a,", ";", '"unclosed', "a;error=", "é", "\0"):
             self.assertEqual(parse(value), (), value)

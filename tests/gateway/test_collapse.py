@@ -73,6 +73,19 @@ class Together(FlightsCase):
         turn(self.clock)
         self.assertEqual(sum(each.called for each in waiting), 5)
 
+    def test_a_turn_is_ten_milliseconds(self) -> None:
+        """Everybody else's requests wait meanwhile."""
+
+        def work(answer: Any) -> Any:
+            self.clock.rightNow += 0.004
+            return answer
+
+        waiting = [self.join().addCallback(work) for _ in range(7)]
+        self.starts.flown[0].callback("answer")
+        self.assertEqual(sum(each.called for each in waiting), 3)
+        turn(self.clock)
+        self.assertEqual(sum(each.called for each in waiting), 6)
+
     def test_who_leaves_before_his_turn_leaves_alone(self) -> None:
         waiting = [self.slow_join() for _ in range(4)]
         self.starts.flown[0].callback("answer")

@@ -201,6 +201,12 @@ class Others(SynchronousTestCase):
             check(Who.OPERATORS, stranger, changes=False)
         self.assertIn("/metrics is for this machine", caught.exception.message)
 
+    def test_a_change_is_taken_only_from_operators(self):
+        stranger = Visit([], CALL, trusted=False, path="/actions/purge")
+        with self.assertRaises(Refusal) as caught:
+            check(Who.OPERATORS, stranger, changes=True)
+        self.assertIn("only from this machine", caught.exception.message)
+
 
 class Values(SynchronousTestCase):
     """What a page gets."""
