@@ -14,10 +14,11 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Answer, Budget, Call, Dimensions, Query, Validators
-from streamr.errors import CAUSES, Attempt, Fault, RouteKind
+from streamr.errors import Fault, RouteKind
 from streamr.fields.loop import Loop
 from streamr.interfaces import Progress, Route, Veto
-from streamr.policy.freshness import terms
+from streamr.upstream.answer import Head
+from streamr.upstream.client import Reply
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.peer import ProxyRoute
 from streamr.upstream.ratelimit import Pacer
@@ -266,68 +267,6 @@ class WhoWeAre(RouteCase):
             asked = self.sent(self.tmdb(), known=known)
             self.assertEqual(asked.headers, COMMON | headers, known)
 
-    def test_to_a_proxy_goes_what_it_needs_and_nothing_of_ours(self) -> None:
-        always = {
-            **COMMON,
-            "X-Request-Id": "req-1",
-            "Streamr-Deadline-Ms": "2700",
-            "Via": "1.1 streamr-me-main",
-        }
-        own, passed = "streamr-me-main", "cdn.test, streamr-me-main"
-        two = frozenset({"b.test", "a.test"})
-        for token, more, headers in (
-            (None, {}, {"CDN-Loop": own}),
-            ("", {}, {"CDN-Loop": own}),
-            ("secret", {}, {"CDN-Loop": own, "Authorization": "Bearer secret"}),
-            (None, {"loop": "cdn.test"}, {"CDN-Loop": passed}),
-            (None, {"known": KNOWN}, {"CDN-Loop": own}),
-            (
-                None,
-                {"silent": two},
-                {"CDN-Loop": own, "Streamr-Silent": "a.test, b.test"},
-            ),
-        ):
-            asked = self.sent(self.proxy(token), **more)
-            self.assertEqual(asked.headers, always | headers, (token, more))
-            self.assertEqual(asked.url, f"{PROXY}/3/movie/550")
-
-    def test_a_proxy_is_given_less_time_than_is_waited_for_it(self) -> None:
-        for first_byte, told in (
-            (3.0, "2700"),
-            (1.0, "750"),
-            (0.1, "1"),
-            (8.0, "7200"),
-        ):
-            budget = Budget(1.2, first_byte, 5.0, 2.0, 8.0)
-            self.send(self.proxy(), budget=budget)
-            headers = self.client.asked[-1].headers
-            self.assertEqual(headers["Streamr-Deadline-Ms"], told, first_byte)
-
-
-class Marks(SynchronousTestCase):
-    """How a loop is seen."""
-
-    def test_it_is_closed_when_we_are_one_of_those_it_has_passed(self) -> None:
-        loop = Loop("streamr-me-main")
-        for incoming, closed in (
-            ("", False),
-            ("streamr-me-main", True),
-            ("a, streamr-me-main", True),
-            ("streamr-me-main, b", True),
-            ("a,streamr-me-main;x=1 , b", True),
-            (" streamr-me-main ; x", True),
-            ("streamr-me-main-2", False),
-            ("streamr-me", False),
-            ("a;by=streamr-me-main", False),
-            ("streamr-me-proxy", False),
-        ):
-            self.assertEqual(loop.closed(incoming), closed, incoming)
-
-    def test_what_it_writes_it_recognises(self) -> None:
-        loop = Loop("streamr-me-main")
-        for incoming in ("", "a", "a, b"):
-            self.assertTrue(loop.closed(loop.headers(incoming)["CDN-Loop"]), incoming)
-
 
 class Dimension(RouteCase):
     """What a route is called, and what sets it apart."""
@@ -477,121 +416,3 @@ class Paced(RouteCase):
         self.assertEqual(self.answer(self.tmdb(), head(304), known=KNOWN).status, 304)
         fault = self.fault(self.tmdb(), head(304))
         self.assertEqual(fault.cause.name, "http_response_redirect")
-
-
-class OverAProxy(RouteCase):
-    """What a proxy of ours answers, and of whom that speaks."""
-
-    def test_a_404_of_tmdb_may_be_kept_though_the_proxy_says_no_store(self) -> None:
-        came = head(404, cache_control="no-store", proxy_status=PASSED_ON)
-        found = terms(self.answer(self.proxy(), came, MISSING), QUERY.freshness)
-        assert found is not None
-        self.assertEqual((found.kind, found.lifetime), ("missing", 60))
-
-    def test_a_404_of_a_stranger_may_not(self) -> None:
-        came = head(404, cache_control="no-store")
-        answer = self.answer(self.proxy(), came, MISSING)
-        self.assertIsNone(terms(answer, QUERY.freshness))
-
-    def test_a_no_store_of_tmdb_is_obeyed_over_a_proxy_too(self) -> None:
-        for status in (200, 401, 403, 422):
-            came = head(status, cache_control="no-store", proxy_status=PASSED_ON)
-            answer = self.answer(self.proxy(), came)
-            self.assertEqual(answer.cache_control, "no-store", status)
-            self.assertIsNone(terms(answer, QUERY.freshness), status)
-
-    def test_its_tries_are_told_as_tries_of_this_route(self) -> None:
-        tried = 'p;error=tls_reset;next-hop="a.test";route="a";ms=40;details="x"'
-        good = 'p;next-hop="b.test";received-status=200;route="b";ms=90'
-        answer = self.answer(self.proxy(), head(200, proxy_status=f"{tried}, {good}"))
-        self.assertEqual(
-            answer.attempts,
-            (
-                Attempt("a", "a.test", 40, "tls_reset", "x", peer=NAME),
-                Attempt("b", "b.test", 90, status=200, peer=NAME),
-            ),
-        )
-
-    def test_what_says_nothing_has_no_tries(self) -> None:
-        for field in ("", "not;;a list"):
-            answer = self.answer(self.proxy(), head(200, proxy_status=field))
-            self.assertEqual(answer.attempts, ())
-
-    def test_each_error_of_its_own_is_final_and_keeps_its_name(self) -> None:
-        for name in CAUSES:
-            field = f'p;error=tls_reset;route="a";ms=4, p;error={name};route="b";ms=5'
-            came = head(502, proxy_status=field, retry_after="7")
-            fault = self.fault(self.proxy(), came, MISSING)
-            self.assertEqual((fault.cause.name, fault.final), (name, True))
-            self.assertEqual(fault.retry_after, "7", name)
-            self.assertEqual(fault.detail, "reported by 127.0.0.1:5001")
-            routes = [(each.name, each.cause) for each in fault.attempts]
-            self.assertEqual(routes, [(f"{NAME}/a", "tls_reset"), (f"{NAME}/b", name)])
-
-    def test_an_error_that_we_do_not_know_is_one_of_its_own(self) -> None:
-        for name in ("http_request_error", "of_a_later_version"):
-            came = head(400, proxy_status=f"p;error={name}")
-            fault = self.fault(self.proxy(), came, MISSING)
-            self.assertEqual(fault.cause.name, "proxy_internal_error", name)
-            self.assertTrue(fault.final)
-
-    def test_what_it_says_of_itself_alone_is_no_try(self) -> None:
-        field = 'p;error=tls_reset;route="a";ms=4, p;error=deadline_exceeded;ms=9'
-        fault = self.fault(self.proxy(), head(504, proxy_status=field), MISSING)
-        self.assertEqual(fault.cause.name, "deadline_exceeded")
-        self.assertEqual([each.name for each in fault.attempts], [f"{NAME}/a"])
-
-    def test_an_error_counts_whatever_the_status_beside_it(self) -> None:
-        came = head(200, proxy_status='p;error=tls_reset;route="a"')
-        self.assertEqual(self.fault(self.proxy(), came).cause.name, "tls_reset")
-
-    def test_a_proxy_that_refuses_us_is_our_misconfiguration(self) -> None:
-        field = "streamr-proxy;error=http_request_denied"
-        for status in (401, 403):
-            fault = self.fault(self.proxy(), head(status, proxy_status=field), MISSING)
-            self.assertEqual(fault.cause.name, "proxy_configuration_error")
-            self.assertIn("does not accept STREAMR_PROXY_TOKEN", fault.detail)
-            self.assertIn("127.0.0.1:5001", fault.detail)
-            self.assertTrue(fault.final)
-
-    def test_tmdb_that_refuses_the_proxy_is_not(self) -> None:
-        field = 'streamr-proxy;error=http_request_denied;route="a"'
-        fault = self.fault(self.proxy(), head(403, proxy_status=field), MISSING)
-        self.assertEqual(fault.cause.name, "http_request_denied")
-        self.assertTrue(fault.final)
-
-    def test_a_stranger_who_refuses_us_is_not_taken_for_tmdb(self) -> None:
-        for status in (401, 403):
-            for body in (MISSING, HTML):
-                fault = self.fault(self.proxy(), head(status), body)
-                self.assertEqual(fault.cause.name, "proxy_configuration_error")
-                self.assertEqual(
-                    fault.detail, f"127.0.0.1:5001 answers {status} by itself"
-                )
-                self.assertTrue(fault.final)
-
-    def test_tmdbs_own_refusal_through_a_proxy_is_its_answer(self) -> None:
-        for status in (401, 403):
-            came = head(status, proxy_status=PASSED_ON)
-            self.assertEqual(self.answer(self.proxy(), came, MISSING).status, status)
-
-    def test_other_answers_of_a_stranger_are_judged_like_tmdbs(self) -> None:
-        for status in (400, 402, 404, 422, 429):
-            answer = self.answer(self.proxy(), head(status), MISSING)
-            self.assertEqual(answer.status, status)
-        for status, cause in (
-            (200, "http_response_invalid"),
-            (302, "http_response_redirect"),
-            (500, "upstream_error"),
-            (503, "upstream_unavailable"),
-        ):
-            fault = self.fault(self.proxy(), head(status), HTML)
-            self.assertEqual((fault.cause.name, fault.final), (cause, False), status)
-
-    def test_it_was_not_asked_whether_it_is_still_good_so_304_is_no_answer(
-        self,
-    ) -> None:
-        for field in ("", PASSED_ON):
-            came = head(304, proxy_status=field)
-            fault = self.fault(self.proxy(), came, b"", known=KNOWN)
-            self.assertEqual(fault.cause.name, "http_response_redirect")
