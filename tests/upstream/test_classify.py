@@ -488,6 +488,14 @@ class Wrapped(FaultCase):
         found = self.cause(failed(lost()), trace(Phase.BODY))
         self.assertEqual(found, "http_response_incomplete")
 
+    def test_a_head_that_twisted_cannot_read_is_no_http(self) -> None:
+        for name in ("ParseError", "BadResponseVersion"):
+            unread = type(name, (Exception,), {})("wrong number of parts")
+            for raised in (unread, failed(unread), never_received(unread)):
+                fault = self.fault(raised, trace(Phase.REQUEST))
+                self.assertEqual(fault.cause.name, "http_protocol_error", name)
+                self.assertEqual(fault.detail, "the head makes no sense", name)
+
     def test_what_no_row_fits_is_an_error_of_our_own_and_logged(self) -> None:
         for raised in (KeyError("secret"), never_received(KeyError("secret"))):
             fault = self.fault(raised, trace(Phase.REQUEST))

@@ -354,6 +354,24 @@ class Paced(RouteCase):
         self.assertEqual(self.progress.steps, ["queued", "sent"])
         self.assertEqual(len(self.client.asked), 2)
 
+    def test_who_need_not_leave_any_more_fails_with_what_he_is_told(self) -> None:
+        route, refused = self.tmdb(at_once=1), Fault("deadline_exceeded")
+        for waits in (False, True):
+            first = self.send(route) if waits else None
+            count = len(self.client.asked)
+            self.progress.steps.clear()
+            sending = self.send(route, veto=lambda: refused)
+            if first is not None:
+                self.assertNoResult(sending)
+                self.reply(Head(200))
+                self.successResultOf(first)
+                self.clock.advance(0)
+            self.assertIs(self.failureResultOf(sending, Fault).value, refused, waits)
+            self.assertEqual(len(self.client.asked), count, waits)
+            self.assertNotIn("sent", self.progress.steps)
+        # his place is free again
+        self.assertEqual(self.answer(route, Head(200)).status, 200)
+
     def test_each_429_pauses_for_as_long_as_it_says_and_the_caller_is_told(
         self,
     ) -> None:

@@ -1,0 +1,177 @@
+"""A DNS server of choice: which datagrams it gets, and what is made of its answers."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.task import Clock
+from twisted.internet.testing import FakeDatagramTransport
+from twisted.names import dns, error
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr.upstream.resolve.dns import DNS_SECONDS, read_server, server
+
+NAME = "api.test.invalid"
+WHERE = ("192.0.2.53", 5353)
+V4, V6 = (socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")
+OTHER = (socket.AF_INET, "192.0.2.2")
+
+
+class Transport(FakeDatagramTransport):
+    """A UDP socket that only notes what is written."""
+
+    def stopListening(self) -> None:
+        """The question has ended."""
+
+
+class Network(Clock):
+    """A reactor with UDP, of which every datagram stays here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.advance(1024.0)
+        self.open: list[DatagramProtocol] = []
+
+    def listenUDP(self, _port: int, protocol: Any, interface: str = "") -> Any:
+        protocol.makeConnection(Transport())
+        self.open.append(protocol)
+        return protocol.transport
+
+    def asked(self) -> list[tuple[int, dns.Message, Any]]:
+        """Each question: its type, its message, and whom it goes through."""
+        found = []
+        for each in self.open:
+            for datagram, address in each.transport.written:
+                assert address == WHERE, address
+                message = dns.Message()
+                message.fromStr(datagram)
+                [query] = message.queries
+                assert query.name.name == NAME.encode()
+                found.append((query.type, message, each))
+        return found
+
+    def answers(self, kind: int, *records: Any, code: int = dns.OK) -> None:
+        """The answer to the last question of a kind."""
+        _, message, protocol = [each for each in self.asked() if each[0] == kind][-1]
+        reply = dns.Message(message.id, answer=1, rCode=code)
+        reply.queries = message.queries
+        for record in records:
+            reply.answers.append(
+                dns.RRHeader(NAME, record.TYPE, payload=record, auth=True)
+            )
+        protocol.datagramReceived(reply.toStr(), WHERE)
+
+
+class Asking(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.network = Network()
+        self.find = server(self.network, *WHERE)
+
+    def ask(self) -> Deferred[list[tuple[int, str]]]:
+        self.network.open.clear()
+        return self.find(NAME)
+
+    def kinds(self) -> list[int]:
+        return sorted(kind for kind, _, _ in self.network.asked())
+
+    def test_both_families_are_asked_for_at_once(self) -> None:
+        finding = self.ask()
+        self.assertEqual(self.kinds(), [dns.A, dns.AAAA])
+        self.network.answers(dns.AAAA, dns.Record_AAAA(V6[1]))
+        self.assertNoResult(finding)
+        self.network.answers(dns.A, dns.Record_A(V4[1]), dns.Record_A(OTHER[1]))
+        self.assertEqual(self.successResultOf(finding), [V4, OTHER, V6])
+
+    def test_an_address_is_found_once_and_an_alias_is_none(self) -> None:
+        finding = self.ask()
+        alias = dns.Record_CNAME("other.test.invalid")
+        self.network.answers(dns.A, alias, dns.Record_A(V4[1]), dns.Record_A(V4[1]))
+        self.network.answers(dns.AAAA, alias, dns.Record_AAAA(V6[1]))
+        self.assertEqual(self.successResultOf(finding), [V4, V6])
+
+    def test_one_family_is_enough(self) -> None:
+        for kind, record, found in (
+            (dns.A, dns.Record_A(V4[1]), [V4]),
+            (dns.AAAA, dns.Record_AAAA(V6[1]), [V6]),
+        ):
+            other = dns.AAAA if kind == dns.A else dns.A
+            for code in (dns.OK, dns.ESERVER):
+                finding = self.ask()
+                self.network.answers(other, code=code)
+                self.network.answers(kind, record)
+                self.assertEqual(self.successResultOf(finding), found, (kind, code))
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_a_name_that_has_no_address_is_no_failure(self) -> None:
+        finding = self.ask()
+        self.network.answers(dns.A)
+        self.network.answers(dns.AAAA)
+        self.assertEqual(self.successResultOf(finding), [])
+
+    def test_with_nothing_found_a_failure_is_the_outcome(self) -> None:
+        for codes in ((dns.ESERVER, dns.OK), (dns.OK, dns.ESERVER)):
+            finding = self.ask()
+            self.network.answers(dns.A, code=codes[0])
+            self.network.answers(dns.AAAA, code=codes[1])
+            self.failureResultOf(finding, error.DNSServerError)
+        finding = self.ask()
+        self.network.answers(dns.A, code=dns.ENAME)
+        self.network.answers(dns.AAAA, code=dns.ESERVER)
+        self.failureResultOf(finding, error.DNSNameError)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_every_question_is_asked_anew(self) -> None:
+        for address in (V4, OTHER):
+            finding = self.ask()
+            self.network.answers(dns.A, dns.Record_A(address[1]))
+            self.network.answers(dns.AAAA)
+            self.assertEqual(self.successResultOf(finding), [address])
+
+    def test_silence_is_asked_again_after_a_third_and_ends_it_at_the_limit(
+        self,
+    ) -> None:
+        self.assertEqual(DNS_SECONDS, 3.0)
+        for seconds, find in (
+            (3.0, self.find),
+            (0.75, server(self.network, *WHERE, seconds=0.75)),
+        ):
+            self.network.open.clear()
+            finding = find(NAME)
+            self.network.advance(seconds / 3 - 0.01)
+            self.assertEqual(len(self.kinds()), 2, seconds)
+            self.network.advance(0.02)
+            self.assertEqual(self.kinds(), [dns.A] * 2 + [dns.AAAA] * 2, seconds)
+            self.network.advance(seconds * 2 / 3 - 0.02)
+            self.assertEqual(len(self.kinds()), 4, seconds)
+            self.assertNoResult(finding)
+            self.network.advance(0.02)
+            self.failureResultOf(finding, TimeoutError)
+            self.assertEqual(self.network.getDelayedCalls(), [])
+
+    def test_the_answer_to_the_second_question_counts(self) -> None:
+        finding = self.ask()
+        self.network.advance(1.5)
+        self.network.answers(dns.A, dns.Record_A(V4[1]))
+        self.network.answers(dns.AAAA)
+        self.assertEqual(self.successResultOf(finding), [V4])
+
+
+class Servers(SynchronousTestCase):
+    """How a server is written."""
+
+    def test_its_port_is_53_or_one_that_there_can_be(self) -> None:
+        for host, written in (("9.9.9.9", "9.9.9.9"), ("2620:fe::fe", "[2620:fe::fe]")):
+            self.assertEqual(read_server(host), (host, 53))
+            self.assertEqual(read_server(written), (host, 53))
+            for port in (1, 65535):
+                self.assertEqual(read_server(f"{written}:{port}"), (host, port))
+            for port in (0, 65536, 70000):
+                self.assertRaises(ValueError, read_server, f"{written}:{port}")
+
+    def test_what_is_no_address_is_refused_with_what_is_allowed(self) -> None:
+        for text in ("", "dns.example", "1.2.3", "::g", "9.9.9.9:", "9.9.9.9:53x"):
+            raised = self.assertRaises(ValueError, read_server, text)
+            self.assertIn("9.9.9.9[:53]", str(raised))
