@@ -1,25 +1,22 @@
 """The chain of routes: what goes on to the next, what does not, and in what time."""
 
-from twisted.internet.defer import Deferred
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Answer, Dimensions, Exchange
 from streamr.errors import CAUSES, CLIENT_LEFT, Attempt, Fault, RouteKind
 from streamr.gateway.gateway import Gateway
+from streamr.gateway.telling import Teller
 from streamr.policy.breaker import FIRST_PAUSE, TRIP_IN_ROW
 from streamr.policy.budgets import HEDGE_FLOOR
 from streamr.policy.retry import HEDGE_AFTER
 from streamr.routing.health import PROBE_SECONDS, Health
-from tests.support import (
-    GOOD,
-    QUERY,
-    FakeRoute,
-    Notes,
-    call,
-    failover_over,
-    gateway_over,
-)
+from streamr.store.memory import MemoryStore
+from tests.support import GOOD, QUERY, FakeRoute, Notes, call, gateway_over, ways
 
 RECOVERABLE = sorted(name for name, cause in CAUSES.items() if cause.next_route)
 FINAL = sorted(name for name, cause in CAUSES.items() if not cause.next_route)
@@ -119,6 +116,46 @@ class TheChain(GatewayCase):
         exchange = self.successResultOf(asking)
         self.assertEqual(exchange.outcome.answer, GOOD)
         self.assertEqual(exchange.outcome.attempts[0].cause, "proxy_internal_error")
+
+
+class TheStore(GatewayCase):
+    """A gateway with a store, and one without."""
+
+    def make(self, routes: list[FakeRoute]) -> Gateway:
+        store = MemoryStore(10_000_000, 2000)
+        return gateway_over(routes, self.clock, self.notes, "main", store)
+
+    def answered(self, **more: bool) -> Exchange:
+        """One query; TMDB answers when it is asked."""
+        asked = len(self.direct.sent)
+        asking = self.gateway.answer(QUERY, call(8.0), **more)
+        if len(self.direct.sent) > asked:
+            self.direct.succeeds()
+        return self.successResultOf(asking)
+
+    def test_what_is_stored_is_not_asked_for_again_but_on_demand(self) -> None:
+        for past_store, asked in ((None, 1), (False, 1), (True, 2), (False, 2)):
+            more = {} if past_store is None else {"past_store": past_store}
+            found = self.answered(**more)
+            self.assertEqual(found.status, 200)
+            self.assertEqual(len(self.direct.sent), asked, past_store)
+            self.assertIsNotNone(found.outcome.stored)
+
+    def test_without_a_store_tmdb_is_asked_each_time(self) -> None:
+        self.gateway = gateway_over([self.direct], self.clock, self.notes, "main")
+        for asked in (1, 2):
+            self.assertIsNone(self.answered().outcome.stored)
+            self.assertEqual(len(self.direct.sent), asked)
+
+    def test_it_has_the_name_under_which_it_is_told(self) -> None:
+        self.assertEqual(self.gateway.server, "main")
+        self.assertEqual(self.answered().server, "main")
+
+    def test_an_error_of_our_own_is_not_told_as_a_caller_who_left(self) -> None:
+        broken: Any = SimpleNamespace(fetch=lambda *_: fail(ZeroDivisionError()))
+        gateway = Gateway(broken, self.clock, Teller("main", self.clock, self.notes))
+        self.failureResultOf(gateway.answer(QUERY, call()), ZeroDivisionError)
+        self.assertEqual(self.notes.exchanges, [])
 
 
 class TheSecondTry(GatewayCase):
