@@ -134,7 +134,7 @@ class TheStore(GatewayCase):
         return self.successResultOf(asking)
 
     def test_what_is_stored_is_not_asked_for_again_but_on_demand(self) -> None:
-        for past_store, asked in ((None, 1), (False, 1), (True, 2), (False, 2)):
+        for past_store, asked in ((False, 1), (None, 1), (True, 2), (None, 2)):
             more = {} if past_store is None else {"past_store": past_store}
             found = self.answered(**more)
             self.assertEqual(found.status, 200)

@@ -93,6 +93,36 @@ class Answering(SynchronousTestCase):
         self.assertIsNotNone(self.memory.get("/x"))
 
 
+class Returning(SynchronousTestCase):
+    """A key that was dropped, and is asked for again."""
+
+    def setUp(self) -> None:
+        self.memory = MemoryStore(MB, 10)
+
+    def put(self, key: str) -> None:
+        self.memory.put(key, sized(key, 10))
+
+    def flood(self, name: str) -> bool:
+        """Whether /x is there after 20 keys that nobody asks for again."""
+        for number in range(20):
+            self.put(f"/{name}/{number}")
+        return self.memory.peek("/x") is not None
+
+    def test_it_is_a_newcomer_no_more_and_outlasts_a_flood(self) -> None:
+        self.put("/x")
+        self.assertFalse(self.flood("a"))
+        self.put("/x")
+        self.assertTrue(self.flood("b"))
+
+    def test_once_it_is_back_it_is_remembered_no_longer(self) -> None:
+        self.put("/x")
+        self.flood("a")
+        self.put("/x")
+        self.memory.purge(lambda each: each.key == "/x")
+        self.put("/x")
+        self.assertFalse(self.flood("b"))
+
+
 class Bounds(RuleBasedStateMachine):
     """No sequence of puts, gets and purges breaks a bound or the books."""
 
