@@ -301,6 +301,18 @@ class Beats(HistoryCase):
         opened = [each[2] for each in route.beats(self.clock.seconds())]
         self.assertEqual([False, True, True, True, False], opened[-5:])
 
+    def test_how_all_breakers_stand_is_taken_at_once_and_now(self) -> None:
+        self.history.breakers({"direct": True, PROXY: False})
+        self.clock.advance(BEAT)
+        self.history.breakers({"direct": False, PROXY: True})
+        now = self.clock.seconds()
+        for route, opened in (
+            ("direct", [False, True, False]),
+            (PROXY, [False, False, True]),
+        ):
+            beats = self.history.way(route).beats(now)
+            self.assertEqual([each[2] for each in beats][-3:], opened, route)
+
     def test_a_breaker_that_opens_and_closes_within_a_beat_is_seen(self) -> None:
         route = self.history.route("direct")
         route.breaker(True, self.clock.seconds() + 1)

@@ -168,6 +168,11 @@ class Storing(SynchronousTestCase):
         }
         self.assertEqual(kept, {200, 404})
 
+    def test_an_answer_of_no_class_is_never_stored(self) -> None:
+        for status in (200, 404):
+            answer = Answer(status, b"{}", cache_control="max-age=3600")
+            self.assertIsNone(terms_in(answer, None), status)
+
     def test_no_store_and_private_are_obeyed_however_they_are_written(self) -> None:
         for field in (
             "no-store",
