@@ -16,7 +16,15 @@ from streamr.policy.budgets import HEDGE_FLOOR
 from streamr.policy.retry import HEDGE_AFTER
 from streamr.routing.health import PROBE_SECONDS, Health
 from streamr.store.memory import MemoryStore
-from tests.support import GOOD, QUERY, FakeRoute, Notes, call, gateway_over, ways
+from tests.support import (
+    GOOD,
+    QUERY,
+    FakeRoute,
+    Notes,
+    call,
+    failover_over,
+    gateway_over,
+)
 
 RECOVERABLE = sorted(name for name, cause in CAUSES.items() if cause.next_route)
 FINAL = sorted(name for name, cause in CAUSES.items() if not cause.next_route)

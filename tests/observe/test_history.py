@@ -310,7 +310,7 @@ class Beats(HistoryCase):
             ("direct", [False, True, False]),
             (PROXY, [False, False, True]),
         ):
-            beats = self.history.way(route).beats(now)
+            beats = self.history.route(route).beats(now)
             self.assertEqual([each[2] for each in beats][-3:], opened, route)
 
     def test_a_breaker_that_opens_and_closes_within_a_beat_is_seen(self) -> None:

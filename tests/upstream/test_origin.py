@@ -17,8 +17,6 @@ from streamr.boundaries import Answer, Budget, Call, Dimensions, Query, Validato
 from streamr.errors import Fault, RouteKind
 from streamr.fields.loop import Loop
 from streamr.interfaces import Progress, Route, Veto
-from streamr.upstream.answer import Head
-from streamr.upstream.client import Reply
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.peer import ProxyRoute
 from streamr.upstream.ratelimit import Pacer
@@ -363,14 +361,14 @@ class Paced(RouteCase):
             sending = self.send(route, veto=lambda: refused)
             if first is not None:
                 self.assertNoResult(sending)
-                self.reply(Head(200))
+                self.reply(head(200))
                 self.successResultOf(first)
                 self.clock.advance(0)
             self.assertIs(self.failureResultOf(sending, Fault).value, refused, waits)
             self.assertEqual(len(self.client.asked), count, waits)
             self.assertNotIn("sent", self.progress.steps)
         # his place is free again
-        self.assertEqual(self.answer(route, Head(200)).status, 200)
+        self.assertEqual(self.answer(route, head(200)).status, 200)
 
     def test_each_429_pauses_for_as_long_as_it_says_and_the_caller_is_told(
         self,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from streamr.boundaries import Budget
 from streamr.errors import CAUSES, Attempt
 from streamr.policy.freshness import terms
-from streamr.upstream.answer import Head
-from tests.support import QUERY
+from tests.support import QUERY, head
 from tests.upstream.test_origin import (
     COMMON,
     HTML,
@@ -64,27 +63,27 @@ class OverAProxy(RouteCase):
     """What a proxy of ours answers, and of whom that speaks."""
 
     def test_a_404_of_tmdb_may_be_kept_though_the_proxy_says_no_store(self) -> None:
-        head = Head(404, cache_control="no-store", proxy_status=PASSED_ON)
-        found = terms(self.answer(self.proxy(), head, MISSING), QUERY.freshness)
+        came = head(404, cache_control="no-store", proxy_status=PASSED_ON)
+        found = terms(self.answer(self.proxy(), came, MISSING), QUERY.freshness)
         assert found is not None
         self.assertEqual((found.kind, found.lifetime), ("missing", 60))
 
     def test_a_404_of_a_stranger_may_not(self) -> None:
-        head = Head(404, cache_control="no-store")
-        answer = self.answer(self.proxy(), head, MISSING)
+        came = head(404, cache_control="no-store")
+        answer = self.answer(self.proxy(), came, MISSING)
         self.assertIsNone(terms(answer, QUERY.freshness))
 
     def test_a_no_store_of_tmdb_is_obeyed_over_a_proxy_too(self) -> None:
         for status in (200, 401, 403, 422):
-            head = Head(status, cache_control="no-store", proxy_status=PASSED_ON)
-            answer = self.answer(self.proxy(), head)
+            came = head(status, cache_control="no-store", proxy_status=PASSED_ON)
+            answer = self.answer(self.proxy(), came)
             self.assertEqual(answer.cache_control, "no-store", status)
             self.assertIsNone(terms(answer, QUERY.freshness), status)
 
     def test_its_tries_are_told_as_tries_of_this_route(self) -> None:
         tried = 'p;error=tls_reset;next-hop="a.test";route="a";ms=40;details="x"'
         good = 'p;next-hop="b.test";received-status=200;route="b";ms=90'
-        answer = self.answer(self.proxy(), Head(200, proxy_status=f"{tried}, {good}"))
+        answer = self.answer(self.proxy(), head(200, proxy_status=f"{tried}, {good}"))
         self.assertEqual(
             answer.attempts,
             (
@@ -95,14 +94,14 @@ class OverAProxy(RouteCase):
 
     def test_what_says_nothing_has_no_tries(self) -> None:
         for field in ("", "not;;a list"):
-            answer = self.answer(self.proxy(), Head(200, proxy_status=field))
+            answer = self.answer(self.proxy(), head(200, proxy_status=field))
             self.assertEqual(answer.attempts, ())
 
     def test_each_error_of_its_own_is_final_and_keeps_its_name(self) -> None:
         for name in CAUSES:
             field = f'p;error=tls_reset;route="a";ms=4, p;error={name};route="b";ms=5'
-            head = Head(502, proxy_status=field, retry_after="7")
-            fault = self.fault(self.proxy(), head, MISSING)
+            came = head(502, proxy_status=field, retry_after="7")
+            fault = self.fault(self.proxy(), came, MISSING)
             self.assertEqual((fault.cause.name, fault.final), (name, True))
             self.assertEqual(fault.retry_after, "7", name)
             self.assertEqual(fault.detail, "reported by 127.0.0.1:5001")
@@ -111,25 +110,25 @@ class OverAProxy(RouteCase):
 
     def test_an_error_that_we_do_not_know_is_one_of_its_own(self) -> None:
         for name in ("http_request_error", "of_a_later_version"):
-            head = Head(400, proxy_status=f"p;error={name}")
-            fault = self.fault(self.proxy(), head, MISSING)
+            came = head(400, proxy_status=f"p;error={name}")
+            fault = self.fault(self.proxy(), came, MISSING)
             self.assertEqual(fault.cause.name, "proxy_internal_error", name)
             self.assertTrue(fault.final)
 
     def test_what_it_says_of_itself_alone_is_no_try(self) -> None:
         field = 'p;error=tls_reset;route="a";ms=4, p;error=deadline_exceeded;ms=9'
-        fault = self.fault(self.proxy(), Head(504, proxy_status=field), MISSING)
+        fault = self.fault(self.proxy(), head(504, proxy_status=field), MISSING)
         self.assertEqual(fault.cause.name, "deadline_exceeded")
         self.assertEqual([each.name for each in fault.attempts], [f"{NAME}/a"])
 
     def test_an_error_counts_whatever_the_status_beside_it(self) -> None:
-        head = Head(200, proxy_status='p;error=tls_reset;route="a"')
-        self.assertEqual(self.fault(self.proxy(), head).cause.name, "tls_reset")
+        came = head(200, proxy_status='p;error=tls_reset;route="a"')
+        self.assertEqual(self.fault(self.proxy(), came).cause.name, "tls_reset")
 
     def test_a_proxy_that_refuses_us_is_our_misconfiguration(self) -> None:
         field = "streamr-proxy;error=http_request_denied"
         for status in (401, 403):
-            fault = self.fault(self.proxy(), Head(status, proxy_status=field), MISSING)
+            fault = self.fault(self.proxy(), head(status, proxy_status=field), MISSING)
             self.assertEqual(fault.cause.name, "proxy_configuration_error")
             self.assertIn("does not accept STREAMR_PROXY_TOKEN", fault.detail)
             self.assertIn("127.0.0.1:5001", fault.detail)
@@ -137,14 +136,14 @@ class OverAProxy(RouteCase):
 
     def test_tmdb_that_refuses_the_proxy_is_not(self) -> None:
         field = 'streamr-proxy;error=http_request_denied;route="a"'
-        fault = self.fault(self.proxy(), Head(403, proxy_status=field), MISSING)
+        fault = self.fault(self.proxy(), head(403, proxy_status=field), MISSING)
         self.assertEqual(fault.cause.name, "http_request_denied")
         self.assertTrue(fault.final)
 
     def test_a_stranger_who_refuses_us_is_not_taken_for_tmdb(self) -> None:
         for status in (401, 403):
             for body in (MISSING, HTML):
-                fault = self.fault(self.proxy(), Head(status), body)
+                fault = self.fault(self.proxy(), head(status), body)
                 self.assertEqual(fault.cause.name, "proxy_configuration_error")
                 self.assertEqual(
                     fault.detail, f"127.0.0.1:5001 answers {status} by itself"
@@ -153,12 +152,12 @@ class OverAProxy(RouteCase):
 
     def test_tmdbs_own_refusal_through_a_proxy_is_its_answer(self) -> None:
         for status in (401, 403):
-            head = Head(status, proxy_status=PASSED_ON)
-            self.assertEqual(self.answer(self.proxy(), head, MISSING).status, status)
+            came = head(status, proxy_status=PASSED_ON)
+            self.assertEqual(self.answer(self.proxy(), came, MISSING).status, status)
 
     def test_other_answers_of_a_stranger_are_judged_like_tmdbs(self) -> None:
         for status in (400, 402, 404, 422, 429):
-            answer = self.answer(self.proxy(), Head(status), MISSING)
+            answer = self.answer(self.proxy(), head(status), MISSING)
             self.assertEqual(answer.status, status)
         for status, cause in (
             (200, "http_response_invalid"),
@@ -166,13 +165,13 @@ class OverAProxy(RouteCase):
             (500, "upstream_error"),
             (503, "upstream_unavailable"),
         ):
-            fault = self.fault(self.proxy(), Head(status), HTML)
+            fault = self.fault(self.proxy(), head(status), HTML)
             self.assertEqual((fault.cause.name, fault.final), (cause, False), status)
 
     def test_it_was_not_asked_whether_it_is_still_good_so_304_is_no_answer(
         self,
     ) -> None:
         for field in ("", PASSED_ON):
-            head = Head(304, proxy_status=field)
-            fault = self.fault(self.proxy(), head, b"", known=KNOWN)
+            came = head(304, proxy_status=field)
+            fault = self.fault(self.proxy(), came, b"", known=KNOWN)
             self.assertEqual(fault.cause.name, "http_response_redirect")
