@@ -279,6 +279,19 @@ class Flushing(BehindCase):
         self.assertEqual(self.disk.kept.keys(), {"/1", "/2"})
         self.assertEqual(self.disk.closed, 1)
 
+    def test_a_write_that_fails_at_the_end_is_made_once_more(self) -> None:
+        self.thread.busy = True
+        self.put("/1")
+        self.later()
+        done = self.behind.flush()
+        work, written = self.thread.waiting.pop(0)
+        self.disk.error = sqlite3.OperationalError("database is locked")
+        execute(work).chainDeferred(written)
+        self.disk.error = None
+        self.thread.catch_up()
+        self.successResultOf(done)
+        self.assertEqual(self.disk.kept.keys(), {"/1"})
+
     def test_after_a_flush_during_a_write_no_timer_is_left(self) -> None:
         """It would open the file again, in a thread that has been stopped."""
         self.thread.busy = True
