@@ -94,7 +94,7 @@ class Stack:
         self.daemon = build(
             self.settings, reactor, open_ports(self.settings), self.lines
         )
-        storage = self.daemon.parts.storage
+        storage = self.daemon.parts.built["main"].storage
         if storage is not None:
             reactor.pools.append(storage._threads)
         self.daemon.startService()

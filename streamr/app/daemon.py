@@ -18,7 +18,6 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from streamr import __version__
-from streamr.app.cache import Storage
 from streamr.app.control import (
     SOCKET_NAME,
     Command,
@@ -28,14 +27,12 @@ from streamr.app.control import (
 from streamr.app.metrics import VERSIONS, publish
 from streamr.app.routes import Lookup, Upstream
 from streamr.app.server import Server, url_at
-from streamr.app.servers import MAIN, Near, Shared
+from streamr.app.servers import MAIN, Built, Near, Shared
 from streamr.app.state import remember, state_directory
 from streamr.app.warnings import notices
 from streamr.config.addresses import url_of
 from streamr.config.settings import Notice, Settings
 from streamr.fields.loop import Loop
-from streamr.gateway.gateway import Gateway
-from streamr.gateway.prefetch import Warm
 from streamr.interfaces import Observer, Reactor
 from streamr.observe.fan import Fan
 from streamr.observe.history import History
@@ -51,7 +48,6 @@ from streamr.web.api.resource import GatewayResource
 from streamr.web.demo.pages import Demo
 from streamr.web.pages.metrics import metrics_page
 from streamr.web.server.site import GatewaySite
-from streamr.web.status.pages import Status
 
 _log = Logger(namespace="streamr")
 
@@ -92,47 +88,58 @@ def build(
         Upstream(settings, reactor, lookup),
         directory,
     )
-    identity = f"streamr-{secrets.token_hex(6)}"
-    proxy = main = None
-    if "proxy" in sockets:
-        proxy = shared.proxy(Loop(f"{identity}-proxy"))
-    if "main" in sockets:
-        # main's status page looks into the proxy of this process
-        own_proxy = proxy.gateway if proxy is not None else None
-        near = Near(_proxy_url(settings, sockets), own_proxy)
-        loop, address = Loop(f"{identity}-main"), url_at(sockets["main"])
-        main = shared.main(loop, address, near, history, demo)
-
-    built = {name: each for name, each in (("proxy", proxy), ("main", main)) if each}
+    built = _built(shared, sockets, history, demo)
     sites = {
         name: GatewaySite(
             GatewayResource(each.surface, reactor, shared.observer), reactor
         )
         for name, each in built.items()
     }
+    publish(metrics, built, sites, shared.upstream.pacers)
     gateways = {name: each.gateway for name, each in built.items()}
-    storage = main.storage if main is not None else None
-    publish(metrics, built, sites, shared.upstream.pacers, storage)
-    drain = settings.deadline + DRAIN_GRACE
     return Daemon(
         Parts(
             settings,
             reactor,
             lines,
             shared.upstream,
-            gateways,
+            built,
             {
-                name: Server(name, reactor, sockets[name], site, drain)
+                name: Server(
+                    name, reactor, sockets[name], site, drain_seconds(settings)
+                )
                 for name, site in sites.items()
             },
             directory,
             LoopLag(reactor, metrics.late),
-            storage,
-            main.warm if main is not None else None,
-            main.status if main is not None else None,
             remember(directory, reactor, gateways, history),
         )
     )
+
+
+def _built(
+    shared: Shared,
+    sockets: Mapping[str, socket.socket],
+    history: History,
+    demo: Demo | None,
+) -> dict[str, Built]:
+    """The servers that shall run, by name. The proxy is the first: main's status page
+    looks into it."""
+    identity = f"streamr-{secrets.token_hex(6)}"
+    built: dict[str, Built] = {}
+    if "proxy" in sockets:
+        built["proxy"] = shared.proxy(Loop(f"{identity}-proxy"))
+    if "main" in sockets:
+        own = built["proxy"].gateway if "proxy" in built else None
+        near = Near(_proxy_url(shared.settings, sockets), own)
+        loop, address = Loop(f"{identity}-main"), url_at(sockets["main"])
+        built["main"] = shared.main(loop, address, near, history, demo)
+    return built
+
+
+def drain_seconds(settings: Settings) -> float:
+    """How long a server that stops waits for the requests in flight."""
+    return settings.deadline + DRAIN_GRACE
 
 
 def _proxy_url(settings: Settings, sockets: Mapping[str, socket.socket]) -> str:
@@ -144,20 +151,17 @@ def _proxy_url(settings: Settings, sockets: Mapping[str, socket.socket]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a daemon starts and stops. `gateways` and `servers` are by "main" and
-    "proxy"; `directory` is where state is kept, None when there is no place for it."""
+    """What a daemon starts and stops. `built` and `servers` are by "main" and "proxy";
+    `directory` is where state is kept, None when there is no place for it."""
 
     settings: Settings
     reactor: Reactor
     lines: LineObserver
     upstream: Upstream
-    gateways: Mapping[str, Gateway]
+    built: Mapping[str, Built]
     servers: Mapping[str, Server]
     directory: Path | None
     lag: LoopLag
-    storage: Storage | None
-    warm: Warm | None
-    status: Status | None
     routes_file: RouteFile | None
 
 
@@ -180,14 +184,12 @@ class Daemon(MultiService):
         _log.info("streamr {version} starts", version=__version__)
         for notice in (*parts.settings.warnings, *self._notices()):
             _log.warn("{notice}", notice=notice.text, code=notice.code)
-        if parts.storage is not None:
-            parts.storage.start()
-        if parts.warm is not None:
-            parts.warm.start()
+        for built in parts.built.values():
+            built.start()
         parts.lag.start()
         super().startService()
-        for gateway in parts.gateways.values():
-            gateway.failover.health.start()
+        for built in parts.built.values():
+            built.gateway.failover.health.start()
         self._open_control()
         signal.signal(signal.SIGUSR1, self._reopen)
 
@@ -196,22 +198,19 @@ class Daemon(MultiService):
 
     async def _stop(self) -> None:
         parts = self.parts
-        if parts.status is not None:
-            # a daemon that stops does not wait for the live pages
-            parts.status.live.end()
+        for built in parts.built.values():
+            built.end_live_pages()
         # main first: its requests in flight may still need the proxy
         for name in ("main", "proxy"):
             if name in parts.servers:
-                parts.gateways[name].failover.health.stop()
+                parts.built[name].gateway.failover.health.stop()
                 await parts.servers[name].stopService()
         parts.lag.stop()
         if parts.routes_file is not None:
             parts.routes_file.write()
         await gatherResults([client.close() for client in parts.upstream.clients])
-        if parts.warm is not None:
-            parts.warm.stop()
-        if parts.storage is not None:
-            await parts.storage.stop()
+        for built in parts.built.values():
+            await built.stop()
         if self._control is not None:
             await maybeDeferred(self._control.stopListening)
         _log.info("streamr has stopped")
@@ -219,8 +218,10 @@ class Daemon(MultiService):
     def _notices(self) -> list[Notice]:
         """What an operator should know at the start."""
         dimensions = {
-            name: {route.name: route.dimensions for route in gateway.failover.routes}
-            for name, gateway in self.parts.gateways.items()
+            name: {
+                route.name: route.dimensions for route in built.gateway.failover.routes
+            }
+            for name, built in self.parts.built.items()
         }
         return notices(self.settings, dimensions, self.parts.directory)
 
@@ -237,9 +238,10 @@ class Daemon(MultiService):
             )
             return
         handlers: dict[str, Command] = {"routes": self._routes}
-        if self.parts.storage is not None:
-            handlers["cache stats"] = self.parts.storage.stats
-            handlers["cache purge"] = self.parts.storage.purge
+        for built in self.parts.built.values():
+            if built.storage is not None:
+                handlers["cache stats"] = built.storage.stats
+                handlers["cache purge"] = built.storage.purge
         try:
             self._control = self.parts.reactor.listenUNIX(
                 str(path), ControlFactory(handlers), mode=0o600
@@ -251,10 +253,10 @@ class Daemon(MultiService):
         """What each route last did, for `streamr routes`."""
         return {
             name: [
-                told_route(route, gateway.failover.health)
-                for route in gateway.failover.routes
+                told_route(route, built.gateway.failover.health)
+                for route in built.gateway.failover.routes
             ]
-            for name, gateway in self.parts.gateways.items()
+            for name, built in self.parts.built.items()
         }
 
     def _reopen(self, _signal: int, _frame: object) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from streamr import __version__
-from streamr.app.cache import Storage
 from streamr.app.servers import MAIN, Built
 from streamr.gateway.gateway import Gateway
 from streamr.interfaces import Memory
@@ -72,17 +71,16 @@ def publish(
     built: Mapping[str, Built],
     sites: Mapping[str, GatewaySite],
     pacers: Mapping[str, Pacer],
-    storage: Storage | None,
 ) -> None:
     """Let the metrics name what there is, and read it at each scrape."""
     gateways = {each.gateway.server: each.gateway for each in built.values()}
+    memory = None
     for each in built.values():
         routes = (route.name for route in each.gateway.failover.routes)
         metrics.serves(each.gateway.server, routes, each.surface.router.paths)
-    memory = None
-    if storage is not None:
-        memory = storage.memory
-        metrics.caches(MAIN)
+        if each.storage is not None:
+            memory = each.storage.memory
+            metrics.caches(each.gateway.server)
     by_server = {built[name].gateway.server: site for name, site in sites.items()}
     readings = Readings(gateways, by_server, pacers, metrics.calls, memory)
     metrics.add(Scraped(readings.read))

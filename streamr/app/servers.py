@@ -76,19 +76,33 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A server but for its socket: its gateway, and what it answers."""
+    """A server but for its socket: its gateway, and what it answers. Main has a status
+    page, and a store with its warm set unless it is off."""
 
     gateway: Gateway
     surface: Surface
+    status: Status | None = None
+    storage: Storage | None = None
+    warm: Warm | None = None
 
+    def start(self) -> None:
+        """Fill the memory, then fetch what is to be warm."""
+        if self.storage is not None:
+            self.storage.start()
+        if self.warm is not None:
+            self.warm.start()
 
-@dataclass(frozen=True, slots=True)
-class BuiltMain(Built):
-    """Main has a status page, and a store with its warm set unless it is off."""
+    def end_live_pages(self) -> None:
+        """A daemon that stops does not wait for the live pages."""
+        if self.status is not None:
+            self.status.live.end()
 
-    status: Status
-    storage: Storage | None
-    warm: Warm | None
+    async def stop(self) -> None:
+        """Write what waits to be written."""
+        if self.warm is not None:
+            self.warm.stop()
+        if self.storage is not None:
+            await self.storage.stop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +129,7 @@ class Shared:
 
     def main(
         self, loop: Loop, address: str, near: Near, history: History, demo: Demo | None
-    ) -> BuiltMain:
+    ) -> Built:
         """Main. `address` is its own URL, for the examples of `/docs`; `history` is
         what its status page shows; `demo` is what `streamr demo` alone adds.
 
@@ -143,7 +157,7 @@ class Shared:
         )
         status = Status(sources, lambda: shown(settings), reactor)
         surface = self._main_surface(gateway, loop, address, status, demo)
-        return BuiltMain(gateway, surface, status, storage, warm)
+        return Built(gateway, surface, status, storage, warm)
 
     def _failover(self, server: str, routes: Sequence[Route]) -> Failover:
         return Failover(

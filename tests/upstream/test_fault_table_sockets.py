@@ -123,7 +123,7 @@ async def test_the_proxy_answers_and_the_cause_is_named(
     good(got)
     assert got.headers["x-proxy-source"] in stack.daemon.servers["proxy"].url
     if fault in SILENT:
-        health = stack.daemon.parts.gateways["main"].failover.health
+        health = stack.daemon.parts.built["main"].gateway.failover.health
         assert health.states["direct"].cause == "overtaken"
         assert health.breakers["direct"].in_row == 1
         assert got.causes[0] == "overtaken"
