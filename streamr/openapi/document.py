@@ -43,7 +43,7 @@ _INFO: Info = {
 _FIRST = (SHORTCUTS, HEALTH, "movie", "tv", "person", "trending", "discover", "search")
 _TAGS = {
     SHORTCUTS: "Lists with defaults for front ends: `media_type` chooses.",
-    HEALTH: "Whether streamr is up, and what each way to TMDB last did.",
+    HEALTH: "Whether streamr is up, and what each route to TMDB last did.",
 }
 
 

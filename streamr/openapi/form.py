@@ -125,7 +125,7 @@ class Info(TypedDict):
     license: License
 
 
-class Server(TypedDict):
+class ServerObject(TypedDict):
     """Where paths begin."""
 
     url: str
@@ -146,7 +146,7 @@ class Document(TypedDict):
 
     openapi: str
     info: Info
-    servers: list[Server]
+    servers: list[ServerObject]
     externalDocs: Link
     security: list[dict[str, list[str]]]
     tags: list[Tag]

@@ -85,10 +85,13 @@ class Own:
 
     def _tmdb_health(self, parameters: Parameters) -> Operation:
         health = reference("TmdbHealth")
-        pages = {200: ("TMDB can be reached.", health), 503: ("No way works.", health)}
+        pages = {
+            200: ("TMDB can be reached.", health),
+            503: ("No route works.", health),
+        }
         return {
             "operationId": "streamr-tmdb-health",
-            "summary": "What each way to TMDB last did",
+            "summary": "What each route to TMDB last did",
             "tags": [HEALTH],
             "parameters": [parameters.choice("probe", self.probes)],
             "responses": responses.of_ours(pages, (400,)),

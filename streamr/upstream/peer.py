@@ -85,7 +85,7 @@ class ProxyRoute(HTTPRoute):
         if last is not None and last.cause is not None:
             raise self._own_error(response, last.cause, last.route, attempts)
         if not reported and response.status in (401, 403):
-            # a real answer of TMDB through a proxy says which way it came
+            # a real answer of TMDB through a proxy says which route brought it
             raise Fault(
                 "proxy_configuration_error",
                 f"{self.next_hop} answers {response.status} by itself",
