@@ -53,6 +53,7 @@ class FakeDisk:
         self.kept.update({each.key: each for each in taken})
 
     def replace(self, responses: Iterable[StoredResponse]) -> None:
+        self._fail()
         self.kept.clear()
         self.write(responses, ())
 
@@ -399,6 +400,55 @@ class Failing(BehindCase):
         self.thread.catch_up()
         self.later(TRY_AGAIN)
         self.assertEqual(self.disk.kept.keys(), {each.key for each in memory})
+
+    def test_a_full_write_that_failed_is_made_full_again(self) -> None:
+        """Else what left the memory meanwhile would be back after the next start."""
+        memory = MemoryStore(MB, 50)
+        self.made(memory)
+        self.disk.kept["/stale"] = response("/stale")
+        self.thread.busy = True
+        memory.put("/first", response("/first"))
+        self.later()
+        one = sized("/x", 1)
+        for number in range(MOST_WAITING + 1):
+            memory.put(f"/{number}", replace(one, key=f"/{number}"))
+        self.disk.error = self.ERRORS[0]
+        self.thread.catch_up()
+        self.later()
+        self.assertIn("/stale", self.disk.kept)
+        self.disk.error = None
+        self.later(TRY_AGAIN)
+        self.assertEqual(self.disk.kept.keys(), {each.key for each in memory})
+
+    def test_changes_beyond_what_is_noted_wait_as_one(self) -> None:
+        memory = MemoryStore(MB, 50)
+        self.made(memory)
+        self.thread.busy = True
+        memory.put("/first", response("/first"))
+        self.later()
+        one = sized("/x", 1)
+        for number in range(MOST_WAITING + 1):
+            memory.put(f"/{number}", replace(one, key=f"/{number}"))
+        self.thread.catch_up()
+        self.disk.batches.clear()
+        self.later(TRY_AGAIN)
+        (keys, dropped), *others = self.disk.batches
+        self.assertEqual((dropped, others), ([], []))
+        self.assertEqual(set(keys), {each.key for each in memory})
+
+    def test_an_error_of_our_own_is_told_with_the_code_of_its_row(self) -> None:
+        told: list[Any] = []
+        globalLogPublisher.addObserver(told.append)
+        self.addCleanup(globalLogPublisher.removeObserver, told.append)
+        self.disk.error = TypeError("bug")
+        self.put("/1")
+        self.later()
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+        codes = [each.get("code") for each in told if "log_failure" in each]
+        self.assertEqual(codes, ["writing-broke"])
+        self.disk.error = None
+        self.successResultOf(self.behind.flush())
+        self.assertEqual(self.disk.kept.keys(), {"/1"})
 
     def test_an_error_of_our_own_does_not_hang_the_end(self) -> None:
         self.addCleanup(self.flushLoggedErrors, TypeError)
