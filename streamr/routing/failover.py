@@ -218,6 +218,8 @@ class Failover:
     ) -> Answer:
         journey.attempts += answer.attempts
         self._record(route, journey, began, None, answer.status)
+        if journey.over:  # it was cancelled, and answered all the same: too late
+            return answer
         journey.source, journey.kind, journey.won_by = route.name, route.kind, began
         if any(attempt.cause for attempt in journey.attempts):
             _log.info(

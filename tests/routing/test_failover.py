@@ -1096,6 +1096,15 @@ class Noted(Three):
             failed = [("b", "tls_alert_received")] if fails else []
             self.assertEqual(self.noted(travelling), [*failed, ("a", None)])
 
+    def test_a_loser_that_answers_when_it_is_cancelled_is_not_the_source(self) -> None:
+        self.a.on_cancel = lambda result: result.callback(Answer(404, b"{}"))
+        travelling = self.fetch()
+        self.clock.advance(0.25)
+        self.b.succeeds()
+        outcome = self.outcome(travelling)
+        self.assertEqual((outcome.source, outcome.kind), ("b", self.b.kind))
+        self.assertEqual(outcome.attempts[-1].route, "b")
+
     def test_a_try_that_began_with_the_winner_was_overtaken_by_it(self) -> None:
         travelling = self.fetch()
         self.clock.advance(0.25)
