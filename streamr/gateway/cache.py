@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from streamr.boundaries import Answer, CacheUse, Call, Outcome, Query, StoredResponse
@@ -27,6 +28,8 @@ from streamr.policy.freshness import State
 from streamr.routing.failover import Failover
 
 T = TypeVar("T")
+
+_log = Logger()
 
 # Runs a function off the reactor.
 Threads = Callable[[Callable[[], StoredResponse]], "Deferred[StoredResponse]"]
@@ -158,7 +161,9 @@ class Cache:
         flying = self._failover.fetch(
             query, replace(call, deadline=deadline, known=known)
         )
-        return flying.addCallback(self._landed, key, query, stored)
+        flying.addCallback(self._landed, key, query, stored)
+        flying.addErrback(_broke)
+        return flying
 
     def _landed(
         self, outcome: Outcome, key: str, query: Query, stored: StoredResponse | None
@@ -279,6 +284,15 @@ def _was_collapsed(outcome: Outcome) -> Outcome:
     if outcome.cache is None:
         return outcome
     return replace(outcome, cache=replace(outcome.cache, collapsed=True))
+
+
+def _broke(failure: Failure) -> Outcome | Failure:
+    """An error of our own while an answer was kept: told once, whoever still waits."""
+    if failure.check(CancelledError):
+        return failure
+    _log.failure("The cache broke", failure=failure, code="cache-broke")
+    detail = type(failure.value).__name__
+    return Outcome(fault=Fault("proxy_internal_error", detail, final=True))
 
 
 def _out_of_time(result: object, seconds: float) -> Outcome | Failure:

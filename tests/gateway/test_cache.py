@@ -1124,27 +1124,50 @@ class Renewals(CacheCase):
 class Breaking(CacheCase):
     """A flight that ends in an error of our own."""
 
-    def test_it_reaches_who_waits_and_hangs_nobody(self) -> None:
-        self.kept(OLD, STALE)
+    def comes(self) -> None:
+        """What comes is large, so a thread makes it ready."""
         text = json.dumps({"id": 550, "x": "a" * representation.HEAVY}).encode()
-        asking = self.ask()
         self.direct.succeeds(Answer(200, text))
+
+    def breaks(self) -> None:
+        """The thread breaks over it."""
         ((_, done),) = self.threads
         done.errback(ZeroDivisionError("bug"))
-        self.failureResultOf(asking, ZeroDivisionError)
+
+    def assert_told_once(self) -> None:
+        gc.collect()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(self.flushLoggedErrors(), [])
         self.assert_nothing_left()
 
-    def test_one_that_was_given_up_as_slow_renews_nothing(self) -> None:
+    def test_who_waits_gets_the_stale_copy(self) -> None:
         self.kept(OLD, STALE)
-        text = json.dumps({"id": 550, "x": "a" * representation.HEAVY}).encode()
         asking = self.ask()
-        self.direct.succeeds(Answer(200, text))
+        self.comes()
+        self.breaks()
+        self.assertEqual(self.body(asking), OLD.body)
+        self.assert_told_once()
+
+    def test_without_a_copy_all_who_wait_get_a_fault_of_ours(self) -> None:
+        asking = [self.ask(), self.ask()]
+        self.comes()
+        self.breaks()
+        for each in asking:
+            fault = self.exchange(each).outcome.fault
+            assert fault is not None
+            self.assertEqual(fault.cause.name, "proxy_internal_error")
+            self.assertEqual(fault.detail, "ZeroDivisionError")
+            self.assertTrue(fault.final)
+        self.assert_told_once()
+
+    def test_one_that_was_given_up_as_slow_is_told_all_the_same(self) -> None:
+        self.kept(OLD, STALE)
+        asking = self.ask()
+        self.comes()
         self.clock.advance(SLOW)
         self.assertEqual(self.body(asking), OLD.body)
-        ((_, done),) = self.threads
-        done.errback(ZeroDivisionError("bug"))
-        gc.collect()
-        self.flushLoggedErrors(ZeroDivisionError)
-        self.assertEqual(self.flushLoggedErrors(), [])
-        self.assertEqual(self.renewed(), [])
-        self.assert_nothing_left()
+        self.breaks()
+        (told,) = [each.outcome for each in self.notes.exchanges if each.renewal]
+        assert told.fault is not None
+        self.assertEqual(told.fault.cause.name, "proxy_internal_error")
+        self.assert_told_once()
