@@ -38,10 +38,8 @@ class _Racer(Protocol):
     def __init__(self, race: _Race) -> None:
         self._race = race
         self._real: Any = None
-        self.secure = False
 
     def handshakeCompleted(self) -> None:
-        self.secure = True
         self._race.secure(self)
 
     def adopt(self, real: Any) -> None:
