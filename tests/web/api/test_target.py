@@ -9,32 +9,15 @@ from streamr.errors import Refusal
 from streamr.tmdb import catalogue
 from streamr.tmdb.target import MOST_PARAMETERS, split
 from streamr.web.api.target import main_query, proxy_query
+from tests.tmdb.test_shortcuts import PATHS
 
 steady = settings(deadline=None, database=None, derandomize=True, max_examples=300)
 CATALOGUE = catalogue.load()
 MAIN, PROXY = main_query(CATALOGUE), proxy_query(CATALOGUE)
 DEFAULTS = {"language": "en-US", "page": "1"}
 
-# shortcut: {media type: path}, the first is the default
-COMMON = {
-    "trending": {
-        "all": "/trending/all/week",
-        "movie": "/trending/movie/week",
-        "tv": "/trending/tv/week",
-        "person": "/trending/person/week",
-    },
-    "popular": {
-        "movie": "/movie/popular",
-        "tv": "/tv/popular",
-        "person": "/person/popular",
-    },
-    "top-rated": {"movie": "/movie/top_rated", "tv": "/tv/top_rated"},
-}
-ONLY_MAIN = {
-    "upcoming": {"movie": "/movie/upcoming", "tv": "/tv/on_the_air"},
-    "now-playing": {"movie": "/movie/now_playing", "tv": "/tv/airing_today"},
-    "discover": {"movie": "/discover/movie", "tv": "/discover/tv"},
-}
+ONLY_MAIN = {name: PATHS[name] for name in ("upcoming", "now-playing", "discover")}
+COMMON = {name: paths for name, paths in PATHS.items() if name not in ONLY_MAIN}
 
 
 def main(target: str) -> Query:
