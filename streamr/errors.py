@@ -24,13 +24,23 @@ class Phase(StrEnum):
     GATEWAY = "gateway"
 
 
+class Blame(StrEnum):
+    """What a failure may speak against."""
+
+    ROUTE = "route"  # no connection: whatever had been asked would have failed
+    EITHER = "either"  # silence or a cut: the network, or what was asked for
+    RESOURCE = "resource"  # a whole answer came: another path may well be fine
+
+
 class Envelope(IntEnum):
     """TMDB's own `status_code` values that a gateway's errors use (docs/facts/tmdb.md,
     "Error codes")."""
 
     AUTHENTICATION = 3
     FORMAT = 4
+    KEY = 7
     OFFLINE = 9
+    SUSPENDED = 10
     INTERNAL = 11
     PAGE = 22
     TIMEOUT = 24
@@ -60,6 +70,15 @@ class Cause:
     slow: bool = False
     status: int = 502
     code: Envelope = Envelope.BACKEND
+
+    @property
+    def blame(self) -> Blame:
+        """What it may speak against, where it counts at all."""
+        if self.phase is Phase.ANSWER and self.name != "proxy_configuration_error":
+            return Blame.RESOURCE
+        if self.phase in (Phase.REQUEST, Phase.BODY):
+            return Blame.EITHER
+        return Blame.ROUTE
 
 
 def _timeout(
@@ -127,6 +146,24 @@ _ROWS = (
         code=Envelope.DENIED,
     ),
     Cause(
+        "key_refused",
+        Phase.ANSWER,
+        _NO,
+        _NO,
+        "TMDB does not accept the key",
+        status=401,
+        code=Envelope.KEY,
+    ),
+    Cause(
+        "key_suspended",
+        Phase.ANSWER,
+        _NO,
+        _NO,
+        "TMDB has suspended the key",
+        status=401,
+        code=Envelope.SUSPENDED,
+    ),
+    Cause(
         "http_rate_limited",
         Phase.ANSWER,
         _NO,
@@ -177,8 +214,8 @@ _ROWS = (
         _NO,
         _NO,
         "more requests than TMDB allows are waiting",
-        status=503,
-        code=Envelope.OFFLINE,
+        status=429,
+        code=Envelope.RATE,
     ),
     _timeout("deadline_exceeded", Phase.GATEWAY, _NO, _NO, "the deadline was reached"),
 )
@@ -189,6 +226,12 @@ CAUSES: dict[str, Cause] = {cause.name: cause for cause in _ROWS}
 _NOT_THE_ROUTE = frozenset(
     {"proxy_internal_error", "proxy_loop_detected", "destination_unavailable"}
 )
+
+
+# Causes that our key has: no route to TMDB will do better, and every caller is told.
+KEY_CAUSES = frozenset({"key_refused", "key_suspended"})
+# With these TMDB, or its network, has answered: the route works.
+_REFUSALS = KEY_CAUSES | {"http_request_denied"}
 
 
 # What a caller who left is noted as (nginx's word for it: client closed request).
@@ -239,6 +282,11 @@ class Fault(Exception):
         """True when it speaks against the route: not a limit, a refusal or our own."""
         return self.cause.next_route and self.cause.name not in _NOT_THE_ROUTE
 
+    @property
+    def refused(self) -> bool:
+        """True when the other side has answered, and refuses us."""
+        return self.cause.name in _REFUSALS
+
     def __init__(
         self,
         cause: str,
@@ -258,6 +306,18 @@ class Fault(Exception):
         self.received = received
         self.seconds = seconds
         super().__init__(f"{cause}: {detail}" if detail else cause)
+
+    def with_retry_after(self, seconds: str) -> Fault:
+        """The same fault, with when to come back (whole seconds)."""
+        return Fault(
+            self.cause.name,
+            self.detail,
+            self.attempts,
+            final=self.final,
+            retry_after=seconds,
+            received=self.received,
+            seconds=self.seconds,
+        )
 
 
 class Refusal(Exception):

@@ -23,6 +23,7 @@ from streamr.boundaries import (
 from streamr.errors import Attempt, Fault, RouteKind
 from streamr.gateway.cache import Cache
 from streamr.gateway.gateway import Gateway
+from streamr.gateway.negative import NegativeCache
 from streamr.gateway.telling import Teller
 from streamr.interfaces import Observer, Progress, Route, Store, Veto
 from streamr.routing.failover import Failover
@@ -205,11 +206,12 @@ def gateway_over(
         failover_over(chain, clock, tried=tried) if isinstance(chain, list) else chain
     )
     teller = Teller(server, clock, observer)
+    asking = NegativeCache(failover, clock)
     if store is None:
-        return Gateway(failover, clock, teller)
+        return Gateway(asking, clock, teller)
     in_thread = threads or (lambda work: succeed(work()))
-    cache = Cache(failover, store, clock, deadline, in_thread, teller.renewed)
-    return Gateway(failover, clock, teller, cache)
+    cache = Cache(asking, store, clock, deadline, in_thread, teller.renewed)
+    return Gateway(asking, clock, teller, cache)
 
 
 def failover_over(

@@ -5,7 +5,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr.errors import (
     CAUSES,
     CLIENT_LEFT,
+    KEY_CAUSES,
     Attempt,
+    Blame,
     Envelope,
     Fault,
     Phase,
@@ -32,7 +34,7 @@ REGISTERED = frozenset(_REGISTRY.split())
 _WORDS = """
     tls_reset tls_closed overtaken tls_timeout tls_not_tls http_response_invalid
     http_response_redirect http_rate_limited upstream_error upstream_unavailable
-    deadline_exceeded
+    deadline_exceeded key_refused key_suspended
 """
 OUR_OWN = frozenset(_WORDS.split())
 # docs/facts/tls.md, "What treq raises", row by row: cause, next route?, same route
@@ -61,6 +63,8 @@ FACTS = (
     ("http_response_redirect", "yes", "no"),
     ("http_request_denied", "no", "no"),
     ("http_rate_limited", "no", "later"),
+    ("key_refused", "no", "no"),
+    ("key_suspended", "no", "no"),
     ("upstream_error", "yes", "once"),
     ("upstream_unavailable", "yes", "once"),
     # "unreachable" in the issue: no route to the address, and asking again opens none
@@ -103,13 +107,15 @@ _CONSEQUENCES = """
     http_response_redirect        answer   N--C  502  43
     http_request_denied           answer   ----  403  38
     http_rate_limited             answer   ----  429  25
+    key_refused                   answer   ----  401   7
+    key_suspended                 answer   ----  401  10
     upstream_error                answer   NS-C  502  43
     upstream_unavailable          answer   NS-C  502  43
     proxy_configuration_error     answer   N--C  502  43
     proxy_loop_detected           gateway  N---  508  43
     proxy_internal_error          gateway  N---  500  11
     destination_unavailable       gateway  N---  503   9
-    connection_limit_reached      gateway  ----  503   9
+    connection_limit_reached      gateway  ----  429  25
     deadline_exceeded             gateway  --L-  504  24
 """
 CONSEQUENCES = {
@@ -117,7 +123,7 @@ CONSEQUENCES = {
 }
 # TMDB's codes and the HTTP status each of them has.
 HTTP = {9: 503, 3: 401, 11: 500, 22: 400, 24: 504, 25: 429, 27: 400, 34: 404, 38: 403}
-HTTP |= {43: 502, 47: 400}
+HTTP |= {43: 502, 47: 400, 7: 401, 10: 401}
 
 
 class Causes(SynchronousTestCase):
@@ -156,7 +162,7 @@ class Causes(SynchronousTestCase):
             self.assertRegex(name, r"\A[a-z][a-z0-9_]{4,40}\Z")
             self.assertIsInstance(cause.phase, Phase, name)
             self.assertIsInstance(cause.code, Envelope, name)
-            self.assertIn(cause.status, (403, 429, 500, 502, 503, 504, 508), name)
+            self.assertIn(cause.status, (401, 403, 429, 500, 502, 503, 504, 508), name)
             self.assertIn(len(cause.meaning), range(10, 80), name)
 
     def test_no_two_causes_say_the_same_to_a_person(self):
@@ -174,6 +180,32 @@ class Causes(SynchronousTestCase):
             # TMDB has no code for a loop; 43 is the nearest
             status = 502 if cause.status == 508 else cause.status
             self.assertEqual(HTTP[int(cause.code)], status, name)
+
+    def test_what_a_failure_may_speak_against_follows_from_how_far_it_came(self):
+        resources = {
+            *("http_response_invalid", "http_response_redirect", "upstream_error"),
+            *("upstream_unavailable", "http_request_denied", "http_rate_limited"),
+            *KEY_CAUSES,
+        }
+        either = {
+            *("connection_terminated", "http_response_timeout", "http_protocol_error"),
+            *("overtaken", "http_response_incomplete", "http_response_content_coding"),
+            "http_response_body_size",
+        }
+        found = {
+            blame: {name for name, cause in CAUSES.items() if cause.blame is blame}
+            for blame in Blame
+        }
+        self.assertEqual(found[Blame.RESOURCE], resources)
+        self.assertEqual(found[Blame.EITHER], either)
+        self.assertIn("proxy_configuration_error", found[Blame.ROUTE])
+
+    def test_three_causes_are_refusals_of_who_has_answered(self):
+        refused = {name for name in CAUSES if Fault(name).refused}
+        self.assertEqual(
+            refused, {"key_refused", "key_suspended", "http_request_denied"}
+        )
+        self.assertEqual({"key_refused", "key_suspended"}, KEY_CAUSES)
 
     def test_a_second_try_is_never_offered_where_no_other_way_may_help(self):
         for name, cause in CAUSES.items():
@@ -196,6 +228,22 @@ class Exceptions(SynchronousTestCase):
             str(Fault("tls_reset", "after 5 bytes")), "tls_reset: after 5 bytes"
         )
         self.assertEqual(str(Fault("tls_reset")), "tls_reset")
+
+    def test_a_fault_can_be_told_with_another_time_to_come_back(self):
+        made = Attempt("direct", "api:443", 5, "tls_reset")
+        fault = Fault(
+            "upstream_error",
+            "status 500",
+            (made,),
+            final=True,
+            retry_after="9",
+            received=3,
+            seconds=0.5,
+        )
+        later = fault.with_retry_after("30")
+        self.assertEqual(later.retry_after, "30")
+        for name in ("cause", "detail", "attempts", "final", "received", "seconds"):
+            self.assertEqual(getattr(later, name), getattr(fault, name), name)
 
     def test_a_fault_keeps_what_the_one_who_raised_it_knew(self):
         tried = (Attempt("direct", "api.tmdb.org", 5, "tls_reset"),)

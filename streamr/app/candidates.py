@@ -1,9 +1,11 @@
-"""Which routes the proxy has beside main's direct one: other profiles, other names."""
+"""Which routes there are beside direct: proxies, other TLS profiles, other names."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from urllib.parse import urlsplit
+
+from streamr.config.values import is_loopback
 
 
 def alternatives(
@@ -26,6 +28,29 @@ def alternatives(
         (url, _spoken(url, profile)) for url, profile in distinct.values()
     )
     return tuple(others) or (direct,)
+
+
+def peers(
+    named: Sequence[str], own: str, *, runs_here: bool
+) -> tuple[tuple[str, bool], ...]:
+    """The proxies that main falls back to as (URL, this machine's own?), in order.
+
+    Those that are `named` come first. This machine's own stays behind them, so that a
+    named one that is dead costs nobody the routes that work from here; where it does
+    not run in this process it is taken for one only when none is named.
+    """
+    listed = [(url, _same_place(url, own)) for url in named]
+    if not named or (runs_here and not any(near for _, near in listed)):
+        listed.append((own, True))
+    return tuple((own if near else url, near) for url, near in listed)
+
+
+def _same_place(url: str, own: str) -> bool:
+    """Whether two URLs are one port of this machine, by whatever name."""
+    first, other = urlsplit(url), urlsplit(own)
+    return first.port == other.port and all(
+        is_loopback(each.hostname or "") for each in (first, other)
+    )
 
 
 def _spoken(url: str, profile: str) -> str:

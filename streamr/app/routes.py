@@ -14,7 +14,7 @@ from streamr.interfaces import Reactor
 from streamr.tmdb.hosts import OFFICIAL_HOSTS
 from streamr.upstream.client import Client
 from streamr.upstream.dial.tls import MODERN, PROFILES, ProfilePolicy, TLSError
-from streamr.upstream.origin import Credentials, TMDBRoute
+from streamr.upstream.origin import HERE, Credentials, TMDBRoute
 from streamr.upstream.peer import ProxyRoute
 from streamr.upstream.ratelimit import Pacer
 from streamr.upstream.resolve.cache import RememberingResolver
@@ -64,15 +64,23 @@ class Upstream:
             url,
             self._client(url, profile, pacer),
             self._credentials,
-            Dimensions(parts.netloc, profile, self._settings.address_family, "here"),
+            Dimensions(parts.netloc, profile, self._settings.address_family, HERE),
             None if parts.hostname in OFFICIAL_HOSTS else loop,
             pacer,
         )
 
-    def proxy(self, url: str, loop: Loop) -> ProxyRoute:
-        """A route over a proxy of ours."""
-        client = self._client(url, MODERN.name)
-        return ProxyRoute(url, client, self._settings.proxy_token, loop)
+    def proxy(self, url: str, loop: Loop, *, near: bool = False) -> ProxyRoute:
+        """A route over a proxy of ours. One that is `near` is this machine's own: its
+        bytes leave from here, too, and with the same key."""
+        family = self._settings.address_family if near else "auto"
+        return ProxyRoute(
+            url,
+            self._client(url, MODERN.name),
+            self._settings.proxy_token,
+            loop,
+            family=family,
+            near=near,
+        )
 
     def _pacer(self, host: str) -> Pacer:
         """The host's one pacer, for main and proxy alike."""

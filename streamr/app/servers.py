@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from streamr.app.cache import Storage, warm_queries
-from streamr.app.candidates import alternatives
+from streamr.app.candidates import alternatives, peers
 from streamr.app.routes import Upstream
 from streamr.app.status import shown, store_size_of
 from streamr.config.settings import Settings
@@ -18,6 +18,7 @@ from streamr.fields import names
 from streamr.fields.loop import Loop
 from streamr.gateway.cache import Cache
 from streamr.gateway.gateway import Gateway
+from streamr.gateway.negative import NegativeCache
 from streamr.gateway.prefetch import Warm
 from streamr.gateway.telling import Teller
 from streamr.interfaces import Observer, Reactor, Route
@@ -42,15 +43,17 @@ MAIN, PROXY = "streamr-main", "streamr-proxy"
 
 
 def main_routes(
-    settings: Settings, upstream: Upstream, loop: Loop, proxies: Iterable[str]
+    settings: Settings, upstream: Upstream, loop: Loop, near: Near
 ) -> list[Route]:
-    """Direct first, then each proxy in its order."""
+    """Direct first, then the proxies that are named, then this machine's own."""
     base = settings.tmdb_base_url
     profile = MODERN.name if base.startswith("https:") else "plain"
     kind = RouteKind.DIRECT
+    named, runs_here = settings.tmdb_proxy_url, near.gateway is not None
+    proxies = peers(named, near.url, runs_here=runs_here)
     return [
         upstream.tmdb(kind.value, kind, base, profile, loop),
-        *(upstream.proxy(url, loop) for url in proxies),
+        *(upstream.proxy(url, loop, near=own) for url, own in proxies),
     ]
 
 
@@ -121,10 +124,8 @@ class Shared:
 
     def proxy(self, loop: Loop) -> Built:
         """The proxy, which keeps nothing."""
-        failover = self._failover(
-            PROXY, proxy_routes(self.settings, self.upstream, loop)
-        )
-        gateway = Gateway(failover, self.reactor, self._teller(PROXY))
+        asking = self._over(PROXY, proxy_routes(self.settings, self.upstream, loop))
+        gateway = Gateway(asking, self.reactor, self._teller(PROXY))
         return Built(gateway, self._proxy_surface(gateway, loop))
 
     def main(
@@ -136,13 +137,10 @@ class Shared:
         Raises SettingsError for a warm path that TMDB does not have.
         """
         settings, reactor = self.settings, self.reactor
-        proxies = settings.tmdb_proxy_url or (near.url,)
-        failover = self._failover(
-            MAIN, main_routes(settings, self.upstream, loop, proxies)
-        )
+        asking = self._over(MAIN, main_routes(settings, self.upstream, loop, near))
         teller = self._teller(MAIN)
-        storage, cache, warm = self._stored(failover, teller)
-        gateway = Gateway(failover, reactor, teller, cache)
+        storage, cache, warm = self._stored(asking, teller)
+        gateway = Gateway(asking, reactor, teller, cache)
         own_route = f"proxy@{urlsplit(near.url).netloc}"
         sources = Sources(
             gateway=gateway,
@@ -159,18 +157,20 @@ class Shared:
         surface = self._main_surface(gateway, loop, address, status, demo)
         return Built(gateway, surface, status, storage, warm)
 
-    def _failover(self, server: str, routes: Sequence[Route]) -> Failover:
-        return Failover(
+    def _over(self, server: str, routes: Sequence[Route]) -> NegativeCache:
+        """What asks over routes, and tells of each try."""
+        failover = Failover(
             Health(routes, self.reactor, self.wall),
             self.reactor,
             tried=partial(self.observer.tried, server),
         )
+        return NegativeCache(failover, self.reactor)
 
     def _teller(self, server: str) -> Teller:
         return Teller(server, self.reactor, self.observer)
 
     def _stored(
-        self, failover: Failover, teller: Teller
+        self, asking: NegativeCache, teller: Teller
     ) -> tuple[Storage | None, Cache | None, Warm | None]:
         """Main's store, the cache that uses it, and the warm set; None when off."""
         settings, reactor = self.settings, self.reactor
@@ -178,7 +178,7 @@ class Shared:
             return None, None, None
         storage = Storage(settings, reactor, self.wall, self.directory)
         cache = Cache(
-            failover,
+            asking,
             storage.memory,
             reactor,
             settings.deadline,

@@ -29,6 +29,9 @@ def notices(
     said = exposure(settings, routes)
     if directory is None:
         said.append(NO_FOLDER)
+    if "main" in routes:
+        chain = ", then ".join(routes["main"])
+        _log.info("main asks TMDB over {chain}", chain=chain)
     if {"main", "proxy"} <= routes.keys() and not settings.tmdb_proxy_url:
         direct = next(iter(routes["main"].values()))
         said += fate(direct, routes["proxy"].values())

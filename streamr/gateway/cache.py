@@ -1,7 +1,7 @@
 """The cache in front of the routes: stored responses, collapsed flights, stale copies.
 
 stored = store.get(key)
-  fresh                        → served
+  fresh                        → served; renewed first for who asks for that
   good while it is renewed     → served; renewed behind, one flight per key
   good when TMDB is slow       → one flight; after 250 ms, or a fault, the stale copy
   nothing                      → one flight; everyone waits for it
@@ -22,10 +22,11 @@ from twisted.python.failure import Failure
 from streamr.boundaries import Answer, CacheUse, Call, Outcome, Query, StoredResponse
 from streamr.errors import Fault
 from streamr.gateway.collapse import Flights
+from streamr.gateway.negative import NegativeCache
+from streamr.gateway.pauses import Pauses
 from streamr.interfaces import Store
 from streamr.policy import cachekey, freshness, representation
 from streamr.policy.freshness import State
-from streamr.routing.failover import Failover
 
 T = TypeVar("T")
 
@@ -35,8 +36,10 @@ _log = Logger()
 Threads = Callable[[Callable[[], StoredResponse]], "Deferred[StoredResponse]"]
 # A flight ends this much before the callers' own time: so they get its attempts, too.
 FLIGHT_MARGIN = 0.05
-# Keys whose refresh has failed lately; more are forgotten, oldest first.
+# Keys whose refresh has failed lately, or that a caller wanted renewed.
 MOST_PAUSED = 10_000
+# A copy younger than this (seconds) is new enough for whoever asks for a new one.
+LEAST_RENEWED = 60.0
 # Refreshes behind at once: they must not take the callers' places (15 for a host) and
 # their handshakes must not hold up the answers. The others wait; beyond this many a
 # refresh is left to the next caller of its key.
@@ -49,7 +52,7 @@ class Cache:
 
     def __init__(
         self,
-        failover: Failover,
+        upstream: NegativeCache,
         store: Store,
         clock: IReactorTime,
         deadline: float,
@@ -58,14 +61,15 @@ class Cache:
     ) -> None:
         """`deadline` limits a flight, in seconds; `renewed` is told of each refresh
         that nobody waited for, and when it began."""
-        self._failover = failover
+        self._upstream = upstream
         self._store = store
         self._clock = clock
         self._deadline = deadline
         self._threads = threads
         self._renewed = renewed
         self._flights: Flights[Outcome] = Flights(clock)
-        self._paused: dict[str, float] = {}
+        self._failed = Pauses(MOST_PAUSED)
+        self._renewed_for_callers = Pauses(MOST_PAUSED)
         self._renewing = 0
         self._to_renew: dict[str, tuple[Query, Call]] = {}
 
@@ -77,15 +81,16 @@ class Cache:
         key, now = cachekey.key(query), self._clock.seconds()
         stored = self._store.get(key)
         state = freshness.state(stored, now)
-        if stored is not None:
+        renewing = call.renew and self._may_renew(stored, key, now)
+        if stored is not None and not renewing:
             if state is State.FRESH:
                 return succeed(self._hit(stored))
             if state is State.REVALIDATE:
                 self.renew(query, call)
                 return succeed(self._hit(stored, "stale-while-revalidate"))
-            if state is State.STALE and self._is_paused(key, now):
+            if state is State.STALE and self._failed.hold(key, now):
                 return succeed(self._hit(stored, "stale-if-error"))
-            if state is State.STALE and not self._failover.health.sound:
+            if state is State.STALE and not self._upstream.failover.health.sound:
                 # nothing works: nobody waits to find that out
                 self.renew(query, call)
                 return succeed(self._hit(stored, "stale-if-error"))
@@ -93,7 +98,7 @@ class Cache:
         waiting = self._join(key, query, call, stored)
         if collapsed:
             waiting.addCallback(_was_collapsed)
-        if stored is not None and state is State.STALE:
+        if stored is not None and (renewing or state is State.STALE):
 
             def given_up(outcome: Outcome) -> None:
                 if not collapsed:  # one of those who waited tells what came of it
@@ -114,7 +119,7 @@ class Cache:
     def renew(self, query: Query, call: Call) -> None:
         """Fetch with nobody waiting, unless that is under way or failed lately."""
         key = cachekey.key(query)
-        if key in self._flights or self._is_paused(key, self._clock.seconds()):
+        if key in self._flights or self._failed.hold(key, self._clock.seconds()):
             return
         if self._renewing < RENEWALS:
             self._renew(key, query, call)
@@ -142,9 +147,22 @@ class Cache:
             query, call = self._to_renew.pop(key)
             now = self._clock.seconds()
             fresh = freshness.state(self._store.get(key), now) is State.FRESH
-            if not fresh and key not in self._flights and not self._is_paused(key, now):
+            if (
+                not fresh
+                and key not in self._flights
+                and not self._failed.hold(key, now)
+            ):
                 self._renew(key, query, call)
                 return
+
+    def _may_renew(self, stored: StoredResponse | None, key: str, now: float) -> bool:
+        """Whether a caller's Cache-Control: no-cache is obeyed: once a minute for each
+        key, because browsers with their tools open send it with every request."""
+        paused = self._failed.hold(key, now) or self._renewed_for_callers.hold(key, now)
+        if stored is None or paused or now - stored.stored_at <= LEAST_RENEWED:
+            return False
+        self._renewed_for_callers.begin(key, now + LEAST_RENEWED)
+        return self._upstream.failover.health.sound
 
     def _join(
         self, key: str, query: Query, call: Call, stored: StoredResponse | None
@@ -158,7 +176,7 @@ class Cache:
         has left, and conditionally when there is something to validate."""
         known = stored.validators if stored is not None else None
         deadline = self._clock.seconds() + self._deadline - FLIGHT_MARGIN
-        flying = self._failover.fetch(
+        flying = self._upstream.fetch(
             query, replace(call, deadline=deadline, known=known)
         )
         flying.addCallback(self._landed, key, query, stored)
@@ -169,12 +187,13 @@ class Cache:
         self, outcome: Outcome, key: str, query: Query, stored: StoredResponse | None
     ) -> Outcome | Deferred[Outcome]:
         """Keep what may be kept."""
-        use = CacheUse(forward="uri-miss" if stored is None else "stale")
+        use = CacheUse(forward=self._why(stored))
         answer = outcome.answer
         if answer is None or answer.status == 429:
-            self._pause(key)
+            paused = self._clock.seconds() + freshness.REFRESH_PAUSE
+            self._failed.begin(key, paused)
             return replace(outcome, cache=use)
-        self._paused.pop(key, None)
+        self._failed.end(key)
         now = self._clock.seconds()
         terms = freshness.terms(_as_kept(answer, stored), query.freshness)
         if answer.status == 304 and stored is not None:
@@ -189,6 +208,13 @@ class Cache:
         return self._keep(
             representation.ready(key, query, answer, terms, now), outcome, use
         )
+
+    def _why(self, stored: StoredResponse | None) -> str:
+        """Why TMDB was asked, in RFC 9211's words (2.2)."""
+        if stored is None:
+            return "uri-miss"
+        fresh = freshness.state(stored, self._clock.seconds()) is State.FRESH
+        return "request" if fresh else "stale"
 
     def _still_good(
         self,
@@ -236,7 +262,7 @@ class Cache:
         """
 
         def slow() -> None:
-            served.callback(self._hit(stored, "stale-while-slow", "stale"))
+            served.callback(self._hit(stored, "stale-while-slow", self._why(stored)))
 
         def arrived(result: Outcome | Failure) -> None:
             if served.called:
@@ -247,7 +273,7 @@ class Cache:
             if isinstance(result, Failure):
                 served.errback(result)
             elif _worse_than_stale(result):
-                stale = self._hit(stored, "stale-if-error", "stale")
+                stale = self._hit(stored, "stale-if-error", self._why(stored))
                 served.callback(replace(stale, attempts=result.attempts))
             else:
                 served.callback(result)
@@ -257,15 +283,6 @@ class Cache:
         timer = self._clock.callLater(patience, slow)
         waiting.addBoth(arrived)
         return served
-
-    def _is_paused(self, key: str, now: float) -> bool:
-        return self._paused.get(key, now) > now
-
-    def _pause(self, key: str) -> None:
-        self._paused.pop(key, None)
-        self._paused[key] = self._clock.seconds() + freshness.REFRESH_PAUSE
-        if len(self._paused) > MOST_PAUSED:
-            del self._paused[next(iter(self._paused))]
 
 
 def _as_kept(answer: Answer, stored: StoredResponse | None) -> Answer:

@@ -9,9 +9,9 @@ from twisted.python.failure import Failure
 from streamr.boundaries import Call, Exchange, Outcome, Query
 from streamr.errors import Fault
 from streamr.gateway.cache import Cache
+from streamr.gateway.negative import NegativeCache
 from streamr.gateway.telling import Teller
 from streamr.interfaces import Route
-from streamr.routing.failover import Failover
 
 
 class Gateway:
@@ -22,14 +22,15 @@ class Gateway:
 
     def __init__(
         self,
-        failover: Failover,
+        upstream: NegativeCache,
         clock: IReactorTime,
         teller: Teller,
         cache: Cache | None = None,
     ) -> None:
         self.server = teller.server
-        self.failover = failover
+        self.failover = upstream.failover
         self.cache = cache
+        self._upstream = upstream
         self._clock = clock
         self._teller = teller
 
@@ -42,8 +43,10 @@ class Gateway:
         Fires with an Exchange that holds the answer or the fault, and never fails;
         cancelling it closes what nobody else waits for.
         """
+        if past_store:
+            self._upstream.forget(query)
         if self.cache is None:
-            return self._told(self.failover.fetch(query, call), query, call)
+            return self._told(self._upstream.fetch(query, call), query, call)
         serve = self.cache.fetch if past_store else self.cache.serve
         return self._told(serve(query, call), query, call)
 

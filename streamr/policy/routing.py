@@ -16,7 +16,8 @@ def plan(
     silent: Collection[str] = (),
 ) -> tuple[Route, ...]:
     """The routes in the order to try them: those with a closed breaker as they stand,
-    then, while there is hope, the others as a last resort. () when there is none.
+    those in doubt last, then, while there is hope, the others as a last resort. () when
+    there is none.
 
     Among each, routes to a host that was just found `silent` come last.
     """
@@ -25,10 +26,11 @@ def plan(
     if not hopeful:
         opened = []
 
-    def is_silent(route: Route) -> bool:
-        return route.dimensions.host in silent
+    def rank(route: Route) -> tuple[bool, bool]:
+        known = breakers[route.name]
+        return not known.sure, route.dimensions.host in silent
 
-    return (*sorted(closed, key=is_silent), *sorted(opened, key=is_silent))
+    return (*sorted(closed, key=rank), *sorted(opened, key=rank))
 
 
 def shared_fate(first: Dimensions, others: Iterable[Dimensions]) -> bool:

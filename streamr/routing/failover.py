@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 from streamr.boundaries import Answer, Call, Outcome, Query
 from streamr.errors import Attempt, Fault, RouteKind
 from streamr.interfaces import Route
+from streamr.policy import cachekey
 from streamr.policy.budgets import HedgeBudget, may_retry
 from streamr.policy.deadline import LEAST_ATTEMPT, share
 from streamr.policy.retry import HEDGE_AFTER, RETRY_JITTER, again
@@ -133,9 +134,9 @@ class Failover:
             return start(Silence(self._clock))
 
         def may_hedge() -> bool:
-            # leaving a route whose breaker has opened meanwhile needs no budget
-            closed = self.health.is_closed(routes[0])
-            return not closed or self._budget.take(self._clock.seconds())
+            # leaving a route that has fallen into doubt meanwhile needs no budget
+            sure = self.health.is_sure(routes[0])
+            return not sure or self._budget.take(self._clock.seconds())
 
         def hedged() -> None:
             journey.found_silent(routes[0])
@@ -302,7 +303,7 @@ class Failover:
                 Attempt(route.name, route.next_hop, ms, cause, detail, status)
             )
         if telling:
-            self.health.tried(route, fault, ms)
+            self.health.tried(route, fault, ms, cachekey.key(journey.query))
 
     def _told(self, outcome: Outcome) -> Outcome:
         """Tell each try once, however many callers wait for the outcome."""

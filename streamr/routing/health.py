@@ -19,10 +19,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from streamr.boundaries import Answer, Call, Expected, Query
-from streamr.errors import CAUSES, Fault, RouteKind
+from streamr.errors import CAUSES, KEY_CAUSES, Fault, RouteKind
 from streamr.interfaces import Progress, Route
 from streamr.policy import breaker
-from streamr.policy.breaker import Breaker, BreakerState
+from streamr.policy.breaker import Breaker, BreakerState, Failed
 from streamr.policy.budgets import TokenBucket
 from streamr.policy.deadline import share
 from streamr.policy.retry import HEDGE_AFTER
@@ -117,25 +117,45 @@ class Health:
         """True when callers are sent over this route."""
         return self.breakers[route.name].closed
 
+    def is_sure(self, route: Route) -> bool:
+        """True when callers are sent over this route before all that is in doubt."""
+        return self.breakers[route.name].sure
+
     def worth(self, route: Route) -> bool:
         """True when a caller's request should still go over this route."""
         return self.is_closed(route) or self._hopeful(self._clock.seconds())
 
-    def tried(self, route: Route, fault: Fault | None, ms: int) -> None:
-        """An attempt has ended."""
+    def tried(
+        self, route: Route, fault: Fault | None, ms: int, resource: str = ""
+    ) -> None:
+        """An attempt to get a resource has ended."""
         self._saw(route, fault, ms)
-        state = self.states[route.name]
+        state, now = self.states[route.name], self._clock.seconds()
         if fault is None:
             state.served += 1
-        else:
-            state.failed += 1
-        if fault is None or fault.counts:
-            self._recent.append((self._clock.seconds(), fault is None))
-            self._judge(route, fault is None)
+            self._recent.append((now, True))
+            self._now_known(route, breaker.succeeded(self.breakers[route.name], now))
+            return
+        state.failed += 1
+        if fault.counts:
+            self._recent.append((now, False))
+            why = Failed(fault.cause.blame, resource)
+            before, chance = self.breakers[route.name], self._chance()
+            self._now_known(route, breaker.failed(before, why, now, chance))
 
     def start(self) -> None:
         """Begin to probe."""
         self._timer = self._clock.callLater(LOOK_EVERY, self._look)
+
+    def probe_first(self) -> None:
+        """Try the first route now, so that a wrong key shows before anybody asks."""
+        self._probe(self.routes[0])
+
+    def hurry(self) -> None:
+        """Probe at once what is open: somebody has repaired something."""
+        now = self._clock.seconds()
+        for name, known in self.breakers.items():
+            self.breakers[name] = breaker.hurried(known, now)
 
     def stop(self) -> None:
         """End all probes."""
@@ -175,15 +195,36 @@ class Health:
         lately = [good for at, good in self._recent if at > now - HOPE_SECONDS]
         return sum(lately) > 0 and sum(lately) >= HOPE_SHARE * len(lately)
 
+    @property
+    def key_trouble(self) -> str | None:
+        """Why TMDB does not take our key, by the last attempts; None when it does, or
+        has not been asked."""
+        causes = (state.cause for state in self.states.values())
+        return next((cause for cause in causes if cause in KEY_CAUSES), None)
+
     def _saw(self, route: Route, fault: Fault | None, ms: int) -> None:
         state = self.states[route.name]
+        if fault is not None and fault.cause.name in KEY_CAUSES - {self.key_trouble}:
+            _log.warn(
+                "{meaning}: set a valid TMDB_ACCESS_TOKEN or TMDB_API_KEY and restart "
+                "({detail})",
+                meaning=fault.cause.meaning,
+                detail=fault.detail,
+                code="key-refused",
+            )
         state.at, state.ms = self._wall(), ms
         state.cause = None if fault is None else fault.cause.name
 
-    def _judge(self, route: Route, good: bool) -> None:
+    def _probed_well(self, route: Route) -> None:
+        before, now = self.breakers[route.name], self._clock.seconds()
+        self._now_known(route, breaker.probed_good(before, now))
+
+    def _probed_badly(self, route: Route) -> None:
+        before, now = self.breakers[route.name], self._clock.seconds()
+        self._now_known(route, breaker.probed_bad(before, now, self._chance()))
+
+    def _now_known(self, route: Route, now_known: Breaker) -> None:
         before = self.breakers[route.name]
-        now = self._clock.seconds()
-        now_known = breaker.after(before, good, now, self._chance())
         self.breakers[route.name] = now_known
         if now_known.state is not before.state:
             _log.warn(
@@ -249,10 +290,12 @@ class Health:
         return self._ask(route, again).addCallback(lambda _: again.took())
 
     def _probe_answered(self, took: float, route: Route) -> None:
-        quick = took <= HEDGE_AFTER
-        if quick:
+        # one in doubt has failed by its answers, not by being slow
+        if took <= HEDGE_AFTER or self.breakers[route.name].doubted:
             self._saw(route, None, round(took * 1000))
-        self._judge(route, quick)
+            self._probed_well(route)
+        else:
+            self._probed_badly(route)
 
     def _probe_failed(self, failure: Failure, route: Route, asked: _Asked) -> None:
         if failure.check(CancelledError):
@@ -265,13 +308,14 @@ class Health:
                 route=route.name,
                 code="probe-broke",
             )
-            self._judge(route, False)
+            self._probed_badly(route)
             return
         self._saw(route, fault, round(asked.took() * 1000))
-        # with a refusal TMDB's network has answered: the route is sound
-        refused = fault.cause.name == "http_request_denied"
-        if refused or fault.counts:
-            self._judge(route, refused)
+        if fault.refused:
+            self._probed_well(route)
+            return
+        if fault.counts:
+            self._probed_badly(route)
             return
         # a limit says nothing of the route: asked again after the same pause
         now, chance = self._clock.seconds(), self._chance()

@@ -21,6 +21,8 @@ from streamr.upstream.ratelimit import Pacer
 
 # On every request. The name for TMDB's logs tells no version and no machine.
 COMMON = {"Accept": "application/json", "User-Agent": "streamr"}
+# The egress of this machine (boundaries.Dimensions).
+HERE = "here"
 
 
 @dataclass(frozen=True, slots=True)

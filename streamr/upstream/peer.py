@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from twisted.internet.defer import Deferred
 
 from streamr.boundaries import Answer, Budget, Call, Dimensions, Query
-from streamr.errors import CAUSES, Attempt, Fault, RouteKind
+from streamr.errors import CAUSES, KEY_CAUSES, Attempt, Fault, RouteKind
 from streamr.fields import names, proxy_status
 from streamr.fields.loop import Loop
 from streamr.interfaces import Progress, Veto
@@ -18,25 +18,39 @@ from streamr.upstream.answer import judge
 from streamr.upstream.client import Client
 from streamr.upstream.origin import (
     COMMON,
+    HERE,
     HTTPRoute,
     upstream_url,
 )
 
 
 class ProxyRoute(HTTPRoute):
-    """A route over another streamr proxy, which uses its own key and its own ways."""
+    """A route over another streamr proxy, which uses its own key and its own routes."""
 
     kind = RouteKind.PEER
 
     def __init__(
-        self, base_url: str, client: Client, token: str | None, loop: Loop
+        self,
+        base_url: str,
+        client: Client,
+        token: str | None,
+        loop: Loop,
+        *,
+        family: str = "auto",
+        near: bool = False,
     ) -> None:
-        """It is named after the proxy's place, from which its bytes leave, too."""
+        """It is named after the proxy's place, from which its bytes leave, too.
+
+        One that is `near` runs on this machine: its bytes leave from `here`, over
+        addresses of our `family`, and with our key.
+        """
         where = urlsplit(base_url).netloc
-        dimensions = Dimensions(where, "proxy", "auto", where)
+        egress = HERE if near else where
+        dimensions = Dimensions(where, "proxy", family, egress)
         super().__init__(f"proxy@{where}", base_url, client, dimensions)
         self._token = token
         self._loop = loop
+        self._near = near
 
     def send(
         self,
@@ -91,7 +105,11 @@ class ProxyRoute(HTTPRoute):
                 f"{self.next_hop} answers {response.status} by itself",
                 final=True,
             )
-        answer = judge(query, replace(call, known=None), response)
+        try:
+            answer = judge(query, replace(call, known=None), response)
+        except Fault as fault:
+            # a proxy of an older version hands TMDB's word on its key on
+            raise self._of_its_key(fault.cause.name, attempts) or fault from fault
         if reported and answer.status == 404:
             # on each error a proxy says no-store: to its callers, not of TMDB's answer
             answer = replace(answer, cache_control=None)
@@ -108,12 +126,27 @@ class ProxyRoute(HTTPRoute):
             )
         # without a route it is the peer's word for the whole, and no try
         made = tuple(each for each in attempts if each.route)
+        of_its_key = self._of_its_key(cause, made)
+        if of_its_key is not None:
+            return of_its_key
         return Fault(
             cause if cause in CAUSES else "proxy_internal_error",
             f"reported by {self.next_hop}",
             made,
             final=True,
             retry_after=response.retry_after,
+        )
+
+    def _of_its_key(self, cause: str, attempts: tuple[Attempt, ...]) -> Fault | None:
+        """The Fault when TMDB does not take the key of a proxy elsewhere: that is its
+        matter, and another route may have a better key. Near, it is our own key."""
+        if cause not in KEY_CAUSES or self._near:
+            return None
+        return Fault(
+            "proxy_configuration_error",
+            f"{CAUSES[cause].meaning} at {self.next_hop}",
+            attempts,
+            final=True,
         )
 
     def _merged(self, attempt: Attempt) -> Attempt:

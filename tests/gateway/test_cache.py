@@ -1171,3 +1171,72 @@ class Breaking(CacheCase):
         assert told.fault is not None
         self.assertEqual(told.fault.cause.name, "proxy_internal_error")
         self.assert_told_once()
+
+
+class NewCopies(CacheCase):
+    """Cache-Control: no-cache of a caller."""
+
+    def ask_new(self) -> Deferred[Exchange]:
+        asking = replace(call(self.clock.seconds() + DEADLINE), renew=True)
+        return self.gateway.answer(QUERY, asking)
+
+    def used(self, asking: Deferred[Exchange]) -> Any:
+        use = self.exchange(asking).outcome.cache
+        assert use is not None
+        return use
+
+    def test_a_copy_older_than_a_minute_is_renewed_first(self) -> None:
+        self.kept(after=61.0)
+        asking = self.ask_new()
+        self.assertNoResult(asking)
+        self.direct.succeeds(NEW)
+        exchange = self.exchange(asking)
+        assert exchange.outcome.stored is not None
+        self.assertEqual(exchange.outcome.stored.body, NEW.body)
+        self.assertEqual(self.used(asking).forward, "request")
+
+    def test_a_younger_one_is_served(self) -> None:
+        self.kept(after=60.0)
+        self.assertIsNone(self.used(self.ask_new()).forward)
+        self.assertEqual(self.sent(), 0)
+
+    def test_it_is_done_once_a_minute_however_old_what_comes_is(self) -> None:
+        self.kept(after=61.0)
+        for expected in (1, 1, 1, 2):
+            asking = self.ask_new()
+            if not self.direct.sent[-1].result.called:
+                self.direct.succeeds(replace(NEW, age=1000.0))
+            self.exchange(asking)
+            self.assertEqual(self.sent(), expected)
+            self.clock.advance(20.1)
+
+    def test_others_who_ask_meanwhile_share_the_flight(self) -> None:
+        self.kept(after=61.0)
+        self.ask_new()
+        self.assertIsNone(self.used(self.ask()).forward)
+        self.assertEqual(self.sent(), 1)
+
+    def test_nobody_waits_longer_than_for_a_stale_one(self) -> None:
+        self.kept(after=61.0)
+        asking = self.ask_new()
+        self.clock.advance(SLOW)
+        self.assertEqual(self.used(asking).detail, "stale-while-slow")
+
+    def test_a_failure_costs_nobody_the_copy(self) -> None:
+        self.kept(after=61.0)
+        asking = self.ask_new()
+        self.direct.fails("tls_timeout", final=True)
+        self.assertEqual(self.used(asking).detail, "stale-if-error")
+        self.assertEqual(self.exchange(asking).status, 200)
+
+    def test_while_nothing_works_it_is_not_tried(self) -> None:
+        self.kept(after=61.0)
+        for _ in range(TRIP_IN_ROW):
+            self.gateway.failover.health.tried(self.direct, Fault("tls_reset"), 1)
+        self.assertIsNone(self.used(self.ask_new()).forward)
+        self.assertEqual(self.sent(), 0)
+
+    def test_what_is_not_stored_is_fetched_as_ever(self) -> None:
+        asking = self.ask_new()
+        self.direct.succeeds(OLD)
+        self.assertEqual(self.used(asking).forward, "uri-miss")

@@ -1,5 +1,6 @@
 """The chain of routes: what goes on to the next, what does not, and in what time."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,8 +44,8 @@ class GatewayCase(SynchronousTestCase):
     def make(self, routes: list[FakeRoute]) -> Gateway:
         return gateway_over(routes, self.clock, self.notes, "main")
 
-    def ask(self, deadline: float = 8.0) -> Deferred[Exchange]:
-        return self.gateway.answer(QUERY, call(deadline))
+    def ask(self, deadline: float = 8.0, path: str = QUERY.path) -> Deferred[Exchange]:
+        return self.gateway.answer(replace(QUERY, path=path), call(deadline))
 
     def direct_fails(self, cause: str) -> None:
         """Every try that the direct route gets fails in the same way."""
@@ -160,7 +161,9 @@ class TheStore(GatewayCase):
         self.assertEqual(self.answered().server, "main")
 
     def test_an_error_of_our_own_is_not_told_as_a_caller_who_left(self) -> None:
-        broken: Any = SimpleNamespace(fetch=lambda *_: fail(ZeroDivisionError()))
+        broken: Any = SimpleNamespace(
+            failover=None, fetch=lambda *_: fail(ZeroDivisionError())
+        )
         gateway = Gateway(broken, self.clock, Teller("main", self.clock, self.notes))
         self.failureResultOf(gateway.answer(QUERY, call()), ZeroDivisionError)
         self.assertEqual(self.notes.exchanges, [])
@@ -421,8 +424,8 @@ class Hedging(GatewayCase):
         self.assertEqual([each.cause for each in exchange.outcome.attempts], [None])
 
     def test_a_black_hole_opens_the_breaker_and_is_then_passed_by(self) -> None:
-        for _ in range(TRIP_IN_ROW):
-            self.ask()
+        for number in range(TRIP_IN_ROW):
+            self.ask(path=f"/movie/{number}")
             self.clock.advance(HEDGE_AFTER)
             self.proxy.succeeds()
         self.assertFalse(self.health().breakers["direct"].closed)
@@ -478,7 +481,7 @@ class SilentHosts(GatewayCase):
             self.ask()
         health = self.gateway.failover.health
         for _ in range(TRIP_IN_ROW):
-            health.tried(self.direct, Fault("overtaken"), 1)
+            health.tried(self.direct, Fault("tls_reset"), 1)
         self.clock.advance(HEDGE_AFTER)
         self.assertEqual(len(self.proxy.sent), HEDGE_FLOOR + 5)
 
@@ -490,7 +493,7 @@ class AllOpen(GatewayCase):
         health = self.gateway.failover.health
         for route in health.routes:
             for _ in range(TRIP_IN_ROW):
-                health.tried(route, Fault("upstream_unavailable"), 1)
+                health.tried(route, Fault("tls_reset"), 1)
 
     def test_with_a_recent_success_all_routes_are_tried_all_the_same(self) -> None:
         for _ in range(TRIP_IN_ROW):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import FrozenInstanceError, replace
 from functools import reduce
 from math import floor
@@ -16,6 +17,7 @@ from hypothesis.stateful import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
+from streamr.errors import Blame
 from streamr.policy.breaker import (
     FIRST_PAUSE,
     JITTER,
@@ -25,16 +27,28 @@ from streamr.policy.breaker import (
     WINDOW,
     Breaker,
     BreakerState,
-    after,
+    Failed,
     due,
+    failed,
+    hurried,
     postponed,
+    probed_bad,
+    probed_good,
     probing,
+    succeeded,
 )
 
 MIDDLE = 0.5  # the chance at which a pause is neither longer nor shorter
 CHANCES = st.floats(0, 1, exclude_max=True)
 # Monotonic clocks begin anywhere, and a route may first be tried after days.
 STARTS = (0.0, 0.75, 100.0, 86_400.5, 1e7)
+
+
+def after(breaker: Breaker, good: bool, now: float, chance: float) -> Breaker:
+    """After an answer, or after a failure that only the route can have."""
+    if good:
+        return succeeded(breaker, now)
+    return failed(breaker, Failed(), now, chance)
 
 
 def told(goods: str, breaker: Breaker | None = None, now: float = 100.0) -> Breaker:
@@ -203,6 +217,140 @@ class Counting(SynchronousTestCase):
                 return
 
 
+def whole(resource: str = "/movie/1") -> Failed:
+    """A whole answer that cannot be used."""
+    return Failed(Blame.RESOURCE, resource)
+
+
+def silent(resource: str = "/movie/1") -> Failed:
+    """Silence, or a cut."""
+    return Failed(Blame.EITHER, resource)
+
+
+def after_all(failures: Iterable[Failed], breaker: Breaker, now: float) -> Breaker:
+    """The breaker after failures of callers' requests, all at once."""
+    for each in failures:
+        breaker = failed(breaker, each, now, MIDDLE)
+    return breaker
+
+
+class Doubt(SynchronousTestCase):
+    """Failures that may belong to what was asked, and not to the route."""
+
+    def doubted(self, now: float = 100.0) -> Breaker:
+        return after_all([whole()] * TRIP_IN_ROW, Breaker(), now)
+
+    def test_whole_answers_never_open_it_however_many_and_of_whatever(self) -> None:
+        many = [whole(f"/movie/{number}") for number in range(100)]
+        for failures in ([whole()] * 100, many):
+            breaker = after_all(failures, Breaker(), 100.0)
+            self.assertTrue(breaker.closed)
+            self.assertTrue(breaker.doubted)
+
+    def test_the_fifth_failure_in_a_row_puts_it_in_doubt(self) -> None:
+        for start in STARTS:
+            four = after_all([whole()] * 4, Breaker(), start)
+            self.assertFalse(four.doubted or due(four, start + 1e6))
+            five = failed(four, whole(), start, MIDDLE)
+            self.assertTrue(five.doubted and due(five, start))
+
+    def test_failures_of_each_kind_make_one_row(self) -> None:
+        for first in (Failed(), silent(), whole()):
+            breaker = after_all([first, *[whole()] * 4], Breaker(), 100.0)
+            self.assertTrue(breaker.doubted, first)
+
+    def test_silence_of_five_resources_opens_it(self) -> None:
+        several = [silent(f"/movie/{number}") for number in range(TRIP_IN_ROW)]
+        self.assertTrue(after_all(several[:4], Breaker(), 100.0).closed)
+        self.assertIs(after_all(several, Breaker(), 100.0).state, BreakerState.OPEN)
+
+    def test_silence_of_one_resource_is_doubted_and_never_opens_it(self) -> None:
+        breaker = after_all([silent()] * 100, Breaker(), 100.0)
+        self.assertTrue(breaker.closed)
+        self.assertTrue(breaker.doubted)
+
+    def test_a_resource_that_has_failed_whole_is_doubtful_when_it_is_silent(
+        self,
+    ) -> None:
+        breaker = after_all([whole(), silent()], Breaker(), 100.0)
+        self.assertEqual((breaker.in_row, breaker.doubts), (0, 2))
+
+    def test_five_connections_that_fail_open_it_in_doubt_too(self) -> None:
+        breaker = after_all([Failed()] * 4, self.doubted(), 100.0)
+        self.assertTrue(breaker.closed)
+        opened = failed(breaker, Failed(), 100.0, MIDDLE)
+        self.assertIs(opened.state, BreakerState.OPEN)
+
+    def test_a_good_attempt_ends_the_doubt_and_the_row(self) -> None:
+        breaker = succeeded(self.doubted(), 100.0)
+        self.assertFalse(breaker.doubted or breaker.failing or breaker.doubts)
+        self.assertFalse(after_all([whole()] * 4, breaker, 100.0).doubted)
+
+    def test_it_stays_closed_while_it_is_probed(self) -> None:
+        self.assertTrue(probing(self.doubted()).closed)
+
+    def test_after_a_good_probe_it_is_trusted_for_five_seconds(self) -> None:
+        for start in STARTS:
+            breaker = probed_good(self.doubted(start), start)
+            for later in (0.0, 4.9):
+                more = [whole(f"/tv/{number}") for number in range(100)]
+                kept = after_all(more, breaker, start + later)
+                self.assertEqual(kept, breaker, (start, later))
+            again = after_all([whole()] * TRIP_IN_ROW, breaker, start + 5.0)
+            self.assertTrue(again.doubted and due(again, start + 5.0), start)
+
+    def test_trust_outlives_good_attempts(self) -> None:
+        breaker = succeeded(probed_good(self.doubted(), 100.0), 101.0)
+        kept = after_all([whole()] * 100, breaker, 102.0)
+        self.assertFalse(kept.doubted)
+
+    def test_trust_is_for_answers_only(self) -> None:
+        breaker = probed_good(self.doubted(), 100.0)
+        self.assertFalse(after_all([Failed()] * 5, breaker, 101.0).closed)
+        several = [silent(f"/movie/{number}") for number in range(TRIP_IN_ROW)]
+        self.assertFalse(after_all(several, breaker, 101.0).closed)
+
+    def test_a_bad_probe_opens_it_with_the_first_pause(self) -> None:
+        breaker = probed_bad(self.doubted(), 101.0, MIDDLE)
+        self.assertEqual(breaker, Breaker(BreakerState.OPEN, pause=5.0, until=106.0))
+
+    def test_a_bad_probe_of_what_is_not_in_doubt_any_more_changes_nothing(self) -> None:
+        self.assertEqual(probed_bad(Breaker(), 101.0, MIDDLE), Breaker())
+        self.assertEqual(probed_bad(opened(), 101.0, MIDDLE), opened())
+
+    def test_a_probe_that_said_nothing_is_repeated_after_a_pause(self) -> None:
+        for chance, later in ((0.0, 4.0), (MIDDLE, 5.0)):
+            breaker = postponed(self.doubted(), 200.0, chance)
+            self.assertTrue(breaker.doubted)
+            self.assertFalse(due(breaker, 200.0 + later - 0.001))
+            self.assertTrue(due(breaker, 200.0 + later))
+
+    def test_what_answers_cause_changes_none_that_is_open_or_probed(self) -> None:
+        for breaker in (opened(), probing(opened())):
+            self.assertEqual(failed(breaker, whole(), 101.0, MIDDLE), breaker)
+        self.assertEqual(failed(opened(), silent(), 101.0, MIDDLE), opened())
+
+    def test_what_is_kept_of_a_row_is_bounded(self) -> None:
+        many = [
+            kind(f"/movie/{number}") for number in range(500) for kind in (whole, whole)
+        ]
+        self.assertEqual(len(after_all(many, Breaker(), 1.0).failing), 3)
+
+
+class News(SynchronousTestCase):
+    """Somebody has repaired something: what is open is probed at once."""
+
+    def test_one_that_is_open_is_due_now_with_the_first_pause(self) -> None:
+        breaker = hurried(reopened(6), 50.0)
+        self.assertTrue(due(breaker, 50.0))
+        again = after(probing(breaker), False, 50.0, MIDDLE)
+        self.assertEqual(again.pause, 2 * FIRST_PAUSE)
+
+    def test_all_others_are_as_they_were(self) -> None:
+        for breaker in (Breaker(), told("---"), probing(opened())):
+            self.assertEqual(hurried(breaker, 50.0), breaker)
+
+
 class Pauses(SynchronousTestCase):
     """Five seconds, doubling to five minutes, each a fifth longer or shorter."""
 
@@ -250,9 +398,9 @@ class Pauses(SynchronousTestCase):
                     (breaker.pause, breaker.until), (pause, 500.0 + share * pause)
                 )
                 # the next that fails doubles that pause, as if it were the first
-                failed = after(probing(breaker), False, 600.0, MIDDLE)
+                again = after(probing(breaker), False, 600.0, MIDDLE)
                 self.assertEqual(
-                    (failed.pause, failed.until), (2 * pause, 600 + 2 * pause)
+                    (again.pause, again.until), (2 * pause, 600 + 2 * pause)
                 )
 
     def test_a_probe_that_said_nothing_changes_no_breaker_that_moved_on(self) -> None:

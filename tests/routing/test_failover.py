@@ -123,7 +123,7 @@ class Starting(WaysCase):
         self.proxy.succeeds()
         self.assertEqual(self.successResultOf(last).answer, GOOD)
 
-    def test_who_was_denied_a_hedge_leaves_when_the_breaker_has_opened(self) -> None:
+    def test_who_was_denied_a_hedge_leaves_when_the_route_is_in_doubt(self) -> None:
         for _ in range(HEDGE_FLOOR):
             self.fetch()
         last = self.fetch()
@@ -131,7 +131,7 @@ class Starting(WaysCase):
         self.assertEqual(len(self.proxy.sent), HEDGE_FLOOR)
         for sent in self.proxy.sent[:TRIP_IN_ROW]:
             sent.result.callback(GOOD)
-        self.assertFalse(self.failover.health.is_closed(self.direct))
+        self.assertFalse(self.failover.health.is_sure(self.direct))
         self.clock.advance(ASK_AGAIN)
         self.assertEqual(len(self.proxy.sent), HEDGE_FLOOR + 1)
         self.proxy.succeeds()
@@ -307,6 +307,8 @@ class Three(SynchronousTestCase):
 
 # What another route cannot heal.
 ENDS_THE_CHAIN = {
+    "key_refused",
+    "key_suspended",
     "http_request_denied",
     "http_rate_limited",
     "connection_limit_reached",

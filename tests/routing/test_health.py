@@ -16,16 +16,17 @@ from hypothesis.stateful import (
 )
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.logger import globalLogPublisher
+from twisted.logger import eventAsText, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Answer, Dimensions, Query
-from streamr.errors import CAUSES, Fault, RouteKind
+from streamr.errors import CAUSES, Blame, Fault, RouteKind
 from streamr.policy.breaker import (
     FIRST_PAUSE,
     JITTER,
     LONGEST_PAUSE,
     TRIP_IN_ROW,
+    TRUST,
     BreakerState,
 )
 from streamr.policy.retry import HEDGE_AFTER
@@ -171,6 +172,79 @@ class Fairness(HealthCase):
         self.assertTrue(health.is_closed(route))
 
 
+class InDoubt(HealthCase):
+    """The probe of something else says whether it was the route or the resource."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.health.tried(self.route, None, 1)
+        for _ in range(TRIP_IN_ROW):
+            self.fail_once()
+
+    def fail_once(self, resource: str = "/movie/13") -> None:
+        self.health.tried(self.route, Fault("upstream_error"), 1, resource)
+
+    def test_it_is_probed_at_once_and_stays_closed_meanwhile(self) -> None:
+        self.clock.advance(LOOK_EVERY)
+        self.assertEqual(len(self.route.sent), 1)
+        self.assertIs(self.state, BreakerState.CLOSED)
+        self.pass_time(PROBE_SECONDS - 1)
+        self.assertEqual(len(self.route.sent), 1)
+
+    def test_a_good_probe_acquits_it_for_a_while(self) -> None:
+        self.clock.advance(LOOK_EVERY)
+        self.route.succeeds()
+        self.assertTrue(self.health.is_sure(self.route))
+        for number in range(100):
+            self.fail_once(f"/movie/{number}")
+        self.assertTrue(self.health.is_sure(self.route))
+        self.clock.advance(TRUST)
+        self.assertEqual(len(self.route.sent), 1)
+
+    def test_a_probe_that_is_good_and_slow_acquits_it_as_well(self) -> None:
+        self.clock.advance(LOOK_EVERY)
+        for _ in range(2):
+            self.clock.advance(HEDGE_AFTER + 0.1)
+            self.route.succeeds()
+        self.assertTrue(self.health.is_sure(self.route))
+
+    def test_a_refused_key_is_no_fault_of_the_route(self) -> None:
+        self.clock.advance(LOOK_EVERY)
+        self.route.fails("key_refused")
+        self.assertTrue(self.health.is_sure(self.route))
+
+    def test_a_probe_that_fails_as_well_opens_it(self) -> None:
+        for cause in ("upstream_error", "tls_reset", "http_response_invalid"):
+            self.setUp()
+            self.clock.advance(LOOK_EVERY)
+            self.route.fails(cause)
+            self.assertIs(self.state, BreakerState.OPEN, cause)
+            self.assertEqual(self.health.breakers["direct"].pause, FIRST_PAUSE)
+            self.health.stop()
+
+    def test_a_limit_leaves_the_doubt_and_asks_again_later(self) -> None:
+        self.clock.advance(LOOK_EVERY)
+        self.route.fails("http_rate_limited")
+        self.assertFalse(self.health.is_sure(self.route))
+        self.pass_time(FIRST_PAUSE - 0.5)
+        self.assertEqual(len(self.route.sent), 1)
+        self.pass_time(1.5)
+        self.assertEqual(len(self.route.sent), 2)
+
+
+class News(HealthCase):
+    def test_what_is_open_is_probed_at_once_when_something_was_repaired(self) -> None:
+        for _ in range(3):
+            self.until_probed(len(self.route.sent) + 1)
+            self.route.fails("tls_reset")
+        asked = len(self.route.sent)
+        self.pass_time(5.0)
+        self.assertEqual(len(self.route.sent), asked)
+        self.health.hurry()
+        self.pass_time(LOOK_EVERY + 0.1)
+        self.assertEqual(len(self.route.sent), asked + 1)
+
+
 class LastDeed(HealthCase):
     """What the health pages tell of a route is what it did last, in a probe, too."""
 
@@ -216,6 +290,8 @@ def nothing_heals(health: Health) -> None:
 
 # What ends an attempt without a word about the route: limits, refusals, our own errors.
 SAYS_NOTHING = {
+    "key_refused",
+    "key_suspended",
     "http_request_denied",
     "http_rate_limited",
     "proxy_internal_error",
@@ -270,6 +346,58 @@ class Several(SynchronousTestCase):
         return float(self.health.known()[name]["left"])
 
 
+class Key(Several):
+    """TMDB does not take our key."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.events: list[Any] = []
+        globalLogPublisher.addObserver(self.events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
+
+    def warnings(self) -> list[str]:
+        return [
+            eventAsText(each, includeTimestamp=False, includeSystem=False)
+            for each in self.events
+            if each.get("code") == "key-refused"
+        ]
+
+    def test_it_is_told_once_with_the_cure(self) -> None:
+        for route in (self.a, self.b, self.a):
+            self.tried(route, "key_refused", 3)
+        [line] = self.warnings()
+        for word in ("does not accept the key", "TMDB_ACCESS_TOKEN", "TMDB_API_KEY"):
+            self.assertIn(word, line)
+
+    def test_it_is_told_again_when_it_has_been_good_meanwhile(self) -> None:
+        for cause in ("key_refused", None, "key_suspended"):
+            self.tried(self.a, cause)
+        self.assertEqual(len(self.warnings()), 2)
+        self.assertIn("suspended", self.warnings()[1])
+
+    def test_the_last_attempts_say_whether_there_is_trouble(self) -> None:
+        self.assertIsNone(self.health.key_trouble)
+        self.tried(self.b, "key_suspended")
+        self.assertEqual(self.health.key_trouble, "key_suspended")
+        self.tried(self.a, "tls_reset")
+        self.assertEqual(self.health.key_trouble, "key_suspended")
+        self.tried(self.b, None)
+        self.assertIsNone(self.health.key_trouble)
+
+    def test_the_first_route_can_be_tried_before_anybody_asks(self) -> None:
+        self.health.probe_first()
+        self.assertEqual([len(each.sent) for each in self.all], [1, 0, 0])
+        self.a.fails("key_refused")
+        self.assertEqual(len(self.warnings()), 1)
+        self.assertTrue(self.health.is_sure(self.a))
+
+    def test_a_first_try_that_fails_opens_nothing(self) -> None:
+        self.health.probe_first()
+        self.a.fails("tls_reset")
+        self.assertTrue(self.health.is_sure(self.a))
+        self.assertEqual(self.health.states["a"].cause, "tls_reset")
+
+
 class Told(Several):
     """What an attempt says of its route."""
 
@@ -277,11 +405,34 @@ class Told(Several):
         for cause in CAUSES:
             self.setUp()
             self.tried(self.a, cause, TRIP_IN_ROW - 1)
-            self.assertTrue(self.health.is_closed(self.a), cause)
+            self.assertTrue(self.health.is_sure(self.a), cause)
             self.tried(self.a, cause)
-            closed = self.health.is_closed(self.a)
-            self.assertEqual(closed, cause in SAYS_NOTHING, cause)
-            self.assertTrue(self.health.is_closed(self.b), cause)
+            sure, closed = self.health.is_sure(self.a), self.health.is_closed(self.a)
+            self.assertEqual(sure, cause in SAYS_NOTHING, cause)
+            # an answer never opens it: the probe says more
+            asks = CAUSES[cause].blame is not Blame.ROUTE
+            self.assertEqual(closed, asks or cause in SAYS_NOTHING, cause)
+            self.assertTrue(self.health.is_sure(self.b), cause)
+
+    def test_one_resource_that_fails_closes_no_way_for_the_others(self) -> None:
+        for cause in ("upstream_error", "http_response_invalid", "overtaken"):
+            self.setUp()
+            for _ in range(100):
+                for route in self.all:
+                    self.health.tried(route, Fault(cause), 1, "/movie/13")
+            self.assertTrue(self.health.sound, cause)
+            self.assertEqual(self.planned(), "abc", cause)
+
+    def test_one_in_doubt_is_tried_after_those_that_are_not(self) -> None:
+        self.tried(self.a, "upstream_error", TRIP_IN_ROW)
+        self.tried(self.b, "tls_reset", TRIP_IN_ROW)
+        self.assertEqual(self.planned(), "ca")
+        self.assertTrue(self.health.worth(self.a))
+
+    def test_silence_of_several_resources_opens_a_way(self) -> None:
+        for number in range(TRIP_IN_ROW):
+            self.health.tried(self.a, Fault("overtaken"), 1, f"/movie/{number}")
+        self.assertFalse(self.health.is_closed(self.a))
 
     def test_what_says_nothing_ends_no_row_of_failures(self) -> None:
         for cause in SAYS_NOTHING:
@@ -746,7 +897,7 @@ class Probed(Several):
             self.setUp()
             self.begin()
             self.a.fails(cause)
-            if cause == "http_request_denied":
+            if Fault(cause).refused:
                 expected = (True, 0.0)  # TMDB's network has answered
             elif cause in SAYS_NOTHING:
                 expected = (False, 5.0)  # asked again after the same pause

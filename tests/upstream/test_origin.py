@@ -124,8 +124,8 @@ class RouteCase(SynchronousTestCase):
             self.pacer,
         )
 
-    def proxy(self, token: str | None = None) -> ProxyRoute:
-        return ProxyRoute(PROXY, self.client, token, Loop("streamr-me-main"))
+    def proxy(self, token: str | None = None, *, near: bool = False) -> ProxyRoute:
+        return ProxyRoute(PROXY, self.client, token, Loop("streamr-me-main"), near=near)
 
     def send(
         self,

@@ -101,12 +101,32 @@ class OverAProxy(RouteCase):
         for name in CAUSES:
             field = f'p;error=tls_reset;route="a";ms=4, p;error={name};route="b";ms=5'
             came = head(502, proxy_status=field, retry_after="7")
-            fault = self.fault(self.proxy(), came, MISSING)
+            fault = self.fault(self.proxy(near=True), came, MISSING)
             self.assertEqual((fault.cause.name, fault.final), (name, True))
             self.assertEqual(fault.retry_after, "7", name)
             self.assertEqual(fault.detail, "reported by 127.0.0.1:5001")
             routes = [(each.name, each.cause) for each in fault.attempts]
             self.assertEqual(routes, [(f"{NAME}/a", "tls_reset"), (f"{NAME}/b", name)])
+
+    def test_a_key_that_tmdb_does_not_take_is_the_matter_of_a_proxy_elsewhere(
+        self,
+    ) -> None:
+        body = b'{"success":false,"status_code":7,"status_message":"Invalid API key"}'
+        told = 'p;error=tls_reset;route="a";ms=4, p;error=key_refused;route="b";ms=5'
+        for field in (told, PASSED_ON):  # that is how an older version hands it on
+            came = head(401, proxy_status=field)
+            fault = self.fault(self.proxy(), came, body)
+            self.assertEqual(fault.cause.name, "proxy_configuration_error")
+            for words in ("does not accept the key", "127.0.0.1:5001"):
+                self.assertIn(words, fault.detail)
+            self.assertTrue(fault.final and fault.counts)
+            near = self.fault(self.proxy(near=True), came, body)
+            self.assertEqual(near.cause.name, "key_refused")
+
+    def test_one_near_differs_in_neither_egress_nor_family(self) -> None:
+        near, far = self.proxy(near=True), self.proxy()
+        self.assertEqual((near.dimensions.egress, far.dimensions.egress)[0], "here")
+        self.assertEqual(far.dimensions.egress, "127.0.0.1:5001")
 
     def test_an_error_that_we_do_not_know_is_one_of_its_own(self) -> None:
         for name in ("http_request_error", "of_a_later_version"):

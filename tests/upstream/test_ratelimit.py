@@ -272,14 +272,14 @@ class TheQueue(PacerCase):
         super().setUp()
         self.make(at_once=1)
 
-    def test_who_waits_too_long_is_told_503_and_when_to_come_again(self) -> None:
+    def test_who_waits_too_long_is_told_429_and_when_to_come_again(self) -> None:
         _, waiting = self.several(2)
         self.clock.advance(LONGEST_WAIT - 1 / 64)
         self.assertFalse(waiting.over)
         self.clock.advance(1 / 64)
         fault = waiting.fault
         self.assertEqual(fault.cause.name, "connection_limit_reached")
-        self.assertEqual((fault.cause.status, fault.retry_after), (503, "1"))
+        self.assertEqual((fault.cause.status, fault.retry_after), (429, "1"))
 
     def test_a_wait_is_too_long_after_two_seconds(self) -> None:
         _, waiting = self.several(2)
