@@ -88,24 +88,32 @@ def _operation(endpoint: Endpoint, parameters: Parameters, schema: Schema) -> Op
         "summary": title(template),
         "tags": [template.split("/")[1]],
         "parameters": [*parameters.of(endpoint), *ASKED],
-        "responses": responses.of_tmdb(endpoint.parameters or (), schema),
+        "responses": responses.of_tmdb(endpoint.parameters, schema),
+        "description": _told(endpoint),
     }
-    if endpoint.parameters is None:
-        made["description"] = "Added by STREAMR_EXTRA_PATHS."
-        return made
-    kept = endpoint.freshness
-    told = f"Kept as `{kept.name}`: {kept.usual / HOUR:.2g} h unless TMDB names a time."
-    if not endpoint.in_demo:
-        told += " The demo has no answer."
-    made["description"] = told
-    made["externalDocs"] = {"url": f"{REFERENCE}/{endpoint.name}"}
+    if endpoint.name:
+        made["externalDocs"] = {"url": f"{REFERENCE}/{endpoint.name}"}
     return made
+
+
+def _told(endpoint: Endpoint) -> str:
+    if endpoint.added:
+        return "Added by STREAMR_EXTRA_PATHS."
+    kept = endpoint.freshness
+    told = (
+        f"Kept as `{kept.name}`: {kept.usual / HOUR:.2g} h unless TMDB names a time."
+        if kept is not None
+        else "Never kept."
+    )
+    if not endpoint.name:
+        told += " TMDB answers it, and no longer documents it."
+    return told if endpoint.in_demo else f"{told} The demo has no answer."
 
 
 def _with_appended(endpoint: Endpoint, endpoints: list[Endpoint]) -> Schema:
     """The body of an endpoint, with what can be appended to it: without its id."""
     whole = body(endpoint.shape)
-    if "append_to_response" not in (endpoint.parameters or ()):
+    if "append_to_response" not in endpoint.parameters:
         return whole
     named: dict[str, Schema] = {}
     numbered: dict[str, Schema] = {}

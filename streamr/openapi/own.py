@@ -60,7 +60,7 @@ class Own:
         parameters: Parameters,
     ) -> Operation:
         ends = [offered.match(path) for path in shortcut.asked()]
-        takes = {each for end in ends for each in end.parameters or ()}
+        takes = {each for end in ends for each in end.parameters}
         defaults = dict(pair for end in ends for pair in end.defaults)
         choices = [parameters.choice("media_type", list(shortcut.paths))]
         if shortcut.windows:

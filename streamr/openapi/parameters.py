@@ -1,6 +1,6 @@
 """The parameters of an operation, as the gateway checks them.
 
-What is allowed is read from `policy/checks.py` and the catalogue; parameters.txt adds
+What is allowed is read from `tmdb/parameters.py` and the catalogue; parameters.txt adds
 an example and a sentence. An empty value counts as none given, as everywhere.
 """
 
@@ -54,7 +54,7 @@ class Parameters:
         """The references for an endpoint of TMDB's."""
         listed = [self.in_path(name) for name in endpoint.placeholders]
         return listed + self.in_query(
-            endpoint.parameters or (), dict(endpoint.defaults), endpoint.required
+            endpoint.parameters, dict(endpoint.defaults), endpoint.required
         )
 
     def in_path(self, name: str) -> Parameter:
@@ -124,10 +124,8 @@ def value_schema(name: str) -> Schema:
         return {
             "type": "array",
             "maxItems": parameters.MOST_APPENDED,
-            "items": {"type": "string", "pattern": f"^({parameters.APPENDED})?$"},
+            "items": {"type": "string", "pattern": f"^{_PLAIN}*$"},
         }
-    if name in parameters.FORMS:
-        return {"type": "string", "pattern": f"^({parameters.FORMS[name][0]})?$"}
     return {
         "type": "string",
         "maxLength": parameters.MOST_CHARACTERS,
@@ -149,7 +147,7 @@ def _told(name: str, schema: Schema) -> Parameter:
         return {"schema": schema}
     example, sentence = notes()[name]
     if name in parameters.FORMS:
-        sentence = f"{sentence} Allowed: {parameters.FORMS[name][1]}."
+        sentence = f"{sentence} TMDB expects {parameters.FORMS[name]}."
     told: Parameter = {"description": sentence, "schema": schema}
     if example:
         told["example"] = _typed(schema, example)

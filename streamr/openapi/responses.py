@@ -37,6 +37,12 @@ _HEADERS: dict[str, tuple[bool, Schema, str]] = {
         _TEXT,
         "The proxy that answered, as host:port; absent when TMDB answered directly.",
     ),
+    names.DROPPED: (
+        False,
+        _TEXT,
+        "Parameters of the request that were not sent to TMDB: what acts for a user, "
+        "credentials, JSONP, and what only defeats caches.",
+    ),
     "Retry-After": (False, _TEXT, "When to ask again: seconds, or a date."),
     "Allow": (True, _TEXT, "The methods that the path takes."),
     "Access-Control-Allow-Origin": (
@@ -47,7 +53,7 @@ _HEADERS: dict[str, tuple[bool, Schema, str]] = {
 }
 _EVERY = (names.REQUEST_ID, "X-Content-Type-Options", "Access-Control-Allow-Origin")
 _TOLD = ("Cache-Control", names.CACHE_STATUS, names.PROXY_STATUS, names.SERVER_TIMING)
-_ANSWERED = ("Vary", "ETag", "Age", "X-Proxy-Source")
+_ANSWERED = ("Vary", "ETag", "Age", "X-Proxy-Source", names.DROPPED)
 
 # status: (component, schema of the body, further headers, description)
 _ERRORS: dict[int, tuple[str, str, tuple[str, ...], str]] = {
@@ -57,14 +63,19 @@ _ERRORS: dict[int, tuple[str, str, tuple[str, ...], str]] = {
         (),
         "A parameter cannot be right; the message names it and what is allowed.",
     ),
-    401: ("BadKey", "Error", (), "TMDB refuses the key of this streamr."),
+    401: ("BadKey", "Error", (), "TMDB does not accept the key of this streamr."),
     403: (
         "Denied",
         "Error",
         (),
         "It acts for a TMDB user, which streamr does not; or TMDB refuses.",
     ),
-    404: ("NotFound", "Error", (), "TMDB has no such thing."),
+    404: (
+        "NotFound",
+        "Error",
+        (),
+        "TMDB has no such thing, or streamr does not know the path.",
+    ),
     405: ("WrongMethod", "GatewayError", ("Allow",), "Only GET, HEAD and OPTIONS."),
     422: (
         "Unprocessable",
@@ -76,15 +87,22 @@ _ERRORS: dict[int, tuple[str, str, tuple[str, ...], str]] = {
         "TooMany",
         "GatewayError",
         ("Retry-After",),
-        "TMDB asks for fewer requests, and there is no answer from before.",
+        "TMDB asks for fewer requests, or more are waiting than it allows; and there "
+        "is no stored answer.",
     ),
     500: ("Internal", "GatewayError", (), "An error in streamr itself."),
-    502: ("BadGateway", "GatewayError", (), "No route to TMDB brought an answer."),
+    502: (
+        "BadGateway",
+        "GatewayError",
+        ("Retry-After",),
+        "No route to TMDB brought an answer. With Retry-After it is this path that "
+        "TMDB fails on.",
+    ),
     503: (
         "Unavailable",
         "GatewayError",
         ("Retry-After",),
-        "Every route has failed lately, or too many requests are waiting.",
+        "Every route has failed lately.",
     ),
     504: ("Timeout", "GatewayError", (), "The deadline was reached."),
     508: ("Loop", "GatewayError", (), "The request came back to this streamr."),

@@ -6,19 +6,28 @@ host, no header, no cookie, no key.
 
 from __future__ import annotations
 
+from collections import Counter
+from operator import itemgetter
 from urllib.parse import quote, urlencode
 
 from streamr.boundaries import Query
 
 
 def key(query: Query) -> str:
-    """The canonical form of a query: path, and parameters in order without defaults."""
+    """The canonical form of a query: path, and parameters in order without defaults.
+
+    Two values of one name stay in their order, defaults too: the answer depends on it.
+    """
     defaults = {name: _canonical(name, value) for name, value in query.defaults}
-    pairs = {(name, _canonical(name, value)) for name, value in query.parameters}
+    pairs = [(name, _canonical(name, value)) for name, value in query.parameters]
+    times = Counter(name for name, _ in dict.fromkeys(pairs))
     kept = sorted(
-        (name, value)
-        for name, value in pairs
-        if value != "" and defaults.get(name) != value
+        (
+            (name, value)
+            for name, value in dict.fromkeys(pairs)
+            if value != "" and (times[name] > 1 or defaults.get(name) != value)
+        ),
+        key=itemgetter(0),
     )
     return f"{query.path}?{urlencode(kept, quote_via=quote)}" if kept else query.path
 

@@ -1,8 +1,8 @@
 """What TMDB offers: path templates and the parameters each of them takes.
 
 The table is `endpoints.txt` beside this file, which says all that streamr knows of one
-endpoint. Only what matches a template leaves the house, so no path can climb; only the
-template's own parameters go with it.
+endpoint. Only what matches a template leaves the house, so no path can climb. The
+template's parameters describe it; which others go with it says parameters.py.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from streamr.boundaries import ANYTHING, Expected, Freshness, Query
 from streamr.errors import Envelope, Refusal
 from streamr.tmdb.lifetimes import CLASSES
 from streamr.tmdb.parameters import (
-    MOST_APPENDED,
+    MOST_UNKNOWN,
     bad,
     check,
-    for_a_user,
-    without_a_user,
+    is_dropped,
 )
 
 Pair = tuple[str, str]
@@ -33,20 +32,27 @@ NOTICE = (
 )
 
 # A value in a path: TMDB's ids, slugs (550-fight-club), external ids (tt0137523).
-# It cannot be `.`, has no two dots in a row, and nothing that a URL gives a meaning to.
-VALUE = r"(?!\.(?:/|$))(?![^/]*\.\.)[A-Za-z0-9._~-]{1,100}"
+# It cannot be `.`, has no two dots in a row, and nothing that a URL gives a meaning to,
+# however it is encoded; other characters stand in percent-encoding (550-amélie).
+_CHARACTER = r"[A-Za-z0-9._~-]|%(?!2[5EF]|5C|7F)[2-9A-F][0-9A-F]"
+VALUE = rf"(?!\.(?:/|$))(?![^/]*\.\.)(?:{_CHARACTER}){{1,100}}"
 # Values that TMDB has only a few of.
 ENUMERATED = {"time_window": ("day", "week")}
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 _TEMPLATE = re.compile(r"/[a-z][a-z0-9_]*(?:/(?:[a-z][a-z0-9_]*|\{[a-z_]+\}))*")
 
 APPEND = "append_to_response"
+# In a row: the class of answers that are not kept, the name of what is undocumented.
+UNKEPT, LEGACY = "unkept", "-"
 
-# What TMDB says for an unknown path, so that clients see what they know.
-NOT_FOUND = "The resource you requested could not be found."
+# An unknown path has TMDB's code for an unknown title, which clients know; the sentence
+# tells them apart.
+UNKNOWN_PATH = (
+    "streamr does not know this path. The main server lists at /docs those that it "
+    "knows; one that TMDB has beside them can be added with STREAMR_EXTRA_PATHS."
+)
 FOR_A_USER = (
-    "streamr answers with its own key and acts for no user: account, authentication, "
-    "guest_session and session_id are not available through it."
+    "streamr answers with its own key and acts for no user: account, guest_session and "
+    "the steps of authentication are not available through it."
 )
 
 
@@ -54,23 +60,25 @@ FOR_A_USER = (
 class Endpoint:
     """One thing that can be asked of TMDB.
 
-    `parameters` is None for a template added by STREAMR_EXTRA_PATHS: it takes any.
-    `name` is TMDB's, and the last part of its reference page's address; without the
-    `required` parameters TMDB cannot answer. `freshness` says how long its answers are
-    good, `expected` what they always are, and `shape` describes them whole. `in_demo`
-    says that the demo answers it, too.
+    `parameters` are those that TMDB documents. `name` is TMDB's, and the last part of
+    its reference page's address; "" for a path that TMDB no longer documents, or that
+    STREAMR_EXTRA_PATHS adds. Without the `required` parameters TMDB cannot answer.
+    `freshness` says how long its answers are good, None when they are not kept;
+    `expected` what they always are, and `shape` describes them whole. `in_demo` says
+    that the demo answers it, too; `added` is true for STREAMR_EXTRA_PATHS.
     """
 
     template: str
-    parameters: frozenset[str] | None
+    parameters: frozenset[str]
     pattern: re.Pattern[str]
     defaults: tuple[Pair, ...] = ()
     required: frozenset[str] = frozenset()
     name: str = ""
-    freshness: Freshness = CLASSES["details"]
+    freshness: Freshness | None = CLASSES["details"]
     expected: Expected = ANYTHING
     shape: str = ""
     in_demo: bool = True
+    added: bool = False
 
     @property
     def placeholders(self) -> tuple[str, ...]:
@@ -84,6 +92,7 @@ class Catalogue:
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
         # a literal segment wins over a placeholder: /movie/popular is no movie id
         self.endpoints = sorted(endpoints, key=lambda e: e.template.replace("{", "~"))
+        self._templates = frozenset(each.template for each in self.endpoints)
         self._shelves: dict[tuple[str, int], list[Endpoint]] = {}
         for endpoint in self.endpoints:
             self._shelves.setdefault(_shelf(endpoint.template), []).append(endpoint)
@@ -94,21 +103,12 @@ class Catalogue:
         Raises Refusal: 404 for what TMDB does not have, 403 for what acts for a user,
         400 for a value that cannot be right, or is missing.
         """
-        if acts_for_a_user(path) or any(map(for_a_user, parameters)):
+        if acts_for_a_user(path):
             raise Refusal(403, Envelope.DENIED, FOR_A_USER)
-        parameters = [without_a_user(pair) for pair in parameters]
         endpoint = self.match(path)
-        takers = [endpoint]
-        if _takes(endpoint, APPEND):
-            # what is appended takes its own: include_image_language for images
-            takers += self._appended(path, parameters)
-        taken = [
-            pair for pair in parameters if any(_takes(each, pair[0]) for each in takers)
-        ]
-        kept = tuple(check(taken))
-        for name in sorted(endpoint.required):
-            if not any(name == key and value.strip() for key, value in kept):
-                raise bad(name, "is missing")
+        kept = tuple(check(pair for pair in parameters if not is_dropped(pair[0])))
+        appended = dict(kept).get(APPEND, "").split(",")
+        self._check_names(endpoint, kept, path, appended)
         return Query(
             path,
             kept,
@@ -116,21 +116,51 @@ class Catalogue:
             endpoint.defaults,
             endpoint.freshness,
             endpoint.expected,
+            self._known_parts(endpoint, appended),
+            tuple(dict.fromkeys(name for name, _ in parameters if is_dropped(name))),
         )
 
     def match(self, path: str) -> Endpoint:
         """The endpoint of a path below `/3`; raises Refusal (404)."""
         endpoint = self._match(path)
         if endpoint is None:
-            raise Refusal(404, Envelope.NOT_FOUND, NOT_FOUND)
+            raise Refusal(404, Envelope.NOT_FOUND, UNKNOWN_PATH)
         return endpoint
 
-    def _appended(self, path: str, parameters: Sequence[Pair]) -> list[Endpoint]:
-        """The endpoints below a path that are appended to its answer."""
-        values = [value for name, value in parameters if name == APPEND]
-        entries = ",".join(values).split(",")[:MOST_APPENDED]
-        found = (self._match(f"{path}/{entry}") for entry in entries)
-        return [endpoint for endpoint in found if endpoint is not None]
+    def _check_names(
+        self, endpoint: Endpoint, kept: Sequence[Pair], path: str, appended: list[str]
+    ) -> None:
+        """Raises Refusal when a parameter is missing, or too many are unknown."""
+        for name in sorted(endpoint.required):
+            if not any(name == key and value.strip() for key, value in kept):
+                raise bad(name, "is missing")
+        below = (self._match(f"{path}/{entry}") for entry in appended)
+        takers = [endpoint, *(each for each in below if each is not None)]
+        unknown = [
+            name
+            for name, _ in kept
+            if not any(name in each.parameters for each in takers)
+        ]
+        if len(unknown) > MOST_UNKNOWN:
+            raise bad(
+                unknown[MOST_UNKNOWN],
+                f"is one too many: at most {MOST_UNKNOWN} parameters that TMDB does "
+                "not document are sent on",
+            )
+
+    def _known_parts(
+        self, endpoint: Endpoint, appended: Iterable[str]
+    ) -> tuple[str, ...]:
+        """The appended parts that the answer has to hold.
+
+        A season is no such part: apps ask for twenty of them, however many there are.
+        """
+        templates = (f"{endpoint.template}/{entry}" for entry in appended)
+        return tuple(
+            template.removeprefix(f"{endpoint.template}/")
+            for template in templates
+            if template in self._templates
+        )
 
     def _match(self, path: str) -> Endpoint | None:
         for endpoint in self._shelves.get(_shelf(path), ()):
@@ -141,7 +171,7 @@ class Catalogue:
 
 def load(extra: Iterable[str] = ()) -> Catalogue:
     """The catalogue that ships with streamr, and the settings' extra templates."""
-    added = (Endpoint(each, None, _pattern(each)) for each in extra)
+    added = (Endpoint(each, frozenset(), _pattern(each), added=True) for each in extra)
     return Catalogue([*shipped(), *added])
 
 
@@ -159,7 +189,15 @@ def template_problem(template: str) -> str | None:
     """What is wrong with a template of STREAMR_EXTRA_PATHS; None when it is fine."""
     if not _TEMPLATE.fullmatch(template):
         return "it looks like /movie/{movie_id}/new_thing, in lower case"
+    for each in shipped():
+        if _anonymous(each.template) == _anonymous(template):
+            return f"streamr has it already, as {each.template}"
     return None
+
+
+def _anonymous(template: str) -> str:
+    """A template without the names of its values: what makes two of them one."""
+    return re.sub(r"\{[a-z_]+\}", "{}", template)
 
 
 def read_row(row: Sequence[str]) -> Endpoint:
@@ -168,6 +206,8 @@ def read_row(row: Sequence[str]) -> Endpoint:
     Raises ValueError for a word that no row has, KeyError for an unknown class.
     """
     template, name, kind = row[0].split()
+    if kind not in (*CLASSES, UNKEPT):
+        raise KeyError(f"endpoints.txt: {template}: there is no class {kind}")
     more = dict(line.split(maxsplit=1) for line in row[1:] if line)
     if unknown := more.keys() - {"takes", "holds", "shape", "demo"}:
         raise ValueError(f"endpoints.txt: {template}: no row has {sorted(unknown)}")
@@ -178,8 +218,8 @@ def read_row(row: Sequence[str]) -> Endpoint:
         _pattern(template),
         tuple((name, value) for name, equals, value in taken if equals),
         frozenset(name[:-1] for name, _, _ in taken if name.endswith("*")),
-        name,
-        CLASSES[kind],
+        "" if name == LEGACY else name,
+        CLASSES.get(kind),
         _expected(more.get("holds", "").split()),
         more.get("shape", ""),
         more.get("demo") != "none",
@@ -210,15 +250,12 @@ def _shelf(path: str) -> tuple[str, int]:
 
 
 def acts_for_a_user(path: str) -> bool:
-    """True for paths (and templates) of accounts, sessions and ratings."""
+    """True for paths (and templates) of accounts, sessions and ratings.
+
+    `/authentication` by itself names no user: it says whether the key is good.
+    """
     parts = path.split("/")
-    return parts[1:2] != [] and (
+    return (parts[1:2] != [] and path != "/authentication") and (
         parts[1] in {"account", "authentication", "guest_session"}
         or parts[-1] == "account_states"
     )
-
-
-def _takes(endpoint: Endpoint, name: str) -> bool:
-    if endpoint.parameters is None:
-        return name.lower() != "api_key" and bool(_NAME.fullmatch(name))
-    return name in endpoint.parameters

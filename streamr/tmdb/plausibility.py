@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from streamr.boundaries import Query
+from streamr.boundaries import Completeness, Query
 
 # What the number after these names is the `id` of the answer.
 _NUMBERED = re.compile(
@@ -28,7 +28,8 @@ def problem(query: Query, value: object) -> str | None:
         return None if isinstance(value, list) else "an object where an array belongs"
     if not isinstance(value, dict):
         return "an array where an object belongs"
-    if "status_code" in value and ("status_message" in value or "success" in value):
+    good_news = "success" in expected.keys and value.get("success", True) is True
+    if _is_envelope(value) and not good_news:
         return "an error envelope with status 200"
     if expected.page and not _is_page(value):
         return "a list without its page envelope"
@@ -39,6 +40,27 @@ def problem(query: Query, value: object) -> str | None:
     if ids and not all(key.endswith("id") for key in value):
         return "something else than external ids"
     return _number_problem(query, value)
+
+
+def completeness(query: Query, value: object) -> Completeness:
+    """How much an answer that can be right holds of what was asked for.
+
+    TMDB leaves out an appended part when its own part of the work fails, and its search
+    finds nothing while its index is renewed: both with status 200.
+    """
+    if not isinstance(value, dict):
+        return Completeness.WHOLE
+    if any(part not in value for part in query.appended):
+        return Completeness.PARTIAL
+    lists = [each for each in value.values() if isinstance(each, list)]
+    searched = query.expected.page or query.template.startswith("/find/")
+    if searched and lists and not any(lists):
+        return Completeness.EMPTY
+    return Completeness.WHOLE
+
+
+def _is_envelope(value: Mapping[str, object]) -> bool:
+    return "status_code" in value and ("status_message" in value or "success" in value)
 
 
 def _is_page(value: Mapping[str, object]) -> bool:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from streamr.boundaries import Query
 from streamr.tmdb.catalogue import Catalogue
-from streamr.tmdb.parameters import check, choice, only
-
-Pair = tuple[str, str]
+from streamr.tmdb.parameters import Pair, choice, only
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,28 +25,19 @@ class Shortcut:
         end = f"/{self.windows[0]}" if self.windows else ""
         return [f"{path}{end}" for path in self.paths.values()]
 
-    def takes(self, catalogue: Catalogue) -> frozenset[str]:
-        """The parameters that one media type or another takes."""
-        return frozenset[str]().union(
-            *(catalogue.match(path).parameters or () for path in self.asked())
-        )
-
-    def query(
-        self, catalogue: Catalogue, takes: frozenset[str], pairs: Sequence[Pair]
-    ) -> Query:
-        """The query, with the defaults that a front end relies on.
-
-        What only another media type `takes` is checked, and then left out.
-        """
+    def query(self, catalogue: Catalogue, pairs: Sequence[Pair]) -> Query:
+        """The query, with the defaults that a front end relies on."""
         kind = only("media_type", pairs) or next(iter(self.paths))
         path = self.paths[choice("media_type", kind, self.paths)]
+        own = {"media_type"}
         if self.windows:
             window = only("time_window", pairs) or self.windows[0]
             path = f"{path}/{choice('time_window', window, self.windows)}"
-        deque(check(pair for pair in pairs if pair[0] in takes), maxlen=0)
+            own.add("time_window")
         present = {name for name, value in pairs if value}
         more = [pair for pair in DEFAULTS if pair[0] not in present]
-        return catalogue.query(path, [*pairs, *more])
+        asked = [pair for pair in pairs if pair[0] not in own]
+        return catalogue.query(path, [*asked, *more])
 
 
 # What shortcuts ask for when the caller leaves it out.

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from streamr.boundaries import Call
 from streamr.errors import Envelope, Refusal
-from streamr.tmdb.shortcuts import Pair
+from streamr.tmdb.parameters import Pair
 
 # What a reverse proxy on this machine adds: behind one, loopback proves nothing.
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")

@@ -125,10 +125,33 @@ class EqualRequests(SynchronousTestCase):
             "/3/movie/popular/?page=&language=",
             "/api/tmdb/popular",
             "/api/tmdb/popular?media_type=movie&page=1",
-            "/api/tmdb/proxy/movie/popular?utm_source=x",
+            "/api/tmdb/proxy//movie/popular?utm_source=x",
             "/api/tmdb/movie/popular?page=1&page=1",
         ):
             self.assertEqual(asked(target), "/movie/popular", target)
+
+    def test_two_values_of_one_name_are_another_request_in_each_order(self) -> None:
+        one, other, first, second = (
+            asked(f"/3/discover/movie?{words}")
+            for words in (
+                "region=DE&region=US",
+                "region=US&region=DE",
+                "region=DE",
+                "region=US",
+            )
+        )
+        self.assertEqual(len({one, other, first, second}), 4)
+        # TMDB may take the first or the last: a default stays beside another value
+        self.assertEqual(
+            asked("/3/movie/550?language=en-US&language=de"),
+            "/movie/550?language=en-US&language=de",
+        )
+
+    def test_unknown_parameters_are_part_of_it_and_what_is_dropped_is_not(self) -> None:
+        self.assertEqual(
+            asked("/3/discover/tv?certification=16&_=1&api_key=x&x=1"),
+            "/discover/tv?certification=16&x=1",
+        )
 
     def test_yes_and_no_are_read_in_any_letters(self) -> None:
         for spellings in (("true", "True", "TRUE"), ("false", "False", "FALSE")):

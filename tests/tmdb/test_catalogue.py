@@ -34,7 +34,7 @@ ROWS = rows()
 TEMPLATES = list(ROWS)
 EXTRA = "/movie/{movie_id}/new_thing"
 CATALOGUE = catalogue.load([EXTRA])
-_USERS = re.compile(r"/(account|authentication|guest_session)(/|$)|account_states$")
+_USERS = re.compile(r"/(account|guest_session)(/|$)|/authentication/|account_states$")
 USERS = [template for template in TEMPLATES if _USERS.search(template)]
 OPEN = [template for template in TEMPLATES if template not in USERS]
 FORBIDDEN = re.compile(r"/\.{1,2}(/|$)|%|\\|//|@|\?|#|[\x00-\x20\x7f-\U0010ffff]")
@@ -130,7 +130,7 @@ class Everything(SynchronousTestCase):
             self.assertEqual(CATALOGUE.match(path).placeholders, names, path)
 
     def test_every_line_keeps_tmdbs_name_for_it(self):
-        names = {path: name for path, (name, *_) in ROWS.items()}
+        names = {path: name.strip("-") for path, (name, *_) in ROWS.items()}
         found = {each.template: each.name for each in CATALOGUE.endpoints}
         self.assertEqual(found, {**names, EXTRA: ""})
 
@@ -161,7 +161,7 @@ class ForAUser(SynchronousTestCase):
         self.assertIn("acts for no user", caught.exception.message)
 
     def test_every_endpoint_for_a_user_is_refused_with_a_sentence(self):
-        self.assertEqual(len(USERS), 19)
+        self.assertEqual(len(USERS), 18)
         for template in USERS:
             self.refused(filled(template), [])
 
@@ -175,9 +175,15 @@ class ForAUser(SynchronousTestCase):
         for path in ("/account", "/account/1/x/y/z", "/guest_session/x"):
             self.refused(path, [])
 
-    def test_a_session_is_refused_on_any_endpoint(self):
+    def test_a_session_is_dropped_and_told_on_any_endpoint(self):
         for name in ("session_id", "guest_session_id", "request_token"):
-            self.refused("/movie/550", [(name, "x")])
+            query = CATALOGUE.query("/movie/550", [(name, "x")])
+            self.assertEqual((query.parameters, query.dropped), ((), (name,)))
+
+    def test_the_test_of_a_key_names_no_user(self):
+        query = CATALOGUE.query("/authentication", [])
+        self.assertEqual((query.path, query.freshness), ("/authentication", None))
+        self.refused("/authentication/token/new", [])
 
     def test_an_appended_account_state_is_left_out_as_tmdb_does(self):
         pairs = [("append_to_response", "account_states,credits")]
@@ -194,68 +200,79 @@ class ForAUser(SynchronousTestCase):
 class Parameters(SynchronousTestCase):
     """What goes with a path."""
 
-    def test_unknown_parameters_are_dropped_in_silence(self):
-        pairs = [("utm_source", "x"), ("language", "de"), ("callback", "alert(1)")]
+    def test_what_tmdb_could_know_is_handed_on_documented_or_not(self):
+        for path, pairs in (
+            (
+                "/discover/tv",
+                [("certification", "16"), ("certification_country", "DE")],
+            ),
+            ("/search/multi", [("query", "x"), ("region", "DE")]),
+            ("/trending/all/day", [("region", "DE")]),
+            ("/discover/tv", [("with_cast", "287"), ("with_people", "287")]),
+            ("/movie/550", [("include_image_language", "en,null")]),
+            ("/movie/1/new_thing", [("a", "1")]),
+        ):
+            query = CATALOGUE.query(path, pairs)
+            self.assertEqual(query.parameters, tuple(pairs), path)
+            self.assertEqual(query.dropped, (), path)
+
+    def test_what_is_dropped_is_told_once_and_nothing_else_is(self):
+        pairs = [
+            *[("_", "1"), ("language", "de"), ("callback", "alert(1)"), ("_", "2")],
+            *[("api_key", "0" * 32), ("a[]", "1")],
+        ]
         query = CATALOGUE.query("/movie/550", pairs)
         self.assertEqual(query.parameters, (("language", "de"),))
+        self.assertEqual(query.dropped, ("_", "callback", "api_key", "a[]"))
 
-    def test_what_is_appended_takes_its_own_parameters(self):
-        names = ("append_to_response", "images,videos")
-        more = ("include_image_language", "en,null"), ("include_video_language", "de")
-        query = CATALOGUE.query("/movie/550", [names, *more])
-        self.assertEqual(query.parameters, (names, *more))
+    def test_twenty_unknown_ones_may_go_and_not_twenty_one(self):
+        pairs = [(f"x{number}", "1") for number in range(20)]
+        known = [("language", "de"), ("append_to_response", "images")]
+        of_a_part = ("include_image_language", "en")
+        query = CATALOGUE.query("/movie/550", [*pairs, *known, of_a_part])
+        self.assertEqual(len(query.parameters), 23)
+        with self.assertRaises(Refusal) as caught:
+            CATALOGUE.query("/movie/550", [*pairs, *known, ("one_more", "1")])
+        self.assertEqual(caught.exception.status, 400)
+        for word in ("one_more", "20"):
+            self.assertIn(word, caught.exception.message)
 
-    def test_what_is_not_appended_takes_none(self):
-        image = ("include_image_language", "en,null")
-        for appended in ("credits", "nothing", "images/x", ""):
-            pairs = [("append_to_response", appended), image]
-            query = CATALOGUE.query("/movie/550", pairs)
-            self.assertNotIn(image, query.parameters, appended)
-        nothing_to_append_to = [("append_to_response", "images"), image]
-        query = CATALOGUE.query("/movie/popular", nothing_to_append_to)
-        self.assertEqual(query.parameters, ())
+    def test_an_unknown_one_has_the_bounds_of_all(self):
+        for value in ("x" * 1001, "a\x00b"):
+            with self.assertRaises(Refusal) as caught:
+                CATALOGUE.query("/movie/550", [("unknown", value)])
+            self.assertIn("unknown", caught.exception.message)
 
-    def test_what_other_parameters_hold_is_not_appended(self):
-        pairs = [("query", "images"), ("include_image_language", "en")]
-        self.assertEqual(CATALOGUE.query("/movie/550", pairs).parameters, ())
+    def test_the_parts_that_an_answer_has_to_hold_are_those_that_tmdb_has(self):
+        for path, appended, parts in (
+            (
+                "/movie/550",
+                "credits,nothing,watch/providers",
+                ("credits", "watch/providers"),
+            ),
+            ("/tv/1", "season/1,aggregate_credits,season/2", ("aggregate_credits",)),
+            ("/movie/550", "account_states", ()),
+            ("/movie/popular", "credits", ()),
+            ("/movie/550", "", ()),
+        ):
+            query = CATALOGUE.query(path, [("append_to_response", appended)])
+            self.assertEqual(query.appended, parts, (path, appended))
 
-    def test_each_of_twenty_that_are_appended_takes_its_own(self):
-        names = ",".join([*(f"n{'x' * n}" for n in range(19)), "images"])
-        pairs = (("append_to_response", names), ("include_image_language", "en"))
-        self.assertEqual(CATALOGUE.query("/movie/550", pairs).parameters, pairs)
+    def test_a_value_in_a_path_may_hold_what_a_url_encodes(self):
+        for value in ("550-am%C3%A9lie", "a%20b", "100%24", "a%3Fb"):
+            self.assertEqual(CATALOGUE.query(f"/movie/{value}", []).path[7:], value)
+        for value in ("a%2Fb", "%2E%2E", "a%5Cb", "a%00b", "a%0Ab", "a%25b", "a%7F"):
+            self.assertRaises(Refusal, CATALOGUE.query, f"/movie/{value}", [])
 
     def test_a_value_in_a_path_has_a_hundred_characters_at_most(self):
         path = f"/movie/{'5' * 100}"
         self.assertEqual(CATALOGUE.query(path, []).path, path)
         self.assertRaises(Refusal, CATALOGUE.query, f"{path}5", [])
 
-    def test_an_extra_template_takes_names_that_look_like_tmdbs(self):
-        for name, kept in (
-            ("a", True),
-            ("vote_average.gte", True),
-            ("N1", True),
-            ("a" * 64, True),
-            ("a" * 65, False),
-            ("1a", False),
-            ("_a", False),
-            ("a-b", False),
-            ("a\n", False),
-            ("", False),
-        ):
-            query = CATALOGUE.query("/movie/1/new_thing", [(name, "1")])
-            self.assertEqual(query.parameters, ((name, "1"),) * kept, name)
-
-    def test_a_dropped_parameter_is_not_checked(self):
-        self.assertEqual(CATALOGUE.query("/movie/550", [("page", "x")]).parameters, ())
-
     def test_a_bad_value_is_refused_before_anything_leaves(self):
         with self.assertRaises(Refusal) as caught:
             CATALOGUE.query("/movie/popular", [("page", "501")])
         self.assertEqual((caught.exception.status, caught.exception.code), (400, 22))
-
-    def test_an_extra_template_takes_any_named_parameter(self):
-        query = CATALOGUE.query("/movie/1/new_thing", [("a", "1"), ("b c", "2")])
-        self.assertEqual((query.parameters, query.template), ((("a", "1"),), EXTRA))
 
     @steady
     @given(
@@ -310,8 +327,47 @@ class Needed(SynchronousTestCase):
         self.assertIn("external_source is missing", message)
 
 
+class Unknown(SynchronousTestCase):
+    """A path that no row has."""
+
+    def test_it_is_told_apart_from_an_unknown_title(self):
+        with self.assertRaises(Refusal) as caught:
+            CATALOGUE.query("/movie/550/nonsense", [])
+        self.assertEqual((caught.exception.status, caught.exception.code), (404, 34))
+        for word in ("does not know this path", "/docs", "STREAMR_EXTRA_PATHS"):
+            self.assertIn(word, caught.exception.message)
+
+    def test_a_template_that_is_there_already_is_named(self):
+        for template, known in (
+            ("/movie/{movie_id}", "/movie/{movie_id}"),
+            ("/movie/{id}/credits", "/movie/{movie_id}/credits"),
+            ("/movie/popular", "/movie/popular"),
+        ):
+            self.assertIn(known, catalogue.template_problem(template) or "", template)
+        for template in ("/movie/{movie_id}/new_thing", "/new/thing"):
+            self.assertIsNone(catalogue.template_problem(template))
+
+
+class Legacy(SynchronousTestCase):
+    """Paths that old clients ask for, and that TMDB answers undocumented."""
+
+    def test_they_are_there_and_have_no_page_of_tmdbs(self):
+        for path in (
+            *("/movie/550/casts", "/movie/550/releases", "/movie/550/trailers"),
+            *("/movie/550/similar_movies", "/genre/list", "/genre/18/movies"),
+            *("/company/1/movies", "/person/1/credits", "/job/list"),
+            "/timezones/list",
+        ):
+            self.assertEqual(CATALOGUE.match(path).name, "", path)
+
+
 class Rows(SynchronousTestCase):
     """What a row may say."""
+
+    def test_a_class_that_there_is_not_is_named_with_its_path(self):
+        with self.assertRaises(KeyError) as caught:
+            catalogue.read_row(["/x x-name detail"])
+        self.assertIn("/x", str(caught.exception))
 
     def test_a_word_that_no_row_has_is_named_with_its_path(self):
         with self.assertRaises(ValueError) as caught:

@@ -7,17 +7,17 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.boundaries import Query
+from streamr.boundaries import Completeness, Query
 from streamr.simulator.hosts.site import other_path
 from streamr.simulator.tmdb.answers import TMDBReply, answer
 from streamr.simulator.tmdb.request import REFUSALS
 from streamr.tmdb import catalogue
-from streamr.tmdb.plausibility import problem
+from streamr.tmdb.plausibility import completeness, problem
 from tests.simulator.tmdb.test_answers import WORLD, fill, templates
 
 CATALOGUE = catalogue.load()
 # Endpoints that act for a user are refused before anything is asked.
-USERS = re.compile(r"account|guest_session|authentication")
+USERS = re.compile(r"account|guest_session|authentication/")
 PARAMETERS = {"query": "the", "external_source": "imdb_id"}
 ENVELOPES = [
     {"success": False, "status_code": code, "status_message": text}
@@ -25,6 +25,7 @@ ENVELOPES = [
 ]
 # What an answer cannot be without, said a second time by hand, template by template.
 _REQUIRED = """
+    /authentication success status_code
     /certification/movie/list certifications
     /certification/tv/list certifications
     /collection/{collection_id} id name parts
@@ -395,3 +396,46 @@ def _names(value: Any) -> set[str]:
     if isinstance(value, dict):
         return set(value) - COMMON
     return {"an array"}
+
+
+class Whole(SynchronousTestCase):
+    """How much of what was asked for an answer holds."""
+
+    def held(self, path: str, value: Any, *pairs: tuple[str, str]) -> Completeness:
+        return completeness(CATALOGUE.query(path, list(pairs)), value)
+
+    def test_a_part_that_tmdb_has_and_that_is_missing_is_noticed(self):
+        asked = ("append_to_response", "credits,videos,nonsense,watch/providers")
+        parts = {"credits": {}, "videos": {}, "watch/providers": {}}
+        whole = {"id": 550, "title": "x", **parts}
+        self.assertIs(self.held("/movie/550", whole, asked), Completeness.WHOLE)
+        for part in parts:
+            less = {name: value for name, value in whole.items() if name != part}
+            found = self.held("/movie/550", less, asked)
+            self.assertIs(found, Completeness.PARTIAL, part)
+        self.assertIs(self.held("/movie/550", {"id": 550}), Completeness.WHOLE)
+
+    def test_a_season_that_a_series_does_not_have_is_not_missing(self):
+        asked = ("append_to_response", "season/1,season/19,credits")
+        value = {"id": 1, "season/1": {}, "credits": {}}
+        self.assertIs(self.held("/tv/1", value, asked), Completeness.WHOLE)
+
+    def test_a_list_or_a_search_without_results_is_empty(self):
+        empty = {"page": 1, "results": []}
+        full = {"page": 1, "results": [{"id": 1}]}
+        for path in ("/search/movie", "/movie/popular", "/discover/tv"):
+            asked = [("query", "x")]
+            self.assertIs(self.held(path, empty, *asked), Completeness.EMPTY, path)
+            self.assertIs(self.held(path, full, *asked), Completeness.WHOLE, path)
+
+    def test_a_find_is_empty_when_all_its_lists_are(self):
+        found = {"movie_results": [], "tv_results": [], "person_results": []}
+        asked = ("external_source", "imdb_id")
+        self.assertIs(self.held("/find/tt1", found, asked), Completeness.EMPTY)
+        found["tv_results"] = [{"id": 1}]
+        self.assertIs(self.held("/find/tt1", found, asked), Completeness.WHOLE)
+
+    def test_a_title_without_videos_is_whole(self):
+        videos = {"id": 550, "results": []}
+        self.assertIs(self.held("/movie/550/videos", videos), Completeness.WHOLE)
+        self.assertIs(self.held("/configuration/jobs", []), Completeness.WHOLE)

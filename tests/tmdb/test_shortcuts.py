@@ -39,8 +39,7 @@ PATHS = {
 
 
 def asked(name: str, *pairs: tuple[str, str]) -> Query:
-    shortcut = MAIN_SHORTCUTS[name]
-    return shortcut.query(CATALOGUE, shortcut.takes(CATALOGUE), pairs)
+    return MAIN_SHORTCUTS[name].query(CATALOGUE, pairs)
 
 
 class Table(SynchronousTestCase):
@@ -96,18 +95,14 @@ class Parameters(SynchronousTestCase):
             found = asked("popular", *pairs)
             self.assertEqual(dict(found.parameters), expected, str(pairs))
 
-    def test_it_takes_what_any_of_its_kinds_takes(self) -> None:
-        takes = MAIN_SHORTCUTS["discover"].takes(CATALOGUE)
-        for kind in ("movie", "tv"):
-            known = CATALOGUE.match(f"/discover/{kind}").parameters or ()
-            self.assertLess(set(known), takes, kind)
+    def test_what_is_ours_does_not_go_to_tmdb(self) -> None:
+        ours = (("media_type", "tv"), ("time_window", "day"))
+        sent = dict(asked("trending", *ours).parameters)
+        self.assertEqual(sent, {"language": "en-US", "page": "1"})
+        # popular has no windows: whatever that is, it is not ours
+        self.assertIn("time_window", dict(asked("popular", *ours).parameters))
 
-    def test_what_another_kind_takes_is_checked_and_left_out(self) -> None:
-        tv = ("media_type", "tv")
-        self.assertRaises(Refusal, asked, "popular", tv, ("region", "nowhere"))
-        self.assertNotIn("region", dict(self.sent("popular", tv, ("region", "DE"))))
-        self.assertEqual(dict(self.sent("popular", ("region", "DE")))["region"], "DE")
-
-    def test_what_no_kind_takes_is_not_even_looked_at(self) -> None:
-        wrong = ("region", "nowhere")
-        self.assertEqual(self.sent("trending", wrong), self.sent("trending"))
+    def test_all_else_does_whether_a_kind_is_known_to_take_it_or_not(self) -> None:
+        more = (("region", "DE"), ("certification", "12"), ("with_people", "1"))
+        for name in MAIN_SHORTCUTS:
+            self.assertLessEqual(set(more), set(self.sent(name, *more)), name)

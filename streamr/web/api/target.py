@@ -4,8 +4,9 @@
     /api/tmdb/tv/popular              → the same                   (TMDB's own path)
     /3/tv/popular                     → the same                   (a changed base URL)
 
-Paths are compared as they were sent. Nothing is decoded, because no path of TMDB needs
-it: a target with `%`, `\\`, `//` or a host in it matches no template.
+Paths are compared in their normal form (streamr/tmdb/target.py). What has a meaning in
+a URL is never decoded: a target with `%2F`, `%2E`, `\\` or a host in it matches no
+template.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from streamr.boundaries import Query
 from streamr.errors import Envelope, Refusal
-from streamr.tmdb.catalogue import NOT_FOUND, Catalogue
+from streamr.tmdb.catalogue import UNKNOWN_PATH, Catalogue
+from streamr.tmdb.parameters import Pair
 from streamr.tmdb.shortcuts import (
     MAIN_BASE,
     MAIN_SHORTCUTS,
     PROXY_SHORTCUTS,
-    Pair,
     Shortcut,
 )
 
@@ -45,18 +46,14 @@ def _finder(
     shortcuts: Mapping[str, Shortcut],
     prefixes: Sequence[str],
 ) -> FindQuery:
-    named = {
-        f"{base}/{name}": (shortcut, shortcut.takes(catalogue))
-        for name, shortcut in shortcuts.items()
-    }
+    named = {f"{base}/{name}": shortcut for name, shortcut in shortcuts.items()}
 
     def find(path: str, pairs: Sequence[Pair]) -> Query:
         if path in named:
-            shortcut, takes = named[path]
-            return shortcut.query(catalogue, takes, pairs)
+            return named[path].query(catalogue, pairs)
         for prefix in prefixes:
             if path.startswith(f"{prefix}/"):
                 return catalogue.query(path.removeprefix(prefix), pairs)
-        raise Refusal(404, Envelope.NOT_FOUND, NOT_FOUND)
+        raise Refusal(404, Envelope.NOT_FOUND, UNKNOWN_PATH)
 
     return find
