@@ -7,6 +7,7 @@ No decisions live here. Data goes down once (Query, Call, Budget) and comes up o
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 
 from streamr.errors import CLIENT_LEFT, Attempt, Fault, RouteKind
 
@@ -49,7 +50,8 @@ class Query:
     `template` is the catalogue's name for the endpoint, `/movie/{movie_id}`; `defaults`
     are the values that TMDB assumes for parameters that are left out; `freshness` says
     how long its answers are good, None when nothing of them is kept; `expected` what
-    they always are.
+    they always are; `appended` names the parts that are to come with it and that TMDB
+    has; `dropped` are the caller's parameters that stay here.
     """
 
     path: str
@@ -58,6 +60,8 @@ class Query:
     defaults: tuple[tuple[str, str], ...] = field(default=(), compare=False)
     freshness: Freshness | None = field(default=None, compare=False)
     expected: Expected = field(default=ANYTHING, compare=False)
+    appended: tuple[str, ...] = field(default=(), compare=False)
+    dropped: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ class Call:
     `target` is the request target for the log. `loop` is the CDN-Loop field (RFC 8586)
     that came with the request. `known` makes the request to TMDB a conditional one.
     `silent` names hosts that were just found silent: others are tried before them.
+    `renew` says that the caller wants no copy that was made a while ago.
     """
 
     request_id: str
@@ -85,6 +90,7 @@ class Call:
     loop: str = ""
     known: Validators | None = None
     silent: frozenset[str] = frozenset()
+    renew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,14 @@ class Budget:
     body: float
     idle: float
     total: float
+
+
+class Completeness(Enum):
+    """How much of what was asked for an answer holds."""
+
+    WHOLE = "whole"
+    EMPTY = "nothing was found"
+    PARTIAL = "a part that was to be appended is missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +142,7 @@ class Answer:
     validators: Validators | None = None
     proxy_status: str = ""
     certain: bool = True
+    completeness: Completeness = Completeness.WHOLE
 
 
 @dataclass(frozen=True, slots=True)

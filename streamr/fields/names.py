@@ -11,8 +11,13 @@ DEADLINE = "Streamr-Deadline-Ms"
 SILENT = "Streamr-Silent"
 # A command on this machine: TMDB's answer instead of a stored one.
 FRESH = "Streamr-Fresh"
+# To every caller: parameters of the request that stayed here.
+DROPPED = "Streamr-Dropped"
 # In the demo alone: the fault that the caller wishes for.
 FAULT = "Streamr-Fault"
+
+# Cloudflare's id of a request that came through it.
+CF_RAY = "CF-Ray"
 
 # RFC 8586, RFC 9209, RFC 9211, and W3C's Server-Timing.
 CDN_LOOP = "CDN-Loop"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import Enum
 
-from streamr.boundaries import Answer, Freshness, StoredResponse
+from streamr.boundaries import Answer, Completeness, Freshness, StoredResponse
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 # TMDB's terms (2023-10-20) allow six months; 180 days are the outer bound here.
@@ -28,6 +28,10 @@ REFRESH_PAUSE = 5.0
 
 # A 404 is true for a while, and never served stale.
 MISSING = Freshness("missing", MINUTE, MINUTE, MINUTE, 0, 0)
+
+# What is not whole is kept for a moment, renewed by whoever asks for it in the second
+# half of it, and never served after it: at most so long in all (seconds).
+PASSING = {Completeness.PARTIAL: MINUTE, Completeness.EMPTY: 5 * MINUTE}
 
 # One directive: a token, perhaps with a token or a quoted string (RFC 9111, 5.2).
 _FIELD = re.compile(r'([a-z-]+)(?:=(?:"([^"]*)"|([^",\s]*)))?\s*(?:,|$)')
@@ -61,6 +65,10 @@ def terms(answer: Answer, kind: Freshness | None) -> Terms | None:
         kind = MISSING
     named = _named(directives, answer)
     lifetime = min(max(kind.usual if named is None else named, kind.least), kind.most)
+    passing = PASSING.get(answer.completeness)
+    if passing is not None and answer.status == 200:
+        half = min(lifetime, passing / 2)
+        return Terms(kind.name, min(max(answer.age, 0.0), half), half, half, 0.0)
     return Terms(
         kind.name,
         min(max(answer.age, 0.0), lifetime),

@@ -5,16 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 
 from streamr.boundaries import Answer, Call, Query
-from streamr.errors import Fault
-from streamr.tmdb.plausibility import problem
+from streamr.errors import Envelope, Fault
+from streamr.tmdb.plausibility import completeness, problem
 from streamr.upstream.body import describe, read_json
+
+# TMDB's codes that speak of the key that was sent, and what they say of it.
+_KEY_CODES: dict[int, str] = {
+    Envelope.KEY: "key_refused",
+    Envelope.SUSPENDED: "key_suspended",
+}
 
 
 def judge(query: Query, call: Call, response: Answer) -> Answer:
     """The response, when it is an answer; else the Fault that it is is raised.
 
     TMDB's own 4xx in JSON are answers; a redirect, a 5xx, a body that is no JSON or
-    that cannot be what was asked is not, whatever the status says.
+    that cannot be what was asked is not, whatever the status says. Nor is what TMDB
+    says of our key: it is not about what the caller asked.
     """
     status = response.status
     if status == 304 and call.known is not None:
@@ -33,7 +40,20 @@ def judge(query: Query, call: Call, response: Answer) -> Answer:
             raise Fault("http_response_invalid", wrong)
     except Fault as fault:
         raise _refused(response) or fault from fault
+    if status == 401:
+        _check_key(value)
+    if status == 200:
+        return replace(response, completeness=completeness(query, value))
     return response
+
+
+def _check_key(value: object) -> None:
+    """Raises Fault for what TMDB says of our key (docs/facts/tmdb.md, "Error codes").
+    Other codes of a 401 speak of what was asked for, such as a private list."""
+    code = value.get("status_code") if isinstance(value, dict) else None
+    cause = _KEY_CODES.get(code) if isinstance(code, int) else None
+    if cause is not None:
+        raise Fault(cause, f"TMDB's code {code}", final=True)
 
 
 def _refused(response: Answer) -> Fault | None:

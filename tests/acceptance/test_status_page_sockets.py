@@ -125,7 +125,7 @@ def test_it_tells_at_once_what_breaks_and_that_films_keep_coming(
     browser.button("Reset the direct route").click()
     browser.wait(lambda: "a proxy answers" in verdict(browser), "the detour")
     browser.wait(lambda: browser.all("#map .wide .node.open"), "an open route")
-    assert verdict(browser).startswith("Callers are fine.")
+    assert verdict(browser).startswith("Callers get answers.")
     assert "tls_reset" in browser.text("#faults")
     wait_for_films(browser, 10, "proxy")
     assert score(browser)["error"] == 0

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.boundaries import Answer, Freshness, StoredResponse
+from streamr.boundaries import Answer, Completeness, Freshness, StoredResponse
 from streamr.policy import representation
 from streamr.policy.freshness import (
     DAY,
@@ -26,6 +26,7 @@ from streamr.tmdb.lifetimes import CLASSES
 from tests.support import QUERY
 
 steady = settings(deadline=None, database=None, derandomize=True, max_examples=300)
+PARTIAL, EMPTY = Completeness.PARTIAL, Completeness.EMPTY
 DETAILS = "/movie/{movie_id}"
 LISTS = "/movie/popular"
 ENDPOINTS = {each.template: each for each in catalogue.shipped()}
@@ -63,6 +64,40 @@ def lifetime(
 
 def stored(found: Terms, now: float = 0.0) -> StoredResponse:
     return representation.ready("/movie/550", QUERY, answer(), found, now)
+
+
+class Passing(SynchronousTestCase):
+    """What is not whole is kept for a moment."""
+
+    def test_it_is_renewed_after_half_of_its_time_and_gone_after_all(self) -> None:
+        for kind in KINDS:
+            for held, most in ((PARTIAL, 60.0), (EMPTY, 300.0)):
+                whole = answer("max-age=28800", completeness=held)
+                found = terms(whole, OF_CLASS[kind])
+                assert found is not None
+                self.assertEqual(found.kind, kind)
+                self.assertLessEqual(found.lifetime, most / 2)
+                response = stored(found)
+                for later, expected in (
+                    (0.0, State.FRESH),
+                    (found.lifetime, State.REVALIDATE),
+                    (2 * found.lifetime, State.GONE),
+                ):
+                    self.assertIs(state(response, later), expected, (kind, held))
+
+    def test_its_usual_half_is_half_a_minute_or_two_and_a_half(self) -> None:
+        for held, half in ((PARTIAL, 30.0), (EMPTY, 150.0)):
+            self.assertEqual(lifetime(None, DETAILS, completeness=held), half)
+
+    def test_what_comes_old_is_at_its_end_and_not_beyond(self) -> None:
+        found = terms(answer(age=5000.0, completeness=PARTIAL), DETAILS)
+        assert found is not None
+        self.assertEqual((found.age, found.lifetime), (30.0, 30.0))
+
+    def test_a_whole_answer_and_a_404_have_their_own_time(self) -> None:
+        whole = Completeness.WHOLE
+        self.assertEqual(lifetime(None, DETAILS, completeness=whole), 6 * 3600.0)
+        self.assertEqual(lifetime(None, DETAILS, status=404, completeness=EMPTY), 60.0)
 
 
 class Classes(SynchronousTestCase):
@@ -115,7 +150,8 @@ class Classes(SynchronousTestCase):
                 self.assertEqual(class_of(template).name, name, template)
 
     def test_every_endpoint_of_the_catalogue_has_a_class(self) -> None:
-        self.assertEqual({class_of(each).name for each in TEMPLATES}, set(CLASSES))
+        kept = [each for each in TEMPLATES if each != "/authentication"]
+        self.assertEqual({class_of(each).name for each in kept}, set(CLASSES))
 
     def test_the_bounds_of_a_class_make_sense(self) -> None:
         for kind in CLASSES.values():
@@ -364,7 +400,7 @@ class Lifetime(SynchronousTestCase):
         st.floats(-1e12, 1e12),
         st.one_of(st.none(), st.text(max_size=30)),
         st.one_of(st.none(), st.text(max_size=30)),
-        st.sampled_from(TEMPLATES),
+        st.sampled_from([each for each in TEMPLATES if each != "/authentication"]),
     )
     @example("max-age=\N{SUPERSCRIPT TWO}", 200, 0.0, None, None, DETAILS)
     @example(None, 200, 0.0, "Fri, 31 Dec 9999 23:59:59 GMT", "x", DETAILS)

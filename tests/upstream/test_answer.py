@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.boundaries import Answer, Call, Query, Validators
+from streamr.boundaries import Answer, Call, Completeness, Query, Validators
 from streamr.errors import Fault
 from streamr.tmdb import catalogue
 from streamr.upstream.answer import judge
@@ -291,3 +292,45 @@ class Refused(JudgeCase):
         ):
             fault = self.fault(head(status), ERROR[:-4], certain=False)
             self.assertEqual(fault.cause.name, cause)
+
+
+class Key(SynchronousTestCase):
+    """What TMDB says of our key is no answer to what was asked."""
+
+    def fault(self, code: object, status: int = 401) -> Fault | None:
+        body = json.dumps({"status_code": code, "status_message": "x"}).encode()
+        try:
+            judge(QUERY, call(), Answer(status, body))
+        except Fault as fault:
+            return fault
+        return None
+
+    def test_a_refused_and_a_suspended_one_are_faults_of_their_own(self) -> None:
+        for code, cause in ((7, "key_refused"), (10, "key_suspended")):
+            fault = self.fault(code)
+            assert fault is not None
+            self.assertEqual((fault.cause.name, fault.final), (cause, True))
+            self.assertIn(str(code), fault.detail)
+
+    def test_other_codes_and_other_statuses_are_answers(self) -> None:
+        for code in (3, 14, 17, 30, 36, "7", None, True, [7]):
+            self.assertIsNone(self.fault(code), code)
+        self.assertIsNone(self.fault(7, status=404))
+
+    def test_a_401_without_any_code_is_an_answer(self) -> None:
+        for body in (b"[]", b"{}"):
+            self.assertEqual(judge(QUERY, call(), Answer(401, body)).status, 401)
+
+
+class Parts(SynchronousTestCase):
+    def test_an_answer_says_how_much_it_holds(self) -> None:
+        asked = replace(QUERY, appended=("credits",))
+        body = b'{"id":550,"title":"x"}'
+        for query, held in (
+            (asked, Completeness.PARTIAL),
+            (QUERY, Completeness.WHOLE),
+        ):
+            found = judge(query, call(), Answer(200, body)).completeness
+            self.assertIs(found, held)
+        missing = judge(asked, call(), Answer(404, b'{"status_code":34}'))
+        self.assertIs(missing.completeness, Completeness.WHOLE)

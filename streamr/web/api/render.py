@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from urllib.parse import quote
 
 from streamr.boundaries import Exchange, StoredResponse
 from streamr.errors import Attempt, Fault, RouteKind
@@ -14,8 +16,20 @@ from streamr.web.page import JSON, Page, envelope
 
 # Below one Ethernet segment compression saves nothing.
 LEAST_GZIPPED = 1000
+# How much of a stranger's parameters goes back to him: names, and their characters.
+MOST_NAMED, MOST_NAME = 20, 40
 # Flights whose fields are remembered until the last of their callers is told.
 REMEMBERED = 256
+
+# TMDB's own sentences, which clients know, and whose key it is.
+KEY_MESSAGES = {
+    "key_refused": "Invalid API key: You must be granted a valid key.",
+    "key_suspended": "Suspended API key: Access to your account has been suspended.",
+}
+OUR_KEY = (
+    "It is the key of streamr, not of the caller: set a valid TMDB_ACCESS_TOKEN or "
+    "TMDB_API_KEY there."
+)
 
 _Q = re.compile(r";\s*q\s*=\s*([0-9.]+)", re.IGNORECASE)
 
@@ -68,6 +82,14 @@ def answer_page(exchange: Exchange, wanted: Wants, now: float) -> Page:
     return Page(answer.status, body, (*headers, *_provenance(exchange)))
 
 
+def dropped(parameters: Sequence[str]) -> list[tuple[str, str]]:
+    """The header that names the caller's parameters that stayed here, if any."""
+    if not parameters:
+        return []
+    named = [quote(name[:MOST_NAME], safe="") for name in parameters[:MOST_NAMED]]
+    return [(names.DROPPED, ", ".join(named))]
+
+
 def _stored_page(
     exchange: Exchange, stored: StoredResponse, wanted: Wants, now: float
 ) -> Page:
@@ -118,9 +140,13 @@ def _fault_page(exchange: Exchange, fault: Fault) -> Page:
 
 def message(fault: Fault, exchange: Exchange) -> str:
     """The sentence of a fault, for the person who reads the error."""
+    if fault.cause.name in KEY_MESSAGES:
+        return f"{KEY_MESSAGES[fault.cause.name]} {OUR_KEY}"
     count = len(exchange.outcome.attempts)
     tries = f" {count} attempt{'s' if count > 1 else ''} failed." if count else ""
     text = f"No answer from TMDB: {fault.cause.meaning} ({fault.cause.name}).{tries}"
+    if fault.retry_after and not count and fault.detail:
+        text += f" {fault.detail[:1].upper()}{fault.detail[1:]}."
     configuration = [
         f" {each.name}: {each.detail}."
         for each in exchange.outcome.attempts

@@ -25,7 +25,7 @@ from streamr.errors import Envelope, Refusal
 from streamr.fields import names
 from streamr.gateway.gateway import Gateway
 from streamr.interfaces import Observer
-from streamr.tmdb.shortcuts import Pair
+from streamr.tmdb.parameters import Pair
 from streamr.tmdb.target import split
 from streamr.web.access import Feed, Reset, Visit, Who, check, trusted
 from streamr.web.api import render
@@ -44,6 +44,9 @@ Answered = Page | Feed | Reset
 
 # Long enough for every tracing system's ids, too short to flood a log.
 _SANE_ID = re.compile(r"[A-Za-z0-9._:=-]{1,64}")
+
+# Cloudflare puts a page of its own in place of the body of these, and hands 503 on.
+REPLACED = (502, 504)
 
 # Hosts that main has just found silent, so that the proxy tries another one first.
 _HOST = re.compile(r"[a-z0-9.:-]+")
@@ -116,6 +119,7 @@ class GatewayResource(Resource):
             target=request.uri.decode("ascii", "replace"),
             loop=_header(request, names.CDN_LOOP),
             silent=frozenset(_HOST.findall(_header(request, names.SILENT)[:500])),
+            renew=_wants_new(request),
         )
 
     def _page(self, request: Request, call: Call) -> Deferred[Answered]:
@@ -159,14 +163,17 @@ class GatewayResource(Resource):
         past_store, wish = _past_the_store(request), _header(request, names.FAULT)
         if surface.wishes is not None and wish:
             granting = surface.wishes.grant(wish, query, call, past_store=past_store)
-            return granting.addCallback(self._rendered, wanted)
+            return granting.addCallback(self._rendered, wanted, query)
         exchanging = surface.gateway.answer(query, call, past_store=past_store)
-        return exchanging.addCallback(self._rendered, wanted)
+        return exchanging.addCallback(self._rendered, wanted, query)
 
-    def _rendered(self, exchange: Exchange | Reset, wanted: Wants) -> Answered:
+    def _rendered(
+        self, exchange: Exchange | Reset, wanted: Wants, query: Query
+    ) -> Answered:
         if isinstance(exchange, Reset):
             return exchange
         page = render.answer_page(exchange, wanted, self._clock.seconds())
+        page = replace(page, headers=(*page.headers, *render.dropped(query.dropped)))
         if self._surface.wishes is None:
             return page
         # else a browser's cache would answer the call that wishes for a fault
@@ -247,6 +254,8 @@ class GatewayResource(Resource):
             request.channel.forceAbortClient()
             return
         status = page.status if isinstance(page, Page) else 200
+        if status in REPLACED and _header(request, names.CF_RAY):
+            status = 503
         headers = [
             *page.headers,
             *self._surface.cors.headers(_origin(request)),
@@ -283,6 +292,14 @@ def _wrong_method(call: Call, allowed: Sequence[str]) -> Refusal:
         f"Invalid method: {call.method[:20]}; allowed: {named}.",
         allow=named,
     )
+
+
+def _wants_new(request: Request) -> bool:
+    """Whether a caller wants no copy that was made a while ago (RFC 9111, 5.2.1.4 and
+    5.4)."""
+    directives = _header(request, "cache-control") or _header(request, "pragma")
+    words = {word.strip().lower() for word in directives.split(",")}
+    return not words.isdisjoint({"no-cache", "max-age=0"})
 
 
 def _past_the_store(request: Request) -> bool:

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 
 from streamr import __version__
+from streamr.errors import CAUSES
 from streamr.gateway.gateway import Gateway
 from streamr.routing.health import PROBE, RouteState
 from streamr.routing.report import iso, told_route
@@ -88,7 +89,8 @@ class TMDBHealth:
 
     def _page(self) -> Page:
         found = self._gateway.failover.health
-        status, message = verdict([found.states[each.name] for each in found.routes])
+        states = [found.states[each.name] for each in found.routes]
+        status, message = verdict(states, found.key_trouble)
         return json_page(
             503 if status == "error" else 200,
             {
@@ -100,10 +102,21 @@ class TMDBHealth:
         )
 
 
-def verdict(states: list[RouteState]) -> tuple[str, str]:
-    """The word and the sentence for what the routes last did, the direct one first."""
+def verdict(states: list[RouteState], key: str | None) -> tuple[str, str]:
+    """The word and the sentence for what the routes last did, the direct one first;
+    `key` is why TMDB does not take our key, None when nothing speaks against it."""
     works = [state.at is not None and state.cause is None for state in states]
     fails = [state.cause is not None for state in states]
+    if key is not None:
+        told = f"{CAUSES[key].meaning}: set a valid TMDB_ACCESS_TOKEN or TMDB_API_KEY."
+        return (
+            ("degraded", f"{told} A proxy answers.")
+            if any(works)
+            else (
+                "error",
+                told,
+            )
+        )
     if works[0]:
         return "ok", "TMDB answers directly."
     if any(works) and not fails[0]:

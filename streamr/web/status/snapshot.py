@@ -30,6 +30,8 @@ from streamr.web.status.verdict import RouteSummary, meaning, verdict
 
 # The verdict is on the last half minute, in heartbeats; "still" is the last two.
 RECENT, STILL = 3, 2
+# For so long a failure speaks for its route, if nobody has used that since (seconds).
+LATELY = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def snapshot(sources: Sources) -> Snapshot:
 
 def _verdict(sources: Sources, routes: list[MainRoute]) -> ShownVerdict:
     states = [
-        RouteSummary(each["kind"] == "tmdb", _is_sound(each), each["cause"])
+        RouteSummary(each["kind"] == "tmdb", _answers(each, sources), each["cause"])
         for each in routes
     ]
     recent = sources.history.recent(RECENT + 1)
@@ -98,11 +100,17 @@ def _verdict(sources: Sources, routes: list[MainRoute]) -> ShownVerdict:
     }
 
 
-def _is_sound(route: MainRoute) -> bool:
-    """Closed; and of a proxy in this process, some route of its own, too."""
+def _answers(route: MainRoute, sources: Sources) -> bool | None:
+    """Whether a route answers, None when nothing is known of it lately. A proxy in this
+    process answers no better than its own routes."""
     behind = route["proxy_routes"]
-    hopeful = not behind or any(each["breaker"] == "closed" for each in behind)
-    return route["breaker"] == "closed" and hopeful
+    closed = not behind or any(each["breaker"] == "closed" for each in behind)
+    if route["breaker"] != "closed" or not closed:
+        return False
+    state = sources.gateway.failover.health.states[route["route"]]
+    if state.cause is None:
+        return None if state.at is None else True
+    return False if sources.wall() - (state.at or 0.0) < LATELY else None
 
 
 def _seconds(now: float) -> float:

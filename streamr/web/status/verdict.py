@@ -1,26 +1,28 @@
-"""One glance: are callers fine? Pure."""
+"""One glance: do callers get answers? Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from streamr.errors import CAUSES
+from streamr.errors import CAUSES, KEY_CAUSES
 
 # From this share of errors on it is not "some callers" any more.
 MANY = 0.1
+_NO_REASON = "The direct route fails"
 
 
 @dataclass(frozen=True, slots=True)
 class RouteSummary:
     """What the verdict needs of a route of main's: the direct one, then the proxies.
 
-    `sound` says that callers are sent over this route and may hope; `cause` is the
-    fault of its last attempt.
+    `answers` is True when its last attempt brought an answer, False when that failed or
+    callers are not sent over it, None when nothing is known of it lately; `cause` is
+    the fault of its last attempt.
     """
 
     direct: bool
-    sound: bool
+    answers: bool | None
     cause: str | None
 
 
@@ -41,31 +43,49 @@ def verdict(
     `good` counts the callers who got an answer, `errors` those who got none; `still`
     says that there were errors within the last seconds, too.
     """
+    found = _key(routes)
+    if found is not None:
+        return found
     works, sentence = _routes(routes)
     if errors and still:
         # without the numbers: a screen reader would read them out each second
         if errors < MANY * (good + errors):
-            return StatusVerdict("warn", "A few callers see errors.", sentence)
-        return StatusVerdict("bad", "Callers see errors.", sentence)
+            return StatusVerdict("warn", "A few callers get errors.", sentence)
+        return StatusVerdict("bad", "Callers get errors.", sentence)
     if good and errors:
-        return StatusVerdict("detour", "Callers are fine again.", sentence)
+        return StatusVerdict("detour", "Callers get answers again.", sentence)
     if good and works == "none":
-        told = f"Stored answers stand in. {sentence}"
-        return StatusVerdict("detour", "Callers are fine.", told)
+        told = f"They come from the store. {sentence}"
+        return StatusVerdict("detour", "Callers get answers.", told)
     if good:
         level = "good" if works == "direct" else "detour"
-        return StatusVerdict(level, "Callers are fine.", sentence)
+        return StatusVerdict(level, "Callers get answers.", sentence)
     if works == "none":
         return StatusVerdict("bad", "No route to TMDB works.", sentence)
     level = "idle" if works == "direct" else "detour"
-    return StatusVerdict(level, "Ready.", f"Nobody has asked lately. {sentence}")
+    return StatusVerdict(
+        level, "Ready.", f"Nobody has asked lately. {sentence}".strip()
+    )
+
+
+def _key(routes: Sequence[RouteSummary]) -> StatusVerdict | None:
+    """The verdict when TMDB does not take the key: nothing else matters then."""
+    causes = (each.cause for each in routes if each.cause in KEY_CAUSES)
+    cause = next(causes, None)
+    if cause is None:
+        return None
+    cure = "Set a valid TMDB_ACCESS_TOKEN or TMDB_API_KEY, and restart streamr."
+    headline = f"{CAUSES[cause].meaning}."
+    if any(each.answers for each in routes):
+        return StatusVerdict("warn", headline, f"{cure} A proxy answers meanwhile.")
+    return StatusVerdict("bad", headline, cure)
 
 
 def meaning(cause: str) -> str:
     """A cause in words. A proxy of another version may know causes that we do not."""
     if cause.startswith("status_"):
         return {
-            "status_401": "TMDB does not accept the key: check TMDB_API_KEY",
+            "status_401": "TMDB refuses what was asked for",
             "status_403": "TMDB refuses us",
             "status_429": "TMDB asks for fewer requests",
         }.get(cause, f"TMDB answered {cause.removeprefix('status_')}")
@@ -74,17 +94,20 @@ def meaning(cause: str) -> str:
 
 
 def _routes(routes: Sequence[RouteSummary]) -> tuple[str, str]:
-    """Which kind of route works (direct, proxy, none), and the sentence on it."""
+    """Which kind of route works (direct, proxy, none), and the sentence on it. Nothing
+    is said to answer that has not answered."""
     direct = [each for each in routes if each.direct]
-    proxy = any(each.sound for each in routes if not each.direct)
-    if any(each.sound for each in direct):
+    proxies = [each.answers for each in routes if not each.direct]
+    if any(each.answers for each in direct):
         return "direct", "TMDB answers directly."
+    if all(each.answers is None for each in direct):
+        if True in proxies:
+            return "proxy", "A proxy answers; the direct route was not tried lately."
+        return "direct", ""
     why = next((each.cause for each in direct if each.cause), None)
-    broken = (
-        f"The direct route is broken ({meaning(why)})"
-        if why
-        else "The direct route is broken"
-    )
-    if proxy:
+    broken = f"The direct route fails ({meaning(why)})" if why else _NO_REASON
+    if True in proxies:
         return "proxy", f"{broken}; a proxy answers."
-    return "none", f"{broken}, and so is every other; they are being probed."
+    if None in proxies:
+        return "proxy", f"{broken}; the next request goes over a proxy."
+    return "none", f"{broken}, and so does every other; they are being probed."

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Answer
+from streamr.errors import CAUSES
 from streamr.fields.loop import Loop
 from streamr.tmdb import catalogue
 from streamr.web.access import Feed, Stop, Visit, Who, trusted
@@ -286,7 +287,7 @@ class Refusals(SurfaceCase):
             "/3/movie/%2e%2e/4",
             "/3/movie%2f550",
             "/3/movie\\550",
-            "/3//movie/550",
+            "/3//../4/list/1",
             "/3/movie/550@evil.test.invalid",
             "/3/movie/550;x=1",
             "//evil.test.invalid/3/movie/550",
@@ -304,11 +305,11 @@ class Refusals(SurfaceCase):
             ("/api/tmdb/popular?page=0", 22, "page"),
             ("/api/tmdb/popular?page=501", 22, "page"),
             ("/api/tmdb/popular?page=1.5", 22, "page"),
-            ("/api/tmdb/popular?language=english", 47, "language"),
-            ("/api/tmdb/popular?region=USA", 47, "region"),
+            (f"/api/tmdb/popular?region={'x' * 1001}", 47, "region"),
+            ("/api/tmdb/popular?language=a%00b", 47, "language"),
             ("/api/tmdb/popular?media_type=movie/550/credits%3Fx=", 47, "media_type"),
             ("/api/tmdb/trending?time_window=year", 47, "time_window"),
-            ("/3/movie/550?append_to_response=../../4", 47, "append_to_response"),
+            ("/3/movie/550?append_to_response=" + "a," * 21, 27, "append_to_response"),
         ):
             seen = self.refused(path, 400, code)
             self.assertIn(name, seen.json["status_message"])
@@ -319,7 +320,7 @@ class Refusals(SurfaceCase):
             "/3/authentication/token/new",
             "/3/guest_session/x/rated/movies",
             "/3/movie/550/account_states",
-            "/3/movie/550?session_id=abc",
+            "/3//account//1",
         ):
             seen = self.refused(path, 403, 38)
             self.assertIn("own key", seen.json["status_message"])
@@ -678,3 +679,104 @@ def _gone() -> Any:
     from twisted.python.failure import Failure
 
     return Failure(ConnectionLost())
+
+
+class Dropped(SurfaceCase):
+    """Parameters of the caller's that stay here."""
+
+    def test_they_are_named_and_the_others_go_on(self) -> None:
+        self.send("/3/movie/550?_=1&api_key=0123&x=1&callback=a(b)")
+        self.assertEqual(self.route.sent[-1].query.parameters, (("x", "1"),))
+        self.route.succeeds()
+        self.assertEqual(self.seen().headers["streamr-dropped"], "_, api_key, callback")
+
+    def test_without_any_there_is_no_such_header(self) -> None:
+        self.send("/3/movie/550?language=de")
+        self.route.succeeds()
+        self.assertNotIn("streamr-dropped", self.seen().headers)
+
+    def test_a_strangers_name_can_say_nothing_else(self) -> None:
+        names = ["a%0d%0aX-A:b", "%22%2C", "x" * 99 + "%C3%A9", *map(str, range(30))]
+        self.send("/3/movie/550?" + "&".join(f"{name}=1" for name in names))
+        self.route.succeeds()
+        seen = self.seen()
+        self.assertNotIn("x-a", seen.headers)
+        told = seen.headers["streamr-dropped"].split(", ")
+        self.assertEqual(told[:3], ["a%0D%0AX-A%3Ab", "%22%2C", "x" * 40])
+        self.assertEqual(len(told), 20)
+
+
+class NewCopies(SurfaceCase):
+    """Who wants no copy that was made a while ago."""
+
+    def test_each_way_to_say_so_is_read(self) -> None:
+        for headers, wanted in (
+            ({"Cache-Control": "no-cache"}, True),
+            ({"Cache-Control": "No-Cache, no-store"}, True),
+            ({"Cache-Control": "max-age=0"}, True),
+            ({"Pragma": "no-cache"}, True),
+            ({"Cache-Control": "max-age=60", "Pragma": "no-cache"}, False),
+            ({"Cache-Control": "no-cached"}, False),
+            ({}, False),
+        ):
+            self.setUp()
+            self.send("/3/movie/550", headers=headers)
+            self.assertEqual(self.route.sent[-1].call.renew, wanted, headers)
+
+
+class BehindCloudflare(SurfaceCase):
+    """It puts pages of its own in place of the bodies of 502 and 504."""
+
+    def status(self, cause: str, **headers: str) -> tuple[str, Any]:
+        self.setUp()
+        self.send("/3/movie/550", headers=headers)
+        self.route.fails(cause, final=True)
+        seen = self.seen()
+        return seen.status, seen.json["status_code"]
+
+    def test_those_two_are_503_with_the_same_body(self) -> None:
+        ray = {"CF-Ray": "8a1b2c3d4e5f6789-FRA"}
+        for cause, code in (("tls_reset", 43), ("http_response_timeout", 24)):
+            self.assertEqual(self.status(cause, **ray), (503, code), cause)
+
+    def test_all_others_are_as_they_are(self) -> None:
+        ray = {"CF-Ray": "8a1b2c3d4e5f6789-FRA"}
+        for cause in CAUSES:
+            plain = self.status(cause)
+            if plain[0] not in (502, 504):
+                self.assertEqual(self.status(cause, **ray), plain, cause)
+
+
+class OwnKey(SurfaceCase):
+    def test_the_answer_says_whose_key_it_is_in_tmdbs_words(self) -> None:
+        for cause, code, words in (
+            ("key_refused", 7, "Invalid API key: You must be granted a valid key."),
+            ("key_suspended", 10, "Suspended API key"),
+        ):
+            self.setUp()
+            self.send("/3/movie/550")
+            self.route.fails(cause, final=True)
+            seen = self.seen()
+            self.assertEqual((seen.status, seen.json["status_code"]), (401, code))
+            for word in (words, "key of streamr", "TMDB_API_KEY"):
+                self.assertIn(word, seen.json["status_message"])
+
+
+class OwnLimits(SurfaceCase):
+    def test_what_is_too_much_for_us_is_told_as_tmdb_does(self) -> None:
+        self.send("/3/movie/550")
+        self.route.fails("connection_limit_reached", final=True, retry_after="1")
+        seen = self.seen()
+        self.assertEqual((seen.status, seen.json["status_code"]), (429, 25))
+        self.assertEqual(seen.headers["retry-after"], "1")
+
+    def test_a_path_that_failed_says_when_it_is_asked_for_again(self) -> None:
+        for _ in range(2):
+            self.send("/3/movie/550")
+            if not self.route.sent[-1].result.called:
+                self.route.fails("upstream_error", final=True)
+            seen = self.seen()
+            self.assertEqual((seen.status, seen.headers["retry-after"]), (502, "1"))
+            self.connect()
+        self.assertEqual(len(self.route.sent), 1)
+        self.assertIn("asked for again in 1 s", seen.json["status_message"])

@@ -56,6 +56,8 @@ class FakeGateway:
     def health(self) -> "FakeGateway":
         return self
 
+    key_trouble: str | None = None
+
     @property
     def breakers(self) -> dict[str, Breaker]:
         return {route.name: Breaker() for route in self.routes}
@@ -121,16 +123,42 @@ class Verdict(SynchronousTestCase):
             (UNTRIED, BAD, "degraded"),
             (BAD, BAD, "error"),
         ):
-            self.assertEqual(verdict([direct, proxy])[0], word, (direct, proxy))
+            self.assertEqual(verdict([direct, proxy], None)[0], word, (direct, proxy))
 
     def test_a_lone_route_that_fails_is_an_error(self):
-        self.assertEqual(verdict([BAD])[0], "error")
+        self.assertEqual(verdict([BAD], None)[0], "error")
 
     def test_the_direct_way_is_not_called_failing_before_it_was_tried(self):
-        self.assertNotIn("direct route fails", verdict([UNTRIED, GOOD])[1])
+        self.assertNotIn("direct route fails", verdict([UNTRIED, GOOD], None)[1])
 
     def test_no_request_yet_is_not_said_to_work(self):
-        self.assertIn("probe=1", verdict([UNTRIED, UNTRIED])[1])
+        self.assertIn("probe=1", verdict([UNTRIED, UNTRIED], None)[1])
+
+
+class WrongKey(SynchronousTestCase):
+    """It is the headline, and an error unless a proxy has a better one."""
+
+    def test_it_is_named_with_its_cure(self):
+        for cause, words in (
+            ("key_refused", "does not accept the key"),
+            ("key_suspended", "has suspended the key"),
+        ):
+            for states in ([BAD, UNTRIED], [UNTRIED, UNTRIED], [BAD, BAD]):
+                word, message = verdict(states, cause)
+                self.assertEqual(word, "error")
+                for each in (words, "TMDB_ACCESS_TOKEN", "TMDB_API_KEY"):
+                    self.assertIn(each, message)
+
+    def test_a_proxy_with_a_key_of_its_own_leaves_it_degraded(self):
+        word, message = verdict([BAD, GOOD], "key_refused")
+        self.assertEqual(word, "degraded")
+        self.assertIn("A proxy answers", message)
+
+    def test_the_page_is_a_503(self):
+        gateway = FakeGateway((FakeRoute("direct"),), key_trouble="key_refused")
+        page = TMDBHealth(gateway, Clock(), wall)(Visit([], call()))
+        self.assertEqual(page.status, 503)
+        self.assertIn("TMDB_API_KEY", json.loads(page.body)["message"])
 
 
 class TMDB(SynchronousTestCase):

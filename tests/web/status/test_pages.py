@@ -120,7 +120,7 @@ class StatusPages(StatusCase):
         self.assertIn(b"event: paint\ndata: {", seen.body)
         self.breaks(self.gateway, self.direct)
         self.clock.advance(1)
-        self.assertIn("The direct route is broken", self.seen().body.decode())
+        self.assertIn("The direct route fails", self.seen().body.decode())
 
     def test_one_listener_too_many_is_told_where_to_ask(self) -> None:
         for _ in range(MOST_LISTENERS):

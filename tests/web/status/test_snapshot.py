@@ -94,7 +94,7 @@ class Verdicts(StatusCase):
     def test_callers_are_fine_while_the_direct_way_is_broken(self) -> None:
         self.breaks(self.gateway, self.direct)
         tell(self.history, fallback())
-        self.assertEqual(("detour", "Callers are fine."), self.verdict())
+        self.assertEqual(("detour", "Callers get answers."), self.verdict())
 
     def test_a_proxy_without_a_sound_route_is_none_itself(self) -> None:
         self.breaks(self.gateway, self.direct)
@@ -106,10 +106,10 @@ class Verdicts(StatusCase):
         self.assertEqual("bad", self.verdict()[0])
         self.clock.advance(25)
         tell(self.history, direct())
-        self.assertEqual("Callers are fine again.", self.verdict()[1])
+        self.assertEqual("Callers get answers again.", self.verdict()[1])
         self.clock.advance(30)
         tell(self.history, direct())
-        self.assertEqual(("good", "Callers are fine."), self.verdict())
+        self.assertEqual(("good", "Callers get answers."), self.verdict())
 
 
 def _counts(cache: ShownCache) -> tuple[int, ...]:

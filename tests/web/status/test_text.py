@@ -15,7 +15,7 @@ class Text(StatusCase):
     def test_the_verdict_stands_above_all(self) -> None:
         tell(self.history, direct())
         self.assertTrue(self.lines()[0].startswith("streamr "))
-        self.assertEqual("Callers are fine.", self.lines()[1])
+        self.assertEqual("Callers get answers.", self.lines()[1])
 
     def test_each_way_has_a_line_with_its_breaker(self) -> None:
         self.breaks(self.gateway, self.direct)
