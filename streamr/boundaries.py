@@ -227,7 +227,8 @@ class Exchange:
     """One request from beginning to end: what telemetry and the headers read.
 
     `template` names the endpoint, or a page of our own; None for what was refused. A
-    `renewal` is a refresh of a stored response that no caller waited for.
+    `renewal` is a refresh of a stored response that no caller waited for; a `hop` was
+    asked by another gateway, which tells what came of it.
     """
 
     server: str
@@ -239,6 +240,7 @@ class Exchange:
     template: str | None = None
     outcome: Outcome = Outcome()
     renewal: bool = False
+    hop: bool = False
 
 
 @dataclass(frozen=True, slots=True)

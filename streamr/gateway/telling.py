@@ -48,6 +48,7 @@ class Teller:
             template=query.template,
             outcome=outcome,
             renewal=renewal,
+            hop=bool(call.loop),
         )
         self._observer.note(exchange)
         return exchange

@@ -1,4 +1,4 @@
-"""The log: one line per request, one per attempt that failed, nothing secret.
+"""The log: one line per request, with what failed on its way; nothing secret.
 
 Every event passes the redaction before it reaches a sink, tracebacks included, and this
 observer stands in for twistd's own. Text for people, JSON for machines.
@@ -25,45 +25,26 @@ from twisted.logger import (
 from zope.interface import implementer
 
 from streamr.boundaries import Exchange
-from streamr.errors import Attempt
+from streamr.errors import CLIENT_LEFT, Attempt
 
 Redact = Callable[[str], str]
 
 _request_log = Logger(namespace="streamr.request")
-_attempt_log = Logger(namespace="streamr.attempt")
-
-# Statuses that an operator should look at.
-_OUR_FAULT = 500
 
 
 class LogObserver:
-    """Turns each exchange into its lines (interfaces.Observer)."""
+    """Turns each exchange into its line (interfaces.Observer)."""
 
     def tried(self, server: str, attempt: Attempt) -> None:
-        """A try is logged with the request it was made for."""
+        """A try stands in the line of the request that it was made for."""
 
     def note(self, exchange: Exchange) -> None:
-        """Log one finished request. What a proxy tried stands in the proxy's own log,
-        under the same request id."""
-        ours = [each for each in exchange.outcome.attempts if not each.peer]
-        for attempt in ours:
-            if attempt.cause is not None:
-                _attempt_log.warn(
-                    "{server} attempt failed: {route} {cause} after {ms} ms "
-                    "{detail} [{request_id}]",
-                    server=exchange.server,
-                    request_id=exchange.request_id,
-                    route=attempt.route,
-                    cause=attempt.cause,
-                    ms=attempt.ms,
-                    detail=attempt.detail,
-                    code="attempt-failed",
-                )
-        emit = (
-            _request_log.error if exchange.status >= _OUR_FAULT else _request_log.info
-        )
-        emit(
-            "{server} {method} {target} {status} {ms} ms {source} [{request_id}]",
+        """Log one finished request: one line, with why each attempt failed."""
+        failed = [each for each in exchange.outcome.attempts if each.cause is not None]
+        _request_log.emit(
+            _level_of(exchange),
+            "{server} {method} {target} {status} {ms} ms {source}{causes} "
+            "[{request_id}]",
             server=exchange.server,
             request_id=exchange.request_id,
             method=exchange.method,
@@ -73,7 +54,25 @@ class LogObserver:
             status=exchange.status,
             ms=exchange.ms,
             source=exchange.outcome.source or "-",
+            causes=f" ({'; '.join(map(_told, failed))})" if failed else "",
+            code="request-failed" if exchange.outcome.fault is not None else None,
         )
+
+
+def _level_of(exchange: Exchange) -> Any:
+    """A request that failed deserves a look, once: what a gateway asked of us stands in
+    its own log. An error of our own is an error."""
+    if exchange.status == 500:
+        return LogLevel.error
+    if exchange.hop or exchange.status == CLIENT_LEFT:
+        return LogLevel.info
+    failed = exchange.outcome.fault is not None or exchange.status > 500
+    return LogLevel.warn if failed else LogLevel.info
+
+
+def _told(attempt: Attempt) -> str:
+    detail = f" {attempt.detail}" if attempt.detail else ""
+    return f"{attempt.name} {attempt.cause}{detail} after {attempt.ms} ms"
 
 
 class Sink:

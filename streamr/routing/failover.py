@@ -15,15 +15,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from random import random
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, fail, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from streamr.boundaries import Answer, Call, Outcome, Query
-from streamr.errors import Attempt, Fault, RouteKind
+from streamr.errors import CAUSES, Attempt, Fault, Phase, RouteKind
 from streamr.interfaces import Route
 from streamr.policy import cachekey
 from streamr.policy.budgets import HedgeBudget, may_retry
@@ -140,7 +141,8 @@ class Failover:
 
         def hedged() -> None:
             journey.found_silent(routes[0])
-            _log.warn(
+            _log.emit(
+                _told_at(routes[0]),
                 "Attempting proxy fallback: {failed} is silent, trying {route} beside "
                 "it [{request_id}]",
                 failed=routes[0].name,
@@ -169,7 +171,8 @@ class Failover:
         if fault.cause.slow:
             journey.found_silent(routes[0])
         if not rest.begun:
-            _log.warn(
+            _log.emit(
+                _told_at(routes[0]),
                 "Attempting proxy fallback: {failed} failed ({cause}), trying {route} "
                 "[{request_id}]",
                 failed=journey.attempts[-1].name,
@@ -222,12 +225,6 @@ class Failover:
         if journey.over:  # it was cancelled, and answered all the same: too late
             return answer
         journey.source, journey.kind, journey.won_by = route.name, route.kind, began
-        if any(attempt.cause for attempt in journey.attempts):
-            _log.info(
-                "Fallback answered: {route} [{request_id}]",
-                route=route.name,
-                request_id=journey.call.request_id,
-            )
         return answer
 
     def _failed(
@@ -271,6 +268,8 @@ class Failover:
             self._retrying -= 1
             return result
 
+        if journey.attempts and not journey.over:
+            _forget_a_lookup(journey.attempts)
         self._retrying += 1
         pause: Deferred[object] = deferLater(self._clock, RETRY_JITTER * self._chance())
 
@@ -310,6 +309,19 @@ class Failover:
         for attempt in outcome.attempts:
             self._tried(attempt)
         return outcome
+
+
+def _told_at(failed: Route) -> Any:
+    """The level of a step to the next route. Leaving direct is the news; all steps
+    stand in the one line that tells of the request."""
+    return LogLevel.info if failed.kind is RouteKind.DIRECT else LogLevel.debug
+
+
+def _forget_a_lookup(attempts: list[Attempt]) -> None:
+    """A name that is looked up once more is no attempt of its own: nothing has left."""
+    cause = attempts[-1].cause
+    if cause is not None and CAUSES[cause].phase is Phase.RESOLVE:
+        del attempts[-1]
 
 
 def _arrived(answer: Answer, journey: _Journey) -> Outcome:

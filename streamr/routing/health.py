@@ -206,8 +206,8 @@ class Health:
         state = self.states[route.name]
         if fault is not None and fault.cause.name in KEY_CAUSES - {self.key_trouble}:
             _log.warn(
-                "{meaning}: set a valid TMDB_ACCESS_TOKEN or TMDB_API_KEY and restart "
-                "({detail})",
+                "The key does not work: {meaning} ({detail}). Set a valid "
+                "TMDB_ACCESS_TOKEN or TMDB_API_KEY, and restart.",
                 meaning=fault.cause.meaning,
                 detail=fault.detail,
                 code="key-refused",

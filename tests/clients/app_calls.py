@@ -24,7 +24,8 @@ LEGACY_PARTS = frozenset({"casts", "releases", "trailers"})
 class AppCall:
     """One call: what the app sends below a base URL, and what TMDB is to be asked.
 
-    `line` is the table's; `target` has the app's key and what the app always sends.
+    `line` is the table's; `target` has the app's key and what the app always sends;
+    `parameters` has each name's values in their order.
     `status` is what the caller gets; where it is not 200, TMDB is not asked.
     """
 
@@ -32,7 +33,7 @@ class AppCall:
     line: str
     target: str
     path: str
-    parameters: Mapping[str, str]
+    parameters: Mapping[str, list[str]]
     status: int = 200
 
     def __str__(self) -> str:
@@ -63,8 +64,7 @@ def _read(text: str) -> Iterator[AppCall]:
 def _call(app: str, line: str, every: str, words: list[str]) -> AppCall:
     path, _, own = line.partition("?")
     query = own + every
-    pairs = parse_qsl(query, keep_blank_values=True)
-    parameters = {name: value for name, value in pairs if value}
+    parameters = _values(query)
     status = 200
     for word in words:
         name, equals, value = word.partition("=")
@@ -73,7 +73,7 @@ def _call(app: str, line: str, every: str, words: list[str]) -> AppCall:
         elif word.startswith("-"):
             del parameters[word[1:]]
         elif equals:
-            parameters[name] = value
+            parameters[name] = [value]
         elif re.fullmatch("[0-9]{3}", word):
             status = int(word)
         else:
@@ -84,8 +84,7 @@ def _call(app: str, line: str, every: str, words: list[str]) -> AppCall:
 
 def difference(call: AppCall, path: str, query: str) -> str | None:
     """How the URL that TMDB gets is not what it has to be; None when it is."""
-    pairs = parse_qsl(query, keep_blank_values=True)
-    got, wanted = dict(pairs), call.parameters
+    got, wanted = _values(query), call.parameters
     told = [f"{name} was lost" for name in wanted.keys() - got.keys()]
     told += [f"{name} was added" for name in got.keys() - wanted.keys()]
     told += [
@@ -95,9 +94,17 @@ def difference(call: AppCall, path: str, query: str) -> str | None:
     ]
     if path != f"/3{call.path}":
         told.append(f"the path is {path}")
-    if len(pairs) != len(got) or KEY[1] in query:
+    if KEY[1] in query:
         told.append(query)
     return ", ".join(sorted(told)) or None
+
+
+def _values(query: str) -> dict[str, list[str]]:
+    """The values of each parameter that has one."""
+    found: dict[str, list[str]] = {}
+    for name, value in parse_qsl(query):
+        found.setdefault(name, []).append(value)
+    return found
 
 
 def wrong_shape(call: AppCall, status: int, value: Any) -> str | None:
@@ -117,7 +124,7 @@ def wrong_shape(call: AppCall, status: int, value: Any) -> str | None:
         return f"{status} {value.get('status_message')}"
     for error in validator(f"/3{endpoint.template}").iter_errors(value):
         return str(error.message)[:200]
-    asked = call.parameters.get("append_to_response", "").split(",")
+    asked = ",".join(call.parameters.get("append_to_response", ())).split(",")
     missing = [part for part in asked if knows(call, part) and part not in value]
     return f"without {', '.join(missing)}" if missing else None
 

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Exchange
-from streamr.errors import Attempt
+from streamr.errors import Attempt, Fault
 from streamr.observe.log import LineObserver, LogObserver, Sink
 from streamr.policy.redact import MASK, Redactor
 from tests.support import exchange as made
@@ -61,7 +62,7 @@ class Recorder:
 
 
 class Requests(SynchronousTestCase):
-    """One line per request, one per attempt that failed."""
+    """One line per request, with why each attempt failed."""
 
     def noted(self, exchange: Exchange, form: str = "text") -> Recorder:
         recorder = Recorder(form=form)
@@ -70,35 +71,55 @@ class Requests(SynchronousTestCase):
         LogObserver().note(exchange)
         return recorder
 
-    def test_a_request_that_fell_back_has_two_lines(self):
-        first, second = self.noted(EXCHANGE).lines
-        for word in ("warn", "main", "direct", "tls_reset", "40 ms", "1568", "[req-1]"):
-            self.assertIn(word, first)
-        for word in ("info", "GET /api/tmdb/popular?page=2 200 121 ms proxy@p [req-1]"):
-            self.assertIn(word, second)
-
-    def test_a_request_without_a_failure_has_one(self):
-        exchange = made("main", "r", "GET", "/x", 200, 1, attempts=(BY_PROXY,))
-        self.assertEqual(len(self.noted(exchange).lines), 1)
-
-    def test_each_failed_attempt_of_our_own_has_one(self):
-        theirs = Attempt("classic@x", "x", 1, "tls_reset", peer="proxy@p")
-        exchange = made(
-            "main", "r", "GET", "/x", 502, 1, attempts=(FAILED, theirs, FAILED)
+    def test_a_request_that_fell_back_says_why_in_its_line(self):
+        [line] = self.noted(EXCHANGE).lines
+        self.assertIn(
+            "info  main GET /api/tmdb/popular?page=2 200 121 ms proxy@p "
+            "(direct tls_reset after 1568 bytes after 40 ms) [req-1]",
+            line,
         )
-        lines = self.noted(exchange).lines
-        self.assertEqual(len(lines), 3)
-        self.assertNotIn("classic", "".join(lines))
 
-    def test_our_own_failures_are_errors_and_a_callers_are_not(self):
-        for status, level in (
-            (500, "error"),
-            (504, "error"),
-            (404, "info"),
-            (499, "info"),
+    def test_a_request_without_a_failure_has_no_brackets(self):
+        exchange = made("main", "r", "GET", "/x", 200, 1, attempts=(BY_PROXY,))
+        [line] = self.noted(exchange).lines
+        self.assertTrue(line.endswith("GET /x 200 1 ms - [r]"), line)
+
+    def test_one_that_failed_is_one_warning_with_every_cause(self):
+        theirs = Attempt("classic@x", "x", 1, "tls_timeout", peer="proxy@p")
+        exchange = made(
+            "main",
+            "r",
+            "GET",
+            "/x",
+            502,
+            1,
+            attempts=(FAILED, theirs),
+            fault=Fault("tls_timeout"),
+        )
+        [line] = self.noted(exchange).lines
+        for words in (
+            *(" warn  ", "direct tls_reset", "; proxy@p/classic@x tls_timeout after"),
         ):
-            exchange = made("main", "r", "GET", "/x", status, 1)
-            self.assertIn(f"Z {level}", self.noted(exchange).text)
+            self.assertIn(words, line)
+
+    def test_what_deserves_a_look_is_a_warning_once_and_our_own_error_is_an_error(self):
+        fault = Fault("tls_reset")
+        for status, more, level in (
+            (500, {"fault": Fault("proxy_internal_error")}, "error"),
+            (500, {}, "error"),
+            (502, {"fault": fault}, "warn"),
+            (504, {"fault": fault}, "warn"),
+            (401, {"fault": Fault("key_refused")}, "warn"),
+            (508, {}, "warn"),
+            (499, {"fault": fault, "left": True}, "info"),
+            (404, {}, "info"),
+            (200, {}, "info"),
+        ):
+            exchange = made("main", "r", "GET", "/x", status, 1, **more)
+            self.assertIn(f"Z {level}", self.noted(exchange).text, (status, level))
+            if level == "warn":
+                hop = replace(exchange, hop=True)
+                self.assertIn("Z info", self.noted(hop).text)
 
     def test_a_callers_key_in_the_target_is_struck_out(self):
         exchange = made("main", "r", "GET", "/x?api_key=deadbeef&page=2", 200, 1)
@@ -108,21 +129,20 @@ class Requests(SynchronousTestCase):
             self.assertIn("page=2", text)
 
     def test_json_has_every_field_by_its_name(self):
-        failed, request = self.noted(EXCHANGE, "json").events
+        [request] = self.noted(EXCHANGE, "json").events
         self.assertEqual(
-            {name: failed[name] for name in ("route", "cause", "ms", "request_id")},
-            {"route": "direct", "cause": "tls_reset", "ms": 40, "request_id": "req-1"},
+            (request["status"], request["source"], request["level"], request["ms"]),
+            (200, "proxy@p", "info", 121),
         )
-        self.assertEqual(
-            (request["status"], request["source"], request["level"]),
-            (200, "proxy@p", "info"),
-        )
+        self.assertIn("direct tls_reset", request["causes"])
         self.assertEqual(request["logger"], "streamr.request")
 
     def test_json_has_the_code_of_what_deserves_a_look(self):
-        failed, request = self.noted(EXCHANGE, "json").events
-        self.assertEqual(failed["code"], "attempt-failed")
-        self.assertNotIn("code", request)
+        [request] = self.noted(EXCHANGE, "json").events
+        self.assertIsNone(request.get("code"))
+        failed = made("main", "r", "GET", "/x", 502, 1, fault=Fault("tls_reset"))
+        [request] = self.noted(failed, "json").events
+        self.assertEqual(request["code"], "request-failed")
 
 
 class Redaction(SynchronousTestCase):

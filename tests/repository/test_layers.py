@@ -63,7 +63,7 @@ TABLE = {
     "streamr.openapi": "streamr.errors streamr.fields streamr.openapi streamr.policy "
     "streamr.tmdb",
     "streamr.web": _WEB + "streamr.errors streamr.boundaries streamr.fields "
-    "streamr.tmdb.shortcuts twisted.internet.defer",
+    "streamr.tmdb.parameters twisted.internet.defer",
     "streamr.web.server": _WEB + _SPINE + "streamr.web.server twisted zope",
     "streamr.web.api": _WEB + _KNOWN + "streamr.gateway streamr.web.api "
     "streamr.web.server twisted",

@@ -51,6 +51,14 @@ def called(node: ast.Call) -> str:
     return getattr(node.func, "attr", getattr(node.func, "id", ""))
 
 
+def log_message(node: ast.Call) -> str | None:
+    """The message of a line of the log that deserves a look, or that may."""
+    if called(node) in LOG_CALLS and node.args:
+        return text_of(node.args[0])
+    # its level is found while it runs
+    return text_of(node.args[1]) if called(node) == "emit" else None
+
+
 def is_message(target: ast.AST) -> bool:
     """Whether what is assigned to is told later: a constant, or a problem."""
     name = getattr(target, "id", "")
@@ -60,8 +68,8 @@ def is_message(target: ast.AST) -> bool:
 def spoken(source: str, *, speaker: bool) -> Iterator[str]:
     """The messages of a module: those of its log, and of a speaker all it says."""
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call) and called(node) in LOG_CALLS and node.args:
-            yield from filter(None, [text_of(node.args[0])])
+        if isinstance(node, ast.Call) and (logged := log_message(node)):
+            yield logged
         elif isinstance(node, ast.Call) and called(node) == CODED:
             yield from filter(None, [text_of(node.args[1])])
         elif speaker and isinstance(node, ast.Call) and called(node) in CALLS:
@@ -81,11 +89,12 @@ def coded(source: str) -> Iterator[tuple[str | None, str]]:
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Call):
             continue
-        if called(node) in LOG_CALLS and node.args:
+        if message := log_message(node):
             code = next(
                 (each.value for each in node.keywords if each.arg == "code"), None
             )
-            message = text_of(node.args[0])
+            if isinstance(code, ast.IfExp):
+                code = code.body
         elif called(node) == CODED and len(node.args) == 2:
             code, message = node.args[0], text_of(node.args[1])
         else:

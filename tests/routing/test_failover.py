@@ -1162,32 +1162,40 @@ class Lines(Three):
         self.a.succeeds()
         self.assertEqual(self.log(), [])
 
-    def test_each_fallback_is_a_warning_and_the_answer_is_told_after_it(self) -> None:
+    def test_leaving_direct_is_told_and_further_steps_are_details(self) -> None:
+        self.b.kind = RouteKind.PEER
         self.fetch()
         self.a.fails("tls_alert_received")
         self.b.fails("tls_alert_received")
         self.c.succeeds()
         self.assertEqual(
-            self.log(),
-            [
-                ("warn", "a", "b", "req-1"),
-                ("warn", "b", "c", "req-1"),
-                ("info", None, "c", "req-1"),
-            ],
+            self.log(), [("info", "a", "b", "req-1"), ("debug", "b", "c", "req-1")]
         )
+
+    def test_a_name_that_is_looked_up_twice_is_one_attempt(self) -> None:
+        for cause, tries in (("dns_error", 1), ("tls_reset", 2)):
+            self.setUp()
+            fetching = self.fetch()
+            for _ in range(2):
+                self.a.fails(cause)
+                self.clock.advance(0)
+            self.b.succeeds()
+            attempts = self.successResultOf(fetching).attempts
+            names = [(each.route, each.cause) for each in attempts]
+            self.assertEqual(names, [("a", cause)] * tries + [("b", None)])
 
     def test_a_fallback_is_no_silence_when_the_hedge_time_is_over(self) -> None:
         self.fetch()
         self.clock.advance(0.125)
         self.a.fails("tls_alert_received")
         self.clock.advance(0.2)
-        self.assertEqual(self.log(), [("warn", "a", "b", "req-1")])
+        self.assertEqual(self.log(), [("info", "a", "b", "req-1")])
 
-    def test_a_hedge_is_a_warning_and_a_fault_after_it_is_none(self) -> None:
+    def test_a_hedge_is_one_line_and_a_fault_after_it_is_none(self) -> None:
         self.fetch()
         self.clock.advance(0.25)
         self.a.fails("tls_alert_received")
-        self.assertEqual(self.log(), [("warn", "a", "b", "req-1")])
+        self.assertEqual(self.log(), [("info", "a", "b", "req-1")])
 
     def test_a_fault_that_ends_the_chain_is_no_fallback(self) -> None:
         self.fetch()
