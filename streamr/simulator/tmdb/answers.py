@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from streamr.simulator.tmdb import (
     fixtures,
+    legacy,
     lists,
     persons,
+    public_lists,
     search,
     seasons,
     series,
@@ -29,6 +31,8 @@ from streamr.simulator.tmdb.world import Value, World
 
 ROUTES: Routes = {
     **fixtures.ROUTES,
+    **public_lists.ROUTES,
+    **legacy.ROUTES,
     **search.ROUTES,
     **lists.ROUTES,
     **persons.ROUTES,

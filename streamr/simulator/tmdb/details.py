@@ -1,14 +1,20 @@
 """The details of a movie and of a series, and the small records inside them."""
 
+import re
+
 from streamr.simulator.tmdb import shapes
-from streamr.simulator.tmdb.request import ApiCall
-from streamr.simulator.tmdb.world import Value, hex_id, image
+from streamr.simulator.tmdb.request import ApiCall, known
+from streamr.simulator.tmdb.world import Value, all_seasons, hex_id, image
 
 ID_NAMES = {"movie": "movie_id", "tv": "series_id"}
+IMDB_ID = re.compile(r"tt[0-9]{7,10}")
 
 
 def the_title(kind: str, call: ApiCall) -> Value:
-    """The movie or series that the path names."""
+    """The movie or series that the path names. A movie goes by IMDb's id as well."""
+    name = call.ids[ID_NAMES[kind]]
+    if kind == "movie" and IMDB_ID.fullmatch(name):
+        return known(call.world.movies_by_imdb, name)
     return call.found(call.world.titles(kind), ID_NAMES[kind])
 
 
@@ -77,7 +83,7 @@ def tv_details(call: ApiCall) -> Value:
         "number_of_seasons": len(seasons),
         "production_companies": companies(call, series),
         "production_countries": shapes.countries(series["countries"]),
-        "seasons": [season_brief(series, one) for one in seasons],
+        "seasons": [season_brief(series, one) for one in all_seasons(series)],
         "softcore": False,
         "spoken_languages": [shapes.language_record(spoken)],
         "status": series["status"],

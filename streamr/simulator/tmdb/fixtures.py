@@ -3,7 +3,7 @@
 from functools import partial
 
 from streamr.simulator.tmdb import shapes
-from streamr.simulator.tmdb.request import ApiCall, Routes, TMDBRefusal, paged
+from streamr.simulator.tmdb.request import ApiCall, Routes, TMDBRefusal
 from streamr.simulator.tmdb.titles import PROVIDER_REGIONS, PROVIDERS, provider, review
 from streamr.simulator.tmdb.world import Value, hex_id, image
 
@@ -57,7 +57,6 @@ TV_MARKS = {
     "GB": ["U", "PG", "12", "15", "18"],
     "DE": ["0", "6", "12", "16", "18"],
 }
-KINDS = ("movie", "tv")
 TRANSLATIONS = ["de-DE", "en-GB", "en-US", "es-ES", "fr-FR", "it-IT", "ja-JP"]
 
 
@@ -217,39 +216,6 @@ def review_details(call: ApiCall) -> Value:
     raise TMDBRefusal(34)
 
 
-def the_list(call: ApiCall) -> Value:
-    """GET /3/list/{list_id}: our one list holds everything."""
-    if call.number("list_id") != 1:
-        raise TMDBRefusal(34)
-    rows = [(kind, one) for kind in KINDS for one in call.world.titles(kind).values()]
-    envelope = paged(
-        call, rows, lambda row: shapes.typed_item(row[0], row[1], call.language)
-    )
-    return {
-        "created_by": "nightprojectionist",
-        "description": "Everything on one shelf.",
-        "favorite_count": 0,
-        "id": 1,
-        "iso_639_1": "en",
-        "item_count": len(rows),
-        "items": envelope.pop("results"),
-        "name": "The shelf",
-        "page": envelope["page"],
-        "poster_path": None,
-        "total_pages": envelope["total_pages"],
-        "total_results": envelope["total_results"],
-    }
-
-
-def item_status(call: ApiCall) -> Value:
-    """GET /3/list/{list_id}/item_status: is a movie on the list?"""
-    if call.number("list_id") != 1:
-        raise TMDBRefusal(34)
-    wanted = call.params.get("movie_id", "")
-    present = wanted.isdigit() and int(wanted) in call.world.movies
-    return {"id": 1, "item_present": present}
-
-
 def validate_key(call: ApiCall) -> Value:
     """GET /3/authentication: the key is good, or we would not be here."""
     return {"success": True, "status_code": 1, "status_message": "Success."}
@@ -297,8 +263,6 @@ ROUTES: Routes = {
     "/3/genre/movie/list": partial(genre_list, "movie"),
     "/3/genre/tv/list": partial(genre_list, "tv"),
     "/3/keyword/{keyword_id}": keyword,
-    "/3/list/{list_id}": the_list,
-    "/3/list/{list_id}/item_status": item_status,
     "/3/network/{network_id}": network,
     "/3/network/{network_id}/alternative_names": partial(
         alternative_names, "networks", "network_id"

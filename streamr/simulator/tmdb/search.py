@@ -248,13 +248,15 @@ def find(call: ApiCall) -> Value:
 
 def keyword_movies(call: ApiCall) -> Value:
     """GET /3/keyword/{keyword_id}/movies."""
-    keyword = call.found(call.world.keywords, "keyword_id")
-    rows = [
-        shapes.movie_item(one, call.language)
-        for one in call.world.movies.values()
-        if keyword["id"] in one["keywords"]
-    ]
-    return {"id": keyword["id"], **paged(call, rows)}
+    number = call.found(call.world.keywords, "keyword_id")["id"]
+    return movies_with("keywords", number, call)
+
+
+def movies_with(field: str, number: int, call: ApiCall) -> Value:
+    """The movies that have a genre, a company or a keyword, with its id."""
+    rows = [one for one in call.world.movies.values() if number in one[field]]
+    make = partial(shapes.movie_item, language=call.language)
+    return {"id": number, **paged(call, rows, make)}
 
 
 def collection(call: ApiCall) -> Value:

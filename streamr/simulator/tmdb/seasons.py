@@ -8,7 +8,7 @@ from streamr.simulator.tmdb.details import episode_brief, the_title
 from streamr.simulator.tmdb.request import ApiCall, Handler, Routes, TMDBRefusal, known
 from streamr.simulator.tmdb.series import aggregated, group_brief, group_id
 from streamr.simulator.tmdb.titles import account_states, offers
-from streamr.simulator.tmdb.world import Value, hex_id, image
+from streamr.simulator.tmdb.world import Value, all_seasons, hex_id, image
 
 SEASON = "/3/tv/{series_id}/season/{season_number}"
 EPISODE = SEASON + "/episode/{episode_number}"
@@ -18,7 +18,7 @@ SeasonPart = Callable[[ApiCall, Value, Value], Value]
 def the_season(call: ApiCall) -> tuple[Value, Value]:
     """The series and the season that the path names."""
     series = the_title("tv", call)
-    numbered = {one["season_number"]: one for one in series["seasons"]}
+    numbered = {one["season_number"]: one for one in all_seasons(series)}
     return series, known(numbered, call.ordinal("season_number"))
 
 

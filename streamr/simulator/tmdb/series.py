@@ -3,17 +3,16 @@
 from streamr.simulator.tmdb import shapes
 from streamr.simulator.tmdb.details import the_title
 from streamr.simulator.tmdb.request import ApiCall, Routes
-from streamr.simulator.tmdb.titles import RATINGS
+from streamr.simulator.tmdb.titles import certificates
 from streamr.simulator.tmdb.world import Part, Value, hex_id
 
 
 def content_ratings(call: ApiCall) -> Value:
     """A series' rating by country."""
     series = the_title("tv", call)
-    rated = {"US": series["certificate"], **RATINGS[series["certificate"]]}
     rows = [
         {"descriptors": [], "iso_3166_1": country, "rating": mark}
-        for country, mark in sorted(rated.items())
+        for country, mark in certificates(series)
     ]
     return {"id": series["id"], "results": rows}
 
@@ -53,13 +52,14 @@ def group_id(series: Value) -> str:
 
 def group_brief(call: ApiCall, series: Value) -> Value:
     """The one episode group of a series, in order of first broadcast."""
+    networks = [shapes.company(call.world.networks[one]) for one in series["networks"]]
     return {
         "description": "All episodes in the order of their first broadcast.",
         "episode_count": sum(len(one["episodes"]) for one in series["seasons"]),
         "group_count": len(series["seasons"]),
         "id": group_id(series),
         "name": "Original air dates",
-        "network": shapes.company(call.world.networks[series["networks"][0]]),
+        "network": networks[0] if networks else None,
         "type": 1,
     }
 

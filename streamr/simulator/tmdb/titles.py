@@ -191,31 +191,20 @@ def provider(number: int) -> Value:
     }
 
 
-def in_lists(kind: str, call: ApiCall) -> Value:
-    """The public lists that hold a title: our single one holds them all."""
-    title = the_title(kind, call)
-    row = {
-        "description": "Everything on one shelf.",
-        "favorite_count": 0,
-        "id": 1,
-        "item_count": len(call.world.movies) + len(call.world.series),
-        "iso_639_1": "en",
-        "list_type": kind,
-        "name": "The shelf",
-        "poster_path": None,
-    }
-    return {"id": title["id"], **paged(call, [row])}
-
-
 def release_dates(call: ApiCall) -> Value:
     """A movie's release and certificate by country."""
     movie = the_title("movie", call)
-    rated = {"US": movie["certificate"], **RATINGS[movie["certificate"]]}
     rows = [
         {"iso_3166_1": country, "release_dates": [release(movie["date"], mark)]}
-        for country, mark in sorted(rated.items())
+        for country, mark in certificates(movie)
     ]
     return {"id": movie["id"], "results": rows}
+
+
+def certificates(title: Value) -> list[tuple[str, str]]:
+    """A title's certificate in each country that has one for it, by country."""
+    mark = title["certificate"]
+    return sorted({"US": mark, **RATINGS[mark]}.items())
 
 
 def release(day: str, certificate: str) -> Value:
@@ -249,7 +238,6 @@ COMMON = {
     "external_ids": external_ids,
     "images": images,
     "keywords": keywords,
-    "lists": in_lists,
     "recommendations": lambda kind, call: related(kind, "recommendations", call),
     "reviews": reviews,
     "similar": lambda kind, call: related(kind, "similar", call),

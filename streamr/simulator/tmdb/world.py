@@ -7,7 +7,7 @@ so that the same question always gets the same answer.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache, cached_property
@@ -18,6 +18,16 @@ Value = dict[str, Any]
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 FIRST_SEASON_ID = 3001
 FIRST_EPISODE_ID = 60001
+# Specials have ids of their own, so that a series more moves nobody else's.
+FIRST_SPECIALS_ID = 2001
+FIRST_SPECIAL_ID = 50001
+# TMDB's ids of three things that its reference shows as examples: tests of clients and
+# tutorials ask for them. TMDB's group belongs to another series.
+EXAMPLES = {
+    "credit/tv/1396/17419/Walter White": "52542282760ee313280017f9",
+    "episode group/66732": "5acf93e60e0a26346d0000ce",
+    "review/movie/118340": "5488c29bc3a3686f4a00004a",
+}
 
 
 def digest(*parts: object) -> bytes:
@@ -27,7 +37,7 @@ def digest(*parts: object) -> bytes:
 
 def hex_id(*parts: object) -> str:
     """An id in the form of TMDB's credits, reviews and videos: 24 hex digits."""
-    return digest(*parts).hex()[:24]
+    return EXAMPLES.get("/".join(map(str, parts))) or digest(*parts).hex()[:24]
 
 
 @cache  # there are as many as the world has pictures, and lists name them often
@@ -78,6 +88,11 @@ class World:
         return by_id(sorted(rows, key=lambda s: -s["votes"]))
 
     @cached_property
+    def movies_by_imdb(self) -> dict[str, Value]:
+        """The movies by IMDb's id, which TMDB takes in a movie's path."""
+        return {one["imdb"]: one for one in self.movies.values()}
+
+    @cached_property
     def people(self) -> dict[int, Value]:
         """The people by id."""
         names = ("id", "name", "gender", "department", "birthday", "place", "imdb")
@@ -126,7 +141,7 @@ class World:
     @cached_property
     def seasons(self) -> dict[int, Value]:
         """Every season by its own id."""
-        return by_id([s for one in self.series.values() for s in one["seasons"]])
+        return by_id([s for one in self.series.values() for s in all_seasons(one)])
 
     @cached_property
     def episodes(self) -> dict[int, Value]:
@@ -184,10 +199,17 @@ def table(names: tuple[str, ...], rows: list[list[object]]) -> dict[int, Value]:
     return by_id([dict(zip(names, row, strict=True)) for row in rows])
 
 
+def all_seasons(series: Value) -> list[Value]:
+    """The seasons of a series as TMDB lists them: the specials first, as season 0."""
+    return [series["specials"], *series["seasons"]]
+
+
 def number_seasons(series: list[Value]) -> list[Value]:
     """Copies of the series whose seasons have ids, and episodes with ids and dates."""
     season_ids = iter(range(FIRST_SEASON_ID, FIRST_EPISODE_ID))
     episode_ids = iter(range(FIRST_EPISODE_ID, FIRST_EPISODE_ID * 10))
+    specials_ids = iter(range(FIRST_SPECIALS_ID, FIRST_SEASON_ID))
+    special_ids = iter(range(FIRST_SPECIAL_ID, FIRST_EPISODE_ID))
     numbered = []
     for one in series:
         seasons = [
@@ -195,7 +217,8 @@ def number_seasons(series: list[Value]) -> list[Value]:
             | {"id": next(season_ids)}
             for number, (start, count) in enumerate(one["seasons"], 1)
         ]
-        numbered.append({**one, "seasons": seasons})
+        specials = make_specials(one, special_ids) | {"id": next(specials_ids)}
+        numbered.append({**one, "seasons": seasons, "specials": specials})
     return numbered
 
 
@@ -205,22 +228,47 @@ def make_season(
     """One season of a weekly series, or of one that comes out all at once."""
     step = timedelta(days=0 if one.get("at_once") else 7)
     names = one.get("episodes", []) if number == 1 else []
+    rows = [
+        (
+            (start + index * step).isoformat(),
+            names[index] if index < len(names) else f"Episode {index + 1}",
+        )
+        for index in range(count)
+    ]
+    return season_of(one, number, f"Season {number}", rows, ids)
+
+
+def make_specials(one: Value, ids: Iterator[int]) -> Value:
+    """Season 0: what the file names, or a look behind the scenes on the first day."""
+    name = one["name"]
+    rows = one.get("specials") or [(one["seasons"][0][0], f"{name}: Behind the Scenes")]
+    return season_of(one, 0, "Specials", rows, ids)
+
+
+def season_of(
+    one: Value,
+    number: int,
+    name: str,
+    rows: Sequence[Sequence[str]],
+    ids: Iterator[int],
+) -> Value:
+    """A season and its episodes, from the day and the name of each."""
     episodes = [
         {
             "id": next(ids),
             "series_id": one["id"],
             "season_number": number,
-            "episode_number": index + 1,
-            "name": names[index] if index < len(names) else f"Episode {index + 1}",
-            "air_date": (start + index * step).isoformat(),
-            "last": index + 1 == count,
+            "episode_number": index,
+            "name": title,
+            "air_date": day,
+            "last": index == len(rows) and number > 0,
         }
-        for index in range(count)
+        for index, (day, title) in enumerate(rows, 1)
     ]
     return {
         "series_id": one["id"],
         "season_number": number,
-        "name": f"Season {number}",
-        "air_date": start.isoformat(),
+        "name": name,
+        "air_date": rows[0][0],
         "episodes": episodes,
     }
