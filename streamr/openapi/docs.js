@@ -37,7 +37,8 @@ addEventListener("hashchange", openTarget);
 openTarget();
 filter();
 
-// The examples ask the server that this page came from.
+// The examples ask the server that this page came from, below the same path.
+const here = new URL(".", location.href).href.replace(/\/$/, "");
 for (const code of document.querySelectorAll("pre code")) {
-  code.textContent = code.textContent.replace(/http:\/\/[^/]+/, location.origin);
+  code.textContent = code.textContent.replace(/http:\/\/[^/]+/, here);
 }

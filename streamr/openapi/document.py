@@ -11,7 +11,7 @@ import re
 
 from streamr import __version__
 from streamr.openapi import responses
-from streamr.openapi.form import Document, Info, Operation, Schema
+from streamr.openapi.form import Document, Info, Operation, Schema, ServerObject
 from streamr.openapi.own import HEALTH, SHORTCUTS, Own
 from streamr.openapi.parameters import ASKED, ASKING, Parameters
 from streamr.openapi.shapes import body, parts, read
@@ -32,6 +32,8 @@ DESCRIPTION = f"""A gateway that keeps TMDB reachable.
 {NOTICE} Where watch providers are shown, JustWatch has to be named as the source."""
 
 REFERENCE = "https://developer.themoviedb.org/reference"
+# Relative to where the description was fetched (RFC 3986): right below any sub-path.
+HERE = "."
 _INFO: Info = {
     "title": "streamr",
     "version": __version__,
@@ -63,7 +65,7 @@ def describe(offered: Catalogue, own: Own) -> Document:
     return {
         "openapi": "3.1.0",
         "info": _INFO,
-        "servers": [{"url": "/", "description": "The main server."}],
+        "servers": servers(),
         "externalDocs": {
             "url": f"{REFERENCE}/intro/getting-started",
             "description": "TMDB's own reference.",
@@ -79,6 +81,12 @@ def describe(offered: Catalogue, own: Own) -> Document:
             "responses": responses.errors(),
         },
     }
+
+
+def servers(prefix: str = "") -> list[ServerObject]:
+    """Where the paths begin. `prefix` is the path below which main is reached, such as
+    /tmdb, where that is known."""
+    return [{"url": prefix or HERE, "description": "The main server."}]
 
 
 def _operation(endpoint: Endpoint, parameters: Parameters, schema: Schema) -> Operation:

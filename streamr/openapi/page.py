@@ -18,8 +18,9 @@ _HEAD = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>streamr: the API</title>
-<link rel="stylesheet" href="/docs.css">
-<script src="/docs.js" defer></script>
+<link rel="icon" href="status.svg" type="image/svg+xml">
+<link rel="stylesheet" href="docs.css">
+<script src="docs.js" defer></script>
 </head>
 <body>
 <a class="skip" href="#endpoints">To the endpoints</a>
@@ -47,7 +48,7 @@ class _Page:
         yield f"<p>{escape(info['summary'])}</p></header>"
         yield self._contents()
         yield f'<main><section id="about">{prose(info["description"])}'
-        yield '<p>For machines: <a href="/openapi.json">/openapi.json</a> (OpenAPI '
+        yield '<p>For machines: <a href="openapi.json">openapi.json</a> (OpenAPI '
         yield f"{self._document['openapi']}). Words and meanings are TMDB's: "
         yield f"{anchor(self._document['externalDocs']['url'], 'its reference')}."
         yield '</p></section><div id="endpoints">'

@@ -15,9 +15,20 @@ from streamr.errors import Envelope, Refusal
 from streamr.tmdb.parameters import Pair
 
 # What a reverse proxy on this machine adds: behind one, loopback proves nothing.
-FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+FORWARDED = (
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-proto",
+    "x-real-ip",
+)
 # Where a browser says that a request began (Fetch Metadata): here, or typed in.
 OWN_SITE = ("same-origin", "none")
+# The path below which a reverse proxy offers main: /tmdb, or /media/tmdb.
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,63}){1,8}")
 _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(:\d+)?")
 
 # Ends what was started; writing bytes and finishing are handed to the one who starts.
@@ -50,7 +61,8 @@ class Visit:
 
     `header` gives a request header's value by its lower-case name, "" when there is
     none; `trusted` says that it came from this machine, or with the admin token.
-    `path` is what was asked for, which a page below a prefix has to know.
+    `path` is what was asked for, which a page below a prefix has to know; `prefix` is
+    the path below which a reverse proxy offers all pages, "" when there is none.
     """
 
     pairs: list[Pair]
@@ -58,6 +70,7 @@ class Visit:
     header: Callable[[str], str] = lambda _name: ""
     trusted: bool = False
     path: str = ""
+    prefix: str = ""
 
 
 class Who(Enum):
@@ -79,6 +92,16 @@ def trusted(header: Callable[[str], str], peer: str, token: str | None) -> bool:
         return True
     forwarded = any(header(name) for name in FORWARDED)
     return _is_loopback(peer) and not forwarded and _names_loopback(header("host"))
+
+
+def prefix(header: Callable[[str], str], peer: str) -> str:
+    """The path below which a reverse proxy on this machine offers main's pages.
+
+    From elsewhere anybody could say so, and what is odd is as good as nothing.
+    """
+    given = header("x-forwarded-prefix").removesuffix("/")
+    known = _is_loopback(peer) and _PREFIX.fullmatch(given)
+    return given if known else ""
 
 
 def check(who: Who, visit: Visit, changes: bool) -> None:

@@ -8,11 +8,12 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 
 from benchmarks.processes import free_ports
+from tests.browser import DESKTOP, PHONE, Browser, chromium
 from tests.processes import PATIENCE, ROOT, STREAMR, Process, ask
 
 APP = "https://app.example"
@@ -33,6 +34,17 @@ def nginx(folder: Path, port: int, upstream: str) -> list[str]:
     server = shown("nginx").replace("127.0.0.1:3001", upstream)
     server = re.sub(r"listen 443 ssl;", f"listen 127.0.0.1:{port};", server)
     server = re.sub(r"^ *ssl_.*\n", "", server, flags=re.M)
+    return nginx_with(folder, server)
+
+
+def nginx_below(folder: Path, port: int, upstream: str, location: str) -> list[str]:
+    """nginx with one location, and nothing else."""
+    location = location.replace("127.0.0.1:3001", upstream)
+    return nginx_with(folder, f"server {{\nlisten 127.0.0.1:{port};\n{location}}}\n")
+
+
+def nginx_with(folder: Path, server: str) -> list[str]:
+    """nginx with a server block, in a folder of its own."""
     paths = "".join(
         f"{name}_temp_path {folder}/{name};\n"
         for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -109,3 +121,92 @@ def test_nobody_behind_it_is_taken_for_this_machine(before: str, main: str) -> N
     # the request does come from loopback, and names it
     assert ask(before, "/demo/heal", method="POST").status == 403
     assert ask(main, "/demo/heal", method="POST").status == 200
+
+
+# Nothing but what takes the path away; then, as a front end on this machine would do
+# it, the name and port that the browser used, so that the demo's buttons work.
+BARE = "location /tmdb/ { proxy_pass http://127.0.0.1:3001/; }\n"
+NAMED = BARE.replace("}", "proxy_set_header Host $http_host; }")
+
+
+@pytest.fixture(scope="module", params=["named", "documented"])
+def below(
+    request: pytest.FixtureRequest, main: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Where main is reached below a path, without its last slash."""
+    if shutil.which("nginx") is None:
+        pytest.skip("nginx is not installed on this machine")
+    location = {"named": NAMED}.get(request.param) or shown(
+        "nginx sub-path"
+    )
+    folder = tmp_path_factory.mktemp("below")
+    [port] = free_ports(1)
+    command = nginx_below(folder, port, urlsplit(main).netloc, location)
+    process = Process(command, {"HOME": str(folder)}, directory=folder)
+    process.wait_for(UP)
+    yield f"http://127.0.0.1:{port}/tmdb"
+    process.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as made:
+        yield made
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_the_status_page_is_whole_below_a_path(
+    browser: Browser, below: str, size: tuple[int, int]
+) -> None:
+    browser.open(f"{below}/", size=size)
+    browser.wait(lambda: browser.text("#live") == "live", "events")
+    browser.wait(lambda: len(browser.all(".film img")) == 20, "films")
+    loaded = "return [...document.images].every((each) => each.naturalWidth > 0)"
+    browser.wait(lambda: browser.driver.execute_script(loaded), "posters")
+    background = "return getComputedStyle(document.querySelector('.bar')).display"
+    assert browser.driver.execute_script(background) == "flex", "its stylesheet"
+    assert browser.errors() == []
+    for text, said in (
+        ("API", "streamr: the API"),
+        ("status.json", ""),
+        ("health", ""),
+    ):
+        browser.open(f"{below}/", size=size)
+        [link] = [each for each in browser.all("footer a") if each.text == text]
+        link.click()
+        browser.wait(lambda: browser.driver.current_url != f"{below}/", text)
+        assert browser.driver.current_url.startswith(f"{below}/")
+        assert said in browser.driver.title
+        assert "404" not in browser.text("body")[:200]
+
+
+def test_a_button_works_below_a_path_for_who_sits_here(
+    browser: Browser, below: str, main: str
+) -> None:
+    browser.open(f"{below}/")
+    if ask(below, "/tmdb/demo/heal", method="POST").status == 403:
+        assert not browser.all(".buttons button"), "shown, and refused"
+        return
+    browser.button("Portal page").click()
+    browser.wait(
+        lambda: browser.all('button[aria-pressed="true"]'), browser.text("#acted")
+    )
+    assert "html" in str(ask(main, "/demo/state").json["hosts"])
+    browser.button("Heal").click()
+    browser.wait(lambda: not browser.all('button[aria-pressed="true"]'), "healed")
+
+
+def test_the_description_says_where_its_paths_begin_below_a_path(below: str) -> None:
+    [server] = ask(below, "/tmdb/openapi.json").json["servers"]
+    base = urljoin(f"{below}/openapi.json", server["url"]).removesuffix("/")
+    assert base == below
+    assert ask(below, "/tmdb/3/movie/550").json["id"] == 550
+
+
+def test_the_docs_are_whole_below_a_path(browser: Browser, below: str) -> None:
+    browser.open(f"{below}/docs")
+    assert f"curl -s {below}/3/movie/550" in browser.driver.page_source
+    assert browser.one("#find input").is_displayed(), "its script"
+    [link] = [each for each in browser.all("a") if each.text == "openapi.json"]
+    assert link.get_attribute("href") == f"{below}/openapi.json"
+    assert browser.errors() == []

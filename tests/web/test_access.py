@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Call
 from streamr.errors import Refusal
-from streamr.web.access import Visit, Who, check, from_own_site, trusted
+from streamr.web.access import Visit, Who, check, from_own_site, prefix, trusted
 
 TOKEN = "a-made-up-admin-token"
 HOST = "127.0.0.1:3001"
@@ -44,6 +44,10 @@ class Trusted(SynchronousTestCase):
             # nginx's own, and what says nothing but that there is a proxy
             ("x_real_ip", "203.0.113.9"),
             ("via", "1.1 edge"),
+            ("x_forwarded_host", "film.example"),
+            ("x_forwarded_port", "443"),
+            ("x_forwarded_prefix", "/tmdb"),
+            ("x_forwarded_proto", "https"),
             # a forwarder that claims to be of this machine stays one
             ("x_forwarded_for", "127.0.0.1"),
         ):
@@ -116,6 +120,43 @@ class Trusted(SynchronousTestCase):
         for given in ("", "Bearer no"):
             header = fields(authorization=given, host=HOST)
             self.assertTrue(trusted(header, "127.0.0.1", TOKEN), given)
+
+
+class Prefix(SynchronousTestCase):
+    """prefix."""
+
+    def test_a_proxy_on_this_machine_says_below_which_path_we_are(self):
+        for given, told in (
+            ("/tmdb", "/tmdb"),
+            ("/tmdb/", "/tmdb"),
+            ("/media/tmdb-1.2", "/media/tmdb-1.2"),
+            ("/", ""),
+            ("", ""),
+        ):
+            for peer in ("127.0.0.1", "::1"):
+                found = prefix(fields(x_forwarded_prefix=given), peer)
+                self.assertEqual(told, found, given)
+
+    def test_nobody_elsewhere_does(self):
+        for peer in ("192.0.2.1", "10.0.0.1", "172.17.0.1", ""):
+            self.assertEqual("", prefix(fields(x_forwarded_prefix="/tmdb"), peer))
+
+    def test_what_is_no_path_is_as_good_as_nothing(self):
+        for given in (
+            "tmdb",
+            "//evil.example",
+            "https://evil.example",
+            "/tmdb/../x",
+            "/.hidden",
+            "/a//b",
+            "/a, /b",
+            "/a?b",
+            "/é",
+            "/" + "a" * 65,
+            "/a" * 9,
+        ):
+            header = fields(x_forwarded_prefix=given)
+            self.assertEqual("", prefix(header, "127.0.0.1"), given)
 
 
 class OwnSite(SynchronousTestCase):

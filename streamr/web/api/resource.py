@@ -27,7 +27,7 @@ from streamr.gateway.gateway import Gateway
 from streamr.interfaces import Observer
 from streamr.tmdb.parameters import Pair
 from streamr.tmdb.target import split
-from streamr.web.access import Feed, Reset, Visit, Who, check, trusted
+from streamr.web.access import Feed, Reset, Visit, Who, check, prefix, trusted
 from streamr.web.api import render
 from streamr.web.api.cors import Cors
 from streamr.web.api.render import Wants
@@ -196,8 +196,9 @@ class GatewayResource(Resource):
         def header(name: str) -> str:
             return _header(request, name)
 
-        may = trusted(header, _peer(request), self._surface.admin_token)
-        return Visit(pairs, call, header, may, path)
+        peer = _peer(request)
+        may = trusted(header, peer, self._surface.admin_token)
+        return Visit(pairs, call, header, may, path, prefix(header, peer))
 
     def _noted(
         self, page: Page | Deferred[Page] | Feed, call: Call, path: str

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
-from streamr.openapi.document import describe
+from streamr.openapi.document import describe, servers
 from streamr.openapi.form import Document
 from streamr.openapi.own import Own
 from streamr.openapi.page import page
@@ -20,11 +20,14 @@ from streamr.web.router import Row
 
 # Changes with the version only; five minutes after an update all have the new one.
 CACHE_CONTROL = "public, max-age=300"
-# The page needs its own stylesheet and script, and nothing else of anybody.
+# The page needs its own stylesheet, script and icon, and nothing else of anybody.
 POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+
+# A machine has one reverse proxy, or two; what others send is made again each time.
+MOST_PREFIXES = 4
 
 OWN = Own(MAIN_BASE, MAIN_SHORTCUTS, DEFAULTS, health.PROBES)
 
@@ -36,15 +39,22 @@ def rows(offered: Catalogue, address: str) -> list[Row]:
     def document() -> Document:
         return describe(offered, OWN)
 
+    @lru_cache(MOST_PREFIXES)
+    def described(prefix: str) -> Fixed:
+        """The description for who reaches main below a path."""
+        value = {**document(), "servers": servers(prefix)}
+        return Fixed(
+            JSON,
+            CACHE_CONTROL,
+            lambda: json.dumps(value, ensure_ascii=False).encode(),
+            Vary="Accept-Encoding, X-Forwarded-Prefix",
+        )
+
     def fixed(path: str, kind: str, make: Callable[[], bytes], **more: str) -> Row:
         return Row(path, Fixed(kind, CACHE_CONTROL, make, **more))
 
     return [
-        fixed(
-            "/openapi.json",
-            JSON,
-            lambda: json.dumps(document(), ensure_ascii=False).encode(),
-        ),
+        Row("/openapi.json", lambda visit: described(visit.prefix)(visit)),
         fixed(
             "/docs",
             "text/html;charset=utf-8",

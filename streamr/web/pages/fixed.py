@@ -25,11 +25,14 @@ class Fixed:
         self._make = cache(make)
         self._etag = cache(lambda: representation.etag(self._make()))
         self._gzipped = cache(lambda: representation.gzipped(self._make()))
-        self._headers = (
-            ("Content-Type", content_type),
-            ("Cache-Control", cache_control),
-            ("Vary", "Accept-Encoding"),
-            *((name.replace("_", "-"), value) for name, value in more.items()),
+        named = {name.replace("_", "-"): value for name, value in more.items()}
+        self._headers = tuple(
+            {
+                "Content-Type": content_type,
+                "Cache-Control": cache_control,
+                "Vary": "Accept-Encoding",
+                **named,
+            }.items()
         )
 
     def __call__(self, visit: Visit) -> Page:

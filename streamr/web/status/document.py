@@ -1,4 +1,7 @@
-"""The whole page: its head, what stands still, and the parts of the first paint."""
+"""The whole page: its head, what stands still, and the parts of the first paint.
+
+Every address on it is relative, so that it works below a reverse proxy's sub-path, too.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from streamr.tmdb.catalogue import NOTICE
 from streamr.web.status.sections import sections
 from streamr.web.status.shape import Snapshot
 
-FILMS = '<script type="module" src="/films.js"></script>'
+FILMS = '<script type="module" src="films.js"></script>'
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,8 @@ class Button:
     def action(self) -> str:
         """Where it is posted to."""
         if not self.fault:
-            return "/demo/heal"
-        return f"/demo/fault?host={self.host}&fault={self.fault}"
+            return "demo/heal"
+        return f"demo/fault?host={self.host}&fault={self.fault}"
 
 
 DIRECT, EVERYWHERE = "api.themoviedb.org", "*"
@@ -109,9 +112,9 @@ def _head(snapshot: Snapshot) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>streamr – {escape(snapshot["verdict"]["headline"])}</title>
-<link rel="icon" href="/status.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/status.css">
-<script type="module" src="/status.js"></script>
+<link rel="icon" href="status.svg" type="image/svg+xml">
+<link rel="stylesheet" href="status.css">
+<script type="module" src="status.js"></script>
 {FILMS if snapshot["demo"] else ""}
 </head>
 """
@@ -124,9 +127,9 @@ def _footer(snapshot: Snapshot) -> str:
 <p>streamr {escape(snapshot["version"])} · {escape(snapshot["environment"])} · \
 since <time datetime="{snapshot["started"]}" data-long>\
 {snapshot["started"][:16].replace("T", " ")} UTC</time> · \
-<a href="/docs">API</a> · \
-<a href="/status.json">status.json</a> · \
-<a href="/api/tmdb/health">health</a></p>
+<a href="docs">API</a> · \
+<a href="status.json">status.json</a> · \
+<a href="api/tmdb/health">health</a></p>
 <noscript><p>Without JavaScript this page stands still; reload it for new \
 figures.</p></noscript>
 </footer>"""

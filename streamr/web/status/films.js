@@ -9,10 +9,10 @@ const CAREFUL = 12;
 // How soon the lists are asked for again when none came.
 const AGAIN_MS = 5000;
 const LISTS = [
-  "/api/tmdb/trending?media_type=movie",
-  "/api/tmdb/popular?media_type=movie",
-  "/api/tmdb/trending?media_type=tv",
-  "/api/tmdb/top-rated?media_type=movie",
+  "api/tmdb/trending?media_type=movie",
+  "api/tmdb/popular?media_type=movie",
+  "api/tmdb/trending?media_type=tv",
+  "api/tmdb/top-rated?media_type=movie",
 ];
 // Each round asks for other extras, so that it is a new question for TMDB; where they
 // begin differs for each visitor, and the first round asks for none.
@@ -52,7 +52,7 @@ function tile(film) {
   const key = document.createElement("span");
   const text = document.createElement("span");
   const ms = document.createElement("span");
-  image.src = `/demo/posters${film.poster_path}`;
+  image.src = `demo/posters${film.poster_path}`;
   image.alt = film.title ?? film.name;
   image.title = image.alt;
   image.width = 100;
@@ -98,7 +98,7 @@ async function films() {
   for (const [, film, told] of ranked) {
     const kind = film.title === undefined ? "tv" : "movie";
     if (film.poster_path && found.size < FILMS) {
-      found.set(`/api/tmdb/${kind}/${film.id}`, [film, told]);
+      found.set(`api/tmdb/${kind}/${film.id}`, [film, told]);
     }
   }
   return found;
@@ -155,7 +155,7 @@ async function act(button) {
   const said = document.getElementById("acted");
   const heal = button.getAttribute("aria-pressed") !== "false";  // or pressed again
   try {
-    let answer = await fetch("/demo/heal", { method: "POST" });
+    let answer = await fetch("demo/heal", { method: "POST" });
     if (!heal) answer = await fetch(button.form.getAttribute("action"), { method: "POST" });
     if (!answer.ok) throw new Error((await answer.json()).error);
     showFaults(await answer.json());
@@ -171,5 +171,5 @@ for (const form of document.querySelectorAll(".buttons form")) {
     act(form.querySelector("button"));
   });
 }
-fetch("/demo/state").then((answer) => answer.json()).then(showFaults);
+fetch("demo/state").then((answer) => answer.json()).then(showFaults);
 wall();

@@ -82,7 +82,7 @@ function say(state, words) {
 }
 
 function listen() {
-  source = new EventSource("/status/events");
+  source = new EventSource("status/events");
   source.addEventListener("open", () => {
     stopPolling();
     say("on", "live");
@@ -106,7 +106,7 @@ function stopPolling() {
 
 async function poll() {
   try {
-    const answer = await fetch("/", { headers: { Accept: "text/html" } });
+    const answer = await fetch("./", { headers: { Accept: "text/html" } });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const id of ["glance", "figures", "map", "routes", "charts", "cache", "faults"]) {
       paint(id, page.getElementById(id));

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
+from urllib.parse import urljoin
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -17,9 +19,9 @@ from tests.support import call
 ADDRESS = "http://127.0.0.1:8080"
 
 
-def visit(**headers: str) -> Visit:
+def visit(prefix: str = "", **headers: str) -> Visit:
     given = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Visit([], call(), lambda name: given.get(name, ""))
+    return Visit([], call(), lambda name: given.get(name, ""), prefix=prefix)
 
 
 class Pages(SynchronousTestCase):
@@ -50,7 +52,7 @@ class Pages(SynchronousTestCase):
         for path in self.pages:
             plain, packed = self.ask(path), self.ask(path, accept_encoding="gzip")
             self.assertEqual("gzip", dict(packed.headers)["Content-Encoding"])
-            self.assertEqual("Accept-Encoding", dict(plain.headers)["Vary"])
+            self.assertIn("Accept-Encoding", dict(plain.headers)["Vary"])
             self.assertNotIn("Content-Encoding", dict(plain.headers))
             self.assertEqual(plain.body, gzip.decompress(packed.body))
 
@@ -74,9 +76,38 @@ class Pages(SynchronousTestCase):
         self.assertIn("default-src 'none'", policy)
         self.assertNotIn("unsafe", policy)
         body = self.ask("/docs").body.decode()
-        for path in ("/docs.css", "/docs.js"):
+        for path in ("docs.css", "docs.js"):
             self.assertIn(f'"{path}"', body)
-            self.assertEqual(200, self.ask(path).status)
+            self.assertEqual(200, self.ask(f"/{path}").status)
+
+    def test_every_address_of_ours_is_relative(self) -> None:
+        body = self.ask("/docs").body.decode()
+        found = re.findall(r' (?:href|src|action)="([^"]*)"', body)
+        absolute = [each for each in found if each.startswith("/")]
+        self.assertEqual([], absolute)
+        self.assertIn("openapi.json", found)
+        script = self.ask("/docs.js").body.decode()
+        self.assertEqual([], re.findall(r"""["'`]/[a-z]""", script))
+
+    def servers(self, prefix: str) -> str:
+        page = self.pages["/openapi.json"](visit(prefix))
+        self.assertIn("X-Forwarded-Prefix", dict(page.headers)["Vary"])
+        [server] = json.loads(page.body)["servers"]
+        return str(server["url"])
+
+    def test_the_paths_begin_beside_the_description(self) -> None:
+        for fetched in ("http://a/openapi.json", "https://b/tmdb/openapi.json"):
+            asked = urljoin(fetched, f"{self.servers('')}/3/movie/550")
+            self.assertEqual(fetched.replace("openapi.json", "3/movie/550"), asked)
+
+    def test_or_below_the_path_that_a_reverse_proxy_names(self) -> None:
+        for _ in range(2):
+            self.assertEqual("/tmdb", self.servers("/tmdb"))
+            self.assertEqual("/media/tmdb", self.servers("/media/tmdb"))
+            self.assertEqual(".", self.servers(""))
+
+    def test_nothing_of_anybody_elses_is_asked_for(self) -> None:
+        body = self.ask("/docs").body.decode()
         for forbidden in (" style=", "<style", " onclick=", 'src="http', "<script>"):
             self.assertNotIn(forbidden, body)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from streamr import __version__
@@ -78,7 +79,7 @@ class StatusPages(StatusCase):
     def test_what_the_page_names_is_there(self) -> None:
         page = self.get("/", headers=BROWSER).body.decode()
         for name in ASSETS:
-            self.assertIs(name != "films.js", f'"/{name}"' in page)
+            self.assertIs(name != "films.js", f'"{name}"' in page)
             seen = self.get(f"/{name}")
             self.assertEqual((200, ASSETS[name]), _kind(seen), name)
 
@@ -159,6 +160,27 @@ class StatusPages(StatusCase):
     def test_nothing_is_changed_by_it(self) -> None:
         seen = self.get("/", method="POST", headers={"Content-Length": "0"}, **HERE)
         self.assertEqual(405, seen.status)
+
+
+class DemoPage(StatusPages):
+    """The same page with the demo's part."""
+
+    demo = True
+
+    def test_what_the_page_names_is_there(self) -> None:
+        page = self.get("/", headers=BROWSER).body.decode()
+        for name in ASSETS:
+            self.assertIn(f'"{name}"', page)
+
+    def test_every_address_is_relative_on_the_page_and_in_its_scripts(self) -> None:
+        page = self.get("/", headers=BROWSER, **HERE).body.decode()
+        found = re.findall(r' (?:href|src|action)="([^"]*)"', page)
+        self.assertEqual([], [each for each in found if each.startswith("/")])
+        for each in ("docs", "status.json", "demo/heal", "films.js"):
+            self.assertIn(each, found)
+        for name in ("status.js", "films.js"):
+            script = self.get(f"/{name}").body.decode()
+            self.assertEqual([], re.findall(r"""["'`]/(?:[a-z]|["'`])""", script), name)
 
 
 def _kind(seen: Seen) -> tuple[int, str]:
