@@ -27,6 +27,9 @@ _HEAD = """<!doctype html>
 """
 
 
+_CHAPTER_END = "</details></section>"
+
+
 def page(document: Document, address: str) -> str:
     """The HTML. `address` is where the examples ask, such as http://127.0.0.1:3001."""
     return "".join(_Page(document, address).parts())
@@ -72,19 +75,22 @@ class _Page:
         )
 
     def _tag(self, tag: Tag) -> Iterator[str]:
-        name = escape(tag["name"])
-        yield f'<section class="tag" id="tag-{name}"><h2>{name}</h2>'
+        operations = [
+            (path, item["get"])
+            for path, item in self._document["paths"].items()
+            if tag["name"] in item["get"]["tags"]
+        ]
+        yield from _chapter(f"tag-{tag['name']}", tag["name"], len(operations), "tag")
         yield prose(tag["description"])
-        for path, item in self._document["paths"].items():
-            if tag["name"] in item["get"]["tags"]:
-                yield from self._operation(path, item["get"])
-        yield "</section>"
+        for path, operation in operations:
+            yield from self._operation(path, operation)
+        yield _CHAPTER_END
 
     def _operation(self, path: str, operation: Operation) -> Iterator[str]:
         parameters = [self._parameter(each) for each in operation.get("parameters", ())]
         asked = [each for each in parameters if each["in"] != "header"]
         words = " ".join([path, operation["summary"], *(e["name"] for e in asked)])
-        yield f'<details id="{escape(operation["operationId"])}" '
+        yield f'<details class="operation" id="{escape(operation["operationId"])}" '
         yield f'data-words="{escape(words.lower())}"><summary>'
         yield f"<code><b>GET</b> {slashed(path)}</code> "
         yield f"<span>{escape(operation['summary'])}</span></summary>"
@@ -110,14 +116,15 @@ class _Page:
         yield f'<p class="errors">Errors: {" ".join(errors)}</p>'
 
     def _errors(self) -> Iterator[str]:
-        yield '<section id="errors"><h2>errors</h2>'
+        statuses = self._statuses()
+        yield from _chapter("errors", "errors", len(statuses))
         yield "<p>Each has the body "
         yield '<a href="#part-Error">Error</a> or '
         yield '<a href="#part-GatewayError">GatewayError</a>.</p><dl>'
-        for status, response in self._statuses():
+        for status, response in statuses:
             yield f'<dt id="error-{status}">{status}</dt>'
             yield f"<dd>{escape(response['description'])}</dd>"
-        yield "</dl></section>"
+        yield f"</dl>{_CHAPTER_END}"
 
     def _statuses(self) -> list[tuple[str, Response]]:
         """Every error that operations share."""
@@ -130,24 +137,33 @@ class _Page:
         return sorted(found.items())
 
     def _headers(self) -> Iterator[str]:
-        yield '<section id="headers"><h2>headers</h2><dl>'
-        for name, header in self._components["headers"].items():
+        asked = [
+            each
+            for each in self._components["parameters"].values()
+            if each["in"] == "header"
+        ]
+        told = self._components["headers"]
+        yield from _chapter("headers", "headers", len(told) + len(asked))
+        yield "<dl>"
+        for name, header in told.items():
             yield f"<dt><code>{escape(name)}</code></dt>"
             yield f"<dd>{escape(header['description'])}</dd>"
         yield "</dl><p>Of a request:</p><dl>"
-        for each in self._components["parameters"].values():
-            if each["in"] == "header":
-                yield f"<dt><code>{escape(each['name'])}</code></dt>"
-                yield f"<dd>{escape(each['description'])}</dd>"
-        yield "</dl></section>"
+        for each in asked:
+            yield f"<dt><code>{escape(each['name'])}</code></dt>"
+            yield f"<dd>{escape(each['description'])}</dd>"
+        yield f"</dl>{_CHAPTER_END}"
 
     def _shapes(self) -> Iterator[str]:
-        yield '<section id="parts"><h2>parts</h2>'
+        schemas = self._components["schemas"]
+        yield from _chapter("parts", "parts", len(schemas))
         yield "<p>[…] is a list, {…} a map; what has a ? may be missing.</p>"
-        for name, schema in self._components["schemas"].items():
-            yield f'<div class="part" id="part-{name}"><h3>{name}</h3>'
-            yield f'<div class="shape">{shape(schema)}</div></div>'
-        yield "</section>"
+        yield '<div class="parts">'
+        for name, schema in schemas.items():
+            yield f'<details class="part" id="part-{name}"><summary>'
+            yield f"<h3>{name}</h3></summary>"
+            yield f'<div class="shape">{shape(schema)}</div></details>'
+        yield f"</div>{_CHAPTER_END}"
 
     def _parameter(self, each: Parameter) -> Parameter:
         if "$ref" not in each:
@@ -165,6 +181,14 @@ class _Page:
                 query[each["name"]] = example
         asked = f"{self._address}{path}" + (f"?{urlencode(query)}" if query else "")
         return f"curl -s {quote(asked)}"
+
+
+def _chapter(anchor: str, title: str, count: int, kind: str = "") -> Iterator[str]:
+    """The beginning of a chapter. It is closed at first: on a phone the whole page is
+    some forty screens long. The script opens all where there is room."""
+    yield f'<section class="chapter {kind}" id="{escape(anchor)}">'
+    yield f'<details class="all"><summary><h2>{escape(title)}</h2> '
+    yield f"<small>{count}</small></summary>"
 
 
 def _name(reference: str) -> str:

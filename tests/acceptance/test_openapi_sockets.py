@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.browser import DESKTOP, PHONE, Browser, chromium
 from tests.processes import ROOT, Daemon, Simulator, ask
 
 TOOLS = ROOT / ".tools" / "api"
@@ -23,6 +24,9 @@ CHROMIUM = shutil.which("chromium")
 UNKNOWN = re.compile("/(credit|review|tv/episode|tv/episode_group|tv/season)/")
 # Some 2,000 requests take 20 s; this is for a machine under load.
 PATIENCE = 300
+# What a thumb scrolls through without losing its way, of a phone's screens; and what it
+# hits, in CSS pixels (WCAG 2.5.8 wants 24).
+SCREENS, FINGER = 5, 40
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +138,86 @@ def test_the_docs_render_and_find_without_an_error(main: str, tmp_path: Path) ->
     assert ":CONSOLE" not in said, said[:3000]
     # the script ran: the search is there, and the endpoint of the address is open
     assert '<label id="find">' in said
-    assert re.search(r'<details id="movie-details"[^>]* open="">', said)
+    assert re.search(
+        r'<details class="operation" id="movie-details"[^>]* open="">', said
+    )
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as made:
+        yield made
+
+
+def height(browser: Browser) -> int:
+    script = "return document.documentElement.scrollHeight"
+    return int(browser.driver.execute_script(script))
+
+
+def opened(browser: Browser, selector: str) -> list[str]:
+    script = "return [...document.querySelectorAll(arguments[0])].map((e) => e.id)"
+    return list(browser.driver.execute_script(script, f"{selector}[open]"))
+
+
+def in_view(browser: Browser, anchor: str) -> bool:
+    script = """const box = document.getElementById(arguments[0])
+        .getBoundingClientRect(); return box.top >= 0 && box.top < innerHeight"""
+    return bool(browser.driver.execute_script(script, anchor))
+
+
+def test_the_docs_are_a_few_screens_long_on_a_phone(
+    browser: Browser, main: str
+) -> None:
+    browser.open(f"{main}/docs", size=PHONE)
+    assert height(browser) < SCREENS * PHONE[1]
+    width = browser.driver.execute_script("return document.body.scrollWidth")
+    assert width <= PHONE[0]
+    summaries = browser.all(".all > summary")
+    assert min(each.size["height"] for each in summaries) >= FINGER
+
+
+def test_what_is_looked_for_on_a_phone_is_opened(browser: Browser, main: str) -> None:
+    browser.open(f"{main}/docs", size=PHONE)
+    assert opened(browser, "details") == []
+    browser.one("#find input").send_keys("tv external_ids")
+    shown = [each for each in browser.all("details.operation") if each.is_displayed()]
+    assert {each.get_attribute("id") for each in shown} == {
+        "tv-series-external-ids",
+        "tv-season-external-ids",
+        "tv-episode-external-ids",
+    }
+    [link] = [each for each in browser.all("nav a") if each.text == "parts"]
+    link.click()
+    browser.wait(lambda: in_view(browser, "parts"), "the chapter")
+    browser.open(f"{main}/docs#part-Genre", size=PHONE)
+    browser.wait(lambda: opened(browser, "details.part") == ["part-Genre"], "the part")
+    browser.wait(lambda: in_view(browser, "part-Genre"), "the part in view")
+    browser.open(f"{main}/docs#error-404", size=PHONE)
+    browser.wait(lambda: in_view(browser, "error-404"), "the error")
+
+
+def test_where_there_is_room_everything_but_the_endpoints_is_open(
+    browser: Browser, main: str
+) -> None:
+    browser.open(f"{main}/docs#part-Genre", size=DESKTOP)
+    parts = browser.all("details.part")
+    assert len(opened(browser, "details.part")) == len(parts) > 50
+    assert opened(browser, "details.operation") == []
+    browser.wait(lambda: in_view(browser, "part-Genre"), "the part in view")
+    assert browser.errors() == []
+
+
+def test_without_a_script_every_endpoint_can_be_opened(
+    browser: Browser, main: str
+) -> None:
+    browser.scripts(allowed=False)
+    try:
+        browser.open(f"{main}/docs", size=PHONE)
+        browser.one("#tag-movie summary h2").click()
+        entry = browser.one("#movie-details")
+        assert entry.is_displayed()
+    finally:
+        browser.scripts(allowed=True)
 
 
 def test_a_head_tells_what_a_get_would(main: str) -> None:
