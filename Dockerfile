@@ -29,11 +29,11 @@ COPY --from=build /opt/streamr /opt/streamr
 RUN install -d -o 10001 -g 10001 -m 0700 /var/lib/streamr
 USER 10001:10001
 WORKDIR /var/lib/streamr
-# In a container loopback is the container alone, so main binds every address: whoever
-# reaches the published port uses your key, and browsers read answers only for the
+# In a container loopback is the container alone, so main binds every address, of IPv6
+# and of IPv4 (of the latter only, where the kernel has no IPv6): whoever reaches the published port uses your key, and browsers read answers only for the
 # origins in CORS_ORIGINS. The proxy stays on the container's loopback.
 ENV PATH=/opt/streamr/bin:$PATH \
-    HOST=0.0.0.0 \
+    HOST=:: \
     STREAMR_STATE_DIR=/var/lib/streamr
 EXPOSE 3001
 # Settings come from the environment: a flag behind `run` is not seen by the check.

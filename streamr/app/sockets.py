@@ -9,24 +9,36 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 from streamr.web.server.site import BACKLOG
 
 # In /proc/net/tcp this state is LISTEN (include/net/tcp_states.h).
 _LISTEN = "0A"
+# A kernel that was started with ipv6.disable=1, or built without.
+_NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
 
 class CannotListen(Exception):
     """A port cannot be had; the text says which, why, and which setting changes it."""
 
 
-def listen(host: str, port: int, setting: str) -> socket.socket:
-    """A listening TCP socket. Raises CannotListen."""
+def listen(
+    host: str,
+    port: int,
+    setting: str,
+    create: Callable[[int, int], socket.socket] = socket.socket,
+) -> socket.socket:
+    """A listening TCP socket, which `create` makes. Raises CannotListen.
+
+    `::` is every address of both families. A kernel without IPv6 has only the others:
+    `0.0.0.0` then is all that was asked for and can be had.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = None
     try:
-        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening = create(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             # [::] takes IPv4 callers too, whatever the system's default is
@@ -36,6 +48,8 @@ def listen(host: str, port: int, setting: str) -> socket.socket:
     except OSError as error:
         if listening is not None:
             listening.close()
+        if host == "::" and error.errno in _NO_IPV6:
+            return listen("0.0.0.0", port, setting, create)
         raise CannotListen(_problem(error, host, port, setting)) from error
     listening.setblocking(False)
     return listening

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 def reachable(host: str) -> str:
     """The address at which this machine reaches a server that is bound to `host`."""
-    # bound to every address: loopback is one of them
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    # bound to every address: loopback is one of them, and [::] takes IPv4 too, which is
+    # there where IPv6 is off
+    return "127.0.0.1" if host in ("0.0.0.0", "::") else host
 
 
 def url_of(host: str, port: int) -> str:

@@ -1,5 +1,6 @@
 """Listening sockets, and one short line about a busy one."""
 
+import errno
 import os
 import socket
 import subprocess
@@ -25,12 +26,19 @@ def has_v6() -> bool:
     return True
 
 
+def without_v6(family: int, kind: int) -> socket.socket:
+    """A socket of a kernel that was started with ipv6.disable=1."""
+    if family == socket.AF_INET6:
+        raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+    return socket.socket(family, kind)
+
+
 class Url(SynchronousTestCase):
     def test_a_server_is_reached_where_it_is_bound_or_on_loopback(self) -> None:
         for host, url in (
             ("127.0.0.1", "http://127.0.0.1:80"),
             ("0.0.0.0", "http://127.0.0.1:80"),
-            ("::", "http://[::1]:80"),
+            ("::", "http://127.0.0.1:80"),
             ("2001:db8::1", "http://[2001:db8::1]:80"),
         ):
             self.assertEqual(url_of(host, 80), url)
@@ -56,6 +64,24 @@ class Listen(SynchronousTestCase):
             socket.create_connection(found.getsockname(), timeout=5)
         ) as caller:
             self.assertEqual(caller.getpeername(), found.getsockname())
+
+    def test_every_address_is_of_both_families(self):
+        found = self.listening("::")
+        for host in ("127.0.0.1", "::1") if has_v6() else ("127.0.0.1",):
+            port = found.getsockname()[1]
+            socket.create_connection((host, port), timeout=5).close()
+
+    def test_where_the_kernel_has_no_ipv6_every_address_is_of_the_other_family(self):
+        found = listen("::", 0, "PORT", without_v6)
+        self.addCleanup(found.close)
+        self.assertEqual("0.0.0.0", found.getsockname()[0])
+        socket.create_connection(("127.0.0.1", found.getsockname()[1]), 5).close()
+
+    def test_no_other_address_of_ipv6_is_widened(self):
+        for host in ("::1", "2001:db8::1"):
+            with self.assertRaises(CannotListen) as caught:
+                listen(host, 0, "PORT", without_v6)
+            self.assertIn("change HOST", str(caught.exception))
 
     def test_a_port_can_be_had_again_at_once(self):
         found = self.listening()

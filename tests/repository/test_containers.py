@@ -87,7 +87,7 @@ class Image(SynchronousTestCase):
         environment = {**image_environment(), "TMDB_API_KEY": KEY}
         del environment["STREAMR_STATE_DIR"]
         found = load({}, environment)
-        self.assertEqual("0.0.0.0", found.host)
+        self.assertEqual("::", found.host)
         self.assertEqual("127.0.0.1", found.proxy_host)
         self.assertEqual((), found.cors_origins)
         self.assertEqual(str(found.port), last("EXPOSE"))
@@ -190,7 +190,7 @@ class Render(SynchronousTestCase):
 
     def test_one_port_is_public(self) -> None:
         found = self.load()
-        self.assertEqual(("0.0.0.0", 10000), (found.host, found.port))
+        self.assertEqual(("::", 10000), (found.host, found.port))
         self.assertEqual("127.0.0.1", found.proxy_host)
         self.assertEqual("", found.only)
 
