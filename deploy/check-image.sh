@@ -143,6 +143,60 @@ ask() {
     curl -sSi --max-time 20 "http://$(podman port "check_$1_1" 3001)$2"
 }
 
+# status METHOD PATH OPTION…: of an answer over the one container's published port.
+status() {
+    curl -sS -o "$place/body" -w '%{http_code}' --max-time 20 -X "$1" \
+        "${@:3}" "http://$(podman port check_streamr_1 3001)$2"
+}
+
+# What a person who follows the README may do from the machine itself, and no more.
+can_be_broken_and_read() {
+    local named=(-H "Host: localhost:3001") app=(-H "Origin: http://localhost:5173")
+    [[ $(status POST "/demo/fault?fault=html" "${named[@]}") == 200 ]] ||
+        wrong "the demo cannot be broken from outside: $(cat "$place/body")"
+    [[ $(status POST /demo/heal "${named[@]}" "${app[@]}") == 200 ]] ||
+        wrong "a front end on this machine cannot heal it"
+    status GET / "${named[@]}" -H "Accept: text/html" >/dev/null
+    grep -q 'action="demo/heal"' "$place/body" || wrong "its page has no buttons"
+    ! grep -q 'id="settings"' "$place/body" || wrong "its page shows settings"
+    curl -sSi --max-time 20 "${app[@]}" "http://$(podman port check_streamr_1 3001)/3/movie/550" |
+        grep -qi '^Access-Control-Allow-Origin: http://localhost:5173' ||
+        wrong "a front end on this machine cannot read it"
+    local closed
+    for closed in "Origin: https://evil.example" "Via: 1.1 edge"; do
+        [[ $(status POST /demo/heal "${named[@]}" -H "$closed") == 403 ]] ||
+            wrong "open with $closed"
+    done
+    [[ $(status POST /demo/heal -H "Host: streamr:3001") == 403 ]] ||
+        wrong "open under another name"
+    [[ $(status GET /metrics "${named[@]}") == 403 ]] || wrong "metrics are open"
+}
+
+# over_both: IPv4 and IPv6 reach the server inside.
+over_both() {
+    local address
+    for address in 127.0.0.1 '[::1]'; do
+        podman exec check_streamr_1 /opt/streamr/bin/python -c \
+            "import urllib.request as u; u.urlopen('http://$address:3001/api/health')" ||
+            wrong "$address does not answer inside"
+    done
+}
+
+# Docker gives containers no IPv6 unless it is told to.
+without_ipv6() {
+    local id
+    id=$(podman run --detach --sysctl net.ipv6.conf.all.disable_ipv6=1 \
+        --sysctl net.ipv6.conf.default.disable_ipv6=1 localhost/streamr demo)
+    SECONDS=0
+    until podman healthcheck run "$id" &>/dev/null; do
+        ((SECONDS < SECONDS_TO_START)) || {
+            podman logs "$id" |& tail -20
+            wrong "it does not start where IPv6 is off"
+        }
+    done
+    podman rm --force --time 25 "$id" >/dev/null
+}
+
 # stops_well CONTAINER: SIGTERM reaches it, and it lets its requests finish.
 stops_well() {
     podman stop --time 25 "check_$1_1" &>/dev/null
@@ -160,6 +214,8 @@ one_container() {
     [[ $(podman exec check_streamr_1 id -u) == 10001 ]] || wrong "it runs as root"
     ! podman exec --user 0 check_streamr_1 touch /probe 2>/dev/null ||
         wrong "its root can be written"
+    can_be_broken_and_read
+    over_both
     stops_well streamr
     compose one down -v &>/dev/null
 }
@@ -187,5 +243,5 @@ step() { say "$1" && "$1"; }
 for each in make_base copy_source build holds_no_key; do step "$each"; done
 podman run --rm localhost/base true 2>"$place/said" ||
     skip "containers do not run here: $(tail -1 "$place/said")"
-for each in install_compose one_container two_containers no_key; do step "$each"; done
+for each in install_compose one_container two_containers without_ipv6 no_key; do step "$each"; done
 say "all is well"

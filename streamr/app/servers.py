@@ -229,7 +229,7 @@ class Shared:
             gateway,
             target.main_query(self.offered),
             Router(rows),
-            cors if demo is None else cors.allowing(names.FAULT),
+            cors if demo is None else cors.for_demo(names.FAULT),
             settings.deadline,
             loop.closed,
             admin_token=settings.admin_token,

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from streamr.boundaries import Call
@@ -27,9 +27,18 @@ FORWARDED = (
 )
 # Where a browser says that a request began (Fetch Metadata): here, or typed in.
 OWN_SITE = ("same-origin", "none")
+# Where the machine's own callers seem to come from inside a container whose port is
+# published: its networks' gateways (RFC 1918, RFC 4193), or a link-local address.
+CONTAINER_NETWORKS = tuple(
+    ip_network(each)
+    for each in (
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"),
+        *("fc00::/7", "fe80::/10"),
+    )
+)
 # The path below which a reverse proxy offers main: /tmdb, or /media/tmdb.
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,63}){1,8}")
-_HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(:\d+)?")
+_HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[^:\[\]/@?#]+)(:\d+)?")
 
 # Ends what was started; writing bytes and finishing are handed to the one who starts.
 Stop = Callable[[], None]
@@ -60,7 +69,8 @@ class Visit:
     """One request for a page of ours.
 
     `header` gives a request header's value by its lower-case name, "" when there is
-    none; `trusted` says that it came from this machine, or with the admin token.
+    none; `trusted` says that it came from this machine, or with the admin token, and
+    `nearby` that it may have come from this machine into a container.
     `path` is what was asked for, which a page below a prefix has to know; `prefix` is
     the path below which a reverse proxy offers all pages, "" when there is none.
     """
@@ -71,6 +81,7 @@ class Visit:
     trusted: bool = False
     path: str = ""
     prefix: str = ""
+    nearby: bool = False
 
 
 class Who(Enum):
@@ -79,6 +90,7 @@ class Who(Enum):
     EVERYBODY = "whoever reaches the server"
     CALLERS = "who may call the server: on a proxy with a token, its holders"
     OPERATORS = "this machine, or who has the admin token; no other site's page"
+    PLAYERS = "operators, and in the demo who is nearby; pages of loopback origins too"
 
 
 def trusted(header: Callable[[str], str], peer: str, token: str | None) -> bool:
@@ -90,8 +102,28 @@ def trusted(header: Callable[[str], str], peer: str, token: str | None) -> bool:
     given = header("authorization").removeprefix("Bearer ")
     if token is not None and hmac.compare_digest(given.encode(), token.encode()):
         return True
+    return is_loopback(peer) and _asks_this_machine(header)
+
+
+def nearby(header: Callable[[str], str], peer: str) -> bool:
+    """True for who may be at this machine, seen from inside a container.
+
+    A port that is published on loopback only (`-p 127.0.0.1:3001:3001`) looks like
+    this. So does a neighbour who says what he likes in Host: enough for a simulated
+    TMDB, and for nothing else.
+    """
+    found = _address(peer)
+    return (
+        found is not None
+        and any(found in network for network in CONTAINER_NETWORKS)
+        and _asks_this_machine(header)
+    )
+
+
+def _asks_this_machine(header: Callable[[str], str]) -> bool:
+    """Asked for a loopback name, and handed on by nobody."""
     forwarded = any(header(name) for name in FORWARDED)
-    return _is_loopback(peer) and not forwarded and _names_loopback(header("host"))
+    return not forwarded and _names_loopback(header("host"))
 
 
 def prefix(header: Callable[[str], str], peer: str) -> str:
@@ -100,7 +132,7 @@ def prefix(header: Callable[[str], str], peer: str) -> str:
     From elsewhere anybody could say so, and what is odd is as good as nothing.
     """
     given = header("x-forwarded-prefix").removesuffix("/")
-    known = _is_loopback(peer) and _PREFIX.fullmatch(given)
+    known = is_loopback(peer) and _PREFIX.fullmatch(given)
     return given if known else ""
 
 
@@ -109,6 +141,8 @@ def check(who: Who, visit: Visit, changes: bool) -> None:
 
     `changes` says that the page changes something.
     """
+    if who is Who.PLAYERS:
+        _check_player(visit)
     if who is not Who.OPERATORS:
         return
     if not visit.trusted:
@@ -122,17 +156,39 @@ def check(who: Who, visit: Visit, changes: bool) -> None:
     _check_site(visit)
 
 
+def _check_player(visit: Visit) -> None:
+    """Raises Refusal for who may not break the demo, and mend it."""
+    if not (visit.trusted or visit.nearby):
+        raise Refusal(
+            403,
+            Envelope.DENIED,
+            "Permission denied: only from this machine by a loopback name such as "
+            "localhost, or with STREAMR_ADMIN_TOKEN as Bearer.",
+        )
+    if not may_play(visit):
+        raise _foreign()
+
+
+def may_play(visit: Visit) -> bool:
+    """Whether the demo's buttons work for a visitor."""
+    if not (visit.trusted or visit.nearby):
+        return False
+    return from_own_site(visit) or is_loopback_origin(visit.header("origin"))
+
+
+def is_loopback_origin(origin: str) -> bool:
+    """True for the origin of a page that this machine serves, on any port."""
+    scheme, _, place = origin.partition("://")
+    return scheme in ("http", "https") and _names_loopback(place)
+
+
 def _check_site(visit: Visit) -> None:
     """A page of another site may not use that its reader sits at this machine.
 
     Raises Refusal.
     """
     if not from_own_site(visit):
-        raise Refusal(
-            403,
-            Envelope.DENIED,
-            "Permission denied: the request began elsewhere.",
-        )
+        raise _foreign()
 
 
 def from_own_site(visit: Visit) -> bool:
@@ -144,14 +200,29 @@ def from_own_site(visit: Visit) -> bool:
     return not site or site in OWN_SITE
 
 
-def _is_loopback(address: str) -> bool:
+def _foreign() -> Refusal:
+    return Refusal(
+        403, Envelope.DENIED, "Permission denied: the request began elsewhere."
+    )
+
+
+def is_loopback(address: str) -> bool:
+    """True for an address of this machine alone."""
+    found = _address(address)
+    return found is not None and found.is_loopback
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    """An address; one of IPv4 that is written as IPv6, as a socket that takes both
+    does, is what it stands for."""
     try:
-        return ip_address(address.strip("[]")).is_loopback
+        found = ip_address(text.strip("[]"))
     except ValueError:
-        return False
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
 
 
 def _names_loopback(host: str) -> bool:
     match = _HOST.fullmatch(host)
     name = match["name"].lower() if match else ""
-    return name == "localhost" or name.endswith(".localhost") or _is_loopback(name)
+    return name == "localhost" or name.endswith(".localhost") or is_loopback(name)

@@ -25,7 +25,8 @@ CHANGE = ("POST",)
 class Row:
     """One page of our own. With `below` it is the page of every path with this prefix.
 
-    What changes something has the methods `CHANGE`, and is for operators.
+    What changes something has the methods `CHANGE`, and is for operators; the demo's
+    own switches are for players.
     """
 
     path: str

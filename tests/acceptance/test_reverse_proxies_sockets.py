@@ -129,14 +129,14 @@ BARE = "location /tmdb/ { proxy_pass http://127.0.0.1:3001/; }\n"
 NAMED = BARE.replace("}", "proxy_set_header Host $http_host; }")
 
 
-@pytest.fixture(scope="module", params=["named", "documented"])
+@pytest.fixture(scope="module", params=["bare", "named", "documented"])
 def below(
     request: pytest.FixtureRequest, main: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """Where main is reached below a path, without its last slash."""
     if shutil.which("nginx") is None:
         pytest.skip("nginx is not installed on this machine")
-    location = {"named": NAMED}.get(request.param) or shown(
+    location = {"bare": BARE, "named": NAMED}.get(request.param) or shown(
         "nginx sub-path"
     )
     folder = tmp_path_factory.mktemp("below")

@@ -1,12 +1,21 @@
 """Who may see and do more, case by case: peers, names, forwarders, tokens, sites."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Call
 from streamr.errors import Refusal
-from streamr.web.access import Visit, Who, check, from_own_site, prefix, trusted
+from streamr.web.access import (
+    Visit,
+    Who,
+    check,
+    from_own_site,
+    nearby,
+    prefix,
+    trusted,
+)
 
 TOKEN = "a-made-up-admin-token"
 HOST = "127.0.0.1:3001"
@@ -27,7 +36,7 @@ class Trusted(SynchronousTestCase):
     """trusted."""
 
     def test_who_sits_at_this_machine_is_when_nobody_has_forwarded_the_request(self):
-        for peer in ("127.0.0.1", "127.9.9.9", "::1", "[::1]"):
+        for peer in ("127.0.0.1", "127.9.9.9", "::1", "[::1]", "::ffff:127.0.0.1"):
             self.assertTrue(trusted(fields(host=HOST), peer, None), peer)
 
     def test_who_sits_elsewhere_is_not(self):
@@ -120,6 +129,86 @@ class Trusted(SynchronousTestCase):
         for given in ("", "Bearer no"):
             header = fields(authorization=given, host=HOST)
             self.assertTrue(trusted(header, "127.0.0.1", TOKEN), given)
+
+
+class Nearby(SynchronousTestCase):
+    """nearby, and check for the demo's switches."""
+
+    # Docker's, podman's and their IPv6 gateways; IPv4 on a socket of both families
+    gateways = ("172.17.0.1", "10.0.2.2", "192.168.65.1", "fd00::1", "fe80::1")
+    gateways += ("::ffff:172.17.0.1",)
+
+    def test_a_containers_own_machine_asks_for_a_loopback_name(self):
+        for peer in self.gateways:
+            for host in ("localhost:3001", HOST, "[::1]:3001", "demo.localhost"):
+                self.assertTrue(nearby(fields(host=host), peer), (peer, host))
+
+    def test_it_is_not_trusted_for_that(self):
+        for peer in self.gateways:
+            self.assertFalse(trusted(fields(host=HOST), peer, TOKEN), peer)
+
+    def test_other_names_other_addresses_and_what_was_handed_on_are_not(self):
+        for peer, header in (
+            ("172.17.0.1", fields(host="rebound.test:3001")),
+            ("172.17.0.1", fields(host="172.17.0.2:3001")),
+            ("172.17.0.1", fields(host="")),
+            ("172.17.0.1", fields(host="evil.test/x.localhost")),
+            ("172.17.0.1", fields(host=HOST, x_forwarded_for="203.0.113.9")),
+            ("172.17.0.1", fields(host=HOST, via="1.1 edge")),
+            ("172.32.0.1", fields(host=HOST)),
+            ("8.8.8.8", fields(host=HOST)),
+            ("192.0.2.1", fields(host=HOST)),
+            ("2001:db8::1", fields(host=HOST)),
+            ("::ffff:8.8.8.8", fields(host=HOST)),
+            ("localhost", fields(host=HOST)),
+            ("", fields(host=HOST)),
+        ):
+            self.assertFalse(nearby(header, peer), peer)
+
+    def player(self, **named: str) -> Visit:
+        return replace(visit(may=False, **named), nearby=True)
+
+    def test_who_is_nearby_may_play_and_do_nothing_else(self):
+        check(Who.PLAYERS, self.player(), changes=True)
+        self.assertRaises(Refusal, check, Who.OPERATORS, self.player(), changes=True)
+        self.assertRaises(Refusal, check, Who.OPERATORS, self.player(), changes=False)
+        self.assertFalse(self.player().trusted)
+
+    def test_pages_of_this_machine_may_play_whichever_their_port(self):
+        for origin in (
+            "http://localhost:5173",
+            "http://127.0.0.1:8080",
+            "https://[::1]:5173",
+            "http://app.localhost",
+        ):
+            for site in ("cross-site", "same-site", ""):
+                named = {"origin": origin, "sec_fetch_site": site}
+                for asked in (self.player(**named), visit(**named)):
+                    check(Who.PLAYERS, asked, changes=True)
+                with self.assertRaises(Refusal):
+                    check(Who.OPERATORS, visit(**named), changes=True)
+
+    def test_pages_of_elsewhere_may_not(self):
+        for origin in (
+            "https://evil.example",
+            "http://localhost.evil.example:5173",
+            "http://192.168.1.7:5173",
+            "null",
+            "file://localhost",
+            "http://evil.example@localhost",
+            "http://evil.example/x.localhost",
+        ):
+            for asked in (self.player(origin=origin), visit(origin=origin)):
+                with self.assertRaises(Refusal, msg=origin) as caught:
+                    check(Who.PLAYERS, asked, changes=True)
+                self.assertIn("began elsewhere", caught.exception.message)
+        with self.assertRaises(Refusal):
+            check(Who.PLAYERS, self.player(sec_fetch_site="cross-site"), changes=True)
+
+    def test_a_stranger_may_not_play_and_hears_what_would_help(self):
+        with self.assertRaises(Refusal) as caught:
+            check(Who.PLAYERS, visit(may=False), changes=True)
+        self.assertIn("localhost", caught.exception.message)
 
 
 class Prefix(SynchronousTestCase):

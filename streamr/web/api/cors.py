@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from streamr.fields import names
+from streamr.web.access import is_loopback_origin
 
 Headers = list[tuple[str, str]]
 
@@ -26,16 +27,21 @@ PREFLIGHT_SECONDS = 7200
 class Cors:
     """The allow-list. `*` answers every origin alike, without credentials."""
 
-    def __init__(self, origins: Sequence[str], allowed: str = ALLOWED) -> None:
-        """`allowed` lists the request headers that a page may send."""
+    def __init__(
+        self, origins: Sequence[str], allowed: str = ALLOWED, *, loopback: bool = False
+    ) -> None:
+        """`allowed` lists the request headers that a page may send; with `loopback`
+        every page that the visitor's own machine serves may read, too."""
         self._any = "*" in origins
         self._origins = frozenset(origins)
         self._allowed = allowed
+        self._loopback = loopback
 
-    def allowing(self, name: str) -> Cors:
-        """The same, with one more request header that a page may send."""
+    def for_demo(self, header: str) -> Cors:
+        """The same for the demo: with one more request header that a page may send, and
+        open to pages of loopback origins."""
         origins = ["*"] if self._any else [*self._origins]
-        return Cors(origins, f"{self._allowed}, {name}")
+        return Cors(origins, f"{self._allowed}, {header}", loopback=True)
 
     def headers(self, origin: str | None) -> Headers:
         """The headers of every answer, errors too.
@@ -49,16 +55,21 @@ class Cors:
                 ("Access-Control-Allow-Origin", "*"),
                 ("Access-Control-Expose-Headers", EXPOSED),
             ]
-        if not self._origins:
+        if not (self._origins or self._loopback):
             return []
         vary = [("Vary", "Origin")]
-        if origin is None or origin.lower() not in self._origins:
+        if origin is None or not self._may_read(origin.lower()):
             return vary
         return [
             ("Access-Control-Allow-Origin", origin),
             ("Access-Control-Expose-Headers", EXPOSED),
             *vary,
         ]
+
+    def _may_read(self, origin: str) -> bool:
+        return origin in self._origins or (
+            self._loopback and is_loopback_origin(origin)
+        )
 
     def preflight(self, origin: str | None) -> Headers:
         """What an answer to OPTIONS has beside them."""

@@ -27,7 +27,17 @@ from streamr.gateway.gateway import Gateway
 from streamr.interfaces import Observer
 from streamr.tmdb.parameters import Pair
 from streamr.tmdb.target import split
-from streamr.web.access import Feed, Reset, Visit, Who, check, prefix, trusted
+from streamr.web.access import (
+    Feed,
+    Reset,
+    Visit,
+    Who,
+    check,
+    is_loopback,
+    nearby,
+    prefix,
+    trusted,
+)
 from streamr.web.api import render
 from streamr.web.api.cors import Cors
 from streamr.web.api.render import Wants
@@ -198,7 +208,9 @@ class GatewayResource(Resource):
 
         peer = _peer(request)
         may = trusted(header, peer, self._surface.admin_token)
-        return Visit(pairs, call, header, may, path, prefix(header, peer))
+        return Visit(
+            pairs, call, header, may, path, prefix(header, peer), nearby(header, peer)
+        )
 
     def _noted(
         self, page: Page | Deferred[Page] | Feed, call: Call, path: str
@@ -307,7 +319,7 @@ def _past_the_store(request: Request) -> bool:
     """`streamr check` asks past the store; strangers cannot (it costs TMDB a request,
     and a page of another origin would need a preflight that is not granted)."""
     wanted = bool(_header(request, names.FRESH))
-    return wanted and _peer(request) in ("127.0.0.1", "::1")
+    return wanted and is_loopback(_peer(request))
 
 
 def _peer(request: Request) -> str:

@@ -43,6 +43,12 @@ class Button:
         return f"demo/fault?host={self.host}&fault={self.fault}"
 
 
+# What is open in the demo and nowhere else: streamr/web/demo/pages.py.
+OPEN = """<p class="open">What is open here: programs on this computer that use a \
+loopback name such as <code>localhost</code> may break and heal the demo, also through \
+a port that a container publishes. Web pages of loopback origins, such as \
+<code>http://localhost:5173</code>, may do the same and read the answers. Settings, \
+metrics and purging stay restricted.</p>"""
 DIRECT, EVERYWHERE = "api.themoviedb.org", "*"
 BUTTONS = (
     Button(
@@ -150,6 +156,7 @@ def _demo(snapshot: Snapshot, may_act: bool) -> str:
 {acting if may_act else looking}
 <ul id="wall" aria-label="Films, asked for again and again"></ul>
 <p id="score"></p>
+{OPEN}
 </section>"""
 
 

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from twisted.internet.interfaces import IReactorTime
 
-from streamr.web.access import Feed, Visit, from_own_site
+from streamr.web.access import Feed, Visit, from_own_site, may_play
 from streamr.web.page import Page, json_page
 from streamr.web.pages.fixed import Fixed
 from streamr.web.router import Row
@@ -84,7 +84,8 @@ class Status:
         inside = visit.trusted and from_own_site(visit)
         settings = self._settings() if inside else None
         return _page(
-            document(shown, settings, may_act=inside), "text/html;charset=utf-8"
+            document(shown, settings, may_act=may_play(visit)),
+            "text/html;charset=utf-8",
         )
 
 

@@ -94,10 +94,32 @@ class Fields(SynchronousTestCase):
             # as long as a browser keeps one at all
             self.assertEqual(headers["Access-Control-Max-Age"], "7200")
 
+    def test_in_the_demo_loopback_origins_read_whatever_else_is_named(self):
+        for origins in ([], [APP]):
+            cors = Cors(origins).for_demo("Streamr-Fault")
+            for origin in (
+                "http://localhost:5173",
+                "http://LOCALHOST:5173",
+                "https://app.localhost",
+                "http://127.0.0.1:8080",
+                "http://[::1]:5173",
+            ):
+                self.assertEqual(dict(cors.headers(origin))[ORIGIN], origin)
+                self.assertTrue(cors.preflight(origin), origin)
+            for origin in (
+                "https://evil.example",
+                "http://localhost.evil.example",
+                "http://192.168.1.7:5173",
+                "null",
+                "app://localhost",
+                None,
+            ):
+                self.assertEqual(cors.headers(origin), [("Vary", "Origin")], origin)
+
     def test_one_more_field_may_be_allowed_to_the_same_origins(self):
-        for origins, strangers in ((["*"], "*"), ([APP], None), ([], None)):
+        for origins, strangers in ((["*"], "*"), ([APP], None)):
             cors = Cors(origins)
-            more = cors.allowing("Streamr-Fresh")
+            more = cors.for_demo("Streamr-Fresh")
             for origin in (APP, "https://evil.example"):
                 self.assertEqual(more.headers(origin), cors.headers(origin), origins)
                 before, after = (

@@ -9,17 +9,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.boundaries import Answer
+from streamr.boundaries import Answer, Call, Exchange, Query
 from streamr.errors import CAUSES
+from streamr.fields import names
 from streamr.fields.loop import Loop
 from streamr.tmdb import catalogue
-from streamr.web.access import Feed, Stop, Visit, Who, trusted
+from streamr.web.access import Feed, Reset, Stop, Visit, Who, trusted
 from streamr.web.api import target
 from streamr.web.api.cors import Cors
 from streamr.web.api.resource import GatewayResource, Surface
@@ -455,6 +457,41 @@ class Guarded(SurfaceCase):
     def test_without_an_admin_token_none_opens_it(self) -> None:
         for given in ("", "Bearer ", "Bearer None"):
             self.assertFalse(trusted({"authorization": given}.get, "192.0.2.1", None))
+
+
+class Granter:
+    """Answers each wish with a reset, and remembers who asked past the store."""
+
+    def __init__(self) -> None:
+        self.past: list[bool] = []
+
+    def grant(
+        self, text: str, query: Query, call: Call, *, past_store: bool
+    ) -> Deferred[Exchange | Reset]:
+        self.past.append(past_store)
+        return succeed(Reset())
+
+
+class PastTheStore(SurfaceCase):
+    """Streamr-Fresh, which is for this machine."""
+
+    def changed(self, surface: Surface) -> Surface:
+        self.granter = Granter()
+        return replace(surface, wishes=self.granter)
+
+    def test_only_a_caller_of_this_machine_asks_past_the_store(self) -> None:
+        for peer, wanted in (
+            ("127.0.0.1", True),
+            ("::1", True),
+            # a socket of both families says it like this
+            ("::ffff:127.0.0.1", True),
+            ("172.17.0.1", False),
+            ("192.0.2.1", False),
+        ):
+            headers = {names.FRESH: "1", names.FAULT: "reset"}
+            self.connect(peer)
+            self.send("/3/movie/550", headers=headers)
+            self.assertIs(self.granter.past.pop(), wanted, peer)
 
 
 class Actions(SurfaceCase):

@@ -13,6 +13,8 @@ from streamr.web.router import Row
 from tests.web.api.test_resource import HERE, Seen, SurfaceCase
 
 HOST = "api.themoviedb.org"
+# What the machine looks like through `docker run -p 127.0.0.1:3001:3001`.
+PUBLISHED = {"peer": "172.17.0.1", "host": "localhost:3001"}
 SITE = {"Origin": "http://127.0.0.1:3001", "Sec-Fetch-Site": "same-origin"}
 
 
@@ -31,7 +33,7 @@ class DemoCase(SurfaceCase):
 
     def changed(self, surface: Surface) -> Surface:
         wishes = WishGranter(surface.gateway, self.clock, self.notes)
-        cors = surface.cors.allowing(names.FAULT)
+        cors = surface.cors.for_demo(names.FAULT)
         return replace(surface, cors=cors, wishes=wishes)
 
     def set_fault(self, host: str, expression: str) -> None:
@@ -93,9 +95,51 @@ class Switches(DemoCase):
             self.assertEqual(self.post(path, headers=other).status, 403)
         self.assertEqual(set(self.faults.values()), {"none"})
 
+    def test_a_containers_own_machine_may_switch_and_a_page_that_it_serves(
+        self,
+    ) -> None:
+        app = {"Origin": "http://localhost:5173", "Sec-Fetch-Site": "same-site"}
+        for headers in ({}, app):
+            seen = self.post("/demo/heal", headers=headers, **PUBLISHED)
+            self.assertEqual(seen.status, 200, headers)
+
+    def test_it_may_nothing_else(self) -> None:
+        for method, path in (("GET", "/inside"), ("POST", "/act")):
+            seen = self.get(path, method=method, **PUBLISHED)
+            self.assertEqual(seen.status, 403, path)
+
+    def test_under_another_name_nobody_of_its_network_may(self) -> None:
+        for host in ("172.17.0.2:3001", "rebound.test:3001", "streamr:3001"):
+            asked = {**PUBLISHED, "host": host}
+            self.assertEqual(self.post("/demo/heal", **asked).status, 403, host)
+        forwarded = {"X-Forwarded-For": "203.0.113.9"}
+        seen = self.post("/demo/heal", headers=forwarded, **PUBLISHED)
+        self.assertEqual(seen.status, 403)
+
     def test_reading_does_not_switch(self) -> None:
         seen = self.get("/demo/fault?fault=reset-after-hello", **HERE)
         self.assertEqual((seen.status, seen.headers["allow"]), (405, "POST, OPTIONS"))
+
+
+class Readers(DemoCase):
+    """Pages of other origins, where no CORS_ORIGINS name them, as in the image."""
+
+    origins = ()
+
+    def reads(self, origin: str) -> str | None:
+        seen = self.get("/3/movie/550", headers={"Origin": origin})
+        return seen.headers.get("access-control-allow-origin")
+
+    def test_loopback_origins_may_read(self) -> None:
+        for origin in ("http://localhost:5173", "http://127.0.0.1:4200"):
+            self.assertEqual(origin, self.reads(origin))
+            asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
+            seen = self.get("/3/movie/550", method="OPTIONS", headers=asked)
+            self.assertIn(names.FAULT, seen.headers["access-control-allow-headers"])
+
+    def test_others_may_not(self) -> None:
+        for origin in ("https://evil.example", "null", "http://192.168.1.7:5173"):
+            self.assertIsNone(self.reads(origin), origin)
 
 
 class Posters(DemoCase):
@@ -118,6 +162,12 @@ class Posters(DemoCase):
 
 class Elsewhere(SurfaceCase):
     """A daemon that is no demo."""
+
+    origins = ()
+
+    def test_a_loopback_origin_reads_nothing_that_was_not_named(self) -> None:
+        seen = self.get("/3/movie/550", headers={"Origin": "http://localhost:5173"})
+        self.assertNotIn("access-control-allow-origin", seen.headers)
 
     def test_there_is_no_page_of_the_demo(self) -> None:
         for path in ("/demo/state", "/demo/posters/a.jpg", "/demo/fault", "/demo/heal"):

@@ -18,6 +18,7 @@ from streamr.web.status.live import MOST_LISTENERS
 from streamr.web.status.pages import ASSETS, Status
 from tests.support import Notes, tell
 from tests.web.api.test_resource import ADMIN, HERE, Seen, SurfaceCase
+from tests.web.demo.test_pages import PUBLISHED
 from tests.web.status.support import StatusCase
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -166,6 +167,18 @@ class DemoPage(StatusPages):
     """The same page with the demo's part."""
 
     demo = True
+
+    def test_the_buttons_are_there_for_whom_they_work_and_nothing_else_is(self) -> None:
+        for who, buttons, settings in (
+            (HERE, True, True),
+            (PUBLISHED, True, False),
+            ({**PUBLISHED, "host": "172.17.0.2:3001"}, False, False),
+            ({}, False, False),
+        ):
+            page = self.get("/", headers=BROWSER, **who).body
+            self.assertIs(b'action="demo/heal"' in page, buttons, who)
+            self.assertIs(b'id="settings"' in page, settings, who)
+            self.assertIn(b"What is open here: programs on this computer", page)
 
     def test_what_the_page_names_is_there(self) -> None:
         page = self.get("/", headers=BROWSER).body.decode()
