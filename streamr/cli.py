@@ -5,53 +5,98 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, NoReturn
-
-from twisted.python import usage
+from typing import ClassVar, NoReturn
 
 from streamr import __version__
-from streamr.commands.cache import CacheOptions
-from streamr.commands.check import CheckOptions, HealthcheckOptions
-from streamr.commands.config import ConfigOptions
-from streamr.commands.demo import DemoOptions
-from streamr.commands.doctor import DoctorOptions
-from streamr.commands.routes import RoutesOptions
-from streamr.commands.run import RunOptions
-from streamr.service import EX_INTERRUPTED, EX_USAGE, give_up
-from streamr.terminal.options import Helpful
+from streamr.terminal.exits import EX_INTERRUPTED, EX_USAGE, give_up
+from streamr.terminal.options import Helpful, SubCommand, UsageError
+
+HERE = "streamr.commands"
 
 
 class VersionOptions(Helpful):
     """`streamr version`: print the version."""
 
-    synopsis = ""
-    about = "Prints the version."
-    example = "streamr version"
+    about = "Prints the version; with --json those of Python and Twisted as well."
+    example = "streamr version --json"
+    optFlags: ClassVar = [["json", None, "Print JSON, for programs."]]
 
     def perform(self) -> int:
         """Print it."""
-        print(f"streamr {__version__}")
+        if self["json"]:
+            print(json_versions())
+        else:
+            print(f"streamr {__version__}")
         return 0
 
 
-class CommandLine(Helpful):
-    """All commands. Each class has `perform`, which returns the exit status."""
+def json_versions() -> str:
+    """The versions that a report of an error needs, as JSON."""
+    # only who asks pays for it: `streamr version` is for scripts
+    import json
+    import platform
+    from importlib.metadata import version
 
-    subCommands: ClassVar[Sequence[tuple[str, None, type[Helpful], str]]] = [
-        ("run", None, RunOptions, "Both servers in the foreground."),
-        ("demo", None, DemoOptions, "The same over a simulated TMDB: no key needed."),
+    told = {
+        "version": __version__,
+        "python": platform.python_version(),
+        **{name.lower(): version(name) for name in ("Twisted", "pyOpenSSL")},
+    }
+    return json.dumps(told, indent=2)
+
+
+class CommandLine(Helpful):
+    """All commands. Each class has `perform`, which returns the exit status.
+
+    A command is loaded when it is named: most need neither the reactor nor treq, and
+    are done before those would be there.
+    """
+
+    subCommands: ClassVar[Sequence[SubCommand]] = [
+        ("run", None, f"{HERE}.run:RunOptions", "Both servers in the foreground."),
+        (
+            "demo",
+            None,
+            f"{HERE}.demo:DemoOptions",
+            "The same over a simulated TMDB: no key needed.",
+        ),
         (
             "check",
             None,
-            CheckOptions,
+            f"{HERE}.check:CheckOptions",
             "Ask a running streamr for its health and lists.",
         ),
-        ("doctor", None, DoctorOptions, "Why TMDB fails here, and what to set."),
-        ("healthcheck", None, HealthcheckOptions, "Exit 0 when the servers are up."),
-        ("cache", None, CacheOptions, "Show or purge what a running streamr keeps."),
-        ("routes", None, RoutesOptions, "What each route to TMDB last did."),
-        ("config", None, ConfigOptions, "Every setting, its origin, what is wrong."),
-        ("version", None, VersionOptions, "Print the version."),
+        (
+            "doctor",
+            None,
+            f"{HERE}.doctor:DoctorOptions",
+            "Why TMDB fails here, and what to set.",
+        ),
+        (
+            "healthcheck",
+            None,
+            f"{HERE}.healthcheck:HealthcheckOptions",
+            "Exit 0 when the servers are up.",
+        ),
+        (
+            "cache",
+            None,
+            f"{HERE}.cache:CacheOptions",
+            "Show or purge what a running streamr keeps.",
+        ),
+        (
+            "routes",
+            None,
+            f"{HERE}.routes:RoutesOptions",
+            "What each route to TMDB last did.",
+        ),
+        (
+            "config",
+            None,
+            f"{HERE}.config:ConfigOptions",
+            "Every setting, its origin, what is wrong.",
+        ),
+        ("version", None, f"{__name__}:VersionOptions", "Print the version."),
     ]
     synopsis = "Usage: streamr"
     choices = "COMMAND"
@@ -61,7 +106,7 @@ class CommandLine(Helpful):
     def postOptions(self) -> None:
         if self.subCommand is None:
             known = ", ".join(name for name, *_ in self.subCommands)
-            raise usage.UsageError(f"streamr wants one of: {known}")
+            raise UsageError(f"streamr wants one of: {known}")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -84,15 +129,15 @@ def _perform(arguments: Sequence[str]) -> int:
         line.parseOptions(arguments)
         _, command = list(_reached(line))[-1]
         # what only a look at the disk tells is found to be wrong here
-        status: int = command.perform()
-    except usage.UsageError as error:
+        status = command.perform()
+    except UsageError as error:
         names = ["streamr", *(name for name, _ in _reached(line))]
         give_up(EX_USAGE, [str(error), f"see {' '.join(names)} --help"])
     return status
 
 
-def _reached(line: Any) -> Iterator[tuple[str, Any]]:
+def _reached(line: Helpful) -> Iterator[tuple[str, Helpful]]:
     """The commands that a line has named, each with its options."""
-    while line.subCommand is not None and hasattr(line, "subOptions"):
+    while line.subCommand is not None and line.subOptions is not None:
         yield line.subCommand, line.subOptions
         line = line.subOptions

@@ -8,58 +8,68 @@ before twistd forks; a busy port is exit code 1.
 from __future__ import annotations
 
 import gc
-import os
 import socket
-import sys
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import ClassVar, NoReturn, cast
 
 from twisted.application.service import MultiService
 from twisted.internet.base import ReactorBase
 from twisted.internet.interfaces import IReactorCore
 from twisted.logger import ILogObserver
+from twisted.python import usage
 
+from streamr import __version__
 from streamr.app.daemon import Daemon, build
 from streamr.app.routes import Lookup
 from streamr.app.sockets import CannotListen, listen
-from streamr.config import load
-from streamr.config.settings import HOW_TO_GET_A_KEY, TABLE, Setting, Settings
+from streamr.config.settings import HOW_TO_GET_A_KEY, Settings
 from streamr.errors import SettingsError
 from streamr.interfaces import Reactor
 from streamr.observe.log import LineObserver, Sink, console
 from streamr.policy.redact import Redactor
-from streamr.terminal.options import Helpful
+from streamr.terminal.exits import EX_CONFIG, give_up
+from streamr.terminal.options import WIDTH, hint, purpose
+from streamr.terminal.settings import FLAGLESS, FLAGS, given, read_settings
 from streamr.upstream.resolve.system import system_lookup
 from streamr.web.demo.pages import Demo
 
-EX_USAGE = 2
-EX_CONFIG = 78
-# What a shell makes of a program that SIGINT has ended.
-EX_INTERRUPTED = 130
 
-
-def _default(setting: Setting) -> str:
-    return f"default: {setting.default}" if setting.default else "unset by default"
-
-
-class Options(Helpful):
-    """The flags of `twistd streamr` and `streamr run`, from the table of settings."""
+class Options(usage.Options):
+    """The flags of `twistd streamr`, from the table of settings."""
 
     about = (
         "A gateway that keeps TMDB reachable. Every flag is also an environment "
         "variable and a line in .env; docs/settings.md lists them. " + HOW_TO_GET_A_KEY
     )
     example = "twistd -n streamr --port 8080"
-    optParameters: ClassVar = [
-        [each.flag, None, None, f"{each.help} [{each.name}, {_default(each)}]"]
-        for each in TABLE
-        if each.flag is not None
-    ]
-    flagless: ClassVar = {
-        each.field.replace("_", "-"): each.name for each in TABLE if each.flag is None
-    }
+    # Twisted would print it after the options
+    longdesc = ""
+    optParameters: ClassVar = FLAGS
+
+    def getUsage(self, width: int | None = None) -> str:
+        """The text of --help below its first line."""
+        told = purpose(self.about, self.example, width or WIDTH)
+        return "\n".join([told, super().getUsage(width)])
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Read a command line. Raises UsageError with a hint at what was meant."""
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            flags = [name.rstrip("=") for name in self.longOpt]
+            told = hint(str(error), (), flags, FLAGLESS)
+            raise usage.UsageError(f"{error}{told}") from error
+
+    def parseArgs(self, *words: str) -> None:
+        """Nothing here takes words that are no options."""
+        if words:
+            raise usage.UsageError(f"{words[0]!r} is one word too many")
+
+    def opt_version(self) -> NoReturn:
+        """Print the version and exit."""
+        print(f"streamr {__version__}")
+        raise SystemExit(0)
 
     def postOptions(self) -> None:
         """Under twistd the log goes through our observer, not through its own."""
@@ -67,10 +77,6 @@ class Options(Helpful):
             self.parent["logger"] = f"{__name__}.log_observer"
             if self.parent.get("logfile") and not self["log-file"]:
                 self["log-file"] = self.parent["logfile"]
-
-    def given(self) -> dict[str, str | None]:
-        """What stood on the command line, by the settings' names."""
-        return {each.name: self[each.flag] for each in TABLE if each.flag is not None}
 
 
 _observer: LineObserver | None = None
@@ -86,28 +92,7 @@ def makeService(options: Options) -> MultiService:
     """The whole daemon. Exits with 78 on a wrong setting and 1 on a busy port."""
     from twisted.internet import reactor
 
-    return start_up(read_settings(options.given()), reactor)
-
-
-def read_settings(
-    flags: Mapping[str, str | None],
-    environment: Mapping[str, str] | None = None,
-    *,
-    needs_key: bool = True,
-) -> Settings:
-    """The settings of this process; exits with 78 and all that is wrong with them."""
-    source = os.environ if environment is None else environment
-    try:
-        return load.load(flags, source, Path(".env"), needs_key=needs_key)
-    except SettingsError as error:
-        give_up(EX_CONFIG, error.problems)
-
-
-def give_up(code: int, problems: Sequence[str]) -> NoReturn:
-    """End the process with a sentence for each problem."""
-    for problem in problems:
-        print(f"streamr: {problem}", file=sys.stderr)
-    raise SystemExit(code)
+    return start_up(read_settings(given(options)), reactor)
 
 
 def start_up(

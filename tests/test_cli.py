@@ -8,21 +8,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from twisted.python import usage
+from twisted.python.usage import UsageError as UsageErrorOfTwisted
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr import __version__, cli
 from streamr.cli import CommandLine
+from streamr.config.settings import TABLE
 from streamr.doctor.report.bundle import FORMAT
 from streamr.service import Options
-from streamr.terminal.options import Helpful
+from streamr.terminal.options import Helpful, UsageError, loaded
 
 
 def commands(line: type[Any], *names: str) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every command with its words."""
     yield names, line
-    for name, _, options, _ in getattr(line, "subCommands", ()):
-        yield from commands(options, *names, name)
+    for name, _, place, _ in line.subCommands:
+        yield from commands(loaded(place), *names, name)
 
 
 def said(*words: str) -> tuple[object, str, str]:
@@ -35,6 +36,15 @@ def said(*words: str) -> tuple[object, str, str]:
             return end.code, out.getvalue(), problems.getvalue()
 
 
+class Inner(Helpful):
+    optFlags = (["colour", None, "x"],)
+
+
+class Outer(Helpful):
+    subCommands = (("inner", None, f"{__name__}:Inner", "x"),)
+    optFlags = (["color", None, "x"],)
+
+
 class Examples(SynchronousTestCase):
     def test_every_command_has_an_example_that_it_accepts(self) -> None:
         for names, command in commands(CommandLine):
@@ -42,6 +52,13 @@ class Examples(SynchronousTestCase):
             self.assertEqual(program, "streamr")
             self.assertEqual(tuple(words[: len(names)]), names, command.example)
             CommandLine().parseOptions(words)
+
+    def test_twistd_hints_at_what_was_meant_as_well(self) -> None:
+        for flag, told in (("--prot", "mean --port?"), ("--tmdb-api-key", "no flag")):
+            error = self.assertRaises(
+                UsageErrorOfTwisted, Options().parseOptions, [flag]
+            )
+            self.assertIn(told, str(error))
 
     def test_the_example_of_the_plugin_is_one_too(self) -> None:
         words = shlex.split(Options.example)
@@ -56,6 +73,30 @@ class Examples(SynchronousTestCase):
             self.assertTrue(head[0].startswith(f"Usage: streamr {' '.join(names)}"))
             self.assertIn(f"Example: {command.example}", head)
             self.assertIn(command.about[:40], told)
+
+    def test_a_commands_own_options_are_told_and_the_settings_in_one_line(self) -> None:
+        for words, own in (
+            ("check", "--drill"),
+            ("cache purge", "--path="),
+            ("run", "--demo-if-no-key"),
+            ("demo", "--fault="),
+            ("doctor", "--bundle="),
+        ):
+            told = said(*words.split(), "--help")[1]
+            options = told.partition("\nOptions:\n")[2].splitlines()
+            self.assertTrue(any(f" {own} " in f"{line} " for line in options), words)
+            self.assertNotIn("--proxy-port=", told)
+            self.assertEqual(told.count("streamr config --help"), 1, told)
+
+    def test_the_settings_are_told_by_the_help_of_config(self) -> None:
+        told = said("config", "--help")[1]
+        self.assertLess(told.index("--json"), told.index("--port="))
+        for setting in TABLE:
+            self.assertEqual(
+                setting.flag is not None,
+                f"[{setting.name}," in " ".join(told.split()),
+                setting.name,
+            )
 
 
 class Hints(SynchronousTestCase):
@@ -180,14 +221,7 @@ class Hints(SynchronousTestCase):
             self.assertIn(f"{flag} cannot be {text!r}; allowed: ", problems)
 
     def test_the_hint_is_given_by_the_innermost_command_alone(self) -> None:
-        class Inner(Helpful):
-            optFlags = (["colour", None, "x"],)
-
-        class Outer(Helpful):
-            subCommands = (["inner", None, Inner, "x"],)
-            optFlags = (["color", None, "x"],)
-
-        with self.assertRaises(usage.UsageError) as caught:
+        with self.assertRaises(UsageError) as caught:
             Outer().parseOptions(["inner", "--colours"])
         self.assertTrue(str(caught.exception).endswith("; did you mean --colour?"))
 
@@ -199,3 +233,10 @@ class Version(SynchronousTestCase):
                 said(*names, "--version"), (0, f"streamr {__version__}\n", "")
             )
         self.assertEqual(said("version"), (0, f"streamr {__version__}\n", ""))
+
+    def test_for_programs_there_is_what_a_report_of_an_error_needs(self) -> None:
+        status, out, problems = said("version", "--json")
+        self.assertEqual((status, problems), (0, ""))
+        told = json.loads(out)
+        self.assertEqual(told["version"], __version__)
+        self.assertEqual(set(told), {"version", "python", "twisted", "pyopenssl"})

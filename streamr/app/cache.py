@@ -12,27 +12,21 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from streamr.app.state import file_name
-from streamr.boundaries import Query, StoredResponse
+from streamr.boundaries import StoredResponse
 from streamr.config.settings import Settings
-from streamr.errors import Refusal, SettingsError
 from streamr.interfaces import Reactor
-from streamr.policy.freshness import MISSING, state
+from streamr.policy.freshness import state
 from streamr.store.expiry import Aging
 from streamr.store.memory import MemoryStore
 from streamr.store.sqlite import DiskStore
 from streamr.store.writebehind import WriteBehind
-from streamr.tmdb.catalogue import Catalogue
-from streamr.tmdb.lifetimes import CLASSES
-from streamr.tmdb.target import split
+from streamr.tmdb.lifetimes import KINDS
 
 _log = Logger()
 T = TypeVar("T")
 
 # A list page takes some 18 kB in its codings; smaller answers let more entries in.
 ENTRIES_PER_MB = 250
-
-# The freshness classes that a purge may name.
-KINDS = (*CLASSES, MISSING.name)
 
 
 class Storage:
@@ -114,16 +108,3 @@ def _unwanted(request: Mapping[str, object]) -> Callable[[StoredResponse], bool]
     if request.get("all"):
         return lambda _response: True
     raise ValueError("say what to purge: all, a class or a path")
-
-
-def warm_queries(settings: Settings, offered: Catalogue) -> list[Query]:
-    """What is to be warm. Raises SettingsError for a path that TMDB does not have."""
-    queries = []
-    for path in filter(None, settings.warm):
-        try:
-            queries.append(offered.query(*split(path.encode("ascii"))))
-        except Refusal as refusal:
-            raise SettingsError(
-                [f"STREAMR_WARM cannot hold {path!r}: {refusal.message}"]
-            ) from refusal
-    return queries

@@ -19,7 +19,6 @@ from twisted.logger import Logger
 
 from streamr import __version__
 from streamr.app.control import (
-    SOCKET_NAME,
     Command,
     ControlFactory,
     remove_stale_socket,
@@ -28,10 +27,11 @@ from streamr.app.metrics import VERSIONS, publish
 from streamr.app.routes import Lookup, Upstream
 from streamr.app.server import Server, url_at
 from streamr.app.servers import MAIN, Built, Near, Shared
-from streamr.app.state import remember, state_directory
+from streamr.app.state import remember
 from streamr.app.warnings import notices
 from streamr.config.addresses import url_of
 from streamr.config.settings import Notice, Settings
+from streamr.config.state import SOCKET_NAME, state_directory
 from streamr.fields.loop import Loop
 from streamr.interfaces import Observer, Reactor
 from streamr.observe.fan import Fan

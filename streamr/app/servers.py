@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from streamr.app.cache import Storage, warm_queries
+from streamr.app.cache import Storage
 from streamr.app.candidates import alternatives, peers
 from streamr.app.routes import Upstream
 from streamr.app.status import shown, store_size_of
 from streamr.config.settings import Settings
+from streamr.config.warm import warm_queries
 from streamr.errors import RouteKind
 from streamr.fields import names
 from streamr.fields.loop import Loop

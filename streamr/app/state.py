@@ -1,25 +1,19 @@
-"""The folder where a daemon keeps its state, and the names in it."""
+"""What a daemon keeps in its folder of state: which file, and what is known."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from streamr.app.status import let_know
-from streamr.config.settings import Notice, Settings
+from streamr.config.settings import Settings
 from streamr.gateway.gateway import Gateway
 from streamr.interfaces import Reactor
 from streamr.observe.history import History
 from streamr.routing.statefile import FILE_NAME, RouteFile
 from streamr.tmdb.hosts import OFFICIAL_HOSTS
-
-NO_FOLDER = Notice(
-    "no-state",
-    "there is no folder for state that can be made and written: set STREAMR_STATE_DIR",
-)
 
 
 def file_name(settings: Settings) -> str:
@@ -32,21 +26,6 @@ def file_name(settings: Settings) -> str:
     ):
         return "cache.sqlite"
     return f"cache-{hashlib.blake2b(where.encode(), digest_size=6).hexdigest()}.sqlite"
-
-
-def state_directory(settings: Settings) -> Path | None:
-    """Where state is kept, made if need be, for its owner alone; None without one."""
-    chosen = settings.state_dir
-    if chosen is None and os.environ.get("STATE_DIRECTORY"):
-        chosen = Path(os.environ["STATE_DIRECTORY"].split(":")[0])
-    try:
-        if chosen is None:
-            base = os.environ.get("XDG_STATE_HOME")
-            chosen = (Path(base) if base else Path.home() / ".local/state") / "streamr"
-        chosen.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except (OSError, RuntimeError):
-        return None
-    return chosen if os.access(chosen, os.W_OK) else None
 
 
 def remember(

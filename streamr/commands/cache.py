@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from typing import ClassVar, TypedDict
 
-from twisted.python import usage
-
-from streamr.app.cache import KINDS
 from streamr.commands.daemon_options import AskingOptions
 from streamr.policy.freshness import State
 from streamr.terminal import console
-from streamr.terminal.options import Helpful
+from streamr.terminal.options import Helpful, UsageError
+from streamr.tmdb.lifetimes import KINDS
 
 MEGABYTE = 1024 * 1024
 
@@ -64,15 +62,15 @@ class PurgeOptions(AskingOptions):
         super().postOptions()
         wanted = [name for name in ("all", "class", "path") if self[name]]
         if len(wanted) != 1:
-            raise usage.UsageError(
+            raise UsageError(
                 "say what to purge, one of: --all, --class NAME, --path PATH"
             )
         if self["class"] and self["class"] not in KINDS:
-            raise usage.UsageError(
+            raise UsageError(
                 f"--class cannot be {self['class']!r}; allowed: {', '.join(KINDS)}"
             )
         if self["path"] and not re.fullmatch(r"(?!/3/)/[^?]*[^/?]", self["path"]):
-            raise usage.UsageError(
+            raise UsageError(
                 f"--path cannot be {self['path']!r}; allowed: a path of TMDB's behind "
                 "/3, such as /movie/550"
             )
@@ -96,13 +94,13 @@ class CacheOptions(Helpful):
     about = "Shows or purges the answers that the running streamr keeps."
     example = "streamr cache stats"
     subCommands: ClassVar = [
-        ["stats", None, StatsOptions, "How much is kept."],
-        ["purge", None, PurgeOptions, "Drop all, a class or a path."],
+        ("stats", None, f"{__name__}:StatsOptions", "How much is kept."),
+        ("purge", None, f"{__name__}:PurgeOptions", "Drop all, a class or a path."),
     ]
 
     def postOptions(self) -> None:
         if self.subCommand is None:
-            raise usage.UsageError("cache wants one of: stats, purge")
+            raise UsageError("cache wants one of: stats, purge")
 
 
 def _print(told: CacheStats) -> None:

@@ -1,4 +1,4 @@
-"""`streamr check` and `streamr healthcheck`: is a running streamr all right?"""
+"""`streamr check`: is a running streamr all right?"""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from streamr.commands import drill
 from streamr.commands.output_options import PrintingOptions
-from streamr.service import Options, read_settings
 from streamr.terminal import client, console
-from streamr.terminal.client import Finding
-from streamr.terminal.console import Json, Mark
+from streamr.terminal.console import Json
+from streamr.terminal.findings import Finding, Mark
+from streamr.terminal.settings import read_settings
 
 HEAD = ("asked", "verdict", "answer", "by", "ms", "cause")
 
@@ -43,25 +43,6 @@ class CheckOptions(PrintingOptions):
             console.show(out, HEAD, map(row, findings))
             out.print()
             out.print(console.verdict(*verdict(findings)))
-        return status(findings)
-
-
-class HealthcheckOptions(Options):
-    """`streamr healthcheck`: exit 0 when the servers are up; prints only problems."""
-
-    synopsis = "[options]"
-    about = (
-        "Asks each server whether it is up, for a container's or a supervisor's probe; "
-        "says nothing but what is wrong, then with exit 1."
-    )
-    example = "streamr healthcheck --only main"
-
-    def perform(self) -> int:
-        """Ask, and print what is wrong."""
-        findings = list(client.healths(read_settings(self.given(), needs_key=False)))
-        for each in findings:
-            if each.mark is Mark.FAILED:
-                print(f"{each.what}: {each.told}")
         return status(findings)
 
 

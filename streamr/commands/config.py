@@ -6,19 +6,19 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
-from streamr.app.cache import warm_queries
-from streamr.app.routes import tls_policy
-from streamr.app.state import NO_FOLDER, state_directory
 from streamr.commands.output_options import PrintingOptions
 from streamr.config.load import Found, Stock, take_stock
 from streamr.config.settings import Settings
+from streamr.config.state import NO_FOLDER, state_directory
+from streamr.config.warm import warm_queries
 from streamr.errors import SettingsError
-from streamr.service import EX_CONFIG
 from streamr.terminal import console
-from streamr.terminal.console import Json, Mark
+from streamr.terminal.console import Json
+from streamr.terminal.exits import EX_CONFIG
+from streamr.terminal.findings import Mark
 from streamr.tmdb import catalogue
-from streamr.upstream.dial.tls import MODERN
 
 
 class ConfigOptions(PrintingOptions):
@@ -30,6 +30,9 @@ class ConfigOptions(PrintingOptions):
         "streamr run would; exit 78 when something is wrong."
     )
     example = "streamr config --port 8080"
+    # here is where they are all told
+    elsewhere: ClassVar = frozenset()
+    elsewhere_line: ClassVar = ""
 
     def perform(self) -> int:
         """Print and check."""
@@ -49,10 +52,20 @@ def wrong_at_start(settings: Settings | None) -> list[str]:
     if settings is None:
         return []
     checks: tuple[Callable[[], object], ...] = (
-        lambda: tls_policy(MODERN.name, settings.tmdb_ca_file),
+        lambda: _trust(settings),
         lambda: warm_queries(settings, catalogue.load(settings.extra_paths)),
     )
     return [problem for check in checks for problem in _problems(check)]
+
+
+def _trust(settings: Settings) -> None:
+    """Whether there are trust roots in the file of them. Raises SettingsError."""
+    if settings.tmdb_ca_file is not None:
+        # they are read as the daemon reads them: OpenSSL, which takes its time to load
+        from streamr.app.routes import tls_policy
+        from streamr.upstream.dial.tls import MODERN
+
+        tls_policy(MODERN.name, settings.tmdb_ca_file)
 
 
 def _problems(check: Callable[[], object]) -> list[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from streamr.app import control
-from streamr.app.state import NO_FOLDER, state_directory
 from streamr.commands.output_options import PrintingOptions
-from streamr.service import EX_CONFIG, give_up, read_settings
+from streamr.config.state import NO_FOLDER, state_directory
+from streamr.terminal import daemon
+from streamr.terminal.exits import EX_CONFIG, give_up
+from streamr.terminal.settings import read_settings
 
 NEXT = (
     "start one with streamr run; for one with another folder give its --state-dir "
@@ -24,8 +25,8 @@ class AskingOptions(PrintingOptions):
         if directory is None:
             give_up(EX_CONFIG, [NO_FOLDER.text])
         try:
-            return control.ask(directory, command, **more)
-        except control.NoDaemon as error:
+            return daemon.ask(directory, command, **more)
+        except daemon.NoDaemon as error:
             give_up(1, [str(error), NEXT])
         except ValueError as error:
             give_up(1, [str(error)])

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from twisted.internet.error import CannotListenError
-from twisted.python import usage
 
 from streamr.commands.foreground import serve
 from streamr.config import values
@@ -19,7 +18,10 @@ from streamr.config.settings import TABLE
 from streamr.doctor.evidence import Evidence
 from streamr.doctor.report import bundle, replay
 from streamr.interfaces import Reactor
-from streamr.service import Options, give_up, read_settings, start_up
+from streamr.service import start_up
+from streamr.terminal.exits import give_up
+from streamr.terminal.options import Helpful, UsageError
+from streamr.terminal.settings import SettingOptions, read_settings
 from streamr.web.demo.pages import Demo
 
 if TYPE_CHECKING:
@@ -37,10 +39,9 @@ LEADING = frozenset(
 )
 
 
-class DemoOptions(Options):
+class DemoOptions(SettingOptions):
     """`streamr demo`: both servers over a simulated TMDB."""
 
-    synopsis = "[options]"
     about = (
         "Both servers over a simulated TMDB on loopback; no key and no network needed."
     )
@@ -51,8 +52,8 @@ class DemoOptions(Options):
         ["from", None, None, "Behave like the network of a `streamr doctor --bundle`."],
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, parent: Helpful | None = None) -> None:
+        super().__init__(parent)
         self.faults: list[tuple[str, str]] = []
 
     def opt_fault(self, expression: str) -> None:
@@ -65,7 +66,7 @@ class DemoOptions(Options):
             check_host(host)
             parse(fault)
         except ValueError as error:
-            raise usage.UsageError(f"--fault: {error}") from error
+            raise UsageError(f"--fault: {error}") from error
         self.faults.append((host, fault))
 
     def opt_list_faults(self) -> None:
@@ -81,7 +82,7 @@ class DemoOptions(Options):
             try:
                 self[name] = read(self[name])
             except ValueError:
-                raise usage.UsageError(
+                raise UsageError(
                     f"--{name} cannot be {self[name]!r}; allowed: {allowed}"
                 ) from None
 
@@ -153,11 +154,9 @@ def _seen(path: Path) -> Evidence:
         seen = bundle.read(json.loads(path.read_text(encoding="utf-8")))
         check(replay.network(seen))
     except OSError as error:
-        raise usage.UsageError(
-            f"--from: {path} cannot be read: {error.strerror}"
-        ) from error
+        raise UsageError(f"--from: {path} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise usage.UsageError(f"--from: {path}: {error}") from error
+        raise UsageError(f"--from: {path}: {error}") from error
     return seen
 
 

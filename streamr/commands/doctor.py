@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import ClassVar, cast
 
 from twisted.internet.interfaces import IReactorCore
-from twisted.python import usage
 
 from streamr.commands.output_options import PrintingOptions
 from streamr.config import load
@@ -23,8 +22,10 @@ from streamr.doctor.report.bundle import bundle
 from streamr.doctor.report.progress import ProgressLine
 from streamr.errors import SettingsError
 from streamr.policy.redact import Redactor
-from streamr.service import EX_CONFIG, give_up, use_monotonic_clock
+from streamr.service import use_monotonic_clock
 from streamr.terminal import console
+from streamr.terminal.exits import EX_CONFIG, give_up
+from streamr.terminal.options import UsageError
 from streamr.upstream.resolve import dns as dns_server
 from streamr.upstream.resolve.system import system_lookup
 
@@ -115,7 +116,7 @@ class DoctorOptions(PrintingOptions):
     def _stock(self) -> load.Stock:
         chosen = self["env-file"]
         if chosen and not Path(chosen).is_file():
-            raise usage.UsageError(f"--env-file: there is no file {chosen}")
+            raise UsageError(f"--env-file: there is no file {chosen}")
         environment = {} if chosen else os.environ
         path = Path(chosen or ".env")
         return load.take_stock(self.given(), environment, path, needs_key=False)
@@ -168,7 +169,7 @@ def _server(flag: str, text: str) -> tuple[str, int]:
     try:
         return dns_server.read_server(text)
     except ValueError as error:
-        raise usage.UsageError(f"--{flag}: {error}") from error
+        raise UsageError(f"--{flag}: {error}") from error
 
 
 def _listed(text: str) -> list[str]:

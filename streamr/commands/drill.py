@@ -16,10 +16,11 @@ from streamr.commands.drill_steps import (
     handled,
 )
 from streamr.config.settings import Settings
-from streamr.service import EX_INTERRUPTED, give_up
 from streamr.terminal import console
 from streamr.terminal.client import short
-from streamr.terminal.console import Json, Mark
+from streamr.terminal.console import Json
+from streamr.terminal.exits import EX_INTERRUPTED, give_up
+from streamr.terminal.findings import Mark
 
 HEAD = ("phase", "asked", "verdict", "answer", "by", "ms", "cause")
 NEXT = "start a demo beside it: streamr demo --port 3002 --proxy-port 5002"

@@ -15,13 +15,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from streamr.config.settings import Settings
-from streamr.routing.report import ToldRoute
-from streamr.terminal.client import DIRECT, LISTS, Finding, ask_list, request, why
-from streamr.terminal.console import Mark
+from streamr.terminal.client import DIRECT, LISTS, ask_list, request
+from streamr.terminal.findings import Finding, Mark
+from streamr.terminal.http import why
+
+if TYPE_CHECKING:
+    # its room loads Twisted
+    from streamr.routing.report import ToldRoute
 
 # What the field knows best: a handshake cut off, a silent one, a portal's page.
 FAULTS = ("reset-after-hello", "silence-after-hello", "html")

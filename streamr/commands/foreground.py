@@ -8,9 +8,9 @@ from twisted.logger import globalLogBeginner
 
 from streamr import __version__
 from streamr.app.daemon import Daemon
+from streamr.commands.selfcheck import until_healthy
 from streamr.interfaces import Reactor
 from streamr.service import log_observer
-from streamr.terminal import client
 
 CURL_LINES = (
     "/api/tmdb/trending",
@@ -30,7 +30,7 @@ def serve(daemon: Daemon, reactor: Reactor, more: str = "") -> int:
 
 
 def _announce(daemon: Daemon, reactor: Reactor, more: str) -> None:
-    waiting = client.until_healthy(
+    waiting = until_healthy(
         reactor, {name: server.url for name, server in daemon.servers.items()}
     )
     waiting.addCallbacks(

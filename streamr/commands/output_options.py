@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from streamr.service import Options
+from streamr.terminal.settings import SettingOptions
 
 
-class PrintingOptions(Options):
+class PrintingOptions(SettingOptions):
     """The options of a command that prints what it found."""
 
-    synopsis = "[options]"
     optFlags: ClassVar = [["json", None, "Print JSON, for programs."]]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from streamr.commands.daemon_options import AskingOptions
-from streamr.routing.report import ToldRoute
 from streamr.terminal import console
-from streamr.terminal.console import Mark
+from streamr.terminal.findings import Mark
+
+if TYPE_CHECKING:
+    # its room loads Twisted
+    from streamr.routing.report import ToldRoute
 
 HEAD = (
     *("server", "route", "state", "breaker", "cause", "ms", "served", "failed"),

@@ -8,13 +8,14 @@ from streamr.commands.demo import DemoOptions
 from streamr.commands.foreground import serve
 from streamr.config.settings import HOW_TO_GET_A_KEY
 from streamr.interfaces import Reactor
-from streamr.service import Options, read_settings, start_up
+from streamr.service import start_up
+from streamr.terminal.settings import SettingOptions, read_settings
 
 
-class RunOptions(Options):
+class RunOptions(SettingOptions):
     """`streamr run`: both servers in the foreground."""
 
-    synopsis = "[options]"
+    about = "Both servers in the foreground, until Ctrl-C. " + HOW_TO_GET_A_KEY
     example = "streamr run --port 8080"
     optFlags: ClassVar = [
         [

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from streamr.tmdb.catalogue import template_problem
 from streamr.tmdb.hosts import OFFICIAL_HOSTS
 
 T = TypeVar("T")
@@ -240,6 +239,9 @@ def template(text: str) -> str:
     """A path template; TMDB's documentation writes /3 in front."""
     if text.startswith("/3/"):
         text = text.removeprefix("/3")
+    # the catalogue takes a third of a command's time, and few have paths of their own
+    from streamr.tmdb.catalogue import template_problem
+
     problem = template_problem(text)
     if problem is not None:
         raise ValueError(f"{text!r} is no template: {problem}")

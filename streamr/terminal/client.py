@@ -1,101 +1,23 @@
-"""Asking running servers if they are all right: `check`, `healthcheck`, start-up."""
+"""Asking a running main for lists: is each one answered, and by whom?"""
 
 from __future__ import annotations
 
 import http.client
-import json
 import re
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
-import treq
-from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
-
-from streamr.config.addresses import reachable
 from streamr.config.settings import Settings
 from streamr.errors import RouteKind
 from streamr.fields import names, proxy_status
-from streamr.terminal.console import Mark
+from streamr.terminal.findings import Finding, Mark
+from streamr.terminal.health import HEALTH_SECONDS, healths
+from streamr.terminal.http import ServerReply, ask, why
 
-HEALTH = {"main": "/api/health", "proxy": "/health"}
 LISTS = ("/api/tmdb/trending", "/api/tmdb/popular", "/api/tmdb/top-rated")
 _OWN_PROXY = re.compile(r"^proxy@(127\.0\.0\.1|\[::1\]):[0-9]+/")
 # Main's own attempt is named after what it is.
 DIRECT = RouteKind.DIRECT.value
-# What helps when a server does not answer.
-NEXT = {
-    "main": "start it with streamr run, or name its port with --port",
-    "proxy": "start it with streamr run, or name its port with --proxy-port",
-}
-# How often and how long a starting server is asked.
-ASK_EVERY = 0.05
-ASK_FOR = 10.0
-# A health page answers at once or something is wrong.
-HEALTH_SECONDS = 3.0
-
-
-def until_healthy(clock: IReactorTime, urls: Mapping[str, str]) -> Deferred[list[None]]:
-    """Fires when each server has answered its health check over HTTP.
-
-    `urls` maps server names to base URLs. Fails with TimeoutError after ASK_FOR s.
-    """
-    asking = [
-        Deferred.fromCoroutine(_until_ok(clock, f"{url}{HEALTH[name]}"))
-        for name, url in urls.items()
-    ]
-    return gatherResults(asking, consumeErrors=True)
-
-
-async def _until_ok(clock: IReactorTime, url: str) -> None:
-    give_up_at = clock.seconds() + ASK_FOR
-    problem = "no answer"
-    while clock.seconds() < give_up_at:
-        try:
-            response = await treq.get(url, persistent=False).addTimeout(
-                HEALTH_SECONDS, clock
-            )
-            await treq.content(response).addTimeout(HEALTH_SECONDS, clock)
-        except Exception as error:
-            # whatever it is, the next try may do better; the last one is reported
-            problem = str(error) or type(error).__name__
-        else:
-            if response.code == http.client.OK:
-                return
-            problem = f"status {response.code}"
-        await deferLater(clock, ASK_EVERY)
-    raise TimeoutError(f"{url} is not healthy after {ASK_FOR:g} s: {problem}")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One row of a check.
-
-    `by` is the route that answered, `ms` the time until the whole answer was there,
-    `cause` why the direct route did not answer, as Proxy-Status names it.
-    """
-
-    what: str
-    mark: Mark
-    told: str
-    by: str | None = None
-    ms: int | None = None
-    cause: str | None = None
-
-
-def healths(settings: Settings) -> Iterator[Finding]:
-    """Whether each server that should run is up."""
-    for name, host, port in _servers(settings):
-        problem = _health_problem(name, host, port)
-        yield Finding(name, Mark.FAILED if problem else Mark.OK, problem or "healthy")
-
-
-def is_up(name: str, host: str, port: int) -> bool:
-    """True when a streamr server of that name (main, proxy) answers there."""
-    return _health_problem(name, host, port) is None
 
 
 def check(settings: Settings) -> Iterator[Finding]:
@@ -130,20 +52,6 @@ def ask_list(settings: Settings, path: str) -> Finding:
     return Finding(path, Mark.OK if by == DIRECT else Mark.WARNING, told, by, ms, cause)
 
 
-@dataclass(frozen=True, slots=True)
-class ServerReply:
-    """What a server of ours said."""
-
-    status: int
-    headers: http.client.HTTPMessage
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        """The body's value. Raises ValueError."""
-        return json.loads(self.body)
-
-
 def request(
     settings: Settings,
     path: str,
@@ -153,17 +61,14 @@ def request(
     past_store: bool = False,
 ) -> ServerReply:
     """Ask main. Raises OSError and HTTPException when nobody answers."""
-    return _request(settings.host, settings.port, path, method, seconds, past_store)
+    # over which route answers come is asked, so a stored one will not do
+    headers = {names.FRESH: "1"} if past_store else {}
+    return ask(settings.host, settings.port, path, seconds, method, headers)
 
 
 def short(by: str | None) -> str | None:
     """A route's name for a table: the proxy on this machine needs no address."""
     return None if by is None else _OWN_PROXY.sub("proxy/", by)
-
-
-def why(error: Exception) -> str:
-    """What went wrong, without the number that the system has for it."""
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _told(answer: ServerReply) -> tuple[str, bool]:
@@ -176,43 +81,3 @@ def _told(answer: ServerReply) -> tuple[str, bool]:
     except (ValueError, KeyError, TypeError, AttributeError):
         return f"{answer.status}, and no list of TMDB's", False
     return f"{count} results", count > 0
-
-
-def _servers(settings: Settings) -> list[tuple[str, str, int]]:
-    found = [
-        ("main", settings.host, settings.port),
-        ("proxy", settings.proxy_host, settings.proxy_port),
-    ]
-    return [each for each in found if settings.only in ("", each[0])]
-
-
-def _health_problem(name: str, host: str, port: int) -> str | None:
-    where = f"{host}:{port}"
-    try:
-        answer = _request(host, port, HEALTH[name])
-        if answer.status == http.client.OK and answer.json.get("status") == "ok":
-            return None
-    except (OSError, http.client.HTTPException) as error:
-        return f"no answer at {where}: {why(error)}; {NEXT[name]}"
-    except (ValueError, AttributeError):
-        return f"something else than streamr answers at {where}; {NEXT[name]}"
-    return f"{where} answers with status {answer.status}; {NEXT[name]}"
-
-
-def _request(
-    host: str,
-    port: int,
-    path: str,
-    method: str = "GET",
-    seconds: float = HEALTH_SECONDS,
-    past_store: bool = False,
-) -> ServerReply:
-    connection = http.client.HTTPConnection(reachable(host), port, timeout=seconds)
-    try:
-        # over which route answers come is asked, so a stored one will not do
-        headers = {names.FRESH: "1"} if past_store else {}
-        connection.request(method, path, headers=headers)
-        response = connection.getresponse()
-        return ServerReply(response.status, response.headers, response.read())
-    finally:
-        connection.close()

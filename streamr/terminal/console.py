@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from enum import Enum
 from io import TextIOWrapper
 from typing import TextIO
 
@@ -18,18 +17,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from streamr.terminal.findings import Mark
+
 # Wider than any row, so that nothing wraps where nobody looks at it.
 PLAIN_WIDTH = 10_000
 MISSING = "-"
 GAP = 2
-
-
-class Mark(Enum):
-    """A verdict. The word says it; the colour only helps to find it."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAILED = "failed"
 
 
 STYLES = {Mark.OK: "green", Mark.WARNING: "yellow", Mark.FAILED: "bold red"}

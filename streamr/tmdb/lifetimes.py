@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streamr.boundaries import Freshness
-from streamr.policy.freshness import DAY, HOUR, MINUTE
+from streamr.policy.freshness import DAY, HOUR, MINUTE, MISSING
 
 # By their names, which stand in the rows of endpoints.txt and in `streamr cache`.
 CLASSES = {
@@ -16,3 +16,5 @@ CLASSES = {
         Freshness("changes", 5 * MINUTE, 30.0, HOUR, 5 * MINUTE, DAY),
     )
 }
+# What a stored answer can be, as a purge may name it.
+KINDS = (*CLASSES, MISSING.name)

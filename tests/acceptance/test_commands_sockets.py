@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,6 +18,27 @@ DIRECT = "api.themoviedb.org"
 # Three times it waits for a probe, half a minute each at most (seconds): only a drill
 # that hangs takes so long.
 DRILL_PATIENCE = 120.0
+
+
+# What a command may load beside the standard library: rooms of ours, and packages.
+CORE = "cli commands config errors terminal tmdb"
+MAY_LOAD = {
+    "version": ("cli terminal", ""),
+    "version --json": ("cli terminal", ""),
+    "healthcheck": (CORE, "dotenv"),
+    "routes": (CORE, "dotenv rich"),
+    "cache stats": (f"{CORE} boundaries policy", "dotenv rich"),
+    "cache purge --all": (f"{CORE} boundaries policy", "dotenv rich"),
+    "config": (f"{CORE} boundaries policy", "dotenv rich"),
+    "check": (f"{CORE} fields", "dotenv rich http_sf typing_extensions"),
+}
+TELLING = """
+import atexit, sys
+before = set(sys.modules)
+atexit.register(lambda: print("loaded:", *sorted(set(sys.modules) - before)))
+from streamr.cli import main
+main(sys.argv[1:])
+"""
 
 
 class Demo(Process):
@@ -32,11 +54,15 @@ class Demo(Process):
         self.state = self.wait_for(r"--state-dir (\S+)").group(1)
 
     def command(self, *words: str) -> Process:
+        return self.run(STREAMR, *words)
+
+    def run(self, *words: str) -> Process:
+        """A program with the demo's ports."""
         ports = {
             "PORT": str(urlsplit(self.main).port),
             "PROXY_PORT": str(urlsplit(self.proxy).port),
         }
-        return Process([STREAMR, *words], ports, self.place)
+        return Process(words, ports, self.place)
 
     def fault(self) -> str:
         found: str = ask(self.main, "/demo/state").json["hosts"][DIRECT]["fault"]
@@ -102,6 +128,21 @@ def test_the_commands_that_ask_a_daemon_find_the_demo(demo: Demo) -> None:
         command = demo.command(*words, "--state-dir", demo.state)
         assert command.ended() == 0, command.output
         assert said in command.output
+
+
+def test_a_command_loads_what_it_needs_and_neither_reactor_nor_treq(
+    demo: Demo,
+) -> None:
+    for line, (rooms, packages) in MAY_LOAD.items():
+        flags = () if line.startswith("version") else ("--state-dir", demo.state)
+        command = demo.run(sys.executable, "-c", TELLING, *line.split(), *flags)
+        # the demo's key is not in this place's settings
+        assert command.ended() == (78 if line == "config" else 0), command.output
+        loaded = command.wait_for("^loaded: (.*)").group(1).split()
+        ours = {each.split(".")[1] for each in loaded if each.startswith("streamr.")}
+        tops = {each.partition(".")[0] for each in loaded} - {"streamr"}
+        assert ours <= set(rooms.split()), line
+        assert tops - set(sys.stdlib_module_names) <= set(packages.split()), line
 
 
 def test_check_says_by_whom_and_why_not_direct(demo: Demo) -> None:

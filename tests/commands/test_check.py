@@ -5,8 +5,7 @@ from dataclasses import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.commands.check import row, status, told, verdict
-from streamr.terminal.client import Finding
-from streamr.terminal.console import Mark
+from streamr.terminal.findings import Finding, Mark
 
 UP = Finding("main", Mark.OK, "healthy")
 AROUND = Finding("/api", Mark.WARNING, "20 results", "proxy@x/y", 60, "tls_reset")

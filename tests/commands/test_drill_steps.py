@@ -18,8 +18,8 @@ from streamr.commands.drill_steps import (
     undisturbed,
 )
 from streamr.config.load import load
-from streamr.terminal.client import DIRECT, LISTS, Finding
-from streamr.terminal.console import Mark
+from streamr.terminal.client import DIRECT, LISTS
+from streamr.terminal.findings import Finding, Mark
 
 HOST = "api.themoviedb.org"
 HEALTHY, OTHER = "none", "proxy@127.0.0.1:5001/modern@api.tmdb.org"

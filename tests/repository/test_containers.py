@@ -20,7 +20,7 @@ from streamr.app.daemon import DRAIN_GRACE
 from streamr.cli import CommandLine
 from streamr.config.load import load
 from streamr.config.settings import TABLE, Settings
-from streamr.terminal.client import HEALTH
+from streamr.terminal.health import HEALTH
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = {each.name for each in TABLE} | {

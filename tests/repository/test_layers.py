@@ -48,6 +48,8 @@ TABLE = {
     "streamr.policy brotli",
     "streamr.tmdb": "streamr.errors streamr.boundaries streamr.policy streamr.tmdb",
     "streamr.config": "streamr.errors streamr.tmdb streamr.config dotenv",
+    "streamr.config.warm": "streamr.boundaries streamr.errors streamr.tmdb "
+    "streamr.config",
     "streamr.store": _SPINE + "streamr.policy streamr.store twisted zope",
     "streamr.routing": _SPINE + "streamr.policy streamr.routing twisted zope",
     "streamr.observe": _SPINE + "streamr.policy.redact streamr.observe twisted zope",
@@ -75,9 +77,8 @@ TABLE = {
     "streamr.web.demo": _WEB + _KNOWN + "streamr.gateway streamr.web.demo "
     "twisted.internet",
     "streamr.app": _APP,
-    "streamr.terminal": "streamr.config streamr.fields streamr.terminal rich twisted",
-    "streamr.terminal.client": "streamr.config streamr.errors streamr.fields "
-    "streamr.terminal twisted treq",
+    "streamr.terminal": "streamr.config streamr.errors streamr.fields "
+    "streamr.terminal rich",
     "streamr.service": _APP + "streamr.terminal",
     "streamr.doctor": "",
     "streamr.doctor.diagnosis": _EVIDENCE,
@@ -85,10 +86,11 @@ TABLE = {
     "streamr.terminal rich",
     "streamr.doctor.probe": _EVIDENCE + _SPINE + "streamr.app streamr.config "
     "streamr.doctor.probe streamr.fields streamr.observe.lag streamr.policy "
-    "streamr.terminal.client streamr.tmdb streamr.upstream twisted zope",
+    "streamr.terminal.health streamr.tmdb streamr.upstream twisted zope",
     "streamr.doctor.probe.sampling": "",
     "streamr.commands": "streamr twisted",
-    "streamr.cli": "streamr twisted",
+    "streamr.commands.selfcheck": "streamr.terminal twisted treq",
+    "streamr.cli": "streamr",
     "streamr.simulator": "streamr.simulator twisted",
     f"{_SIM}tmdb": f"{_SIM}tmdb",
     f"{_SIM}pictures": f"{_SIM}pictures {_SIM}tmdb",
@@ -387,7 +389,7 @@ class Layers(SynchronousTestCase):
             ("streamr/policy/__init__.py", "from .plan import plan"),
             ("streamr/upstream/dial/tls.py", "from OpenSSL import SSL"),
             ("streamr/service.py", "from twisted.internet import reactor"),
-            ("streamr/cli.py", "from twisted import __version__"),
+            ("streamr/commands/run.py", "from twisted import __version__"),
             ("streamr/interfaces.py", "from twisted.internet.defer import Deferred"),
             ("streamr/nobody.py", "import json"),
         ):

@@ -10,8 +10,9 @@ import pytest
 
 from streamr.config.load import load
 from streamr.config.settings import Settings
-from streamr.terminal.client import Finding, ask_list, check, healths
-from streamr.terminal.console import Mark
+from streamr.terminal.client import ask_list, check
+from streamr.terminal.findings import Finding, Mark
+from streamr.terminal.health import healths
 
 DIRECT = 'streamr-main;received-status=200;route="direct";ms=30'
 AROUND = (

@@ -8,7 +8,7 @@ import re
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.terminal import console
-from streamr.terminal.console import Mark
+from streamr.terminal.findings import Mark
 
 HEAD = ("route", "ms", "verdict")
 ROWS = (("direct", 12, Mark.OK), ("proxy@127.0.0.1:5001", None, Mark.FAILED))

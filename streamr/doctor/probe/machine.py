@@ -11,11 +11,11 @@ from twisted.application.service import IServiceMaker
 from twisted.plugin import getPlugins
 
 from streamr.app import sockets
-from streamr.app.state import state_directory
 from streamr.config.load import Found
 from streamr.config.settings import Settings
+from streamr.config.state import state_directory
 from streamr.doctor.evidence import House, PortState, SettingRow
-from streamr.terminal import client
+from streamr.terminal.health import is_up
 
 # Less than this and the cache's writes begin to fail.
 LEAST_FREE = 32 * 1024 * 1024
@@ -54,7 +54,7 @@ def _port(setting: str, server: str, host: str, port: int) -> PortState:
     try:
         sockets.listen(host, port, setting).close()
     except sockets.CannotListen as error:
-        if client.is_up(server, host, port):
+        if is_up(server, host, port):
             return PortState(setting, port, "streamr")
         return PortState(setting, port, sockets.holder(port) or "unknown", str(error))
     return PortState(setting, port)

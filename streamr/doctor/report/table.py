@@ -11,7 +11,8 @@ from streamr.doctor.diagnosis.diagnose import Diagnosis
 from streamr.doctor.diagnosis.facts import Facts, main_cause, meaning
 from streamr.doctor.diagnosis.verdicts import DoctorVerdict
 from streamr.doctor.evidence import ArmResult, Evidence, HostReply, special
-from streamr.terminal.console import Json, Mark
+from streamr.terminal.console import Json
+from streamr.terminal.findings import Mark
 
 HEAD = ("layer", "what", "verdict", "seen")
 TableRow = tuple[str, str, Mark, str]

@@ -20,7 +20,7 @@ from streamr.doctor.evidence import (
     SettingRow,
 )
 from streamr.doctor.report import table
-from streamr.terminal.console import Mark
+from streamr.terminal.findings import Mark
 from tests.doctor.scenes import (
     AT_ONE_ADDRESS,
     DIRECT,

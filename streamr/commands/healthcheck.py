@@ -1,0 +1,28 @@
+"""`streamr healthcheck`: exit 0 when the servers are up; prints only problems.
+
+Supervisors run it every few seconds: it loads next to nothing.
+"""
+
+from __future__ import annotations
+
+from streamr.terminal.findings import Mark
+from streamr.terminal.health import healths
+from streamr.terminal.settings import SettingOptions, read_settings
+
+
+class HealthcheckOptions(SettingOptions):
+    """`streamr healthcheck`: exit 0 when the servers are up; prints only problems."""
+
+    about = (
+        "Asks each server whether it is up, for a container's or a supervisor's probe; "
+        "says nothing but what is wrong, then with exit 1."
+    )
+    example = "streamr healthcheck --only main"
+
+    def perform(self) -> int:
+        """Ask, and print what is wrong."""
+        settings = read_settings(self.given(), needs_key=False)
+        failed = [each for each in healths(settings) if each.mark is Mark.FAILED]
+        for each in failed:
+            print(f"{each.what}: {each.told}")
+        return int(bool(failed))

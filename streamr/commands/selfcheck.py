@@ -1,0 +1,49 @@
+"""Whether servers that were just started answer, asked by their own reactor."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Mapping
+
+import treq
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+
+from streamr.terminal.health import HEALTH, HEALTH_SECONDS
+
+# How often and how long a starting server is asked.
+ASK_EVERY = 0.05
+ASK_FOR = 10.0
+
+
+def until_healthy(clock: IReactorTime, urls: Mapping[str, str]) -> Deferred[list[None]]:
+    """Fires when each server has answered its health check over HTTP.
+
+    `urls` maps server names to base URLs. Fails with TimeoutError after ASK_FOR s.
+    """
+    asking = [
+        Deferred.fromCoroutine(_until_ok(clock, f"{url}{HEALTH[name]}"))
+        for name, url in urls.items()
+    ]
+    return gatherResults(asking, consumeErrors=True)
+
+
+async def _until_ok(clock: IReactorTime, url: str) -> None:
+    give_up_at = clock.seconds() + ASK_FOR
+    problem = "no answer"
+    while clock.seconds() < give_up_at:
+        try:
+            response = await treq.get(url, persistent=False).addTimeout(
+                HEALTH_SECONDS, clock
+            )
+            await treq.content(response).addTimeout(HEALTH_SECONDS, clock)
+        except Exception as error:
+            # whatever it is, the next try may do better; the last one is reported
+            problem = str(error) or type(error).__name__
+        else:
+            if response.code == http.client.OK:
+                return
+            problem = f"status {response.code}"
+        await deferLater(clock, ASK_EVERY)
+    raise TimeoutError(f"{url} is not healthy after {ASK_FOR:g} s: {problem}")
