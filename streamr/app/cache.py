@@ -25,6 +25,8 @@ from streamr.tmdb.lifetimes import KINDS
 _log = Logger()
 T = TypeVar("T")
 
+# What a purge takes, exactly one of them.
+PURGES = ("all", "class", "path")
 # A list page takes some 18 kB in its codings; smaller answers let more entries in.
 ENTRIES_PER_MB = 250
 
@@ -68,7 +70,7 @@ class Storage:
             await self._behind.flush()
         self._threads.stop()
 
-    def stats(self, _request: Mapping[str, object]) -> dict[str, object]:
+    def stats(self, _given: Mapping[str, str]) -> dict[str, object]:
         """What is stored, for `streamr cache stats`."""
         now = self._reactor.seconds()
         classes: dict[str, int] = {}
@@ -85,26 +87,27 @@ class Storage:
             "by_state": states,
         }
 
-    def purge(self, request: Mapping[str, object]) -> dict[str, int]:
+    def purge(self, given: Mapping[str, str]) -> dict[str, int]:
         """Drop all, a class, or what lies below a path. Raises ValueError."""
-        return {"purged": self.memory.purge(_unwanted(request))}
+        return {"purged": self.memory.purge(_unwanted(given))}
 
     def in_thread(self, work: Callable[..., T], *args: object) -> Deferred[T]:
         """Run work off the reactor, after what was handed in before."""
         return deferToThreadPool(self._reactor, self._threads, work, *args)
 
 
-def _unwanted(request: Mapping[str, object]) -> Callable[[StoredResponse], bool]:
-    kind, path = request.get("class"), request.get("path")
-    if kind is not None:
-        if kind not in KINDS:
-            raise ValueError(f"there is no class {kind!r}; known: {', '.join(KINDS)}")
-        return lambda response: response.kind == kind
-    if path is not None:
-        below = str(path).rstrip("/")
-        if not below:
-            raise ValueError("an empty path is below nothing; say all to purge all")
-        return lambda response: f"{response.path}/".startswith(f"{below}/")
-    if request.get("all"):
-        return lambda _response: True
-    raise ValueError("say what to purge: all, a class or a path")
+def _unwanted(given: Mapping[str, str]) -> Callable[[StoredResponse], bool]:
+    match [*given.items()]:
+        case [("class", kind)]:
+            if kind not in KINDS:
+                known = ", ".join(KINDS)
+                raise ValueError(f"there is no class {kind!r}; known: {known}")
+            return lambda response: response.kind == kind
+        case [("path", path)]:
+            below = path.rstrip("/")
+            if not below:
+                raise ValueError("an empty path is below nothing; purge all=1 for all")
+            return lambda response: f"{response.path}/".startswith(f"{below}/")
+        case [("all", "1")]:
+            return lambda _response: True
+    raise ValueError("say what to purge, one of: all=1, class=NAME, path=PATH")

@@ -1,67 +1,106 @@
 """The control socket: what the `streamr` command asks of a running daemon.
 
-A Unix socket in the state directory, for its owner alone (0600). One line of JSON in,
-one line of JSON out: {"command": "cache stats"} → {"ok": …} or {"error": "…"}.
+A Unix socket in the state directory, for its owner alone (0600). It speaks HTTP, with
+the limits of every server of ours, so that curl can ask as well:
+
+    curl --unix-socket ~/.local/state/streamr/control.sock http://streamr/routes
 """
 
 from __future__ import annotations
 
-import json
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import Factory
 from twisted.logger import Logger
-from twisted.protocols.basic import LineOnlyReceiver
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
+from streamr.errors import Envelope, Refusal
+from streamr.tmdb.target import split
+from streamr.web.page import Page, json_page, refusal_page
+from streamr.web.server.site import GatewayRequest
 
 _log = Logger()
 
 # A daemon that does not take a connection by then is stuck.
 ANSWER_SECONDS = 5.0
+# What this server is called in the fields of its errors.
+NAME = "streamr-control"
 
-# Takes the request, and returns what JSON can hold. Raises ValueError to refuse.
-Command = Callable[[Mapping[str, object]], object]
+# Takes the parameters, and returns what JSON can hold. Raises ValueError to refuse.
+Run = Callable[[Mapping[str, str]], object]
 
 
-class ControlProtocol(LineOnlyReceiver):
-    """One connection of a command."""
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What can be asked: a path, its method, the parameters it takes."""
 
-    delimiter = b"\n"
-    MAX_LENGTH = 4096
+    path: str
+    run: Run
+    method: str = "GET"
+    takes: tuple[str, ...] = ()
 
-    def __init__(self, handlers: Mapping[str, Command]) -> None:
-        self._handlers = handlers
 
-    def lineReceived(self, line: bytes) -> None:
-        self.sendLine(json.dumps(self._answer(line)).encode())
-        assert self.transport is not None
-        self.transport.loseConnection()
+class ControlResource(Resource):
+    """Answers the commands, and nothing else."""
 
-    def _answer(self, line: bytes) -> dict[str, object]:
+    isLeaf = True
+
+    def __init__(self, commands: Iterable[Command]) -> None:
+        super().__init__()
+        self._commands = {each.path: each for each in commands}
+
+    def render(self, request: GatewayRequest) -> int:
+        """Twisted hands in a request; the answer is written at once."""
         try:
-            request = json.loads(line)
-            handler = self._handlers[request["command"]]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            known = ", ".join(sorted(self._handlers))
-            return {"error": f"that is no command; known are: {known}"}
+            page = self._page(request.method.decode("ascii", "replace"), request.uri)
+        except Refusal as refusal:
+            page = refusal_page(NAME, refusal)
+        except Exception:
+            # an error of our own: whoever asks learns that, and the log tells the rest
+            _log.failure("A control call broke", code="control-broke")
+            told = "Internal error: something went wrong in streamr."
+            page = refusal_page(NAME, Refusal(500, Envelope.INTERNAL, told))
+        request.respond(page.status, page.headers, page.body)
+        return NOT_DONE_YET
+
+    def _page(self, method: str, target: bytes) -> Page:
+        """The answer. Raises Refusal."""
+        path, pairs = split(target)
+        command = self._commands.get(path)
+        if command is None:
+            known = ", ".join(sorted(self._commands))
+            raise Refusal(
+                404,
+                Envelope.NOT_FOUND,
+                f"There is no {path[:80]} on the control socket; known are: {known}.",
+            )
+        if method != command.method:
+            raise Refusal(
+                405,
+                Envelope.FORMAT,
+                f"Invalid method: {method[:20]}; allowed: {command.method}.",
+                allow=command.method,
+            )
         try:
-            return {"ok": handler(request)}
+            return json_page(200, command.run(_given(command, pairs)))
         except ValueError as error:
-            return {"error": str(error)}
+            raise Refusal(400, Envelope.INPUT, f"{error}") from error
 
 
-class ControlFactory(Factory):
-    """Serves the commands of `handlers`."""
-
-    noisy = False
-
-    def __init__(self, handlers: Mapping[str, Command]) -> None:
-        self._handlers = handlers
-
-    def buildProtocol(self, addr: IAddress | None) -> ControlProtocol:
-        return ControlProtocol(self._handlers)
+def _given(command: Command, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The parameters of a call. Raises ValueError for one too many."""
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if name not in command.takes or name in found:
+            allowed = ", ".join(command.takes) or "none"
+            raise ValueError(
+                f"invalid parameter {name[:40]!r}; allowed, once each: {allowed}"
+            )
+        found[name] = value
+    return found
 
 
 def remove_stale_socket(path: Path) -> bool:

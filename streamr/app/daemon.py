@@ -18,11 +18,8 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from streamr import __version__
-from streamr.app.control import (
-    Command,
-    ControlFactory,
-    remove_stale_socket,
-)
+from streamr.app.cache import PURGES
+from streamr.app.control import Command, ControlResource, remove_stale_socket
 from streamr.app.metrics import VERSIONS, publish
 from streamr.app.routes import Lookup, Upstream
 from streamr.app.server import Server, url_at
@@ -74,6 +71,8 @@ def build(
     Raises SettingsError.
     """
     directory = state_directory(settings)
+    # what a simulator has said, and how it was reached, is nothing to go by later
+    kept = directory if demo is None else None
     offered = catalogue.load(settings.extra_paths)
     templates = (each.template for each in offered.endpoints)
     metrics = Metrics(templates, buckets(settings.deadline), VERSIONS)
@@ -86,7 +85,7 @@ def build(
         offered,
         metrics_page(metrics.exposed),
         Upstream(settings, reactor, lookup),
-        directory,
+        kept,
     )
     built = _built(shared, sockets, history, demo)
     sites = {
@@ -112,7 +111,8 @@ def build(
             },
             directory,
             LoopLag(reactor, metrics.late),
-            remember(directory, reactor, gateways, history),
+            remember(kept, reactor, gateways, history),
+            demo,
         )
     )
 
@@ -152,7 +152,8 @@ def _proxy_url(settings: Settings, sockets: Mapping[str, socket.socket]) -> str:
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a daemon starts and stops. `built` and `servers` are by "main" and "proxy";
-    `directory` is where state is kept, None when there is no place for it."""
+    `directory` is where state is kept, None when there is no place for it; `demo` is
+    what `streamr demo` adds."""
 
     settings: Settings
     reactor: Reactor
@@ -163,6 +164,7 @@ class Parts:
     directory: Path | None
     lag: LoopLag
     routes_file: RouteFile | None
+    demo: Demo | None = None
 
 
 class Daemon(MultiService):
@@ -237,19 +239,40 @@ class Daemon(MultiService):
                 code="second-daemon",
             )
             return
-        handlers: dict[str, Command] = {"routes": self._routes}
-        for built in self.parts.built.values():
-            if built.storage is not None:
-                handlers["cache stats"] = built.storage.stats
-                handlers["cache purge"] = built.storage.purge
+        site = GatewaySite(ControlResource(self._commands()), self.parts.reactor)
         try:
             self._control = self.parts.reactor.listenUNIX(
-                str(path), ControlFactory(handlers), mode=0o600
+                str(path),
+                site,  # type: ignore[arg-type]  # as for Server's
+                mode=0o600,
             )
         except CannotListenError as error:
             _log.warn("no control socket: {error}", error=str(error), code="no-control")
 
-    def _routes(self, _request: Mapping[str, object]) -> dict[str, list[ToldRoute]]:
+    def _commands(self) -> list[Command]:
+        """What the control socket answers."""
+        found = [
+            Command("/running", self._running),
+            Command("/routes", self._routes),
+        ]
+        for built in self.parts.built.values():
+            if built.storage is not None:
+                purge = built.storage.purge
+                found.append(Command("/cache", built.storage.stats))
+                found.append(Command("/cache/purge", purge, "POST", PURGES))
+        return found
+
+    def _running(self, _given: Mapping[str, str]) -> dict[str, object]:
+        """What runs here, for commands that were not told where to look."""
+        demo = self.parts.demo
+        return {
+            "version": __version__,
+            "servers": {name: each.url for name, each in self.servers.items()},
+            # what leads the doctor into the demo's network
+            "demo": None if demo is None else dict(demo.network),
+        }
+
+    def _routes(self, _given: Mapping[str, str]) -> dict[str, list[ToldRoute]]:
         """What each route last did, for `streamr routes`."""
         return {
             name: [

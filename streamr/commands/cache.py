@@ -12,6 +12,8 @@ from streamr.terminal.options import Helpful, UsageError
 from streamr.tmdb.lifetimes import KINDS
 
 MEGABYTE = 1024 * 1024
+# What can be purged, exactly one of them at a time.
+WANTED = ("all", "class", "path")
 
 
 class CacheStats(TypedDict):
@@ -35,7 +37,7 @@ class StatsOptions(AskingOptions):
 
     def perform(self) -> int:
         """Print what is kept."""
-        told = self.ask("cache stats")
+        told = self.ask("/cache")
         if self["json"]:
             console.print_json(told)
         else:
@@ -60,7 +62,7 @@ class PurgeOptions(AskingOptions):
 
     def postOptions(self) -> None:
         super().postOptions()
-        wanted = [name for name in ("all", "class", "path") if self[name]]
+        wanted = [name for name in WANTED if self[name]]
         if len(wanted) != 1:
             raise UsageError(
                 "say what to purge, one of: --all, --class NAME, --path PATH"
@@ -77,8 +79,8 @@ class PurgeOptions(AskingOptions):
 
     def perform(self) -> int:
         """Have it dropped, and print how many answers that were."""
-        wanted = {name: self[name] for name in ("all", "class", "path")}
-        told = self.ask("cache purge", **wanted)
+        wanted = {name: str(self[name]) for name in WANTED if self[name]}
+        told = self.ask("/cache/purge", "POST", **wanted)
         if self["json"]:
             console.print_json(told)
         else:

@@ -19,13 +19,13 @@ NEXT = (
 class AskingOptions(PrintingOptions):
     """The options of a command that asks the daemon."""
 
-    def ask(self, command: str, **more: object) -> Any:
+    def ask(self, path: str, method: str = "GET", /, **given: str) -> Any:
         """What the running daemon says; exits with 1 without one."""
         directory = state_directory(read_settings(self.given(), needs_key=False))
         if directory is None:
             give_up(EX_CONFIG, [NO_FOLDER.text])
         try:
-            return daemon.ask(directory, command, **more)
+            return daemon.ask(directory, path, method, **given)
         except daemon.NoDaemon as error:
             give_up(1, [str(error), NEXT])
         except ValueError as error:

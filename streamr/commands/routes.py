@@ -31,7 +31,7 @@ class RoutesOptions(AskingOptions):
 
     def perform(self) -> int:
         """Print the routes of both servers."""
-        told = self.ask("routes")
+        told = self.ask("/routes")
         if self["json"]:
             console.print_json(told)
         else:

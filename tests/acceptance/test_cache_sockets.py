@@ -29,8 +29,9 @@ import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred, gatherResults
 
-from streamr.app import control
 from streamr.store.sqlite import DiskStore
+from streamr.terminal.daemon import NoDaemon
+from streamr.terminal.daemon import ask as ask_daemon
 from tests.processes import PATIENCE, STREAMR, Daemon, Response, Simulator, ask
 from tests.stack import DIRECT, OTHER, Got, Stack
 
@@ -119,7 +120,7 @@ class House:
 
     def purge(self, **more: Any) -> int:
         """Purge over the control socket; how many went."""
-        count: int = control.ask(self.state, "cache purge", **more)["purged"]
+        count: int = ask_daemon(self.state, "/cache/purge", "POST", **more)["purged"]
         return count
 
     def rows(self) -> int:
@@ -172,8 +173,8 @@ def wait_for_control(state: Path) -> None:
     until = time.monotonic() + PATIENCE
     while True:
         try:
-            control.ask(state, "routes")
-        except control.NoDaemon:
+            ask_daemon(state, "/running")
+        except NoDaemon:
             assert time.monotonic() < until, "no control socket"
         else:
             return
@@ -200,7 +201,7 @@ def long_lived(
 def shared(long_lived: House) -> House:
     """A house whose daemon is up, with an empty cache and nothing counted."""
     long_lived.simulator.switch(fault="none", reset_counts=True)
-    long_lived.purge(all=True)
+    long_lived.purge(all="1")
     return long_lived
 
 
@@ -394,11 +395,30 @@ def test_a_purge_takes_what_it_was_told_and_nothing_else(shared: House) -> None:
     assert not is_hit(ask(daemon.main, "/3/movie/550/credits"))
     assert is_hit(ask(daemon.main, "/3/movie/680"))
     assert shared.purge(**{"class": "search"}) == 1
-    assert shared.purge(all=True) > 5
+    assert shared.purge(all="1") > 5
     assert shared.told("cache", "stats")["entries"] == 0
     for wrong in ({"class": "nonsense"}, {}):
         with pytest.raises(ValueError, match="class"):
             shared.purge(**wrong)
+
+
+def test_curl_asks_and_purges_over_the_control_socket(shared: House) -> None:
+    def curl(*words: str) -> Any:
+        line = ("curl", "-s", "--unix-socket", str(shared.state / "control.sock"))
+        done = subprocess.run([*line, *words], capture_output=True, check=True)
+        return json.loads(done.stdout)
+
+    daemon = shared.daemons[0]
+    ask(daemon.main, "/3/movie/550")
+    servers = curl("http://streamr/running")["servers"]
+    assert servers == daemon.urls
+    assert curl("http://streamr/routes")["main"][0]["route"] == "direct"
+    assert curl("http://streamr/cache")["entries"] == 1
+    assert curl("-X", "POST", "http://streamr/cache/purge?all=1") == {"purged": 1}
+    told = curl("-X", "POST", "http://streamr/cache/purge?pth=/movie")
+    assert "'pth'; allowed, once each: all, class, path" in told["status_message"]
+    # nothing of TMDB's is there, and no browser's page reaches a Unix socket
+    assert "known are: " in curl("http://streamr/3/movie/550")["status_message"]
 
 
 @pytest.mark.parametrize(
@@ -435,7 +455,7 @@ def test_what_was_purged_does_not_come_back_after_kill_9(house: House) -> None:
     daemon = house.start()
     read_all(daemon.main, HOT[:20])
     house.wait_for_rows(20)
-    house.purge(all=True)
+    house.purge(all="1")
     ask(daemon.main, "/3/movie/550")
     house.wait_for_rows(1)
     daemon.stop(signal.SIGKILL)
@@ -555,7 +575,7 @@ def test_no_http_fault_poisons_anything(house: House) -> None:
         if fault == "wrong-id":
             # one list of genres looks like the other: nothing could tell them apart
             struck = [path for path in struck if "/genre/" not in path]
-        house.purge(all=True)
+        house.purge(all="1")
         house.simulator.switch(fault=fault)
         with ThreadPoolExecutor(len(struck)) as pool:
             answers = pool.map(lambda path: ask(with_cache.main, path), struck)

@@ -1,105 +1,108 @@
-"""The control socket: one line of JSON in, one line of JSON out."""
+"""The control socket: HTTP, a path for each command, and nothing else."""
+
+from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.app.control import (
-    ControlFactory,
-    ControlProtocol,
-)
+from streamr.app.control import Command, ControlResource
+from streamr.web.server.site import GatewaySite
 
 steady = settings(deadline=None, database=None, derandomize=True, max_examples=200)
 
 
-def refusing(_request: dict[str, Any]) -> Any:
+class Broken(Exception):
+    """An error of our own."""
+
+
+def refusing(_given: Mapping[str, str]) -> Any:
     raise ValueError("say what to purge")
 
 
-HANDLERS = {
-    "echo": lambda request: request,
-    "text": lambda _request: "zwei\nZeilen",
-    "refuse": refusing,
-}
+def breaking(_given: Mapping[str, str]) -> Any:
+    raise Broken("with something secret")
 
 
-class Protocol(SynchronousTestCase):
+COMMANDS = (
+    Command("/echo", lambda found: {"given": dict(found)}, takes=("path", "all")),
+    Command("/text", lambda _given: "zwei\nZeilen"),
+    Command("/refuse", refusing),
+    Command("/broken", breaking),
+    Command("/change", lambda _given: {"changed": True}, "POST"),
+)
+
+
+class Answers(SynchronousTestCase):
     """One connection, in memory."""
 
-    def exchange(self, *pieces: bytes) -> StringTransport:
-        protocol = ControlFactory(HANDLERS).buildProtocol(None)
-        self.assertIsInstance(protocol, ControlProtocol)
+    def exchange(self, target: str, method: str = "GET") -> tuple[int, dict[str, str]]:
+        """Status and body; more of the head in `self.head`."""
+        site = GatewaySite(ControlResource(COMMANDS), Clock())
+        site.startFactory()
+        self.addCleanup(site.stopFactory)
+        channel: Any = site.buildProtocol(None)
         transport = StringTransport()
-        protocol.makeConnection(transport)
-        for piece in pieces:
-            protocol.dataReceived(piece)
-        return transport
+        channel.makeConnection(transport)
+        line = f"{method} {target} HTTP/1.1\r\nHost: streamr\r\n\r\n"
+        channel.dataReceived(line.encode("latin-1"))
+        self.head, _, body = transport.value().decode().partition("\r\n\r\n")
+        return int(self.head.split()[1]), json.loads(body) if body else {}
 
-    def answer(self, *pieces: bytes) -> Any:
-        value = self.exchange(*pieces).value()
-        self.assertEqual(value.count(b"\n"), 1)
-        self.assertTrue(value.endswith(b"\n"))
-        return json.loads(value)
+    def refused(self, target: str, method: str = "GET") -> tuple[int, str]:
+        status, told = self.exchange(target, method)
+        return status, told["status_message"]
 
-    def test_a_command_is_answered_with_what_its_handler_says(self) -> None:
-        asked = {"command": "echo", "path": "/movie/550"}
-        self.assertEqual(self.answer(json.dumps(asked).encode() + b"\n"), {"ok": asked})
-
-    def test_after_the_answer_the_connection_ends(self) -> None:
-        transport = self.exchange(b'{"command": "text"}\n')
-        self.assertTrue(transport.disconnecting)
-
-    def test_an_answer_is_one_line_whatever_it_holds(self) -> None:
-        self.assertEqual(self.answer(b'{"command": "text"}\n'), {"ok": "zwei\nZeilen"})
-
-    def test_what_a_handler_refuses_is_said_in_its_words(self) -> None:
+    def test_a_command_is_answered_with_what_it_says(self) -> None:
+        self.assertEqual((200, "zwei\nZeilen"), self.exchange("/text"))
         self.assertEqual(
-            self.answer(b'{"command": "refuse"}\n'), {"error": "say what to purge"}
+            (200, {"given": {"path": "/movie/550"}}),
+            self.exchange("/echo?path=%2Fmovie%2F550"),
         )
 
-    def test_an_unknown_command_names_those_that_are_known(self) -> None:
-        error = self.answer(b'{"command": "shutdown"}\n')["error"]
-        for name in HANDLERS:
-            self.assertIn(name, error)
+    def test_what_a_command_refuses_is_said_in_its_words(self) -> None:
+        self.assertEqual((400, "say what to purge"), self.refused("/refuse"))
 
-    def test_a_line_may_come_in_pieces(self) -> None:
-        self.assertEqual(
-            self.answer(b'{"comm', b'and": "text"', b"}\n")["ok"][:4], "zwei"
-        )
+    def test_an_unknown_path_names_those_that_are_known(self) -> None:
+        status, told = self.refused("/shutdown")
+        self.assertEqual(404, status)
+        for each in COMMANDS:
+            self.assertIn(each.path, told)
 
-    def test_half_a_line_is_not_answered(self) -> None:
-        self.assertEqual(self.exchange(b'{"command": "text"}').value(), b"")
+    def test_an_unknown_parameter_is_refused_with_the_known_ones(self) -> None:
+        status, told = self.refused("/echo?pth=/movie")
+        self.assertEqual(400, status)
+        self.assertEqual("invalid parameter 'pth'; allowed, once each: path, all", told)
+        self.assertIn("each: none", self.refused("/text?x=1")[1])
 
-    def test_a_second_command_on_a_connection_is_not_answered(self) -> None:
-        self.answer(b'{"command": "text"}\n{"command": "text"}\n')
+    def test_a_parameter_twice_is_refused(self) -> None:
+        self.assertIn("once each", self.refused("/echo?all=1&all=0")[1])
 
-    def test_a_line_without_end_is_cut_off(self) -> None:
-        transport = self.exchange(b"x" * 5000)
-        self.assertTrue(transport.disconnecting)
-        self.assertEqual(transport.value(), b"")
+    def test_reading_changes_nothing(self) -> None:
+        self.assertEqual(405, self.refused("/change")[0])
+        self.assertIn("Allow: POST", self.head)
+        self.assertEqual((200, {"changed": True}), self.exchange("/change", "POST"))
+        self.assertEqual(405, self.refused("/text", "POST")[0])
+
+    def test_an_error_of_our_own_tells_nothing_of_its_inside(self) -> None:
+        status, told = self.refused("/broken")
+        self.assertEqual(500, status)
+        self.assertNotIn("secret", told)
+        self.assertEqual(1, len(self.flushLoggedErrors(Broken)))
 
     @steady
-    @given(
-        st.binary(max_size=60)
-        | st.recursive(
-            st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-            lambda inner: (
-                st.lists(inner, max_size=3)
-                | st.dictionaries(st.sampled_from(["command", "x"]), inner, max_size=2)
-            ),
-            max_leaves=5,
-        ).map(lambda value: json.dumps(value).encode())
-    )
-    @example(b'{"command": ["echo"]}')
-    @example(b'{"command": {}}')
-    @example(b'"echo"')
-    def test_every_line_gets_one_line(self, line: bytes) -> None:
-        answer = self.answer(line.replace(b"\n", b" ") + b"\n")
-        self.assertIn(set(answer), ({"ok"}, {"error"}))
-
-    def test_a_line_nested_too_deep_gets_its_line_too(self) -> None:
-        self.assertIn("error", self.answer(b"[" * 4000 + b"\n"))
+    @given(st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=40))
+    @example("?")
+    @example("echo?path=%ff")
+    @example("echo?&&&=")
+    def test_every_path_gets_an_answer_in_json(self, text: str) -> None:
+        status, told = self.exchange(f"/{text}")
+        self.assertIn(status, (200, 400, 404, 405, 500))
+        self.assertTrue(told)
+        self.flushLoggedErrors(Broken)

@@ -15,7 +15,7 @@ The simulator is handed in as four callables: nothing here knows it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from streamr.errors import Envelope, Refusal
 from streamr.tmdb import parameters
@@ -40,13 +40,15 @@ class Demo:
 
     `faults` tells each host's fault expression, `known` what each fault does;
     `set_fault(host, expression)` raises ValueError with what is allowed; `draw` gives
-    the SVG of a file name, None for a name that no title has.
+    the SVG of a file name, None for a name that no title has. `network` is what
+    `streamr doctor` has to know to look into the demo's network: `env_file`, `dns`.
     """
 
     faults: Callable[[], Mapping[str, str]]
     known: Mapping[str, str]
     set_fault: Callable[[str, str], None]
     draw: Callable[[str], bytes | None]
+    network: Mapping[str, str] = field(default_factory=dict)
 
     def rows(self) -> list[Row]:
         """The demo's pages and actions for the table of main."""
