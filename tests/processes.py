@@ -44,7 +44,8 @@ class Process:
         }
         # nor does it see the state of another daemon
         self._state = tempfile.TemporaryDirectory(prefix="streamr-test-")
-        kept["XDG_STATE_HOME"] = self._state.name
+        self.state_home = self._state.name
+        kept["XDG_STATE_HOME"] = self.state_home
         self.lines: list[str] = []
         self._fresh: queue.Queue[str | None] = queue.Queue()
         self.child = subprocess.Popen(

@@ -11,6 +11,7 @@ from streamr.commands.output_options import PrintingOptions
 from streamr.terminal import client, console
 from streamr.terminal.console import Json
 from streamr.terminal.findings import Finding, Mark
+from streamr.terminal.running import as_running
 from streamr.terminal.settings import read_settings
 
 HEAD = ("asked", "verdict", "answer", "by", "ms", "cause")
@@ -32,7 +33,7 @@ class CheckOptions(PrintingOptions):
 
     def perform(self) -> int:
         """Ask, and print how each answer came."""
-        settings = read_settings(self.given(), needs_key=False)
+        settings = as_running(read_settings(self.given(), needs_key=False))
         if self["drill"]:
             return drill.perform(settings, as_json=bool(self["json"]))
         findings = list(client.check(settings))

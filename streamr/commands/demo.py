@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from twisted.internet.error import CannotListenError
 
-from streamr.commands.foreground import serve
+from streamr.commands.foreground import Step, Welcome, own_command, serve
 from streamr.config import values
-from streamr.config.settings import TABLE
+from streamr.config.settings import TABLE, Settings
 from streamr.doctor.evidence import Evidence
 from streamr.doctor.report import bundle, replay
 from streamr.interfaces import Reactor
 from streamr.service import start_up
 from streamr.terminal.exits import give_up
 from streamr.terminal.options import Helpful, UsageError
+from streamr.terminal.running import given
 from streamr.terminal.settings import SettingOptions, read_settings
 from streamr.web.demo.pages import Demo
 
@@ -33,6 +36,7 @@ NUMBERS: tuple[tuple[str, Callable[[str], int], str], ...] = (
     ("seed", values.number(0, 999_999_999), "0 to 999999999"),
 )
 
+ABOUT = "This is the demo: a simulated TMDB with five hundred titles."
 # The settings that say where TMDB is.
 LEADING = frozenset(
     {"TMDB_PINS", "TMDB_BASE_URL", "TMDB_ALTERNATE_URLS", "TMDB_PROXY_URL"}
@@ -90,60 +94,88 @@ class DemoOptions(SettingOptions):
         """Serve until Ctrl-C or SIGTERM."""
         return self.serve(self.given())
 
-    def serve(self, flags: Mapping[str, str | None]) -> int:
+    def serve(self, flags: Mapping[str, str | None], why: str = "") -> int:
         """Both servers over the simulator: real TLS on loopback, with a CA of its own.
 
-        `flags` are the settings' flags by name: those of `run`, when it has no key.
+        `flags` are the settings' flags by name: those of `run`, when it has no key,
+        and then says so: `why`.
         """
         from twisted.internet import reactor
 
+        seen = _seen(Path(self["from"])) if self["from"] else None
+        kept = {**_kept(os.environ, seen), "TMDB_API_KEY": secrets.token_hex(16)}
+        # what is wrong is said before anything listens
+        quiet = _quiet(read_settings(flags, kept))
+        with tempfile.TemporaryDirectory(prefix="streamr-demo-") as directory:
+            network = self._network(reactor, Path(directory), seen, kept)
+            environment = {
+                **kept,
+                **quiet,
+                **network.environment,
+                "STREAMR_ENVIRONMENT": "demo",
+            }
+            settings = read_settings(flags, environment)
+            env_file = _written(Path(directory), environment, seen)
+            examined = {"env_file": str(env_file), "dns": network.dns}
+            demo = _made_demo(network.simulator, examined)
+            daemon = start_up(settings, reactor, demo, network.lookup)
+            # "during" comes when the daemon, stopped "before", has let its requests end
+            reactor.addSystemEventTrigger("during", "shutdown", network.stopService)
+            told = Welcome(
+                f"{why}{ABOUT}", steps(settings, str(network.simulator.control_url))
+            )
+            return serve(daemon, cast(Reactor, reactor), told)
+
+    def _network(
+        self,
+        reactor: Any,
+        directory: Path,
+        seen: Evidence | None,
+        kept: Mapping[str, str],
+    ) -> Network:
+        """The simulated network, up, with the faults of the command line."""
         from streamr.simulator.hosts.host import SMALL
         from streamr.simulator.network import Network
 
-        seen = _seen(Path(self["from"])) if self["from"] else None
-        key = secrets.token_hex(16)
-        kept = {**_kept(os.environ, seen), "TMDB_API_KEY": key}
-        read_settings(flags, kept)  # what is wrong is said before anything listens
-        with tempfile.TemporaryDirectory(prefix="streamr-demo-") as directory:
-            network = Network(
-                reactor,
-                Path(directory),
-                {} if seen is None else replay.network(seen),
-                keys=frozenset({key}),
-                control_port=int(self["control-port"]),
-                seed=int(self["seed"]),
-                latency=SMALL,
-            )
-            simulator = network.simulator
-            try:
-                network.startService()
-            except CannotListenError as error:
-                give_up(1, [f"{error.socketError}: choose another --control-port"])
-            for host, fault in self.faults:
-                simulator.set_fault(host, fault)
-            environment = {
-                **kept,
-                **network.environment,
-                "STREAMR_ENVIRONMENT": "demo",
-                "STREAMR_STATE_DIR": directory,
-            }
-            settings = read_settings(flags, environment)
-            daemon = start_up(settings, reactor, _made_demo(simulator), network.lookup)
-            # "during" comes when the daemon, stopped "before", has let its requests end
-            reactor.addSystemEventTrigger("during", "shutdown", network.stopService)
-            env_file = _written(Path(directory), environment, seen)
-            more = _more(network, settings.state_dir, env_file)
-            return serve(daemon, cast(Reactor, reactor), more)
+        network = Network(
+            reactor,
+            directory,
+            {} if seen is None else replay.network(seen),
+            keys=frozenset({kept["TMDB_API_KEY"]}),
+            control_port=int(self["control-port"]),
+            seed=int(self["seed"]),
+            latency=SMALL,
+        )
+        try:
+            network.startService()
+        except CannotListenError as error:
+            give_up(1, [f"{error.socketError}: choose another --control-port"])
+        for host, fault in self.faults:
+            network.simulator.set_fault(host, fault)
+        return network
 
 
-def _more(network: Network, state_dir: Path | None, env_file: Path) -> str:
-    """The last lines of the welcome: where the demo can be broken and asked."""
-    return (
-        f"faults: {network.simulator.control_url}\n"
-        f"ask it: streamr routes --state-dir {state_dir}\n"
-        f"examine it: streamr doctor --env-file {env_file} "
-        f"--dns {network.dns} --second-dns none"
-    )
+def steps(settings: Settings, control_url: str) -> list[Step]:
+    """What to do with the demo: break it, look into it, leave it."""
+    streamr, where = own_command(sys.argv[0]), ""
+    if given("STREAMR_STATE_DIR", settings):
+        where = f" --state-dir {shlex.quote(str(settings.state_dir))}"
+    return [
+        ("Break TMDB", "by the buttons on that page, or watch a drill:"),
+        ("", f"{streamr} check --drill{where}"),
+        ("Ask it", f"{streamr} routes{where}"),
+        ("", f"{streamr} cache stats{where}"),
+        ("Examine it", f"{streamr} doctor{where}"),
+        ("Its faults", f"{control_url} (for programs)"),
+        ("The real TMDB", "put TMDB_API_KEY=<your key> into .env, and start again;"),
+        ("", "a key is free: https://www.themoviedb.org/settings/api"),
+    ]
+
+
+def _quiet(settings: Settings) -> dict[str, str]:
+    """The log of a demo has what deserves a look, unless somebody wants more of it:
+    its first screen is the welcome."""
+    return {} if given("STREAMR_LOG_LEVEL", settings) else {"STREAMR_LOG_LEVEL": "warn"}
 
 
 def _seen(path: Path) -> Evidence:
@@ -160,7 +192,7 @@ def _seen(path: Path) -> Evidence:
     return seen
 
 
-def _made_demo(simulator: SimulatorService) -> Demo:
+def _made_demo(simulator: SimulatorService, network: Mapping[str, str]) -> Demo:
     """The simulator's switches, as the web may reach them."""
     from streamr.simulator.faults.table import KINDS
 
@@ -169,6 +201,7 @@ def _made_demo(simulator: SimulatorService) -> Demo:
         {name: kind.says for name, kind in KINDS.items()},
         simulator.strike,
         simulator.gallery.draw,
+        network,
     )
 
 

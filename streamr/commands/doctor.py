@@ -26,6 +26,7 @@ from streamr.service import use_monotonic_clock
 from streamr.terminal import console
 from streamr.terminal.exits import EX_CONFIG, give_up
 from streamr.terminal.options import UsageError
+from streamr.terminal.running import running
 from streamr.upstream.resolve import dns as dns_server
 from streamr.upstream.resolve.system import system_lookup
 
@@ -39,8 +40,9 @@ class DoctorOptions(PrintingOptions):
     about = (
         "Looks at every layer between here and TMDB, from the settings to the bodies, "
         "in less than 30 seconds, and names what is wrong and what to set. Needs no "
-        "running streamr. Exit status: 0 when the direct route is sound, 1 when it is "
-        "not, 78 when a setting cannot be used."
+        "running streamr; without a key it examines the network of a running demo. "
+        "Exit status: 0 when the direct route is sound, 1 when it is not, 78 when a "
+        "setting cannot be used."
     )
     example = "streamr doctor --bundle report.json"
     optParameters: ClassVar = [
@@ -72,6 +74,7 @@ class DoctorOptions(PrintingOptions):
         from twisted.internet import reactor
 
         use_monotonic_clock(reactor)
+        self._look_into_the_demo()
         progress = ProgressLine(sys.stderr)
         examination = self._examination(cast(DoctorReactor, reactor), progress)
         evidence = run(reactor, examination)
@@ -112,6 +115,23 @@ class DoctorOptions(PrintingOptions):
             )
         except SettingsError as error:
             give_up(EX_CONFIG, error.problems)
+
+    def _look_into_the_demo(self) -> None:
+        """Without a key it is the network of the demo that runs which is examined."""
+        if self["env-file"] or self.dns is not None:
+            return
+        settings = self._stock().settings
+        if settings is None or settings.tmdb_access_token or settings.tmdb_api_key:
+            return
+        found = running(settings)
+        if found is not None and found.demo:
+            self["env-file"], self["dns"] = found.demo["env_file"], found.demo["dns"]
+            self.dns, self.second = _server("dns", self["dns"]), []
+            print(
+                "There is no TMDB key: this is the demo's network. With TMDB_API_KEY "
+                "the doctor examines your own.",
+                file=sys.stderr,
+            )
 
     def _stock(self) -> load.Stock:
         chosen = self["env-file"]

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from twisted.logger import globalLogBeginner
 
@@ -13,40 +18,60 @@ from streamr.interfaces import Reactor
 from streamr.service import log_observer
 
 CURL_LINES = (
+    "/3/movie/550?append_to_response=credits",
     "/api/tmdb/trending",
-    "/api/tmdb/movie/550?append_to_response=credits",
     "/api/tmdb/health",
 )
+# What to do next, and how: "" goes on with the one above.
+Step = tuple[str, str]
 
 
-def serve(daemon: Daemon, reactor: Reactor, more: str = "") -> int:
-    """Run until Ctrl-C or SIGTERM; `more` is a last line of the welcome."""
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """What is told when both servers answer: what runs here, and what can be done."""
+
+    about: str = ""
+    steps: Sequence[Step] = ()
+
+
+def serve(daemon: Daemon, reactor: Reactor, told: Welcome | None = None) -> int:
+    """Run until Ctrl-C or SIGTERM."""
     globalLogBeginner.beginLoggingTo([log_observer()], redirectStandardIO=False)
     daemon.startService()
     reactor.addSystemEventTrigger("before", "shutdown", daemon.stopService)
-    reactor.callWhenRunning(_announce, daemon, reactor, more)
+    reactor.callWhenRunning(_announce, daemon, reactor, told or Welcome())
     reactor.run()
     return 0
 
 
-def _announce(daemon: Daemon, reactor: Reactor, more: str) -> None:
-    waiting = until_healthy(
-        reactor, {name: server.url for name, server in daemon.servers.items()}
-    )
-    waiting.addCallbacks(
-        lambda _healthy: print(_welcome(daemon, more), flush=True),
+def _announce(daemon: Daemon, reactor: Reactor, told: Welcome) -> None:
+    urls = {name: server.url for name, server in daemon.servers.items()}
+    until_healthy(reactor, urls).addCallbacks(
+        lambda _healthy: print(welcome(urls, told), flush=True),
         lambda failure: print(f"streamr: {failure.value}", file=sys.stderr, flush=True),
     )
 
 
-def _welcome(daemon: Daemon, more: str) -> str:
-    """The two URLs, the status page, and three lines to try."""
-    lines = [f"\nstreamr {__version__} answers"]
-    lines += [f"  {name:<6} {server.url}" for name, server in daemon.servers.items()]
-    main_server = daemon.servers.get("main")
-    if main_server is not None:
-        lines += [f"See how it fares in a browser: {main_server.url}/", "Try:"]
-        lines += [f"  curl -s '{main_server.url}{path}'" for path in CURL_LINES]
-    if more:
-        lines.append(more)
-    return "\n".join([*lines, "Ctrl-C stops.\n"])
+def welcome(urls: Mapping[str, str], told: Welcome) -> str:
+    """The servers' URLs, what an app has to use, the page, and what to try."""
+    steps: list[Step] = [(name, url) for name, url in urls.items()]
+    if "main" in urls:
+        main = urls["main"]
+        steps.append(("Your app", f"{main}/3 in the place of TMDB's base URL"))
+        steps.append(("See it", f"{main}/ in a browser"))
+        calls = [f"curl -s '{main}{path}'" for path in CURL_LINES]
+        steps += zip(("Try it", "", ""), calls, strict=True)
+    steps += told.steps
+    wide = max(len(name) for name, _ in steps)
+    lines = [f"  {name:<{wide}}  {how}" for name, how in steps]
+    head = [f"\nstreamr {__version__} answers", *([told.about] if told.about else [])]
+    return "\n".join([*head, *lines, "Ctrl-C stops it.\n"])
+
+
+def own_command(called: str, path: str | None = None) -> str:
+    """How the user can call this `streamr`: by its name where that is what `path`
+    (PATH) leads to, else as it was `called`."""
+    found = shutil.which("streamr", path=path)
+    if found is not None and Path(found).resolve() == Path(called).resolve():
+        return "streamr"
+    return shlex.quote(called)

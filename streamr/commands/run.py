@@ -31,12 +31,7 @@ class RunOptions(SettingOptions):
         if self["demo-if-no-key"]:
             settings = read_settings(flags, needs_key=False)
             if not (settings.tmdb_api_key or settings.tmdb_access_token):
-                print(
-                    "There is no TMDB key, so this is the demo: a simulated TMDB with "
-                    f"five hundred titles.\n{HOW_TO_GET_A_KEY}\n",
-                    flush=True,
-                )
-                return DemoOptions().serve(flags)
+                return DemoOptions().serve(flags, "There is no TMDB key. ")
         from twisted.internet import reactor
 
         daemon = start_up(read_settings(flags), reactor)

@@ -51,18 +51,14 @@ class Demo(Process):
         self.place = place
         self.proxy = self.wait_for(r"proxy +(http://\S+)").group(1)
         self.main = self.wait_for(r"main +(http://\S+)").group(1)
-        self.state = self.wait_for(r"--state-dir (\S+)").group(1)
+        self.wait_for("Ctrl-C stops it")
 
     def command(self, *words: str) -> Process:
         return self.run(STREAMR, *words)
 
     def run(self, *words: str) -> Process:
-        """A program with the demo's ports."""
-        ports = {
-            "PORT": str(urlsplit(self.main).port),
-            "PROXY_PORT": str(urlsplit(self.proxy).port),
-        }
-        return Process(words, ports, self.place)
+        """A program of the same user; no flag says where the demo is."""
+        return Process(words, {"XDG_STATE_HOME": self.state_home}, self.place)
 
     def fault(self) -> str:
         found: str = ask(self.main, "/demo/state").json["hosts"][DIRECT]["fault"]
@@ -125,7 +121,7 @@ def test_the_commands_that_ask_a_daemon_find_the_demo(demo: Demo) -> None:
         (("cache", "stats"), "1 answers, "),
         (("cache", "purge", "--all"), "1 answers dropped"),
     ):
-        command = demo.command(*words, "--state-dir", demo.state)
+        command = demo.command(*words)
         assert command.ended() == 0, command.output
         assert said in command.output
 
@@ -134,10 +130,10 @@ def test_a_command_loads_what_it_needs_and_neither_reactor_nor_treq(
     demo: Demo,
 ) -> None:
     for line, (rooms, packages) in MAY_LOAD.items():
-        flags = () if line.startswith("version") else ("--state-dir", demo.state)
-        command = demo.run(sys.executable, "-c", TELLING, *line.split(), *flags)
-        # the demo's key is not in this place's settings
-        assert command.ended() == (78 if line == "config" else 0), command.output
+        command = demo.run(sys.executable, "-c", TELLING, *line.split())
+        # a key and the ports of this demo are not in the settings
+        status = {"config": 78, "healthcheck": 1}.get(line, 0)
+        assert command.ended() == status, command.output
         loaded = command.wait_for("^loaded: (.*)").group(1).split()
         ours = {each.split(".")[1] for each in loaded if each.startswith("streamr.")}
         tops = {each.partition(".")[0] for each in loaded} - {"streamr"}
@@ -157,6 +153,22 @@ def test_check_says_by_whom_and_why_not_direct(demo: Demo) -> None:
     assert "tls_reset" in causes
     assert causes <= {"tls_reset", "overtaken"}
     assert all(each["by"].startswith("proxy@") for each in lists)
+
+
+def test_the_doctor_without_a_key_examines_the_demo_that_runs(demo: Demo) -> None:
+    ask(demo.main, f"/demo/fault?host={DIRECT}&fault=reset-after-hello", method="POST")
+    doctor = demo.command("doctor")
+    assert doctor.ended(60.0) == 1, doctor.output
+    assert "this is the demo's network" in doctor.output
+    assert f"the name {DIRECT} is filtered" in doctor.output
+
+
+def test_what_a_demo_has_seen_is_not_kept_for_the_next_start(demo: Demo) -> None:
+    ask(demo.main, f"/demo/fault?host={DIRECT}&fault=html", method="POST")
+    assert demo.command("check").ended() == 0
+    assert demo.stop(signal.SIGINT) == 0
+    # a daemon of the same user would take an open breaker or a film for TMDB's
+    assert list(Path(demo.state_home).rglob("*.*")) == []
 
 
 def test_without_a_daemon_a_command_says_what_to_do(tmp_path: Path) -> None:

@@ -119,8 +119,10 @@ def test_run_says_when_both_answer_and_a_signal_stops_both(
     process.wait_for("streamr .* answers")
     proxy = process.wait_for(r"proxy +(http://\S+)").group(1)
     main = process.wait_for(r"main +(http://\S+)").group(1)
+    process.wait_for(f"{main}/3 in the place of TMDB's base URL")
+    process.wait_for(f"{main}/ in a browser")
     for _ in range(3):
-        process.wait_for(f"curl -s '{main}/api/tmdb/")
+        process.wait_for(f"curl -s '{main}/")
     assert ask(main, "/api/health").json["status"] == "ok"
     assert ask(proxy, "/health").json["service"] == "TMDB Proxy Server"
     assert process.stop(number) == 0
@@ -158,15 +160,21 @@ def test_the_demo_leaves_the_key_of_the_machine_alone(tmp_path: Path) -> None:
     assert process.stop() == 0
 
 
-def test_the_demo_names_the_state_folder_that_it_was_given(tmp_path: Path) -> None:
-    state = tmp_path / "state"
+@pytest.mark.parametrize("how", ["flag", "environment"])
+def test_the_demo_names_the_state_folder_that_it_was_given(
+    how: str, tmp_path: Path
+) -> None:
+    state = str(tmp_path / "state")
+    words, named = ["--state-dir", state], {"STREAMR_STATE_DIR": state}
     process = Process(
-        [STREAMR, "demo", "--state-dir", str(state)],
-        {"PORT": "0", "PROXY_PORT": "0"},
+        [STREAMR, "demo", *(words if how == "flag" else [])],
+        {"PORT": "0", "PROXY_PORT": "0", **({} if how == "flag" else named)},
         tmp_path,
     )
     told = process.wait_for(r"streamr routes --state-dir (\S+)").group(1)
-    assert told == str(state)
+    assert told == state
+    routes = Process([STREAMR, "routes", "--state-dir", told], None, tmp_path)
+    assert routes.ended() == 0, routes.output
     assert process.stop() == 0
 
 
@@ -176,7 +184,7 @@ def test_run_falls_to_the_demo_only_when_it_is_told_to(tmp_path: Path) -> None:
         {"PORT": "0", "PROXY_PORT": "0"},
         tmp_path,
     )
-    process.wait_for("There is no TMDB key, so this is the demo")
+    process.wait_for("There is no TMDB key. This is the demo: ")
     main = process.wait_for(r"main +(http://\S+)").group(1)
     assert ask(main, "/api/tmdb/popular").status == 200
     assert process.stop() == 0

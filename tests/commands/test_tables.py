@@ -38,7 +38,7 @@ class Tables(SynchronousTestCase):
         """The lines that a command prints when the daemon answers this."""
         command = options()
         command.parseOptions(words)
-        command.ask = lambda _command, **_more: answer
+        command.ask = lambda *_asked, **_more: answer
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             self.assertEqual(command.perform(), 0)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from streamr.terminal.daemon import ask
 from tests.processes import STREAMR, Process
 
 NAME = "api.themoviedb.org"
@@ -16,11 +17,17 @@ DEMO = [STREAMR, "demo", "--port", "0", "--proxy-port", "0"]
 
 
 class Demo(Process):
-    """A demo, and the command line with which the doctor examines it."""
+    """A demo that the doctor can examine."""
 
     def __init__(self, *more: str, **environment: str) -> None:
         super().__init__([*DEMO, *more], environment)
-        self.doctor = self.wait_for(r"^examine it: streamr (.+)$").group(1).split()
+        self.wait_for(r"Examine it +\S*streamr doctor$")
+
+    @property
+    def env_file(self) -> Path:
+        """The settings that lead into its network."""
+        told = ask(Path(self.state_home) / "streamr", "/running")
+        return Path(told["demo"]["env_file"])
 
 
 @pytest.fixture
@@ -33,7 +40,8 @@ def demos() -> Iterator[list[Demo]]:
 
 def examine(demo: Demo, *more: str) -> tuple[int, str]:
     """Exit status and output, progress included."""
-    doctor = Process([STREAMR, *demo.doctor, *more])
+    state = {"XDG_STATE_HOME": demo.state_home}
+    doctor = Process([STREAMR, "doctor", *more], state)
     return doctor.ended(60.0), doctor.output
 
 
@@ -65,8 +73,7 @@ def test_a_bundle_of_a_broken_network_brings_it_back_in_a_demo(
         rf"^failed: the name {NAME} is filtered on the path \(0/", output, re.M
     )
     assert re.search(r"^  set: .*TMDB_ALTERNATE_URLS", output, re.M)
-    env_file = demos[0].doctor[demos[0].doctor.index("--env-file") + 1]
-    key = re.search("TMDB_API_KEY=(.+)", Path(env_file).read_text())
+    key = re.search("TMDB_API_KEY=(.+)", demos[0].env_file.read_text())
     assert key is not None
     assert key.group(1) not in output + bundle.read_text()
     demos.append(Demo("--from", str(bundle)))

@@ -1,0 +1,62 @@
+"""The streamr that runs on this machine: how a command finds it without a flag."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from streamr.config.settings import Settings
+from streamr.config.state import state_directory
+from streamr.terminal.daemon import NoDaemon, ask
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What a running daemon says of itself.
+
+    `servers` has their URLs by "main" and "proxy"; `demo` is None when it is no demo,
+    else what leads into the demo's network.
+    """
+
+    servers: Mapping[str, str]
+    demo: Mapping[str, str] | None
+
+
+def running(settings: Settings) -> Running | None:
+    """The daemon that answers in the folder of state; None when there is none."""
+    directory = state_directory(settings)
+    if directory is None:
+        return None
+    try:
+        told = ask(directory, "/running")
+    except (NoDaemon, ValueError):
+        # a version that does not tell, or nobody: the settings say where to look
+        return None
+    return Running(told["servers"], told["demo"])
+
+
+def as_running(settings: Settings) -> Settings:
+    """The settings with the ports of the daemon that runs, where nobody has set any."""
+    found = None if given("PORT", settings) else running(settings)
+    if found is None or given("PROXY_PORT", settings):
+        return settings
+    for name, url in found.servers.items():
+        settings = _at(settings, name, url)
+    if len(found.servers) == 1:
+        settings = replace(settings, only=next(iter(found.servers)))
+    return settings
+
+
+def given(name: str, settings: Settings) -> bool:
+    """Whether somebody has set a setting: a flag, the environment, or .env."""
+    origins = {each.setting.name: each.origin for each in settings.told}
+    return origins[name] != "default"
+
+
+def _at(settings: Settings, name: str, url: str) -> Settings:
+    where = urlsplit(url)
+    host, port = where.hostname or settings.host, where.port or settings.port
+    if name == "main":
+        return replace(settings, host=host, port=port)
+    return replace(settings, proxy_host=host, proxy_port=port)
