@@ -21,6 +21,7 @@ import importlib.util
 import os
 import signal
 import sys
+import tempfile
 import time
 import unittest
 from collections import Counter
@@ -397,7 +398,7 @@ def _flat(suite: unittest.TestSuite | unittest.TestCase) -> Iterator[unittest.Te
 
 
 def _fork(work: Callable[[], int], seconds: float) -> int:
-    """Start a process that works in a folder of its own; returns its id."""
+    """Start a process that works for so long at most; returns its id."""
     child = os.fork()
     if child:
         return child
@@ -485,6 +486,13 @@ def main() -> None:
     parser.add_argument("--mirror", action="store_true", help="those of its name alone")
     options = parser.parse_args()
     _preload()
+    # trial's temporary files come to lie in the working folder
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        _measure(options)
+
+
+def _measure(options: argparse.Namespace) -> None:
     total = noticed = 0
     for place in options.paths:
         path = ROOT / place
