@@ -242,7 +242,7 @@ def _places(parent: ast.AST, function: tuple[str, ...] = ()) -> Iterator[_Place]
             continue
         each_at = enumerate(value) if isinstance(value, list) else ((None, value),)
         for at, node in each_at:
-            if isinstance(node, ast.AST):
+            if isinstance(node, ast.AST) and not _is_for_types(node):
                 yield _Place(parent, field, at, node, function)
                 yield from _places(node, function)
 
@@ -255,6 +255,14 @@ def _is_generic(parent: ast.AST, field: str) -> bool:
         and isinstance(parent.value, ast.Name)
         and parent.value.id in _GENERIC
     )
+
+
+def _is_for_types(node: ast.AST) -> bool:
+    """True for what is under `if TYPE_CHECKING`."""
+    match node:
+        case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+            return True
+    return False
 
 
 def mutants(path: str, source: str) -> Iterator[Mutant]:
