@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from streamr.boundaries import Answer, Query, StoredResponse, Validators
-from streamr.interfaces import Store
+from streamr.interfaces import Store, Tier
 from streamr.policy import representation
 from streamr.policy.freshness import state, terms
 from streamr.tmdb.lifetimes import CLASSES
@@ -135,6 +135,73 @@ class StoreContract(Case):
         self.purge("/movie/1")
         self.store.put("/movie/1", response("/movie/1"))
         self.assertIsNotNone(self.again().get("/movie/1"))
+
+
+class TierContract(Case):
+    """A tier passes when the class that mixes this in makes one, and one that fails.
+
+    Fakes of a tier keep to it as well.
+    """
+
+    def tier(self) -> Tier:
+        """An empty one, by whose clock it is NOW."""
+        raise NotImplementedError
+
+    def failing(self) -> Tier:
+        """One that cannot be used."""
+        raise NotImplementedError
+
+    def keys(self, tier: Tier) -> list[str]:
+        """What it gives back after it was closed, in its order."""
+        tier.close()
+        return [each.key for each in tier.load()]
+
+    def test_what_was_written_comes_back_newest_first(self) -> None:
+        tier = self.tier()
+        self.assertEqual(self.keys(tier), [])
+        ones = [response(f"/{ago}", now=NOW - ago) for ago in (20, 0, 10)]
+        tier.write(ones, [])
+        self.assertEqual(self.keys(tier), ["/0", "/10", "/20"])
+
+    def test_what_is_dropped_is_gone_and_the_rest_is_not(self) -> None:
+        tier = self.tier()
+        tier.write([response("/1"), response("/2")], [])
+        tier.write([response("/3")], ["/1", "/none"])
+        self.assertEqual(set(self.keys(tier)), {"/2", "/3"})
+
+    def test_one_dropped_and_written_in_one_batch_is_there(self) -> None:
+        tier = self.tier()
+        tier.write([response("/1")], [])
+        tier.write([response("/1")], ["/1"])
+        self.assertEqual(self.keys(tier), ["/1"])
+
+    def test_it_can_be_told_to_keep_these_and_nothing_else(self) -> None:
+        tier = self.tier()
+        tier.write([response("/1"), response("/2")], [])
+        tier.replace([response("/2"), response("/3")])
+        self.assertEqual(set(self.keys(tier)), {"/2", "/3"})
+        tier.replace([])
+        self.assertEqual(self.keys(tier), [])
+
+    def test_a_closed_one_is_opened_again_when_it_is_needed(self) -> None:
+        tier = self.tier()
+        tier.write([response("/1")], [])
+        for key in ("/2", "/3"):
+            tier.close()
+            tier.close()
+            tier.write([response(key)], [])
+        self.assertEqual(set(self.keys(tier)), {"/1", "/2", "/3"})
+
+    def test_it_fails_with_what_it_names_and_can_be_closed(self) -> None:
+        tier = self.failing()
+        for _ in range(2):
+            for work in (
+                tier.load,
+                lambda: tier.write([response()], []),
+                lambda: tier.replace([response()]),
+            ):
+                self.assertRaises(tier.failures, work)
+            tier.close()
 
 
 def _rounded(found: StoredResponse | None) -> StoredResponse | None:

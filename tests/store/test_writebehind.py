@@ -20,15 +20,13 @@ from streamr.store.writebehind import (
     WRITE_EVERY,
     WriteBehind,
 )
-from tests.contracts.store import hot_share, response, sized, traced
+from tests.contracts.store import TierContract, hot_share, response, sized, traced
 
 MB = 1024 * 1024
-WALL = 1_800_000_000.0
 
 
 class FakeDisk:
-    """A disk store that can be full. The tests of `Agreement` hold it to the real one:
-    both fail with sqlite3.Error or OSError, and both give back what they took."""
+    """A disk store that can be full. `TierContract` holds it to the real one."""
 
     failures = (sqlite3.Error, OSError)
 
@@ -85,6 +83,18 @@ class Thread:
         while self.waiting:
             work, done = self.waiting.pop(0)
             execute(work).chainDeferred(done)
+
+
+class Contract(TierContract, SynchronousTestCase):
+    """The fake disk is a tier like the real one."""
+
+    def tier(self) -> FakeDisk:
+        return FakeDisk()
+
+    def failing(self) -> FakeDisk:
+        disk = FakeDisk()
+        disk.error = sqlite3.OperationalError("database or disk is full")
+        return disk
 
 
 class Looked(MemoryStore):
