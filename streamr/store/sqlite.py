@@ -41,7 +41,11 @@ _NO_ACCESS = (
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_PROTOCOL,
 )
+# How long another's lock is waited for (seconds): a backup, or a second daemon. It is
+# the thread that waits, and what has not been written is written later.
+MOST_LOCKED = 2.0
 
 
 class DiskStore:
@@ -80,7 +84,6 @@ class DiskStore:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NO_ACCESS:
                 raise
             self._set_aside()
-            self._open()
             return []
         self._bring_back(found)
         return [self._not_from_the_future(each) for each in found]
@@ -88,9 +91,7 @@ class DiskStore:
     def replace(self, responses: Iterable[StoredResponse]) -> None:
         """Keep these and nothing else."""
         keys = self._open().execute("SELECT key FROM responses").fetchall()
-        kept = list(responses)
-        wanted = {each.key for each in kept}
-        self.write(kept, [key for (key,) in keys if key not in wanted])
+        self.write(responses, [key for (key,) in keys])
 
     def write(
         self, responses: Iterable[StoredResponse], dropped: Iterable[str]
@@ -119,7 +120,10 @@ class DiskStore:
 
     def _open(self) -> sqlite3.Connection:
         if self._database is None:
-            database = sqlite3.connect(self._path, timeout=2.0, check_same_thread=False)
+            # the start reads in the reactor's thread, all else has a thread of its own
+            database = sqlite3.connect(
+                self._path, timeout=MOST_LOCKED, check_same_thread=False
+            )
             try:
                 _prepare(database)
             except BaseException:
@@ -139,10 +143,9 @@ class DiskStore:
 
     def _bring_back(self, found: list[StoredResponse]) -> None:
         """Write what a clock that was ahead has written with the time that is now:
-        else it would outlive every other record."""
+        else it would outlive every other record. What is too old goes with it."""
         ahead = [each for each in found if each.stored_at > self._monotonic()]
-        if ahead:
-            self.write([self._not_from_the_future(each) for each in ahead], ())
+        self.write([self._not_from_the_future(each) for each in ahead], ())
 
     def _not_from_the_future(self, response: StoredResponse) -> StoredResponse:
         """A record from the future is stale, and not immortal."""
@@ -161,10 +164,8 @@ class DiskStore:
 
     def _set_aside(self) -> None:
         self.close()
-        for suffix in ("", "-wal", "-shm"):
-            file = self._path.with_name(self._path.name + suffix)
-            if file.exists():
-                file.replace(file.with_name(f"{file.name}.unsound"))
+        # SQLite takes a log away itself whose file is gone
+        self._path.replace(self._path.with_name(f"{self._path.name}.unsound"))
 
 
 def _prepare(database: sqlite3.Connection) -> None:
