@@ -55,6 +55,7 @@ CORE = (
     "streamr/upstream/peer.py",
     "streamr/upstream/ratelimit.py",
     "streamr/upstream/dial/race.py",
+    "streamr/upstream/dial/tls.py",
     "streamr/upstream/resolve",
     "streamr/web/access.py",
     "streamr/web/router.py",

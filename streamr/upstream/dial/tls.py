@@ -2,8 +2,8 @@
 
 A profile changes what the ClientHello looks like, never what is verified: every one
 checks the chain against the platform's roots (plus an extra CA file) and the
-certificate against the name that was asked. What each profile heals was measured
-(docs/facts/tls.md, "What each profile can get through");
+certificate against the name that was asked. What each profile gets through was
+measured (docs/facts/tls.md, "What each profile can get through");
 tests/upstream/dial/test_tls.py holds the sizes of the hellos.
 """
 
@@ -34,19 +34,28 @@ TLSError = SSL.Error
 
 _ALPN = [b"http/1.1"]
 # No session is ever resumed: resumption skips every verify callback, across host names
-# too (docs/facts/tls.md, "Resumed sessions").
-_COMMON_OPTIONS = SSL.OP_NO_COMPRESSION | SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION
+# too (docs/facts/tls.md, "Resumed sessions"). OP_ALL pads a ClientHello of 256 to 511
+# bytes, which some boxes cannot take, to 517 (RFC 7685; the same page, "Size of the
+# ClientHello").
+_OPTIONS = (
+    SSL.OP_NO_COMPRESSION | SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION | SSL.OP_ALL
+)
 _VERIFY = SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT
 
-# OpenSSL's verify codes (x509_vfy.h) that the field knows, in words.
+# OpenSSL's verify codes that the field knows, in words.
+_CODES = SSL.X509VerificationCodes
 _VERDICTS = {
-    9: "the certificate is not valid yet: check this machine's clock",
-    10: "the certificate has expired: check this machine's clock",
-    18: "the certificate is self-signed",
-    19: "a self-signed certificate is in the chain",
-    20: "the issuer is not trusted",
-    21: "the chain is incomplete",
-    26: "the certificate is not for a server",
+    _CODES.ERR_CERT_NOT_YET_VALID: (
+        "the certificate is not valid yet: check this machine's clock"
+    ),
+    _CODES.ERR_CERT_HAS_EXPIRED: (
+        "the certificate has expired: check this machine's clock"
+    ),
+    _CODES.ERR_DEPTH_ZERO_SELF_SIGNED_CERT: "the certificate is self-signed",
+    _CODES.ERR_SELF_SIGNED_CERT_IN_CHAIN: "a self-signed certificate is in the chain",
+    # also where the peer has not sent what leads to a trusted one
+    _CODES.ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "the issuer is not trusted",
+    _CODES.ERR_INVALID_PURPOSE: "the certificate is not for a server",
 }
 
 
@@ -55,29 +64,22 @@ class Profile:
     """How a ClientHello looks.
 
     `one_group` offers P-256 alone, which leaves the post-quantum key share out and lets
-    the hello fit one TCP segment; `padded` brings it to 517 bytes, clear of the
-    256-511 bytes that some boxes cannot take (RFC 7685).
+    the hello fit one TCP segment.
     """
 
     name: str
-    heals: str
     max_version: int | None = None
     one_group: bool = False
-    padded: bool = False
     ciphers: bytes | None = None
-    alpn: bool = True
 
 
-MODERN = Profile("modern", "nothing; the strongest, so it is the first")
-CLASSIC = Profile(
-    "classic",
-    "resets of a ClientHello that does not fit one TCP segment",
-    one_group=True,
-    padded=True,
-)
+# The strongest, so it is the first.
+MODERN = Profile("modern")
+# Where a ClientHello that does not fit one TCP segment is reset.
+CLASSIC = Profile("classic", one_group=True)
+# Where TLS 1.3 does not get through.
 TLS12 = Profile(
     "tls12",
-    "boxes that cannot take TLS 1.3",
     max_version=SSL.TLS1_2_VERSION,
     one_group=True,
     ciphers=b"ECDHE+AESGCM:ECDHE+CHACHA20",
@@ -124,7 +126,7 @@ def make_context(profile: Profile, ca_file: Path | None = None) -> SSL.Context:
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     if profile.max_version is not None:
         context.set_max_proto_version(profile.max_version)
-    context.set_options(_COMMON_OPTIONS | (SSL.OP_ALL if profile.padded else 0))
+    context.set_options(_OPTIONS)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     if profile.one_group:
         # replaces the whole list of groups, for TLS 1.3 too (docs/facts/tls.md, "One
@@ -132,8 +134,7 @@ def make_context(profile: Profile, ca_file: Path | None = None) -> SSL.Context:
         context.set_tmp_ecdh(ec.SECP256R1())
     if profile.ciphers is not None:
         context.set_cipher_list(profile.ciphers)
-    if profile.alpn:
-        context.set_alpn_protos(_ALPN)
+    context.set_alpn_protos(_ALPN)
     context.set_default_verify_paths()
     if ca_file is not None:
         context.load_verify_locations(str(ca_file))
@@ -148,7 +149,6 @@ class ProfilePolicy:
     """Gives every HTTPS connection of a route the same TLS profile."""
 
     def __init__(self, profile: Profile, ca_file: Path | None = None) -> None:
-        self.profile = profile
         self._context = make_context(profile, ca_file)
 
     def creatorForNetloc(self, hostname: bytes, port: int) -> Creator:
@@ -245,7 +245,8 @@ class _Verifier:
     def _check_name(self, certificate: crypto.X509) -> None:
         try:
             verify_service_identity(extract_patterns(certificate), [self._identity], [])
-        except (VerificationError, CertificateError) as error:
+        except (VerificationError, CertificateError, ValueError) as error:
+            # ValueError: its names cannot be read
             names = ", ".join(_names(certificate)) or "no name"
             raise CertificateRefused(
                 f"the certificate is for {names}", None, certificate

@@ -7,14 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import os
 import struct
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import trustme
-from OpenSSL import SSL
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from OpenSSL import SSL, crypto
 from service_identity.exceptions import VerificationError
+from service_identity.hazmat import DNS_ID
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -30,6 +37,8 @@ from streamr.upstream.dial.tls import (
     Profile,
     ProfilePolicy,
     TLSError,
+    _Verifier,
+    issuer_of,
     make_context,
 )
 
@@ -131,6 +140,48 @@ def first_flight(policy: ProfilePolicy) -> bytes:
     return connection.bio_read(65536)[5:]
 
 
+class Made:
+    """A certificate of the tests' own making, which trustme would not issue: any names,
+    any extensions. Signed by an authority, or else by itself."""
+
+    def __init__(
+        self,
+        *extensions: x509.ExtensionType,
+        subject: str = "",
+        issuer: str = "",
+        ca: trustme.CA | None = None,
+    ) -> None:
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        signer: Any = self.key
+        names = [x509.Name.from_rfc4514_string(each) for each in (subject, issuer)]
+        if ca is not None:
+            signer = load_pem_private_key(ca.private_key_pem.bytes(), None)
+            names[1] = x509.load_pem_x509_certificate(ca.cert_pem.bytes()).subject
+        now = datetime.datetime.now(datetime.UTC)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(names[0])
+            .issuer_name(names[1])
+            .public_key(self.key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + datetime.timedelta(days=1))
+        )
+        for extension in extensions:
+            builder = builder.add_extension(extension, critical=False)
+        self.signed = builder.sign(signer, hashes.SHA256())
+        self.certificate = crypto.X509.from_cryptography(self.signed)
+
+    def configure_cert(self, context: SSL.Context) -> None:
+        """As trustme's do."""
+        context.use_privatekey(self.key)
+        context.use_certificate(self.signed)
+
+
+def alternative(*names: str) -> x509.SubjectAlternativeName:
+    return x509.SubjectAlternativeName([x509.DNSName(each) for each in names])
+
+
 class Verification(World):
     def test_a_sound_certificate_is_accepted_by_every_profile(self) -> None:
         certificate = self.trusted.issue_cert(HOST)
@@ -158,6 +209,103 @@ class Verification(World):
                 self.assertFalse(shake.secure, f"{profile.name} accepted {kind}")
                 self.assertIsInstance(shake.refused, CertificateRefused, kind)
 
+    def verdict(self, certificate: Any) -> tuple[str, int | None]:
+        """In which words it is refused, and OpenSSL's code."""
+        refused = self.connect(certificate).refused
+        assert isinstance(refused, CertificateRefused)
+        return refused.problem, refused.code
+
+    def test_each_chain_that_is_refused_is_refused_in_words(self) -> None:
+        now = datetime.datetime.now(datetime.UTC)
+        day = datetime.timedelta(days=1)
+        with_root = self.stranger.issue_cert(HOST)
+        with_root.cert_chain_pems.append(self.stranger.cert_pem)
+        client = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+        for certificate, problem, code in (
+            (
+                self.trusted.issue_cert(
+                    HOST, not_before=now + day, not_after=now + 2 * day
+                ),
+                "the certificate is not valid yet: check this machine's clock",
+                9,
+            ),
+            (
+                self.trusted.issue_cert(
+                    HOST, not_before=now - 2 * day, not_after=now - day
+                ),
+                "the certificate has expired: check this machine's clock",
+                10,
+            ),
+            (Made(alternative(HOST)), "the certificate is self-signed", 18),
+            (with_root, "a self-signed certificate is in the chain", 19),
+            (self.stranger.issue_cert(HOST), "the issuer is not trusted", 20),
+            (
+                Made(alternative(HOST), client, ca=self.trusted),
+                "the certificate is not for a server",
+                26,
+            ),
+        ):
+            self.assertEqual(self.verdict(certificate), (problem, code))
+
+    def test_either_word_of_openssl_is_enough_to_refuse(self) -> None:
+        certificate = Made(alternative(HOST)).certificate
+        for code, chain_ok, accepted in (
+            (0, 1, True),
+            (20, 1, False),
+            (0, 0, False),
+            (20, 0, False),
+        ):
+            protocol: Any = FakeTLSProtocol()
+            connection: Any = None
+            verifier = _Verifier(protocol, DNS_ID(HOST), None)
+            found = verifier.verify(connection, certificate, code, 0, chain_ok)
+            self.assertEqual(found, accepted, (code, chain_ok))
+            self.assertEqual(protocol.reasons == [], accepted, (code, chain_ok))
+
+    def test_a_code_without_words_is_refused_all_the_same(self) -> None:
+        protocol: Any = FakeTLSProtocol()
+        connection: Any = None
+        verifier = _Verifier(protocol, DNS_ID(HOST), None)
+        certificate = Made(alternative(HOST)).certificate
+        self.assertFalse(verifier.verify(connection, certificate, 23, 0, 0))
+        (refused,) = protocol.reasons
+        self.assertEqual(
+            (refused.problem, refused.code), ("the chain is not trusted", 23)
+        )
+
+    def test_who_does_not_listen_is_not_told_when_it_is_secure(self) -> None:
+        protocol: Any = FakeTLSProtocol()
+        connection: Any = None
+        verifier = _Verifier(protocol, DNS_ID(HOST), None)
+        verifier.verify(connection, Made(alternative(HOST)).certificate, 0, 0, 1)
+        verifier.info(connection, SSL.SSL_CB_HANDSHAKE_DONE, 1)
+        self.assertEqual(protocol.reasons, [])
+
+    def test_a_wrong_name_is_refused_with_the_names_that_it_has(self) -> None:
+        names = [f"{number}.test.invalid" for number in range(6)]
+        long = f"{'a' * 60}.{'b' * 60}.invalid"
+        # RFC 5280, 4.2.1.6: a DNS name is in ASCII. OpenSSL lets it pass.
+        unreadable = x509.UnrecognizedExtension(
+            x509.SubjectAlternativeName.oid, b"\x30\x05\x82\x03\xff\xff\xff"
+        )
+        for certificate, listed in (
+            (Made(alternative(*names), ca=self.trusted), ", ".join(names[:5])),
+            (Made(alternative(long), ca=self.trusted), long[:100]),
+            (Made(ca=self.trusted), "no name"),
+            (Made(unreadable, ca=self.trusted), "no name"),
+        ):
+            words = f"the certificate is for {listed}"
+            self.assertEqual(self.verdict(certificate), (words, None))
+
+    def test_who_it_is_for_and_who_issued_it_is_said_within_a_line(self) -> None:
+        long = f"CN={'b' * 64},O={'c' * 64}"
+        for name, said in (("", "unnamed"), ("CN=Box", "CN=Box"), (long, long[:120])):
+            made = Made(subject=name, issuer=name).certificate
+            refused = CertificateRefused("bad", 20, made)
+            self.assertEqual((refused.subject, refused.issuer), (said, said))
+            self.assertEqual(issuer_of(made), said)
+            self.assertEqual(str(refused), f"bad (subject {said}, issuer {said})")
+
     def test_a_wrong_name_says_whose_certificate_it_is(self) -> None:
         shake = self.connect(self.trusted.issue_cert("portal.test.invalid"))
         refused = shake.refused
@@ -166,16 +314,29 @@ class Verification(World):
         self.assertIn("portal.test.invalid", str(refused))
         self.assertIsNone(refused.code)
 
-    def test_an_untrusted_issuer_has_openssls_code(self) -> None:
-        refused = self.connect(self.stranger.issue_cert(HOST)).refused
-        assert isinstance(refused, CertificateRefused)
-        self.assertIn(refused.code, (19, 20, 21))
-
     def test_without_the_extra_ca_file_the_platform_decides(self) -> None:
         certificate = self.trusted.issue_cert(HOST)
         shake = self.connect(certificate, policy=ProfilePolicy(MODERN))
         self.assertFalse(shake.secure)
         self.assertIsInstance(shake.refused, CertificateRefused)
+
+    def test_the_platforms_roots_are_trusted_beside_the_extra_file(self) -> None:
+        known = os.environ.get("SSL_CERT_FILE")
+
+        def back() -> None:
+            del os.environ["SSL_CERT_FILE"]
+            if known is not None:
+                os.environ["SSL_CERT_FILE"] = known
+
+        # where OpenSSL is told that the platform has its roots (X509_get_default_*)
+        os.environ["SSL_CERT_FILE"] = str(self.ca_file)
+        self.addCleanup(back)
+        other = self.ca_file.with_name("other.pem")
+        self.stranger.cert_pem.write_to_path(str(other))
+        self.addCleanup(other.unlink)
+        for policy in (ProfilePolicy(MODERN), ProfilePolicy(MODERN, other)):
+            shake = self.connect(self.trusted.issue_cert(HOST), policy=policy)
+            self.assertTrue(shake.secure, shake.error)
 
     def test_an_address_is_verified_and_never_sent_as_a_name(self) -> None:
         shake = self.connect(self.trusted.issue_cert("127.0.0.1"), host="127.0.0.1")
@@ -191,6 +352,8 @@ class Verification(World):
     def test_sessions_are_never_resumed(self) -> None:
         # resumption skips every verify callback, across host names too
         for profile in PROFILES.values():
+            mode = make_context(profile).get_session_cache_mode()
+            self.assertEqual(mode, SSL.SESS_CACHE_OFF)
             policy = self.policy(profile)
             certificate = self.trusted.issue_cert(HOST)
             self.assertTrue(self.connect(certificate, policy=policy).secure)
@@ -238,6 +401,12 @@ class Verification(World):
         verifyObject(IOpenSSLClientConnectionCreator, creator)
 
 
+class Names(SynchronousTestCase):
+    def test_the_profiles_are_these(self) -> None:
+        """The names stand in settings, in the log and in what the doctor says."""
+        self.assertEqual(list(PROFILES), ["modern", "classic", "tls12"])
+
+
 class Hellos(World):
     """Sizes were measured with OpenSSL 4.0 (docs/facts/tls.md, "Size of the
     ClientHello")."""
@@ -267,6 +436,16 @@ class Hellos(World):
             groups = _extensions(self.hello(profile))[10]
             self.assertEqual(b"\x11\xec" in groups, profile is MODERN, profile.name)
 
+    def test_classic_and_tls12_offer_p_256_and_no_other_group(self) -> None:
+        for profile in (CLASSIC, TLS12):
+            groups = _extensions(self.hello(profile))[10]
+            self.assertEqual(groups, b"\x00\x02\x00\x17", profile.name)
+
+    def test_tls12_offers_ciphers_that_keep_a_secret_forward_and_no_other(self) -> None:
+        # all ECDHE, with AES-GCM (RFC 5289) or ChaCha20-Poly1305 (RFC 7905)
+        known = {0xC02B, 0xC02C, 0xC02F, 0xC030, 0xCCA8, 0xCCA9}
+        self.assertEqual(set(_ciphers(self.hello(TLS12))), known)
+
     def test_http_1_1_is_offered_and_h2_is_not(self) -> None:
         for profile in PROFILES.values():
             protocols = _extensions(self.hello(profile))[16]
@@ -277,8 +456,12 @@ class Hellos(World):
         for profile in PROFILES.values():
             for version in (SSL.TLS1_VERSION, SSL.TLS1_1_VERSION):
                 self.assertFalse(self.speaks(profile, version), profile.name)
+            self.assertTrue(self.speaks(profile, SSL.TLS1_2_VERSION), profile.name)
 
     def speaks(self, profile: Profile, version: int) -> bool:
+        policy = self.policy(profile)
+        # as on a machine whose OpenSSL leaves the old versions in
+        policy._context.set_cipher_list(b"ALL:@SECLEVEL=0")
         server = SSL.Context(SSL.TLS_SERVER_METHOD)
         server.set_cipher_list(b"ALL:@SECLEVEL=0")
         server.set_min_proto_version(version)
@@ -288,8 +471,7 @@ class Hellos(World):
         protocol: Any = FakeTLSProtocol()
         shake.told, shake.error = [], None
         shake.client = (
-            self.policy(profile)
-            .creatorForNetloc(HOST.encode(), 443)
+            policy.creatorForNetloc(HOST.encode(), 443)
             .watched(lambda: shake.told.append("secure"))
             .clientConnectionForTLS(protocol)
         )
@@ -297,6 +479,14 @@ class Hellos(World):
         shake.server.set_accept_state()
         shake._shake()
         return shake.secure
+
+
+def _ciphers(hello: bytes) -> list[int]:
+    """The cipher suites of a ClientHello (RFC 8446, 4.1.2)."""
+    at = 4 + 2 + 32
+    at += 1 + hello[at]
+    length = int.from_bytes(hello[at : at + 2])
+    return list(struct.unpack_from(f"!{length // 2}H", hello, at + 2))
 
 
 def _extensions(hello: bytes) -> dict[int, bytes]:
