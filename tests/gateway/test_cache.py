@@ -6,7 +6,7 @@ Over a real gateway, real routes and a real memory store; only the route is a fa
 import gc
 import gzip
 import json
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import http_sf
@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.boundaries import Answer, Exchange, Query, StoredResponse, Validators
+from streamr.boundaries import Answer, Call, Exchange, Query, StoredResponse, Validators
 from streamr.errors import CAUSES, CLIENT_LEFT, Fault
 from streamr.gateway.cache import RENEWALS
 from streamr.policy import representation
@@ -1159,6 +1159,42 @@ class Breaking(CacheCase):
             self.assertEqual(fault.detail, "ZeroDivisionError")
             self.assertTrue(fault.final)
         self.assert_told_once()
+
+    def test_one_before_the_flight_began_leaves_nobody_waiting(self) -> None:
+        @dataclass(frozen=True, slots=True)
+        class Broken(Call):
+            """A call that no flight can be made of."""
+
+            def __post_init__(self) -> None:
+                if self.known is not None:
+                    raise ZeroDivisionError("bug")
+
+        self.kept(OLD, STALE)
+        plain = call(self.clock.seconds() + DEADLINE)
+        broken = Broken(
+            **{each.name: getattr(plain, each.name) for each in fields(plain)}
+        )
+        asking = self.gateway.answer(QUERY, broken)
+        asking.addErrback(lambda failure: failure.trap(ZeroDivisionError))
+        self.successResultOf(asking)
+        self.assert_nothing_left()
+
+    def test_one_of_whoever_is_told_of_a_renewal_is_not_lost(self) -> None:
+        class Broken(Notes):
+            """An observer that breaks over renewals."""
+
+            def note(self, exchange: Exchange) -> None:
+                assert not exchange.renewal, "bug"
+
+        self.gateway = gateway_over(
+            [self.direct], self.clock, Broken(), "main", self.store, deadline=DEADLINE
+        )
+        self.kept(OLD, REVALIDATE)
+        self.ask()
+        self.direct.succeeds(NEW)
+        gc.collect()
+        self.assertEqual(len(self.flushLoggedErrors(AssertionError)), 1)
+        self.assertEqual(self.body(self.ask()), NEW.body)
 
     def test_one_that_was_given_up_as_slow_is_told_all_the_same(self) -> None:
         self.kept(OLD, STALE)
