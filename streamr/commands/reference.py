@@ -1,4 +1,4 @@
-"""Tables of the code as documentation: settings, freshness classes, metrics.
+"""The code's tables as documentation: settings, freshness classes, metrics.
 
 `python -m streamr.commands.reference` writes `.env.example` and, in `docs/`, settings,
 freshness and metrics into a checkout; a test keeps them true.
@@ -21,10 +21,10 @@ SETTINGS_HEAD = """# Settings
 
 Written by `python -m streamr.commands.reference` from `streamr/config/settings.py`.
 
-Flags win over the environment, the environment over `.env` in the working directory,
-`.env` over the defaults. Secrets have no flag, because `ps` would show it, but can be
-read from a file. All that is wrong is said at once, and the exit status is 78;
-`streamr config` prints each setting with its origin.
+Flags override the environment, the environment overrides `.env` in the working
+directory, and `.env` overrides the defaults. Secrets have no flag, because `ps` would
+show it, but they can be read from a file. All errors are reported together, with exit
+status 78; `streamr config` prints each setting and where its value comes from.
 
 | setting | flag | default | allowed | what it does |
 |---|---|---|---|---|
@@ -34,12 +34,13 @@ FRESHNESS_HEAD = """# How long an answer is good
 
 Written by `python -m streamr.commands.reference` from `streamr/policy/freshness.py`.
 
-TMDB names a lifetime with most answers (`max-age`, or `Expires` beside `Date`). It is
-taken within the bounds of the endpoint's class; where there is none, the usual one is.
-After it the copy is served at once while it is renewed behind; after that it is served
-when TMDB takes longer than 250 ms, fails, or answers 429.
+TMDB gives most answers a lifetime (`max-age`, or `Expires` with `Date`). streamr uses
+it, limited to the bounds of the endpoint's class; without one it uses the class's usual
+lifetime. Once the lifetime is over, the copy is still served immediately while it is
+renewed in the background. Later it is served only when TMDB takes longer than 250 ms,
+fails, or answers 429.
 
-| class | usual | at least | at most | while it is renewed | when TMDB fails |
+| class | usual | at least | at most | while being renewed | when TMDB fails |
 |---|---|---|---|---|---|
 """
 FRESHNESS_TAIL = """
@@ -47,21 +48,23 @@ FRESHNESS_TAIL = """
 - configuration: `configuration`, `certification`, `genre`, `watch`; lists: `trending`,
   `discover`, popular, top rated and so on; search: `search`; changes: `changes` and
   `latest`; details: everything else; missing: a 404.
-- Never stored: 401, 403, 429, 5xx, redirects, what is cut, broken or implausible, and
-  answers with `no-store` or `private`.
-- Nothing is kept beyond 180 days.
-- Ages run on the monotonic clock: setting the wall clock expires nothing.
-- `streamr cache purge --class lists` (or `--path /movie/550`, or `--all`) drops them.
+- Never stored: 401, 403, 429, 5xx, redirects, truncated, broken or implausible answers,
+  and answers with `no-store` or `private`.
+- Nothing is kept longer than 180 days.
+- Ages are measured with the monotonic clock, so changing the system's clock does not
+  expire anything.
+- `streamr cache purge --class lists` (or `--path /movie/550`, or `--all`) deletes
+  stored answers.
 """
 
 METRICS_HEAD = """# Metrics
 
 Written by `python -m streamr.commands.reference` from `streamr/observe/measures.py`.
 
-`/metrics` answers on main and on the proxy, in Prometheus' text format or in
-OpenMetrics, to callers on this machine and to those who send `STREAMR_ADMIN_TOKEN` as
-Bearer. Both servers of one process tell the same: scrape one of them
-(`deploy/prometheus/prometheus.yml`), and the proxy where it runs alone.
+`/metrics` is served by main and by the proxy, in Prometheus' text format or in
+OpenMetrics, to callers on this machine and to those who send `STREAMR_ADMIN_TOKEN` as a
+bearer token. Both servers of one process export the same metrics, so scrape one of them
+(`deploy/prometheus/prometheus.yml`); scrape the proxy where it runs by itself.
 
 ```sh
 curl -s http://127.0.0.1:3001/metrics
@@ -76,24 +79,24 @@ alert rules that name the command to run.
 """
 METRICS_TAIL = """
 
-Beside them stand the library's own `process_…` metrics: processor time, memory, open
-files and the time of the start.
+The library adds its own `process_…` metrics: processor time, memory, open files and the
+start time.
 
 ## Labels
 
-The words are those of the log, the headers and the health pages. Nothing that a caller,
-a proxy or TMDB makes up becomes a label: it is counted as `other`.
+The values are those of the log, the headers and the health pages. Values chosen by
+callers, proxies or TMDB never become labels; they are counted as `other`.
 
-- `server`: `streamr-main`, `streamr-proxy`. What main asks of the proxy is a request of
-  the proxy's: count callers on main.
-- `endpoint`: TMDB's path template such as `/movie/{{movie_id}}`, a path of streamr's
-  own, or `other` for what was refused.
+- `server`: `streamr-main`, `streamr-proxy`. A request from main to the proxy counts as
+  a request to the proxy, so count callers on main.
+- `endpoint`: TMDB's path template such as `/movie/{{movie_id}}`, one of streamr's own
+  paths, or `other` for a refused request.
 - `route`: the name of a configured route: `direct`, `proxy@127.0.0.1:5001`,
   `classic@api.themoviedb.org`.
 - `cause`: {causes}; on attempts also `ok` and `other`.
-  `overtaken` (a hedge was faster) and `deadline_exceeded` (the caller's time was up)
-  are no failures of the route. What was cancelled because the route before it answered,
-  or because the caller left, is not counted at all.
+  `overtaken` (a hedge was faster) and `deadline_exceeded` (the deadline passed) are not
+  failures of the route. Attempts that were cancelled because an earlier route answered,
+  or because the caller disconnected, are not counted at all.
 - `result`: {results}.
 - `source`: the route that answered, or
 {sources}
@@ -103,11 +106,11 @@ a proxy or TMDB makes up becomes a label: it is counted as `other`.
 - Failures of routes: `streamr_attempts_total{{cause!~"{no_failure}"}}`.
 - Offload of the last hour: `1000 * sum(increase(streamr_upstream_requests_total[1h])) /
   sum(increase(streamr_requests_total{{server="streamr-main",
-  source!~"local|refused"}}[1h]))`. Probes and renewals count as requests that left. A
-  proxy on another machine tells of what it sends by itself.
+  source!~"local|refused"}}[1h]))`. Probes and renewals count as sent requests. A proxy
+  on another machine counts what it sends in its own metrics.
 - Latency: the histograms end at `STREAMR_DEADLINE` and {grace:g} s above it, and have a
-  bound at {hedge:g} s, where a hedge starts. Who is beyond the last bound waited longer
-  than was promised.
+  bound at {hedge:g} s, where a hedge starts. Requests above the last bound took longer
+  than promised.
 """
 
 
@@ -119,7 +122,7 @@ def settings() -> str:
 def env_example() -> str:
     """A `.env` with every setting commented out."""
     head = (
-        "# Copy to .env and fill in a key. Flags and the environment win over it.\n"
+        "# Copy to .env and fill in a key. Flags and the environment override it.\n"
         "# A secret can also be read from a file: NAME_FILE=/path/to/it\n"
     )
     return head + "".join(

@@ -62,7 +62,7 @@ TABLE: tuple[Setting, ...] = (
         "HOST",
         "127.0.0.1",
         values.address,
-        "Address that the main server binds.",
+        "Address that the main server listens on.",
         "an IP address or localhost",
     ),
     Setting("PROXY_PORT", "5001", values.port, "Port of the TMDB proxy.", "0 to 65535"),
@@ -70,44 +70,46 @@ TABLE: tuple[Setting, ...] = (
         "PROXY_HOST",
         "127.0.0.1",
         values.address,
-        "Address that the TMDB proxy binds. Beyond loopback it needs "
-        "STREAMR_PROXY_TOKEN.",
+        "Address that the TMDB proxy listens on. Any address other than loopback "
+        "requires STREAMR_PROXY_TOKEN.",
         "an IP address or localhost",
     ),
     Setting(
         "STREAMR_ONLY",
         "",
         values.choice("", "main", "proxy"),
-        "Run one server alone.",
+        "Run only one of the two servers.",
         "main or proxy",
     ),
     Setting(
         "TMDB_BASE_URL",
         "https://api.themoviedb.org/3",
         values.tmdb_url,
-        "Where the direct attempt goes.",
+        "TMDB's base URL for the direct route.",
         "https on TMDB's official hosts or on loopback; http on loopback only",
     ),
     Setting(
         "TMDB_ALTERNATE_URLS",
         "https://api.tmdb.org/3",
         values.listed(values.tmdb_url),
-        "Other official names of TMDB that the proxy tries, with commas between.",
+        "TMDB's other official base URLs, which the proxy tries, separated by commas.",
         "as TMDB_BASE_URL",
     ),
     Setting(
         "TMDB_PROXY_URL",
         "",
         values.listed(values.proxy_url),
-        "The proxies that main falls back to, in order, with commas between. Unset: "
-        "the proxy on this machine, http://127.0.0.1:5001 or where PROXY_PORT puts it.",
+        "The proxies that main falls back to, in this order, separated by commas. "
+        "Unset: the proxy on this machine, at http://127.0.0.1:5001 or the port set "
+        "by PROXY_PORT.",
         "https anywhere; http on loopback, private addresses and container names",
     ),
     Setting(
         "STREAMR_PROXY_TOKEN",
         "",
         values.shared_token,
-        "What callers of the proxy send as Bearer; main sends it to its proxies.",
+        "The bearer token that callers of the proxy must send; main sends it to its "
+        "proxies.",
         "16 to 200 printable characters without spaces",
         secret=True,
     ),
@@ -115,8 +117,8 @@ TABLE: tuple[Setting, ...] = (
         "STREAMR_ADMIN_TOKEN",
         "",
         values.shared_token,
-        "Sent as Bearer, it opens to other machines what is for this one alone: "
-        "/metrics, and what changes something.",
+        "Sent as a bearer token, it gives other machines access to pages otherwise "
+        "restricted to this one: /metrics, and everything that changes something.",
         "16 to 200 printable characters without spaces",
         secret=True,
     ),
@@ -124,57 +126,59 @@ TABLE: tuple[Setting, ...] = (
         "TMDB_CA_FILE",
         "",
         values.existing_file,
-        "Extra trust roots (PEM) beside the platform's.",
+        "Certificate authorities (PEM) to trust in addition to the platform's.",
         "a readable PEM file",
     ),
     Setting(
         "TMDB_PINS",
         "",
         values.pins,
-        "Fixed addresses of host names; URL, SNI and verified name stay.",
-        "host=address[:port], with commas between",
+        "Fixed addresses for host names; the URL, SNI and the verified name do not "
+        "change.",
+        "host=address[:port], separated by commas",
     ),
     Setting(
         "STREAMR_ADDRESS_FAMILY",
         "auto",
         values.choice("auto", "ipv4", "ipv6"),
-        "Which addresses are used towards TMDB.",
+        "Which kind of addresses to use for TMDB.",
         "auto, ipv4 or ipv6",
     ),
     Setting(
         "STREAMR_DEADLINE",
         "8",
         values.seconds(0.5, 60),
-        "Seconds after which every caller has an answer or an honest error.",
+        "Seconds within which every caller gets an answer or an error.",
         "0.5 to 60",
     ),
     Setting(
         "CORS_ORIGINS",
         "",
         values.listed(values.origin),
-        "Web origins that may read the answers, with commas between. Unset: any origin "
-        "on loopback, none beyond it.",
-        "https://app.example, with commas between, or * (on loopback only)",
+        "Web origins that may read the answers, separated by commas. Unset: any origin "
+        "while HOST is a loopback address, none otherwise.",
+        "https://app.example, separated by commas, or * (on loopback only)",
     ),
     Setting(
         "STREAMR_EXTRA_PATHS",
         "",
         values.listed(values.template),
-        "TMDB paths newer than this version, with commas between.",
+        "TMDB paths that this version does not know yet, separated by commas.",
         "templates such as /movie/{movie_id}/new_thing",
     ),
     Setting(
         "STREAMR_RATE",
         "35",
         values.number(1, 1000),
-        "Requests a second to each of TMDB's hosts; TMDB allows some 40.",
+        "Requests per second to each of TMDB's hosts; TMDB allows about 40.",
         "1 to 1000",
     ),
     Setting(
         "STREAMR_CONNECTIONS",
         "15",
         values.number(1, 1000),
-        "Requests at once to each of TMDB's hosts; TMDB's CDN allows 20 connections.",
+        "Simultaneous requests to each of TMDB's hosts; TMDB's CDN allows 20 "
+        "connections.",
         "1 to 1000",
     ),
     Setting(
@@ -188,44 +192,43 @@ TABLE: tuple[Setting, ...] = (
         "STREAMR_STATE_DIR",
         "",
         values.folder,
-        "Where the cache and the control socket live. Unset: systemd's "
+        "Folder for the cache and the control socket. Unset: systemd's "
         "STATE_DIRECTORY, or .local/state/streamr in the home directory.",
-        "a folder that can be made and written",
+        "a folder that can be created and written to",
     ),
     Setting(
         "STREAMR_WARM",
         "/trending/all/week,/movie/popular,/tv/popular,/movie/top_rated",
         values.listed(values.tmdb_path),
-        "TMDB paths that main fetches at the start and keeps fresh, with commas "
-        "between.",
+        "TMDB paths that main fetches at startup and keeps fresh, separated by commas.",
         "paths such as /movie/popular, or none",
     ),
     Setting(
         "STREAMR_ENVIRONMENT",
         "production",
         values.word,
-        "What /api/health calls this installation.",
+        "The name that /api/health gives this installation.",
         "up to 40 letters, digits, - and _",
     ),
     Setting(
         "STREAMR_LOG_FILE",
         "",
         values.log_file,
-        "A file for the log beside the console, such as server.log.",
+        "A file to log to in addition to the console, such as server.log.",
         "a path in an existing folder",
     ),
     Setting(
         "STREAMR_LOG_LEVEL",
         "info",
         values.choice("debug", "info", "warn", "error"),
-        "The least important lines that are logged.",
+        "The lowest level that is logged.",
         "debug, info, warn or error",
     ),
     Setting(
         "STREAMR_LOG_FORMAT",
         "text",
         values.choice("text", "json"),
-        "The form of the log.",
+        "The format of the log.",
         "text or json",
     ),
 )

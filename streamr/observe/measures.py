@@ -24,13 +24,13 @@ NO_FAILURE = (OK, "overtaken", "deadline_exceeded")
 # Where a request's answer came from, beside the names of the configured routes.
 SOURCES = {
     "cache": "a fresh stored answer",
-    "stale-while-revalidate": "a stored answer, renewed behind",
+    "stale-while-revalidate": "a stored answer, renewed in the background",
     "stale-while-slow": "a stored answer, because TMDB took longer than 250 ms",
     "stale-if-error": "a stored answer, because TMDB could not be reached, or said 429",
     "local": "a page of streamr's own",
-    "refused": "a request that was refused before anything left",
-    "fault": "no answer: an honest error",
-    "left": "no answer: the caller went away (499)",
+    "refused": "a request that was refused before anything was sent to TMDB",
+    "fault": "no answer: an error",
+    "left": "no answer: the caller disconnected (499)",
 }
 
 # What the cache did for a request: `hit`, RFC 5861's and 9211's words, `collapsed`.
@@ -82,7 +82,7 @@ REQUEST_SECONDS = Measure(
 FAULTS = Measure(
     "streamr_faults_total",
     "counter",
-    "Requests that ended in an error of the gateway's, by the cause it named.",
+    "Requests that ended in an error of the gateway, by cause.",
     ("server", "cause"),
 )
 RENEWALS = Measure(
@@ -94,36 +94,36 @@ RENEWALS = Measure(
 ATTEMPTS = Measure(
     "streamr_attempts_total",
     "counter",
-    "Tries of routes for callers and renewals, by their cause; ok brought the answer.",
+    "Attempts over routes for callers and renewals, by cause; ok brought the answer.",
     ("server", "route", "cause"),
 )
 REPORTED = Measure(
     "streamr_reported_attempts_total",
     "counter",
-    "Tries that a proxy reports to have made; the proxy's own metrics name its routes.",
+    "Attempts that a proxy reports; the proxy's own metrics name its routes.",
     ("server", "route", "cause"),
 )
 ATTEMPT_SECONDS = Measure(
     "streamr_attempt_duration_seconds",
     "histogram",
-    "How long the tries took that brought an answer.",
+    "How long the attempts took that brought an answer.",
     ("server", "route"),
 )
 CACHE_REQUESTS = Measure(
     "streamr_cache_requests_total",
     "counter",
-    "Requests that passed the cache, by what it did for them.",
+    "Requests to the cache, by what it did for them.",
     ("server", "result"),
 )
 LOOP_LAG = Measure(
     "streamr_loop_lag_seconds",
     "histogram",
-    "How late the reactor's timers are; looked at twice a second.",
+    "How late the reactor's timers fire, sampled twice a second.",
 )
 BUILD = Measure(
     "streamr_build_info",
     "info",
-    "The versions that run.",
+    "The versions that are running.",
     ("version", "python", "twisted"),
 )
 BREAKERS = Measure(
@@ -135,36 +135,36 @@ BREAKERS = Measure(
 CONNECTIONS = Measure(
     "streamr_open_connections",
     "gauge",
-    "Connections of callers that are open.",
+    "Open connections of callers.",
     ("server",),
 )
 UPSTREAM = Measure(
     "streamr_upstream_requests_total",
     "counter",
-    "Requests that left for a host of TMDB's, retries, hedges and probes included.",
+    "Requests sent to a host of TMDB, including retries, hedges and probes.",
     ("host",),
 )
 OFFLOAD = Measure(
     "streamr_upstream_requests_per_thousand_calls",
     "gauge",
-    "Offload since the start: requests that left for TMDB per 1,000 calls.",
+    "Offload since startup: requests sent to TMDB per 1,000 calls.",
 )
 WAITING = Measure(
     "streamr_pacing_waiting",
     "gauge",
-    "Requests that wait for their turn to leave for a host.",
+    "Requests waiting to be sent to a host.",
     ("host",),
 )
 FREE = Measure(
     "streamr_pacing_free_places",
     "gauge",
-    "How many more requests may be under way to a host at once.",
+    "How many more requests may be in flight to a host at once.",
     ("host",),
 )
 PAUSE = Measure(
     "streamr_pacing_pause_seconds",
     "gauge",
-    "What is left of the pause that a host asked for with a 429; 0 without one.",
+    "Time left of the pause that a host asked for with a 429; 0 without one.",
     ("host",),
 )
 ENTRIES = Measure("streamr_cache_entries", "gauge", "Stored answers in memory.")
