@@ -12,15 +12,16 @@ DOOR_PLATE = """\
 # Scoreboard
 
 streamr and its peers under the same faults, side by side: nginx, HAProxy and Varnish
-from Debian's packages, and a sequential pair of Express servers with axios. Their
-configurations, with the reason for each choice, are in `benchmarks/peers/`. The
-upstream is the simulated TMDB over real TLS, verified by everybody:
+from Debian's packages, and two Express servers with axios, one falling back to the
+other. Their configurations, with the reason for each choice, are in
+`benchmarks/peers/`. The upstream is the simulated TMDB over real TLS, which every peer
+verifies:
 `api.themoviedb.org` is the direct route, `api.tmdb.org` the second route, 60 ms away.
-Varnish, which has no TLS towards its backends, goes through a plain TLS tunnel (HAProxy
-in TCP mode).
+Varnish has no TLS towards its backends, so it uses a plain TLS tunnel (HAProxy in TCP
+mode).
 
-Measured on one machine with two shared, noisy cores, everything on loopback: compare
-within a table, not across machines. To measure it yourself:
+Measured on one machine with two shared, noisy cores, with everything on loopback:
+compare within a table, not across machines. To measure it yourself:
 
     benchmarks/install.sh               # Debian's packages and npm's, once
     python -m benchmarks.run            # everything; --quick for a few minutes

@@ -29,8 +29,8 @@ async def measure(options: BenchOptions) -> Table:
     """streamr only: what the peers do with a turned clock is their own affair."""
     table = Table(
         7,
-        "The wall clock jumps (libfaketime; the monotonic clock is left alone)",
-        "no timer lost, no mass expiry, no record made immortal, 0 errors",
+        "The wall clock jumps (libfaketime; the monotonic clock does not)",
+        "no timer lost, no mass expiry, no entry that never expires, 0 errors",
         ["jump", "still hits", "new requests upstream", "hedge answered in", "errors"],
     )
     with opened(options) as bench:

@@ -27,15 +27,15 @@ async def measure(options: BenchOptions) -> Table:
     """A fault of each sort on both routes, one contestant after the other."""
     table = Table(
         4,
-        "Warm and expired, everything dead",
+        "Warm and expired, both routes dead",
         "200 with `Age` and a stale `Cache-Status`, p99 ≤ 10 ms",
         [
             *("fault on both routes", "peer", "200", "with Age", "says stale"),
             "p50 / p99 ms",
         ],
         notes=[
-            "Seven hours pass between the warming and the fault, by libfaketime under "
-            "every contestant, so all copies are expired.",
+            "libfaketime moves every peer's clock seven hours ahead between the "
+            "warm-up and the fault, so all copies have expired.",
         ],
     )
     with opened(options, "--no-keep-alive") as bench:

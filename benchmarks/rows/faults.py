@@ -70,16 +70,16 @@ async def measure(options: BenchOptions) -> Table:
     table = Table(
         1,
         "Every fault kind, cold and warm",
-        "every kind a correct complete body or the true error; 0 wrong bodies, "
-        "0 poisoned entries",
+        "for every kind, a correct and complete body or the right error; 0 wrong "
+        "bodies, 0 poisoned entries",
         ["fault", *options.peers],
         notes=[
             "Each cell: fault on the direct route, cold (slowest answer) · fault on "
             "both routes, warm and expired · fault on both routes, cold. `good` is the "
-            "complete correct body, `error` an honest error, `broken` an answer that "
-            "was cut or never came within 12 s, `wrong` a complete answer that is not "
-            f"TMDB's. The worst of {EACH} counts. Poisoned: wrong after the fault had "
-            "ended. To hand on a 404 or a 429 is the true error.",
+            "complete and correct body, `error` the right error, `broken` an answer "
+            "that was cut or did not arrive within 12 s, `wrong` a complete answer "
+            f"that is not TMDB's. The worst of {EACH} counts. Poisoned: wrong after "
+            "the fault had ended. For a 404 or a 429, passing it on counts as `error`.",
         ],
     )
     tallies = {name: ContestantTally() for name in options.peers}

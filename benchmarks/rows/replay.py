@@ -32,10 +32,11 @@ async def measure(options: BenchOptions) -> Table:
         "the fewest upstream requests of all",
         ["peer", "upstream requests per 1,000 calls", "good", "p50 / p99 ms"],
         notes=[
-            f"The day passes in {steps(options)} jumps, the same for everybody. "
-            "Background refreshes count. Health checks of HAProxy and Varnish are "
-            "stretched to an hour: compressed time would count against them. All at "
-            "the same time, so the latencies are those of a busy machine.",
+            f"The day passes in {steps(options)} jumps of the clock, the same for "
+            "every peer. Background refreshes count. The health checks of HAProxy and "
+            "Varnish run once an hour, because compressed time would count against "
+            "them. All peers run at the same time, so the latencies are those of a "
+            "busy machine.",
         ],
     )
     with opened(options) as bench:

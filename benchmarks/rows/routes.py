@@ -27,7 +27,7 @@ KINDS = (
     "refuse",
     SLOW,
 )
-ITSELF = "(the second route itself)"
+ITSELF = "(the second route by itself)"
 FIRST_P99 = 400.0
 
 
@@ -46,10 +46,10 @@ async def measure(options: BenchOptions) -> Table:
             "not good",
         ],
         notes=[
-            f"`first` is the first {options.pick(10, 5)} s, `afterwards` the "
-            f"{options.pick(20, 5)} s after it. The second route takes 60 ms, and the "
-            "simulator's own time; asked straight by the same client in the same run, "
-            "it is the last line of each fault.",
+            f"`first` is the first {options.pick(10, 5)} s, `afterwards` the following "
+            f"{options.pick(20, 5)} s. The second route takes 60 ms plus the "
+            "simulator's own time; the last line of each fault is that route by "
+            "itself, asked directly by the same client in the same run.",
         ],
     )
     with opened(options) as bench:

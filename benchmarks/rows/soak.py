@@ -59,7 +59,7 @@ async def measure(options: BenchOptions) -> Table:
         f"Soak: {minutes:g} minutes, {RATE} requests a second, a fault every 10 s",
         "0 wrong bodies, no unhandled Deferred error, RSS slope ≈ 0, fds constant",
         ["what", "measured"],
-        notes=[f"Faults on either route or both, from seed {options.seed}."],
+        notes=[f"Faults on either route or on both, chosen with seed {options.seed}."],
     )
     with opened(options) as bench:
         titles = await bench.titles(TITLES)

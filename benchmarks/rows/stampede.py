@@ -29,11 +29,12 @@ async def measure(options: BenchOptions) -> Table:
         "own + 10 ms",
         ["key", "peer", "upstream requests", "good", "p50 / p99 ms"],
         notes=[
-            f"{STAMPEDES} stampedes each, all callers together; the most upstream "
-            "requests that one of them caused. Connections stand beforehand. The "
-            "upstream itself is one caller who asks it straight, over a new TLS "
-            "connection, as whoever is cold has to. For the expired keys seven hours "
-            "pass by libfaketime, which makes each look at the clock dearer.",
+            f"{STAMPEDES} stampedes each, all callers together; the table shows the "
+            "largest number of upstream requests that one stampede caused. Callers' "
+            'connections are open before the stampede. "The upstream itself" is one '
+            "caller asking it directly over a new TLS connection, as any peer with a "
+            "cold cache has to. For the expired keys, libfaketime moves the clock "
+            "seven hours ahead, which makes every reading of the clock slower.",
         ],
     )
     with opened(options) as bench:
