@@ -192,6 +192,9 @@ class Daemon(MultiService):
         super().startService()
         for built in parts.built.values():
             built.gateway.failover.health.start()
+        # a wrong key shows now, and not to the first caller
+        first = parts.built.get("main") or parts.built["proxy"]
+        first.gateway.failover.health.probe_first()
         self._open_control()
         signal.signal(signal.SIGUSR1, self._reopen)
 

@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from twisted.internet.defer import gatherResults
+
 from streamr.app.cache import Storage
 from streamr.app.candidates import alternatives, peers
 from streamr.app.routes import Upstream
@@ -155,7 +157,9 @@ class Shared:
             demo=demo is not None,
         )
         status = Status(sources, lambda: shown(settings), reactor)
-        surface = self._main_surface(gateway, loop, address, status, demo)
+        looks = [each for each in (gateway, near.gateway) if each is not None]
+        look_again = partial(_look_again, looks, status)
+        surface = self._main_surface(gateway, loop, address, status, demo, look_again)
         return Built(gateway, surface, status, storage, warm)
 
     def _over(self, server: str, routes: Sequence[Route]) -> NegativeCache:
@@ -214,6 +218,7 @@ class Shared:
         address: str,
         status: Status,
         demo: Demo | None,
+        look_again: Callable[[], object],
     ) -> Surface:
         settings, reactor = self.settings, self.reactor
         up = health.main_health(reactor, self.wall, settings.environment)
@@ -223,7 +228,7 @@ class Shared:
             self._metrics(),
             *docs.rows(self.offered, address),
             *status.rows(),
-            *(demo.rows() if demo is not None else ()),
+            *(demo.rows(look_again) if demo is not None else ()),
         ]
         cors = Cors(settings.cors_origins)
         return Surface(
@@ -241,3 +246,9 @@ class Shared:
 
     def _metrics(self) -> Row:
         return Row(metrics.PATH, self.scrape, who=Who.OPERATORS)
+
+
+def _look_again(gateways: Sequence[Gateway], status: Status) -> None:
+    """Look at all routes, and show on the live pages what was found."""
+    looking = [each.failover.health.look_again() for each in gateways]
+    gatherResults(looking).addCallback(lambda _: status.live.show())

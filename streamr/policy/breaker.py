@@ -163,11 +163,11 @@ def postponed(breaker: Breaker, now: float, chance: float) -> Breaker:
 
 
 def hurried(breaker: Breaker, now: float) -> Breaker:
-    """The breaker when there is news: what is open is probed now, as after a first
-    failure."""
-    if breaker.state is not BreakerState.OPEN:
+    """The breaker when there is news: what is not closed is probed now, as after a
+    first failure."""
+    if breaker.closed:
         return breaker
-    return replace(breaker, pause=FIRST_PAUSE, until=now)
+    return Breaker(BreakerState.OPEN, pause=FIRST_PAUSE, until=now)
 
 
 def _opened(pause: float, now: float, chance: float) -> Breaker:

@@ -13,7 +13,12 @@ from dataclasses import dataclass
 from random import random
 from secrets import token_hex
 
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.defer import (
+    CancelledError,
+    Deferred,
+    gatherResults,
+    maybeDeferred,
+)
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -34,6 +39,8 @@ _log = Logger()
 PROBE = Query("/configuration", (), "/configuration", expected=Expected(("images",)))
 # How long a probe may take before it counts as no answer at all.
 PROBE_SECONDS = 5.0
+# The same when somebody waits for the verdict at a page: it is told within a second.
+LOOK_SECONDS = 0.7
 # How often the breakers are looked at.
 LOOK_EVERY = 0.5
 # When nothing works at all, this many requests a second still find out for themselves:
@@ -151,11 +158,18 @@ class Health:
         """Try the first route now, so that a wrong key shows before anybody asks."""
         self._probe(self.routes[0])
 
-    def hurry(self) -> None:
-        """Probe at once what is open: somebody has repaired something."""
+    def look_again(self) -> Deferred[list[None]]:
+        """Probe all routes now, and not for long: somebody has changed something.
+
+        Fires when that is over.
+        """
         now = self._clock.seconds()
+        for probe in list(self._probes.values()):
+            probe.cancel()
         for name, known in self.breakers.items():
-            self.breakers[name] = breaker.hurried(known, now)
+            self.breakers[name] = breaker.probing(breaker.hurried(known, now))
+        looks = [self._probe(route, LOOK_SECONDS) for route in self.routes]
+        return gatherResults(looks)
 
     def stop(self) -> None:
         """End all probes."""
@@ -247,11 +261,13 @@ class Health:
                 self.breakers[route.name] = breaker.probing(self.breakers[route.name])
                 self._probe(route)
 
-    def _probe(self, route: Route) -> None:
+    def _probe(self, route: Route, seconds: float = PROBE_SECONDS) -> Deferred[None]:
+        """Ask over one route; fires when it is judged, and never fails."""
         asked = _Asked(self._clock)
         # a connection that is slow to build but quick to answer is sound: a slow first
         # answer is asked again over the connection that is now there
-        timing = self._ask(route, asked).addCallback(self._again_if_slow, route, asked)
+        timing = self._ask(route, asked, seconds)
+        timing.addCallback(self._again_if_slow, route, asked, seconds)
         probing = timing.addCallbacks(
             self._probe_answered,
             self._probe_failed,
@@ -259,15 +275,16 @@ class Health:
             errbackArgs=(route, asked),
         )
         self._probes[route.name] = probing
-        probing.addBoth(self._probed, route)
+        return probing.addBoth(self._probed, route)
 
     def _probed(self, _result: object, route: Route) -> None:
-        del self._probes[route.name]
+        """Over. One that was given up for another has no place any more."""
+        self._probes.pop(route.name, None)
 
-    def _ask(self, route: Route, asked: _Asked) -> Deferred[Answer]:
+    def _ask(self, route: Route, asked: _Asked, seconds: float) -> Deferred[Answer]:
         now = self._clock.seconds()
-        call = Call(f"probe-{token_hex(4)}", now + PROBE_SECONDS, target=PROBE.path)
-        budget = share(PROBE_SECONDS, 1, hop=route.kind is RouteKind.PEER)
+        call = Call(f"probe-{token_hex(4)}", now + seconds, target=PROBE.path)
+        budget = share(seconds, 1, hop=route.kind is RouteKind.PEER)
         asking = maybeDeferred(
             route.send,
             PROBE,
@@ -277,17 +294,17 @@ class Health:
             progress=asked,
             veto=_may_leave,
         )
-        return asking.addTimeout(PROBE_SECONDS, self._clock, _too_late)
+        return asking.addTimeout(seconds, self._clock, _too_late)
 
     def _again_if_slow(
-        self, _answer: Answer, route: Route, asked: _Asked
+        self, _answer: Answer, route: Route, asked: _Asked, seconds: float
     ) -> float | Deferred[float]:
         """How long the answer took, in seconds."""
         took = asked.took()
         if took <= HEDGE_AFTER:
             return took
         again = _Asked(self._clock)
-        return self._ask(route, again).addCallback(lambda _: again.took())
+        return self._ask(route, again, seconds).addCallback(lambda _: again.took())
 
     def _probe_answered(self, took: float, route: Route) -> None:
         # one in doubt has failed by its answers, not by being slow

@@ -346,8 +346,11 @@ class News(SynchronousTestCase):
         again = after(probing(breaker), False, 50.0, MIDDLE)
         self.assertEqual(again.pause, 2 * FIRST_PAUSE)
 
-    def test_all_others_are_as_they_were(self) -> None:
-        for breaker in (Breaker(), told("---"), probing(opened())):
+    def test_so_is_one_whose_probe_was_given_up(self) -> None:
+        self.assertTrue(due(hurried(probing(reopened(6)), 50.0), 50.0))
+
+    def test_one_that_is_closed_is_as_it_was(self) -> None:
+        for breaker in (Breaker(), told("---")):
             self.assertEqual(hurried(breaker, 50.0), breaker)
 
 

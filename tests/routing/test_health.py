@@ -30,7 +30,12 @@ from streamr.policy.breaker import (
     BreakerState,
 )
 from streamr.policy.retry import HEDGE_AFTER
-from streamr.routing.health import LOOK_EVERY, PROBE_SECONDS, Health
+from streamr.routing.health import (
+    LOOK_EVERY,
+    LOOK_SECONDS,
+    PROBE_SECONDS,
+    Health,
+)
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.ratelimit import Pacer
 from tests.support import FakeRoute, failover_over, late
@@ -240,9 +245,35 @@ class News(HealthCase):
         asked = len(self.route.sent)
         self.pass_time(5.0)
         self.assertEqual(len(self.route.sent), asked)
-        self.health.hurry()
-        self.pass_time(LOOK_EVERY + 0.1)
+        looking = self.health.look_again()
         self.assertEqual(len(self.route.sent), asked + 1)
+        self.assertNoResult(looking)
+        self.route.succeeds()
+        self.successResultOf(looking)
+        self.assertIs(self.state, BreakerState.CLOSED)
+
+    def test_a_route_that_is_closed_is_looked_at_as_well(self) -> None:
+        self.health.tried(self.route, None, 1)
+        self.health.look_again()
+        self.route.fails("tls_reset")
+        self.assertEqual(self.health.states["direct"].cause, "tls_reset")
+        self.assertIs(self.state, BreakerState.CLOSED)
+
+    def test_it_is_over_within_a_second_and_known_to_be_silent(self) -> None:
+        looking = self.health.look_again()
+        self.clock.advance(LOOK_SECONDS)
+        self.successResultOf(looking)
+        cause = self.health.states["direct"].cause
+        self.assertEqual(cause, "http_response_timeout")
+        self.assertLess(LOOK_SECONDS, 1.0)
+
+    def test_a_probe_that_hangs_is_given_up_for_it(self) -> None:
+        self.until_probed()
+        self.health.look_again()
+        self.assertTrue(self.route.sent[0].cancelled)
+        self.route.succeeds()
+        self.assertIs(self.state, BreakerState.CLOSED)
+        self.assertEqual(self.under_way, 0)
 
 
 class LastDeed(HealthCase):

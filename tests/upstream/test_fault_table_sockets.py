@@ -17,7 +17,7 @@ from urllib.parse import quote
 import pytest
 import pytest_twisted
 
-from streamr.errors import CAUSES
+from streamr.errors import CAUSES, Phase
 from tests.stack import DIRECT, KEY, OTHER, Got, Stack, closed_port
 
 # The fault, the cause that it is, and how often the direct route is tried.
@@ -133,6 +133,8 @@ async def test_the_proxy_answers_and_the_cause_is_named(
         return
     assert got.causes[0] == cause
     tries = 2 if CAUSES[cause].same_route and not CAUSES[cause].slow else 1
+    if CAUSES[cause].phase is Phase.RESOLVE:
+        tries = 1  # a second look-up is no attempt of its own
     direct = got.headers["proxy-status"].split(", ")
     assert sum('route="direct"' in each for each in direct) == tries
     assert "Attempting proxy fallback: direct failed" in stack.log.getvalue()
@@ -226,12 +228,54 @@ async def test_a_connection_that_went_stale_costs_one_retry(stack: Stack) -> Non
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_port_where_nothing_listens(reactor: Any, tmp_path: Path) -> None:
-    stack = Stack(
-        reactor, tmp_path, {"TMDB_PROXY_URL": f"http://127.0.0.1:{closed_port()}"}
-    )
+async def test_a_named_proxy_where_nothing_listens_costs_no_route_of_our_own(
+    reactor: Any, tmp_path: Path
+) -> None:
+    dead = f"http://127.0.0.1:{closed_port()}"
+    stack = Stack(reactor, tmp_path, {"TMDB_PROXY_URL": dead})
     stack.simulator.set_fault(DIRECT, "reset-after-hello")
     got = await stack.get(PATH)
-    assert got.status == 502
-    assert got.causes == ["tls_reset", "tls_reset", *["connection_refused"] * 2]
+    good(got)
+    assert got.causes[:4] == ["tls_reset", "tls_reset", *["connection_refused"] * 2]
+    assert got.headers["x-proxy-source"] in stack.daemon.servers["proxy"].url
+    assert f"main asks TMDB over direct, then proxy@{dead[7:]}, then" in (
+        stack.log.getvalue()
+    )
+    await stack.stop()
+
+
+@pytest_twisted.ensureDeferred
+async def test_one_title_that_tmdb_fails_on_closes_nothing_for_the_others(
+    stack: Stack,
+) -> None:
+    paths = ["/3/movie/550", "/3/movie/13", "/3/movie/238", "/3/tv/1396"]
+    for fault in ("status:code=500", "status:code=504", "null", "html"):
+        for host in (DIRECT, OTHER):
+            stack.simulator.set_fault(host, f"{fault}:path=/3/movie/603")
+        for _ in range(12):
+            got = await stack.get("/3/movie/603")
+            assert got.status in (502, 504), fault
+            assert int(got.headers["retry-after"]) >= 1
+        for path in paths:
+            assert (await stack.get(path)).status == 200, (fault, path)
+    # twelve callers of each fault cost TMDB what two or three do
+    assert stack.requests(DIRECT) < 80
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_key_that_tmdb_does_not_take_is_the_headline(
+    reactor: Any, tmp_path: Path
+) -> None:
+    stack = Stack(reactor, tmp_path, {"TMDB_API_KEY": "0" * 32})
+    got = await stack.get(PATH)
+    assert (got.status, got.json["status_code"]) == (401, 7)
+    assert "key of streamr" in got.json["status_message"]
+    for path in ("/api/tmdb/health", "/api/tmdb/health?probe=1"):
+        health = await stack.get(path)
+        assert (health.status, health.json["status"]) == (503, "error")
+        assert "TMDB_API_KEY" in health.json["message"]
+        assert health.json["routes"][0]["cause"] == "key_refused"
+    page = await stack.get("/")
+    assert b"does not accept the key" in page.body
+    assert stack.log.getvalue().count("The key does not work") == 1
     await stack.stop()

@@ -21,7 +21,7 @@ from streamr.errors import Envelope, Refusal
 from streamr.tmdb import parameters
 from streamr.web.access import Visit, Who
 from streamr.web.page import Page, json_page
-from streamr.web.router import CHANGE, Row
+from streamr.web.router import CHANGE, Handler, Row
 
 POSTERS = "/demo/posters/"
 EVERYWHERE = "*"
@@ -50,12 +50,22 @@ class Demo:
     draw: Callable[[str], bytes | None]
     network: Mapping[str, str] = field(default_factory=dict)
 
-    def rows(self) -> list[Row]:
-        """The demo's pages and actions for the table of main."""
+    def rows(self, changed: Callable[[], object]) -> list[Row]:
+        """The demo's pages and actions for the table of main; `changed` is called when
+        something was broken or mended."""
+
+        def acting(act: Callable[[Visit], Page]) -> Handler:
+            def acted(visit: Visit) -> Page:
+                page = act(visit)
+                changed()
+                return page
+
+            return acted
+
         return [
             Row("/demo/state", self._state),
-            Row("/demo/fault", self._break, CHANGE, Who.PLAYERS),
-            Row("/demo/heal", self._heal, CHANGE, Who.PLAYERS),
+            Row("/demo/fault", acting(self._break), CHANGE, Who.PLAYERS),
+            Row("/demo/heal", acting(self._heal), CHANGE, Who.PLAYERS),
             Row(POSTERS, self._poster, below=True),
         ]
 

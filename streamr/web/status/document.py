@@ -70,10 +70,14 @@ BUTTONS = (
 
 
 def document(
-    snapshot: Snapshot, settings: Sequence[Shown] | None, *, may_act: bool
+    snapshot: Snapshot,
+    settings: Sequence[Shown] | None,
+    *,
+    may_act: bool,
+    base_url: str = "",
 ) -> str:
     """The page. `settings` is None for visitors who may not see them; `may_act` shows
-    the demo's buttons."""
+    the demo's buttons; `base_url` is what an app takes for TMDB's."""
     parts = sections(snapshot)
     return f"""<!doctype html>
 <html lang="en">
@@ -88,6 +92,7 @@ streamr</p>
 </header>
 <main id="content">
 <section id="glance" role="status" aria-atomic="true">{parts["glance"]}</section>
+<p class="base">Base URL for your app: <code id="base">{escape(base_url)}</code></p>
 <dl id="figures">{parts["figures"]}</dl>
 {_demo(snapshot, may_act)}
 <section aria-labelledby="h-path"><h2 id="h-path">The path of a request</h2>

@@ -73,6 +73,12 @@ class Live:
         for listener in list(self._listeners):
             listener.finish()
 
+    def show(self) -> None:
+        """Paint now, for those who listen: something has just changed."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+            self._tick()
+
     def _is_full(self) -> bool:
         return self._ended or len(self._listeners) >= MOST_LISTENERS
 

@@ -80,13 +80,24 @@ class Status:
         """HTML for browsers, text for everybody else."""
         shown = snapshot(self._sources)
         if "text/html" not in visit.header("accept"):
-            return _page(text(shown), "text/plain;charset=utf-8")
+            return _page(text(shown, base_url(visit)), "text/plain;charset=utf-8")
         inside = visit.trusted and from_own_site(visit)
         settings = self._settings() if inside else None
         return _page(
-            document(shown, settings, may_act=may_play(visit)),
+            document(
+                shown, settings, may_act=may_play(visit), base_url=base_url(visit)
+            ),
             "text/html;charset=utf-8",
         )
+
+
+def base_url(visit: Visit) -> str:
+    """What an app takes for TMDB's base URL: the way by which this visitor came.
+
+    Behind a proxy with TLS it is https, which only the visitor's browser knows: its
+    script puts that right.
+    """
+    return f"http://{visit.header('host')}{visit.prefix}/3"
 
 
 def _page(body: str, kind: str) -> Page:

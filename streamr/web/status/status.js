@@ -72,6 +72,8 @@ function paintAll(parts) {
 
 // --- live -----------------------------------------------------------------------
 
+byId("base").textContent = new URL("3", location.href).href;
+
 let source = null;
 let polling = null;
 

@@ -18,8 +18,8 @@ from streamr.web.status.shape import (
 MOST_FAULTS = 5
 
 
-def text(snapshot: Snapshot) -> str:
-    """The snapshot as text, short."""
+def text(snapshot: Snapshot, base_url: str = "") -> str:
+    """The snapshot as text, short; `base_url` is what an app takes for TMDB's."""
     verdict = snapshot["verdict"]
     lines = [
         f"streamr {snapshot['version']} ({snapshot['environment']})",
@@ -33,6 +33,7 @@ def text(snapshot: Snapshot) -> str:
         _cache(snapshot["cache"]),
         *_faults(snapshot["faults"]),
         "",
+        f"Base URL for your app: {base_url}",
         "Try: /api/tmdb/trending · /api/tmdb/health · /status.json",
     ]
     return "\n".join(lines) + "\n"

@@ -29,7 +29,11 @@ class DemoCase(SurfaceCase):
             self.set_fault,
             {"a.jpg": b"<svg/>"}.get,
         )
-        return demo.rows()
+        self.changes = 0
+        return demo.rows(self.count)
+
+    def count(self) -> None:
+        self.changes += 1
 
     def changed(self, surface: Surface) -> Surface:
         wishes = WishGranter(surface.gateway, self.clock, self.notes)
@@ -61,6 +65,14 @@ class Switches(DemoCase):
         self.assertEqual(seen.status, 200)
         self.assertEqual(seen.json["hosts"][HOST], {"fault": "reset-after-hello"})
         self.assertEqual(self.faults["api.tmdb.org"], "none")
+
+    def test_whoever_watches_the_routes_is_told_of_each_change(self) -> None:
+        self.post(f"/demo/fault?host={HOST}&fault=reset-after-hello")
+        self.assertEqual(1, self.changes)
+        self.post("/demo/fault?host=*&fault=nonsense")
+        self.assertEqual(1, self.changes)
+        self.post("/demo/heal")
+        self.assertEqual(2, self.changes)
 
     def test_a_fault_without_a_host_strikes_all(self) -> None:
         self.post("/demo/fault?fault=reset-after-hello")

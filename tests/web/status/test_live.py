@@ -69,6 +69,20 @@ class LiveCase(SynchronousTestCase):
         self.clock.advance(EVERY)
         self.assertEqual([{"glance": "broken"}], listener.parts())
 
+    def test_what_has_just_changed_can_be_shown_at_once(self) -> None:
+        listener = self.listen()
+        listener.parts()
+        self.page["glance"] = "broken"
+        self.live.show()
+        self.assertEqual([{"glance": "broken"}], listener.parts())
+        self.clock.advance(EVERY)
+        self.assertEqual([], listener.parts())
+
+    def test_without_listeners_nothing_is_painted_for_it(self) -> None:
+        self.live.show()
+        self.assertEqual(0, self.painted)
+        self.assertEqual([], self.clock.getDelayedCalls())
+
     def test_one_painting_serves_all(self) -> None:
         for _ in range(5):
             self.listen()

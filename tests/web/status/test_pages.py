@@ -63,6 +63,14 @@ class StatusPages(StatusCase):
             self.assertIn(f"streamr {__version__}", seen.body.decode())
             self.assertEqual("Accept", seen.headers["vary"])
 
+    def test_both_show_the_base_url_that_an_app_has_to_use(self) -> None:
+        for headers in ({}, BROWSER):
+            seen = self.get("/", host="films.lan:8080", headers=headers)
+            self.assertIn("http://films.lan:8080/3", seen.body.decode())
+        behind = {"X-Forwarded-Prefix": "/tmdb"}
+        seen = self.get("/", peer="127.0.0.1", host="a.example", headers=behind)
+        self.assertIn("http://a.example/tmdb/3", seen.body.decode())
+
     def test_a_browser_gets_the_page(self) -> None:
         seen = self.get("/", headers=BROWSER)
         self.assertTrue(seen.headers["content-type"].startswith("text/html"))
