@@ -29,6 +29,8 @@ from tests.openapi.samples import (
 from tests.simulator.tmdb.test_answers import WORLD
 
 # Stands for another type: no field of TMDB's is a list of nothing but null.
+# Where each object is a map from countries: none is missing when one is.
+MAPS = ("/3/timezones/list",)
 WRONG = [None]
 
 
@@ -140,7 +142,7 @@ class Answers(SynchronousTestCase):
                     good = validator(path).is_valid(changed(value, place))
                     dropped += not good
                     named = place[-1] in optional or place[-2:] == ("data", "name")
-                    named = named or isinstance(place[-1], int)
+                    named = named or isinstance(place[-1], int) or path in MAPS
                     self.assertTrue(named or not good, (path, place))
         self.assertGreater(dropped, 1000)
 
@@ -148,6 +150,8 @@ class Answers(SynchronousTestCase):
         for path, values in short_answers().items():
             if isinstance(values[0], list) and isinstance(values[0][0], str):
                 continue  # a bare array of words has no fields
+            if path in MAPS:
+                continue
             for value in values:
                 self.assertTrue(
                     any(

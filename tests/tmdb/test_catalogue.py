@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Query
 from streamr.errors import Refusal
-from streamr.simulator.tmdb import answers, legacy
+from streamr.simulator.tmdb import answers
 from streamr.tmdb import catalogue
 
 steady = settings(deadline=None, database=None, derandomize=True, max_examples=400)
@@ -148,8 +148,7 @@ class Everything(SynchronousTestCase):
         wanted = {each.template for each in CATALOGUE.endpoints if each.in_demo}
         missing = {f"/3{each}" for each in wanted & set(OPEN)} - set(answers.ROUTES)
         self.assertEqual(missing, set())
-        known = {f"/3{t}" for t in TEMPLATES} | set(legacy.ROUTES)
-        self.assertEqual(set(answers.ROUTES) - known, set())
+        self.assertEqual(set(answers.ROUTES) - {f"/3{t}" for t in TEMPLATES}, set())
 
 
 class ForAUser(SynchronousTestCase):

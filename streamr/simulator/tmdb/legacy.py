@@ -19,7 +19,6 @@ def releases(call: ApiCall) -> Value:
     countries = [
         {
             "certification": mark,
-            "descriptors": [],
             "iso_3166_1": country,
             "primary": country == movie["countries"][0],
             "release_date": movie["date"],

@@ -8,7 +8,6 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.simulator.tmdb import legacy
 from streamr.simulator.tmdb.answers import ROUTES, TMDBReply, answer, unauthorised
 from streamr.simulator.tmdb.series import group_id
 from streamr.simulator.tmdb.world import hex_id, load
@@ -128,10 +127,8 @@ def home(name: str, item: dict[str, Any]) -> str | None:
 class Endpoints(SynchronousTestCase):
     """The whole catalogue."""
 
-    def test_every_path_of_the_data_file_has_a_route_and_only_old_ones_besides(self):
-        known, answered = set(templates()), set(ROUTES)
-        self.assertEqual(known - answered, set())
-        self.assertEqual(answered - known - set(legacy.ROUTES), set())
+    def test_every_path_of_the_data_file_has_a_route_and_no_other_path_has(self):
+        self.assertEqual(set(templates()), set(ROUTES))
 
     def test_every_path_answers_200_for_a_valid_id(self):
         for template in templates():

@@ -184,7 +184,6 @@ class Legacy(SynchronousTestCase):
             us,
             {
                 "certification": "R",
-                "descriptors": [],
                 "iso_3166_1": "US",
                 "primary": True,
                 "release_date": "1999-10-15",
