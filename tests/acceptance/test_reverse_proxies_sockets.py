@@ -204,9 +204,12 @@ def test_the_description_says_where_its_paths_begin_below_a_path(below: str) -> 
 
 
 def test_the_docs_are_whole_below_a_path(browser: Browser, below: str) -> None:
+    # what the page before has asked for in vain: JSON has no icon of its own
+    browser.errors()
     browser.open(f"{below}/docs")
     assert f"curl -s {below}/3/movie/550" in browser.driver.page_source
     assert browser.one("#find input").is_displayed(), "its script"
     [link] = [each for each in browser.all("a") if each.text == "openapi.json"]
     assert link.get_attribute("href") == f"{below}/openapi.json"
-    assert browser.errors() == []
+    assert browser.one("link[rel=icon]").get_attribute("href").startswith(below)
+    assert [each for each in browser.errors() if "/favicon.ico" not in each] == []
