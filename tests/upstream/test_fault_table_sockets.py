@@ -250,8 +250,9 @@ async def test_one_title_that_tmdb_fails_on_closes_nothing_for_the_others(
 ) -> None:
     paths = ["/3/movie/550", "/3/movie/13", "/3/movie/238", "/3/tv/1396"]
     for fault in ("status:code=500", "status:code=504", "null", "html"):
+        sign = "," if ":" in fault else ":"
         for host in (DIRECT, OTHER):
-            stack.simulator.set_fault(host, f"{fault}:path=/3/movie/603")
+            stack.simulator.set_fault(host, f"{fault}{sign}path=/3/movie/603")
         for _ in range(12):
             got = await stack.get("/3/movie/603")
             assert got.status in (502, 504), fault

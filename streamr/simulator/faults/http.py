@@ -222,6 +222,7 @@ REWRITES: dict[str, Rewrite] = {
     "html": lambda scene, fault: scene.good.with_body(PORTAL, HTML),
     "cut-json": lambda scene, fault: scene.good.with_body(half(scene.good.plain)),
     "empty": lambda scene, fault: scene.good.with_body(b""),
+    "null": lambda scene, fault: scene.good.with_body(b"null"),
     "redirect": redirect,
     "status": status,
     "rate-limit": rate_limit,

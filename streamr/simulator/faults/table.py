@@ -4,6 +4,7 @@
     reset-after-hello
     reset-after-hello:p=0.5,when=big
     silence-after-hello:when=tls13+status:code=503
+    status:code=500,path=/3/movie/603
 
 A name, a colon, arguments separated by commas; several faults are joined by a plus
 sign, and the first one that applies wins, once per layer.
@@ -56,7 +57,15 @@ def one_of_codes(text: str) -> int:
     return codes[text]
 
 
+def a_path(text: str) -> str:
+    """One path of TMDB's."""
+    if not text.startswith("/3/"):
+        raise ValueError("a path such as /3/movie/603")
+    return text
+
+
 P = {"p": between(0, 1)}
+PATH = {"path": a_path}
 WHEN = {"when": one_of("always", "big", "tls13")}
 SECONDS = between(0, 600)
 
@@ -86,7 +95,7 @@ def in_http(says: str, **more: tuple[Argument, Check]) -> FaultKind:
     names = {name.replace("_", "-"): row for name, row in more.items()}
     checks = {name: check for name, (_, check) in names.items()}
     defaults = {name: default for name, (default, _) in names.items()}
-    return FaultKind(HTTP, says, {**P, **checks}, defaults)
+    return FaultKind(HTTP, says, {**P, **PATH, **checks}, defaults)
 
 
 KINDS: dict[str, FaultKind] = {
@@ -127,6 +136,7 @@ KINDS: dict[str, FaultKind] = {
     "html": in_http("a portal page with status 200"),
     "cut-json": in_http("the right length, but the JSON is cut"),
     "empty": in_http("status 200 and no body"),
+    "null": in_http("status 200 and the JSON value null"),
     "redirect": in_http("302 to http://portal.invalid/"),
     "status": in_http(
         "an error status, in TMDB's envelope or as the CDN's HTML",
@@ -157,6 +167,7 @@ class SimulatedFault:
     layer: str
     p: float = 1.0
     when: str = "always"
+    path: str = ""
     arguments: Mapping[str, Argument] = field(default_factory=dict)
 
     def number(self, name: str) -> float:
@@ -204,8 +215,10 @@ def parse_one(text: str) -> SimulatedFault:
         parse_argument(name, kind, part.strip()) for part in rest.split(",") if part
     )
     p, when = given.pop("p", 1.0), given.pop("when", "always")
+    path = given.pop("path", "")
     assert isinstance(p, float) and isinstance(when, str), text
-    return SimulatedFault(name, kind.layer, p, when, {**kind.defaults, **given})
+    assert isinstance(path, str), text
+    return SimulatedFault(name, kind.layer, p, when, path, {**kind.defaults, **given})
 
 
 def parse_argument(name: str, kind: FaultKind, text: str) -> tuple[str, Argument]:
@@ -225,10 +238,12 @@ def choose(
     layer: str,
     random: Random,
     hello: Hello | None = None,
+    path: str = "",
 ) -> SimulatedFault | None:
-    """The first fault of a layer that applies this time."""
+    """The first fault of a layer that applies this time, to the path that is asked."""
     for fault in faults:
-        if fault.layer == layer and fault.fits(hello) and random.random() < fault.p:
+        fits = fault.layer == layer and fault.fits(hello) and fault.path in ("", path)
+        if fits and random.random() < fault.p:
             return fault
     return None
 

@@ -93,9 +93,11 @@ class Host:
         """Is the port to be closed?"""
         return any(fault.layer == PORT for fault in self.faults)
 
-    def strike(self, layer: str, hello: Hello | None = None) -> SimulatedFault | None:
+    def strike(
+        self, layer: str, hello: Hello | None = None, path: str = ""
+    ) -> SimulatedFault | None:
         """The fault that strikes now, counted."""
-        fault = choose(self.faults, layer, self.random, hello)
+        fault = choose(self.faults, layer, self.random, hello, path)
         if fault is not None:
             self.ledger.faults[fault.name] += 1
         return fault

@@ -103,7 +103,7 @@ class Lookalike(Resource):
         if asked.path.startswith(IMAGES):
             return self.picture(request, asked.path)
         self.host.ledger.note_request(asked.as_dict())
-        fault = self.host.strike(HTTP)
+        fault = self.host.strike(HTTP, path=asked.path)
         seconds = self.host.thinking()
         if fault is not None and fault.name == "slow":
             seconds += fault.number("delay")

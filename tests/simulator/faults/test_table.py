@@ -88,6 +88,20 @@ class Choice(SynchronousTestCase):
         self.assertEqual(self.struck(both, BIG), "garbage")
         self.assertEqual(self.struck(both, OLD), "fin-after-hello")
 
+    def test_one_path_can_be_struck_and_no_other(self):
+        faults = parse("status:code=500,path=/3/movie/603+html:path=/3/tv/1")
+        for path, name in (
+            ("/3/movie/603", "status"),
+            ("/3/tv/1", "html"),
+            ("/3/movie/13", None),
+            ("", None),
+        ):
+            fault = choose(faults, HTTP, Random(1), path=path)
+            self.assertEqual(fault.name if fault else None, name, path)
+        with self.assertRaises(ValueError) as caught:
+            parse("html:path=movie/603")
+        self.assertIn("/3/movie/603", str(caught.exception))
+
     def test_each_layer_has_its_own(self):
         faults = parse("garbage+html")
         self.assertEqual(choose(faults, HTTP, Random(1)).name, "html")
