@@ -1,4 +1,4 @@
-# streamr as an image: docker build -t streamr . (docs/operating.md tells how to run it)
+# streamr as an image: docker build -t streamr . (docs/operating.md says how to run it)
 ARG BASE=docker.io/library/debian:trixie-slim
 
 FROM ${BASE} AS base
@@ -10,7 +10,7 @@ RUN apt-get update \
 FROM base AS build
 ARG DEBIAN_FRONTEND=noninteractive
 RUN apt-get update && apt-get install -y --no-install-recommends python3-venv
-# where a certificate authority of your own stands before the package registry
+# for a package registry behind a certificate authority of your own
 ARG PIP_CERT
 WORKDIR /source
 COPY setup.py pyproject.toml README.md LICENSE ./
@@ -29,16 +29,17 @@ COPY --from=build /opt/streamr /opt/streamr
 RUN install -d -o 10001 -g 10001 -m 0700 /var/lib/streamr
 USER 10001:10001
 WORKDIR /var/lib/streamr
-# In a container loopback is the container alone, so main binds every address, of IPv6
-# and of IPv4 (of the latter only, where the kernel has no IPv6): whoever reaches the published port uses your key, and browsers read answers only for the
-# origins in CORS_ORIGINS. The proxy stays on the container's loopback.
+# A container's loopback belongs to the container, so main listens on every address, IPv6
+# and IPv4 (only IPv4 where the kernel has no IPv6): anyone who can reach the published
+# port uses your key, and browsers read answers only for the origins in CORS_ORIGINS. The
+# proxy stays on the container's loopback.
 ENV PATH=/opt/streamr/bin:$PATH \
     HOST=:: \
     STREAMR_STATE_DIR=/var/lib/streamr
 EXPOSE 3001
-# Settings come from the environment: a flag behind `run` is not seen by the check.
+# Settings come from the environment: the check does not see a flag after `run`.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=15s --retries=3 \
     CMD ["streamr", "healthcheck"]
-# no shell between: SIGTERM lets requests in flight finish
+# no shell in between: SIGTERM lets requests in flight finish
 ENTRYPOINT ["streamr"]
 CMD ["run"]
