@@ -1,0 +1,180 @@
+"""docs/recipes/hosting.md's files, as far as they can be judged without a cluster."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr.config.load import SettingsError, load
+from streamr.config.settings import Settings
+from streamr.config.values import is_loopback
+from streamr.terminal.health import HEALTH
+from tests.repository.test_containers import (
+    KEY,
+    NAMES,
+    ROOT,
+    drain,
+    image_environment,
+    last,
+)
+
+UNIT = (ROOT / "deploy/streamr.service").read_text(encoding="utf-8")
+OPERATING = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
+
+
+def as_in_the_image(environment: dict[str, str]) -> Settings:
+    """The settings of a container. Its state folder is the image's, not ours."""
+    given = {**image_environment(), **environment}
+    del given["STREAMR_STATE_DIR"]
+    return load({}, given)
+
+
+class Kubernetes(SynchronousTestCase):
+    """deploy/kubernetes.yaml."""
+
+    def setUp(self) -> None:
+        text = (ROOT / "deploy/kubernetes.yaml").read_text(encoding="utf-8")
+        parts: list[Any] = list(YAML(typ="safe").load_all(text))
+        self.by_kind = {each["kind"]: each for each in parts}
+        self.pod: Any = self.by_kind["Deployment"]["spec"]["template"]["spec"]
+        [self.container] = self.pod["containers"]
+        self.environment: dict[str, str] = {
+            each["name"]: each["value"] for each in self.container["env"]
+        }
+        self.mounts = {each["name"]: each for each in self.container["volumeMounts"]}
+
+    def settings(self) -> Settings:
+        """What the container starts with; the key is in a file."""
+        environment = {**self.environment, "TMDB_API_KEY": KEY}
+        del environment["TMDB_API_KEY_FILE"]
+        return as_in_the_image(environment)
+
+    def test_its_settings_are_settings(self) -> None:
+        self.assertLessEqual(self.environment.keys(), NAMES)
+        # a probe comes from the node
+        self.assertFalse(is_loopback(self.settings().host))
+
+    def test_the_key_is_where_the_secret_is_mounted(self) -> None:
+        path = Path(self.environment["TMDB_API_KEY_FILE"])
+        mount = self.mounts["key"]
+        self.assertEqual(mount["mountPath"], str(path.parent))
+        page = (ROOT / "docs/recipes/hosting.md").read_text(encoding="utf-8")
+        [volume] = [each for each in self.pod["volumes"] if each["name"] == "key"]
+        name = volume["secret"]["secretName"]
+        self.assertIn(f"create secret generic {name} --from-file={path.name}=", page)
+
+    def test_it_may_write_where_the_image_does_and_nowhere_else(self) -> None:
+        self.assertTrue(self.container["securityContext"]["readOnlyRootFilesystem"])
+        state = self.mounts["state"]["mountPath"]
+        self.assertEqual(image_environment()["STREAMR_STATE_DIR"], state)
+        self.assertEqual("/tmp", self.mounts["tmp"]["mountPath"])
+
+    def test_it_is_the_images_user(self) -> None:
+        context = self.pod["securityContext"]
+        user, group = map(int, last("USER").split(":"))
+        self.assertEqual((user, group), (context["runAsUser"], context["runAsGroup"]))
+        # volumes and the secret belong to root otherwise
+        self.assertEqual(group, context["fsGroup"])
+
+    def test_no_probe_asks_tmdb(self) -> None:
+        [port] = self.container["ports"]
+        self.assertEqual(self.settings().port, port["containerPort"])
+        for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
+            asked = self.container[kind]["httpGet"]
+            self.assertEqual({"path": HEALTH["main"], "port": port["name"]}, asked)
+
+    def test_requests_have_time_to_finish(self) -> None:
+        before = self.container["lifecycle"]["preStop"]["sleep"]["seconds"]
+        seconds = self.pod["terminationGracePeriodSeconds"]
+        self.assertGreater(seconds, before + drain(self.settings(), 2))
+
+    def test_no_service_becomes_a_setting(self) -> None:
+        # what a Service called "proxy" would put into the environment
+        with self.assertRaises(SettingsError):
+            as_in_the_image({"TMDB_API_KEY": KEY, "PROXY_PORT": "tcp://10.0.0.1:5001"})
+        self.assertIs(False, self.pod["enableServiceLinks"])
+
+    def test_service_and_policy_are_for_this_pod(self) -> None:
+        labels = self.by_kind["Deployment"]["spec"]["template"]["metadata"]["labels"]
+        service, policy = self.by_kind["Service"], self.by_kind["NetworkPolicy"]
+        self.assertEqual(labels, service["spec"]["selector"])
+        self.assertEqual(labels, policy["spec"]["podSelector"]["matchLabels"])
+        self.assertEqual("ClusterIP", service["spec"].get("type", "ClusterIP"))
+        [port] = service["spec"]["ports"]
+        self.assertEqual(self.settings().port, port["port"])
+
+
+class Fly(SynchronousTestCase):
+    """deploy/fly.toml."""
+
+    def setUp(self) -> None:
+        text = (ROOT / "deploy/fly.toml").read_text(encoding="utf-8")
+        self.app: dict[str, Any] = tomllib.loads(text)
+
+    def settings(self) -> Settings:
+        return as_in_the_image({**self.app["env"], "TMDB_API_KEY": KEY})
+
+    def test_its_settings_are_settings(self) -> None:
+        self.assertLessEqual(self.app["env"].keys(), NAMES)
+
+    def test_it_asks_for_the_health_of_the_port_that_is_served(self) -> None:
+        service = self.app["http_service"]
+        self.assertEqual(self.settings().port, service["internal_port"])
+        [check] = service["checks"]
+        self.assertEqual(HEALTH["main"], check["path"])
+        self.assertTrue((ROOT / self.app["build"]["dockerfile"]).is_file())
+
+    def test_requests_have_time_to_finish(self) -> None:
+        self.assertEqual("SIGTERM", self.app["kill_signal"])
+        self.assertGreater(self.app["kill_timeout"], drain(self.settings(), 2))
+
+    def test_the_page_gives_it_no_public_address(self) -> None:
+        page = (ROOT / "docs/recipes/hosting.md").read_text(encoding="utf-8")
+        [deploy] = re.findall(r"^fly deploy .*$", page, re.M)
+        self.assertLessEqual({"--flycast", "--no-public-ips"}, set(deploy.split()))
+        self.assertIs(False, self.app["http_service"]["force_https"])
+
+
+class SystemdRun(SynchronousTestCase):
+    """The command for `doctor` and `check` in docs/operating.md."""
+
+    def setUp(self) -> None:
+        [line] = re.findall(r"^sudo (systemd-run (?:.*\\\n)+.*)$", OPERATING, re.M)
+        words = shlex.split(line.replace("\\\n", " "))
+        options = [each for each in words if each.startswith("--")]
+        self.given = dict(each[2:].split("=", 1) for each in options if "=" in each)
+        self.variables = dict(
+            each.removeprefix("--setenv=").split("=", 1)
+            for each in options
+            if each.startswith("--setenv=")
+        )
+        self.program = words[-2]
+
+    def unit(self, pattern: str) -> str:
+        """What the unit says, by the pattern's one group."""
+        found = re.search(pattern, UNIT, re.M)
+        assert found is not None
+        return found[1]
+
+    def test_it_reads_the_units_settings(self) -> None:
+        file = self.unit("^EnvironmentFile=(.*)$")
+        self.assertEqual(f"EnvironmentFile={file}", self.given["property"])
+
+    def test_its_key_and_its_state_are_the_units(self) -> None:
+        state = f"/var/lib/{self.unit('^StateDirectory=(.*)$')}"
+        key = self.unit("^LoadCredential=tmdb-api-key:(.*)$")
+        self.assertEqual(
+            {"TMDB_API_KEY_FILE": key, "STREAMR_STATE_DIR": state}, self.variables
+        )
+        self.assertEqual(state, self.given["working-directory"])
+        self.assertLessEqual(self.variables.keys(), NAMES)
+
+    def test_its_program_is_beside_the_units(self) -> None:
+        program = Path(self.unit(r"^ExecStart=(\S+)"))
+        self.assertEqual(program.with_name("streamr"), Path(self.program))
