@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests import recipes
 from tests.browser import DESKTOP, PHONE, Browser, chromium
 from tests.processes import ROOT, Daemon, Simulator, ask
 
@@ -90,19 +91,45 @@ def test_schemathesis_finds_nothing(
     assert generated is not None and int(generated[1]) > least, said
 
 
-@pytest.mark.skipif(
-    not (NODE / "tsc").exists(), reason="no TypeScript: .ci/api-tools installs it"
-)
-def test_the_types_made_of_it_compile_with_a_client(main: str, tmp_path: Path) -> None:
-    (tmp_path / "openapi.json").write_bytes(ask(main, "/openapi.json").body)
-    shutil.copy(Path(__file__).with_name("client.ts"), tmp_path)
-    run(NODE / "openapi-typescript", "openapi.json", "-o", "api.d.ts", cwd=tmp_path)
+def types(folder: Path, name: str) -> None:
+    """Make types of the description in a folder."""
+    run(NODE / "openapi-typescript", "openapi.json", "-o", name, cwd=folder)
+
+
+def compile_typescript(folder: Path, name: str) -> None:
+    """Fails with what the compiler says."""
     run(
         *(NODE / "tsc", "--noEmit", "--strict", "--target", "es2022"),
         *("--lib", "es2022,dom", "--moduleResolution", "bundler", "--module", "esnext"),
-        "client.ts",
-        cwd=tmp_path,
+        name,
+        cwd=folder,
     )
+
+
+needs_typescript = pytest.mark.skipif(
+    not (NODE / "tsc").exists(), reason="no TypeScript: .ci/api-tools installs it"
+)
+
+
+@needs_typescript
+def test_the_types_made_of_it_compile_with_a_client(main: str, tmp_path: Path) -> None:
+    (tmp_path / "openapi.json").write_bytes(ask(main, "/openapi.json").body)
+    shutil.copy(Path(__file__).with_name("client.ts"), tmp_path)
+    types(tmp_path, "api.d.ts")
+    compile_typescript(tmp_path, "client.ts")
+
+
+@needs_typescript
+def test_the_recipe_for_typescript_compiles(main: str, tmp_path: Path) -> None:
+    (tmp_path / "openapi.json").write_bytes(ask(main, "/openapi.json").body)
+    recipes.write(tmp_path, main, "films.ts")
+    types(tmp_path, "tmdb-api.d.ts")
+    compile_typescript(tmp_path, "films.ts")
+    # or the types would say nothing
+    file = tmp_path / "films.ts"
+    file.write_text(file.read_text().replace("each.character", "each.charakter"))
+    with pytest.raises(AssertionError, match="charakter"):
+        compile_typescript(tmp_path, "films.ts")
 
 
 def test_every_example_of_the_docs_is_answered(main: str) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 REQUIREMENTS = HERE / "requirements.txt"
 PACKAGE = HERE / "package.json"
-# Some 40 packages: 20 seconds here, this is for a slow line.
+# About 60 packages: half a minute here, this is for a slow line.
 PATIENCE = 240.0
 
 
@@ -42,7 +42,7 @@ def python() -> Path:
 
 
 def node_modules() -> Path:
-    """The folder of the npm clients. Raises Missing."""
+    """The folder of the npm clients, and of Vite. Raises Missing."""
     for name in ("node", "npm"):
         if shutil.which(name) is None:
             raise Missing(f"{name} is not installed")
