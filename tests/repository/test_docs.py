@@ -1,4 +1,5 @@
-"""The documents name only what is there: links, files, settings and command lines."""
+"""The documents name only what is there: links, files, settings and command lines; and
+they say it in words that a reader does not stop at."""
 
 from __future__ import annotations
 
@@ -49,6 +50,34 @@ NO_COMMAND = "needs a TMDB key"
 NAMES = {each.name for each in TABLE} | {
     f"{each.name}_FILE" for each in TABLE if each.secret
 }
+# What people copy, whose comments they read.
+COPIED = [
+    *(ROOT / name for name in (".env.example", "compose.yaml", "Dockerfile")),
+    *(ROOT / name for name in ("render.yaml", "deploy/logrotate")),
+    *sorted(ROOT.glob("deploy/**/*.yml")),
+    *(
+        ROOT / name
+        for name in ("deploy/streamr.service", "deploy/grafana/streamr.json")
+    ),
+    *sorted(each for each in ROOT.glob("docs/recipes/*") if each.suffix != ".md"),
+]
+# Habits that make a reader stop: what they look like, and what to write instead.
+HABITS = {
+    r"(other|direct|second|silent|each|every|this|which|no) ways?": "route",
+    r"alone": "only, by itself",
+    r"heals?|mends?": "fixes, repairs, restores",
+    r"(is|are|was|be) sound|sound (network|route|demo)": "works, is healthy",
+    r"tells": "shows, says, reports",
+    r"some \d[\d,]*|some (ten|twenty|thirty|forty|fifty|hundred)": "about",
+    r"in order(?! to)(?=[,.;:])|anew": "cleanly, again",
+    r"honest": "the right error, an error",
+    r"with commas between": "separated by commas",
+    r"as Bearer": "as a bearer token",
+    r"belongs? into": "belongs in",
+    r"passe[sd] by": "skips, ignores",
+    r"(?<=,) too(?=[.,;:)|])": "also",
+}
+HABIT = re.compile(rf"(?:^|(?<=[^\w-]))(?:{'|'.join(HABITS)})(?![\w-])", re.I)
 
 
 def text(page: Path) -> str:
@@ -108,6 +137,18 @@ def commands(page: Path) -> Iterator[str]:
         match = COMMAND.match(code)
         if match and match["rest"] != NO_COMMAND:
             yield match["rest"].strip()
+
+
+def stumbles(file: Path) -> Iterator[str]:
+    """Habits of a file's sentences, with the words around them. Code does not count."""
+    said = text(file)
+    if file.suffix == ".md":
+        said = SPAN.sub("`…`", BLOCK.sub("", said))
+    else:
+        said = unwrapped(file)
+    said = " ".join(said.split())
+    for match in HABIT.finditer(said):
+        yield f"…{said[max(0, match.start() - 30) : match.end() + 20]}…"
 
 
 class Docs(SynchronousTestCase):
@@ -170,6 +211,11 @@ class Docs(SynchronousTestCase):
                 for file in CITING
                 if file.suffix != ".md"
             }
+        )
+
+    def test_nothing_is_written_in_words_that_make_a_reader_stop(self) -> None:
+        self.assert_none(
+            {file.name: list(stumbles(file)) for file in [*PAGES, *COPIED]}
         )
 
     def test_tmdbs_notice_stands_in_its_own_words(self) -> None:

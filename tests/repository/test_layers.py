@@ -119,7 +119,7 @@ def markdown() -> str:
             f"| `{layer}` | {' | '.join(cell or 'nothing' for cell in cells)} |"
         )
     reactor = ", ".join(f"`{each}`" for each in sorted(MAY_USE_THE_REACTOR))
-    return "\n".join([*lines, f"\nThe reactor: {reactor}.\n"])
+    return "\n".join([*lines, f"\nOnly these may import the reactor: {reactor}.\n"])
 
 
 def in_page(text: str) -> str:

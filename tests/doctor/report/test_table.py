@@ -139,8 +139,8 @@ class Page(SynchronousTestCase):
     """docs/doctor.md."""
 
     def test_every_verdict_has_its_row_and_no_row_is_left_over(self) -> None:
-        rows = re.findall(r'^\| <a id="(\w+)"></a>`(\w+)` \| (beside: )?', PAGE, re.M)
+        rows = re.findall(r'^\| <a id="(\w+)"></a>`(\w+)` \| (note: )?', PAGE, re.M)
         self.assertEqual(sorted(KINDS), sorted(name for _, name, _ in rows))
-        for anchor, name, beside in rows:
+        for anchor, name, note in rows:
             self.assertEqual(name, anchor)
-            self.assertEqual(not beside, KINDS[name].direct, name)
+            self.assertEqual(not note, KINDS[name].direct, name)
