@@ -21,13 +21,15 @@ from streamr.tmdb.parameters import MOST_CHARACTERS
 
 DESCRIPTION = f"""A gateway that keeps TMDB reachable.
 
-- `/3/…` is TMDB's API v3, each GET endpoint that needs no user; **`/api/tmdb/…` is the
+- `/3/…` is TMDB's API v3: every GET endpoint that needs no user. **`/api/tmdb/…` is the
   same**: `/3/movie/550` is also `/api/tmdb/movie/550`. HEAD works wherever GET does.
-- What acts for a TMDB user (account, sessions, ratings) is 403.
-- Parameters that an endpoint does not take are left out, and so are empty values.
-  A value has at most {MOST_CHARACTERS} characters, and no control characters.
-- Errors are JSON in TMDB's shape, with `error`, `status` and `details` beside it.
-- TMDB may add fields to its answers at any time; those listed here are there.
+- Endpoints that act for a TMDB user (account, sessions, ratings) answer 403.
+- Parameters that are not listed here are passed on to TMDB, except those that act for a
+  user, credentials, JSONP and those that only defeat caches: `Streamr-Dropped` names
+  what was left out. A value has at most {MOST_CHARACTERS} characters, none of them a
+  control character.
+- Errors are JSON in TMDB's shape, plus `error`, `status` and `details`.
+- TMDB may add fields to its answers at any time; those listed here are always there.
 
 {NOTICE} Where watch providers are shown, JustWatch has to be named as the source."""
 
@@ -44,7 +46,7 @@ _INFO: Info = {
 # What most callers look for stands first.
 _FIRST = (SHORTCUTS, HEALTH, "movie", "tv", "person", "trending", "discover", "search")
 _TAGS = {
-    SHORTCUTS: "Lists with defaults for front ends: `media_type` chooses.",
+    SHORTCUTS: "Lists with defaults for front ends; `media_type` chooses the kind.",
     HEALTH: "Whether streamr is up, and what each route to TMDB last did.",
 }
 
@@ -109,13 +111,13 @@ def _told(endpoint: Endpoint) -> str:
         return "Added by STREAMR_EXTRA_PATHS."
     kept = endpoint.freshness
     told = (
-        f"Kept as `{kept.name}`: {kept.usual / HOUR:.2g} h unless TMDB names a time."
+        f"Stored as `{kept.name}`: {kept.usual / HOUR:.2g} h unless TMDB gives a time."
         if kept is not None
-        else "Never kept."
+        else "Never stored."
     )
     if not endpoint.name:
-        told += " TMDB answers it, and no longer documents it."
-    return told if endpoint.in_demo else f"{told} The demo has no answer."
+        told += " TMDB still answers it, but no longer documents it."
+    return told if endpoint.in_demo else f"{told} The demo has no answer for it."
 
 
 def _with_appended(endpoint: Endpoint, endpoints: list[Endpoint]) -> Schema:

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 SHORTCUTS, HEALTH = "shortcuts", "health"
 
 _TITLES = {
-    "trending": "What is looked at this week or today",
-    "popular": "The most popular",
-    "top-rated": "The best rated",
-    "upcoming": "Soon in cinemas; for tv: on the air",
-    "now-playing": "Now in cinemas; for tv: airing today",
-    "discover": "Titles by their properties",
+    "trending": "Trending this week or today",
+    "popular": "Most popular titles or people",
+    "top-rated": "Top rated titles",
+    "upcoming": "Coming to cinemas; for tv, on the air",
+    "now-playing": "Now in cinemas; for tv, airing today",
+    "discover": "Titles that match filters",
 }
 
 
@@ -101,7 +101,7 @@ class Own:
 def _health() -> Operation:
     return {
         "operationId": "streamr-health",
-        "summary": "Is the server up? TMDB is not asked",
+        "summary": "Whether the server is up; does not ask TMDB",
         "tags": [HEALTH],
         "responses": responses.of_ours({200: ("It is up.", reference("Health"))}),
     }

@@ -11,6 +11,7 @@ from streamr.openapi.form import Document, Operation, Parameter, Response, Tag, 
 from streamr.openapi.responses import JSON_TYPE
 from streamr.openapi.words import anchor, parameter, prose, shape, slashed, table
 
+_REFERENCE = "TMDB's reference"
 _HEAD = """<!doctype html>
 <html lang="en">
 <head>
@@ -23,7 +24,7 @@ _HEAD = """<!doctype html>
 <script src="docs.js" defer></script>
 </head>
 <body>
-<a class="skip" href="#endpoints">To the endpoints</a>
+<a class="skip" href="#endpoints">Skip to the endpoints</a>
 """
 
 
@@ -51,9 +52,9 @@ class _Page:
         yield f"<p>{escape(info['summary'])}</p></header>"
         yield self._contents()
         yield f'<main><section id="about">{prose(info["description"])}'
-        yield '<p>For machines: <a href="openapi.json">openapi.json</a> (OpenAPI '
-        yield f"{self._document['openapi']}). Words and meanings are TMDB's: "
-        yield f"{anchor(self._document['externalDocs']['url'], 'its reference')}."
+        yield '<p>For programs: <a href="openapi.json">openapi.json</a> (OpenAPI '
+        yield f"{self._document['openapi']}). For the meaning of each field, see "
+        yield f"{anchor(self._document['externalDocs']['url'], _REFERENCE)}."
         yield '</p></section><div id="endpoints">'
         for tag in self._document["tags"]:
             yield from self._tag(tag)
@@ -97,7 +98,7 @@ class _Page:
         yield prose(operation.get("description", ""))
         if "externalDocs" in operation:
             url = operation["externalDocs"]["url"]
-            yield f"<p>{anchor(url, 'In the reference of TMDB')}</p>"
+            yield f"<p>{anchor(url, _REFERENCE)}</p>"
         yield f"<pre><code>{escape(self._curl(path, asked))}</code></pre>"
         if asked:
             yield table("Parameter", map(parameter, asked))
@@ -118,7 +119,7 @@ class _Page:
     def _errors(self) -> Iterator[str]:
         statuses = self._statuses()
         yield from _chapter("errors", "errors", len(statuses))
-        yield "<p>Each has the body "
+        yield "<p>Every error has the body "
         yield '<a href="#part-Error">Error</a> or '
         yield '<a href="#part-GatewayError">GatewayError</a>.</p><dl>'
         for status, response in statuses:
@@ -148,7 +149,7 @@ class _Page:
         for name, header in told.items():
             yield f"<dt><code>{escape(name)}</code></dt>"
             yield f"<dd>{escape(header['description'])}</dd>"
-        yield "</dl><p>Of a request:</p><dl>"
+        yield "</dl><p>Request headers:</p><dl>"
         for each in asked:
             yield f"<dt><code>{escape(each['name'])}</code></dt>"
             yield f"<dd>{escape(each['description'])}</dd>"
@@ -157,7 +158,7 @@ class _Page:
     def _shapes(self) -> Iterator[str]:
         schemas = self._components["schemas"]
         yield from _chapter("parts", "parts", len(schemas))
-        yield "<p>[…] is a list, {…} a map; what has a ? may be missing.</p>"
+        yield "<p>[…] is a list, {…} a map; fields with a ? may be missing.</p>"
         yield '<div class="parts">'
         for name, schema in schemas.items():
             yield f'<details class="part" id="part-{name}"><summary>'

@@ -14,7 +14,7 @@ JSON_TYPE = "application/json"
 _TEXT: Schema = {"type": "string"}
 # name: (always there?, schema, what it says)
 _HEADERS: dict[str, tuple[bool, Schema, str]] = {
-    names.REQUEST_ID: (True, _TEXT, "The request's id: yours, or one of our own."),
+    names.REQUEST_ID: (True, _TEXT, "The request's id: yours, or a new one."),
     "X-Content-Type-Options": (True, {"const": "nosniff"}, "Always nosniff."),
     "Vary": (False, _TEXT, "What the answer depends on: Accept-Encoding, Origin."),
     "Cache-Control": (False, _TEXT, "How long you may keep it (RFC 9111)."),
@@ -28,7 +28,7 @@ _HEADERS: dict[str, tuple[bool, Schema, str]] = {
     names.PROXY_STATUS: (
         False,
         _TEXT,
-        "The cause of each failed attempt (RFC 9209); absent when the first one "
+        "The cause of each failed attempt (RFC 9209); absent when the first attempt "
         "brought the answer.",
     ),
     names.SERVER_TIMING: (False, _TEXT, "Milliseconds of each attempt, and in total."),
@@ -40,11 +40,11 @@ _HEADERS: dict[str, tuple[bool, Schema, str]] = {
     names.DROPPED: (
         False,
         _TEXT,
-        "Parameters of the request that were not sent to TMDB: what acts for a user, "
-        "credentials, JSONP, and what only defeats caches.",
+        "Parameters of the request that were not sent to TMDB: those that act for a "
+        "user, credentials, JSONP, and those that only defeat caches.",
     ),
-    "Retry-After": (False, _TEXT, "When to ask again: seconds, or a date."),
-    "Allow": (True, _TEXT, "The methods that the path takes."),
+    "Retry-After": (False, _TEXT, "When to try again: seconds, or a date."),
+    "Allow": (True, _TEXT, "The methods that the path accepts."),
     "Access-Control-Allow-Origin": (
         False,
         _TEXT,
@@ -61,50 +61,55 @@ _ERRORS: dict[int, tuple[str, str, tuple[str, ...], str]] = {
         "BadRequest",
         "Error",
         (),
-        "A parameter cannot be right; the message names it and what is allowed.",
+        "A parameter is invalid; the message names it and says what is allowed.",
     ),
-    401: ("BadKey", "Error", (), "TMDB does not accept the key of this streamr."),
+    401: ("BadKey", "Error", (), "TMDB does not accept streamr's key."),
     403: (
         "Denied",
         "Error",
         (),
-        "It acts for a TMDB user, which streamr does not; or TMDB refuses.",
+        "The endpoint acts for a TMDB user, which streamr never does; or TMDB "
+        "refuses the request.",
     ),
     404: (
         "NotFound",
         "Error",
         (),
-        "TMDB has no such thing, or streamr does not know the path.",
+        "TMDB has nothing under that id, or streamr does not know the path.",
     ),
-    405: ("WrongMethod", "GatewayError", ("Allow",), "Only GET, HEAD and OPTIONS."),
+    405: (
+        "WrongMethod",
+        "GatewayError",
+        ("Allow",),
+        "Only GET, HEAD and OPTIONS are allowed.",
+    ),
     422: (
         "Unprocessable",
         "Unprocessable",
         (),
-        "TMDB cannot work with it: a span beyond 14 days, for one.",
+        "TMDB cannot process the values, such as a period of more than 14 days.",
     ),
     429: (
         "TooMany",
         "GatewayError",
         ("Retry-After",),
-        "TMDB asks for fewer requests, or more are waiting than it allows; and there "
-        "is no stored answer.",
+        "TMDB asks for fewer requests, or more are waiting than it allows; and no "
+        "answer is stored.",
     ),
     500: ("Internal", "GatewayError", (), "An error in streamr itself."),
     502: (
         "BadGateway",
         "GatewayError",
         ("Retry-After",),
-        "No route to TMDB brought an answer. With Retry-After it is this path that "
-        "TMDB fails on.",
+        "No route to TMDB gave an answer. With Retry-After, TMDB fails on this path.",
     ),
     503: (
         "Unavailable",
         "GatewayError",
         ("Retry-After",),
-        "Every route has failed lately.",
+        "Every route has failed recently.",
     ),
-    504: ("Timeout", "GatewayError", (), "The deadline was reached."),
+    504: ("Timeout", "GatewayError", (), "The deadline passed."),
     508: ("Loop", "GatewayError", (), "The request came back to this streamr."),
 }
 # Parameters over which TMDB answers 422.
@@ -135,7 +140,7 @@ def errors() -> dict[str, Response]:
         for status, (name, body, more, told) in _ERRORS.items()
     }
     made["NotModified"] = {
-        "description": "What you have is still good (If-None-Match).",
+        "description": "Your copy is still good (If-None-Match).",
         "headers": _referred((*_EVERY, *_TOLD, *_ANSWERED)),
     }
     return made

@@ -37,7 +37,7 @@ def allowed(schema: Schema) -> str:
     if "minimum" in schema:
         return f"{schema['minimum']} to {schema['maximum']}"
     if "maxItems" in schema:
-        return f"up to {schema['maxItems']} names, with commas between"
+        return f"up to {schema['maxItems']} names, separated by commas"
     return ""
 
 
@@ -81,7 +81,9 @@ def parameter(each: Parameter) -> tuple[str, str]:
     if "example" in each:
         example = each["example"]
         text = ",".join(example) if isinstance(example, list) else str(example)
-        told.append(f'<span class="limit">such as <code>{escape(text)}</code></span>')
+        told.append(
+            f'<span class="limit">for example <code>{escape(text)}</code></span>'
+        )
     mark = " <b>required</b>" if each.get("required") else ""
     return f"<code>{escape(each['name'])}</code>{mark}", " ".join(told)
 
