@@ -119,7 +119,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 1
     except KeyboardInterrupt:
-        status = EX_INTERRUPTED
+        # at once: threads that look up a name or write to the disk are not waited for
+        sys.stdout.flush()
+        os._exit(EX_INTERRUPTED)
     raise SystemExit(status)
 
 

@@ -198,6 +198,17 @@ class Daemon(MultiService):
         self._open_control()
         signal.signal(signal.SIGUSR1, self._reopen)
 
+    @property
+    def waiting(self) -> int:
+        """How many callers wait for their answer; main, asking the proxy, is none."""
+        first = self.servers.get("main") or self.servers["proxy"]
+        return first.waiting or max(each.waiting for each in self.servers.values())
+
+    @property
+    def longest_stop(self) -> float:
+        """Seconds that stopping may take: the servers drain one after the other."""
+        return len(self.servers) * drain_seconds(self.settings)
+
     def stopService(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self._stop())
 

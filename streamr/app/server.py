@@ -45,6 +45,11 @@ class Server(Service):
         self._socket.close()
         _log.info("{name} server listens on {url}", name=self.name, url=self.url)
 
+    @property
+    def waiting(self) -> int:
+        """How many callers wait for their answer."""
+        return self._site.waiting
+
     async def _stop(self) -> None:
         if self._port is not None:
             await maybeDeferred(self._port.stopListening)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,13 +36,59 @@ class Welcome:
 
 
 def serve(daemon: Daemon, reactor: Reactor, told: Welcome | None = None) -> int:
-    """Run until Ctrl-C or SIGTERM."""
+    """Run until Ctrl-C or SIGTERM. Raises KeyboardInterrupt at a second Ctrl-C."""
+    end = End(daemon, reactor)
     globalLogBeginner.beginLoggingTo([log_observer()], redirectStandardIO=False)
     daemon.startService()
     reactor.addSystemEventTrigger("before", "shutdown", daemon.stopService)
     reactor.callWhenRunning(_announce, daemon, reactor, told or Welcome())
+    # behind Twisted's own handlers, which trip over a second signal
+    reactor.callWhenRunning(end.listen)
     reactor.run()
+    if end.at_once:
+        raise KeyboardInterrupt
     return 0
+
+
+class End:
+    """How a foreground ends: the first signal says what is waited for, and a Ctrl-C
+    after it waits no longer."""
+
+    def __init__(self, daemon: Daemon, reactor: Reactor) -> None:
+        self._daemon = daemon
+        self._reactor = reactor
+        self._stopping = False
+        self.at_once = False
+
+    def listen(self) -> None:
+        """Take the signals; one that is ignored, as behind nohup, stays so."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._came)
+
+    def _came(self, number: int, _frame: object) -> None:
+        self._reactor.callFromThread(self.asked, number)
+
+    def asked(self, number: int) -> None:
+        """A signal came."""
+        if not self._stopping:
+            self._stopping = True
+            print(f"\n{waits_for(self._daemon)}", file=sys.stderr, flush=True)
+            self._reactor.stop()
+        elif number == signal.SIGINT:
+            self.at_once = True
+            self._reactor.crash()
+
+
+def waits_for(daemon: Daemon) -> str:
+    """What a daemon that stops is waiting for, and how long."""
+    if not daemon.waiting:
+        return "streamr stops. Ctrl-C again ends it at once."
+    callers = "1 caller" if daemon.waiting == 1 else f"{daemon.waiting} callers"
+    return (
+        f"streamr stops, and waits for the answers of {callers}, "
+        f"{daemon.longest_stop:g} s at most. Ctrl-C again ends it at once."
+    )
 
 
 def _announce(daemon: Daemon, reactor: Reactor, told: Welcome) -> None:

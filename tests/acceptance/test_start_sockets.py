@@ -266,6 +266,26 @@ def test_a_request_in_flight_is_answered_before_the_end(simulator: Simulator) ->
     assert daemon.ended() in (0, -signal.SIGTERM)
 
 
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_says_what_it_waits_for_and_a_second_one_ends_at_once(
+    simulator: Simulator, tmp_path: Path, first: int
+) -> None:
+    # far longer than a test waits: only the second one ends it
+    simulator.switch(fault="silence-after-request")
+    slow = {**simulator.environment, "STREAMR_DEADLINE": "60"}
+    process = Process([STREAMR, "run"], slow, tmp_path)
+    main = urlsplit(process.wait_for(r"main +(http://\S+)").group(1))
+    process.wait_for("Ctrl-C stops it")
+    connection = http.client.HTTPConnection(main.hostname or "", main.port)
+    connection.request("GET", "/3/movie/550")
+    wait_until(lambda: simulator.counts("api.themoviedb.org")["requests"] >= 1)
+    process.child.send_signal(first)
+    process.wait_for("waits for the answers of 1 caller, 122 s at most")
+    assert process.stop(signal.SIGINT) == 130
+    connection.close()
+    assert "Traceback" not in process.output
+
+
 def test_the_fallback_proves_itself_over_a_plain_http_upstream(tmp_path: Path) -> None:
     # every route equal in every dimension: the start says that they share one fate
     process = Process(

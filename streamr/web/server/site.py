@@ -213,6 +213,15 @@ class GatewaySite(Site):
     def log(self, request: object) -> None:
         """Twisted's own access log writes the whole query; `observe` writes ours."""
 
+    @property
+    def waiting(self) -> int:
+        """How many callers wait for their answer; nobody waits for a live page."""
+        return sum(
+            not request.startedWriting
+            for channel in self.channels
+            for request in channel.requests
+        )
+
     def drain(self, seconds: float) -> Deferred[None]:
         """Close idle connections, let requests in flight finish, then fire.
 
