@@ -171,15 +171,23 @@ class Drill:
         self._say("healed")
 
     def _await_direct(self) -> None:
-        """Until the breaker lets the direct route answer again."""
+        """Until the direct route answers again: a breaker that is closed may still be
+        in doubt of it, and send callers over another one."""
         self._say(f"waiting for the direct route, {BACK_SECONDS:.0f} s at most")
         began = self._now()
-        while not self._demo.is_back() and self._now() - began < BACK_SECONDS:
+        found = self._once_back(began)
+        while not is_direct(found) and self._now() - began < BACK_SECONDS:
             self._sleep(ASK_EVERY)
+            found = self._once_back(began)
         waited = self._now() - began
-        found = self._direct(LISTS[0])
         told = f"after {waited:.1f} s, {found.told}"
         self._note(HEALED, replace(found, told=told), is_direct)
+
+    def _once_back(self, began: float) -> Finding:
+        """What is found when the breaker is closed, or the waiting over."""
+        while not self._demo.is_back() and self._now() - began < BACK_SECONDS:
+            self._sleep(ASK_EVERY)
+        return self._direct(LISTS[0])
 
     def _by_hand(self) -> str:
         return f"heal it with: curl -X POST http://{self._demo.where}/demo/heal"

@@ -36,13 +36,15 @@ class Played(RunningDemo):
         self.back_at = 0.0
         self.back_after = back_after
         self.fallback: str | None = OTHER
+        # so long (seconds) a closed breaker still sends callers over another route
+        self.in_doubt = 0.0
         self.interrupt: Callable[[str], None] = lambda _path: None
 
     def direct(self) -> tuple[str, str]:
         return HOST, self.fault
 
     def is_back(self) -> bool:
-        return self.time >= self.back_at
+        return self.time >= self.back_at - self.in_doubt
 
     def switch(self, host: str, fault: str) -> None:
         assert host == HOST
@@ -52,7 +54,7 @@ class Played(RunningDemo):
 
     def ask(self, path: str) -> Finding:
         self.interrupt(path)
-        if self.fault == HEALTHY and self.is_back():
+        if self.fault == HEALTHY and self.time >= self.back_at:
             return Finding(path, Mark.OK, "20 results", DIRECT, 30)
         if self.fallback is None:
             return Finding(path, Mark.FAILED, "502", None, 30, "tls_reset")
@@ -107,6 +109,11 @@ class Watching(SynchronousTestCase):
     def test_a_direct_route_that_stays_away_fails_after_the_deadline(self) -> None:
         steps = drilled(Played(back_after=BACK_SECONDS + 5))
         self.assertEqual(failed(steps), {HEALED})
+
+    def test_a_route_in_doubt_behind_a_closed_breaker_is_waited_for(self) -> None:
+        demo = Played(back_after=7.0)
+        demo.in_doubt = 5.0
+        self.assertEqual(failed(drilled(demo)), set())
 
     def test_one_overtaken_answer_does_not_fail_a_sound_direct_route(self) -> None:
         demo, times = Played(), []
