@@ -80,7 +80,8 @@ class Call:
     `target` is the request target for the log. `loop` is the CDN-Loop field (RFC 8586)
     that came with the request. `known` makes the request to TMDB a conditional one.
     `silent` names hosts that were just found silent: others are tried before them.
-    `renew` says that the caller wants no copy that was made a while ago.
+    `renew` says that the caller wants no copy that was made a while ago. A `probe` is
+    asked for no caller, and its answer is waited for by many.
     """
 
     request_id: str
@@ -91,6 +92,7 @@ class Call:
     known: Validators | None = None
     silent: frozenset[str] = frozenset()
     renew: bool = False
+    probe: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,6 +149,8 @@ class Health:
             why = Failed(fault.cause.blame, resource)
             before, chance = self.breakers[route.name], self._chance()
             self._now_known(route, breaker.failed(before, why, now, chance))
+            if self._timer is not None:
+                self._look_at(route)  # what is in doubt is probed at once
 
     def start(self) -> None:
         """Begin to probe."""
@@ -175,6 +177,7 @@ class Health:
         """End all probes."""
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
+        self._timer = None
         for probe in list(self._probes.values()):
             probe.cancel()
 
@@ -254,12 +257,16 @@ class Health:
     def _look(self) -> None:
         """Begin the probes that are due."""
         self._timer = self._clock.callLater(LOOK_EVERY, self._look)
-        now = self._clock.seconds()
         for route in self.routes:
-            under_way = route.name in self._probes
-            if breaker.due(self.breakers[route.name], now) and not under_way:
-                self.breakers[route.name] = breaker.probing(self.breakers[route.name])
-                self._probe(route)
+            self._look_at(route)
+
+    def _look_at(self, route: Route) -> None:
+        """Begin the probe of a route, if one is due."""
+        known = self.breakers[route.name]
+        under_way = route.name in self._probes
+        if breaker.due(known, self._clock.seconds()) and not under_way:
+            self.breakers[route.name] = breaker.probing(known)
+            self._probe(route)
 
     def _probe(self, route: Route, seconds: float = PROBE_SECONDS) -> Deferred[None]:
         """Ask over one route; fires when it is judged, and never fails."""
@@ -283,7 +290,8 @@ class Health:
 
     def _ask(self, route: Route, asked: _Asked, seconds: float) -> Deferred[Answer]:
         now = self._clock.seconds()
-        call = Call(f"probe-{token_hex(4)}", now + seconds, target=PROBE.path)
+        name, target = f"probe-{token_hex(4)}", PROBE.path
+        call = Call(name, now + seconds, target=target, probe=True)
         budget = share(seconds, 1, hop=route.kind is RouteKind.PEER)
         asking = maybeDeferred(
             route.send,

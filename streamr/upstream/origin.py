@@ -111,7 +111,7 @@ class TMDBRoute(HTTPRoute):
             )
 
         # waiting for its turn is no silence of TMDB's: no hedge for that
-        waiting = self._pacer.run(leave, queued=progress.queued)
+        waiting = self._pacer.run(leave, queued=progress.queued, first=call.probe)
         return waiting.addCallback(self._paced).addCallback(_judged, query, call)
 
     def _paced(self, answer: Answer) -> Answer:

@@ -78,21 +78,27 @@ class Pacer:
         return max(0.0, self._paused_until - self._clock.seconds())
 
     def run(
-        self, call: Callable[[], Deferred[T]], queued: Callable[[], None]
+        self,
+        call: Callable[[], Deferred[T]],
+        queued: Callable[[], None],
+        *,
+        first: bool = False,
     ) -> Deferred[T]:
         """Make the call when it is its turn; `queued` is told when it has to wait.
 
-        Fails with Fault when the host is paused or the wait gets too long.
+        One that goes `first` has the next turn: a probe, on whose answer depends what
+        becomes of those who wait. Fails with Fault when the host is paused or the wait
+        gets too long.
         """
         now = self._clock.seconds()
         if now < self._paused_until:
             return fail(_limited(self._paused_until - now))
         if self._free > 0 and not self._queue and self._bucket.wait(now) == 0:
             return self._begin(call)
-        if len(self._queue) >= MOST_WAITING:
+        if len(self._queue) >= MOST_WAITING and not first:
             return fail(_too_many())
         queued()
-        return self._wait(call)
+        return self._wait(call, first)
 
     def borrow(self, wanted: int) -> int:
         """Take up to so many places more, for one who races connections; 0 when
@@ -142,7 +148,7 @@ class Pacer:
             self._look_later(0)
         return result
 
-    def _wait(self, call: Callable[[], Deferred[T]]) -> Deferred[T]:
+    def _wait(self, call: Callable[[], Deferred[T]], first: bool) -> Deferred[T]:
         def leave(_result: Deferred[T]) -> None:
             if waiting in self._queue:
                 self._queue.remove(waiting)
@@ -167,7 +173,10 @@ class Pacer:
         result: Deferred[T] = Deferred(leave)
         expires = self._clock.callLater(LONGEST_WAIT, expire)
         waiting = _Waiting(start, lambda fault: result.errback(fault), expires)
-        self._queue.append(waiting)
+        if first:
+            self._queue.appendleft(waiting)
+        else:
+            self._queue.append(waiting)
         if self._timer is None:
             self._look()
         return result

@@ -190,14 +190,13 @@ class InDoubt(HealthCase):
         self.health.tried(self.route, Fault("upstream_error"), 1, resource)
 
     def test_it_is_probed_at_once_and_stays_closed_meanwhile(self) -> None:
-        self.clock.advance(LOOK_EVERY)
-        self.assertEqual(len(self.route.sent), 1)
+        [probe] = self.route.sent
+        self.assertTrue(probe.call.probe)
         self.assertIs(self.state, BreakerState.CLOSED)
         self.pass_time(PROBE_SECONDS - 1)
         self.assertEqual(len(self.route.sent), 1)
 
     def test_a_good_probe_acquits_it_for_a_while(self) -> None:
-        self.clock.advance(LOOK_EVERY)
         self.route.succeeds()
         self.assertTrue(self.health.is_sure(self.route))
         for number in range(100):
@@ -207,28 +206,24 @@ class InDoubt(HealthCase):
         self.assertEqual(len(self.route.sent), 1)
 
     def test_a_probe_that_is_good_and_slow_acquits_it_as_well(self) -> None:
-        self.clock.advance(LOOK_EVERY)
         for _ in range(2):
             self.clock.advance(HEDGE_AFTER + 0.1)
             self.route.succeeds()
         self.assertTrue(self.health.is_sure(self.route))
 
     def test_a_refused_key_is_no_fault_of_the_route(self) -> None:
-        self.clock.advance(LOOK_EVERY)
         self.route.fails("key_refused")
         self.assertTrue(self.health.is_sure(self.route))
 
     def test_a_probe_that_fails_as_well_opens_it(self) -> None:
         for cause in ("upstream_error", "tls_reset", "http_response_invalid"):
             self.setUp()
-            self.clock.advance(LOOK_EVERY)
             self.route.fails(cause)
             self.assertIs(self.state, BreakerState.OPEN, cause)
             self.assertEqual(self.health.breakers["direct"].pause, FIRST_PAUSE)
             self.health.stop()
 
     def test_a_limit_leaves_the_doubt_and_asks_again_later(self) -> None:
-        self.clock.advance(LOOK_EVERY)
         self.route.fails("http_rate_limited")
         self.assertFalse(self.health.is_sure(self.route))
         self.pass_time(FIRST_PAUSE - 0.5)

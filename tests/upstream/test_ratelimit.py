@@ -34,7 +34,7 @@ from streamr.upstream.ratelimit import (
 class Ask:
     """One caller of the pacer, and what became of its call."""
 
-    def __init__(self, pacer: Pacer, clock: Clock) -> None:
+    def __init__(self, pacer: Pacer, clock: Clock, *, first: bool = False) -> None:
         self._clock = clock
         self.starts: list[float] = []
         self.queued = 0
@@ -42,7 +42,7 @@ class Ask:
         self.result: Any = None
         self.reply: Deferred[Any] = Deferred(self._cancel)
         self.on_cancel: Callable[[Deferred[Any]], None] = lambda _reply: None
-        self.waiting = pacer.run(self._call, self._queue)
+        self.waiting = pacer.run(self._call, self._queue, first=first)
         self.waiting.addBoth(self._ended)
 
     def _call(self) -> Deferred[Any]:
@@ -288,6 +288,15 @@ class TheQueue(PacerCase):
         self.clock.advance(1 / 64)
         self.assertTrue(waiting.over)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_probe_has_the_next_turn_also_when_too_many_wait(self) -> None:
+        asks = self.several(1 + 200)
+        probe = Ask(self.pacer, self.clock, first=True)
+        self.assertEqual((probe.over, probe.queued), (False, 1))
+        asks[0].reply.callback(None)
+        self.clock.advance(1.0)
+        self.assertTrue(probe.running)
+        self.assertEqual(sum(bool(each.starts) for each in asks), 1)
 
     def test_two_hundred_may_wait(self) -> None:
         asks = self.several(1 + 200 + 1)
