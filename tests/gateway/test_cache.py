@@ -1087,7 +1087,7 @@ class Renewals(CacheCase):
         queries = self.many(6)
         self.renew(*queries)
         self.fetch(queries[4])
-        self.direct.sent[4].result.errback(Fault("http_response_redirect"))
+        self.direct.sent[4].result.callback(Answer(429, b"{}"))
         self.land(0)
         self.clock.advance(0)
         self.assertEqual(self.asked()[5:], [queries[5].path])
@@ -1271,6 +1271,18 @@ class NewCopies(CacheCase):
             self.gateway.failover.health.tried(self.direct, Fault("tls_reset"), 1)
         self.assertIsNone(self.used(self.ask_new()).forward)
         self.assertEqual(self.sent(), 0)
+
+    def test_a_key_whose_refresh_has_failed_is_left_alone_for_five_seconds(
+        self,
+    ) -> None:
+        self.kept(after=61.0)
+        self.fetch()
+        self.direct.succeeds(Answer(429, b"{}"))
+        for after, sent in ((0.0, 1), (4.999, 1), (0.001, 2)):
+            self.clock.advance(after)
+            asking = self.ask_new()
+            self.assertEqual(self.sent(), sent)
+        self.assertNoResult(asking)
 
     def test_what_is_not_stored_is_fetched_as_ever(self) -> None:
         asking = self.ask_new()
