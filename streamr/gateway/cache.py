@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -176,8 +176,8 @@ class Cache:
         has left, and conditionally when there is something to validate."""
         known = stored.validators if stored is not None else None
         deadline = self._clock.seconds() + self._deadline - FLIGHT_MARGIN
-        flying = self._upstream.fetch(
-            query, replace(call, deadline=deadline, known=known)
+        flying = maybeDeferred(
+            self._upstream.fetch, query, replace(call, deadline=deadline, known=known)
         )
         flying.addCallback(self._landed, key, query, stored)
         flying.addErrback(_broke)
@@ -312,9 +312,7 @@ def _broke(failure: Failure) -> Outcome | Failure:
     return Outcome(fault=Fault("proxy_internal_error", detail, final=True))
 
 
-def _out_of_time(result: object, seconds: float) -> Outcome | Failure:
+def _out_of_time(_cancelled: object, seconds: float) -> Outcome:
     """This caller's time is up; the flight goes on for the others."""
-    if isinstance(result, Failure) and not result.check(CancelledError):
-        return result
     fault = Fault("deadline_exceeded", f"no answer within {seconds:.1f} s")
     return Outcome(fault=fault, cache=CacheUse(forward="uri-miss"))

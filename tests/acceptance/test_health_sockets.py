@@ -223,7 +223,8 @@ async def test_a_storm_of_5xx_leaves_tmdb_in_peace(stack: Stack) -> None:
     await deferLater(stack.reactor, max(0.0, began + 3.0 - stack.reactor.seconds()))
     seconds = stack.reactor.seconds() - began
     assert (reached(stack) - before) / seconds <= 20
-    assert all(status >= 500 for status in statuses(answers)), statuses(answers)
+    # 429 is for those who would have waited too long here
+    assert statuses(answers).keys() <= {429, 502, 503}, statuses(answers)
 
 
 @pytest_twisted.ensureDeferred
@@ -288,6 +289,7 @@ async def test_many_callers_at_once_find_a_black_hole_together(stack: Stack) -> 
 
 @pytest_twisted.ensureDeferred
 async def test_a_caller_who_leaves_ends_what_is_under_way(stack: Stack) -> None:
+    await deferLater(stack.reactor, 0.1)  # the probe at the start has ended
     stack.simulator.set_fault("*", "silence-after-request")
     for number in range(5):
         caller = Deferred.fromCoroutine(search(stack, number))
@@ -450,7 +452,8 @@ def test_two_daemons_in_one_folder_do_not_harm_each_other(
     with daemon_of(simulator, more) as first:
         with daemon_of(simulator, more) as second:
             second.wait_for("no control socket")
-            simulator.switch(DIRECT, fault="reset-after-hello")
+            # connections that are there already fail as well
+            simulator.switch(DIRECT, fault="reset-after-request")
             for number in range(TRIP_IN_ROW):
                 good(movie(first, number))
                 good(movie(second, number))
