@@ -100,8 +100,8 @@ TABLE: tuple[Setting, ...] = (
         "",
         values.listed(values.proxy_url),
         "The proxies that main falls back to, in this order, separated by commas. "
-        "Unset: the proxy on this machine, at http://127.0.0.1:5001 or the port set "
-        "by PROXY_PORT.",
+        "This machine's own proxy comes after them; unset, it is the only one, at "
+        "http://127.0.0.1:5001 or the port set by PROXY_PORT.",
         "https anywhere; http on loopback, private addresses and container names",
     ),
     Setting(
