@@ -601,6 +601,47 @@ class NamedOrigins(SurfaceCase):
             self.assertIn("Origin", seen.headers["vary"])
 
 
+class EveryError(SurfaceCase):
+    """Whatever we refuse or fail at is JSON in TMDB's shape, and a page may read it."""
+
+    origins = ("https://app.test.invalid",)
+
+    def is_told(self, seen: Seen, status: int) -> None:
+        self.assertEqual(seen.status, status)
+        self.assertTrue(seen.headers["content-type"].startswith("application/json"))
+        self.assertEqual(seen.json["success"], False)
+        self.assertIsInstance(seen.json["status_code"], int)
+        self.assertTrue(seen.json["status_message"])
+        allowed = seen.headers["access-control-allow-origin"]
+        self.assertEqual(allowed, "https://app.test.invalid")
+        self.assertEqual(seen.headers["cache-control"], "no-store")
+
+    def test_refusals_are(self) -> None:
+        origin = {"Origin": "https://app.test.invalid"}
+        looped = {**origin, "CDN-Loop": "streamr-me-main"}
+        for path, status, more in (
+            ("/nothing", 404, {}),
+            ("/3/movie/550/nonsense", 404, {}),
+            ("/3/movie/popular?page=0", 400, {}),
+            ("/3/movie/550?x=%ff", 400, {}),
+            ("http://evil.invalid/", 400, {}),
+            ("/3/account/1", 403, {}),
+            ("/inside", 403, {}),
+            ("/3/movie/550", 405, {"method": "POST"}),
+            ("/act", 405, {"method": "GET"}),
+            ("/3/movie/550", 508, {"headers": looped}),
+        ):
+            seen = self.get(path, **{"headers": origin, **more})
+            self.is_told(seen, status)
+
+    def test_faults_are(self) -> None:
+        for cause in CAUSES:
+            self.setUp()
+            self.send("/3/movie/550", headers={"Origin": "https://app.test.invalid"})
+            self.route.fails(cause, final=True)
+            self.is_told(self.seen(), CAUSES[cause].status)
+
+
 class Limits(SurfaceCase):
     def test_a_head_that_drips_is_ended(self) -> None:
         self.channel.dataReceived(b"GET /3/movie/550 HTTP/1.1\r\n")
