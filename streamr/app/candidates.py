@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from streamr.config.values import is_loopback
+from streamr.networks import is_loopback
 
 
 def alternatives(

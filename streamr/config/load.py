@@ -23,8 +23,9 @@ from streamr.config.settings import (
     Settings,
     Told,
 )
-from streamr.config.values import closest, is_loopback, is_plain_beyond_loopback
+from streamr.config.values import closest, is_plain_beyond_loopback
 from streamr.errors import SettingsError
+from streamr.networks import is_loopback
 
 # The settings' values by their fields' names: each row of the table reads its own type.
 Values = dict[str, Any]

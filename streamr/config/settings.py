@@ -102,7 +102,9 @@ TABLE: tuple[Setting, ...] = (
         "The proxies that main falls back to, in this order, separated by commas. "
         "This machine's own proxy comes after them; unset, it is the only one, at "
         "http://127.0.0.1:5001 or the port set by PROXY_PORT.",
-        "https anywhere; http on loopback, private addresses and container names",
+        "https anywhere; http on loopback, private addresses and names that only a "
+        "private network knows: of one part, or in .internal, .local, .lan, "
+        ".home.arpa and the like",
     ),
     Setting(
         "STREAMR_PROXY_TOKEN",

@@ -14,19 +14,16 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
+from streamr.networks import Address, address_in, is_loopback, is_private
 from streamr.tmdb.hosts import OFFICIAL_HOSTS
 
 T = TypeVar("T")
 
-# A name of one part: a container's, or a machine's of the same network. Spellings of an
-# address (0x08080808) begin with a digit.
-_CONTAINER = re.compile(r"[a-z][a-z0-9_-]*")
-
-
 _HOST_NAME = re.compile(
     r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9])?"
     r"(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9])?)*",
-    re.IGNORECASE,
+    # without ASCII an i without its dot would be an i
+    re.IGNORECASE | re.ASCII,
 )
 
 
@@ -65,9 +62,22 @@ def address(text: str) -> str:
     if text == "localhost":
         return "127.0.0.1"
     try:
-        return str(ipaddress.ip_address(text.strip("[]")))
+        found = ipaddress.ip_address(text.strip("[]"))
     except ValueError:
         raise ValueError("that is no IP address") from None
+    return str(_unicast(found))
+
+
+def _unicast(found: Address) -> Address:
+    """An address that one machine can have. Raises ValueError."""
+    if found.is_multicast or str(found) == "255.255.255.255":
+        raise ValueError(f"{found} is the address of many machines")
+    if found.version == 6 and found.is_link_local:
+        raise ValueError(
+            f"{found} is a link-local address of IPv6, which is reached only with the "
+            "name of an interface"
+        )
+    return found
 
 
 def choice(*allowed: str) -> Callable[[str], str]:
@@ -131,7 +141,7 @@ def proxy_url(text: str) -> str:
     """The base URL of a streamr proxy."""
     parts = _url(text)
     host = parts.hostname or ""
-    if parts.scheme == "http" and not (is_private(host) or _CONTAINER.fullmatch(host)):
+    if parts.scheme == "http" and not is_private(host):
         raise ValueError(f"{host} is on the internet, so it needs https")
     return text.rstrip("/")
 
@@ -140,16 +150,6 @@ def is_plain_beyond_loopback(url: str) -> bool:
     """True for http to another machine."""
     parts = urlsplit(url)
     return parts.scheme == "http" and not is_loopback(parts.hostname or "")
-
-
-def is_loopback(host: str) -> bool:
-    """True for this machine's own addresses and their usual name."""
-    return host == "localhost" or _is(host, "is_loopback")
-
-
-def is_private(host: str) -> bool:
-    """True for addresses of a private network."""
-    return host == "localhost" or _is(host, "is_private")
 
 
 def existing_file(text: str) -> Path | None:
@@ -217,7 +217,8 @@ def _pin(text: str) -> tuple[str, int | None]:
     plain = re.fullmatch(r"([0-9.]+)(?::([0-9]+))?", text)
     match = bracketed or plain
     found, number = match.groups() if match else (text, None)
-    return str(ipaddress.ip_address(found)), port(number) if number else None
+    where = str(_unicast(ipaddress.ip_address(found)))
+    return where, _reachable_port(number) if number else None
 
 
 def origin(text: str) -> str:
@@ -228,7 +229,7 @@ def origin(text: str) -> str:
         r"https?://(\[[0-9a-f:]+\]|[^/?#@:\s\[\]]+)(:[0-9]{1,5})?", text
     )
     host = match.group(1).strip("[]") if match else ""
-    if not (_HOST_NAME.fullmatch(host) or _is(host, "version")):
+    if not (_HOST_NAME.fullmatch(host) or address_in(host)):
         raise ValueError(f"{text!r} is no origin")
     if match and match.group(2):
         port(match.group(2)[1:])
@@ -269,16 +270,19 @@ def _url(text: str) -> SplitResult:
         raise ValueError(f"{text!r} is no http or https URL")
     if parts.username is not None or re.search(r"[?#]", text):
         raise ValueError("a base URL has no user, query or fragment")
-    if not (_HOST_NAME.fullmatch(parts.hostname) or _is(parts.hostname, "version")):
+    found = address_in(parts.hostname)
+    if found is not None:
+        _unicast(found)
+    elif not _HOST_NAME.fullmatch(parts.hostname):
         raise ValueError("that is no host name")
-    number = parts.netloc.rpartition("]")[2].rpartition(":")[2]
-    if ":" in parts.netloc.rpartition("]")[2] and port(number) == 0:
-        raise ValueError("port 0 cannot be reached")
+    if ":" in parts.netloc.rpartition("]")[2]:
+        _reachable_port(parts.netloc.rpartition(":")[2])
     return parts
 
 
-def _is(host: str, attribute: str) -> bool:
-    try:
-        return bool(getattr(ipaddress.ip_address(host), attribute))
-    except ValueError:
-        return False
+def _reachable_port(text: str) -> int:
+    """The port of a server that is there already. Raises ValueError."""
+    number = port(text)
+    if number == 0:
+        raise ValueError("port 0 cannot be reached")
+    return number

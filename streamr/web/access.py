@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_network
 from urllib.parse import urlsplit
 
 from streamr.boundaries import Call
 from streamr.errors import Envelope, Refusal
+from streamr.networks import address_in, is_loopback, is_peer_here
 from streamr.tmdb.parameters import Pair
 
 # What a reverse proxy on this machine adds: behind one, loopback proves nothing.
@@ -102,7 +103,7 @@ def trusted(header: Callable[[str], str], peer: str, token: str | None) -> bool:
     given = header("authorization").removeprefix("Bearer ")
     if token is not None and hmac.compare_digest(given.encode(), token.encode()):
         return True
-    return is_loopback(peer) and _asks_this_machine(header)
+    return is_peer_here(peer) and _asks_this_machine(header)
 
 
 def nearby(header: Callable[[str], str], peer: str) -> bool:
@@ -112,7 +113,7 @@ def nearby(header: Callable[[str], str], peer: str) -> bool:
     this. So does a neighbour who says what he likes in Host: enough for a simulated
     TMDB, and for nothing else.
     """
-    found = _address(peer)
+    found = address_in(peer)
     return (
         found is not None
         and any(found in network for network in CONTAINER_NETWORKS)
@@ -132,7 +133,7 @@ def prefix(header: Callable[[str], str], peer: str) -> str:
     From elsewhere anybody could say so, and what is odd is as good as nothing.
     """
     given = header("x-forwarded-prefix").removesuffix("/")
-    known = is_loopback(peer) and _PREFIX.fullmatch(given)
+    known = is_peer_here(peer) and _PREFIX.fullmatch(given)
     return given if known else ""
 
 
@@ -206,23 +207,7 @@ def _foreign() -> Refusal:
     )
 
 
-def is_loopback(address: str) -> bool:
-    """True for an address of this machine alone."""
-    found = _address(address)
-    return found is not None and found.is_loopback
-
-
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """An address; one of IPv4 that is written as IPv6, as a socket that takes both
-    does, is what it stands for."""
-    try:
-        found = ip_address(text.strip("[]"))
-    except ValueError:
-        return None
-    return getattr(found, "ipv4_mapped", None) or found
-
-
 def _names_loopback(host: str) -> bool:
     match = _HOST.fullmatch(host)
     name = match["name"].lower() if match else ""
-    return name == "localhost" or name.endswith(".localhost") or is_loopback(name)
+    return name.endswith(".localhost") or is_loopback(name)

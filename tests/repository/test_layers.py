@@ -26,7 +26,10 @@ MAY_USE_THE_REACTOR = {
 }
 # What each room may import beside the standard library: the longest name that fits
 # counts, and what has no row may import nothing.
-_SPINE = "streamr.errors streamr.boundaries streamr.interfaces streamr.eventloop "
+_SPINE = (
+    "streamr.errors streamr.networks streamr.boundaries streamr.interfaces "
+    "streamr.eventloop "
+)
 _KNOWN = _SPINE + "streamr.policy streamr.tmdb streamr.fields "
 _WEB = "streamr.web.access streamr.web.page streamr.web.router "
 _APP = _KNOWN + (
@@ -39,6 +42,7 @@ _EVIDENCE = "streamr.errors streamr.doctor.evidence streamr.doctor.diagnosis "
 TABLE = {
     "streamr": "",
     "streamr.errors": "",
+    "streamr.networks": "",
     "streamr.boundaries": "streamr.errors",
     "streamr.interfaces": "streamr.errors streamr.boundaries twisted.internet.defer "
     "twisted.internet.interfaces",
@@ -47,7 +51,8 @@ TABLE = {
     "streamr.policy": "streamr.errors streamr.boundaries streamr.interfaces "
     "streamr.policy brotli",
     "streamr.tmdb": "streamr.errors streamr.boundaries streamr.policy streamr.tmdb",
-    "streamr.config": "streamr.errors streamr.tmdb streamr.config dotenv",
+    "streamr.config": "streamr.errors streamr.networks streamr.tmdb streamr.config "
+    "dotenv",
     "streamr.config.warm": "streamr.boundaries streamr.errors streamr.tmdb "
     "streamr.config",
     "streamr.store": _SPINE + "streamr.policy streamr.store twisted zope",
@@ -58,14 +63,15 @@ TABLE = {
     "streamr.observe.scraped": "streamr.observe streamr.policy.breaker "
     "prometheus_client",
     "streamr.upstream": _UPSTREAM,
+    "streamr.upstream.client": _UPSTREAM + "hyperlink",
     "streamr.upstream.dial.tls": _UPSTREAM + "OpenSSL cryptography service_identity",
     "streamr.gateway": _SPINE + "streamr.policy streamr.routing streamr.gateway "
     "twisted.internet.defer twisted.internet.interfaces twisted.logger "
     "twisted.python.failure",
     "streamr.openapi": "streamr.errors streamr.fields streamr.openapi streamr.policy "
     "streamr.tmdb",
-    "streamr.web": _WEB + "streamr.errors streamr.boundaries streamr.fields "
-    "streamr.tmdb.parameters twisted.internet.defer",
+    "streamr.web": _WEB + "streamr.errors streamr.networks streamr.boundaries "
+    "streamr.fields streamr.tmdb.parameters twisted.internet.defer",
     "streamr.web.server": _WEB + _SPINE + "streamr.web.server twisted zope",
     "streamr.web.api": _WEB + _KNOWN + "streamr.gateway streamr.web.api "
     "streamr.web.server twisted",

@@ -40,7 +40,10 @@ class Trusted(SynchronousTestCase):
             self.assertTrue(trusted(fields(host=HOST), peer, None), peer)
 
     def test_who_sits_elsewhere_is_not(self):
-        for peer in ("192.0.2.1", "10.0.0.1", "128.0.0.1", "0.0.0.0", "::", "::2", ""):
+        for peer in (
+            *("192.0.2.1", "10.0.0.1", "128.0.0.1", "0.0.0.0", "::", "::2", ""),
+            *("::ffff:192.0.2.1", "::ffff:0.0.0.0"),
+        ):
             self.assertFalse(trusted(fields(host=HOST), peer, None), peer)
 
     def test_a_name_is_no_peer(self):

@@ -25,6 +25,7 @@ from streamr.errors import Envelope, Refusal
 from streamr.fields import names
 from streamr.gateway.gateway import Gateway
 from streamr.interfaces import Observer
+from streamr.networks import is_peer_here
 from streamr.tmdb.parameters import Pair
 from streamr.tmdb.target import split
 from streamr.web.access import (
@@ -33,7 +34,6 @@ from streamr.web.access import (
     Visit,
     Who,
     check,
-    is_loopback,
     nearby,
     prefix,
     trusted,
@@ -319,7 +319,7 @@ def _past_the_store(request: Request) -> bool:
     """`streamr check` asks past the store; strangers cannot (it costs TMDB a request,
     and a page of another origin would need a preflight that is not granted)."""
     wanted = bool(_header(request, names.FRESH))
-    return wanted and is_loopback(_peer(request))
+    return wanted and is_peer_here(_peer(request))
 
 
 def _peer(request: Request) -> str:
