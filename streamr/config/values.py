@@ -194,10 +194,16 @@ def folder(text: str) -> Path | None:
 
 
 def tmdb_path(text: str) -> str:
-    """A path of TMDB's below /3 with parameters, or the word none."""
-    if text == "none" or re.fullmatch(r"/[a-z][!-~]*", text):
-        return "" if text == "none" else text.removeprefix("/3")
-    raise ValueError(f"{text!r} is no path")
+    """A path of TMDB's with parameters, or the word none."""
+    path = _below_version(text)
+    if text != "none" and not re.fullmatch(r"/[a-z][!-~]*", path):
+        raise ValueError(f"{text!r} is no path")
+    return "" if text == "none" else path
+
+
+def _below_version(text: str) -> str:
+    """A path without the /3 that TMDB's documentation writes in front."""
+    return text.removeprefix("/3") if text.startswith("/3/") else text
 
 
 def pins(text: str) -> dict[str, tuple[tuple[str, int | None], ...]]:
@@ -237,9 +243,8 @@ def origin(text: str) -> str:
 
 
 def template(text: str) -> str:
-    """A path template; TMDB's documentation writes /3 in front."""
-    if text.startswith("/3/"):
-        text = text.removeprefix("/3")
+    """A path template."""
+    text = _below_version(text)
     # the catalogue takes a third of a command's time, and few have paths of their own
     from streamr.tmdb.catalogue import template_problem
 

@@ -145,6 +145,7 @@ class Simple(Readers):
             {
                 "none": "",
                 "/movie/popular": "/movie/popular",
+                "/3/movie/popular": "/movie/popular",
                 "/discover/tv?page=2&with_genres=1|2": (
                     "/discover/tv?page=2&with_genres=1|2"
                 ),
@@ -152,7 +153,7 @@ class Simple(Readers):
         )
         self.refuses(
             *(values.tmdb_path, "", "/", "movie", "/Movie", "/a b", "/a\n", "/é"),
-            "NONE",
+            *("NONE", "/3", "/3/", "/3movie", "/3/3/movie"),
         )
 
     def test_lists_lose_empty_entries_and_repetitions(self):
