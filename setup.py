@@ -71,6 +71,8 @@ setup(
         "Twisted[tls]>=26.10",
         # the outbound calls' request layer over Twisted's Agent
         "treq>=26.7",
+        # the URLs that treq asks for
+        "hyperlink>=21.0",
         # the TLS profiles are pyOpenSSL contexts
         "pyOpenSSL>=26.4",
         # checks that a certificate is for the host we asked

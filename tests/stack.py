@@ -127,6 +127,11 @@ class Stack:
         }
         return Got(response.code, found, body, self.reactor.seconds() - began)
 
+    @property
+    def urls(self) -> dict[str, str]:
+        """Where each server says that it is reached."""
+        return {name: each.url for name, each in self.daemon.servers.items()}
+
     def requests(self, host: str) -> int:
         """How many requests arrived at one of TMDB's names."""
         return int(self.simulator.counts(host)["requests"])

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
+from hyperlink import EncodedURL
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IHostnameResolver
@@ -79,7 +80,7 @@ class Client:
         trace = Trace(self._reactor, budget)
         waiting: Deferred[Any] = self._client(trace).request(
             "GET",
-            url,
+            _URL.from_text(url),
             headers=Headers({name: [value] for name, value in headers.items()}),
             allow_redirects=False,
             unbuffered=True,
@@ -136,6 +137,18 @@ class Client:
         collector = Collector(self._reactor, budget, trace.abort)
         response.deliverBody(collector)
         return collector.done.addCallback(_answer, response, trace)
+
+
+class _URL(EncodedURL):
+    """A URL whose host may be an IPv6 address. Its parent takes that for a name, and
+    raises (hyperlink issues 68 and 188)."""
+
+    def to_uri(self) -> _URL:
+        """The same in ASCII; treq asks for it."""
+        host = self.host
+        if ":" not in host:
+            return cast(_URL, super().to_uri())
+        return cast(_URL, self.replace(host="").to_uri().replace(host=host))
 
 
 def _answer(collected: tuple[bytes, bool], response: IResponse, trace: Trace) -> Answer:

@@ -18,6 +18,7 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
+from streamr.networks import address_in
 from streamr.upstream.resolve.cache import Address, Resolution, address_of
 
 Pins = Mapping[str, Sequence[tuple[str, int | None]]]
@@ -33,7 +34,8 @@ FAMILIES: dict[str, Sequence[type[Address]] | None] = {
 class PinnedResolver:
     """Answers pinned names from the settings and hands all others on.
 
-    `family` limits what the inner resolver may return; a pin is always obeyed.
+    `family` limits what a name may mean; a pin, and an address in place of a name, are
+    always obeyed.
     """
 
     def __init__(self, inner: IHostnameResolver, pins: Pins, family: str) -> None:
@@ -51,11 +53,12 @@ class PinnedResolver:
     ) -> IHostResolution:
         pinned = self._pins.get(hostName.lower())
         if pinned is None:
+            of_family = None if address_in(hostName) else self._types
             return self._inner.resolveHostName(
                 resolutionReceiver,
                 hostName,
                 portNumber,
-                addressTypes or self._types,
+                addressTypes or of_family,
                 transportSemantics,
             )
         resolution = Resolution(hostName)

@@ -141,6 +141,13 @@ class HandedOn(ResolverCase):
             asked = self.inner.questions[-1].asked
             self.assertEqual(asked, (NAME, 443, kinds, "TCP"), family)
 
+    def test_an_address_is_what_it_is_whatever_family_is_set(self) -> None:
+        for address in ("192.0.2.1", "2001:db8::1"):
+            for family in FAMILIES:
+                self.pinned({}, family).resolveHostName(Receiver(), address, 443)
+                asked = self.inner.questions[-1].asked
+                self.assertEqual(asked, (address, 443, None, "TCP"), family)
+
     def test_who_names_kinds_gets_them(self) -> None:
         for family in FAMILIES:
             resolver = self.pinned({}, family)
