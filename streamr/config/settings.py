@@ -157,9 +157,11 @@ TABLE: tuple[Setting, ...] = (
         "CORS_ORIGINS",
         "",
         values.listed(values.origin),
-        "Web origins that may read the answers, separated by commas. Unset: any origin "
-        "while HOST is a loopback address, none otherwise.",
-        "https://app.example, separated by commas, or * (on loopback only)",
+        "Web origins that may read the answers, separated by commas, also with "
+        "credentials; one label may be a star, then without credentials. Unset: any "
+        "origin while HOST is a loopback address, none otherwise.",
+        "https://app.example, https://*.app.example, tauri://localhost and the other "
+        "schemes of apps and extensions, separated by commas, or * (on loopback only)",
     ),
     Setting(
         "STREAMR_EXTRA_PATHS",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import ipaddress
 import os
@@ -71,11 +72,11 @@ def address(text: str) -> str:
 def _unicast(found: Address) -> Address:
     """An address that one machine can have. Raises ValueError."""
     if found.is_multicast or str(found) == "255.255.255.255":
-        raise ValueError(f"{found} is the address of many machines")
+        raise ValueError(f"{found} is a multicast or broadcast address")
     if found.version == 6 and found.is_link_local:
         raise ValueError(
-            f"{found} is a link-local address of IPv6, which is reached only with the "
-            "name of an interface"
+            f"{found} is a link-local IPv6 address, which cannot be reached without "
+            "the name of an interface"
         )
     return found
 
@@ -227,19 +228,56 @@ def _pin(text: str) -> tuple[str, int | None]:
     return where, _reachable_port(number) if number else None
 
 
+# Where pages come from: the web, and the shells that apps and extensions live in.
+_ORIGIN_SCHEMES = {
+    *("http", "https", "app", "tauri", "capacitor", "ionic"),
+    *("chrome-extension", "moz-extension", "safari-web-extension"),
+}
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
 def origin(text: str) -> str:
-    """A web origin (RFC 6454): scheme, host, port, and nothing behind."""
+    """A web origin (RFC 6454), spelt as browsers send it: scheme, host, and a port that
+    is not the scheme's own. The first label of a web host may be a star."""
     if text == "*":
         return text
     match = re.fullmatch(
-        r"https?://(\[[0-9a-f:]+\]|[^/?#@:\s\[\]]+)(:[0-9]{1,5})?", text
+        r"([a-z][a-z-]*)://(\[[0-9a-f:.]+\]|[^/?#@:\s\[\]]+)(:[0-9]+)?(/?.*)",
+        text.lower(),
     )
-    host = match.group(1).strip("[]") if match else ""
-    if not (_HOST_NAME.fullmatch(host) or address_in(host)):
+    if not match or match[1] not in _ORIGIN_SCHEMES:
         raise ValueError(f"{text!r} is no origin")
-    if match and match.group(2):
-        port(match.group(2)[1:])
-    return text.lower()
+    scheme, host, number, rest = match.groups()
+    if rest:
+        raise ValueError(
+            f"{text!r} is no origin: it has to end after the host and port"
+        )
+    web = scheme in _DEFAULT_PORTS
+    host = _web_host(host) if web else _app_host(host)
+    where = _reachable_port(number[1:]) if number else None
+    kept = "" if where in (None, _DEFAULT_PORTS.get(scheme)) else f":{where}"
+    return f"{scheme}://{host}{kept}"
+
+
+def _web_host(host: str) -> str:
+    """The host of a page on the web, as a browser spells it. Raises ValueError."""
+    with contextlib.suppress(ValueError):
+        found = ipaddress.ip_address(host.strip("[]"))
+        return f"[{found}]" if found.version == 6 else str(found)
+    name = host.removeprefix("*.")
+    # the web's URLs take a name that ends in a number for an address
+    if not _HOST_NAME.fullmatch(name) or re.search(r"(^|\.)[0-9]+$", name):
+        raise ValueError(f"{host!r} is no host name")
+    if name != host and "." not in name and not is_private(host):
+        raise ValueError(f"{host!r} is too wide: two labels have to follow the star")
+    return host
+
+
+def _app_host(host: str) -> str:
+    """The host of a page that an app holds: app://. is one. Raises ValueError."""
+    if not re.fullmatch(r"[a-z0-9._-]+", host):
+        raise ValueError(f"{host!r} is no host of an app")
+    return host
 
 
 def template(text: str) -> str:

@@ -91,11 +91,11 @@ class Simple(Readers):
 
     def test_an_address_is_one_machines_and_needs_no_interface(self):
         for text, said in (
-            ("224.0.0.1", "address of many machines"),
-            ("ff02::1", "address of many machines"),
-            ("255.255.255.255", "address of many machines"),
-            ("fe80::1", "with the name of an interface"),
-            ("fe80::1%eth0", "with the name of an interface"),
+            ("224.0.0.1", "multicast or broadcast address"),
+            ("ff02::1", "multicast or broadcast address"),
+            ("255.255.255.255", "multicast or broadcast address"),
+            ("fe80::1", "without the name of an interface"),
+            ("fe80::1%eth0", "without the name of an interface"),
         ):
             url = f"http://[{text}]" if ":" in text else f"http://{text}"
             for read, given_text in (
@@ -516,8 +516,71 @@ class Others(Readers):
             "https://app.example/",
             "https://app.example/x",
             "ftp://app.example",
+            "file://",
             "https://",
         )
+
+    def test_an_origin_is_spelt_as_browsers_spell_it(self):
+        self.reads(
+            values.origin,
+            {
+                "https://app.example:443": "https://app.example",
+                "http://app.example:80": "http://app.example",
+                "http://app.example:443": "http://app.example:443",
+                "https://app.example:08443": "https://app.example:8443",
+                "http://[0:0:0:0:0:0:0:1]:3000": "http://[::1]:3000",
+                "http://[::ffff:127.0.0.1]": "http://[::ffff:7f00:1]",
+            },
+        )
+        self.refuses(values.origin, "http://127.1", "http://1", "https://a.example.1")
+
+    def test_apps_and_extensions_have_origins(self):
+        for text in (
+            *("tauri://localhost", "capacitor://localhost", "ionic://localhost"),
+            *("app://.", "app://-", "app://obsidian.md", "http://tauri.localhost"),
+            "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+            "moz-extension://0e9f9c0f-1b1c-4f0e-9b0a-0a1b2c3d4e5f",
+        ):
+            self.reads(values.origin, {text: text})
+        self.refuses(
+            values.origin,
+            "chrome-extension://*",
+            "app://",
+            "tauri://localhost/",
+            "x://a",
+        )
+
+    def test_one_label_of_an_origin_may_be_a_star(self):
+        for text in (
+            *("https://*.vercel.app", "https://*.app.example:8443"),
+            *("http://*.localhost:5173", "http://*.lan"),
+        ):
+            self.reads(values.origin, {text: text})
+        self.refuses(
+            values.origin,
+            *(
+                "https://*",
+                "https://*.app",
+                "https://*.*.example",
+                "https://a.*.example",
+            ),
+            *("https://a*.vercel.app", "https://*a.vercel.app", "https://*."),
+            *("http://*.127.0.0.1", "https://**.vercel.app", "*.vercel.app"),
+        )
+
+    def test_what_is_wrong_with_an_origin_is_told(self):
+        for text, said in (
+            ("https://app.example/", "it has to end after the host and port"),
+            ("app.example", "is no origin"),
+            ("ftp://app.example", "is no origin"),
+            ("https://a..b", "is no host name"),
+            ("https://*.app", "two labels have to follow the star"),
+            ("app://a*", "no host of an app"),
+            ("https://app.example:0", "port 0"),
+        ):
+            with self.assertRaises(ValueError, msg=text) as caught:
+                values.origin(text)
+            self.assertIn(said, str(caught.exception), text)
 
     def test_an_origin_is_a_name_or_an_address_with_a_port_or_without(self):
         for text in (

@@ -136,7 +136,8 @@ class GatewayResource(Resource):
         """The page of a request. Raises Refusal."""
         surface = self._surface
         if call.method == "OPTIONS":
-            allowed = tuple(surface.cors.preflight(_origin(request)))
+            asked = _header(request, "access-control-request-headers")
+            allowed = tuple(surface.cors.preflight(_origin(request), asked))
             return succeed(Page(204, b"", allowed))
         if call.method not in READ and not surface.router.takes(call.method):
             raise _wrong_method(call, READ)

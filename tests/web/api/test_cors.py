@@ -5,6 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr.web.api.cors import Cors
 
 APP = "https://app.example"
+CREDENTIALS = "Access-Control-Allow-Credentials"
 ORIGIN = "Access-Control-Allow-Origin"
 
 
@@ -17,7 +18,7 @@ class Any(SynchronousTestCase):
         for origin in (APP, "null", None):
             headers = dict(self.cors.headers(origin))
             self.assertEqual(headers[ORIGIN], "*")
-            self.assertNotIn("Access-Control-Allow-Credentials", headers)
+            self.assertNotIn(CREDENTIALS, headers)
 
     def test_the_answer_does_not_depend_on_the_origin_and_does_not_say_so(self):
         self.assertNotIn("Vary", dict(self.cors.headers(APP)))
@@ -48,9 +49,39 @@ class Listed(SynchronousTestCase):
         for origin in (APP, "https://evil.example", None):
             self.assertEqual(dict(self.cors.headers(origin))["Vary"], "Origin")
 
-    def test_no_answer_allows_credentials(self):
-        every = [*self.cors.headers(APP), *self.cors.preflight(APP)]
-        self.assertNotIn("Access-Control-Allow-Credentials", dict(every))
+    def test_who_is_named_may_send_credentials(self):
+        self.assertEqual(dict(self.cors.headers(APP))[CREDENTIALS], "true")
+        self.assertNotIn(CREDENTIALS, dict(self.cors.headers("https://evil.example")))
+
+
+class WithAStar(SynchronousTestCase):
+    """An entry that leaves one label open."""
+
+    cors = Cors(["https://*.vercel.app", "http://*.localhost:5173", APP])
+
+    def test_it_stands_for_every_name_with_one_label_more(self):
+        for origin in (
+            *("https://mine.vercel.app", "https://mine-git-a1.vercel.app"),
+            *("https://MINE.vercel.app", "http://shop.localhost:5173"),
+        ):
+            self.assertIn((ORIGIN, origin), self.cors.headers(origin))
+            self.assertTrue(self.cors.preflight(origin))
+
+    def test_it_stands_for_nothing_else(self):
+        for origin in (
+            *("https://vercel.app", "https://a.b.vercel.app", "https://.vercel.app"),
+            *("http://mine.vercel.app", "https://mine.vercel.app:8443"),
+            *("https://mine.vercel.app.evil.example", "https://minevercel.app"),
+            *("https://x@mine.vercel.app", "https://a/.vercel.app", "vercel.app"),
+            *("https://*.vercel.app", "http://shop.localhost", "null", ""),
+        ):
+            self.assertEqual(self.cors.headers(origin), [("Vary", "Origin")], origin)
+
+    def test_anybody_can_have_such_a_name_so_there_are_no_credentials(self):
+        self.assertNotIn(
+            CREDENTIALS, dict(self.cors.headers("https://mine.vercel.app"))
+        )
+        self.assertIn(CREDENTIALS, dict(self.cors.headers(APP)))
 
 
 class Nobody(SynchronousTestCase):
@@ -93,6 +124,34 @@ class Fields(SynchronousTestCase):
             self.assertEqual(set(allowed), promised)
             # as long as a browser keeps one at all
             self.assertEqual(headers["Access-Control-Max-Age"], "7200")
+
+    def test_a_page_may_send_whatever_nothing_here_reads(self):
+        asked = "expires, sentry-trace,baggage, traceparent, x-api-key"
+        for cors in (Cors(["*"]), Cors([APP])):
+            headers = cors.preflight(APP, asked)
+            granted = dict(headers)["Access-Control-Allow-Headers"].split(", ")
+            self.assertEqual(granted[-5:], asked.replace(" ", "").split(","))
+            self.assertIn("Authorization", granted)
+            self.assertIn(("Vary", "Access-Control-Request-Headers"), headers)
+
+    def test_what_is_asked_for_by_others_is_granted_to_nobody(self):
+        for asked in (
+            *("streamr-fresh", "Streamr-Silent", "streamr-deadline-ms", "cdn-loop"),
+            *("cf-ray", "X-Forwarded-For", "x-forwarded-prefix", "forwarded", "via"),
+            *("streamr-fault", "*", "a b", "a:b", "é", "", ",,", "x" * 101),
+        ):
+            for cors in (Cors(["*"]), Cors([APP])):
+                self.assertEqual(cors.preflight(APP, asked), cors.preflight(APP), asked)
+
+    def test_a_field_is_granted_once(self):
+        headers = dict(Cors([APP]).preflight(APP, "authorization, Content-Type"))
+        self.assertEqual(headers, dict(Cors([APP]).preflight(APP)))
+
+    def test_nobody_fills_the_answer_with_fields(self):
+        asked = ",".join(f"x-{number}" for number in range(200))
+        granted = dict(Cors([APP]).preflight(APP, asked))
+        self.assertIn(" x-99", granted["Access-Control-Allow-Headers"])
+        self.assertNotIn("x-100", granted["Access-Control-Allow-Headers"])
 
     def test_in_the_demo_loopback_origins_read_whatever_else_is_named(self):
         for origins in ([], [APP]):
@@ -144,6 +203,7 @@ class Fields(SynchronousTestCase):
                     "Proxy-Status",
                     "Retry-After",
                     "Server-Timing",
+                    "Streamr-Dropped",
                     "X-Proxy-Source",
                     "X-Request-Id",
                 },
