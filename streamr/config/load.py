@@ -7,15 +7,14 @@ secret's), what is allowed and where the value came from.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from streamr.config.settings import (
-    BY_NAME,
     HOW_TO_GET_A_KEY,
     TABLE,
     Notice,
@@ -23,10 +22,13 @@ from streamr.config.settings import (
     Settings,
     Told,
 )
-from streamr.config.values import closest, is_plain_beyond_loopback
+from streamr.config.typos import unknown
+from streamr.config.values import is_plain_beyond_loopback
 from streamr.errors import SettingsError
 from streamr.networks import is_loopback
 
+# One of them is needed.
+CREDENTIALS = ("TMDB_API_KEY", "TMDB_ACCESS_TOKEN")
 # The settings' values by their fields' names: each row of the table reads its own type.
 Values = dict[str, Any]
 
@@ -89,13 +91,8 @@ def take_stock(
     warnings: list[Notice] = []
     dotenv = _read_dotenv(env_file, problems)
     file = env_file.name if env_file is not None else ".env"
-    # a misspelt setting is an error where a person wrote it; in the environment it is
-    # a warning: Kubernetes injects names such as STREAMR_SERVICE_HOST
-    problems += _unknown(dotenv, file)
-    warnings += [
-        Notice("no-such-setting", each) for each in _unknown(environment, "environment")
-    ]
     sources = {"environment": environment, file: dotenv}
+    likely = _check_names(sources, file, problems, warnings)
     values: Values = {}
     everything = []
     for setting in TABLE:
@@ -109,6 +106,8 @@ def take_stock(
         everything.append(found)
     broken = {each.setting.name for each in everything if each.problem}
     _check_together(values, broken, needs_key, problems, warnings)
+    if HOW_TO_GET_A_KEY in problems:
+        problems += likely
     told = tuple(Told(e.setting, e.shown, e.origin) for e in everything)
     read_here = {each.name for each in fields(Settings)} - {"warnings", "told"}
     assert set(values) == read_here
@@ -149,6 +148,9 @@ def _secret_file(setting: Setting, path: str, where: str) -> Found:
             f"{getattr(error, 'strerror', None) or 'not text'}"
         )
         return Found(setting, "", origin, problem)
+    if not text:
+        problem = f"{origin} ({where}): {path!r} is empty"
+        return Found(setting, "", origin, problem)
     return Found(setting, text, origin)
 
 
@@ -177,35 +179,50 @@ def _read_dotenv(path: Path | None, problems: list[str]) -> dict[str, str]:
     if path is None:
         return {}
     try:
-        if not path.is_file():
+        if not path.exists() and not path.is_symlink():
             return {}
-        pairs = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
-    except (OSError, UnicodeError) as error:
-        problems.append(f"{path.name} cannot be read: {error}")
+        with path.open(encoding="utf-8-sig") as stream:
+            lines = list(parse_stream(stream))
+    except OSError as error:
+        problems.append(f"{path.name} cannot be read: {error.strerror}")
         return {}
-    return {name: value or "" for name, value in pairs.items()}
+    except UnicodeError:
+        problems.append(f"{path.name} cannot be read: it is not UTF-8")
+        return {}
+    for each in lines:
+        if each.error:
+            # what stands there may be a secret
+            line = each.original.line
+            problems.append(f"{path.name}, line {line}: that is not NAME=value")
+    return {each.key: each.value or "" for each in lines if each.key is not None}
 
 
-def _unknown(source: Mapping[str, str], where: str) -> Iterator[str]:
-    """A sentence for each name that looks like a setting of ours and is none."""
-    for name in source:
-        if name.startswith("STREAMR_") and not _known(name):
-            problem = f"{name} ({where}) is no setting{_did_you_mean(name)}"
-            yield problem
+def _check_names(
+    sources: Mapping[str, Mapping[str, str]],
+    file: str,
+    problems: list[str],
+    warnings: list[Notice],
+) -> list[str]:
+    """Tell of names that look like a setting. Those that would explain why there is no
+    key are returned."""
 
+    def given(name: str) -> bool:
+        secret = name.removesuffix("_FILE")
+        names = (secret, f"{secret}_FILE")
+        return any(source.get(each) for source in sources.values() for each in names)
 
-def _did_you_mean(name: str) -> str:
-    """A hint at the setting that was probably meant, or nothing."""
-    # without the prefix, which would make everything look alike
-    short = {each.name.removeprefix("STREAMR_"): each.name for each in TABLE}
-    wanted = name.removeprefix("STREAMR_")
-    meant = closest(wanted, short)
-    return f"; did you mean {short[meant]}?" if meant else ""
-
-
-def _known(name: str) -> bool:
-    setting = BY_NAME.get(name) or BY_NAME.get(name.removesuffix("_FILE"))
-    return setting is not None and (setting.name == name or setting.secret)
+    likely = []
+    for where, source in sources.items():
+        for each in unknown(source, given):
+            told = each.told(where)
+            if where == file and each.sure:
+                problems.append(told)
+                continue
+            if where == file or each.sure:
+                warnings.append(Notice("no-such-setting", told))
+            if each.meant in CREDENTIALS:
+                likely.append(told)
+    return likely
 
 
 def _check_together(
@@ -218,7 +235,7 @@ def _check_together(
     """What no setting can decide alone, as far as those concerned could be read."""
     _sort_credentials(values)
     has_key = values["tmdb_access_token"] or values["tmdb_api_key"]
-    if needs_key and not has_key and not broken & {"TMDB_API_KEY", "TMDB_ACCESS_TOKEN"}:
+    if needs_key and not has_key and broken.isdisjoint(CREDENTIALS):
         problems.append(HOW_TO_GET_A_KEY)
     if "STREAMR_ONLY" in broken:
         return

@@ -1,5 +1,6 @@
 """The one table: sources in their order, and all that is wrong at once."""
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -153,6 +154,37 @@ class Order(Loading):
         (problem,) = self.problems(WITH_KEY, path)
         self.assertIn(".env", problem)
 
+    def test_an_env_file_that_is_a_folder_or_leads_nowhere_is_a_problem(self):
+        folder, link = self.folder / ".env", self.folder / "link.env"
+        folder.mkdir()
+        link.symlink_to(self.folder / "nothing")
+        for path, said in (
+            (folder, ".env cannot be read: Is a directory"),
+            (link, "link.env cannot be read: No such file or directory"),
+        ):
+            self.assertEqual(self.problems(WITH_KEY, path), [said])
+
+    def test_an_env_file_that_is_not_ours_to_read_is_a_problem(self):
+        env_file = self.dotenv("PORT=3\n")
+        self.folder.chmod(0o711)
+        env_file.chmod(0o000)
+        if os.getuid() == 0:
+            # root may read all
+            os.seteuid(65534)
+            self.addCleanup(os.seteuid, 0)
+        (problem,) = self.problems(WITH_KEY, env_file)
+        self.assertEqual(problem, ".env cannot be read: Permission denied")
+
+    def test_a_line_that_sets_nothing_is_named_and_not_shown(self):
+        env_file = self.dotenv(f"PORT=3\nTMDB_API_KEY: {KEY}\n{KEY} x\n# PORT x\n\n")
+        self.assertEqual(
+            self.problems({}, env_file)[:2],
+            [
+                ".env, line 2: that is not NAME=value",
+                ".env, line 3: that is not NAME=value",
+            ],
+        )
+
 
 class Problems(Loading):
     """What is said when something is wrong."""
@@ -256,6 +288,67 @@ class Unknown(Loading):
         found = load({}, {**WITH_KEY, "PATH": "x"}, self.dotenv("OTHER=1\n"))
         self.assertEqual(found.warnings, ())
 
+    def test_a_typo_of_any_setting_is_an_error_in_the_env_file(self):
+        for name, meant in (
+            *(("PROT", "PORT"), ("port", "PORT"), ("HSOT", "HOST"), ("HOSTS", "HOST")),
+            *(("PROXY_PROT", "PROXY_PORT"), ("TMDB_PIN", "TMDB_PINS")),
+            *(("TMDB_APIKEY", "TMDB_API_KEY"), ("tmdb_api_key", "TMDB_API_KEY")),
+            *(("CORS_ORIGIN", "CORS_ORIGINS"), ("TMDB_BASEURL", "TMDB_BASE_URL")),
+            ("TMDB_API_KEYFILE", "TMDB_API_KEY_FILE"),
+        ):
+            needs = WITH_KEY if "KEY" not in meant else {"TMDB_ACCESS_TOKEN": JWT}
+            problems = self.problems(needs, self.dotenv(f"{name}=canary\n"))
+            self.assertEqual(
+                problems, [f"{name} (.env) is no setting; did you mean {meant}?"]
+            )
+
+    def test_what_only_reminds_of_a_setting_is_a_warning(self):
+        """It may be the app's own, whose .env this is, too."""
+        for name, meant in (
+            ("TMDB_IMAGE_URL", "TMDB_BASE_URL"),
+            ("PROXY_URL", "TMDB_PROXY_URL"),
+            ("LOG_LEVEL", "STREAMR_LOG_LEVEL"),
+        ):
+            found = load({}, WITH_KEY, self.dotenv(f"{name}=canary\n"))
+            told = [each.text for each in found.warnings]
+            self.assertEqual(
+                told, [f"{name} (.env) is no setting; did you mean {meant}?"]
+            )
+
+    def test_a_typo_in_the_environment_is_a_warning(self):
+        for name, meant in (("PROT", "PORT"), ("CORS_ORIGIN", "CORS_ORIGINS")):
+            (warning,) = self.with_key(**{name: "canary"}).warnings
+            self.assertEqual(
+                warning.text,
+                f"{name} (environment) is no setting; did you mean {meant}?",
+            )
+        # those belong to others
+        self.assertEqual(self.with_key(LOG_LEVEL="x", PROXY_URL="x").warnings, ())
+
+    def test_what_looks_like_a_setting_that_is_set_is_somebody_elses(self):
+        for name, given in (
+            ("CORS_ORIGIN", "CORS_ORIGINS=https://app.example"),
+            ("TMDB_IMAGE_URL", "TMDB_BASE_URL=https://api.tmdb.org/3"),
+        ):
+            env_file = self.dotenv(f"{given}\n{name}=canary\n")
+            self.assertEqual(load({}, WITH_KEY, env_file).warnings, ())
+        path = self.file("secret", KEY)
+        env_file = self.dotenv(f"TMDB_API_KEY_FILE={path}\nTMDB_APIKEY=x\n")
+        self.assertEqual(load({}, {}, env_file).warnings, ())
+
+    def test_a_missing_key_comes_with_what_may_be_the_reason(self):
+        for name, meant in (
+            ("TMDB_KEY", "TMDB_API_KEY"),
+            ("TMDB_TOKEN", "TMDB_ACCESS_TOKEN"),
+        ):
+            told = f"{name} (.env) is no setting; did you mean {meant}?"
+            problems = self.problems({"LOG_LEVEL": "x"}, self.dotenv(f"{name}=x\n"))
+            self.assertEqual(problems, [HOW_TO_GET_A_KEY, told])
+        self.assertEqual(
+            self.problems({"TMDB_APIKEY": "x"})[1],
+            "TMDB_APIKEY (environment) is no setting; did you mean TMDB_API_KEY?",
+        )
+
     def test_only_secrets_have_a_file_variant(self):
         (problem,) = self.problems(WITH_KEY, self.dotenv("STREAMR_DEADLINE_FILE=x\n"))
         self.assertIn("STREAMR_DEADLINE_FILE", problem)
@@ -309,6 +402,14 @@ class Credentials(Loading):
         (problem,) = self.problems({"TMDB_API_KEY_FILE": "/no/such/file"})[:1]
         for word in ("TMDB_API_KEY_FILE", "/no/such/file", "environment"):
             self.assertIn(word, problem)
+
+    def test_an_empty_file_is_named(self):
+        for name in ("TMDB_API_KEY", "TMDB_ACCESS_TOKEN"):
+            for text in ("", " \n"):
+                path = self.file("secret", text)
+                problems = self.problems({f"{name}_FILE": str(path)})
+                told = f"{name}_FILE (environment): {str(path)!r} is empty"
+                self.assertEqual(problems, [told])
 
     def test_a_file_that_holds_no_key_says_so_and_does_not_show_it(self):
         path = self.file("secret", "canary")
