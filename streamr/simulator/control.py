@@ -61,6 +61,8 @@ class Control(Resource):
             return say(request, 403, {"error": "Use a loopback name as the host."})
         if request.path != b"/":
             return say(request, 404, {"error": "There is only the path /."})
+        if b"?" in request.uri:
+            return say(request, 400, {"error": "Send JSON by POST, no parameters."})
         if request.method in (b"GET", b"HEAD"):
             return say(request, 200, self.switchboard.status())
         if request.method == b"POST":

@@ -11,6 +11,7 @@ import socket
 import ssl
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -471,6 +472,17 @@ def test_the_pictures_are_where_tmdbs_image_host_has_them_and_need_no_key(bench)
     assert outcome.status == 404
 
 
+@run
+async def test_control_takes_no_parameters(bench):
+    """What curl sends after a question mark would be left undone in silence."""
+    url, path = bench.service.control_url, "/?fault=html"
+    for method in ("GET", "POST"):
+        asking = partial(control, url, LOCAL, JSON, method=method, path=path)
+        outcome = await deferToThread(asking)
+        assert outcome.status == 400
+        assert b"no parameters" in outcome.body
+
+
 @pytest_twisted.inlineCallbacks
 def test_a_strike_cuts_the_connections_that_stand_and_spares_the_other_host(bench):
     """A fault of the handshake would not show while old connections live on."""
@@ -505,10 +517,12 @@ def test_no_private_key_is_written(bench, tmp_path):
     assert b"PRIVATE" not in bench.service.ca_file.read_bytes()
 
 
-def control(url: str, *lines: str, body: str = "", method: str = "POST") -> Outcome:
+def control(
+    url: str, *lines: str, body: str = "", method: str = "POST", path: str = "/"
+) -> Outcome:
     """One control request over a plain socket."""
     host, port = url.removeprefix("http://").strip("/").split(":")
-    head = [f"{method} / HTTP/1.1", *lines, f"Content-Length: {len(body)}"]
+    head = [f"{method} {path} HTTP/1.1", *lines, f"Content-Length: {len(body)}"]
     text = "\r\n".join([*head, "Connection: close", "", body])
     outcome = Outcome()
     with socket.create_connection((host, int(port)), timeout=PATIENCE) as raw:

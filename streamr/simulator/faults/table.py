@@ -248,10 +248,26 @@ def choose(
     return None
 
 
+SYNTAX = """\
+Syntax: [HOST=]FAULT[:NAME=VALUE[,NAME=VALUE...]][+FAULT...]
+
+  reset-after-hello
+  reset-after-hello:p=0.5
+  status:code=503,p=0.2
+  api.themoviedb.org=slow:delay=3+cut-json:path=/3/movie/603
+
+p is the chance that a fault strikes, from 0 to 1. when is the ClientHello that it
+strikes: always, big (more than one TCP segment) or tls13. path is the only path that it
+strikes. + joins several faults. HOST= limits them to one host.
+"""
+
+
 def describe() -> str:
-    """The table for people: name, arguments, meaning."""
-    lines = []
+    """What `streamr demo --list-faults` prints: how a fault is written, then a table of
+    name, arguments, where it strikes, and meaning."""
+    lines = [SYNTAX]
     for name, kind in KINDS.items():
-        arguments = " ".join(f"{one}=" for one in kind.checks)
-        lines.append(f"{name:26}{arguments:26}{kind.layer:8}{kind.says}")
+        arguments = f":{','.join(f'{one}=' for one in kind.checks)}"
+        written = f"{name}{arguments if kind.checks else ''}"
+        lines.append(f"{written:38}{kind.layer:8}{kind.says}")
     return "\n".join(lines)

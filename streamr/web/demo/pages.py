@@ -74,6 +74,7 @@ class Demo:
         return json_page(200, {"hosts": hosts, "known": dict(self.known)})
 
     def _break(self, visit: Visit) -> Page:
+        _takes(visit, "host", "fault")
         fault = parameters.only("fault", visit.pairs)
         if fault is None:
             known = ", ".join(["none", *self.known])
@@ -90,7 +91,8 @@ class Demo:
             raise Refusal(400, Envelope.INPUT, f"Invalid parameter: {error}") from error
         return self._state()
 
-    def _heal(self, _visit: Visit) -> Page:
+    def _heal(self, visit: Visit) -> Page:
+        _takes(visit)
         self.set_fault(EVERYWHERE, "none")
         return self._state()
 
@@ -101,3 +103,14 @@ class Demo:
                 404, Envelope.NOT_FOUND, "No title of the demo has this picture."
             )
         return Page(200, drawn, _PICTURE_HEADERS)
+
+
+def _takes(visit: Visit, *names: str) -> None:
+    """Refuse a misspelt parameter: without its host a fault strikes all of them."""
+    for name, _ in visit.pairs:
+        if name not in names:
+            raise parameters.bad(
+                repr(name[:40]),
+                f"is not a parameter of {visit.path}; "
+                f"allowed: {', '.join(names) or 'none'}",
+            )

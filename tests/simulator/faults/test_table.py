@@ -6,7 +6,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.simulator.faults.client_hello import Hello
 from streamr.simulator.faults.http import REWRITES, SCRIPTS
-from streamr.simulator.faults.table import HELLO, HTTP, KINDS, choose, describe, parse
+from streamr.simulator.faults.table import (
+    HELLO,
+    HTTP,
+    KINDS,
+    addressed,
+    choose,
+    describe,
+    parse,
+)
 
 BIG = Hello(1568, "x", True)
 SMALL13 = Hello(517, "x", True)
@@ -62,6 +70,16 @@ class Grammar(SynchronousTestCase):
     def test_the_description_names_every_fault(self):
         for name in KINDS:
             self.assertIn(name, describe())
+
+    def test_the_description_shows_how_a_fault_is_written(self):
+        examples = [line[2:] for line in describe().splitlines() if line[:2] == "  "]
+        self.assertEqual(len(examples), 4)
+        for example in examples:
+            host, expression = addressed(example)
+            self.assertIn(host, ("*", "api.themoviedb.org"))
+            self.assertTrue(parse(expression), example)
+        self.assertIn("\nstatus:p=,path=,code=,body=,own= ", describe())
+        self.assertIn("\nrefuse  ", describe())
 
     def test_every_http_fault_is_carried_out_somewhere(self):
         http = {name for name, kind in KINDS.items() if kind.layer == HTTP}

@@ -87,6 +87,24 @@ class Switches(DemoCase):
         self.assertEqual(self.post("/demo/heal").status, 200)
         self.assertEqual(set(self.faults.values()), {"none"})
 
+    def test_a_parameter_that_nobody_knows_is_refused(self) -> None:
+        """Without its host a fault would strike all of them."""
+        for path, said in (
+            (
+                f"/demo/fault?hsot={HOST}&fault=html",
+                "'hsot' is not a parameter of /demo/fault",
+            ),
+            ("/demo/fault?fault=html&for=3s", "allowed: host, fault"),
+            (
+                f"/demo/heal?host={HOST}",
+                "'host' is not a parameter of /demo/heal; allowed: none",
+            ),
+        ):
+            seen = self.post(path)
+            self.assertEqual(seen.status, 400, path)
+            self.assertIn(said, seen.json["status_message"])
+        self.assertEqual(set(self.faults.values()), {"none"})
+
     def test_what_is_no_fault_is_400_and_says_what_is(self) -> None:
         for query, said in (
             ("", "fault is missing; allowed: none, reset-after-hello, html."),
