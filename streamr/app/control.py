@@ -11,6 +11,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from errno import EEXIST
 from pathlib import Path
 
 from twisted.logger import Logger
@@ -107,6 +108,7 @@ def remove_stale_socket(path: Path) -> bool:
     """Remove a socket that a dead daemon has left; False when a living one answers.
 
     Asking is surer than a lock file: the number of a dead process may live again.
+    Raises OSError when something else is there, or nothing can be.
     """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -115,8 +117,12 @@ def remove_stale_socket(path: Path) -> bool:
     except FileNotFoundError:
         return True
     except ConnectionRefusedError:
+        if not path.is_socket():
+            raise FileExistsError(
+                EEXIST, "something that is not a socket has this name"
+            ) from None
         path.unlink(missing_ok=True)
         return True
-    except OSError:
-        return False
+    except (TimeoutError, PermissionError, BlockingIOError):
+        return False  # it is another user's, or has its hands full
     return False

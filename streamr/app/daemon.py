@@ -149,6 +149,10 @@ def _proxy_url(settings: Settings, sockets: Mapping[str, socket.socket]) -> str:
     return url_of(settings.proxy_host, settings.proxy_port)
 
 
+class NoLog(Exception):
+    """A daemon without a console has no file for its log, either."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a daemon starts and stops. `built` and `servers` are by "main" and "proxy";
@@ -246,7 +250,12 @@ class Daemon(MultiService):
         if self.parts.directory is None:
             return
         path = self.parts.directory / SOCKET_NAME
-        if not remove_stale_socket(path):
+        try:
+            is_free = remove_stale_socket(path)
+        except OSError as error:
+            _no_control(path, error)
+            return
+        if not is_free:
             _log.warn(
                 "another streamr has {path}: no control socket",
                 path=str(path),
@@ -261,7 +270,7 @@ class Daemon(MultiService):
                 mode=0o600,
             )
         except CannotListenError as error:
-            _log.warn("no control socket: {error}", error=str(error), code="no-control")
+            _no_control(path, error.socketError)
 
     def _commands(self) -> list[Command]:
         """What the control socket answers."""
@@ -306,7 +315,24 @@ class Daemon(MultiService):
             and _console_is_null()
             and not self._console_at_start
         ):
-            self.parts.lines.add(Sink(path=Path(DAEMON_LOG).absolute()))
+            path = Path(DAEMON_LOG).absolute()
+            try:
+                self.parts.lines.add(Sink(path=path))
+            except OSError as error:
+                # twistd shows the first hundred characters
+                raise NoLog(
+                    f"{DAEMON_LOG} cannot be opened ({error.strerror}): "
+                    "set STREAMR_LOG_FILE"
+                ) from None
+
+
+def _no_control(path: Path, error: OSError) -> None:
+    _log.warn(
+        "no control socket: {path}: {error}",
+        path=str(path),
+        error=error.strerror or str(error),
+        code="no-control",
+    )
 
 
 def _console_is_null() -> bool:

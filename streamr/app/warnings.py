@@ -9,7 +9,7 @@ from twisted.logger import Logger
 
 from streamr.boundaries import Dimensions
 from streamr.config.settings import Notice, Settings
-from streamr.config.state import NO_FOLDER
+from streamr.config.state import no_folder
 from streamr.networks import is_loopback
 from streamr.policy.routing import shared_fate
 from streamr.routing.report import differs_in
@@ -28,7 +28,7 @@ def notices(
     """
     said = exposure(settings, routes)
     if directory is None:
-        said.append(NO_FOLDER)
+        said.append(no_folder(settings))
     if "main" in routes:
         chain = ", then ".join(routes["main"])
         _log.info("main asks TMDB over {chain}", chain=chain)

@@ -11,7 +11,7 @@ from typing import ClassVar
 from streamr.commands.output_options import PrintingOptions
 from streamr.config.load import Found, Stock, take_stock
 from streamr.config.settings import Settings
-from streamr.config.state import NO_FOLDER, state_directory
+from streamr.config.state import no_folder, state_directory
 from streamr.config.warm import warm_queries
 from streamr.errors import SettingsError
 from streamr.terminal import console
@@ -38,7 +38,9 @@ class ConfigOptions(PrintingOptions):
         """Print and check."""
         stock = take_stock(self.given(), os.environ, Path(".env"))
         if stock.settings is not None and state_directory(stock.settings) is None:
-            stock = replace(stock, warnings=(*stock.warnings, NO_FOLDER))
+            stock = replace(
+                stock, warnings=(*stock.warnings, no_folder(stock.settings))
+            )
         problems = [*stock.problems, *wrong_at_start(stock.settings)]
         if self["json"]:
             console.print_json(told(stock, problems))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from streamr.commands.output_options import PrintingOptions
-from streamr.config.state import NO_FOLDER, state_directory
+from streamr.config.state import no_folder, state_directory
 from streamr.terminal import daemon
 from streamr.terminal.exits import EX_CONFIG, give_up
 from streamr.terminal.settings import read_settings
@@ -21,9 +21,10 @@ class AskingOptions(PrintingOptions):
 
     def ask(self, path: str, method: str = "GET", /, **given: str) -> Any:
         """What the running daemon says; exits with 1 without one."""
-        directory = state_directory(read_settings(self.given(), needs_key=False))
+        settings = read_settings(self.given(), needs_key=False)
+        directory = state_directory(settings)
         if directory is None:
-            give_up(EX_CONFIG, [NO_FOLDER.text])
+            give_up(EX_CONFIG, [no_folder(settings).text])
         try:
             return daemon.ask(directory, path, method, **given)
         except daemon.NoDaemon as error:

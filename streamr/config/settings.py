@@ -198,7 +198,7 @@ TABLE: tuple[Setting, ...] = (
         values.folder,
         "Folder for the cache and the control socket. Unset: systemd's "
         "STATE_DIRECTORY, or .local/state/streamr in the home directory.",
-        "a folder that can be created and written to",
+        "a folder",
     ),
     Setting(
         "STREAMR_WARM",

@@ -7,24 +7,46 @@ from pathlib import Path
 
 from streamr.config.settings import Notice, Settings
 
-NO_FOLDER = Notice(
-    "no-state",
-    "there is no folder for state that can be made and written: set STREAMR_STATE_DIR",
-)
 # The socket in it on which the running daemon answers the commands.
 SOCKET_NAME = "control.sock"
 
 
 def state_directory(settings: Settings) -> Path | None:
     """Where state is kept, made if need be, for its owner alone; None without one."""
-    chosen = settings.state_dir
-    if chosen is None and os.environ.get("STATE_DIRECTORY"):
-        chosen = Path(os.environ["STATE_DIRECTORY"].split(":")[0])
+    directory, _ = _find(settings)
+    return directory
+
+
+def no_folder(settings: Settings) -> Notice:
+    """What it means that there is none, and why that is."""
+    _, why = _find(settings)
+    return Notice(
+        "no-state",
+        f"there is no folder for state ({why}): answers are kept in memory only, and "
+        "the commands find no daemon; set STREAMR_STATE_DIR to a folder that can be "
+        "written to",
+    )
+
+
+def _find(settings: Settings) -> tuple[Path | None, str]:
+    """The folder, or None and what is wrong with it."""
     try:
-        if chosen is None:
-            base = os.environ.get("XDG_STATE_HOME")
-            chosen = (Path(base) if base else Path.home() / ".local/state") / "streamr"
+        chosen = _chosen(settings)
         chosen.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except (OSError, RuntimeError):
-        return None
-    return chosen if os.access(chosen, os.W_OK) else None
+    except RuntimeError:
+        return None, "this user has no home directory"
+    except OSError as error:
+        return None, f"{error.filename}: {error.strerror}"
+    if not os.access(chosen, os.W_OK | os.X_OK):
+        return None, f"{chosen} cannot be written to"
+    return chosen, ""
+
+
+def _chosen(settings: Settings) -> Path:
+    """Where it is to be. Raises RuntimeError for a user without a home."""
+    if settings.state_dir is not None:
+        return settings.state_dir
+    if os.environ.get("STATE_DIRECTORY"):
+        return Path(os.environ["STATE_DIRECTORY"].split(":")[0])
+    base = os.environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local/state") / "streamr"

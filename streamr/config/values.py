@@ -180,7 +180,8 @@ def log_file(text: str) -> Path | None:
 
 
 def folder(text: str) -> Path | None:
-    """A folder of our own; it is made when it is needed."""
+    """A folder of our own; it is made when it is needed. One that cannot be made or
+    written costs what would be kept there, and not the start."""
     if not text:
         return None
     if not text.isprintable():
@@ -188,9 +189,6 @@ def folder(text: str) -> Path | None:
     path = Path(text).absolute()
     if path.exists() and not path.is_dir():
         raise ValueError("that is a file")
-    there = next(each for each in (path, *path.parents) if each.exists())
-    if not os.access(there, os.W_OK):
-        raise ValueError(f"{there} cannot be written")
     return path
 
 

@@ -29,6 +29,7 @@ from streamr.errors import CLIENT_LEFT, Attempt
 
 Redact = Callable[[str], str]
 
+_log = Logger(namespace="streamr.log")
 _request_log = Logger(namespace="streamr.request")
 
 
@@ -92,11 +93,13 @@ class Sink:
             self._stream.flush()
 
     def reopen(self) -> None:
-        """Open the file again, after logrotate has moved it."""
+        """Open the file again, after logrotate has moved it. One that cannot be opened
+        leaves the old one in use, and raises OSError."""
         if self._path is not None:
+            fresh = self._open()
             if self._stream is not None:
                 self._stream.close()
-            self._stream = self._open()
+            self._stream = fresh
 
     def _open(self) -> IO[str]:
         assert self._path is not None
@@ -133,7 +136,16 @@ class LineObserver:
     def reopen(self) -> None:
         """Open every log file again (SIGUSR1)."""
         for sink in self._sinks:
-            sink.reopen()
+            try:
+                sink.reopen()
+            except OSError as error:
+                _log.warn(
+                    "{path} cannot be opened again ({error}): logging goes on in the "
+                    "old file",
+                    path=error.filename,
+                    error=error.strerror,
+                    code="log-lost",
+                )
 
 
 def console() -> Sink:

@@ -13,11 +13,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+from twisted.logger import Logger
+
 from streamr.boundaries import StoredResponse
 from streamr.interfaces import Tier
 from streamr.policy import representation
 from streamr.policy.freshness import MOST_KEPT
 from streamr.store.record import decode, encode
+
+_log = Logger()
 
 # Raised when the shape of a record changes; files of another version are set aside.
 SCHEMA_VERSION = 1
@@ -83,7 +87,7 @@ class DiskStore:
         except sqlite3.DatabaseError as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NO_ACCESS:
                 raise
-            self._set_aside()
+            self._set_aside(error)
             return []
         self._bring_back(found)
         return [self._not_from_the_future(each) for each in found]
@@ -162,7 +166,14 @@ class DiskStore:
             (self._wall(), self._most_entries),
         )
 
-    def _set_aside(self) -> None:
+    def _set_aside(self, error: sqlite3.DatabaseError) -> None:
+        _log.warn(
+            "The cache {path} cannot be used ({error}): a new one is started, and the "
+            "old file is kept as {path}.unsound",
+            path=str(self._path),
+            error=str(error),
+            code="cache-set-aside",
+        )
         self.close()
         # SQLite takes a log away itself whose file is gone
         self._path.replace(self._path.with_name(f"{self._path.name}.unsound"))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -340,6 +341,90 @@ def test_no_log_in_any_form_holds_a_key(
     for text in (process.output, log):
         assert Simulator.KEY not in text
         assert "canary-session" not in text
+
+
+def _socket_is_a_folder(state: Path) -> str:
+    (state / "control.sock").mkdir(parents=True)
+    return "no control socket: .*/control.sock: something that is not a socket"
+
+
+def _socket_is_a_file(state: Path) -> str:
+    state.mkdir()
+    (state / "control.sock").write_text("somebody's")
+    return "no control socket: .*/control.sock: something that is not a socket"
+
+
+def _cache_is_garbage(state: Path) -> str:
+    state.mkdir()
+    for each in ("cache.sqlite", "routes.json"):
+        (state / each).write_bytes(b"no database " * 1000)
+    return "The cache .*/cache.sqlite cannot be used .* kept as .*.unsound"
+
+
+def _state_is_below_a_file(state: Path) -> str:
+    state.symlink_to("/proc/nothing/state")
+    return "there is no folder for state .*answers are kept in memory only"
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        _socket_is_a_folder,
+        _socket_is_a_file,
+        _cache_is_garbage,
+        _state_is_below_a_file,
+    ],
+)
+def test_what_is_in_the_way_of_state_costs_a_line_and_not_the_start(
+    spoil: Callable[[Path], str], tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    said = spoil(state)
+    more = {"STREAMR_STATE_DIR": str(state), "STREAMR_WARM": "none"}
+    process = Process(
+        [STREAMR, "run"], {**KEY, **more, "PORT": "0", "PROXY_PORT": "0"}, tmp_path
+    )
+    process.wait_for("streamr .* answers")
+    assert process.stop() in (0, -signal.SIGTERM)
+    told = [line for line in process.lines if re.search(said, line)]
+    assert len(told) == 1 and " warn " in told[0], process.output
+    assert "Traceback" not in process.output
+    if spoil is _socket_is_a_file:
+        assert (state / "control.sock").read_text() == "somebody's"
+
+
+def test_a_log_folder_that_is_lost_costs_a_line_when_it_is_reopened(
+    tmp_path: Path,
+) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    more = {"STREAMR_LOG_FILE": str(logs / "server.log"), "STREAMR_WARM": "none"}
+    process = Process(
+        [STREAMR, "run"], {**KEY, **more, "PORT": "0", "PROXY_PORT": "0"}, tmp_path
+    )
+    main = process.wait_for(r"main +(http://\S+)").group(1)
+    process.wait_for("Ctrl-C stops")
+    logs.rename(tmp_path / "gone")
+    process.child.send_signal(signal.SIGUSR1)
+    process.wait_for("server.log cannot be opened again .No such file or directory.:")
+    assert ask(main, "/api/health").status == 200
+    process.stop()
+    assert "Traceback" not in process.output
+    kept = (tmp_path / "gone/server.log").read_text()
+    assert "streamr has stopped" in kept
+
+
+def test_a_daemonised_twistd_without_a_place_for_its_log_says_so(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "server.log").mkdir()
+    ports = {"PORT": "0", "PROXY_PORT": "0"}
+    process = Process(FORMS["daemonised plugin"], {**KEY, **ports}, tmp_path)
+    assert process.ended() == 1
+    assert "server.log cannot be opened (Is a directory)" in process.output
+    assert "set STREAMR_LOG_FILE" in process.output
+    assert "Traceback" not in process.output
+    assert not (tmp_path / "twistd.pid").exists()
 
 
 def wait_until(reached: object) -> None:

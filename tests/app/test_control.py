@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from hypothesis import example, given, settings
@@ -12,7 +14,8 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.app.control import Command, ControlResource
+from streamr.app.control import Command, ControlResource, remove_stale_socket
+from streamr.config.state import SOCKET_NAME
 from streamr.web.server.site import GatewaySite
 
 steady = settings(deadline=None, database=None, derandomize=True, max_examples=200)
@@ -106,3 +109,46 @@ class Answers(SynchronousTestCase):
         self.assertIn(status, (200, 400, 404, 405, 500))
         self.assertTrue(told)
         self.flushLoggedErrors(Broken)
+
+
+class Stale(SynchronousTestCase):
+    """What may stand where the socket is to be."""
+
+    def setUp(self) -> None:
+        self.directory = Path(self.mktemp())
+        self.directory.mkdir(parents=True)
+        self.path = self.directory / SOCKET_NAME
+
+    def bound(self) -> socket.socket:
+        made = socket.socket(socket.AF_UNIX)
+        self.addCleanup(made.close)
+        made.bind(str(self.path))
+        return made
+
+    def test_a_free_place_is_free(self) -> None:
+        self.assertTrue(remove_stale_socket(self.path))
+
+    def test_a_dead_daemons_socket_is_removed(self) -> None:
+        self.bound().close()
+        self.assertTrue(remove_stale_socket(self.path))
+        self.assertFalse(self.path.exists())
+
+    def test_a_living_daemons_socket_stays(self) -> None:
+        self.bound().listen()
+        self.assertFalse(remove_stale_socket(self.path))
+        self.assertTrue(self.path.exists())
+
+    def test_a_folder_or_a_file_of_that_name_is_an_error_and_stays(self) -> None:
+        for make in (self.path.mkdir, self.path.touch):
+            make()
+            error = self.assertRaises(OSError, remove_stale_socket, self.path)
+            self.assertEqual(
+                error.strerror, "something that is not a socket has this name"
+            )
+            self.assertTrue(self.path.exists())
+            (self.path.rmdir if self.path.is_dir() else self.path.unlink)()
+
+    def test_a_path_that_is_too_long_is_no_living_daemon(self) -> None:
+        long = self.directory / ("x" * 120)
+        error = self.assertRaises(OSError, remove_stale_socket, long / SOCKET_NAME)
+        self.assertIn("too long", str(error))

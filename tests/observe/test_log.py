@@ -336,6 +336,24 @@ class Sinks(SynchronousTestCase):
         (line,) = self.path.read_text().splitlines()
         self.assertIn("three", line)
 
+    def test_without_its_folder_a_file_stays_open_and_that_is_told(self):
+        log, observer = self.observed()
+        other = Recorder()
+        observer.add(Sink(other.stream))
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        gone = tempfile.TemporaryDirectory()
+        self.addCleanup(gone.cleanup)
+        kept = self.path.parent.rename(Path(gone.name) / "logs") / self.path.name
+        self.addCleanup(self.path.parent.mkdir)
+        observer.reopen()
+        log.info("still here")
+        told = kept.read_text()
+        self.assertIn(f"{self.path} cannot be opened again (No such file", told)
+        self.assertIn("still here", told)
+        self.assertNotIn("Traceback", told)
+        self.assertEqual(other.text, told)
+
     def test_a_stream_is_not_reopened(self):
         recorder = Recorder()
         recorder.observer.reopen()

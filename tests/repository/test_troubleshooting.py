@@ -23,7 +23,14 @@ SPEAKERS = (
 )
 # The calls that make it, and the log's own for what deserves a look.
 CALLS = {"append", "give_up"}
-CALLS |= {"CannotListen", "NoDaemon", "SettingsError", "TimeoutError", "ValueError"}
+CALLS |= {
+    "CannotListen",
+    "NoDaemon",
+    "NoLog",
+    "SettingsError",
+    "TimeoutError",
+    "ValueError",
+}
 # An anchor of the page, and the sentence that it is about.
 CODED = "Notice"
 LOG_CALLS = {"warn", "error", "failure", "critical"}

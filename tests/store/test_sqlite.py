@@ -11,6 +11,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.logger import LogEvent, eventAsText, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import StoredResponse
@@ -283,6 +284,22 @@ class Unsound(DiskCase):
         self.assertEqual((self.path.parent / name).read_bytes(), garbage)
         self.put("/movie/1")
         self.assertIn("/movie/1", self.loaded())
+
+    def test_what_is_set_aside_is_told_with_the_reason(self) -> None:
+        events: list[LogEvent] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        self.put("/movie/1")
+        self.loaded()
+        self.assertEqual(events, [])
+        self.disk.close()
+        self.path.write_bytes(b"garbage" * 1000)
+        self.loaded()
+        (event,) = events
+        self.assertEqual(event["code"], "cache-set-aside")
+        told = eventAsText(event)
+        for word in (f"{self.path} cannot", "not a database", f"{self.path}.unsound"):
+            self.assertIn(word, told)
 
     def test_a_second_unsound_file_does_not_stop_it_either(self) -> None:
         for _ in range(2):
