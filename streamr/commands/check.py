@@ -10,6 +10,7 @@ from streamr.commands import drill
 from streamr.commands.output_options import PrintingOptions
 from streamr.terminal import client, console
 from streamr.terminal.console import Json
+from streamr.terminal.fallbacks import is_fallback
 from streamr.terminal.findings import Finding, Mark
 from streamr.terminal.running import as_running
 from streamr.terminal.settings import read_settings
@@ -22,7 +23,8 @@ class CheckOptions(PrintingOptions):
 
     about = (
         "Asks a running streamr for both healths and three lists, and tells who "
-        "answered and why the direct route did not; exit 1 when something is wrong. "
+        "answered and why the direct route did not. It tries each fallback as well, "
+        "also while the direct route works. Exit 1 when something is wrong. "
         "With --drill it breaks the direct route of a running demo with several "
         "faults, watches the fallback, and heals what it broke."
     )
@@ -57,7 +59,10 @@ def verdict(findings: Iterable[Finding]) -> tuple[Mark, str]:
     marks = {each.mark for each in findings}
     if Mark.FAILED in marks:
         return Mark.FAILED, "not all is well; streamr doctor finds out why"
-    if Mark.WARNING in marks:
+    if all(each.mark is Mark.OK or is_fallback(each) for each in findings):
+        if Mark.WARNING in marks:
+            return Mark.WARNING, "the direct route works, but a fallback does not"
+    elif Mark.WARNING in marks:
         return Mark.WARNING, "answers came over another route, see their cause"
     return Mark.OK, "all answers came over the usual route"
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from streamr.config.settings import Settings
 from streamr.errors import RouteKind
 from streamr.fields import names, proxy_status
+from streamr.terminal.fallbacks import fallbacks
 from streamr.terminal.findings import Finding, Mark
 from streamr.terminal.health import HEALTH_SECONDS, healths
 from streamr.terminal.http import ServerReply, ask, why
@@ -21,11 +22,13 @@ DIRECT = RouteKind.DIRECT.value
 
 
 def check(settings: Settings) -> Iterator[Finding]:
-    """Both healths and the three lists: is each one answered, and by whom?"""
+    """Both healths, the three lists (is each one answered, and by whom?), and each
+    fallback, which the direct route hides while it answers."""
     found = list(healths(settings))
     yield from found
     if any(each.what == "main" and each.mark is Mark.OK for each in found):
         yield from (ask_list(settings, path) for path in LISTS)
+        yield from fallbacks(settings)
 
 
 def ask_list(settings: Settings, path: str) -> Finding:

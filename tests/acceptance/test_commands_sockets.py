@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.processes import STREAMR, Daemon, Process, Simulator, ask
+from tests.stack import closed_port
 
 DIRECT = "api.themoviedb.org"
 # Three times it waits for a probe, half a minute each at most (seconds): only a drill
@@ -21,7 +22,7 @@ DRILL_PATIENCE = 120.0
 
 
 # What a command may load beside the standard library: rooms of ours, and packages.
-CORE = "cli commands config errors terminal tmdb"
+CORE = "cli commands config errors networks terminal tmdb"
 MAY_LOAD = {
     "version": ("cli terminal", ""),
     "version --json": ("cli terminal", ""),
@@ -153,6 +154,28 @@ def test_check_says_by_whom_and_why_not_direct(demo: Demo) -> None:
     assert "tls_reset" in causes
     assert causes <= {"tls_reset", "overtaken"}
     assert all(each["by"].startswith("proxy@") for each in lists)
+
+
+def test_check_tries_each_fallback_while_the_direct_route_works(
+    tmp_path: Path,
+) -> None:
+    simulator = Simulator(tmp_path / "simulator")
+    dead = f"127.0.0.1:{closed_port()}"
+    daemon = Daemon(
+        {**simulator.environment, "TMDB_PROXY_URL": f"http://{dead}"},
+        servers=("proxy", "main"),
+    )
+    ports = [urlsplit(each).port for each in (daemon.main, daemon.proxy)]
+    words = ("--port", str(ports[0]), "--proxy-port", str(ports[1]))
+    check = Process([STREAMR, "check", "--json", *words], None, tmp_path)
+    assert check.ended() == 0, check.output
+    found = {each["what"]: each for each in json.loads(check.output)}
+    assert found["/api/tmdb/popular"]["by"] == "direct"
+    fallback = found[f"fallback proxy@{dead}"]
+    assert (fallback["mark"], fallback["cause"]) == ("warning", "connection_refused")
+    assert found[f"fallback proxy@127.0.0.1:{ports[1]}"]["mark"] == "ok"
+    daemon.stop()
+    simulator.stop()
 
 
 def test_the_doctor_without_a_key_examines_the_demo_that_runs(demo: Demo) -> None:

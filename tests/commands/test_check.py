@@ -22,6 +22,22 @@ class Verdict(SynchronousTestCase):
             self.assertEqual(verdict(findings)[0], mark)
             self.assertEqual(status(findings), code)
 
+    def test_a_fallback_that_fails_is_a_warning_of_its_own(self) -> None:
+        direct = Finding("/api", Mark.OK, "20 results", "direct", 60)
+        good = Finding("fallback proxy@p", Mark.OK, "answers", "proxy@p", 9)
+        bad = replace(good, mark=Mark.WARNING, by=None, cause="tls_reset")
+        for findings, mark, said in (
+            ([UP, direct, good], Mark.OK, "usual route"),
+            ([UP, direct, bad], Mark.WARNING, "a fallback does not"),
+            ([UP, AROUND, good], Mark.WARNING, "another route"),
+            ([UP, AROUND, bad], Mark.WARNING, "another route"),
+            ([UP, DOWN, bad], Mark.FAILED, "streamr doctor"),
+        ):
+            told_mark, sentence = verdict(findings)
+            self.assertEqual(told_mark, mark)
+            self.assertIn(said, sentence)
+        self.assertEqual(status([UP, direct, bad]), 0)
+
     def test_when_something_fails_the_next_step_is_named(self) -> None:
         self.assertIn("streamr doctor", verdict([DOWN])[1])
 
