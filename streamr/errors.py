@@ -101,6 +101,22 @@ _ROWS = (
     Cause(
         "destination_ip_unroutable", Phase.CONNECT, _YES, _NO, "no route to the address"
     ),
+    Cause(
+        "destination_ip_prohibited",
+        Phase.CONNECT,
+        _YES,
+        _NO,
+        "this machine's own firewall or policy forbids the connection",
+    ),
+    Cause(
+        "sockets_exhausted",
+        Phase.CONNECT,
+        _YES,
+        _NO,
+        "this machine has no file descriptor or memory left for a connection",
+        status=503,
+        code=Envelope.OFFLINE,
+    ),
     Cause("tls_reset", Phase.TLS, _YES, _YES, "connection reset in the TLS handshake"),
     Cause("tls_closed", Phase.TLS, _YES, _YES, "connection closed in the handshake"),
     _timeout("tls_timeout", Phase.TLS, _YES, _NO, "silence in the TLS handshake"),
@@ -224,7 +240,12 @@ CAUSES: dict[str, Cause] = {cause.name: cause for cause in _ROWS}
 
 # Faults that another route may heal and that say nothing of this one's health.
 _NOT_THE_ROUTE = frozenset(
-    {"proxy_internal_error", "proxy_loop_detected", "destination_unavailable"}
+    {
+        "sockets_exhausted",
+        "proxy_internal_error",
+        "proxy_loop_detected",
+        "destination_unavailable",
+    }
 )
 
 

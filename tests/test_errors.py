@@ -34,7 +34,7 @@ REGISTERED = frozenset(_REGISTRY.split())
 _WORDS = """
     tls_reset tls_closed overtaken tls_timeout tls_not_tls http_response_invalid
     http_response_redirect http_rate_limited upstream_error upstream_unavailable
-    deadline_exceeded key_refused key_suspended
+    deadline_exceeded key_refused key_suspended sockets_exhausted
 """
 OUR_OWN = frozenset(_WORDS.split())
 # docs/facts/tls.md, "What treq raises", row by row: cause, next route?, same route
@@ -70,7 +70,7 @@ FACTS = (
     # "unreachable" in the issue: no route to the address, and asking again opens none
     ("destination_ip_unroutable", "yes", "no"),
 )
-# The gateway's own causes, which no server's behaviour is.
+# The gateway's own causes and its machine's, which no server's behaviour is.
 OF_THE_GATEWAY = {
     "proxy_configuration_error",
     "proxy_loop_detected",
@@ -79,6 +79,8 @@ OF_THE_GATEWAY = {
     "overtaken",
     "destination_unavailable",
     "connection_limit_reached",
+    "destination_ip_prohibited",
+    "sockets_exhausted",
 }
 # What follows from each cause, said a second time by hand: its phase; N: the next route
 # may help, S: the same route gets a second try, L: time was up, C: it counts against
@@ -89,6 +91,8 @@ _CONSEQUENCES = """
     connection_refused            connect  NS-C  502  43
     connection_timeout            connect  N-LC  504  24
     destination_ip_unroutable     connect  N--C  502  43
+    destination_ip_prohibited     connect  N--C  502  43
+    sockets_exhausted             connect  N---  503   9
     tls_reset                     tls      NS-C  502  43
     tls_closed                    tls      NS-C  502  43
     tls_timeout                   tls      N-LC  504  24

@@ -28,7 +28,20 @@ _TIMEOUTS = {
     Phase.REQUEST: "http_response_timeout",
     Phase.BODY: "http_response_timeout",
 }
-_UNROUTABLE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL)
+# What the system's error numbers say of an address or of this machine (connect(2),
+# socket(2)); a local firewall gives EPERM, a route of the kind "prohibit" EACCES.
+_NUMBERS = {
+    errno.ENETDOWN: "destination_ip_unroutable",
+    errno.ENETUNREACH: "destination_ip_unroutable",
+    errno.EHOSTUNREACH: "destination_ip_unroutable",
+    errno.EADDRNOTAVAIL: "destination_ip_unroutable",
+    errno.EPERM: "destination_ip_prohibited",
+    errno.EACCES: "destination_ip_prohibited",
+    errno.EMFILE: "sockets_exhausted",
+    errno.ENFILE: "sockets_exhausted",
+    errno.ENOBUFS: "sockets_exhausted",
+    errno.ENOMEM: "sockets_exhausted",
+}
 _HTML = (b"<", b"HTTP/")
 
 
@@ -99,10 +112,16 @@ def _by_name(value: BaseException) -> Fault | None:
     return None
 
 
+def cause_of_number(number: int | None) -> str | None:
+    """The cause that one of the system's error numbers stands for, if any does."""
+    return None if number is None else _NUMBERS.get(number)
+
+
 def _connect(value: error.ConnectError) -> Fault:
     number = value.osError
-    if isinstance(number, int) and number in _UNROUTABLE:
-        return Fault("destination_ip_unroutable", errno.errorcode[number])
+    cause = cause_of_number(number)
+    if cause is not None and number is not None:
+        return Fault(cause, errno.errorcode[number])
     if number == errno.ECONNRESET:
         return Fault("connection_terminated", "reset while connecting")
     return Fault("connection_refused", str(value)[:80])

@@ -325,6 +325,7 @@ SAYS_NOTHING = {
     "destination_unavailable",
     "connection_limit_reached",
     "deadline_exceeded",
+    "sockets_exhausted",
 }
 # What a last attempt ended with when the host was silent.
 SILENCE = {

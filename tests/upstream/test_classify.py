@@ -218,8 +218,13 @@ class Names(FaultCase):
             (errno.EHOSTUNREACH, "destination_ip_unroutable"),
             (errno.EADDRNOTAVAIL, "destination_ip_unroutable"),
             (errno.ECONNRESET, "connection_terminated"),
-            (errno.EACCES, "connection_refused"),
-            (errno.EMFILE, "connection_refused"),
+            (errno.ENETDOWN, "destination_ip_unroutable"),
+            (errno.EACCES, "destination_ip_prohibited"),
+            (errno.EPERM, "destination_ip_prohibited"),
+            (errno.EMFILE, "sockets_exhausted"),
+            (errno.ENFILE, "sockets_exhausted"),
+            (errno.ENOBUFS, "sockets_exhausted"),
+            (errno.ENOMEM, "sockets_exhausted"),
             (errno.EAFNOSUPPORT, "connection_refused"),
         ):
             found = self.cause(connect_error(number), trace(Phase.CONNECT))
