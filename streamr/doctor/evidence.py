@@ -72,6 +72,11 @@ class Place:
         """IPv4 or IPv6."""
         return "IPv6" if ":" in self.address else "IPv4"
 
+    @property
+    def is_loopback(self) -> bool:
+        """True when bytes that go there never leave this machine."""
+        return ipaddress.ip_address(self.address).is_loopback
+
     def __str__(self) -> str:
         host = f"[{self.address}]" if ":" in self.address else self.address
         return host if self.port == 443 else f"{host}:{self.port}"
@@ -119,12 +124,15 @@ class Connect:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A certificate that was refused. `code` is OpenSSL's, None for a wrong name."""
+    """A certificate that was refused. `code` is OpenSSL's, None for a wrong name;
+    `begins` and `ends` are the days between which it is valid (YYYY-MM-DD)."""
 
     problem: str
     subject: str
     issuer: str
     code: int | None
+    begins: str = ""
+    ends: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +246,10 @@ class HostReply:
 
 @dataclass(frozen=True, slots=True)
 class ProxyReply:
-    """What one proxy found: its answer, and the causes in its Proxy-Status."""
+    """What one proxy found: its answer, and the causes in its Proxy-Status.
+
+    `ours` says that a streamr answers there, `version` which, "" when it was not told.
+    """
 
     url: str
     chosen: bool
@@ -249,6 +260,8 @@ class ProxyReply:
     reported: tuple[str, ...] = ()
     skew: float | None = None
     lag: float = 0.0
+    ours: bool = True
+    version: str = ""
 
     @property
     def starved(self) -> bool:
@@ -277,13 +290,18 @@ class SettingRow:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """This machine: settings, ports, disk and the twistd plugin."""
+    """This machine: settings, ports, disk and the twistd plugin.
+
+    `internet` holds the address families for which it has a route to the internet,
+    None when that was not looked at.
+    """
 
     settings: tuple[SettingRow, ...] = ()
     ports: tuple[PortState, ...] = ()
     state: str = ""
     state_problem: str = ""
     plugin: bool = True
+    internet: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +309,8 @@ class Evidence:
     """Everything. `hosts` are TMDB's names that the settings use, the direct one first.
 
     `second` holds what other resolvers said of a name whose own answers are bad;
-    `checks` are the single handshakes that tell whose an address is.
+    `checks` are the single handshakes that tell whose an address is; `today` is the
+    day by this machine's clock (YYYY-MM-DD, UTC).
     """
 
     hosts: tuple[str, ...]
@@ -310,6 +329,7 @@ class Evidence:
     seconds: float = 0.0
     out_of_time: bool = False
     lag: float = 0.0
+    today: str = ""
 
     @property
     def direct(self) -> str:

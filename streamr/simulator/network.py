@@ -5,7 +5,7 @@
                       "boxes": {ADDRESS: "black-hole" | "closed" | FAULT}}},
      "pins": {NAME: [ADDRESS, …]},
      "clock": SECONDS that TMDB's clock is ahead of this machine's,
-     "proxies": ["works" | "fails" | "token" | "closed", …]}
+     "proxies": ["works" | "fails" | "token" | "closed" | …, …]}
 
 At 127.0.0.1 stands TMDB; a name's other addresses are boxes, at the same port. Without
 `dns` the names are pinned to their `answers`. All is optional: `{}` is a sound network.

@@ -94,8 +94,8 @@ def verdict(mark: Mark, sentence: str) -> Text:
 
 
 def advice(text: str) -> Text:
-    """The line below a verdict: what to do about it."""
-    return Text.assemble("  set: ", (printable(text), "bold"))
+    """The line below a verdict: what to do about it, or which setting helps."""
+    return Text.assemble("  try: ", (printable(text), "bold"))
 
 
 def printable(text: str) -> str:

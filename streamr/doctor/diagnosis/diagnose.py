@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from streamr.doctor.diagnosis import dns_tcp, http, tls
+from streamr.doctor.diagnosis import dns_tcp, http, proxies, tls
 from streamr.doctor.diagnosis.facts import Facts
-from streamr.doctor.diagnosis.verdicts import DoctorVerdict, Layer
+from streamr.doctor.diagnosis.verdicts import KINDS, DoctorVerdict, Layer
 from streamr.doctor.evidence import Evidence
 
 _ORDER = list(Layer)
@@ -22,10 +22,15 @@ _ORDER = list(Layer)
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """The verdicts, those on the direct route first. `sound` is the direct route's."""
+    """The verdicts: the headline first, then those on the direct route.
+
+    `sound` is the direct route's; `comes_to` says what it comes to where "it does not
+    work" would miss the point.
+    """
 
     verdicts: tuple[DoctorVerdict, ...]
     sound: bool
+    comes_to: str = ""
 
     @property
     def codes(self) -> frozenset[str]:
@@ -40,13 +45,27 @@ def judge(evidence: Evidence) -> Diagnosis:
         *dns_tcp.judge(facts),
         *tls.judge(facts),
         *http.judge(facts),
+        *proxies.judge(facts),
     ]
     distinct = {(each.code, each.hosts): each for each in found}
     ordered = sorted(
         distinct.values(),
-        key=lambda each: (not each.direct, _ORDER.index(each.layer)),
+        key=lambda each: (
+            not each.direct,
+            not KINDS[each.code].comes_to,
+            _ORDER.index(each.layer),
+        ),
     )
-    return Diagnosis(tuple(ordered), _is_sound(evidence, ordered))
+    sound = _is_sound(evidence, ordered)
+    return Diagnosis(tuple(ordered), sound, "" if sound else _comes_to(ordered))
+
+
+def _comes_to(ordered: list[DoctorVerdict]) -> str:
+    """The last line of the first verdict that has one; what is beside the route counts
+    only where nothing is known against it."""
+    direct = [each for each in ordered if each.direct]
+    told = (KINDS[each.code].comes_to for each in direct or ordered)
+    return next(filter(None, told), "")
 
 
 def _is_sound(evidence: Evidence, verdicts: list[DoctorVerdict]) -> bool:

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from streamr.doctor.diagnosis.facts import Facts, main_cause
+from streamr.doctor.diagnosis.facts import UNROUTABLE, Facts, main_cause, meanings
 from streamr.doctor.diagnosis.verdicts import DoctorVerdict, elsewhere, verdict
 from streamr.doctor.evidence import LITERAL, NameLookup, Place, special
 
+_NO_ROUTE = "it has no route to the internet"
+_NOTHING_ANSWERS = "every resolver and every address is unreachable"
+# What the system says instead of sending anything, and the verdict on it.
+_NOT_SENT = {
+    UNROUTABLE: "tcp_unroutable",
+    "destination_ip_prohibited": "egress_prohibited",
+    "sockets_exhausted": "sockets_exhausted",
+}
+
 
 def judge(facts: Facts) -> Iterator[DoctorVerdict]:
-    """The verdicts of these layers."""
+    """The verdicts of these layers; without a network there is but one."""
+    if facts.offline:
+        known = facts.evidence.house.internet is not None
+        yield verdict("offline", how=_NO_ROUTE if known else _NOTHING_ANSWERS)
+        return
     for host in facts.evidence.hosts:
         found = facts.lookup(host)
         if found is None:
@@ -41,6 +54,10 @@ def _pins(facts: Facts, host: str, found: NameLookup) -> Iterator[DoctorVerdict]
 def _dns(facts: Facts, host: str, found: NameLookup) -> Iterator[DoctorVerdict]:
     good = facts.elsewhere(host)
     pin = f", or TMDB_PINS={host}={_pin(good)}" if good is not None else ""
+    if found.cause in _NOT_SENT:
+        where = f"the resolver {found.by}"
+        yield verdict(_NOT_SENT[found.cause], (host,), addresses=where)
+        return
     if found.cause is not None:
         code = "dns_silent" if found.cause == "dns_timeout" else "dns_fails"
         yield verdict(code, (host,), detail=found.detail, pin=pin)
@@ -95,17 +112,14 @@ def _partly_silent(
         (family,) = families
         code = "ipv6_blackhole" if family == "IPv6" else "ipv4_blackhole"
         yield verdict(code, (host,), bad=_listed(tuple(silent)), good=_listed(good))
-    elif set(causes) != {"destination_ip_unroutable"}:
+    elif set(causes) != {UNROUTABLE}:
         # no route within a family is this machine's plain lack of it: nothing waits
         yield verdict("address_dead", (host,), bad=_listed(tuple(silent)))
 
 
 def _dead(facts: Facts, cause: str, hosts: tuple[str, ...]) -> DoctorVerdict:
     places = tuple(dict.fromkeys(p for host in hosts for p in facts.places(host)))
-    code = {
-        "connection_timeout": "tcp_silent",
-        "destination_ip_unroutable": "tcp_unroutable",
-    }.get(cause, "tcp_refused")
+    code = {"connection_timeout": "tcp_silent", **_NOT_SENT}.get(cause, "tcp_refused")
     others = [host for host in facts.evidence.hosts if host not in hosts]
     working = [
         host for host in others if any(facts.reached(p) for p in facts.places(host))
@@ -123,25 +137,26 @@ def _dead(facts: Facts, cause: str, hosts: tuple[str, ...]) -> DoctorVerdict:
 
 def vantage(facts: Facts) -> str:
     """What may be said of the other side: never "blocked" from here alone."""
-    return {
-        "works": "; the same works over your proxy elsewhere: it fails here",
-        "fails": "; your proxy elsewhere fails too: perhaps TMDB is down",
-    }.get(facts.vantage, "; this is how it looks from here")
+    if facts.vantage == "fails":
+        return f"; your proxy does not reach TMDB either ({meanings(facts.reported)})"
+    if facts.vantage == "works":
+        return "; over your proxy it works, so it fails only from this network"
+    return "; this is how it looks from here"
 
 
 def route_over(facts: Facts, working: list[str]) -> str:
     """The setting that leads over another of TMDB's names, or over a proxy."""
     if not working:
         if facts.vantage == "works":
-            return "nothing more: streamr goes over TMDB_PROXY_URL, which works"
+            return "nothing: the proxy in TMDB_PROXY_URL answers in its place"
         return elsewhere()
     other = working[0]
     by_itself = (
-        "streamr goes over TMDB_PROXY_URL by itself, which works"
+        "nothing: the proxy in TMDB_PROXY_URL answers in its place"
         if facts.vantage == "works"
-        else f"streamr's own proxy goes over {other} by itself (TMDB_ALTERNATE_URLS)"
+        else f"nothing: the proxy on this machine asks {other} (TMDB_ALTERNATE_URLS)"
     )
-    return f"{by_itself}; to go there first: TMDB_BASE_URL=https://{other}/3"
+    return f"{by_itself}; to ask {other} first, set TMDB_BASE_URL=https://{other}/3"
 
 
 def _listed(places: tuple[Place, ...] | list[Place]) -> str:

@@ -21,8 +21,23 @@ from streamr.errors import CAUSES
 # Causes that say "somebody else answers", against those that say "nobody may".
 STRANGER = frozenset({"tls_certificate_error", "tls_not_tls"})
 CERTIFICATE = "tls_certificate_error"
+UNROUTABLE = "destination_ip_unroutable"
 # OpenSSL's verify codes for "not yet valid" and "expired".
 DATES = (9, 10)
+# What a proxy reports of itself, or of us: none of it was seen of TMDB.
+_OF_THE_PROXY = frozenset(
+    {
+        "proxy_configuration_error",
+        "proxy_loop_detected",
+        "proxy_internal_error",
+        "connection_limit_reached",
+        "sockets_exhausted",
+        "overtaken",
+        "deadline_exceeded",
+    }
+)
+# How the addresses of resolvers begin that no network is needed for.
+_ON_LOOPBACK = ("127.", "::1", "[::1]")
 
 HOW = {
     "tls_reset": "reset after the ClientHello",
@@ -33,7 +48,8 @@ HOW = {
     "connection_terminated": "reset as soon as it stands",
     "connection_refused": "refused",
     "connection_timeout": "no answer",
-    "destination_ip_unroutable": "no route",
+    UNROUTABLE: "no route",
+    "destination_ip_prohibited": "forbidden by this machine",
 }
 
 
@@ -176,12 +192,46 @@ class Facts:
         )
 
     @property
+    def offline(self) -> bool:
+        """True when nothing beyond this machine can be reached for want of a network.
+
+        Without a route to the internet that is so unless something out there answers
+        all the same. Where nobody has looked for one, no resolver may have answered and
+        every address and every other resolver must be unroutable.
+        """
+        found = self.evidence
+        tried = [e.cause for e in found.connects if not e.place.is_loopback]
+        asked = [
+            each
+            for each in (*found.lookups, *found.second)
+            if each.by not in ("TMDB_PINS", LITERAL)
+            and not each.by.startswith(_ON_LOOPBACK)
+        ]
+        if any(cause != UNROUTABLE for cause in tried):
+            return False
+        if found.house.internet is not None:
+            failed = bool(tried) or any(each.cause is not None for each in asked)
+            return failed and not found.house.internet
+        others = [each.cause for each in asked if each.by != "system"]
+        return (
+            all(each.cause is not None for each in asked)
+            and all(cause == UNROUTABLE for cause in others)
+            and bool(tried or others)
+        )
+
+    @property
     def vantage(self) -> str:
         """What the second vantage point adds: "works", "fails" or "" without one."""
-        chosen = [each for each in self.evidence.proxies if each.chosen]
-        if any(each.cause is None for each in chosen):
+        chosen = [e for e in self.evidence.proxies if e.chosen and e.ours]
+        if any(each.cause is None and each.status == 200 for each in chosen):
             return "works"
-        return "fails" if any(each.reported for each in chosen) else ""
+        return "fails" if any(of_tmdb(each.reported) for each in chosen) else ""
+
+    @property
+    def reported(self) -> tuple[str, ...]:
+        """Why TMDB failed over the proxies, where it did."""
+        chosen = (each for each in self.evidence.proxies if each.chosen)
+        return tuple(cause for each in chosen for cause in of_tmdb(each.reported))
 
 
 def fair(evidence: Evidence) -> Evidence:
@@ -219,6 +269,16 @@ def _unjudged(whole: Evidence, rest: Evidence) -> Iterator[str]:
     for proxy in whole.proxies:
         if proxy.starved:
             yield f"the proxy {proxy.url}"
+
+
+def of_tmdb(reported: Iterable[str]) -> tuple[str, ...]:
+    """Of the causes that a proxy reports those that say how TMDB looks from there."""
+    return tuple(each for each in reported if each not in _OF_THE_PROXY)
+
+
+def meanings(causes: Iterable[str]) -> str:
+    """Several causes in words, each once."""
+    return ", ".join(map(meaning, dict.fromkeys(causes)))
 
 
 def meaning(cause: str | None) -> str:

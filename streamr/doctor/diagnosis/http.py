@@ -1,4 +1,4 @@
-"""PURE: HTTP, the proxies, the clock and this machine."""
+"""PURE: HTTP, the clock and this machine."""
 
 from __future__ import annotations
 
@@ -51,7 +51,6 @@ def judge(facts: Facts) -> Iterator[DoctorVerdict]:
     yield from _answers(facts, replies)
     yield from _rate(replies)
     yield from _clock(evidence)
-    yield from _proxies(evidence)
     yield from _machine(evidence)
     yield from _busy(facts)
 
@@ -70,7 +69,7 @@ def _key(evidence: Evidence, replies: Sequence[HostReply]) -> Iterator[DoctorVer
             yield verdict("key_suspended", status=reply.status, code=reply.code)
             return
         if reply.status == 401:
-            yield verdict("key_wrong", code=reply.code)
+            yield verdict("key_wrong", status=reply.status, code=reply.code)
             return
 
 
@@ -163,19 +162,6 @@ def _span(seconds: float) -> str:
     return f"{seconds:.0f} seconds"
 
 
-def _proxies(evidence: Evidence) -> Iterator[DoctorVerdict]:
-    for proxy in evidence.proxies:
-        if not proxy.chosen or proxy.cause is None:
-            continue
-        if proxy.cause == "proxy_configuration_error":
-            code, what = "proxy_token", proxy.detail
-        elif proxy.reported:
-            code, what = "proxy_fails", ", ".join(dict.fromkeys(proxy.reported))
-        else:
-            code, what = "proxy_unreachable", proxy.detail or meaning(proxy.cause)
-        yield verdict(code, url=proxy.url, what=what)
-
-
 def _machine(evidence: Evidence) -> Iterator[DoctorVerdict]:
     house = evidence.house
     for port in house.ports:
@@ -192,6 +178,14 @@ def _machine(evidence: Evidence) -> Iterator[DoctorVerdict]:
 
 
 def _busy(facts: Facts) -> Iterator[DoctorVerdict]:
-    if facts.unjudged:
-        lag = f"{facts.evidence.lag:.1f} s"
-        yield verdict("machine_busy", what=", ".join(facts.unjudged), lag=lag)
+    """What could not be judged: trials that fell into a stall, and those for which the
+    time was up while this machine came late."""
+    evidence = facts.evidence
+    what = list(facts.unjudged)
+    answered = {each.host for each in evidence.replies}
+    if evidence.out_of_time and evidence.lag >= STARVED:
+        missing = [f"the answers of {h}" for h in evidence.hosts if h not in answered]
+        what += [each for each in missing if each not in what]
+    if what:
+        lag = f"{evidence.lag:.1f} s"
+        yield verdict("machine_busy", what=", ".join(what), lag=lag)

@@ -4,6 +4,7 @@ what no contrast explains is judged by itself."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 
 from streamr.doctor.diagnosis.confidence import bounds
 from streamr.doctor.diagnosis.dns_tcp import route_over, vantage
@@ -19,7 +20,7 @@ from streamr.doctor.diagnosis.facts import (
     meaning,
 )
 from streamr.doctor.diagnosis.verdicts import DoctorVerdict, verdict
-from streamr.doctor.evidence import ArmResult, Difference, Matrix
+from streamr.doctor.evidence import ArmResult, Certificate, Difference, Matrix
 
 # What contrasts are called; `studies` makes them.
 NAMES = "names"
@@ -28,6 +29,9 @@ OLD = "modern/tls12"
 TLS13 = "classic/tls12"
 # Fewer than this fail in any sound network, now and then.
 LEAST_RATE = 0.01
+# Certificates of public authorities last a year or so: who shows one that ended longer
+# ago than this is not who is wrong.
+MOST_PAST = timedelta(days=365)
 
 
 def judge(facts: Facts) -> Iterator[DoctorVerdict]:
@@ -64,7 +68,7 @@ def _names(
         return  # at an address that is not TMDB's nothing can be said of the name
     cause = main_cause(all_causes(worse))
     if cause in STRANGER:
-        yield from _stranger(worse, cause)
+        yield from _stranger(facts, worse, cause)
         return
     names = facts.evidence.names
     at_home = [arm for arm in names.arms if arm.place == worse[0].place]
@@ -82,9 +86,9 @@ def _names(
         )
         return
     control = (
-        f"same address with {other} {_through(same)}"
+        f"{_through(same)} with {other} at the same address"
         if same
-        else f"{other} {count(better)}"
+        else f"{count(better)} with {other}"
     )
     yield verdict(
         "name_filtered",
@@ -149,7 +153,7 @@ def _unexplained(facts: Facts, arms: list[ArmResult]) -> Iterator[DoctorVerdict]
     hosts = tuple(dict.fromkeys(arm.host for arm in arms))
     if failed == tries:
         if cause in STRANGER:
-            yield from _stranger(arms, cause)
+            yield from _stranger(facts, arms, cause)
         else:
             yield verdict(
                 "tls_dead",
@@ -160,9 +164,9 @@ def _unexplained(facts: Facts, arms: list[ArmResult]) -> Iterator[DoctorVerdict]
                 route=route_over(facts, []),
             )
     elif cause in STRANGER:
-        yield from _stranger([arm for arm in arms if arm.failed], cause)
+        yield from _stranger(facts, [a for a in arms if a.failed], cause)
     elif bounds(failed, tries)[0] > LEAST_RATE:
-        what = {"tls_timeout": "silence", "tls_closed": "closes"}.get(cause, "resets")
+        what = {"tls_timeout": "silence", "tls_closed": "a close"}.get(cause, "a reset")
         yield verdict("random_resets", hosts, what=what, counts=f"{failed}/{tries}")
     else:
         yield verdict(
@@ -170,7 +174,9 @@ def _unexplained(facts: Facts, arms: list[ArmResult]) -> Iterator[DoctorVerdict]
         )
 
 
-def _stranger(arms: Sequence[ArmResult], cause: str) -> Iterator[DoctorVerdict]:
+def _stranger(
+    facts: Facts, arms: Sequence[ArmResult], cause: str
+) -> Iterator[DoctorVerdict]:
     """Somebody else answers: with a page, with bytes, with a certificate."""
     hosts = tuple(dict.fromkeys(arm.host for arm in arms))
     counts = (
@@ -185,7 +191,15 @@ def _stranger(arms: Sequence[ArmResult], cause: str) -> Iterator[DoctorVerdict]:
         return
     first = shown[0]
     if first.code in DATES:
-        yield verdict("certificate_expired", hosts, counts=counts)
+        today = facts.evidence.today
+        yield verdict(
+            "clock_excludes" if _is_far(first, today) else "certificate_expired",
+            hosts,
+            counts=counts,
+            today=today or "unknown",
+            begins=first.begins or "unknown",
+            ends=first.ends or "unknown",
+        )
         return
     code = f", code {first.code}" if first.code is not None else ""
     yield verdict(
@@ -195,3 +209,12 @@ def _stranger(arms: Sequence[ArmResult], cause: str) -> Iterator[DoctorVerdict]:
         counts=counts,
         who=f"subject {first.subject}, issuer {first.issuer}{code}",
     )
+
+
+def _is_far(certificate: Certificate, today: str) -> bool:
+    """True when only the clock can be wrong: nobody shows a certificate before its
+    time, or one that ended more than a year ago."""
+    if not (today and certificate.begins and certificate.ends):
+        return False
+    now, ends = date.fromisoformat(today), date.fromisoformat(certificate.ends)
+    return today < certificate.begins or now - ends > MOST_PAST

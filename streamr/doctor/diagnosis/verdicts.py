@@ -1,4 +1,4 @@
-"""The words of the doctor: each verdict with its sentence and the setting that heals.
+"""The words of the doctor: each verdict with its sentence and the setting that helps.
 
 One table. A sentence is filled from the facts that the judge found; a verdict that is
 not `direct` speaks of something beside the direct route and leaves the exit status
@@ -26,12 +26,17 @@ class Layer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VerdictKind:
-    """A row of the table."""
+    """A row of the table.
+
+    `comes_to` is what the doctor says last in place of "does not work": who has it is
+    the headline, because with it nothing else matters yet.
+    """
 
     layer: Layer
     sentence: str
     heal: str
     direct: bool = True
+    comes_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,162 +52,207 @@ class DoctorVerdict:
 
 
 _ELSEWHERE = (
-    "a streamr proxy elsewhere: `streamr run --only proxy` on a machine that reaches "
-    "TMDB, then TMDB_PROXY_URL and STREAMR_PROXY_TOKEN here"
+    "run a streamr proxy on a machine that reaches TMDB (`streamr run --only proxy`); "
+    "here, set TMDB_PROXY_URL and STREAMR_PROXY_TOKEN"
 )
-_FALLBACK = "streamr's own proxy goes round it by itself"
+# Main asks directly, then what TMDB_PROXY_URL names, then the proxy on this machine.
+_FALLBACK = "nothing: the proxy on this machine avoids it"
+_OTHER_NETWORK = "TMDB_PROXY_URL: a streamr proxy on another network"
+_IF_IT_LASTS = f"if it lasts, {_OTHER_NETWORK}"
+_SIGN_IN = f"sign in to this network in a browser; otherwise {_OTHER_NETWORK}"
+# A proxy elsewhere has a key of its own.
+_NO_ANSWER = "this machine's own routes bring no answer"
+_CLOCK = "set the clock (timedatectl set-ntp true)"
+_RESOLVER = "another resolver in this machine's network settings{pin}"
 
 KINDS: dict[str, VerdictKind] = {
     # -- settings
     "pins_exclude": VerdictKind(
         Layer.SETTINGS,
-        "your own setting TMDB_PINS excludes itself: {host} is pinned to {pinned} "
-        "(there: {how}), and it answers at {good}",
-        "remove {host} from TMDB_PINS, or TMDB_PINS={host}={pin}",
+        "TMDB_PINS pins {host} to {pinned}, which fails ({how}); without the pin, "
+        "{good} works",
+        "remove {host} from TMDB_PINS, or set TMDB_PINS={host}={pin}",
     ),
     "family_excludes": VerdictKind(
         Layer.SETTINGS,
-        "your own setting STREAMR_ADDRESS_FAMILY={family} excludes itself: {host} has "
-        "no address of that family",
+        "STREAMR_ADDRESS_FAMILY={family} leaves no address to try: {host} has none of "
+        "that family",
         "STREAMR_ADDRESS_FAMILY=auto",
     ),
     "key_missing": VerdictKind(
         Layer.SETTINGS,
-        "there is no TMDB key, so HTTP could be judged up to the key only",
+        "no TMDB key is set: TMDB refuses every request without one",
         "TMDB_API_KEY (free at https://www.themoviedb.org/settings/api)",
+        comes_to="no TMDB key is set: " + _NO_ANSWER,
     ),
     # -- machine
     "port_held": VerdictKind(
         Layer.MACHINE,
-        "port {port} is held by {holder}",
-        "another {setting}, or end {holder}",
+        "port {port} is in use by {holder}",
+        "another port in {setting}, or stop {holder}",
         direct=False,
     ),
     "port_unusable": VerdictKind(
-        Layer.MACHINE, "{problem}", "another {setting}", direct=False
+        Layer.MACHINE,
+        "streamr cannot listen: {problem}",
+        "another value for {setting}",
+        direct=False,
     ),
     "state_unusable": VerdictKind(
         Layer.MACHINE,
         "the cache cannot be kept on disk: {problem}",
-        "STREAMR_STATE_DIR",
+        "STREAMR_STATE_DIR: a folder that streamr can write, on a disk with free space",
         direct=False,
     ),
     "plugin_missing": VerdictKind(
         Layer.MACHINE,
         "twistd does not find the plugin `streamr`",
-        "install streamr again: pip install --force-reinstall streamr",
+        "reinstall streamr: pip install --force-reinstall streamr",
         direct=False,
     ),
     "machine_busy": VerdictKind(
         Layer.MACHINE,
-        "this machine was too busy to judge {what}: the doctor itself came up to {lag} "
-        "late, so silence there says nothing of the network",
-        "nothing: run `streamr doctor` again when this machine has less to do",
+        "this machine was too busy to judge {what}: the doctor's own timers were up to "
+        "{lag} late, so a missing answer proves nothing about the network",
+        "run `streamr doctor` again when this machine has less to do",
         direct=False,
+        comes_to="this machine was too busy to judge the direct route",
+    ),
+    "sockets_exhausted": VerdictKind(
+        Layer.MACHINE,
+        "this machine has no file descriptor or memory left for a connection to {host}",
+        "a higher limit for open files: `ulimit -n`, LimitNOFILE= (systemd), "
+        "--ulimit nofile= (Docker)",
+        comes_to="without free file descriptors the direct route cannot be judged",
+    ),
+    "offline": VerdictKind(
+        Layer.MACHINE,
+        "this machine has no network: {how}",
+        "connect this machine to a network (cable, Wi-Fi, VPN, default route); for a "
+        "container, check its network mode",
+        comes_to="nothing outside this machine can be reached",
+    ),
+    "egress_prohibited": VerdictKind(
+        Layer.MACHINE,
+        "this machine itself forbids connections to {addresses} ({hosts}): a firewall "
+        "or a routing policy",
+        "allow outgoing TCP connections to port 443, and DNS (port 53)",
     ),
     "clock_wrong": VerdictKind(
         Layer.CLOCK,
         "this machine's clock is {skew} {direction}",
-        "set the clock (timedatectl set-ntp true)",
+        _CLOCK,
         direct=False,
+    ),
+    "clock_excludes": VerdictKind(
+        Layer.CLOCK,
+        "this machine's clock says {today}, and no certificate is valid then: the one "
+        "for {hosts} is valid from {begins} to {ends} ({counts} handshakes)",
+        _CLOCK,
+        comes_to="with this clock no certificate can be verified",
     ),
     "certificate_expired": VerdictKind(
         Layer.CLOCK,
-        "the certificate shown for {hosts} is outside its dates ({counts}): this "
-        "machine's clock is wrong, or somebody intercepts",
-        "set the clock (timedatectl set-ntp true)",
+        "the certificate shown for {hosts} is not valid today ({counts} handshakes): "
+        "this machine's clock says {today}, the certificate is valid from {begins} to "
+        "{ends}",
+        f"if the date is wrong, {_CLOCK}; if it is right, somebody intercepts: "
+        f"{_OTHER_NETWORK}",
     ),
     # -- dns
     "dns_fails": VerdictKind(
         Layer.DNS,
-        "the resolver fails for {hosts}: {detail}",
-        "another resolver in this machine's network settings{pin}",
+        "the resolver cannot resolve {hosts}: {detail}",
+        _RESOLVER,
     ),
     "dns_silent": VerdictKind(
         Layer.DNS,
-        "the resolver is silent for {hosts}",
-        "another resolver in this machine's network settings{pin}",
+        "the resolver does not answer when asked for {hosts}",
+        _RESOLVER,
     ),
     "dns_poisoned": VerdictKind(
         Layer.DNS,
-        "DNS is poisoned for {hosts}: the resolver gives {addresses} ({how})",
-        "another resolver in this machine's network settings{pin}",
+        "DNS is poisoned for {hosts}: the resolver returns {addresses} ({how})",
+        _RESOLVER,
     ),
     # -- tcp
     "ipv6_blackhole": VerdictKind(
         Layer.TCP,
-        "IPv6 is a black hole: {host} is silent at {bad} and answers at {good}",
+        "IPv6 is a black hole: {host} does not answer at {bad}, and does at {good}",
         "STREAMR_ADDRESS_FAMILY=ipv4",
     ),
     "ipv4_blackhole": VerdictKind(
         Layer.TCP,
-        "IPv4 is a black hole: {host} is silent at {bad} and answers at {good}",
+        "IPv4 is a black hole: {host} does not answer at {bad}, and does at {good}",
         "STREAMR_ADDRESS_FAMILY=ipv6",
     ),
     "tcp_refused": VerdictKind(
         Layer.TCP,
-        "the connection to {hosts} is refused at {addresses}{vantage}",
+        "connections to {hosts} are refused at {addresses}{vantage}",
         "{route}",
     ),
     "tcp_silent": VerdictKind(
         Layer.TCP,
-        "nobody answers for {hosts} at {addresses}{vantage}",
+        "connections to {hosts} get no answer at {addresses}{vantage}",
         "{route}",
     ),
     "tcp_unroutable": VerdictKind(
         Layer.TCP,
         "this machine has no route to {addresses} ({hosts})",
-        "the network connection of this machine",
+        "this machine's routes, gateway or VPN",
     ),
     "address_dead": VerdictKind(
         Layer.TCP,
-        "{bad} of {host} does not answer; its other addresses do",
+        "{host} does not answer at {bad}; its other addresses do",
         "nothing: streamr tries the next address after 50 ms",
         direct=False,
     ),
     # -- tls
     "name_filtered": VerdictKind(
         Layer.TLS,
-        "the name {host} is filtered on the path ({counts}; {control}): {how}{vantage}",
+        "the name {host} is filtered on the path ({counts} handshakes succeed, "
+        "{control}): {how}{vantage}",
         "{route}",
     ),
     "address_filtered": VerdictKind(
         Layer.TLS,
-        "handshakes at {addresses} fail whatever the name ({counts}), those at "
-        "{good} do not",
+        "handshakes at {addresses} fail with every name ({counts} succeed); those at "
+        "{good} succeed",
         "TMDB_PINS={host}={pin}",
     ),
     "split_hello": VerdictKind(
         Layer.TLS,
-        "split ClientHello: a hello beyond one TCP segment does not get through "
-        "({counts})",
-        _FALLBACK + " (profile classic); leave STREAMR_ONLY unset",
+        "a ClientHello larger than one TCP segment does not get through ({counts})",
+        _FALLBACK + " (TLS profile classic); leave STREAMR_ONLY unset",
     ),
     "tls13_intolerant": VerdictKind(
         Layer.TLS,
         "TLS 1.3 does not get through ({counts})",
-        _FALLBACK + " (profile tls12); leave STREAMR_ONLY unset",
+        _FALLBACK + " (TLS profile tls12); leave STREAMR_ONLY unset",
     ),
     "random_resets": VerdictKind(
         Layer.TLS,
-        "random {what} ({counts} in every arm, whatever the name and the profile)",
-        _FALLBACK + " by fresh connections; steadier: TMDB_PROXY_URL",
+        "handshakes fail at random ({what} in {counts}), whatever the name and the TLS "
+        "profile",
+        "nothing: streamr tries again on a fresh connection; steadier, "
+        + _OTHER_NETWORK,
     ),
     "tls_dead": VerdictKind(
         Layer.TLS,
-        "no handshake gets through to {hosts} ({counts}): {how}{vantage}",
+        "no handshake with {hosts} succeeds ({counts}): {how}{vantage}",
         "{route}",
     ),
     "interception": VerdictKind(
         Layer.TLS,
-        "interception suspected: {problem} for {hosts} ({counts}; {who})",
-        "TMDB_CA_FILE if this is your company's own authority; else TMDB_PROXY_URL",
+        "interception suspected for {hosts}: {problem} ({counts} handshakes; {who})",
+        "TMDB_CA_FILE if this is your company's own authority; otherwise "
+        + _OTHER_NETWORK,
     ),
     "portal": VerdictKind(
         Layer.TLS,
-        "somebody answers in TMDB's place with {what} ({hosts}, {counts}): a captive "
-        "portal or a block page",
-        "sign in to this network in a browser; else TMDB_PROXY_URL",
+        "something else answers in TMDB's place with {what} ({hosts}, {counts} "
+        "handshakes): a captive portal or a block page",
+        _SIGN_IN,
     ),
     "tls_unclear": VerdictKind(
         Layer.TLS,
@@ -213,82 +263,118 @@ KINDS: dict[str, VerdictKind] = {
     # -- http
     "key_wrong": VerdictKind(
         Layer.HTTP,
-        "your key is wrong: TMDB answers 401 with code {code}",
-        "TMDB_API_KEY, copied anew from https://www.themoviedb.org/settings/api",
+        "TMDB does not accept your key (status {status}, code {code})",
+        "TMDB_API_KEY or TMDB_ACCESS_TOKEN: copy it again from "
+        "https://www.themoviedb.org/settings/api",
+        comes_to="TMDB does not accept your key: " + _NO_ANSWER,
     ),
     "key_suspended": VerdictKind(
         Layer.HTTP,
-        "your key is suspended: TMDB answers {status} with code {code}",
-        "TMDB_API_KEY: ask TMDB, or make another key",
+        "TMDB has suspended your key (status {status}, code {code})",
+        "TMDB_API_KEY: ask TMDB why, or use another key",
+        comes_to="TMDB has suspended your key: " + _NO_ANSWER,
     ),
     "country_refused": VerdictKind(
         Layer.HTTP,
-        "TMDB refuses this country or network: {counts} answers are 403{vantage}",
-        "nothing here; TMDB does not want to be reached from this network",
+        "TMDB refuses this country or network ({counts} answers are 403){vantage}",
+        "nothing: TMDB does not want to be reached from this network",
     ),
     "rate_limited": VerdictKind(
         Layer.HTTP,
-        "TMDB asks for fewer requests: {counts} answers are 429",
+        "TMDB asks for fewer requests ({counts} answers are 429)",
         "a lower STREAMR_RATE or STREAMR_CONNECTIONS; other programs may share your "
         "address",
     ),
     "portal_page": VerdictKind(
         Layer.HTTP,
-        "a page stands in TMDB's place ({what}, {counts})",
-        "sign in to this network in a browser; else TMDB_PROXY_URL",
+        "a web page comes in place of TMDB's answer ({what}, {counts} answers)",
+        _SIGN_IN,
     ),
     "tmdb_down": VerdictKind(
         Layer.HTTP,
-        "TMDB itself is down: {what} over verified connections ({counts}){vantage}",
-        "patience: streamr serves what it has stored (STREAMR_CACHE_MB)",
+        "TMDB itself fails: {what} over verified connections ({counts} answers)"
+        "{vantage}",
+        "nothing: wait; streamr serves what it has stored (STREAMR_CACHE_MB)",
     ),
     "tmdb_fails": VerdictKind(
         Layer.HTTP,
-        "TMDB fails on {hosts}: {what} ({counts})",
+        "TMDB fails at {hosts}: {what} ({counts} answers)",
         _FALLBACK,
     ),
     "http_silent": VerdictKind(
         Layer.HTTP,
-        "{hosts}: the request is taken, and then there is silence ({counts})",
-        "TMDB_PROXY_URL, if it lasts",
+        "{hosts}: requests are accepted and not answered ({counts})",
+        _IF_IT_LASTS,
     ),
     "http_cut": VerdictKind(
         Layer.HTTP,
-        "the connection to {hosts} is cut after the request ({counts})",
-        "TMDB_PROXY_URL, if it lasts",
+        "{hosts}: the connection is cut after the request ({counts})",
+        _IF_IT_LASTS,
     ),
     "http_garbled": VerdictKind(
         Layer.HTTP,
-        "the answer of {hosts} is not HTTP ({counts})",
-        "TMDB_PROXY_URL, if it lasts",
+        "{hosts}: the answer is not HTTP ({counts})",
+        _IF_IT_LASTS,
     ),
     "body_damaged": VerdictKind(
         Layer.HTTP,
-        "bodies arrive damaged from {hosts}: {what} ({counts})",
-        _FALLBACK + "; TMDB_PROXY_URL, if it lasts",
+        "answers of {hosts} arrive damaged: {what} ({counts})",
+        f"{_FALLBACK}; {_IF_IT_LASTS}",
     ),
     "throttled": VerdictKind(
         Layer.HTTP,
         "the route is throttled: {rate}",
-        "TMDB_PROXY_URL on another network; STREAMR_CACHE_MB keeps what was fetched",
+        _OTHER_NETWORK + "; STREAMR_CACHE_MB keeps what was fetched",
     ),
     # -- proxies
     "proxy_unreachable": VerdictKind(
         Layer.PROXIES,
         "the proxy {url} cannot be reached: {what}",
-        "TMDB_PROXY_URL",
+        "start the proxy there, or correct TMDB_PROXY_URL",
+        direct=False,
+    ),
+    "proxy_stranger": VerdictKind(
+        Layer.PROXIES,
+        "something other than a streamr proxy answers at {url}: {what}",
+        "TMDB_PROXY_URL: the address of a streamr proxy (its port is 5001 by default)",
         direct=False,
     ),
     "proxy_token": VerdictKind(
         Layer.PROXIES,
-        "the proxy {url} does not accept us: {what}",
-        "the same STREAMR_PROXY_TOKEN on both sides",
+        "the proxy {url} does not accept our STREAMR_PROXY_TOKEN",
+        "the same STREAMR_PROXY_TOKEN on both machines",
+        direct=False,
+    ),
+    "proxy_key": VerdictKind(
+        Layer.PROXIES,
+        "the proxy {url} reaches TMDB, but TMDB does not accept the key of that proxy "
+        "(code {code})",
+        "TMDB_API_KEY on that machine",
+        direct=False,
+    ),
+    "proxy_loop": VerdictKind(
+        Layer.PROXIES,
+        "the proxy {url} sends requests back to where they came from",
+        "TMDB_PROXY_URL here, or TMDB_BASE_URL on that machine: one of them points "
+        "back",
         direct=False,
     ),
     "proxy_fails": VerdictKind(
         Layer.PROXIES,
         "the proxy {url} does not reach TMDB either: {what}",
-        "`streamr doctor` on that machine",
+        "run `streamr doctor` on that machine",
+        direct=False,
+    ),
+    "proxy_broken": VerdictKind(
+        Layer.PROXIES,
+        "the proxy {url} gives no usable answer: {what}",
+        "the log of that proxy, and what stands in front of it",
+        direct=False,
+    ),
+    "proxy_version": VerdictKind(
+        Layer.PROXIES,
+        "the proxy {url} runs streamr {version}, and this is {own}",
+        "the same version on both machines",
         direct=False,
     ),
 }

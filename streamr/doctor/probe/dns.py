@@ -6,6 +6,7 @@ says right now.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import CancelledError, TimeoutError
@@ -13,6 +14,7 @@ from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from twisted.names import error
 
 from streamr.doctor.evidence import NameLookup, Place
+from streamr.upstream.classify import cause_of_number
 from streamr.upstream.resolve.cache import Find
 from streamr.upstream.resolve.system import Lookups
 
@@ -36,11 +38,18 @@ async def look_up(
     except (TimeoutError, CancelledError):
         return NameLookup(host, by, (), "dns_timeout", f"silent for {seconds:g} s")
     except (OSError, UnicodeError, error.DomainError) as problem:
-        return NameLookup(host, by, (), "dns_error", _words(problem))
+        return NameLookup(host, by, (), _cause(problem), _words(problem))
     if not found:
         return NameLookup(host, by, (), "dns_error", "there is no address for the name")
     places = tuple(Place(address, port) for _, address in found)
     return NameLookup(host, by, places)
+
+
+def _cause(problem: Exception) -> str:
+    """Whether the question has left this machine at all: only then it is DNS."""
+    if isinstance(problem, OSError) and not isinstance(problem, socket.gaierror):
+        return cause_of_number(problem.errno) or "dns_error"
+    return "dns_error"
 
 
 def _words(problem: Exception) -> str:

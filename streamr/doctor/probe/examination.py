@@ -6,14 +6,15 @@ It reads only the wire. What it finds is an `Evidence`; what that means is the j
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorThreads, IReactorTime
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 
-from streamr.config.load import Stock
+from streamr.config.load import Found, Stock
+from streamr.config.settings import Settings
 from streamr.doctor.evidence import Evidence, House
 from streamr.doctor.probe import machine
 from streamr.doctor.probe.http import Asker
@@ -51,8 +52,10 @@ class Examination:
         limits: Limits,
         wall: Callable[[], float] = time.time,
         tell: Callable[[str, str], None] = lambda _step, _text: None,
+        inspect: Callable[[Settings, Iterable[Found]], House] = machine.inspect,
     ) -> None:
         """`find` looks names up and `by` is its name; `second` are other resolvers.
+        `inspect` looks at this machine, in a thread.
 
         Raises SettingsError when a setting cannot be used.
         """
@@ -62,7 +65,8 @@ class Examination:
         profiles = policies(settings.tmdb_ca_file)
         self._reactor = reactor
         self._stock = stock
-        self._case = case = Case(reactor, settings, limits, tell)
+        self._inspector = inspect
+        self._case = case = Case(reactor, settings, limits, tell, wall)
         prober = Prober(reactor, profiles, limits.tcp, limits.tls)
         remembered = RememberingResolver(find, reactor)
         self._names = Names(case, reactor, find, by, second)
@@ -112,7 +116,7 @@ class Examination:
         return deferToThreadPool(
             self._reactor,
             self._reactor.getThreadPool(),
-            machine.inspect,
+            self._inspector,
             self._case.settings,
             self._stock.found,
         )

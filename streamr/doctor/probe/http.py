@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -39,6 +40,8 @@ LARGE = Query(
     expected=Expected(("id", "title")),
 )
 _TRANSPORT = (Phase.RESOLVE, Phase.CONNECT, Phase.TLS)
+# What a proxy that does not let us in is called; any program may answer so.
+_UNWELCOME = "proxy_configuration_error"
 # Answers asked of each host: a fault of every second answer shows in all but 1 of 256.
 REPLIES = 8
 ASKED_AT_ONCE = 4
@@ -191,6 +194,16 @@ class Asker:
             url, client, self._settings.proxy_token, Loop("streamr-doctor")
         )
         try:
+            found = await self._over(route, url, chosen=chosen)
+            if found.cause is None or CAUSES[found.cause].phase not in _TRANSPORT:
+                found = await self._named(found, client)
+        finally:
+            await client.close()
+        return found
+
+    async def _over(self, route: ProxyRoute, url: str, *, chosen: bool) -> ProxyReply:
+        """One request over a proxy. Who reports its attempts is a streamr."""
+        try:
             answer = await route.send(
                 SMALL,
                 self._call(),
@@ -200,16 +213,17 @@ class Asker:
                 veto=_may_leave,
             )
         except Fault as fault:
+            # a final fault is the proxy's own word, but for a 401 that anybody may say
+            final = fault.final and fault.cause.name != _UNWELCOME
             reported = tuple(each.cause for each in fault.attempts if each.cause)
             return ProxyReply(
                 url,
                 chosen,
                 fault.cause.name,
                 detail=fault.detail,
-                reported=reported or ((fault.cause.name,) if fault.final else ()),
+                reported=reported or ((fault.cause.name,) if final else ()),
+                ours=bool(fault.attempts) or final,
             )
-        finally:
-            await client.close()
         return ProxyReply(
             url,
             chosen,
@@ -218,7 +232,24 @@ class Asker:
             _code(answer),
             reported=tuple(each.cause for each in answer.attempts if each.cause),
             skew=self._skew(answer),
+            ours=bool(answer.attempts),
         )
+
+    async def _named(self, found: ProxyReply, client: Client) -> ProxyReply:
+        """The same with the version on the proxy's health page, where there is one."""
+        try:
+            page = await client.get(
+                f"{found.url.rstrip('/')}/health",
+                {},
+                self._budget(),
+                new_connection=False,
+            )
+            version = json.loads(page.body)["version"]
+        except (Fault, ValueError, KeyError, TypeError):
+            return found
+        if type(version) is not str:
+            return found
+        return replace(found, ours=True, version=version)
 
     def _call(self) -> Call:
         return Call("doctor", self._reactor.seconds() + self._seconds)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+import socket
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from twisted.application.service import IServiceMaker
@@ -17,6 +18,12 @@ from streamr.config.state import state_directory
 from streamr.doctor.evidence import House, PortState, SettingRow
 from streamr.terminal.health import is_up
 
+# An address of each family that is on the internet and nobody's (RFC 5737, RFC 3849).
+Beyond = tuple[socket.AddressFamily, str]
+_BEYOND: Mapping[str, Beyond] = {
+    "IPv4": (socket.AF_INET, "203.0.113.1"),
+    "IPv6": (socket.AF_INET6, "2001:db8::1"),
+}
 # Less than this and the cache's writes begin to fail.
 LEAST_FREE = 32 * 1024 * 1024
 
@@ -25,8 +32,30 @@ def inspect(settings: Settings, stock: Iterable[Found]) -> House:
     """All that can be seen without the network (blocking, some milliseconds)."""
     state, problem = _state(settings)
     return House(
-        rows(stock), _ports(settings), state, problem, "streamr" in _plugin_names()
+        rows(stock),
+        _ports(settings),
+        state,
+        problem,
+        "streamr" in _plugin_names(),
+        families(),
     )
+
+
+def families(beyond: Mapping[str, Beyond] = _BEYOND) -> tuple[str, ...]:
+    """The address families for which this machine has a route to the internet.
+
+    A UDP socket that is connected sends nothing: the system only looks for the route.
+    """
+    return tuple(name for name, where in beyond.items() if _has_route(*where))
+
+
+def _has_route(family: socket.AddressFamily, address: str) -> bool:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((address, 53))
+    except OSError:
+        return False
+    return True
 
 
 def rows(stock: Iterable[Found]) -> tuple[SettingRow, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import SplitResult, urlsplit
 
 from twisted.internet.interfaces import IReactorTime
@@ -52,7 +53,10 @@ class Case:
         settings: Settings,
         limits: Limits,
         tell: Callable[[str, str], None],
+        wall: Callable[[], float],
     ) -> None:
+        """`wall` is this machine's clock, in seconds since 1970."""
+        self._wall = wall
         self.settings = settings
         self.limits = limits
         self.tell = tell
@@ -127,6 +131,7 @@ class Case:
             seconds=round(self._clock.seconds() - self._began, 1),
             out_of_time=self.left <= 0,
             lag=round(self.lateness.worst, 2),
+            today=datetime.fromtimestamp(self._wall(), UTC).date().isoformat(),
         )
 
     def facts(self) -> Facts:

@@ -41,11 +41,11 @@ class Requests:
         return (good.profile, good.place) if good is not None else None
 
     async def ask_proxies(self) -> None:
-        """The chosen ones; without any, our own, which is no second vantage point."""
+        """The chosen ones, and our own, which is no second vantage point."""
         settings = self._case.settings
-        chosen = settings.tmdb_proxy_url
-        own = url_of(settings.proxy_host, settings.proxy_port)
-        urls = chosen or ((own,) if settings.only == "" and settings.proxy_port else ())
+        urls = dict.fromkeys(settings.tmdb_proxy_url, True)
+        if settings.only == "" and settings.proxy_port:
+            urls.setdefault(url_of(settings.proxy_host, settings.proxy_port), False)
         self._case.proxies = await gathered(
-            self._asker.proxy(url, chosen=bool(chosen)) for url in urls
+            self._asker.proxy(url, chosen=chosen) for url, chosen in urls.items()
         )

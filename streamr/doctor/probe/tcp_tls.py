@@ -264,4 +264,11 @@ def _fail(done: Deferred[Shaken], failure: Failure) -> None:
 def _refused(error: BaseException) -> Certificate | None:
     if not isinstance(error, CertificateRefused):
         return None
-    return Certificate(error.problem, error.subject, error.issuer, error.code)
+    return Certificate(
+        error.problem,
+        error.subject,
+        error.issuer,
+        error.code,
+        error.begins.isoformat(),
+        error.ends.isoformat(),
+    )

@@ -154,6 +154,7 @@ class Mask:
             "(a folder)" if found.state else "",
             found.state_problem,
             found.plugin,
+            found.internet,
         )
 
     def _port(self, found: PortState) -> PortState:

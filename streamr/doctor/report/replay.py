@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TypedDict
 
+from streamr.doctor.diagnosis import proxies
 from streamr.doctor.diagnosis.facts import Facts, all_causes, main_cause
 from streamr.doctor.diagnosis.http import (
     LEAST_BODY_MS,
@@ -63,6 +64,16 @@ _HTTP = {
     "upstream_error": "status:code=500,body=html",
     "upstream_unavailable": "status:code=503,body=html",
 }
+# The simulator's proxies, by what the doctor says of them.
+_PROXIES = {
+    "proxy_unreachable": "closed",
+    "proxy_stranger": "stranger",
+    "proxy_token": "token",
+    "proxy_loop": "loop",
+    "proxy_key": "key",
+    "proxy_fails": "fails",
+    "proxy_broken": "broken",
+}
 
 
 class ReplayedHost(TypedDict, total=False):
@@ -96,9 +107,9 @@ def network(evidence: Evidence) -> ReplayedNetwork:
     skews = sorted(r.skew for r in evidence.replies if r.skew is not None)
     if skews:
         spec["clock"] = -skews[len(skews) // 2]
-    proxies = [_proxy(each) for each in evidence.proxies if each.chosen]
-    if proxies:
-        spec["proxies"] = proxies
+    named = [_proxy(each) for each in evidence.proxies if each.chosen]
+    if named:
+        spec["proxies"] = named
     return spec
 
 
@@ -254,8 +265,5 @@ def _invalid(reply: HostReply) -> str:
 
 
 def _proxy(found: ProxyReply) -> str:
-    if found.cause is None:
-        return "works"
-    if found.cause == "proxy_configuration_error":
-        return "token"
-    return "fails" if found.reported else "closed"
+    code = proxies.code_of(found)
+    return "works" if code is None else _PROXIES[code]

@@ -20,13 +20,15 @@ TableRow = tuple[str, str, Mark, str]
 
 def summary(evidence: Evidence, diagnosis: Diagnosis) -> tuple[Mark, str]:
     """The last line: is the direct route sound?"""
-    late = "; the time was up" if evidence.out_of_time else ""
+    late = "; it ran out of time" if evidence.out_of_time else ""
     took = f"({evidence.seconds:.0f} s, streamr {__version__}{late})"
     if diagnosis.sound:
-        return Mark.OK, f"the direct route to {evidence.direct} is sound {took}"
+        return Mark.OK, f"the direct route to {evidence.direct} works {took}"
+    if diagnosis.comes_to:
+        return Mark.FAILED, f"{diagnosis.comes_to} {took}"
     if not any(each.direct for each in diagnosis.verdicts):
         return Mark.FAILED, f"no answer of {evidence.direct} could be judged {took}"
-    return Mark.FAILED, f"the direct route to {evidence.direct} is not sound {took}"
+    return Mark.FAILED, f"the direct route to {evidence.direct} does not work {took}"
 
 
 def line(found: DoctorVerdict) -> tuple[Mark, str]:
@@ -69,6 +71,9 @@ def _house(evidence: Evidence) -> Iterator[TableRow]:
         ours = port.holder in (None, "streamr")
         seen = "free" if port.holder is None else f"held by {port.holder}"
         yield "ports", f"{port.setting} {port.port}", _mark(ours), seen
+    if house.internet is not None:
+        seen = ", ".join(house.internet) or "no route to the internet"
+        yield "network", "routes", _mark(bool(house.internet)), seen
     yield (
         "disk",
         "STREAMR_STATE_DIR",

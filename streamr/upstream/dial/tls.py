@@ -102,7 +102,7 @@ class CertificateRefused(Exception):
     """The peer's certificate is not acceptable for the name that was asked.
 
     `code` is OpenSSL's verify code (X509_V_ERR_*), or None when the chain is sound and
-    only the name is wrong.
+    only the name is wrong; `begins` and `ends` are the days of its validity.
     """
 
     def __init__(
@@ -110,8 +110,10 @@ class CertificateRefused(Exception):
     ) -> None:
         self.problem = problem
         self.code = code
-        subject = certificate.to_cryptography().subject
-        self.subject = subject.rfc4514_string()[:MOST_NAME] or UNNAMED
+        shown = certificate.to_cryptography()
+        self.subject = shown.subject.rfc4514_string()[:MOST_NAME] or UNNAMED
+        self.begins = shown.not_valid_before_utc.date()
+        self.ends = shown.not_valid_after_utc.date()
         self.issuer = issuer_of(certificate)
         super().__init__(f"{problem} (subject {self.subject}, issuer {self.issuer})")
 

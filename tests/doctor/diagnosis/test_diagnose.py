@@ -18,6 +18,7 @@ from streamr.doctor.evidence import (
     Evidence,
     HostReply,
     House,
+    Matrix,
     NameLookup,
     Place,
     PortState,
@@ -57,6 +58,18 @@ def replies(**more: object) -> tuple[HostReply, ...]:
     return (*[good(DIRECT, **more)] * 8, *[good(OTHER, **more)] * 8)
 
 
+FAILING_AND_OLD = ("proxy_fails", "proxy_version")
+TOKEN = ProxyReply(
+    *("https://proxy.example", True, "proxy_configuration_error"),
+    detail="proxy.example answers 401 by itself",
+)
+STRANGER = ProxyReply(
+    *("https://proxy.example", True, "http_response_invalid"),
+    detail="a page of HTML, 50 bytes",
+    ours=False,
+)
+UNROUTABLE = "destination_ip_unroutable"
+
 steady = settings(deadline=None, database=None, derandomize=True)
 
 
@@ -81,7 +94,10 @@ class Handshakes(Judged):
     def test_a_name_that_fails_where_the_other_does_not_is_filtered(self) -> None:
         found = but(matrix=FILTERED, names=AT_ONE_ADDRESS, replies=(good(OTHER),))
         said = self.says(found, "name_filtered")
-        self.assertIn("(0/14; same address with api.tmdb.org 14/14)", said)
+        self.assertIn(
+            "(0/14 handshakes succeed, 14/14 with api.tmdb.org at the same address)",
+            said,
+        )
         self.assertIn("TMDB_ALTERNATE_URLS", said)
 
     def test_a_filtered_other_name_leaves_the_direct_route_sound(self) -> None:
@@ -118,7 +134,7 @@ class Handshakes(Judged):
 
     def test_failures_in_every_arm_are_random(self) -> None:
         said = self.says(but(matrix=everywhere(6, 7)), "random_resets")
-        self.assertIn("36/78 in every arm", said)
+        self.assertIn("a reset in 36/78", said)
 
     def test_a_failure_or_two_are_no_cause(self) -> None:
         one = {(DIRECT, "classic"): arm(DIRECT, "classic", 12, 1)}
@@ -129,10 +145,10 @@ class Handshakes(Judged):
         said = self.says(dead, "tls_dead")
         self.assertIn("from here", said)
         said = self.says(replace(dead, proxies=(WORKS,)), "tls_dead")
-        self.assertIn("it fails here", said)
-        self.assertIn("TMDB_PROXY_URL, which works", said)
+        self.assertIn("it fails only from this network", said)
+        self.assertIn("the proxy in TMDB_PROXY_URL answers", said)
         said = self.says(replace(dead, proxies=(FAILS,)), "tls_dead", "proxy_fails")
-        self.assertIn("perhaps TMDB is down", said)
+        self.assertIn("does not reach TMDB either (connection reset", said)
 
     def test_nothing_is_ever_called_blocked(self) -> None:
         for kind in KINDS.values():
@@ -145,9 +161,21 @@ class Handshakes(Judged):
         self.assertIn("TMDB_CA_FILE", said)
 
     def test_a_certificate_out_of_its_dates_asks_for_the_clock(self) -> None:
-        old = replace(FOREIGN, code=10)
-        found = everywhere(4, cause="tls_certificate_error", certificate=old)
-        self.says(but(matrix=found, checks=(), replies=()), "certificate_expired")
+        shown = replace(FOREIGN, begins="2026-03-01", ends="2027-03-01")
+        for today, code, name in (
+            ("2027-03-02", 10, "certificate_expired"),
+            ("2028-02-28", 10, "certificate_expired"),
+            ("2028-03-02", 10, "clock_excludes"),
+            ("2019-01-01", 9, "clock_excludes"),
+            ("", 10, "certificate_expired"),
+        ):
+            old = replace(shown, code=code)
+            found = everywhere(4, cause="tls_certificate_error", certificate=old)
+            seen = but(matrix=found, checks=(), replies=(), today=today)
+            said = self.says(seen, name)
+            self.assertIn("valid from 2026-03-01 to 2027-03-01", said)
+            self.assertIn(f"clock says {today or 'unknown'}", said)
+            self.assertIn("set the clock", said)
 
     def test_text_in_place_of_tls_is_a_portal(self) -> None:
         found = everywhere(4, cause="tls_not_tls")
@@ -256,7 +284,8 @@ class Names(Judged):
         )
         self.says(pinned, "tcp_silent")
         known = replace(pinned, second=(NameLookup(DIRECT, "system", (HERE,)),))
-        self.assertIn("excludes itself", self.says(known, "pins_exclude"))
+        said = self.says(known, "pins_exclude")
+        self.assertIn(f"without the pin, {HERE} works", said)
 
     def test_an_address_in_the_url_is_no_matter_of_dns(self) -> None:
         home = Place("127.0.0.1", 9)
@@ -271,6 +300,107 @@ class Names(Judged):
     def test_a_family_that_a_name_does_not_have_excludes_itself(self) -> None:
         found = but(family="ipv6", connects=(), checks=(), matrix=matrix(), replies=())
         self.says(replace(found, matrix=replace(matrix(), arms=())), "family_excludes")
+
+
+class Machine(Judged):
+    """What this machine itself keeps from leaving."""
+
+    def lost(self, cause: str, *, by: str = "system") -> tuple[NameLookup, ...]:
+        return tuple(NameLookup(h, by, (), cause, "words") for h in (DIRECT, OTHER))
+
+    def nothing(self, **more: object) -> Evidence:
+        """No name was resolved, and all the rest is missing."""
+        empty = {"connects": (), "checks": (), "replies": ()}
+        found = {"lookups": self.lost("dns_error"), **empty, **more}
+        return but(matrix=Matrix(), **found)
+
+    def test_without_a_network_that_is_all_that_is_said(self) -> None:
+        unroutable = self.lost(UNROUTABLE, by="9.9.9.9")
+        pinned = tuple(NameLookup(h, "TMDB_PINS", (HERE,)) for h in (DIRECT, OTHER))
+        gone = replace(FAILS, cause="dns_error", reported=())
+        for found in (
+            self.nothing(second=unroutable),
+            self.nothing(second=unroutable, proxies=(gone,)),
+            self.nothing(lookups=self.lost(UNROUTABLE, by="9.9.9.9")),
+            self.nothing(house=House(internet=())),
+            self.nothing(
+                lookups=pinned, connects=(Connect(HERE, UNROUTABLE, 0),), second=()
+            ),
+            self.nothing(
+                house=House(internet=()),
+                lookups=sound().lookups,
+                connects=(Connect(HERE, UNROUTABLE, 0), Connect(THERE, UNROUTABLE, 0)),
+            ),
+        ):
+            said = self.says(found, "offline")
+            self.assertIn("this machine has no network", said)
+            self.assertIn("outside this machine", judge(found).comes_to)
+
+    def test_a_network_in_which_something_answers_is_one(self) -> None:
+        unroutable = self.lost(UNROUTABLE, by="9.9.9.9")
+        two = (Connect(HERE, UNROUTABLE, 0), Connect(THERE, UNROUTABLE, 0))
+        online = House(internet=("IPv6",))
+        for found, code in (
+            (self.nothing(lookups=sound().lookups, connects=two), "tcp_unroutable"),
+            (self.nothing(second=unroutable, house=online), "dns_fails"),
+            (self.nothing(second=self.lost("dns_timeout", by="1.1.1.1")), "dns_fails"),
+            (self.nothing(), "dns_fails"),
+        ):
+            self.says(found, code)
+        self.says(but(house=House(internet=())), sound=True)
+
+    def test_a_resolver_on_this_machine_needs_no_network(self) -> None:
+        asked = self.lost("dns_timeout", by="127.0.0.1:53")
+        self.says(self.nothing(lookups=asked, house=House(internet=())), "dns_silent")
+
+    def test_what_this_machine_does_not_send_is_not_the_other_sides(self) -> None:
+        for cause, code, words in (
+            ("destination_ip_prohibited", "egress_prohibited", "firewall"),
+            ("sockets_exhausted", "sockets_exhausted", "ulimit -n"),
+            (UNROUTABLE, "tcp_unroutable", "no route"),
+        ):
+            two = (Connect(HERE, cause, 0), Connect(THERE, cause, 0))
+            online = House(internet=("IPv4",))
+            sent = self.nothing(lookups=sound().lookups, connects=two, house=online)
+            asked = self.nothing(lookups=self.lost(cause, by="10.0.0.1"), house=online)
+            for found in (sent, asked):
+                self.assertIn(words, self.says(found, code))
+
+
+class Headline(Judged):
+    """What is said first, and last."""
+
+    def first(self, evidence: Evidence) -> tuple[str, str]:
+        diagnosis = judge(evidence)
+        return diagnosis.verdicts[0].code, diagnosis.comes_to
+
+    def test_a_refused_key_comes_before_all_else(self) -> None:
+        for code, name, words in (
+            (7, "key_wrong", "does not accept your key"),
+            (10, "key_suspended", "has suspended your key"),
+        ):
+            refused = replies(status=401, code=code)
+            for found in (
+                but(replies=refused),
+                but(replies=refused, matrix=everywhere(6, 7)),
+                but(replies=refused, house=House(plugin=False)),
+            ):
+                first, last = self.first(found)
+                self.assertEqual(name, first)
+                self.assertIn(words, last)
+
+    def test_nothing_else_has_a_last_line_of_its_own(self) -> None:
+        for found in (sound(), but(matrix=everywhere(6, 7))):
+            self.assertEqual("", judge(found).comes_to)
+
+    def test_a_machine_too_busy_is_the_last_word_only_where_nothing_else_is_known(
+        self,
+    ) -> None:
+        late = good(DIRECT, status=None, cause="http_response_timeout", lag=0.6)
+        _, last = self.first(but(replies=(late,) * 6, lag=0.6))
+        self.assertIn("too busy to judge", last)
+        broken = but(matrix=everywhere(6, 7), replies=(late,) * 6, lag=0.6)
+        self.assertEqual(("random_resets", ""), self.first(broken))
 
 
 class Answers(Judged):
@@ -328,12 +458,50 @@ class Answers(Judged):
         self.says(but(replies=replies(skew=30.0)), sound=True)
 
     def test_proxies_are_told_apart(self) -> None:
-        for proxy, code in (
-            (replace(WORKS, cause="proxy_configuration_error"), "proxy_token"),
-            (replace(WORKS, cause="connection_refused"), "proxy_unreachable"),
-            (FAILS, "proxy_fails"),
+        broken = replace(WORKS, cause="http_response_invalid", detail="broken JSON")
+        odd = replace(WORKS, cause="proxy_internal_error")
+        for proxy, code, words in (
+            (TOKEN, "proxy_token", "STREAMR_PROXY_TOKEN"),
+            (
+                replace(WORKS, cause="connection_refused"),
+                "proxy_unreachable",
+                "refused",
+            ),
+            (FAILS, "proxy_fails", "connection reset"),
+            (STRANGER, "proxy_stranger", "a page of HTML"),
+            (replace(STRANGER, cause=None, status=404), "proxy_stranger", "status 404"),
+            (replace(TOKEN, ours=False), "proxy_stranger", "answers 401 by itself"),
+            (replace(WORKS, status=401, code=7), "proxy_key", "code 7"),
+            (replace(WORKS, cause="proxy_loop_detected"), "proxy_loop", "back"),
+            (broken, "proxy_broken", "broken JSON"),
+            (replace(WORKS, status=404), "proxy_broken", "status 404"),
+            (
+                replace(odd, reported=(odd.cause or "",)),
+                "proxy_broken",
+                "streamr itself",
+            ),
         ):
-            self.says(but(proxies=(proxy,)), code, sound=True)
+            said = self.says(but(proxies=(proxy,)), code, sound=True)
+            self.assertIn(words, said)
+
+    def test_a_proxy_of_another_version_is_told_when_it_fails(self) -> None:
+        old = replace(FAILS, version="0.0.1")
+        said = self.says(but(proxies=(old,)), *FAILING_AND_OLD, sound=True)
+        self.assertIn("runs streamr 0.0.1", said)
+        self.says(but(proxies=(replace(WORKS, version="0.0.1"),)), sound=True)
+
+    def test_what_a_proxy_says_of_itself_is_no_word_on_tmdb(self) -> None:
+        dead = but(matrix=everywhere(4), checks=(), replies=())
+        for proxy, code in (
+            (TOKEN, "proxy_token"),
+            (replace(TOKEN, reported=(TOKEN.cause or "",)), "proxy_token"),
+            (STRANGER, "proxy_stranger"),
+            (replace(WORKS, status=401, code=7), "proxy_key"),
+            (replace(WORKS, cause="proxy_loop_detected"), "proxy_loop"),
+        ):
+            said = self.says(replace(dead, proxies=(proxy,)), "tls_dead", code)
+            self.assertNotIn("down", said)
+            self.assertIn("this is how it looks from here", said)
 
     def test_a_proxy_of_our_own_that_does_not_run_is_no_cause(self) -> None:
         own = ProxyReply("http://127.0.0.1:5001", False, "connection_refused")
@@ -428,6 +596,13 @@ class Busy(Judged):
         self.says(but(replies=(late, *sound().replies)), sound=True)
         enough = replace(sound().matrix, discarded=4)
         self.says(but(matrix=enough), sound=True)
+
+    def test_a_machine_for_which_the_time_was_up_was_too_busy(self) -> None:
+        cut = but(replies=(), out_of_time=True, lag=0.6)
+        said = self.says(cut, "machine_busy")
+        self.assertIn(f"the answers of {DIRECT}, the answers of {OTHER}", said)
+        self.says(replace(cut, lag=0.1))
+        self.says(but(out_of_time=True, lag=0.6), sound=True)
 
     def test_a_body_that_we_read_late_ourselves_is_not_throttled(self) -> None:
         slow = {"size": 1000, "body_ms": 900}

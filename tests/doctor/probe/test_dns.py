@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -65,6 +67,17 @@ class Lookups(SynchronousTestCase):
             found = self.ask(fail(problem))
             self.assertEqual("dns_error", found.cause)
             self.assertIn(words, found.detail)
+
+    def test_a_question_that_never_left_this_machine_is_no_matter_of_dns(self) -> None:
+        for problem, cause in (
+            (OSError(errno.ENETUNREACH, "unreachable"), "destination_ip_unroutable"),
+            (OSError(errno.EPERM, "not permitted"), "destination_ip_prohibited"),
+            (OSError(errno.EMFILE, "too many"), "sockets_exhausted"),
+            # the numbers of getaddrinfo are others than the system's
+            (socket.gaierror(errno.EPERM, "not known"), "dns_error"),
+            (OSError(errno.EINVAL, "invalid"), "dns_error"),
+        ):
+            self.assertEqual(cause, self.ask(fail(problem)).cause, problem)
 
     def test_a_name_without_addresses_is_an_error(self) -> None:
         self.assertEqual("dns_error", self.ask(succeed([])).cause)
