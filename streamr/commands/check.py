@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict
+import http.client
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
 from typing import ClassVar
 
 from streamr.commands import drill
 from streamr.commands.output_options import PrintingOptions
+from streamr.config.settings import Settings
+from streamr.doctor.diagnosis.http import key_verdict
+from streamr.doctor.diagnosis.verdicts import DoctorVerdict
+from streamr.routing.report import ToldRoute
 from streamr.terminal import client, console
 from streamr.terminal.console import Json
 from streamr.terminal.fallbacks import is_fallback
@@ -39,6 +44,8 @@ class CheckOptions(PrintingOptions):
         if self["drill"]:
             return drill.perform(settings, as_json=bool(self["json"]))
         findings = list(client.check(settings))
+        if any(map(is_unexplained, findings)):
+            findings = explained(findings, _routes(settings))
         if self["json"]:
             console.print_json([told(each) for each in findings])
         else:
@@ -46,6 +53,9 @@ class CheckOptions(PrintingOptions):
             console.show(out, HEAD, map(row, findings))
             out.print()
             out.print(console.verdict(*verdict(findings)))
+            refused = key_refused(findings)
+            if refused is not None:
+                out.print(console.advice(refused.heal))
         return status(findings)
 
 
@@ -54,24 +64,67 @@ def status(findings: Iterable[Finding]) -> int:
     return int(any(each.mark is Mark.FAILED for each in findings))
 
 
-def verdict(findings: Iterable[Finding]) -> tuple[Mark, str]:
+def verdict(findings: Sequence[Finding]) -> tuple[Mark, str]:
     """What it comes to, and what helps."""
     marks = {each.mark for each in findings}
+    refused = key_refused(findings)
+    if refused is not None:
+        return Mark.FAILED, refused.sentence
     if Mark.FAILED in marks:
-        return Mark.FAILED, "not all is well; streamr doctor finds out why"
+        return Mark.FAILED, "streamr does not answer as it should; run streamr doctor"
     if all(each.mark is Mark.OK or is_fallback(each) for each in findings):
         if Mark.WARNING in marks:
             return Mark.WARNING, "the direct route works, but a fallback does not"
     elif Mark.WARNING in marks:
-        return Mark.WARNING, "answers came over another route, see their cause"
-    return Mark.OK, "all answers came over the usual route"
+        return Mark.WARNING, "the direct route did not answer, see its cause"
+    return Mark.OK, "all answers came over the direct route"
+
+
+def key_refused(findings: Iterable[Finding]) -> DoctorVerdict | None:
+    """The doctor's verdict on the key, when TMDB has refused it."""
+    found = (key_verdict(each.status, each.code) for each in findings)
+    return next(filter(None, found), None)
+
+
+def is_unexplained(each: Finding) -> bool:
+    """True for an answer that came round the direct route without a try of it."""
+    return each.mark is not Mark.OK and each.by != client.DIRECT and each.ms is not None
+
+
+def explained(
+    findings: Iterable[Finding], routes: Sequence[ToldRoute]
+) -> list[Finding]:
+    """The same with what opened the direct route's breaker, where nobody was sent over
+    that route. `routes` is what main's health page says of them."""
+    direct = next((each for each in routes if each["route"] == client.DIRECT), None)
+    if direct is None or direct["breaker"] == "closed":
+        return list(findings)
+    cause, breaker = direct["cause"], direct["breaker"]
+    return [
+        replace(each, cause=cause, breaker=breaker)
+        if is_unexplained(each) and each.cause is None
+        else each
+        for each in findings
+    ]
 
 
 def row(each: Finding) -> tuple[console.Cell, ...]:
     """A finding in the table."""
-    return each.what, each.mark, each.told, client.short(each.by), each.ms, each.cause
+    opened = f"breaker {each.breaker}: " if each.breaker else ""
+    cause = f"{opened}{each.cause or 'no cause is known'}" if opened else each.cause
+    return each.what, each.mark, each.told, client.short(each.by), each.ms, cause
 
 
 def told(each: Finding) -> Json:
     """A finding for programs."""
     return {**asdict(each), "mark": each.mark.value}
+
+
+def _routes(settings: Settings) -> Sequence[ToldRoute]:
+    """What main's health page says of the routes; nothing when it does not answer."""
+    try:
+        found = client.request(settings, "/api/tmdb/health").json
+        routes: Sequence[ToldRoute] = found["routes"]
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+        return ()
+    return routes

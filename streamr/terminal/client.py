@@ -45,7 +45,8 @@ def ask_list(settings: Settings, path: str) -> Finding:
     cause = next((each.cause for each in attempts if each.name == DIRECT), None)
     told, good = _told(answer)
     if not good:
-        return Finding(path, Mark.FAILED, told, None, ms, cause)
+        known = {"status": answer.status, "code": _code(answer)}
+        return Finding(path, Mark.FAILED, told, None, ms, cause, None, **known)
     # a proxy's own route tells more than the route to the proxy
     good_ones = sorted(
         (each for each in attempts if each.cause is None),
@@ -84,3 +85,12 @@ def _told(answer: ServerReply) -> tuple[str, bool]:
     except (ValueError, KeyError, TypeError, AttributeError):
         return f"{answer.status}, and no list of TMDB's", False
     return f"{count} results", count > 0
+
+
+def _code(answer: ServerReply) -> int | None:
+    """TMDB's own status_code in an error's body."""
+    try:
+        code = answer.json["status_code"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return code if type(code) is int else None

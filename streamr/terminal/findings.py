@@ -19,7 +19,9 @@ class Finding:
     """One row of a check.
 
     `by` is the route that answered, `ms` the time until the whole answer was there,
-    `cause` why the direct route did not answer, as Proxy-Status names it.
+    `cause` why the direct route did not answer, as Proxy-Status names it. `breaker` is
+    the direct route's when nobody was sent over it. Of an error `status` is HTTP's and
+    `code` TMDB's own.
     """
 
     what: str
@@ -28,3 +30,6 @@ class Finding:
     by: str | None = None
     ms: int | None = None
     cause: str | None = None
+    breaker: str | None = None
+    status: int | None = None
+    code: int | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from streamr.doctor.diagnosis.dns_tcp import vantage
 from streamr.doctor.diagnosis.facts import Facts, main_cause, meaning
@@ -63,14 +64,17 @@ def _key(evidence: Evidence, replies: Sequence[HostReply]) -> Iterator[DoctorVer
     if not evidence.has_key:
         yield verdict("key_missing")
         return
-    refused = [r for r in replies if r.status in (401, 403) and r.code is not None]
-    for reply in refused:
-        if reply.code in SUSPENDED:
-            yield verdict("key_suspended", status=reply.status, code=reply.code)
-            return
-        if reply.status == 401:
-            yield verdict("key_wrong", status=reply.status, code=reply.code)
-            return
+    found = (key_verdict(reply.status, reply.code) for reply in replies)
+    yield from islice(filter(None, found), 1)
+
+
+def key_verdict(status: int | None, code: int | None) -> DoctorVerdict | None:
+    """What TMDB says of the key in an answer, or None when it says nothing of it."""
+    if status not in (401, 403) or code is None:
+        return None
+    if code in SUSPENDED:
+        return verdict("key_suspended", status=status, code=code)
+    return verdict("key_wrong", status=status, code=code) if status == 401 else None
 
 
 def code_of(reply: HostReply) -> str | None:
