@@ -67,16 +67,19 @@ def status(findings: Iterable[Finding]) -> int:
 def verdict(findings: Sequence[Finding]) -> tuple[Mark, str]:
     """What it comes to, and what helps."""
     marks = {each.mark for each in findings}
+    servers = [each for each in findings if each.what in client.HEALTH]
     refused = key_refused(findings)
     if refused is not None:
         return Mark.FAILED, refused.sentence
+    if any(each.mark is Mark.FAILED for each in servers):
+        return Mark.FAILED, "streamr does not run as it should, see above"
     if Mark.FAILED in marks:
-        return Mark.FAILED, "streamr does not answer as it should; run streamr doctor"
+        return Mark.FAILED, "some answers are missing; streamr doctor finds out why"
     if all(each.mark is Mark.OK or is_fallback(each) for each in findings):
         if Mark.WARNING in marks:
             return Mark.WARNING, "the direct route works, but a fallback does not"
     elif Mark.WARNING in marks:
-        return Mark.WARNING, "the direct route did not answer, see its cause"
+        return Mark.WARNING, "the direct route fails; answers came over another route"
     return Mark.OK, "all answers came over the direct route"
 
 

@@ -95,7 +95,7 @@ def verdict(mark: Mark, sentence: str) -> Text:
 
 def advice(text: str) -> Text:
     """The line below a verdict: what to do about it, or which setting helps."""
-    return Text.assemble("  try: ", (printable(text), "bold"))
+    return Text.assemble("  advice: ", (printable(text), "bold"))
 
 
 def printable(text: str) -> str:

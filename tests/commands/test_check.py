@@ -62,7 +62,10 @@ class Verdict(SynchronousTestCase):
             self.assertIsNone(key_refused([other]))
 
     def test_when_something_fails_the_next_step_is_named(self) -> None:
-        self.assertIn("streamr doctor", verdict([DOWN])[1])
+        self.assertIn("streamr doctor", verdict([UP, DOWN])[1])
+        # the doctor does not look for a server that was never started
+        refused = Finding("main", Mark.FAILED, "no answer; start it with streamr run")
+        self.assertNotIn("doctor", verdict([refused])[1])
 
     def test_the_proxy_on_this_machine_is_named_without_its_address(self) -> None:
         for by, told_by in (

@@ -53,7 +53,7 @@ def _pins(facts: Facts, host: str, found: NameLookup) -> Iterator[DoctorVerdict]
 
 def _dns(facts: Facts, host: str, found: NameLookup) -> Iterator[DoctorVerdict]:
     good = facts.elsewhere(host)
-    pin = f", or TMDB_PINS={host}={_pin(good)}" if good is not None else ""
+    pin = f", or set TMDB_PINS={host}={_pin(good)}" if good is not None else ""
     if found.cause in _NOT_SENT:
         where = f"the resolver {found.by}"
         yield verdict(_NOT_SENT[found.cause], (host,), addresses=where)
@@ -131,7 +131,7 @@ def _dead(facts: Facts, cause: str, hosts: tuple[str, ...]) -> DoctorVerdict:
         hosts,
         addresses=_listed(places),
         vantage=f"; it answers at {pins.partition('=')[2]}" if pins else vantage(facts),
-        route=f"TMDB_PINS={pins}" if pins else route_over(facts, working),
+        route=f"set TMDB_PINS={pins}" if pins else route_over(facts, working),
     )
 
 
@@ -141,20 +141,20 @@ def vantage(facts: Facts) -> str:
         return f"; your proxy does not reach TMDB either ({meanings(facts.reported)})"
     if facts.vantage == "works":
         return "; over your proxy it works, so it fails only from this network"
-    return "; this is how it looks from here"
+    return "; seen from this machine only"
 
 
 def route_over(facts: Facts, working: list[str]) -> str:
     """The setting that leads over another of TMDB's names, or over a proxy."""
     if not working:
         if facts.vantage == "works":
-            return "nothing: the proxy in TMDB_PROXY_URL answers in its place"
+            return "nothing is needed: the proxy in TMDB_PROXY_URL answers in its place"
         return elsewhere()
     other = working[0]
     by_itself = (
-        "nothing: the proxy in TMDB_PROXY_URL answers in its place"
+        "nothing is needed: the proxy in TMDB_PROXY_URL answers in its place"
         if facts.vantage == "works"
-        else f"nothing: the proxy on this machine asks {other} (TMDB_ALTERNATE_URLS)"
+        else f"nothing is needed: the proxy on this machine asks {other}"
     )
     return f"{by_itself}; to ask {other} first, set TMDB_BASE_URL=https://{other}/3"
 

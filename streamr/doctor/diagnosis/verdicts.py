@@ -56,14 +56,14 @@ _ELSEWHERE = (
     "here, set TMDB_PROXY_URL and STREAMR_PROXY_TOKEN"
 )
 # Main asks directly, then what TMDB_PROXY_URL names, then the proxy on this machine.
-_FALLBACK = "nothing: the proxy on this machine avoids it"
-_OTHER_NETWORK = "TMDB_PROXY_URL: a streamr proxy on another network"
+_FALLBACK = "nothing is needed: the proxy on this machine avoids it"
+_OTHER_NETWORK = "use a streamr proxy on another network (TMDB_PROXY_URL)"
 _IF_IT_LASTS = f"if it lasts, {_OTHER_NETWORK}"
 _SIGN_IN = f"sign in to this network in a browser; otherwise {_OTHER_NETWORK}"
 # A proxy elsewhere has a key of its own.
 _NO_ANSWER = "this machine's own routes bring no answer"
 _CLOCK = "set the clock (timedatectl set-ntp true)"
-_RESOLVER = "another resolver in this machine's network settings{pin}"
+_RESOLVER = "use another resolver (this machine's network settings){pin}"
 
 KINDS: dict[str, VerdictKind] = {
     # -- settings
@@ -77,31 +77,31 @@ KINDS: dict[str, VerdictKind] = {
         Layer.SETTINGS,
         "STREAMR_ADDRESS_FAMILY={family} leaves no address to try: {host} has none of "
         "that family",
-        "STREAMR_ADDRESS_FAMILY=auto",
+        "set STREAMR_ADDRESS_FAMILY=auto",
     ),
     "key_missing": VerdictKind(
         Layer.SETTINGS,
         "no TMDB key is set: TMDB refuses every request without one",
-        "TMDB_API_KEY (free at https://www.themoviedb.org/settings/api)",
+        "set TMDB_API_KEY (free at https://www.themoviedb.org/settings/api)",
         comes_to="no TMDB key is set: " + _NO_ANSWER,
     ),
     # -- machine
     "port_held": VerdictKind(
         Layer.MACHINE,
         "port {port} is in use by {holder}",
-        "another port in {setting}, or stop {holder}",
+        "set {setting} to another port, or stop {holder}",
         direct=False,
     ),
     "port_unusable": VerdictKind(
         Layer.MACHINE,
         "streamr cannot listen: {problem}",
-        "another value for {setting}",
+        "set {setting} to another value",
         direct=False,
     ),
     "state_unusable": VerdictKind(
         Layer.MACHINE,
         "the cache cannot be kept on disk: {problem}",
-        "STREAMR_STATE_DIR: a folder that streamr can write, on a disk with free space",
+        "set STREAMR_STATE_DIR to a folder that can be written, on a disk with space",
         direct=False,
     ),
     "plugin_missing": VerdictKind(
@@ -121,7 +121,7 @@ KINDS: dict[str, VerdictKind] = {
     "sockets_exhausted": VerdictKind(
         Layer.MACHINE,
         "this machine has no file descriptor or memory left for a connection to {host}",
-        "a higher limit for open files: `ulimit -n`, LimitNOFILE= (systemd), "
+        "raise the limit for open files: `ulimit -n`, LimitNOFILE= (systemd), "
         "--ulimit nofile= (Docker)",
         comes_to="without free file descriptors the direct route cannot be judged",
     ),
@@ -179,12 +179,12 @@ KINDS: dict[str, VerdictKind] = {
     "ipv6_blackhole": VerdictKind(
         Layer.TCP,
         "IPv6 is a black hole: {host} does not answer at {bad}, and does at {good}",
-        "STREAMR_ADDRESS_FAMILY=ipv4",
+        "set STREAMR_ADDRESS_FAMILY=ipv4",
     ),
     "ipv4_blackhole": VerdictKind(
         Layer.TCP,
         "IPv4 is a black hole: {host} does not answer at {bad}, and does at {good}",
-        "STREAMR_ADDRESS_FAMILY=ipv6",
+        "set STREAMR_ADDRESS_FAMILY=ipv6",
     ),
     "tcp_refused": VerdictKind(
         Layer.TCP,
@@ -199,12 +199,12 @@ KINDS: dict[str, VerdictKind] = {
     "tcp_unroutable": VerdictKind(
         Layer.TCP,
         "this machine has no route to {addresses} ({hosts})",
-        "this machine's routes, gateway or VPN",
+        "check this machine's routes, gateway and VPN",
     ),
     "address_dead": VerdictKind(
         Layer.TCP,
         "{host} does not answer at {bad}; its other addresses do",
-        "nothing: streamr tries the next address after 50 ms",
+        "nothing is needed: streamr tries the next address after 50 ms",
         direct=False,
     ),
     # -- tls
@@ -218,7 +218,7 @@ KINDS: dict[str, VerdictKind] = {
         Layer.TLS,
         "handshakes at {addresses} fail with every name ({counts} succeed); those at "
         "{good} succeed",
-        "TMDB_PINS={host}={pin}",
+        "set TMDB_PINS={host}={pin}",
     ),
     "split_hello": VerdictKind(
         Layer.TLS,
@@ -234,8 +234,8 @@ KINDS: dict[str, VerdictKind] = {
         Layer.TLS,
         "handshakes fail at random ({what} in {counts}), whatever the name and the TLS "
         "profile",
-        "nothing: streamr tries again on a fresh connection; steadier, "
-        + _OTHER_NETWORK,
+        "nothing is needed: streamr tries again on a fresh connection; if that is not "
+        "enough, " + _OTHER_NETWORK,
     ),
     "tls_dead": VerdictKind(
         Layer.TLS,
@@ -245,7 +245,7 @@ KINDS: dict[str, VerdictKind] = {
     "interception": VerdictKind(
         Layer.TLS,
         "interception suspected for {hosts}: {problem} ({counts} handshakes; {who})",
-        "TMDB_CA_FILE if this is your company's own authority; otherwise "
+        "set TMDB_CA_FILE if this is your company's own authority; otherwise "
         + _OTHER_NETWORK,
     ),
     "portal": VerdictKind(
@@ -257,32 +257,32 @@ KINDS: dict[str, VerdictKind] = {
     "tls_unclear": VerdictKind(
         Layer.TLS,
         "{failed} of {tries} handshakes failed ({what}): too few to tell from chance",
-        "nothing: streamr tries again on a fresh connection",
+        "nothing is needed: streamr tries again on a fresh connection",
         direct=False,
     ),
     # -- http
     "key_wrong": VerdictKind(
         Layer.HTTP,
         "TMDB does not accept your key (status {status}, code {code})",
-        "TMDB_API_KEY or TMDB_ACCESS_TOKEN: copy it again from "
+        "copy it again into TMDB_API_KEY or TMDB_ACCESS_TOKEN, from "
         "https://www.themoviedb.org/settings/api",
         comes_to="TMDB does not accept your key: " + _NO_ANSWER,
     ),
     "key_suspended": VerdictKind(
         Layer.HTTP,
         "TMDB has suspended your key (status {status}, code {code})",
-        "TMDB_API_KEY: ask TMDB why, or use another key",
+        "ask TMDB why, or set TMDB_API_KEY to another key",
         comes_to="TMDB has suspended your key: " + _NO_ANSWER,
     ),
     "country_refused": VerdictKind(
         Layer.HTTP,
         "TMDB refuses this country or network ({counts} answers are 403){vantage}",
-        "nothing: TMDB does not want to be reached from this network",
+        "nothing helps here: TMDB does not want to be reached from this network",
     ),
     "rate_limited": VerdictKind(
         Layer.HTTP,
         "TMDB asks for fewer requests ({counts} answers are 429)",
-        "a lower STREAMR_RATE or STREAMR_CONNECTIONS; other programs may share your "
+        "lower STREAMR_RATE or STREAMR_CONNECTIONS; other programs may share your "
         "address",
     ),
     "portal_page": VerdictKind(
@@ -294,7 +294,7 @@ KINDS: dict[str, VerdictKind] = {
         Layer.HTTP,
         "TMDB itself fails: {what} over verified connections ({counts} answers)"
         "{vantage}",
-        "nothing: wait; streamr serves what it has stored (STREAMR_CACHE_MB)",
+        "wait; streamr serves what it has stored (STREAMR_CACHE_MB)",
     ),
     "tmdb_fails": VerdictKind(
         Layer.HTTP,
@@ -336,27 +336,27 @@ KINDS: dict[str, VerdictKind] = {
     "proxy_stranger": VerdictKind(
         Layer.PROXIES,
         "something other than a streamr proxy answers at {url}: {what}",
-        "TMDB_PROXY_URL: the address of a streamr proxy (its port is 5001 by default)",
+        "correct TMDB_PROXY_URL: a streamr proxy listens on port 5001 by default",
         direct=False,
     ),
     "proxy_token": VerdictKind(
         Layer.PROXIES,
         "the proxy {url} does not accept our STREAMR_PROXY_TOKEN",
-        "the same STREAMR_PROXY_TOKEN on both machines",
+        "set the same STREAMR_PROXY_TOKEN on both machines",
         direct=False,
     ),
     "proxy_key": VerdictKind(
         Layer.PROXIES,
         "the proxy {url} reaches TMDB, but TMDB does not accept the key of that proxy "
         "(code {code})",
-        "TMDB_API_KEY on that machine",
+        "correct TMDB_API_KEY on that machine",
         direct=False,
     ),
     "proxy_loop": VerdictKind(
         Layer.PROXIES,
         "the proxy {url} sends requests back to where they came from",
-        "TMDB_PROXY_URL here, or TMDB_BASE_URL on that machine: one of them points "
-        "back",
+        "correct TMDB_PROXY_URL here or TMDB_BASE_URL on that machine: one of them "
+        "points back",
         direct=False,
     ),
     "proxy_fails": VerdictKind(
@@ -368,13 +368,13 @@ KINDS: dict[str, VerdictKind] = {
     "proxy_broken": VerdictKind(
         Layer.PROXIES,
         "the proxy {url} gives no usable answer: {what}",
-        "the log of that proxy, and what stands in front of it",
+        "look at the log of that proxy, and at what stands in front of it",
         direct=False,
     ),
     "proxy_version": VerdictKind(
         Layer.PROXIES,
         "the proxy {url} runs streamr {version}, and this is {own}",
-        "the same version on both machines",
+        "install the same version on both machines",
         direct=False,
     ),
 }

@@ -150,8 +150,8 @@ def _arm(arm: ArmResult) -> str:
     """Counts, the bounds of the failure rate, and what the handshake looked like."""
     low, high = bounds(arm.failed, arm.tries)
     words = [
-        f"{arm.ok}/{arm.tries} through",
-        f"{low:.0%}-{high:.0%} fail",
+        f"{arm.ok}/{arm.tries} succeed",
+        f"failure rate {low:.0%}-{high:.0%}",
         f"hello {arm.sample.hello} bytes",
     ]
     if arm.failed:

@@ -98,7 +98,7 @@ class Handshakes(Judged):
             "(0/14 handshakes succeed, 14/14 with api.tmdb.org at the same address)",
             said,
         )
-        self.assertIn("TMDB_ALTERNATE_URLS", said)
+        self.assertIn(f"the proxy on this machine asks {OTHER}", said)
 
     def test_a_filtered_other_name_leaves_the_direct_route_sound(self) -> None:
         worse = {(OTHER, p): arm(OTHER, p, 0, 6) for p in PROFILES}
@@ -143,7 +143,7 @@ class Handshakes(Judged):
     def test_without_a_second_vantage_point_it_fails_from_here(self) -> None:
         dead = but(matrix=everywhere(4), checks=(), replies=())
         said = self.says(dead, "tls_dead")
-        self.assertIn("from here", said)
+        self.assertIn("seen from this machine only", said)
         said = self.says(replace(dead, proxies=(WORKS,)), "tls_dead")
         self.assertIn("it fails only from this network", said)
         self.assertIn("the proxy in TMDB_PROXY_URL answers", said)
@@ -501,7 +501,7 @@ class Answers(Judged):
         ):
             said = self.says(replace(dead, proxies=(proxy,)), "tls_dead", code)
             self.assertNotIn("down", said)
-            self.assertIn("this is how it looks from here", said)
+            self.assertIn("seen from this machine only", said)
 
     def test_a_proxy_of_our_own_that_does_not_run_is_no_cause(self) -> None:
         own = ProxyReply("http://127.0.0.1:5001", False, "connection_refused")
