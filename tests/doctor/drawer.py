@@ -23,6 +23,7 @@ from twisted.internet.stdio import StandardIO
 from twisted.protocols.basic import LineOnlyReceiver
 
 from streamr.simulator.network import Network
+from tests.doctor.roads import NO_ROAD
 
 KEY = "c0ffee00c0ffee11c0ffee22c0ffee33"
 DIRECT, OTHER = "api.themoviedb.org", "api.tmdb.org"
@@ -32,7 +33,9 @@ ORDINARY = {
     "203.0.113.1": "127.0.0.1",
     "203.0.113.7": "127.0.0.7",
     "2001:db8::7": "::1",
+    "203.0.113.99": NO_ROAD,
 }
+YEAR = 365 * 86400.0
 HELLO_FAULTS = ("reset-after-hello", "fin-after-hello", "alert-handshake-failure")
 BODY_FAULTS = ("corrupt-gzip", "cut-gzip", "short-body", "cut-chunks", "empty")
 
@@ -43,7 +46,9 @@ reactor: Any = _reactor
 class Scenario:
     """A network and what is true of it.
 
-    `codes` are the verdicts that have to be named, `may` those that may be added.
+    `codes` are the verdicts that have to be named, `may` those that may be added. The
+    machine in it has a route to the internet for the families in `internet`, and a
+    clock that is `ahead` (seconds).
     """
 
     name: str
@@ -53,6 +58,8 @@ class Scenario:
     may: Sequence[str] = ()
     more: Mapping[str, str] = field(default_factory=dict)
     without: Sequence[str] = ()
+    internet: Sequence[str] = ("IPv4", "IPv6")
+    ahead: float = 0.0
 
 
 def on(hosts: Sequence[str], fault: str, **more: Any) -> dict[str, Any]:
@@ -90,11 +97,60 @@ def sound(dice: Random) -> list[Scenario]:
             ["name_filtered"],
             sound=True,
         ),
+    ]
+
+
+def proxies(dice: Random) -> list[Scenario]:
+    """The direct route works, and a proxy elsewhere does not."""
+    kinds = {
+        "token": ["proxy_token"],
+        "closed": ["proxy_unreachable"],
+        "fails": ["proxy_fails"],
+        "key": ["proxy_key"],
+        "loop": ["proxy_loop"],
+        "stranger": ["proxy_stranger"],
+        "broken": ["proxy_broken"],
+        "old": ["proxy_broken", "proxy_version"],
+    }
+    return [
+        Scenario(f"sound, a proxy: {kind}", {"proxies": [kind]}, codes, sound=True)
+        for kind, codes in kinds.items()
+    ]
+
+
+def alone(dice: Random) -> list[Scenario]:
+    """This machine keeps itself from TMDB."""
+    nowhere = {"answers": ["203.0.113.99"]}
+    lost = {"dns": True, "hosts": {h: {"answers": "fails"} for h in BOTH}}
+    unroutable = at_home(dice, direct=nowhere, other=nowhere)
+    return [
+        Scenario("no network", unroutable, ["offline"], internet=()),
         Scenario(
-            "sound, the proxy is not",
-            {"proxies": [dice.choice(["token", "closed", "fails"])]},
-            sound=True,
-            may=["proxy_token", "proxy_unreachable", "proxy_fails"],
+            "no network, and a proxy elsewhere",
+            {**unroutable, "proxies": ["works"]},
+            ["offline"],
+            internet=(),
+        ),
+        Scenario("no route to these addresses", unroutable, ["tcp_unroutable"]),
+        # a resolver on this machine needs no network
+        Scenario("no network, no names", lost, ["dns_fails"], internet=()),
+        Scenario(
+            "a clock that is years ahead",
+            on(BOTH, "cert-expired"),
+            ["clock_excludes"],
+            ahead=dice.choice([3, 9]) * YEAR,
+        ),
+        Scenario(
+            "a clock that is years behind",
+            on(BOTH, "cert-expired"),
+            ["clock_excludes"],
+            ahead=-dice.choice([3, 9]) * YEAR,
+        ),
+        Scenario(
+            "wrong key, and a filtered name",
+            on([DIRECT], "reset-after-hello"),
+            ["key_wrong", "name_filtered"],
+            more={"TMDB_API_KEY": "0" * 32},
         ),
     ]
 
@@ -340,6 +396,8 @@ def combined(dice: Random) -> list[Scenario]:
 
 KINDS: tuple[Callable[[Random], list[Scenario]], ...] = (
     sound,
+    proxies,
+    alone,
     filtered,
     intercepted,
     misled,
@@ -398,6 +456,8 @@ class Drawer(LineOnlyReceiver):
                 "settings": settings,
                 "dns": self.network.dns,
                 "roads": ORDINARY,
+                "internet": self.scenario.internet,
+                "ahead": self.scenario.ahead,
             }
         )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from twisted.internet.task import deferLater
@@ -10,6 +12,7 @@ from twisted.internet.task import deferLater
 from streamr.config import load
 from streamr.doctor.evidence import Evidence
 from streamr.doctor.probe.examination import DoctorReactor, Examination
+from streamr.doctor.probe.machine import inspect
 from streamr.doctor.probe.run import Limits
 from streamr.upstream.resolve import dns as dns_server
 from tests.doctor.roads import Roads
@@ -30,8 +33,14 @@ async def examine(
     dns: str,
     state: Path,
     roads: Mapping[str, str] | None = None,
+    internet: tuple[str, ...] = ("IPv4", "IPv6"),
+    ahead: float = 0.0,
 ) -> Evidence:
-    """What the doctor sees with these settings and this resolver."""
+    """What the doctor sees with these settings and this resolver.
+
+    `internet` are the families for which the machine would have a route out, `ahead`
+    is how far its clock would be ahead (seconds).
+    """
     environment = {
         **found,
         "PORT": "0",
@@ -47,6 +56,8 @@ async def examine(
         dns,
         second={},
         limits=LIMITS,
+        wall=lambda: time.time() + ahead,
+        inspect=lambda *found: replace(inspect(*found), internet=internet),
     )
     evidence = await examination.run()
     await deferLater(reactor, 0)  # sockets that were just closed leave the reactor

@@ -26,7 +26,7 @@ from tests.doctor.examining import CHANCE, examine
 ROOT = Path(__file__).resolve().parent.parent.parent
 SEED = int(os.environ.get("STREAMR_TEST_SEED", "20"))
 # How many networks a seed draws; the last test sees that there are no more.
-COUNT = 58
+COUNT = 72
 # "This machine was too busy" names no network: it is run again then, as it asks for.
 MOST_EXAMINATIONS = 3
 
@@ -86,7 +86,13 @@ async def test_every_network_is_named_right_and_no_sound_one_is_called_broken(
     began = time.monotonic()
     for _ in range(MOST_EXAMINATIONS):
         evidence = await examine(
-            reactor, place["settings"], place["dns"], tmp_path, place["roads"]
+            reactor,
+            place["settings"],
+            place["dns"],
+            tmp_path,
+            place["roads"],
+            tuple(place["internet"]),
+            place["ahead"],
         )
         diagnosis = judge(evidence)
         if "machine_busy" not in diagnosis.codes:
