@@ -96,11 +96,7 @@ class DoctorOptions(PrintingOptions):
         find, by = dns.system(reactor, system_lookup), "system"
         if self.dns is not None:
             find, by = dns_server.server(reactor, *self.dns), self["dns"]
-        second = {
-            where[0]: dns_server.server(reactor, *where)
-            for where in self.second
-            if where[0] != by
-        }
+        others = [where for where in self.second if where[0] != by]
         stock = self._stock()
         self._secrets = stock.settings.secrets if stock.settings is not None else ()
         try:
@@ -109,7 +105,10 @@ class DoctorOptions(PrintingOptions):
                 stock,
                 find,
                 by,
-                second=second,
+                second={w[0]: dns_server.server(reactor, *w) for w in others},
+                second_over_tcp={
+                    w[0]: dns_server.server_over_tcp(reactor, *w) for w in others
+                },
                 limits=Limits(),
                 tell=progress.tell,
             )

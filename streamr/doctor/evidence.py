@@ -91,7 +91,8 @@ def is_starved(cause: str | None, lag: float) -> bool:
 class NameLookup:
     """One question to one resolver, `by`: "system", its address, TMDB_PINS, LITERAL.
 
-    `lag`, here and below: how late our own reactor was meanwhile, at most (seconds).
+    `tcp` says that it was asked over TCP, because UDP brought nothing. `lag`, here and
+    below: how late our own reactor was meanwhile, at most (seconds).
     """
 
     host: str
@@ -100,6 +101,7 @@ class NameLookup:
     cause: str | None = None
     detail: str = ""
     lag: float = 0.0
+    tcp: bool = False
 
     @property
     def starved(self) -> bool:

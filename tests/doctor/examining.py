@@ -55,6 +55,7 @@ async def examine(
         dns_server.server(within, *where, LIMITS.dns),
         dns,
         second={},
+        second_over_tcp={},
         limits=LIMITS,
         wall=lambda: time.time() + ahead,
         inspect=lambda *found: replace(inspect(*found), internet=internet),

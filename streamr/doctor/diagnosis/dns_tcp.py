@@ -58,6 +58,10 @@ def _dns(facts: Facts, host: str, found: NameLookup) -> Iterator[DoctorVerdict]:
         where = f"the resolver {found.by}"
         yield verdict(_NOT_SENT[found.cause], (host,), addresses=where)
         return
+    over_tcp = facts.only_over_tcp(host)
+    if over_tcp:
+        yield verdict("dns_udp_lost", (host,), by=", ".join(over_tcp), pin=pin)
+        return
     if found.cause is not None:
         code = "dns_silent" if found.cause == "dns_timeout" else "dns_fails"
         yield verdict(code, (host,), detail=found.detail, pin=pin)

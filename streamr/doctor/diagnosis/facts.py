@@ -151,6 +151,14 @@ class Facts:
             return self.unpinned(host) is not None
         return all(self.is_false(host, place) for place in found.places)
 
+    def only_over_tcp(self, host: str) -> tuple[str, ...]:
+        """The resolvers that know a name over TCP, when nobody does over UDP."""
+        own = (*self.evidence.lookups, *self.evidence.second)
+        asked = [each for each in own if each.host == host]
+        if any(each.places for each in asked if not each.tcp):
+            return ()
+        return tuple(each.by for each in asked if each.tcp and each.places)
+
     def unpinned(self, host: str) -> Place | None:
         """Where a pinned name would be sound without its pin."""
         found = (

@@ -170,6 +170,12 @@ KINDS: dict[str, VerdictKind] = {
         "the resolver does not answer when asked for {hosts}",
         _RESOLVER,
     ),
+    "dns_udp_lost": VerdictKind(
+        Layer.DNS,
+        "DNS over UDP gets no answer for {hosts}; over TCP, {by} answers",
+        "allow UDP port 53, or let the system ask over TCP (`options use-vc` in "
+        "/etc/resolv.conf){pin}",
+    ),
     "dns_poisoned": VerdictKind(
         Layer.DNS,
         "DNS is poisoned for {hosts}: the resolver returns {addresses} ({how})",

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import CancelledError, TimeoutError
+from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from twisted.names import error
 
@@ -39,6 +40,9 @@ async def look_up(
         return NameLookup(host, by, (), "dns_timeout", f"silent for {seconds:g} s")
     except (OSError, UnicodeError, error.DomainError) as problem:
         return NameLookup(host, by, (), _cause(problem), _words(problem))
+    except ConnectError as problem:
+        cause = cause_of_number(problem.osError) or "dns_error"
+        return NameLookup(host, by, (), cause, "the resolver refuses TCP")
     if not found:
         return NameLookup(host, by, (), "dns_error", "there is no address for the name")
     places = tuple(Place(address, port) for _, address in found)

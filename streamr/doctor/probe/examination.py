@@ -49,12 +49,14 @@ class Examination:
         by: str,
         *,
         second: Mapping[str, Find],
+        second_over_tcp: Mapping[str, Find],
         limits: Limits,
         wall: Callable[[], float] = time.time,
         tell: Callable[[str, str], None] = lambda _step, _text: None,
         inspect: Callable[[Settings, Iterable[Found]], House] = machine.inspect,
     ) -> None:
-        """`find` looks names up and `by` is its name; `second` are other resolvers.
+        """`find` looks names up and `by` is its name; `second` are other resolvers,
+        which are asked over TCP where UDP brings nothing.
         `inspect` looks at this machine, in a thread.
 
         Raises SettingsError when a setting cannot be used.
@@ -69,7 +71,7 @@ class Examination:
         self._case = case = Case(reactor, settings, limits, tell, wall)
         prober = Prober(reactor, profiles, limits.tcp, limits.tls)
         remembered = RememberingResolver(find, reactor)
-        self._names = Names(case, reactor, find, by, second)
+        self._names = Names(case, reactor, find, by, second, second_over_tcp)
         self._addresses = Addresses(case, prober)
         self._arms = Arms(
             case, Runner(reactor, prober, case.lateness, MOST_AT_ONCE, limits.pause)

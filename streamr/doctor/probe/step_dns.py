@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -26,10 +27,12 @@ class Names:
         find: Find,
         by: str,
         second: Mapping[str, Find],
+        second_over_tcp: Mapping[str, Find],
     ) -> None:
         self._case = case
         self._clock = clock
         self._find, self._by, self._second = find, by, second
+        self._over_tcp = second_over_tcp
 
     async def look_up(self) -> None:
         """Each name once, as streamr finds it: by its pin, or by the resolver."""
@@ -70,6 +73,7 @@ class Names:
             return
         case.tell("second opinion", ", ".join({by for _, by, _ in asked}))
         case.second = await gathered(self._asked(*each) for each in asked)
+        case.second += await gathered(map(self._asked_over_tcp, self._silent(facts)))
         fresh = [
             (each.host, place)
             for each in case.second
@@ -79,6 +83,18 @@ class Names:
         await addresses.connect(place for _, place in fresh)
         facts = case.facts()
         await addresses.check(pair for pair in fresh if facts.answers(pair[1]))
+
+    def _silent(self, facts: Facts) -> Iterator[tuple[str, str]]:
+        """Names for which nobody has answered over UDP, with whom to ask over TCP."""
+        found = [*self._case.second, *facts.evidence.lookups]
+        for host in dict.fromkeys(each.host for each in self._case.second):
+            causes = {each.cause for each in found if each.host == host}
+            if causes == {"dns_timeout"}:
+                yield from ((host, by) for by in self._over_tcp)
+
+    async def _asked_over_tcp(self, asked: tuple[str, str]) -> NameLookup:
+        host, by = asked
+        return replace(await self._asked(host, by, self._over_tcp[by]), tcp=True)
 
     def _opinions(self, facts: Facts, host: str) -> Iterator[tuple[str, Find]]:
         """Whom to ask: for a pinned name also the resolver that it bypasses."""

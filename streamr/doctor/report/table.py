@@ -110,7 +110,7 @@ def _clock(evidence: Evidence) -> Iterator[TableRow]:
 
 def _names(evidence: Evidence, facts: Facts) -> Iterator[TableRow]:
     for each in (*evidence.lookups, *evidence.second):
-        where = f"{each.host} by {each.by}"
+        where = f"{each.host} by {each.by}{' over TCP' if each.tcp else ''}"
         if each.cause is not None:
             seen = f"{each.cause}: {each.detail}{_busy(each.starved)}"
             yield "dns", where, Mark.FAILED, seen

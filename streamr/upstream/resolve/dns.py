@@ -1,4 +1,4 @@
-"""A DNS server of choice, asked over UDP."""
+"""A DNS server of choice, asked over UDP, or over TCP where that does not pass."""
 
 from __future__ import annotations
 
@@ -39,6 +39,32 @@ def server(
             consumeErrors=True,
         )
         return asking.addCallback(_merged)
+
+    return find
+
+
+def server_over_tcp(
+    reactor: Reactor, address: str, port: int, seconds: float = DNS_SECONDS
+) -> Find:
+    """The same over TCP (RFC 7766)."""
+
+    def ask(name: str, kind: int) -> Deferred[Any]:
+        # each has a connection of its own: who shares a resolver opens one each anyway
+        resolver = client.Resolver(servers=[(address, port)], reactor=reactor)
+
+        def close(result: Any) -> Any:
+            for each in resolver.connections:
+                each.transport.loseConnection()
+            return result
+
+        asked: Deferred[Any] = resolver.queryTCP(
+            [dns.Query(name, kind, dns.IN)], seconds
+        )
+        return asked.addBoth(close).addCallback(resolver.filterAnswers)
+
+    def find(name: str) -> Deferred[list[tuple[int, str]]]:
+        asked = [ask(name, kind) for kind in _FAMILIES]
+        return DeferredList(asked, consumeErrors=True).addCallback(_merged)
 
     return find
 

@@ -238,6 +238,23 @@ class Names(Judged):
             )
             self.assertIn(f"TMDB_PINS={DIRECT}={THERE}", self.says(found, code))
 
+    def test_a_name_that_is_known_over_tcp_only_tells_of_udp(self) -> None:
+        silent = tuple(
+            NameLookup(DIRECT, by, (), "dns_timeout") for by in ("system", "9.9.9.9")
+        )
+        found = but(
+            lookups=(silent[0], sound().lookups[1]),
+            second=(silent[1], NameLookup(DIRECT, "9.9.9.9", (THERE,), tcp=True)),
+            checks=(shaken(DIRECT, THERE), shaken(OTHER, THERE)),
+            matrix=replace(matrix(), arms=matrix().arms[3:]),
+            replies=(good(OTHER),),
+        )
+        said = self.says(found, "dns_udp_lost")
+        self.assertIn("use-vc", said)
+        self.assertIn(f"TMDB_PINS={DIRECT}={THERE}", said)
+        over_udp = NameLookup(DIRECT, "1.1.1.1", (THERE,))
+        self.says(replace(found, second=(*found.second, over_udp)), "dns_silent")
+
     def test_a_silent_family_is_a_black_hole(self) -> None:
         for dead, alive, code, heal in (
             (SIX, HERE, "ipv6_blackhole", "STREAMR_ADDRESS_FAMILY=ipv4"),

@@ -7,6 +7,7 @@ import socket
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.error import ConnectError, ConnectionRefusedError
 from twisted.internet.task import Clock
 from twisted.names import error
 from twisted.trial.unittest import SynchronousTestCase
@@ -76,6 +77,8 @@ class Lookups(SynchronousTestCase):
             # the numbers of getaddrinfo are others than the system's
             (socket.gaierror(errno.EPERM, "not known"), "dns_error"),
             (OSError(errno.EINVAL, "invalid"), "dns_error"),
+            (ConnectError(errno.ENETUNREACH, "no"), "destination_ip_unroutable"),
+            (ConnectionRefusedError(), "dns_error"),
         ):
             self.assertEqual(cause, self.ask(fail(problem)).cause, problem)
 
