@@ -17,6 +17,7 @@ from streamr.terminal import client, console
 from streamr.terminal.console import Json
 from streamr.terminal.fallbacks import is_fallback
 from streamr.terminal.findings import Finding, Mark
+from streamr.terminal.health import HEALTH
 from streamr.terminal.running import as_running
 from streamr.terminal.settings import read_settings
 
@@ -67,7 +68,7 @@ def status(findings: Iterable[Finding]) -> int:
 def verdict(findings: Sequence[Finding]) -> tuple[Mark, str]:
     """What it comes to, and what helps."""
     marks = {each.mark for each in findings}
-    servers = [each for each in findings if each.what in client.HEALTH]
+    servers = [each for each in findings if each.what in HEALTH]
     refused = key_refused(findings)
     if refused is not None:
         return Mark.FAILED, refused.sentence

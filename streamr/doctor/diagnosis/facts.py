@@ -16,7 +16,7 @@ from streamr.doctor.evidence import (
     Place,
     special,
 )
-from streamr.errors import CAUSES
+from streamr.errors import CAUSES, KEY_CAUSES
 
 # Causes that say "somebody else answers", against those that say "nobody may".
 STRANGER = frozenset({"tls_certificate_error", "tls_not_tls"})
@@ -34,6 +34,7 @@ _OF_THE_PROXY = frozenset(
         "sockets_exhausted",
         "overtaken",
         "deadline_exceeded",
+        *KEY_CAUSES,
     }
 )
 # How the addresses of resolvers begin that no network is needed for.

@@ -8,7 +8,7 @@ from streamr import __version__
 from streamr.doctor.diagnosis.facts import Facts, meaning, meanings, of_tmdb
 from streamr.doctor.diagnosis.verdicts import DoctorVerdict, verdict
 from streamr.doctor.evidence import ProxyReply
-from streamr.errors import CAUSES, Phase
+from streamr.errors import CAUSES, KEY_CAUSES, Phase
 
 _TRANSPORT = (Phase.RESOLVE, Phase.CONNECT, Phase.TLS)
 
@@ -24,7 +24,7 @@ def _one(proxy: ProxyReply) -> Iterator[DoctorVerdict]:
     code = code_of(proxy)
     if code is None:
         return
-    yield verdict(code, url=proxy.url, what=_what(proxy), code=proxy.code)
+    yield verdict(code, url=proxy.url, what=_what(proxy))
     if proxy.cause and proxy.version and proxy.version != __version__:
         yield verdict(
             "proxy_version", url=proxy.url, version=proxy.version, own=__version__
@@ -37,6 +37,8 @@ def code_of(proxy: ProxyReply) -> str | None:
         return "proxy_unreachable"
     if not proxy.ours:
         return "proxy_stranger"
+    if KEY_CAUSES.intersection(proxy.reported):
+        return "proxy_key"
     if proxy.cause == "proxy_configuration_error":
         return "proxy_token"
     if proxy.cause == "proxy_loop_detected":

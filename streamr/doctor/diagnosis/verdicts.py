@@ -353,8 +353,7 @@ KINDS: dict[str, VerdictKind] = {
     ),
     "proxy_key": VerdictKind(
         Layer.PROXIES,
-        "the proxy {url} reaches TMDB, but TMDB does not accept the key of that proxy "
-        "(code {code})",
+        "the proxy {url} reaches TMDB, but TMDB does not accept the key of that proxy",
         "correct TMDB_API_KEY on that machine",
         direct=False,
     ),

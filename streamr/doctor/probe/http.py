@@ -21,7 +21,7 @@ from streamr.config.settings import Settings
 from streamr.doctor.evidence import HostReply, Place, ProxyReply
 from streamr.doctor.probe.lateness import Lateness
 from streamr.doctor.probe.tcp_tls import milliseconds
-from streamr.errors import CAUSES, Fault, Phase, RouteKind
+from streamr.errors import CAUSES, KEY_CAUSES, Fault, Phase, RouteKind
 from streamr.fields.loop import Loop
 from streamr.interfaces import Reactor
 from streamr.upstream.client import Client
@@ -215,13 +215,12 @@ class Asker:
         except Fault as fault:
             # a final fault is the proxy's own word, but for a 401 that anybody may say
             final = fault.final and fault.cause.name != _UNWELCOME
-            reported = tuple(each.cause for each in fault.attempts if each.cause)
             return ProxyReply(
                 url,
                 chosen,
                 fault.cause.name,
                 detail=fault.detail,
-                reported=reported or ((fault.cause.name,) if final else ()),
+                reported=_reported(fault, final),
                 ours=bool(fault.attempts) or final,
             )
         return ProxyReply(
@@ -270,7 +269,11 @@ class Asker:
 
 
 def failed(host: str, query: Query, fault: Fault, ms: int) -> HostReply:
-    """A request without an answer; a body that came too slowly still has a rate."""
+    """A request without an answer; a body that came too slowly still has a rate.
+    What TMDB says of the key is an answer."""
+    if fault.cause.name in KEY_CAUSES:
+        status, code = fault.cause.status, int(fault.cause.code)
+        return HostReply(host, query.path, None, ms, status, code)
     return HostReply(
         host,
         query.path,
@@ -280,6 +283,15 @@ def failed(host: str, query: Query, fault: Fault, ms: int) -> HostReply:
         size=fault.received or 0,
         body_ms=milliseconds(fault.seconds or 0.0),
     )
+
+
+def _reported(fault: Fault, final: bool) -> tuple[str, ...]:
+    """The causes that a proxy reports; its own word where it has made no try."""
+    causes = tuple(each.cause for each in fault.attempts if each.cause)
+    if fault.cause.name == _UNWELCOME and fault.attempts:
+        # who has tried routes has let us in: it is its key that TMDB does not take
+        return causes or ("key_refused",)
+    return causes or ((fault.cause.name,) if final else ())
 
 
 def never_arrived(reply: HostReply) -> bool:

@@ -98,3 +98,8 @@ class Failed(SynchronousTestCase):
             reply = failed(DIRECT, LARGE, fault, 5000)
             self.assertEqual((size, body_ms), (reply.size, reply.body_ms), received)
             self.assertEqual((cause, said), (reply.cause, reply.detail), received)
+
+    def test_what_tmdb_says_of_the_key_is_an_answer(self) -> None:
+        for cause, code in (("key_refused", 7), ("key_suspended", 10)):
+            reply = failed(DIRECT, LARGE, Fault(cause, "TMDB's code"), 90)
+            self.assertEqual((None, 401, code), (reply.cause, reply.status, reply.code))
