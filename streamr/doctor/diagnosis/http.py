@@ -64,7 +64,9 @@ def _key(evidence: Evidence, replies: Sequence[HostReply]) -> Iterator[DoctorVer
     if not evidence.has_key:
         yield verdict("key_missing")
         return
-    found = (key_verdict(reply.status, reply.code) for reply in replies)
+    # what is said at the direct name is what callers are told
+    own_first = sorted(replies, key=lambda reply: reply.host != evidence.direct)
+    found = (key_verdict(reply.status, reply.code) for reply in own_first)
     yield from islice(filter(None, found), 1)
 
 

@@ -429,6 +429,13 @@ class Answers(Judged):
         ended = replies(status=401, code=10)
         self.assertIn("code 10", self.says(but(replies=ended), "key_suspended"))
 
+    def test_of_two_words_on_the_key_the_direct_names_counts(self) -> None:
+        ended, wrong = (
+            good(OTHER, status=401, code=10),
+            good(DIRECT, status=401, code=7),
+        )
+        self.says(but(replies=(ended, wrong)), "key_wrong")
+
     def test_without_a_key_the_key_is_missed_and_401_is_no_cause(self) -> None:
         found = but(has_key=False, replies=replies(status=401, code=7))
         self.says(found, "key_missing")
