@@ -37,8 +37,8 @@ class Verdict(SynchronousTestCase):
         for findings, mark, said in (
             ([UP, direct, good], Mark.OK, "direct route"),
             ([UP, direct, bad], Mark.WARNING, "a fallback does not"),
-            ([UP, AROUND, good], Mark.WARNING, "did not answer"),
-            ([UP, AROUND, bad], Mark.WARNING, "did not answer"),
+            ([UP, AROUND, good], Mark.WARNING, "direct route fails"),
+            ([UP, AROUND, bad], Mark.WARNING, "direct route fails"),
             ([UP, DOWN, bad], Mark.FAILED, "streamr doctor"),
         ):
             told_mark, sentence = verdict(findings)
