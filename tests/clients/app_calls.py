@@ -100,10 +100,12 @@ def difference(call: AppCall, path: str, query: str) -> str | None:
 
 
 def _values(query: str) -> dict[str, list[str]]:
-    """The values of each parameter that has one."""
+    """The values of each parameter that has one; the same twice in a row is once."""
     found: dict[str, list[str]] = {}
     for name, value in parse_qsl(query):
-        found.setdefault(name, []).append(value)
+        values = found.setdefault(name, [])
+        if values[-1:] != [value]:
+            values.append(value)
     return found
 
 

@@ -99,6 +99,12 @@ _REQUIRED = """
     EPISODE/images stills
     EPISODE/translations translations
     EPISODE/videos results
+    /movie/{movie_id}/casts cast crew
+    /movie/{movie_id}/releases countries
+    /movie/{movie_id}/trailers quicktime youtube
+    /person/{person_id}/credits cast crew
+    /genre/list genres
+    /job/list jobs
     /watch/providers/movie results
     /watch/providers/regions results
     /watch/providers/tv results
@@ -124,12 +130,14 @@ _PAGED = """
     /tv/{series_id}/recommendations /tv/{series_id}/similar
     /tv/{series_id}/reviews /tv/{series_id}/lists
     /keyword/{keyword_id}/movies /person/{person_id}/tagged_images
+    /movie/{movie_id}/similar_movies /genre/{genre_id}/movies
+    /company/{company_id}/movies
 """
 PAGED = frozenset(_PAGED.split())
 ARRAYS = frozenset(
     f"/configuration/{name}"
     for name in ("countries", "jobs", "languages", "primary_translations", "timezones")
-)
+) | {"/timezones/list"}
 KINDS = ("movie", "tv", "person", "collection", "company", "keyword", "network")
 # What two endpoints may have in common and still be of different kinds.
 COMMON = {"id", "name"}
