@@ -16,6 +16,7 @@ from typing import Any
 
 import treq
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.logger import globalLogPublisher
 from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
@@ -100,6 +101,11 @@ class Stack:
         self.daemon.startService()
         # one for all: each reads the machine's trust roots
         self._agent = Agent(reactor)
+
+    async def settle(self) -> int:
+        """Until the probe at the start has ended; how many requests reached TMDB."""
+        await deferLater(self.reactor, 0.1)
+        return self.requests(DIRECT) + self.requests(OTHER)
 
     async def stop(self) -> None:
         await self.daemon.stopService()

@@ -5,14 +5,12 @@ from __future__ import annotations
 import http.client
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from streamr.commands import drill
 from streamr.commands.output_options import PrintingOptions
 from streamr.config.settings import Settings
 from streamr.doctor.diagnosis.http import key_verdict
-from streamr.doctor.diagnosis.verdicts import DoctorVerdict
-from streamr.routing.report import ToldRoute
 from streamr.terminal import client, console
 from streamr.terminal.console import Json
 from streamr.terminal.fallbacks import is_fallback
@@ -20,6 +18,10 @@ from streamr.terminal.findings import Finding, Mark
 from streamr.terminal.health import HEALTH
 from streamr.terminal.running import as_running
 from streamr.terminal.settings import read_settings
+
+if TYPE_CHECKING:  # a command that asks loads no routes
+    from streamr.doctor.diagnosis.verdicts import DoctorVerdict
+    from streamr.routing.report import ToldRoute
 
 HEAD = ("asked", "verdict", "answer", "by", "ms", "cause")
 

@@ -31,7 +31,7 @@ MAY_LOAD = {
     "cache stats": (f"{CORE} boundaries policy", "dotenv rich"),
     "cache purge --all": (f"{CORE} boundaries policy", "dotenv rich"),
     "config": (f"{CORE} boundaries policy", "dotenv rich"),
-    "check": (f"{CORE} fields", "dotenv rich http_sf typing_extensions"),
+    "check": (f"{CORE} doctor fields", "dotenv rich http_sf typing_extensions"),
 }
 TELLING = """
 import atexit, sys

@@ -289,7 +289,7 @@ async def test_many_callers_at_once_find_a_black_hole_together(stack: Stack) -> 
 
 @pytest_twisted.ensureDeferred
 async def test_a_caller_who_leaves_ends_what_is_under_way(stack: Stack) -> None:
-    await deferLater(stack.reactor, 0.1)  # the probe at the start has ended
+    await stack.settle()
     stack.simulator.set_fault("*", "silence-after-request")
     for number in range(5):
         caller = Deferred.fromCoroutine(search(stack, number))

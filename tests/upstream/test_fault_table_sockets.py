@@ -16,7 +16,6 @@ from urllib.parse import quote
 
 import pytest
 import pytest_twisted
-from twisted.internet.task import deferLater
 
 from streamr.errors import CAUSES, Phase
 from tests.stack import DIRECT, KEY, OTHER, Got, Stack, closed_port
@@ -221,7 +220,7 @@ async def test_no_answer_to_tcp_is_a_connection_timeout(
 
 @pytest_twisted.ensureDeferred
 async def test_a_connection_that_went_stale_costs_one_retry(stack: Stack) -> None:
-    await deferLater(stack.reactor, 0.1)  # the probe at the start has ended
+    await stack.settle()
     good(await stack.get(PATH))
     stack.simulator.set_fault(DIRECT, "reset-after-request:p=1")
     stack.simulator.set_fault(DIRECT, "none")
