@@ -96,8 +96,12 @@ _CODING = "http_response_content_coding"
 _ROWS = (
     Cause("dns_error", Phase.RESOLVE, _YES, _YES, "the name could not be resolved"),
     _timeout("dns_timeout", Phase.RESOLVE, _YES, _YES, "the resolver did not answer"),
-    Cause("connection_refused", Phase.CONNECT, _YES, _YES, "the connection is refused"),
-    _timeout("connection_timeout", Phase.CONNECT, _YES, _NO, "no answer to TCP"),
+    Cause(
+        "connection_refused", Phase.CONNECT, _YES, _YES, "the connection was refused"
+    ),
+    _timeout(
+        "connection_timeout", Phase.CONNECT, _YES, _NO, "no answer to the TCP handshake"
+    ),
     Cause(
         "destination_ip_unroutable", Phase.CONNECT, _YES, _NO, "no route to the address"
     ),
@@ -117,10 +121,28 @@ _ROWS = (
         status=503,
         code=Envelope.OFFLINE,
     ),
-    Cause("tls_reset", Phase.TLS, _YES, _YES, "connection reset in the TLS handshake"),
-    Cause("tls_closed", Phase.TLS, _YES, _YES, "connection closed in the handshake"),
-    _timeout("tls_timeout", Phase.TLS, _YES, _NO, "silence in the TLS handshake"),
-    Cause("tls_alert_received", Phase.TLS, _YES, _NO, "the other side sent an alert"),
+    Cause(
+        "tls_reset",
+        Phase.TLS,
+        _YES,
+        _YES,
+        "the connection was reset in the TLS handshake",
+    ),
+    Cause(
+        "tls_closed",
+        Phase.TLS,
+        _YES,
+        _YES,
+        "the connection was closed in the TLS handshake",
+    ),
+    _timeout("tls_timeout", Phase.TLS, _YES, _NO, "no answer in the TLS handshake"),
+    Cause(
+        "tls_alert_received",
+        Phase.TLS,
+        _YES,
+        _NO,
+        "the other side ended the TLS handshake with an alert",
+    ),
     Cause("tls_protocol_error", Phase.TLS, _YES, _NO, "no TLS version in common"),
     Cause(
         "tls_not_tls",
@@ -134,14 +156,26 @@ _ROWS = (
         Phase.TLS,
         _YES,
         _NO,
-        "the certificate is not valid for this name: interception suspected",
+        "the certificate failed verification: interception, or a wrong clock",
     ),
-    Cause("connection_terminated", Phase.REQUEST, _YES, _YES, "cut before the answer"),
+    Cause(
+        "connection_terminated",
+        Phase.REQUEST,
+        _YES,
+        _YES,
+        "the connection was cut before the answer",
+    ),
     _timeout("http_response_timeout", Phase.REQUEST, _YES, _YES, "no answer in time"),
-    Cause("http_protocol_error", Phase.REQUEST, _YES, _NO, "the head is not HTTP"),
+    Cause("http_protocol_error", Phase.REQUEST, _YES, _NO, "the answer is not HTTP"),
     Cause("http_response_incomplete", Phase.BODY, _YES, _YES, "the body is cut short"),
     Cause(_CODING, Phase.BODY, _YES, _YES, "the body's gzip coding is broken"),
-    Cause("http_response_body_size", Phase.BODY, _YES, _NO, "a body beyond our limit"),
+    Cause(
+        "http_response_body_size",
+        Phase.BODY,
+        _YES,
+        _NO,
+        "the body is larger than streamr accepts",
+    ),
     Cause(
         "http_response_invalid",
         Phase.ANSWER,
@@ -150,14 +184,18 @@ _ROWS = (
         "the body is not JSON: a portal or an error page",
     ),
     Cause(
-        "http_response_redirect", Phase.ANSWER, _YES, _NO, "a redirect, not followed"
+        "http_response_redirect",
+        Phase.ANSWER,
+        _YES,
+        _NO,
+        "a redirect, which streamr does not follow",
     ),
     Cause(
         "http_request_denied",
         Phase.ANSWER,
         _NO,
         _NO,
-        "TMDB's network refuses us",
+        "TMDB's network refuses streamr",
         status=403,
         code=Envelope.DENIED,
     ),
@@ -195,14 +233,14 @@ _ROWS = (
         Phase.ANSWER,
         _YES,
         _NO,
-        "the proxy does not accept us",
+        "the proxy refuses the request: wrong token, key or address",
     ),
     Cause(
         "proxy_loop_detected",
         Phase.GATEWAY,
         _YES,
         _NO,
-        "the request came back to a gateway that it had passed",
+        "the request came back to a gateway that it had already passed through",
         status=508,
     ),
     Cause(
@@ -220,7 +258,7 @@ _ROWS = (
         Phase.GATEWAY,
         _YES,
         _NO,
-        "every route has failed lately; they are being probed",
+        "every route has failed recently; streamr is probing them",
         status=503,
         code=Envelope.OFFLINE,
     ),
@@ -233,7 +271,7 @@ _ROWS = (
         status=429,
         code=Envelope.RATE,
     ),
-    _timeout("deadline_exceeded", Phase.GATEWAY, _NO, _NO, "the deadline was reached"),
+    _timeout("deadline_exceeded", Phase.GATEWAY, _NO, _NO, "the deadline passed"),
 )
 CAUSES: dict[str, Cause] = {cause.name: cause for cause in _ROWS}
 
