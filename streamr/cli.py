@@ -17,7 +17,7 @@ HERE = "streamr.commands"
 class VersionOptions(Helpful):
     """`streamr version`: print the version."""
 
-    about = "Prints the version; with --json those of Python and Twisted as well."
+    about = "Prints the version; with --json, also the versions of Python and Twisted."
     example = "streamr version --json"
     optFlags: ClassVar = [["json", None, "Print JSON, for programs."]]
 
@@ -53,60 +53,60 @@ class CommandLine(Helpful):
     """
 
     subCommands: ClassVar[Sequence[SubCommand]] = [
-        ("run", None, f"{HERE}.run:RunOptions", "Both servers in the foreground."),
+        ("run", None, f"{HERE}.run:RunOptions", "Run both servers in the foreground."),
         (
             "demo",
             None,
             f"{HERE}.demo:DemoOptions",
-            "The same over a simulated TMDB: no key needed.",
+            "Run them with a simulated TMDB; needs no key.",
         ),
         (
             "check",
             None,
             f"{HERE}.check:CheckOptions",
-            "Ask a running streamr for its health and lists.",
+            "Ask a running streamr for its health and for lists.",
         ),
         (
             "doctor",
             None,
             f"{HERE}.doctor:DoctorOptions",
-            "Why TMDB fails here, and what to set.",
+            "Find out why TMDB fails here, and what to set.",
         ),
         (
             "healthcheck",
             None,
             f"{HERE}.healthcheck:HealthcheckOptions",
-            "Exit 0 when the servers are up.",
+            "Exit with status 0 when the servers are up.",
         ),
         (
             "cache",
             None,
             f"{HERE}.cache:CacheOptions",
-            "Show or purge what a running streamr keeps.",
+            "Show or purge the answers that a running streamr keeps.",
         ),
         (
             "routes",
             None,
             f"{HERE}.routes:RoutesOptions",
-            "What each route to TMDB last did.",
+            "Show what each route to TMDB last did.",
         ),
         (
             "config",
             None,
             f"{HERE}.config:ConfigOptions",
-            "Every setting, its origin, what is wrong.",
+            "Show every setting, where it comes from, and what is wrong.",
         ),
         ("version", None, f"{__name__}:VersionOptions", "Print the version."),
     ]
     synopsis = "Usage: streamr"
     choices = "COMMAND"
-    about = "Keeps TMDB reachable. Each command tells more with --help."
+    about = "Keeps TMDB reachable. Each command has a --help of its own."
     example = "streamr demo"
 
     def postOptions(self) -> None:
         if self.subCommand is None:
             known = ", ".join(name for name, *_ in self.subCommands)
-            raise UsageError(f"streamr wants one of: {known}")
+            raise UsageError(f"a command is missing; choose one of: {known}")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

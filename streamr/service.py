@@ -64,7 +64,7 @@ class Options(usage.Options):
     def parseArgs(self, *words: str) -> None:
         """Nothing here takes words that are no options."""
         if words:
-            raise usage.UsageError(f"{words[0]!r} is one word too many")
+            raise usage.UsageError(f"unexpected argument: {words[0]!r}")
 
     def opt_version(self) -> NoReturn:
         """Print the version and exit."""

@@ -101,12 +101,16 @@ def _unwanted(given: Mapping[str, str]) -> Callable[[StoredResponse], bool]:
         case [("class", kind)]:
             if kind not in KINDS:
                 known = ", ".join(KINDS)
-                raise ValueError(f"there is no class {kind!r}; known: {known}")
+                raise ValueError(
+                    f"there is no freshness class {kind!r}; known: {known}"
+                )
             return lambda response: response.kind == kind
         case [("path", path)]:
             below = path.rstrip("/")
             if not below:
-                raise ValueError("an empty path is below nothing; purge all=1 for all")
+                raise ValueError(
+                    "an empty path matches nothing; to purge everything, use all=1"
+                )
             return lambda response: f"{response.path}/".startswith(f"{below}/")
         case [("all", "1")]:
             return lambda _response: True

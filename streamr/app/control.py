@@ -76,7 +76,7 @@ class ControlResource(Resource):
             raise Refusal(
                 404,
                 Envelope.NOT_FOUND,
-                f"There is no {path[:80]} on the control socket; known are: {known}.",
+                f"There is no {path[:80]} on the control socket; known: {known}.",
             )
         if method != command.method:
             raise Refusal(
@@ -119,7 +119,7 @@ def remove_stale_socket(path: Path) -> bool:
     except ConnectionRefusedError:
         if not path.is_socket():
             raise FileExistsError(
-                EEXIST, "something that is not a socket has this name"
+                EEXIST, "the name is taken by something that is not a socket"
             ) from None
         path.unlink(missing_ok=True)
         return True

@@ -257,7 +257,7 @@ class Daemon(MultiService):
             return
         if not is_free:
             _log.warn(
-                "another streamr has {path}: no control socket",
+                "another streamr uses {path}: this one has no control socket",
                 path=str(path),
                 code="second-daemon",
             )

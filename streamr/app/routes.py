@@ -110,5 +110,5 @@ def tls_policy(profile: str, ca_file: Path | None) -> ProfilePolicy:
         return ProfilePolicy(PROFILES[profile], ca_file)
     except TLSError as error:
         raise SettingsError(
-            [f"TMDB_CA_FILE {str(ca_file)!r} holds no PEM certificate"]
+            [f"TMDB_CA_FILE {str(ca_file)!r} contains no PEM certificate"]
         ) from error

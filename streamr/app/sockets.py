@@ -64,7 +64,7 @@ def _problem(error: OSError, host: str, port: int, setting: str) -> str:
         return f"port {port} needs root; choose one above 1023 with {setting}"
     host_setting = setting.replace("PORT", "HOST")
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"{host[:39]} is no address of this machine; change {host_setting}"
+        return f"this machine has no address {host[:39]}; change {host_setting}"
     return f"cannot listen: {str(error.strerror)[:40]}; change {host_setting}"
 
 

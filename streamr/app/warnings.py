@@ -31,7 +31,7 @@ def notices(
         said.append(no_folder(settings))
     if "main" in routes:
         chain = ", then ".join(routes["main"])
-        _log.info("main asks TMDB over {chain}", chain=chain)
+        _log.info("main's routes to TMDB: {chain}", chain=chain)
     if {"main", "proxy"} <= routes.keys() and not settings.tmdb_proxy_url:
         direct = next(iter(routes["main"].values()))
         said += fate(direct, routes["proxy"].values())
@@ -55,7 +55,8 @@ def exposure(settings: Settings, servers: Collection[str]) -> list[Notice]:
             said.append(
                 Notice(
                     "no-origins",
-                    "CORS_ORIGINS names no web origin: browsers cannot read answers",
+                    "CORS_ORIGINS names no web origin: web pages cannot read the "
+                    "answers",
                 )
             )
     if "proxy" in servers and not is_loopback(settings.proxy_host):
@@ -87,7 +88,7 @@ def fate(direct: Dimensions, alternatives: Iterable[Dimensions]) -> list[Notice]
     return [
         Notice(
             "shared-fate",
-            "the proxy's routes equal the direct attempt in every dimension, so they "
-            "share its fate: set TMDB_ALTERNATE_URLS or TMDB_PROXY_URL",
+            "the proxy's routes do not differ from the direct route, so they fail "
+            "whenever it fails: set TMDB_ALTERNATE_URLS or TMDB_PROXY_URL",
         )
     ]

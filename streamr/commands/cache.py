@@ -30,8 +30,8 @@ class StatsOptions(AskingOptions):
     """`streamr cache stats`: how much is kept, by class and by state."""
 
     about = (
-        "Asks the running streamr of this machine how many answers it keeps, in which "
-        "freshness classes, and how fresh they are."
+        "Asks the streamr that is running on this machine how many answers it keeps, "
+        "in which freshness classes, and how fresh they are."
     )
     example = "streamr cache stats"
 
@@ -50,14 +50,14 @@ class PurgeOptions(AskingOptions):
 
     synopsis = "(--all | --class NAME | --path PATH) [options]"
     about = (
-        "Has the running streamr of this machine drop answers: all, a freshness class, "
-        "or what lies below a path of TMDB's."
+        "Tells the streamr that is running on this machine to delete stored answers: "
+        "all of them, one freshness class, or everything below a TMDB path."
     )
     example = "streamr cache purge --path /movie/550"
-    optFlags: ClassVar = [["all", None, "Drop everything."]]
+    optFlags: ClassVar = [["all", None, "Delete everything."]]
     optParameters: ClassVar = [
-        ["class", None, None, f"Drop one freshness class: {', '.join(KINDS)}."],
-        ["path", None, None, "Drop a path of TMDB's and what lies below it."],
+        ["class", None, None, f"Delete one freshness class: {', '.join(KINDS)}."],
+        ["path", None, None, "Delete a TMDB path and everything below it."],
     ]
 
     def postOptions(self) -> None:
@@ -69,12 +69,12 @@ class PurgeOptions(AskingOptions):
             )
         if self["class"] and self["class"] not in KINDS:
             raise UsageError(
-                f"--class cannot be {self['class']!r}; allowed: {', '.join(KINDS)}"
+                f"{self['class']!r} is not a valid --class; allowed: {', '.join(KINDS)}"
             )
         if self["path"] and not re.fullmatch(r"(?!/3/)/[^?]*[^/?]", self["path"]):
             raise UsageError(
-                f"--path cannot be {self['path']!r}; allowed: a path of TMDB's behind "
-                "/3, such as /movie/550"
+                f"{self['path']!r} is not a valid --path; allowed: a TMDB path "
+                "without the /3, such as /movie/550"
             )
 
     def perform(self) -> int:
@@ -84,7 +84,8 @@ class PurgeOptions(AskingOptions):
         if self["json"]:
             console.print_json(told)
         else:
-            print(f"{told['purged']} answers dropped")
+            count = told["purged"]
+            print(f"{count} answer{'' if count == 1 else 's'} deleted")
         return 0
 
 
@@ -96,13 +97,18 @@ class CacheOptions(Helpful):
     about = "Shows or purges the answers that the running streamr keeps."
     example = "streamr cache stats"
     subCommands: ClassVar = [
-        ("stats", None, f"{__name__}:StatsOptions", "How much is kept."),
-        ("purge", None, f"{__name__}:PurgeOptions", "Drop all, a class or a path."),
+        ("stats", None, f"{__name__}:StatsOptions", "Show how much is kept."),
+        (
+            "purge",
+            None,
+            f"{__name__}:PurgeOptions",
+            "Delete all answers, a class or a path.",
+        ),
     ]
 
     def postOptions(self) -> None:
         if self.subCommand is None:
-            raise UsageError("cache wants one of: stats, purge")
+            raise UsageError("a command is missing; choose one of: stats, purge")
 
 
 def _print(told: CacheStats) -> None:

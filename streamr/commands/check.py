@@ -30,11 +30,12 @@ class CheckOptions(PrintingOptions):
     """`streamr check`: is a running streamr all right, and how did answers come?"""
 
     about = (
-        "Asks a running streamr for both healths and three lists, and tells who "
-        "answered and why the direct route did not. It tries each fallback as well, "
-        "also while the direct route works. Exit 1 when something is wrong. "
-        "With --drill it breaks the direct route of a running demo with several "
-        "faults, watches the fallback, and heals what it broke."
+        "Asks a running streamr for the health of both servers and for three lists, "
+        "and shows which route answered and, where it was not the direct one, why. "
+        "It also tries each fallback, even while the direct route works. Exits with "
+        "status 1 when something is wrong. With --drill it breaks the direct route "
+        "of a running demo with several faults, watches the fallback take over, and "
+        "repairs what it broke."
     )
     example = "streamr check --drill"
     optFlags: ClassVar = [
@@ -75,9 +76,11 @@ def verdict(findings: Sequence[Finding]) -> tuple[Mark, str]:
     if refused is not None:
         return Mark.FAILED, refused.sentence
     if any(each.mark is Mark.FAILED for each in servers):
-        return Mark.FAILED, "streamr does not run as it should, see above"
+        return Mark.FAILED, "streamr is not running as it should; see above"
     if Mark.FAILED in marks:
-        return Mark.FAILED, "some answers are missing; streamr doctor finds out why"
+        return Mark.FAILED, (
+            "some answers are missing; run streamr doctor to find out why"
+        )
     if all(each.mark is Mark.OK or is_fallback(each) for each in findings):
         if Mark.WARNING in marks:
             return Mark.WARNING, "the direct route works, but a fallback does not"

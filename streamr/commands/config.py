@@ -25,9 +25,9 @@ class ConfigOptions(PrintingOptions):
     """`streamr config`: would `streamr run` start with these settings?"""
 
     about = (
-        "Prints every setting with its value (secrets masked) and where that comes "
+        "Prints every setting with its value (secrets masked) and where it comes "
         "from: a flag, the environment, .env or the default. Checks all of them as "
-        "streamr run would; exit 78 when something is wrong."
+        "streamr run would; exits with status 78 when something is wrong."
     )
     example = "streamr config --port 8080"
     # here is where they are all told

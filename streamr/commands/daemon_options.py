@@ -11,8 +11,8 @@ from streamr.terminal.exits import EX_CONFIG, give_up
 from streamr.terminal.settings import read_settings
 
 NEXT = (
-    "start one with streamr run; for one with another folder give its --state-dir "
-    "(a demo prints its own)"
+    "start one with streamr run; if it uses another state folder, name that with "
+    "--state-dir (a demo prints its own)"
 )
 
 

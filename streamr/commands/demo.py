@@ -47,13 +47,19 @@ class DemoOptions(SettingOptions):
     """`streamr demo`: both servers over a simulated TMDB."""
 
     about = (
-        "Both servers over a simulated TMDB on loopback; no key and no network needed."
+        "Runs both servers with a simulated TMDB on loopback; needs no key and no "
+        "network."
     )
     example = "streamr demo --fault api.themoviedb.org=reset-after-hello"
     optParameters: ClassVar = [
         ["control-port", None, "0", "Port of the simulator's control endpoint."],
-        ["seed", None, "0", "Where the simulator's chances begin."],
-        ["from", None, None, "Behave like the network of a `streamr doctor --bundle`."],
+        ["seed", None, "0", "Seed of the simulator's random numbers."],
+        [
+            "from",
+            None,
+            None,
+            "Behave like the network in a file from `streamr doctor --bundle`.",
+        ],
     ]
 
     def __init__(self, parent: Helpful | None = None) -> None:
@@ -87,7 +93,7 @@ class DemoOptions(SettingOptions):
                 self[name] = read(self[name])
             except ValueError:
                 raise UsageError(
-                    f"--{name} cannot be {self[name]!r}; allowed: {allowed}"
+                    f"{self[name]!r} is not a valid --{name}; allowed: {allowed}"
                 ) from None
 
     def perform(self) -> int:
@@ -161,7 +167,7 @@ def steps(settings: Settings, control_url: str) -> list[Step]:
     if given("STREAMR_STATE_DIR", settings):
         where = f" --state-dir {shlex.quote(str(settings.state_dir))}"
     return [
-        ("Break TMDB", "by the buttons on that page, or watch a drill:"),
+        ("Break TMDB", "with the buttons on that page, or watch a drill:"),
         ("", f"{streamr} check --drill{where}"),
         ("Ask it", f"{streamr} routes{where}"),
         ("", f"{streamr} cache stats{where}"),

@@ -38,27 +38,33 @@ class DoctorOptions(PrintingOptions):
     """`streamr doctor`: why TMDB fails here, and which setting heals it."""
 
     about = (
-        "Looks at every layer between here and TMDB, from the settings to the bodies, "
-        "in less than 30 seconds, and names what is wrong and what to set. Needs no "
-        "running streamr; without a key it examines the network of a running demo. "
-        "Exit status: 0 when the direct route is sound, 1 when it is not, 78 when a "
-        "setting cannot be used."
+        "Examines every layer between here and TMDB, from the settings to the "
+        "response bodies, in less than 30 seconds, and names what is wrong and what "
+        "to set. streamr need not be running; without a key, it examines the network "
+        "of a running demo. Exit status: 0 when the direct route works, 1 when it "
+        "does not, 78 when a setting cannot be used."
     )
     example = "streamr doctor --bundle report.json"
     optParameters: ClassVar = [
         ["bundle", None, None, "Write a file for an issue report, without secrets."],
-        ["dns", None, None, "Ask this DNS server, ADDRESS[:PORT], not the system's."],
+        [
+            "dns",
+            None,
+            None,
+            "Ask this DNS server (ADDRESS[:PORT]) instead of the system's.",
+        ],
         [
             "second-dns",
             None,
             SECOND,
-            "DNS servers to ask when the first one's answers lead nowhere; or none.",
+            "DNS servers to ask when the first one's answers do not work, or the "
+            "word none.",
         ],
         [
             "env-file",
             None,
             None,
-            "Read settings from this file, and none from the environment or .env.",
+            "Read settings only from this file, not from the environment or .env.",
         ],
     ]
 

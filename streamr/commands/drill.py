@@ -23,7 +23,7 @@ from streamr.terminal.exits import EX_INTERRUPTED, give_up
 from streamr.terminal.findings import Mark
 
 HEAD = ("phase", "asked", "verdict", "answer", "by", "ms", "cause")
-NEXT = "start a demo beside it: streamr demo --port 3002 --proxy-port 5002"
+NEXT = "start a demo on other ports: streamr demo --port 3002 --proxy-port 5002"
 
 
 def perform(settings: Settings, *, as_json: bool) -> int:
@@ -35,11 +35,11 @@ def perform(settings: Settings, *, as_json: bool) -> int:
         try:
             drill.run()
         except NoDemo as error:
-            give_up(1, [f"{error} is no demo and was not changed", NEXT])
+            give_up(1, [f"{error} is not a demo; nothing was changed", NEXT])
         except CannotDrill as error:
             give_up(1, [str(error)])
         except KeyboardInterrupt:
-            give_up(EX_INTERRUPTED, ["interrupted; what was broken is healed"])
+            give_up(EX_INTERRUPTED, ["interrupted; what was broken has been repaired"])
     if as_json:
         console.print_json([told(each) for each in drill.steps])
     else:
@@ -55,9 +55,7 @@ def _print(steps: Sequence[Step]) -> None:
     if failed:
         out.print(console.verdict(Mark.FAILED, f"{failed} of {len(steps)} steps"))
     else:
-        out.print(
-            console.verdict(Mark.OK, f"all {len(steps)} steps went as they should")
-        )
+        out.print(console.verdict(Mark.OK, f"all {len(steps)} steps passed"))
 
 
 def row(step: Step) -> tuple[console.Cell, ...]:

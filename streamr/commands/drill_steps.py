@@ -99,7 +99,7 @@ class RunningDemo:
                 "streamr demo, or name its port with --port"
             ) from error
         if method == "POST" and answer.status != http.client.OK:
-            raise CannotDrill(f"{path} was answered with status {answer.status}")
+            raise CannotDrill(f"{path} answered with status {answer.status}")
         return answer.json
 
 
@@ -127,9 +127,9 @@ class Drill:
         host, fault = self._demo.direct()
         if fault != "none":
             raise CannotDrill(
-                f"the direct route is broken already ({fault}); {self._by_hand()}"
+                f"the direct route is already broken ({fault}); {self._by_hand()}"
             )
-        self._say("the direct route, unbroken")
+        self._say("the direct route, before any fault")
         for path in LISTS:
             self._note(UNBROKEN, self._direct(path), is_direct)
         for fault in FAULTS:
@@ -167,7 +167,7 @@ class Drill:
         try:
             self._demo.switch(host, "none")
         except CannotDrill as error:
-            raise CannotDrill(f"not healed: {error}; {self._by_hand()}") from error
+            raise CannotDrill(f"not repaired: {error}; {self._by_hand()}") from error
         self._say("healed")
 
     def _await_direct(self) -> None:
@@ -190,7 +190,7 @@ class Drill:
         return self._direct(LISTS[0])
 
     def _by_hand(self) -> str:
-        return f"heal it with: curl -X POST http://{self._demo.where}/demo/heal"
+        return f"repair it with: curl -X POST http://{self._demo.where}/demo/heal"
 
 
 def is_direct(found: Finding) -> bool:

@@ -83,11 +83,11 @@ class End:
 def waits_for(daemon: Daemon) -> str:
     """What a daemon that stops is waiting for, and how long."""
     if not daemon.waiting:
-        return "streamr stops. Ctrl-C again ends it at once."
+        return "streamr is stopping. Press Ctrl-C again to end it immediately."
     callers = "1 caller" if daemon.waiting == 1 else f"{daemon.waiting} callers"
     return (
-        f"streamr stops, and waits for the answers of {callers}, "
-        f"{daemon.longest_stop:g} s at most. Ctrl-C again ends it at once."
+        f"streamr is stopping, and waits for the answers of {callers}, at most "
+        f"{daemon.longest_stop:g} s. Press Ctrl-C again to end it immediately."
     )
 
 
@@ -104,14 +104,17 @@ def welcome(urls: Mapping[str, str], told: Welcome) -> str:
     steps: list[Step] = [(name, url) for name, url in urls.items()]
     if "main" in urls:
         main = urls["main"]
-        steps.append(("Your app", f"{main}/3 in the place of TMDB's base URL"))
+        steps.append(("Your app", f"{main}/3 instead of TMDB's base URL"))
         steps.append(("See it", f"{main}/ in a browser"))
         calls = [f"curl -s '{main}{path}'" for path in CURL_LINES]
         steps += zip(("Try it", "", ""), calls, strict=True)
     steps += told.steps
     wide = max(len(name) for name, _ in steps)
     lines = [f"  {name:<{wide}}  {how}" for name, how in steps]
-    head = [f"\nstreamr {__version__} answers", *([told.about] if told.about else [])]
+    head = [
+        f"\nstreamr {__version__} is running",
+        *([told.about] if told.about else []),
+    ]
     return "\n".join([*head, *lines, "Ctrl-C stops it.\n"])
 
 

@@ -14,8 +14,8 @@ class HealthcheckOptions(SettingOptions):
     """`streamr healthcheck`: exit 0 when the servers are up; prints only problems."""
 
     about = (
-        "Asks each server whether it is up, for a container's or a supervisor's probe; "
-        "says nothing but what is wrong, then with exit 1."
+        "Asks each server whether it is up, for the health probe of a container or a "
+        "supervisor. Prints only what is wrong, and then exits with status 1."
     )
     example = "streamr healthcheck --only main"
 

@@ -24,8 +24,8 @@ class RoutesOptions(AskingOptions):
     """`streamr routes`: what each route to TMDB last did."""
 
     about = (
-        "Asks the running streamr of this machine what each route to TMDB last did: "
-        "whether it works, its breaker, the cause of the last failure."
+        "Asks the streamr that is running on this machine what each route to TMDB "
+        "last did: whether it works, its breaker, the cause of the last failure."
     )
     example = "streamr routes --json"
 

@@ -15,13 +15,13 @@ from streamr.terminal.settings import SettingOptions, read_settings
 class RunOptions(SettingOptions):
     """`streamr run`: both servers in the foreground."""
 
-    about = "Both servers in the foreground, until Ctrl-C. " + HOW_TO_GET_A_KEY
+    about = "Runs both servers in the foreground, until Ctrl-C. " + HOW_TO_GET_A_KEY
     example = "streamr run --port 8080"
     optFlags: ClassVar = [
         [
             "demo-if-no-key",
             None,
-            "Without a TMDB key serve the simulator instead of refusing to start.",
+            "Without a TMDB key, serve the simulator instead of refusing to start.",
         ]
     ]
 

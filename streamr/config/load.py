@@ -127,8 +127,8 @@ def _find(
         text, path = source.get(setting.name), source.get(f"{setting.name}_FILE")
         if text and path and setting.secret:
             problem = (
-                f"{setting.name} and {setting.name}_FILE are both set ({where}): "
-                "one of them is enough"
+                f"{setting.name} and {setting.name}_FILE are both set ({where}): set "
+                "only one of them"
             )
             return Found(setting, "", where, problem)
         if text:
@@ -165,8 +165,8 @@ def _read(found: Found) -> object:
         shown = "(a secret, not shown)" if setting.secret else repr(_masked(text))
         why = f": {_masked(str(error))}" if str(error) else ""
         raise ValueError(
-            f"{setting.name} cannot be {shown}{why}; allowed: {setting.allowed} "
-            f"(from {found.origin})"
+            f"{setting.name} has an invalid value {shown}{why}; "
+            f"allowed: {setting.allowed} (from {found.origin})"
         ) from error
 
 
@@ -193,7 +193,9 @@ def _read_dotenv(path: Path | None, problems: list[str]) -> dict[str, str]:
         if each.error:
             # what stands there may be a secret
             line = each.original.line
-            problems.append(f"{path.name}, line {line}: that is not NAME=value")
+            problems.append(
+                f"{path.name}, line {line}: it does not have the form NAME=value"
+            )
     return {each.key: each.value or "" for each in lines if each.key is not None}
 
 
@@ -245,7 +247,8 @@ def _check_together(
         _check_main(values, problems, warnings)
     if values["only"] == "" and 0 != values["port"] == values["proxy_port"]:
         problems.append(
-            f"PORT and PROXY_PORT cannot both be {values['port']}: one port each"
+            f"PORT and PROXY_PORT are both {values['port']}: the servers need "
+            "different ports"
         )
 
 
@@ -261,16 +264,16 @@ def _check_proxy(values: Values, problems: list[str]) -> None:
     host = values["proxy_host"]
     if not is_loopback(host) and values["proxy_token"] is None:
         problems.append(
-            f"PROXY_HOST {host!r} is open to others, and the proxy answers with your "
-            "key: set STREAMR_PROXY_TOKEN (16 characters or more) or PROXY_HOST "
-            "127.0.0.1"
+            f"PROXY_HOST {host!r} lets other machines reach the proxy, which answers "
+            "with your key: set STREAMR_PROXY_TOKEN (16 characters or more), or "
+            "PROXY_HOST to 127.0.0.1"
         )
 
 
 def _check_main(values: Values, problems: list[str], warnings: list[Notice]) -> None:
     host, origins = values["host"], values["cors_origins"]
     if "*" in origins and len(origins) > 1:
-        problems.append("CORS_ORIGINS cannot be * and a list at the same time")
+        problems.append("CORS_ORIGINS cannot contain both * and named origins")
     if is_loopback(host):
         values["cors_origins"] = origins or ("*",)
     elif "*" in origins:
@@ -283,7 +286,7 @@ def _check_main(values: Values, problems: list[str], warnings: list[Notice]) -> 
             warnings.append(
                 Notice(
                     "plain-http",
-                    f"TMDB_PROXY_URL {url} is plain http beyond this machine: what "
-                    "passes there, STREAMR_PROXY_TOKEN too, can be read on the way",
+                    f"TMDB_PROXY_URL {url} is plain http to another machine: anyone "
+                    "on the path can read what is sent, including STREAMR_PROXY_TOKEN",
                 )
             )

@@ -93,7 +93,7 @@ TABLE: tuple[Setting, ...] = (
         "https://api.tmdb.org/3",
         values.listed(values.tmdb_url),
         "TMDB's other official base URLs, which the proxy tries, separated by commas.",
-        "as TMDB_BASE_URL",
+        "the same as for TMDB_BASE_URL",
     ),
     Setting(
         "TMDB_PROXY_URL",
@@ -102,9 +102,9 @@ TABLE: tuple[Setting, ...] = (
         "The proxies that main falls back to, in this order, separated by commas. "
         "This machine's own proxy comes after them; unset, it is the only one, at "
         "http://127.0.0.1:5001 or the port set by PROXY_PORT.",
-        "https anywhere; http on loopback, private addresses and names that only a "
-        "private network knows: of one part, or in .internal, .local, .lan, "
-        ".home.arpa and the like",
+        "https anywhere; http on loopback, on private addresses, and on names that "
+        "exist only in private networks: single-label names, and names that end in "
+        ".internal, .local, .lan, .home.arpa and the like",
     ),
     Setting(
         "STREAMR_PROXY_TOKEN",
@@ -143,7 +143,7 @@ TABLE: tuple[Setting, ...] = (
         "STREAMR_ADDRESS_FAMILY",
         "auto",
         values.choice("auto", "ipv4", "ipv6"),
-        "Which kind of addresses to use for TMDB.",
+        "Which IP version to use for TMDB.",
         "auto, ipv4 or ipv6",
     ),
     Setting(
@@ -158,8 +158,9 @@ TABLE: tuple[Setting, ...] = (
         "",
         values.listed(values.origin),
         "Web origins that may read the answers, separated by commas, also with "
-        "credentials; one label may be a star, then without credentials. Unset: any "
-        "origin while HOST is a loopback address, none otherwise.",
+        "credentials. The first label of a host may be a star, but then credentials "
+        "are not allowed. Unset: any origin while HOST is a loopback address, none "
+        "otherwise.",
         "https://app.example, https://*.app.example, tauri://localhost and the other "
         "schemes of apps and extensions, separated by commas, or * (on loopback only)",
     ),
@@ -205,7 +206,7 @@ TABLE: tuple[Setting, ...] = (
         "/trending/all/week,/movie/popular,/tv/popular,/movie/top_rated",
         values.listed(values.tmdb_path),
         "TMDB paths that main fetches at startup and keeps fresh, separated by commas.",
-        "paths such as /movie/popular, or none",
+        "paths such as /movie/popular, or the word none",
     ),
     Setting(
         "STREAMR_ENVIRONMENT",

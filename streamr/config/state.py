@@ -22,9 +22,9 @@ def no_folder(settings: Settings) -> Notice:
     _, why = _find(settings)
     return Notice(
         "no-state",
-        f"there is no folder for state ({why}): answers are kept in memory only, and "
-        "the commands find no daemon; set STREAMR_STATE_DIR to a folder that can be "
-        "written to",
+        f"there is no folder for state ({why}): answers are kept only in memory, and "
+        "the commands cannot find this daemon; set STREAMR_STATE_DIR to a writable "
+        "folder",
     )
 
 
@@ -38,7 +38,7 @@ def _find(settings: Settings) -> tuple[Path | None, str]:
     except OSError as error:
         return None, f"{error.filename}: {error.strerror}"
     if not os.access(chosen, os.W_OK | os.X_OK):
-        return None, f"{chosen} cannot be written to"
+        return None, f"{chosen} is not writable"
     return chosen, ""
 
 

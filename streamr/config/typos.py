@@ -43,7 +43,7 @@ class Unknown:
     def told(self, where: str) -> str:
         """A sentence about it, without its value."""
         hint = f"; did you mean {self.meant}?" if self.meant else ""
-        return f"{self.name} ({where}) is no setting{hint}"
+        return f"{self.name} ({where}) is not a setting{hint}"
 
 
 def unknown(names: Iterable[str], given: Callable[[str], bool]) -> Iterator[Unknown]:

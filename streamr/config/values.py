@@ -33,14 +33,14 @@ def key(text: str) -> str | None:
     if text.startswith("eyJ"):
         return token(text)
     if text and not re.fullmatch(r"[0-9a-fA-F]{32}", text):
-        raise ValueError("that is no TMDB key")
+        raise ValueError("it is not a TMDB key")
     return text or None
 
 
 def token(text: str) -> str | None:
     """A v4 API Read Access Token: a JWT, three parts with dots between."""
     if text and not re.fullmatch(r"eyJ[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){2}", text):
-        raise ValueError("that is no TMDB access token")
+        raise ValueError("it is not a TMDB access token")
     return text or None
 
 
@@ -54,7 +54,7 @@ def shared_token(text: str) -> str | None:
 def port(text: str) -> int:
     """A TCP port; 0 lets the system choose."""
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
-        raise ValueError("that is no port")
+        raise ValueError("it is not a port number")
     return int(text)
 
 
@@ -65,7 +65,7 @@ def address(text: str) -> str:
     try:
         found = ipaddress.ip_address(text.strip("[]"))
     except ValueError:
-        raise ValueError("that is no IP address") from None
+        raise ValueError("it is not an IP address") from None
     return str(_unicast(found))
 
 
@@ -130,9 +130,9 @@ def tmdb_url(text: str) -> str:
     parts = _url(text)
     host = parts.hostname or ""
     if host not in OFFICIAL_HOSTS and not is_loopback(host):
-        raise ValueError(f"the key never goes to {host}")
+        raise ValueError(f"the key is never sent to {host}")
     if parts.scheme == "http" and not is_loopback(host):
-        raise ValueError("plain http would show the key to everyone on the way")
+        raise ValueError("over plain http, anyone on the path could read the key")
     if not parts.path.rstrip("/").endswith("/3"):
         raise ValueError("it has to end in /3, the version of TMDB's API")
     return text.rstrip("/")
@@ -171,11 +171,11 @@ def log_file(text: str) -> Path | None:
         return None
     path = Path(text).absolute()
     if path.is_dir():
-        raise ValueError("that is a folder")
+        raise ValueError("it is a folder")
     if not path.parent.is_dir():
         raise ValueError(f"there is no folder {path.parent}")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise ValueError("it cannot be written")
+        raise ValueError("it is not writable")
     return path
 
 
@@ -185,10 +185,10 @@ def folder(text: str) -> Path | None:
     if not text:
         return None
     if not text.isprintable():
-        raise ValueError("a path has no control characters")
+        raise ValueError("a path must not contain control characters")
     path = Path(text).absolute()
     if path.exists() and not path.is_dir():
-        raise ValueError("that is a file")
+        raise ValueError("it is a file, not a folder")
     return path
 
 
@@ -196,7 +196,7 @@ def tmdb_path(text: str) -> str:
     """A path of TMDB's with parameters, or the word none."""
     path = _below_version(text)
     if text != "none" and not re.fullmatch(r"/[a-z][!-~]*", path):
-        raise ValueError(f"{text!r} is no path")
+        raise ValueError(f"{text!r} is not a path")
     return "" if text == "none" else path
 
 
@@ -212,7 +212,7 @@ def pins(text: str) -> dict[str, tuple[tuple[str, int | None], ...]]:
         host, equals, where = entry.partition("=")
         host = host.strip().lower()
         if not equals or not _HOST_NAME.fullmatch(host):
-            raise ValueError(f"{entry!r} is not host=address")
+            raise ValueError(f"{entry!r} does not have the form host=address")
         found[host] = (*found.get(host, ()), _pin(where.strip()))
     return found
 
@@ -244,11 +244,11 @@ def origin(text: str) -> str:
         text.lower(),
     )
     if not match or match[1] not in _ORIGIN_SCHEMES:
-        raise ValueError(f"{text!r} is no origin")
+        raise ValueError(f"{text!r} is not a web origin")
     scheme, host, number, rest = match.groups()
     if rest:
         raise ValueError(
-            f"{text!r} is no origin: it has to end after the host and port"
+            f"{text!r} is not a web origin: nothing may follow the host and port"
         )
     web = scheme in _DEFAULT_PORTS
     host = _web_host(host) if web else _app_host(host)
@@ -265,16 +265,18 @@ def _web_host(host: str) -> str:
     name = host.removeprefix("*.")
     # the web's URLs take a name that ends in a number for an address
     if not _HOST_NAME.fullmatch(name) or re.search(r"(^|\.)[0-9]+$", name):
-        raise ValueError(f"{host!r} is no host name")
+        raise ValueError(f"{host!r} is not a host name")
     if name != host and "." not in name and not is_private(host):
-        raise ValueError(f"{host!r} is too wide: two labels have to follow the star")
+        raise ValueError(
+            f"{host!r} matches too much: at least two labels must follow the star"
+        )
     return host
 
 
 def _app_host(host: str) -> str:
     """The host of a page that an app holds: app://. is one. Raises ValueError."""
     if not re.fullmatch(r"[a-z0-9._-]+", host):
-        raise ValueError(f"{host!r} is no host of an app")
+        raise ValueError(f"{host!r} is not a valid host for an app")
     return host
 
 
@@ -286,7 +288,7 @@ def template(text: str) -> str:
 
     problem = template_problem(text)
     if problem is not None:
-        raise ValueError(f"{text!r} is no template: {problem}")
+        raise ValueError(f"{text!r} is not a path template: {problem}")
     return text
 
 
@@ -305,17 +307,17 @@ def closest(wanted: str, known: Iterable[str]) -> str | None:
 def _url(text: str) -> SplitResult:
     """A base URL without user, query or fragment; a path is put behind it."""
     if re.search(r"[\s\x00-\x1f]", text):
-        raise ValueError("a URL has no white space")
+        raise ValueError("a URL must not contain white space")
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{text!r} is no http or https URL")
+        raise ValueError(f"{text!r} is not an http or https URL")
     if parts.username is not None or re.search(r"[?#]", text):
-        raise ValueError("a base URL has no user, query or fragment")
+        raise ValueError("a base URL must not contain a user, query or fragment")
     found = address_in(parts.hostname)
     if found is not None:
         _unicast(found)
     elif not _HOST_NAME.fullmatch(parts.hostname):
-        raise ValueError("that is no host name")
+        raise ValueError("its host is not a valid host name")
     if ":" in parts.netloc.rpartition("]")[2]:
         _reachable_port(parts.netloc.rpartition(":")[2])
     return parts

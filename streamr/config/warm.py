@@ -17,6 +17,6 @@ def warm_queries(settings: Settings, offered: Catalogue) -> list[Query]:
             queries.append(offered.query(*split(path.encode("ascii"))))
         except Refusal as refusal:
             raise SettingsError(
-                [f"STREAMR_WARM cannot hold {path!r}: {refusal.message}"]
+                [f"STREAMR_WARM has an invalid path {path!r}: {refusal.message}"]
             ) from refusal
     return queries

@@ -83,7 +83,7 @@ def _told(answer: ServerReply) -> tuple[str, bool]:
             return f"{answer.status} {value.get('status_message', '')}", False
         count = len(value["results"])
     except (ValueError, KeyError, TypeError, AttributeError):
-        return f"{answer.status}, and no list of TMDB's", False
+        return f"{answer.status}, but not a TMDB list", False
     return f"{count} results", count > 0
 
 

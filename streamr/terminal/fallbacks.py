@@ -40,5 +40,5 @@ def _finding(route: str, state: str, ms: int, cause: str | None) -> Finding:
     what = f"{FALLBACK}{route}"
     if state == "failing":
         return Finding(what, Mark.WARNING, "does not answer", None, ms, cause)
-    told = "answers" if state == "ok" else "was not tried yet"
+    told = "answers" if state == "ok" else "has not been tried yet"
     return Finding(what, Mark.OK, told, route, ms)

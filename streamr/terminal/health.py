@@ -48,5 +48,5 @@ def _health_problem(name: str, host: str, port: int) -> str | None:
     except (OSError, http.client.HTTPException) as error:
         return f"no answer at {where}: {why(error)}; {NEXT[name]}"
     except (ValueError, AttributeError):
-        return f"something else than streamr answers at {where}; {NEXT[name]}"
+        return f"something other than streamr answers at {where}; {NEXT[name]}"
     return f"{where} answers with status {answer.status}; {NEXT[name]}"

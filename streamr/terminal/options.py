@@ -22,8 +22,8 @@ WIDTH = 80
 # Where help begins behind the dashes of an option.
 _INDENT = 6
 NO_FLAG = (
-    "has no flag, which everybody on this machine could read: put it into .env or the "
-    "environment"
+    "has no flag, because everybody on this machine could read it: put it into .env "
+    "or the environment"
 )
 
 # A name, None (there are no short ones), and what it is for.
@@ -128,7 +128,7 @@ class Helpful(dict[str, Any]):
         if self.subCommands and rest:
             self._enter(rest[0], rest[1:])
         elif rest:
-            raise UsageError(f"{rest[0]!r} is one word too many")
+            raise UsageError(f"unexpected argument: {rest[0]!r}")
 
     def _enter(self, word: str, rest: Sequence[str]) -> None:
         """Hand the rest of a line to the command that it names."""
@@ -226,11 +226,11 @@ def hint(
 
     if match["word"]:
         meant = closest(match["word"], commands)
-        known = f"; known are: {', '.join(commands)}"
+        known = f"; known: {', '.join(commands)}"
         return f"; did you mean {meant}?" if meant else known
     # without the dashes, which would make everything look alike
     meant = closest(match["flag"], [*flags, *flagless])
     if meant is None:
-        return "; a command's options stand behind it" if commands else ""
+        return "; a command's options come after its name" if commands else ""
     secret = flagless.get(meant)
     return f"; {secret} {NO_FLAG}" if secret else f"; did you mean --{meant}?"

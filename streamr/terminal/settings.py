@@ -36,8 +36,8 @@ class SettingOptions(Helpful):
     flagless: ClassVar = FLAGLESS
     elsewhere: ClassVar = frozenset(row[0] for row in FLAGS if row[0])
     elsewhere_line: ClassVar = (
-        "Every setting is an option as well, such as --port 8080: streamr config "
-        "--help lists them."
+        "Every setting is also an option, such as --port 8080: streamr config --help "
+        "lists them."
     )
 
     def given(self) -> dict[str, str | None]:

@@ -420,7 +420,7 @@ def test_curl_asks_and_purges_over_the_control_socket(shared: House) -> None:
     told = curl("-X", "POST", "http://streamr/cache/purge?pth=/movie")
     assert "'pth'; allowed, once each: all, class, path" in told["status_message"]
     # nothing of TMDB's is there, and no browser's page reaches a Unix socket
-    assert "known are: " in curl("http://streamr/3/movie/550")["status_message"]
+    assert "; known: " in curl("http://streamr/3/movie/550")["status_message"]
 
 
 @pytest.mark.parametrize(

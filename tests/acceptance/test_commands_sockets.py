@@ -120,7 +120,7 @@ def test_the_commands_that_ask_a_daemon_find_the_demo(demo: Demo) -> None:
     for words, said in (
         (("routes",), "direct"),
         (("cache", "stats"), "1 answers, "),
-        (("cache", "purge", "--all"), "1 answers dropped"),
+        (("cache", "purge", "--all"), "1 answer deleted"),
     ):
         command = demo.command(*words)
         assert command.ended() == 0, command.output

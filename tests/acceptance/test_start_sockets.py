@@ -120,7 +120,7 @@ def test_run_says_when_both_answer_and_a_signal_stops_both(
     process.wait_for("streamr .* answers")
     proxy = process.wait_for(r"proxy +(http://\S+)").group(1)
     main = process.wait_for(r"main +(http://\S+)").group(1)
-    process.wait_for(f"{main}/3 in the place of TMDB's base URL")
+    process.wait_for(f"{main}/3 instead of TMDB's base URL")
     process.wait_for(f"{main}/ in a browser")
     for _ in range(3):
         process.wait_for(f"curl -s '{main}/")
@@ -308,7 +308,7 @@ def test_the_fallback_proves_itself_over_a_plain_http_upstream(tmp_path: Path) -
         },
         tmp_path,
     )
-    process.wait_for("share its fate")
+    process.wait_for("fail whenever it fails")
     process.stop()
 
 

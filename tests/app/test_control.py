@@ -143,7 +143,7 @@ class Stale(SynchronousTestCase):
             make()
             error = self.assertRaises(OSError, remove_stale_socket, self.path)
             self.assertEqual(
-                error.strerror, "something that is not a socket has this name"
+                error.strerror, "the name is taken by something that is not a socket"
             )
             self.assertTrue(self.path.exists())
             (self.path.rmdir if self.path.is_dir() else self.path.unlink)()

@@ -164,7 +164,7 @@ class Healing(SynchronousTestCase):
     def test_what_somebody_else_broke_is_left_alone(self) -> None:
         demo = Played(fault="html")
         error = self.assertRaises(CannotDrill, drilled, demo)
-        self.assertIn("broken already (html)", str(error))
+        self.assertIn("already broken (html)", str(error))
         self.assertIn("/demo/heal", str(error))
         self.assertEqual(demo.switched, [])
 
@@ -179,5 +179,5 @@ class Healing(SynchronousTestCase):
 
         demo.switch = gone  # type: ignore[method-assign]
         error = self.assertRaises(CannotDrill, drilled, demo)
-        self.assertIn("not healed", str(error))
+        self.assertIn("not repaired", str(error))
         self.assertIn("curl -X POST http://127.0.0.1:3001/demo/heal", str(error))

@@ -77,7 +77,7 @@ class Tables(SynchronousTestCase):
 
     def test_a_purge_tells_how_many(self) -> None:
         self.assertEqual(
-            self.said(PurgeOptions, {"purged": 7}, "--all"), ["7 answers dropped"]
+            self.said(PurgeOptions, {"purged": 7}, "--all"), ["7 answers deleted"]
         )
 
     def test_with_json_the_answer_stays_what_it_was(self) -> None:

@@ -180,8 +180,8 @@ class Order(Loading):
         self.assertEqual(
             self.problems({}, env_file)[:2],
             [
-                ".env, line 2: that is not NAME=value",
-                ".env, line 3: that is not NAME=value",
+                ".env, line 2: it does not have the form NAME=value",
+                ".env, line 3: it does not have the form NAME=value",
             ],
         )
 
@@ -299,7 +299,7 @@ class Unknown(Loading):
             needs = WITH_KEY if "KEY" not in meant else {"TMDB_ACCESS_TOKEN": JWT}
             problems = self.problems(needs, self.dotenv(f"{name}=canary\n"))
             self.assertEqual(
-                problems, [f"{name} (.env) is no setting; did you mean {meant}?"]
+                problems, [f"{name} (.env) is not a setting; did you mean {meant}?"]
             )
 
     def test_what_only_reminds_of_a_setting_is_a_warning(self):
@@ -312,7 +312,7 @@ class Unknown(Loading):
             found = load({}, WITH_KEY, self.dotenv(f"{name}=canary\n"))
             told = [each.text for each in found.warnings]
             self.assertEqual(
-                told, [f"{name} (.env) is no setting; did you mean {meant}?"]
+                told, [f"{name} (.env) is not a setting; did you mean {meant}?"]
             )
 
     def test_a_typo_in_the_environment_is_a_warning(self):
@@ -320,7 +320,7 @@ class Unknown(Loading):
             (warning,) = self.with_key(**{name: "canary"}).warnings
             self.assertEqual(
                 warning.text,
-                f"{name} (environment) is no setting; did you mean {meant}?",
+                f"{name} (environment) is not a setting; did you mean {meant}?",
             )
         # those belong to others
         self.assertEqual(self.with_key(LOG_LEVEL="x", PROXY_URL="x").warnings, ())
@@ -341,12 +341,12 @@ class Unknown(Loading):
             ("TMDB_KEY", "TMDB_API_KEY"),
             ("TMDB_TOKEN", "TMDB_ACCESS_TOKEN"),
         ):
-            told = f"{name} (.env) is no setting; did you mean {meant}?"
+            told = f"{name} (.env) is not a setting; did you mean {meant}?"
             problems = self.problems({"LOG_LEVEL": "x"}, self.dotenv(f"{name}=x\n"))
             self.assertEqual(problems, [HOW_TO_GET_A_KEY, told])
         self.assertEqual(
             self.problems({"TMDB_APIKEY": "x"})[1],
-            "TMDB_APIKEY (environment) is no setting; did you mean TMDB_API_KEY?",
+            "TMDB_APIKEY (environment) is not a setting; did you mean TMDB_API_KEY?",
         )
 
     def test_only_secrets_have_a_file_variant(self):

@@ -52,7 +52,7 @@ class Directory(SynchronousTestCase):
         self.folder.chmod(0o555)
         self.addCleanup(self.folder.chmod, 0o755)
         for text, why in (
-            (self.folder, f"{self.folder} cannot be written to"),
+            (self.folder, f"{self.folder} is not writable"),
             (self.folder / "new", f"{self.folder / 'new'}: Permission denied"),
             (file / "below", f"{file / 'below'}: Not a directory"),
         ):
@@ -61,4 +61,4 @@ class Directory(SynchronousTestCase):
                 found, notice = state_directory(settings), no_folder(settings)
             self.assertIsNone(found)
             self.assertIn(f"there is no folder for state ({why}): ", notice.text)
-            self.assertIn("in memory only", notice.text)
+            self.assertIn("only in memory", notice.text)

@@ -45,7 +45,7 @@ class Secrets(Readers):
         self.refuses(values.token, KEY, "eyJa.b", "eyJa.b.c.d", "eyJa.b.", "eyJa.b.c d")
 
     def test_what_is_wrong_with_a_secret_never_shows_it(self):
-        for read, said in ((values.key, "no TMDB key"), (values.token, "token")):
+        for read, said in ((values.key, "not a TMDB key"), (values.token, "token")):
             with self.assertRaises(ValueError) as caught:
                 read("secret")
             self.assertIn(said, str(caught.exception))
@@ -291,23 +291,23 @@ class Urls(Readers):
 
     def test_what_is_wrong_with_a_url_is_told(self):
         for read, url, said in (
-            (values.tmdb_url, "https://example.org/3", "never goes to example.org"),
+            (values.tmdb_url, "https://example.org/3", "never sent to example.org"),
             (values.tmdb_url, "http://api.tmdb.org/3", "plain http"),
             (values.tmdb_url, "https://api.tmdb.org/4", "end in /3"),
             (values.tmdb_url, "https://api.tmdb.org", "end in /3"),
             (values.proxy_url, "http://proxy.example", "proxy.example is on the"),
             (values.proxy_url, "http://a b", "white space"),
             (values.proxy_url, "http://a\x01b", "white space"),
-            (values.proxy_url, "ftp://a", "no http or https URL"),
-            (values.proxy_url, "http://", "no http or https URL"),
-            (values.proxy_url, "http://user@a", "no user"),
-            (values.proxy_url, "http://a?", "no user, query"),
-            (values.proxy_url, "http://a#", "no user, query"),
-            (values.proxy_url, "http://a..b", "no host name"),
+            (values.proxy_url, "ftp://a", "not an http or https URL"),
+            (values.proxy_url, "http://", "not an http or https URL"),
+            (values.proxy_url, "http://user@a", "must not contain a user"),
+            (values.proxy_url, "http://a?", "a user, query"),
+            (values.proxy_url, "http://a#", "a user, query"),
+            (values.proxy_url, "http://a..b", "not a valid host name"),
             (values.proxy_url, "http://[::1]:0", "port 0"),
             (values.proxy_url, "http://a:0", "port 0"),
-            (values.proxy_url, "http://a:", "no port"),
-            (values.proxy_url, "http://[::1]:x", "no port"),
+            (values.proxy_url, "http://a:", "not a port number"),
+            (values.proxy_url, "http://[::1]:x", "not a port number"),
         ):
             with self.assertRaises(ValueError, msg=url) as caught:
                 read(url)
@@ -382,7 +382,7 @@ class Files(Readers):
 
     def test_what_cannot_be_a_folder_is_told(self):
         for text, said in (
-            (str(self.file), "that is a file"),
+            (str(self.file), "it is a file, not a folder"),
             (f"{self.folder}/a\nb", "control characters"),
             (f"{self.folder}/a\0b", "control characters"),
         ):
@@ -401,7 +401,7 @@ class Files(Readers):
         for mode, kept_out in ((0o777, False), (0o555, True)):
             place.chmod(mode)
             problem = _problem_of_somebody(values.log_file, place / "new")
-            said = "it cannot be written" if kept_out else None
+            said = "it is not writable" if kept_out else None
             self.assertEqual(problem, said, mode)
 
     def test_a_log_file_that_is_there_is_used_again(self):
@@ -411,7 +411,7 @@ class Files(Readers):
         for read, path, said in (
             (values.existing_file, self.folder, "no such file"),
             (values.existing_file, self.folder / "none", "no such file"),
-            (values.log_file, self.folder, "that is a folder"),
+            (values.log_file, self.folder, "it is a folder"),
         ):
             with self.assertRaises(ValueError, msg=path) as caught:
                 read(str(path))
@@ -430,8 +430,8 @@ class Files(Readers):
         self.folder.chmod(0o777)
         for mode, unread, unwritten in (
             (0o666, None, None),
-            (0o444, None, "it cannot be written"),
-            (0o111, "the file cannot be read", "it cannot be written"),
+            (0o444, None, "it is not writable"),
+            (0o111, "the file cannot be read", "it is not writable"),
         ):
             self.file.chmod(mode)
             self.assertEqual(
@@ -570,12 +570,12 @@ class Others(Readers):
 
     def test_what_is_wrong_with_an_origin_is_told(self):
         for text, said in (
-            ("https://app.example/", "it has to end after the host and port"),
-            ("app.example", "is no origin"),
-            ("ftp://app.example", "is no origin"),
-            ("https://a..b", "is no host name"),
-            ("https://*.app", "two labels have to follow the star"),
-            ("app://a*", "no host of an app"),
+            ("https://app.example/", "nothing may follow the host and port"),
+            ("app.example", "is not a web origin"),
+            ("ftp://app.example", "is not a web origin"),
+            ("https://a..b", "is not a host name"),
+            ("https://*.app", "two labels must follow the star"),
+            ("app://a*", "not a valid host for an app"),
             ("https://app.example:0", "port 0"),
         ):
             with self.assertRaises(ValueError, msg=text) as caught:
@@ -606,9 +606,9 @@ class Others(Readers):
 
     def test_what_is_wrong_with_a_pin_is_told(self):
         for text, said in (
-            ("a", "'a' is not host=address"),
-            ("a b=1.2.3.4", "is not host=address"),
-            ("a=1.2.3.4:65536", "no port"),
+            ("a", "'a' does not have the form host=address"),
+            ("a b=1.2.3.4", "does not have the form host=address"),
+            ("a=1.2.3.4:65536", "not a port number"),
             ("a=1.2.3.4:0", "port 0 cannot be reached"),
             ("a=b", "'b'"),
         ):
@@ -648,4 +648,4 @@ class Others(Readers):
         for text in ("Movie", "/3", "/3d/movie"):
             with self.assertRaises(ValueError) as caught:
                 values.template(text)
-            self.assertIn(f"{text!r} is no template", str(caught.exception))
+            self.assertIn(f"{text!r} is not a path template", str(caught.exception))

@@ -237,7 +237,8 @@ class Ordinary(SynchronousTestCase):
             HOW_TO_GET_A_KEY,
             "main GET /api/tmdb/popular?page=2 200 12 ms direct [req-1]",
             "Attempting proxy fallback: direct failed (tls_reset), trying proxy@x:5001",
-            "TMDB_API_KEY cannot be (a secret, not shown): that is no TMDB key",
+            "TMDB_API_KEY has an invalid value (a secret, not shown): it is not a TMDB "
+            "key",
             "https://api.themoviedb.org/3/movie/550?language=en-US&query=a%20b",
             "Traceback (most recent call last):\n  File x.py, line 3, in f",
             "the bearer of good news",

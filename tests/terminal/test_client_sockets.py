@@ -109,6 +109,6 @@ def test_something_else_on_the_port_is_not_taken_for_streamr(
     monkeypatch.setattr(Played, "body", b"<html>")
     (one,) = healths(main)
     assert one.mark is Mark.FAILED
-    assert "something else than streamr answers" in one.told
+    assert "something other than streamr answers" in one.told
     # nor is it asked for lists
     assert list(check(main)) == [one]

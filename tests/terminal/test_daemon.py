@@ -51,10 +51,10 @@ class Asking(SynchronousTestCase):
         self.assertEqual(heard, [line])
 
     def test_what_the_daemon_refused_is_a_value_error_in_its_words(self) -> None:
-        body = '{"status_message": "there is no class x"}'
+        body = '{"status_message": "there is no freshness class x"}'
         self.served(answer("400 Bad Request", body))
         error = self.assertRaises(ValueError, ask, self.directory, "/cache/purge")
-        self.assertEqual(str(error), "there is no class x")
+        self.assertEqual(str(error), "there is no freshness class x")
 
     def test_without_a_daemon_it_says_where_it_looked(self) -> None:
         error = self.assertRaises(NoDaemon, ask, self.directory, "/routes")

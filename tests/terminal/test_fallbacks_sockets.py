@@ -62,7 +62,9 @@ def test_each_route_but_the_direct_one_has_its_row(main: Start) -> None:
             *("fallback proxy@p:2", Mark.WARNING, "does not answer"),
             *(None, 12, "tls_reset"),
         ),
-        Finding("fallback proxy@p:3", Mark.OK, "was not tried yet", "proxy@p:3", 12),
+        Finding(
+            "fallback proxy@p:3", Mark.OK, "has not been tried yet", "proxy@p:3", 12
+        ),
     ]
     assert all(map(is_fallback, found))
 

@@ -239,7 +239,7 @@ async def test_a_named_proxy_where_nothing_listens_costs_no_route_of_our_own(
     good(got)
     assert got.causes[:4] == ["tls_reset", "tls_reset", *["connection_refused"] * 2]
     assert got.headers["x-proxy-source"] in stack.daemon.servers["proxy"].url
-    assert f"main asks TMDB over direct, then proxy@{dead[7:]}, then" in (
+    assert f"main's routes to TMDB: direct, then proxy@{dead[7:]}, then" in (
         stack.log.getvalue()
     )
     await stack.stop()
