@@ -44,10 +44,17 @@ def rows(told: Mapping[str, Sequence[ToldRoute]]) -> Iterator[tuple[console.Cell
     for server, routes in told.items():
         for each in routes:
             yield (
-                *(server, each["route"], MARKS.get(each["state"], "untried")),
+                *(server, each["route"], _state(each)),
                 *(each["breaker"], each["cause"], each["ms"]),
                 *(each["served"], each["failed"], _time(each["at"])),
             )
+
+
+def _state(each: ToldRoute) -> console.Cell:
+    """How its last attempt went: one that was overtaken has not failed."""
+    if each["cause"] == "overtaken":
+        return each["cause"]
+    return MARKS.get(each["state"], each["state"])
 
 
 def _time(at: str | None) -> str | None:

@@ -55,6 +55,13 @@ class Tables(SynchronousTestCase):
             ],
         )
 
+    def test_a_route_that_was_only_overtaken_is_not_called_failed(self) -> None:
+        overtaken = {**ROUTE, "cause": "overtaken", "breaker": "closed"}
+        lines = self.said(RoutesOptions, {"main": [overtaken]})
+        self.assertEqual(
+            lines[1].split()[1:5], ["direct", "overtaken", "closed", "overtaken"]
+        )
+
     def test_stats_tell_size_classes_and_states_the_freshest_first(self) -> None:
         text = self.said(StatsOptions, STATS)
         self.assertEqual(text[0], "3 answers, 2.0 of 64 MB")
