@@ -25,12 +25,12 @@ def parser() -> argparse.ArgumentParser:
     add("--directory", type=Path, help="where simulator-ca.pem is written")
     add("--key", action="append", help=f"a key to accept (default {DEMO_KEY})")
     add("--fault", action="append", default=[], metavar="[HOST=]EXPRESSION")
-    add("--seed", type=int, default=0, help="seed of every probability")
+    add("--seed", type=int, default=0, help="seed of the random numbers")
     add("--control-port", type=int, help="0 lets the system choose")
     add("--no-keep-alive", action="store_true", help="close after every answer")
     add("--latency", choices=LATENCIES, default="small")
     add("--port", action="append", default=[], metavar="HOST=NUMBER")
-    add("--list-faults", action="store_true", help="print the table and leave")
+    add("--list-faults", action="store_true", help="print the table of faults and exit")
     return made
 
 
@@ -39,7 +39,7 @@ def read_ports(texts: list[str]) -> dict[str, int]:
     pairs = [text.partition("=") for text in texts]
     for host, _, number in pairs:
         if host not in HOSTS or not number.isdigit():
-            raise ValueError(f"--port wants HOST=NUMBER with one of {', '.join(HOSTS)}")
+            raise ValueError(f"--port needs HOST=NUMBER with one of {', '.join(HOSTS)}")
     return {host: int(number) for host, _, number in pairs}
 
 

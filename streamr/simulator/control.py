@@ -60,9 +60,11 @@ class Control(Resource):
         if not from_loopback(request.getHeader("host") or ""):
             return say(request, 403, {"error": "Use a loopback name as the host."})
         if request.path != b"/":
-            return say(request, 404, {"error": "There is only the path /."})
+            return say(request, 404, {"error": "The only path is /."})
         if b"?" in request.uri:
-            return say(request, 400, {"error": "Send JSON by POST, no parameters."})
+            return say(
+                request, 400, {"error": "Send JSON by POST, without parameters."}
+            )
         if request.method in (b"GET", b"HEAD"):
             return say(request, 200, self.switchboard.status())
         if request.method == b"POST":
@@ -119,7 +121,7 @@ def read_wishes(body: bytes) -> ControlWishes:
         if name not in FIELDS:
             raise ValueError(f"Unknown field {name!r}. Known: {', '.join(FIELDS)}.")
         if not isinstance(value, FIELDS[name]):
-            raise ValueError(f"The field {name} is to be a {FIELDS[name].__name__}.")
+            raise ValueError(f"The field {name} must be a {FIELDS[name].__name__}.")
     return ControlWishes(**wishes)
 
 

@@ -178,5 +178,5 @@ def check(given: Mapping[str, object]) -> Spec:
             raise ValueError(f"there is no host {name!r}; known: {', '.join(HOSTS)}")
         unknown |= set(host) - set(HostSpec.__annotations__)
     if unknown:
-        raise ValueError(f"unknown in a network: {', '.join(sorted(unknown))}")
+        raise ValueError(f"unknown names in a network: {', '.join(sorted(unknown))}")
     return spec

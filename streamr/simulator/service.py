@@ -178,9 +178,7 @@ def check_host(name: str, known: Iterable[str] = HOSTS) -> None:
     """Raises ValueError for a host that there is not; `*` stands for all."""
     allowed = ["*", *known]
     if name not in allowed:
-        raise ValueError(
-            f"There is no host {name!r}. Allowed are: {', '.join(allowed)}."
-        )
+        raise ValueError(f"There is no host {name!r}; allowed: {', '.join(allowed)}.")
 
 
 def host_status(host: Host) -> Json:

@@ -44,7 +44,7 @@ def test_a_wrong_fault_is_named_before_anything_starts(tmp_path):
         timeout=PATIENCE,
     )
     assert done.returncode == 2
-    assert "Allowed are: none, refuse" in done.stderr
+    assert "; allowed: none, refuse" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

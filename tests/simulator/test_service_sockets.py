@@ -506,7 +506,7 @@ def test_a_strike_cuts_the_connections_that_stand_and_spares_the_other_host(benc
 
 
 def test_faults_are_checked_before_they_are_set(bench):
-    with pytest.raises(ValueError, match="Allowed are: none, refuse"):
+    with pytest.raises(ValueError, match="; allowed: none, refuse"):
         bench.service.set_fault("*", "explode")
     with pytest.raises(ValueError, match=r"\*, api.themoviedb.org, api.tmdb.org"):
         bench.service.set_fault("example.org", "html")

@@ -100,41 +100,41 @@ def in_http(says: str, **more: tuple[Argument, Check]) -> FaultKind:
 
 KINDS: dict[str, FaultKind] = {
     "refuse": FaultKind(PORT, "the port stops listening", {}),
-    "reset-at-accept": at_accept("RST as soon as the connection stands"),
-    "fin-at-accept": at_accept("FIN as soon as the connection stands"),
-    "silence-at-accept": at_accept("connected, and then nothing"),
+    "reset-at-accept": at_accept("RST as soon as the connection is established"),
+    "fin-at-accept": at_accept("FIN as soon as the connection is established"),
+    "silence-at-accept": at_accept("the connection is established, then silence"),
     "reset-after-hello": at_hello("RST in answer to the ClientHello"),
     "fin-after-hello": at_hello("FIN in answer to the ClientHello"),
-    "silence-after-hello": at_hello("nothing in answer to the ClientHello"),
+    "silence-after-hello": at_hello("no answer to the ClientHello"),
     "alert-handshake-failure": at_hello("TLS alert 40"),
     "alert-protocol-version": at_hello("TLS alert 70"),
-    "cert-wrong-host": at_hello("a good certificate for another host"),
-    "cert-expired": at_hello("a certificate that ended yesterday"),
-    "cert-self-signed": at_hello("a certificate that signed itself"),
-    "cert-untrusted": at_hello("a certificate of an unknown authority"),
+    "cert-wrong-host": at_hello("a valid certificate for another host"),
+    "cert-expired": at_hello("a certificate that expired yesterday"),
+    "cert-self-signed": at_hello("a self-signed certificate"),
+    "cert-untrusted": at_hello("a certificate from an unknown authority"),
     "plain-http": at_hello("a block page in plain HTTP where TLS is expected"),
     "garbage": at_hello("bytes that are neither TLS nor HTTP"),
-    "silence-after-request": in_http("nothing in answer to the request"),
+    "silence-after-request": in_http("no answer to the request"),
     "reset-after-request": in_http("RST in answer to the request"),
     "fin-after-request": in_http("TLS close and FIN in answer to the request"),
-    "stall-headers": in_http("half a head, and then nothing"),
-    "reset-in-headers": in_http("half a head, and then RST"),
+    "stall-headers": in_http("half of the head, then silence"),
+    "reset-in-headers": in_http("half of the head, then RST"),
     "malformed-head": in_http("a head that is not HTTP"),
     "long-header": in_http(
         "a header line of 70 kB", size=(70_000, between(1, 1_000_000, int))
     ),
-    "short-body": in_http("less than the Content-Length, then FIN"),
+    "short-body": in_http("a body shorter than Content-Length, then FIN"),
     "reset-in-body": in_http("half of the body, then RST"),
     "cut-chunks": in_http("chunks without the last one, then FIN"),
     "no-length-fin": in_http("no length, half of the body, FIN"),
     "no-length-rst": in_http("no length, half of the body, RST"),
-    "stall-body": in_http("half of the body, and then nothing"),
+    "stall-body": in_http("half of the body, then silence"),
     "corrupt-gzip": in_http("a gzip body with broken bytes inside"),
     "cut-gzip": in_http("the right length, but the gzip stream ends early"),
-    "gzip-bomb": in_http("97 kB that become 100 MB"),
+    "gzip-bomb": in_http("97 kB of gzip that inflate to 100 MB"),
     "gzip-unlabelled": in_http("gzip bytes without Content-Encoding"),
     "html": in_http("a portal page with status 200"),
-    "cut-json": in_http("the right length, but the JSON is cut"),
+    "cut-json": in_http("the right length, but the JSON is truncated"),
     "empty": in_http("status 200 and no body"),
     "null": in_http("status 200 and the JSON value null"),
     "redirect": in_http("302 to http://portal.invalid/"),
@@ -147,9 +147,9 @@ KINDS: dict[str, FaultKind] = {
     "rate-limit": in_http(
         "429 in TMDB's envelope", retry_after=(None, between(0, 86400, int))
     ),
-    "slow": in_http("a good answer after a while", delay=(2.0, SECONDS)),
+    "slow": in_http("the right answer, after a delay", delay=(2.0, SECONDS)),
     "drip": in_http(
-        "a good body in slow drops",
+        "the right body, a few bytes at a time",
         interval=(0.2, SECONDS),
         size=(64, between(1, 65536, int)),
     ),
@@ -210,7 +210,7 @@ def parse_one(text: str) -> SimulatedFault:
     kind = KINDS.get(name)
     if kind is None:
         allowed = ", ".join(["none", *KINDS])
-        raise ValueError(f"There is no fault {name!r}. Allowed are: {allowed}.")
+        raise ValueError(f"There is no fault {name!r}; allowed: {allowed}.")
     given = dict(
         parse_argument(name, kind, part.strip()) for part in rest.split(",") if part
     )
@@ -226,11 +226,15 @@ def parse_argument(name: str, kind: FaultKind, text: str) -> tuple[str, Argument
     key, equals, value = text.partition("=")
     if key not in kind.checks or not equals:
         allowed = ", ".join(f"{one}=…" for one in kind.checks) or "no arguments"
-        raise ValueError(f"Fault {name!r} does not take {text!r}. It takes: {allowed}.")
+        raise ValueError(
+            f"Fault {name!r} does not accept {text!r}; allowed: {allowed}."
+        )
     try:
         return key, kind.checks[key](value)
     except ValueError as error:
-        raise ValueError(f"{name}:{key}={value} is wrong: use {error}.") from error
+        raise ValueError(
+            f"{name}:{key}={value} is not valid; allowed: {error}."
+        ) from error
 
 
 def choose(
@@ -256,9 +260,9 @@ Syntax: [HOST=]FAULT[:NAME=VALUE[,NAME=VALUE...]][+FAULT...]
   status:code=503,p=0.2
   api.themoviedb.org=slow:delay=3+cut-json:path=/3/movie/603
 
-p is the chance that a fault strikes, from 0 to 1. when is the ClientHello that it
-strikes: always, big (more than one TCP segment) or tls13. path is the only path that it
-strikes. + joins several faults. HOST= limits them to one host.
+p is the chance that a fault strikes, from 0 to 1. when says which ClientHello it
+strikes: always (any), big (more than one TCP segment) or tls13. path limits it to one
+path. + joins several faults. HOST= limits them to one host.
 """
 
 
