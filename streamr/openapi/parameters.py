@@ -30,12 +30,12 @@ ASKING: dict[str, Parameter] = {
     for name, told in (
         (
             "If-None-Match",
-            "The ETag that you have: 304 when it is still good.",
+            "The ETag of your copy; the answer is 304 if the copy is still good.",
         ),
         (
             names.REQUEST_ID,
             "Your id for the request: up to 64 letters, digits and ._:=- characters. "
-            "It comes back, and stands in the log.",
+            "It is sent back, and appears in the log.",
         ),
     )
 }

@@ -147,12 +147,14 @@ def check(who: Who, visit: Visit, changes: bool) -> None:
     if who is not Who.OPERATORS:
         return
     if not visit.trusted:
-        what = "only from" if changes else f"{visit.path} is for"
+        what = (
+            "this is allowed only from" if changes else f"{visit.path} is restricted to"
+        )
         raise Refusal(
             403,
             Envelope.DENIED,
-            f"Permission denied: {what} this machine, or with STREAMR_ADMIN_TOKEN as "
-            "Bearer.",
+            f"Permission denied: {what} this machine; from elsewhere, send "
+            "STREAMR_ADMIN_TOKEN as a bearer token.",
         )
     _check_site(visit)
 
@@ -163,8 +165,9 @@ def _check_player(visit: Visit) -> None:
         raise Refusal(
             403,
             Envelope.DENIED,
-            "Permission denied: only from this machine by a loopback name such as "
-            "localhost, or with STREAMR_ADMIN_TOKEN as Bearer.",
+            "Permission denied: this is allowed only from this machine, with a "
+            "loopback name such as localhost in the URL; from elsewhere, send "
+            "STREAMR_ADMIN_TOKEN as a bearer token.",
         )
     if not may_play(visit):
         raise _foreign()
@@ -203,7 +206,9 @@ def from_own_site(visit: Visit) -> bool:
 
 def _foreign() -> Refusal:
     return Refusal(
-        403, Envelope.DENIED, "Permission denied: the request began elsewhere."
+        403,
+        Envelope.DENIED,
+        "Permission denied: the request comes from a page of another site.",
     )
 
 

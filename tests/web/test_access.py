@@ -204,7 +204,7 @@ class Nearby(SynchronousTestCase):
             for asked in (self.player(origin=origin), visit(origin=origin)):
                 with self.assertRaises(Refusal, msg=origin) as caught:
                     check(Who.PLAYERS, asked, changes=True)
-                self.assertIn("began elsewhere", caught.exception.message)
+                self.assertIn("a page of another site", caught.exception.message)
         with self.assertRaises(Refusal):
             check(Who.PLAYERS, self.player(sec_fetch_site="cross-site"), changes=True)
 
@@ -293,7 +293,7 @@ class OwnSite(SynchronousTestCase):
                 check(Who.OPERATORS, asked, changes=False)
             refusal = caught.exception
             self.assertEqual((refusal.status, int(refusal.code)), (403, 38))
-            self.assertIn("began elsewhere", refusal.message)
+            self.assertIn("a page of another site", refusal.message)
 
 
 class Actions(SynchronousTestCase):
@@ -306,7 +306,7 @@ class Actions(SynchronousTestCase):
     def test_the_trusted_may_not_act_for_a_page_of_another_site(self):
         with self.assertRaises(Refusal) as caught:
             check(Who.OPERATORS, visit(sec_fetch_site="cross-site"), changes=True)
-        self.assertIn("began elsewhere", caught.exception.message)
+        self.assertIn("a page of another site", caught.exception.message)
 
     def test_a_stranger_may_not_act_and_hears_what_would_help(self):
         with self.assertRaises(Refusal) as caught:
@@ -332,7 +332,9 @@ class Others(SynchronousTestCase):
         stranger = Visit([], CALL, trusted=False, path="/metrics")
         with self.assertRaises(Refusal) as caught:
             check(Who.OPERATORS, stranger, changes=False)
-        self.assertIn("/metrics is for this machine", caught.exception.message)
+        self.assertIn(
+            "/metrics is restricted to this machine", caught.exception.message
+        )
 
     def test_a_change_is_taken_only_from_operators(self):
         stranger = Visit([], CALL, trusted=False, path="/actions/purge")

@@ -163,8 +163,9 @@ class GatewayResource(Resource):
             raise Refusal(
                 508,
                 Envelope.BACKEND,
-                "Loop detected: this request has passed this gateway before. Check "
-                "TMDB_BASE_URL and TMDB_PROXY_URL: one of them points back here.",
+                "Loop detected: this request has already passed through this "
+                "gateway. Check TMDB_BASE_URL and TMDB_PROXY_URL: one of them points "
+                "back here.",
             )
         query = surface.find(path, pairs)
         call = _shortened(call, _header(request, names.DEADLINE), self._clock)
@@ -198,7 +199,7 @@ class GatewayResource(Resource):
             raise Refusal(
                 401,
                 Envelope.AUTHENTICATION,
-                "Authentication failed: send STREAMR_PROXY_TOKEN as Bearer.",
+                "Authentication failed: send STREAMR_PROXY_TOKEN as a bearer token.",
             )
 
     def _visit(
@@ -291,8 +292,8 @@ def _shortened(call: Call, given: str, clock: IReactorTime) -> Call:
         raise Refusal(
             400,
             Envelope.INPUT,
-            f"Invalid header: {names.DEADLINE} cannot be {given[:20]!r}; allowed: "
-            "whole milliseconds.",
+            f"Invalid header: {names.DEADLINE} is {given[:20]!r}; allowed: whole "
+            "milliseconds.",
         )
     deadline = min(call.deadline, clock.seconds() + int(given) / 1000)
     return replace(call, deadline=deadline)

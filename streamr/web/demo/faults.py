@@ -73,8 +73,8 @@ def read(text: str) -> Wish:
     raise Refusal(
         400,
         Envelope.INPUT,
-        f"Invalid header: {names.FAULT} cannot be {text[:40]!r}; allowed: 429, reset, "
-        f"stale, slow=3s (or slow=250ms; up to {MOST_SECONDS:g}s).",
+        f"Invalid header: {names.FAULT} is {text[:40]!r}; allowed: 429, reset, stale, "
+        f"slow=3s (or slow=250ms; up to {MOST_SECONDS:g}s).",
     )
 
 

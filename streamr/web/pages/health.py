@@ -120,11 +120,11 @@ def verdict(states: list[RouteState], key: str | None) -> tuple[str, str]:
     if works[0]:
         return "ok", "TMDB answers directly."
     if any(works) and not fails[0]:
-        return "ok", "A proxy answers; the direct route was not tried yet."
+        return "ok", "A proxy answers; the direct route has not been tried yet."
     if any(works):
         return "degraded", "The direct route fails; a proxy answers."
     if all(fails):
         return "error", "No route to TMDB works."
     if any(fails):
-        return "degraded", "A route has failed; another was not tried yet."
-    return "ok", "No request was made yet; ask with probe=1."
+        return "degraded", "A route has failed; another has not been tried yet."
+    return "ok", "No request has been made yet; ?probe=1 makes one."

@@ -78,7 +78,7 @@ class Channel(HTTPChannel):
             return
         if self._head_timer is None and not self.requests:
             self._head_timer = self.site.clock.callLater(
-                HEAD_SECONDS, self.refuse, 408, "the request did not come in time"
+                HEAD_SECONDS, self.refuse, 408, "the request was not complete in time"
             )
         super().dataReceived(data)
         if self.site.draining and not self.requests:
@@ -133,7 +133,7 @@ class GatewayRequest(Request):
     def handleContentChunk(self, data: bytes) -> None:
         self._body_size += len(data)
         if self._body_size > MOST_BODY:
-            self.channel.refuse(413, f"the body is beyond {MOST_BODY} bytes")
+            self.channel.refuse(413, f"the body is longer than {MOST_BODY} bytes")
 
     def connectionLost(self, reason: Failure) -> None:
         self.left = True

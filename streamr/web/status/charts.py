@@ -132,7 +132,7 @@ def _answers_told(minutes: Minutes) -> str:
         f"{sum(m.answers[place] for m in minutes)} {name}" for name, place in STACK
     ]
     errors = sum(minute.error for minute in minutes)
-    return f"Answers of the last hour: {', '.join(counts)}; {errors} errors"
+    return f"Answers in the last hour: {', '.join(counts)}; {errors} errors"
 
 
 def _times_told(minutes: Minutes) -> str:

@@ -45,8 +45,8 @@ class Button:
 
 # What is open in the demo and nowhere else: streamr/web/demo/pages.py.
 OPEN = """<p class="open">What is open here: programs on this computer that use a \
-loopback name such as <code>localhost</code> may break and heal the demo, also through \
-a port that a container publishes. Web pages of loopback origins, such as \
+loopback name such as <code>localhost</code> may break and repair the demo, also \
+through a port that a container publishes. Web pages of loopback origins, such as \
 <code>http://localhost:5173</code>, may do the same and read the answers. Settings, \
 metrics and purging stay restricted.</p>"""
 DIRECT, EVERYWHERE = "api.themoviedb.org", "*"
@@ -57,7 +57,12 @@ BUTTONS = (
         DIRECT,
         "reset-after-hello",
     ),
-    Button("Silence it", "connected, and then nothing", DIRECT, "silence-after-hello"),
+    Button(
+        "Silence it",
+        "the connection is established, then silence",
+        DIRECT,
+        "silence-after-hello",
+    ),
     Button("Portal page", "a page of HTML instead of JSON", DIRECT, "html"),
     Button(
         "Kill everything",
@@ -65,7 +70,7 @@ BUTTONS = (
         EVERYWHERE,
         "reset-after-hello",
     ),
-    Button("Heal", "all is well again"),
+    Button("Heal", "removes every fault"),
 )
 
 
@@ -141,7 +146,7 @@ since <time datetime="{snapshot["started"]}" data-long>\
 <a href="docs">API</a> · \
 <a href="status.json">status.json</a> · \
 <a href="api/tmdb/health">health</a></p>
-<noscript><p>Without JavaScript this page stands still; reload it for new \
+<noscript><p>Without JavaScript, this page does not update; reload it for new \
 figures.</p></noscript>
 </footer>"""
 

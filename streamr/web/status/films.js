@@ -75,7 +75,7 @@ function mark(item, told) {
 
 function tellScore() {
   const good = score.direct + score.proxy + score.cache;
-  document.getElementById("score").textContent = `${good} answers since you came: `
+  document.getElementById("score").textContent = `${good} answers since you opened this page: `
     + `${score.direct} direct, ${score.proxy} by the proxy, ${score.cache} from the `
     + `cache; ${score.error} errors.`;
 }
@@ -159,7 +159,7 @@ async function act(button) {
     if (!heal) answer = await fetch(button.form.getAttribute("action"), { method: "POST" });
     if (!answer.ok) throw new Error((await answer.json()).error);
     showFaults(await answer.json());
-    if (heal) said.textContent = "Healed: all is well again, and soon noticed.";
+    if (heal) said.textContent = "Repaired: every fault is removed, and streamr will soon notice.";
   } catch (error) {
     said.textContent = `That did not work: ${error.message}`;
   }

@@ -61,7 +61,7 @@ class Live:
             raise Refusal(
                 503,
                 Envelope.OFFLINE,
-                f"Too many listeners: {MOST_LISTENERS} pages are live already; ask "
+                f"Too many listeners: {MOST_LISTENERS} pages are already live; ask "
                 "/status.json instead.",
             )
         return Feed(HEADERS, self._begin)

@@ -41,7 +41,7 @@ def figures(snapshot: Snapshot) -> str:
     recent, hour = snapshot["recent"], snapshot["hour"]
     kept = snapshot["cache"]
     shown = [
-        ("answers a minute", words.number(recent["rate"]), ""),
+        ("answers per minute", words.number(recent["rate"]), ""),
         (
             "errors, last hour",
             words.number(hour["errors"]),
@@ -102,7 +102,7 @@ def hour(snapshot: Snapshot) -> str:
     most = charts.ceiling(charts.most_answers(minutes))
     slowest = charts.ceiling(charts.most_time(minutes))
     return _chart(
-        "Answers a minute",
+        "Answers per minute",
         charts.answers(minutes),
         f"{most:.0f}",
         ("cache", "stale", "direct", "proxy", "error"),
@@ -147,7 +147,7 @@ def cache(snapshot: Snapshot) -> str:
         ("size", f"{words.size(found['bytes'])} of {words.size(found['most_bytes'])}"),
         ("hits, last hour", words.number(found["hits"])),
         ("of them stale", words.number(found["stale"])),
-        ("asked of TMDB", words.number(found["misses"])),
+        ("misses, last hour", words.number(found["misses"])),
     )
     told = "".join(
         f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in rows
@@ -163,7 +163,7 @@ def cache(snapshot: Snapshot) -> str:
 def faults(snapshot: Snapshot) -> str:
     """The last faults: when, what, and what was done."""
     if not snapshot["faults"]:
-        return '<li class="none">None since the start.</li>'
+        return '<li class="none">None since streamr started.</li>'
     told = "".join(_fault(each) for each in snapshot["faults"])
     return f'{told}<li class="none">Why? <code>streamr doctor</code> finds out.</li>'
 

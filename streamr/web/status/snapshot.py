@@ -219,9 +219,9 @@ def _what_was_done(trouble: Trouble) -> str:
         case "stored":
             return "a stored answer was served"
         case "kept":
-            return "the stored answer stays"
+            return "the stored answer is kept"
         case "left":
-            return "the caller left"
+            return "the caller disconnected"
     return f"the caller got {trouble.status} after {trouble.ms} ms"
 
 

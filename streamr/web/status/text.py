@@ -41,7 +41,7 @@ def text(snapshot: Snapshot, base_url: str = "") -> str:
 
 def _recent(recent: Callers) -> str:
     if not recent["calls"]:
-        return f"last {recent['seconds']:.0f} s: nobody asked"
+        return f"last {recent['seconds']:.0f} s: no requests"
     return (
         f"last {recent['seconds']:.0f} s: {recent['calls']} calls, "
         f"{recent['errors']} errors, half within {words.duration(recent['p50_ms'])}, "
@@ -50,7 +50,7 @@ def _recent(recent: Callers) -> str:
 
 
 def _routes(routes: list[MainRoute]) -> Iterator[str]:
-    rows = [("route", "breaker", "last", "a minute")]
+    rows = [("route", "breaker", "last", "per minute")]
     for route in routes:
         rows.append(_row(route))
         rows += [_row(behind, "  ") for behind in route["proxy_routes"]]

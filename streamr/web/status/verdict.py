@@ -55,7 +55,7 @@ def verdict(
     if good and errors:
         return StatusVerdict("detour", "Callers get answers again.", sentence)
     if good and works == "none":
-        told = f"They come from the store. {sentence}"
+        told = f"They are stored answers. {sentence}"
         return StatusVerdict("detour", "Callers get answers.", told)
     if good:
         level = "good" if works == "direct" else "detour"
@@ -63,9 +63,7 @@ def verdict(
     if works == "none":
         return StatusVerdict("bad", "No route to TMDB works.", sentence)
     level = "idle" if works == "direct" else "detour"
-    return StatusVerdict(
-        level, "Ready.", f"Nobody has asked lately. {sentence}".strip()
-    )
+    return StatusVerdict(level, "Ready.", f"No requests lately. {sentence}".strip())
 
 
 def _key(routes: Sequence[RouteSummary]) -> StatusVerdict | None:
@@ -85,8 +83,8 @@ def meaning(cause: str) -> str:
     """A cause in words. A proxy of another version may know causes that we do not."""
     if cause.startswith("status_"):
         return {
-            "status_401": "TMDB refuses what was asked for",
-            "status_403": "TMDB refuses us",
+            "status_401": "TMDB refuses the request",
+            "status_403": "TMDB refuses streamr",
             "status_429": "TMDB asks for fewer requests",
         }.get(cause, f"TMDB answered {cause.removeprefix('status_')}")
     known = CAUSES.get(cause)
@@ -102,7 +100,9 @@ def _routes(routes: Sequence[RouteSummary]) -> tuple[str, str]:
         return "direct", "TMDB answers directly."
     if all(each.answers is None for each in direct):
         if True in proxies:
-            return "proxy", "A proxy answers; the direct route was not tried lately."
+            return "proxy", (
+                "A proxy answers; the direct route has not been tried lately."
+            )
         return "direct", ""
     why = next((each.cause for each in direct if each.cause), None)
     broken = f"The direct route fails ({meaning(why)})" if why else _NO_REASON
@@ -110,4 +110,4 @@ def _routes(routes: Sequence[RouteSummary]) -> tuple[str, str]:
         return "proxy", f"{broken}; a proxy answers."
     if None in proxies:
         return "proxy", f"{broken}; the next request goes over a proxy."
-    return "none", f"{broken}, and so does every other; they are being probed."
+    return "none", f"{broken}, and so does every other route; streamr is probing them."

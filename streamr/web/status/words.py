@@ -39,7 +39,7 @@ def state(route: ShownRoute) -> str:
     if route["state"] == "untried":
         return "not tried yet"
     if route["cause"]:
-        return route["cause"] if failed_lately(route) else "works again"
+        return route["cause"] if failed_lately(route) else "recovered"
     return duration(route["ms"])
 
 

@@ -857,4 +857,6 @@ class OwnLimits(SurfaceCase):
             self.assertEqual((seen.status, seen.headers["retry-after"]), (502, "1"))
             self.connect()
         self.assertEqual(len(self.route.sent), 1)
-        self.assertIn("asked for again in 1 s", seen.json["status_message"])
+        self.assertIn(
+            "the next attempt is possible in 1 s", seen.json["status_message"]
+        )

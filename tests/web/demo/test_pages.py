@@ -42,7 +42,7 @@ class DemoCase(SurfaceCase):
 
     def set_fault(self, host: str, expression: str) -> None:
         if expression not in ("none", "reset-after-hello", "html+html"):
-            raise ValueError(f"There is no fault {expression!r}. Allowed are: …")
+            raise ValueError(f"There is no fault {expression!r}; allowed: …")
         for name in self.faults if host == "*" else [host]:
             self.faults[name] = expression
 
@@ -109,7 +109,7 @@ class Switches(DemoCase):
         for query, said in (
             ("", "fault is missing; allowed: none, reset-after-hello, html."),
             ("?fault=", "fault is missing"),
-            ("?fault=x", "There is no fault 'x'. Allowed are"),
+            ("?fault=x", "There is no fault 'x'; allowed"),
             ("?fault=html&fault=reset", "fault was given twice"),
         ):
             seen = self.post(f"/demo/fault{query}")

@@ -133,7 +133,7 @@ class Drawings(StatusCase):
         self.assertIn(">tls_reset<", drawing.wide(self.shown()))
         self.clock.advance(61)
         self.assertNotIn(">tls_reset<", drawing.wide(self.shown()))
-        self.assertIn("works again", drawing.wide(self.shown()))
+        self.assertIn("recovered", drawing.wide(self.shown()))
 
     def test_a_name_that_is_too_long_stays_in_its_box(self) -> None:
         name = "proxy@a-name-that-no-box-in-a-drawing-can-hold.example.test:5001"

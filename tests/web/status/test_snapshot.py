@@ -77,7 +77,7 @@ class Snapshots(StatusCase):
                 cached(-1, attempts=(self.attempt("direct", "tls_reset"),)),
                 "a stored answer was served",
             ),
-            (failed(renewal=True), "the stored answer stays"),
+            (failed(renewal=True), "the stored answer is kept"),
         )
         for exchange, done in told:
             tell(self.history, exchange)

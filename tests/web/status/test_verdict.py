@@ -42,7 +42,7 @@ class Glance(SynchronousTestCase):
         self.assertEqual(
             ("detour", "Callers get answers."), (found.level, found.headline)
         )
-        self.assertIn("They come from the store", found.sentence)
+        self.assertIn("They are stored answers", found.sentence)
 
     def test_errors_are_told_by_their_share(self) -> None:
         few, many = verdict(99, 1, True, WORKS), verdict(5, 5, True, NOTHING)
