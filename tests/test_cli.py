@@ -149,8 +149,8 @@ class Hints(SynchronousTestCase):
 
     def test_a_wrong_fault_of_the_demos_is_a_sentence(self) -> None:
         for fault, words in (
-            ("nonsense", "There is no fault 'nonsense'. Allowed are: none, "),
-            ("slow:delay=never", "slow:delay=never is wrong"),
+            ("nonsense", "There is no fault 'nonsense'; allowed: none, "),
+            ("slow:delay=never", "slow:delay=never is not valid"),
             ("api.example.org=html", "There is no host 'api.example.org'"),
         ):
             status, out, problems = said("demo", "--fault", fault)
@@ -161,7 +161,7 @@ class Hints(SynchronousTestCase):
         for flag, text in (("--dns", "x"), ("--second-dns", "9.9.9.9,x")):
             status, _, problems = said("doctor", flag, text)
             self.assertEqual(status, 2)
-            self.assertIn(f"{flag}: 'x' is no address of a DNS server", problems)
+            self.assertIn(f"{flag}: 'x' is not the address of a DNS server", problems)
 
     def test_a_file_that_cannot_be_read_is_a_wrong_word_of_the_line(self) -> None:
         nowhere = self.mktemp()

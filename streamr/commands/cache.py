@@ -50,7 +50,7 @@ class PurgeOptions(AskingOptions):
 
     synopsis = "(--all | --class NAME | --path PATH) [options]"
     about = (
-        "Tells the streamr that is running on this machine to delete stored answers: "
+        "Asks the streamr that is running on this machine to delete stored answers: "
         "all of them, one freshness class, or everything below a TMDB path."
     )
     example = "streamr cache purge --path /movie/550"

@@ -64,4 +64,6 @@ class Gateway:
 
 def _left(failure: Failure) -> Outcome:
     failure.trap(CancelledError)
-    return Outcome(fault=Fault("deadline_exceeded", "the caller left"), left=True)
+    return Outcome(
+        fault=Fault("deadline_exceeded", "the caller disconnected"), left=True
+    )

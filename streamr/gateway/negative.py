@@ -84,7 +84,8 @@ def _again(known: _Failure, now: float) -> Fault:
     ago, left = _seconds(now - known.at), _seconds(known.until - now)
     return Fault(
         known.cause,
-        f"it failed over every route {ago} s ago, and is asked for again in {left} s",
+        f"it failed over every route {ago} s ago; the next attempt is possible in "
+        f"{left} s",
         final=True,
         retry_after=left,
     )

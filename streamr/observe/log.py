@@ -140,8 +140,8 @@ class LineObserver:
                 sink.reopen()
             except OSError as error:
                 _log.warn(
-                    "{path} cannot be opened again ({error}): logging goes on in the "
-                    "old file",
+                    "{path} cannot be opened again ({error}): logging continues in "
+                    "the old file",
                     path=error.filename,
                     error=error.strerror,
                     code="log-lost",

@@ -26,7 +26,9 @@ SOURCES = {
     "cache": "a fresh stored answer",
     "stale-while-revalidate": "a stored answer, renewed in the background",
     "stale-while-slow": "a stored answer, because TMDB took longer than 250 ms",
-    "stale-if-error": "a stored answer, because TMDB could not be reached, or said 429",
+    "stale-if-error": (
+        "a stored answer, because TMDB could not be reached or answered 429"
+    ),
     "local": "a page of streamr's own",
     "refused": "a request that was refused before anything was sent to TMDB",
     "fault": "no answer: an error",

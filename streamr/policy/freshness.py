@@ -82,7 +82,7 @@ class State(Enum):
     """What may be done with a stored response now."""
 
     FRESH = "fresh"
-    REVALIDATE = "serve it and renew it behind"
+    REVALIDATE = "serve it, and renew it in the background"
     STALE = "serve it when TMDB is slow or fails"
     GONE = "nothing"
 

@@ -143,8 +143,8 @@ class Failover:
             journey.found_silent(routes[0])
             _log.emit(
                 _told_at(routes[0]),
-                "Attempting proxy fallback: {failed} is silent, trying {route} beside "
-                "it [{request_id}]",
+                "Attempting proxy fallback: {failed} is silent, trying {route} in "
+                "parallel [{request_id}]",
                 failed=routes[0].name,
                 route=routes[1].name,
                 request_id=journey.call.request_id,

@@ -119,7 +119,9 @@ class WriteBehind:
     def _failed(self, failure: Failure, keys: list[str], everything: bool) -> float:
         """The keys wait for the next try. Returns the seconds until then."""
         if not failure.check(*self._tier.failures):
-            _log.failure("Writing behind broke", failure=failure, code="writing-broke")
+            _log.failure(
+                "Writing to the disk store broke", failure=failure, code="writing-broke"
+            )
         self._complain(failure.value)
         self._changed = {**dict.fromkeys(keys), **self._changed}
         self._everything = self._everything or everything
@@ -137,7 +139,7 @@ class WriteBehind:
         if last is None or now - last >= COMPLAIN_EVERY:
             self._complained_at = now
             _log.warn(
-                "The disk store fails ({error}); answers go on from memory",
+                "The disk store fails ({error}); answers are still served from memory",
                 error=str(error),
                 code="disk-store",
             )

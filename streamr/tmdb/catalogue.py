@@ -47,12 +47,12 @@ UNKEPT, LEGACY = "unkept", "-"
 # An unknown path has TMDB's code for an unknown title, which clients know; the sentence
 # tells them apart.
 UNKNOWN_PATH = (
-    "streamr does not know this path. The main server lists at /docs those that it "
-    "knows; one that TMDB has beside them can be added with STREAMR_EXTRA_PATHS."
+    "streamr does not know this path. The main server lists the paths that it knows "
+    "at /docs; STREAMR_EXTRA_PATHS adds others that TMDB has."
 )
 FOR_A_USER = (
-    "streamr answers with its own key and acts for no user: account, guest_session and "
-    "the steps of authentication are not available through it."
+    "streamr uses its own key and does not act for a TMDB user: account, "
+    "guest_session and the steps of authentication are not available."
 )
 
 
@@ -144,8 +144,8 @@ class Catalogue:
         if len(unknown) > MOST_UNKNOWN:
             raise bad(
                 unknown[MOST_UNKNOWN],
-                f"is one too many: at most {MOST_UNKNOWN} parameters that TMDB does "
-                "not document are sent on",
+                f"exceeds the limit: streamr passes on at most {MOST_UNKNOWN} "
+                "parameters that TMDB does not document",
             )
 
     def _known_parts(
@@ -188,10 +188,10 @@ def shipped() -> list[Endpoint]:
 def template_problem(template: str) -> str | None:
     """What is wrong with a template of STREAMR_EXTRA_PATHS; None when it is fine."""
     if not _TEMPLATE.fullmatch(template):
-        return "it looks like /movie/{movie_id}/new_thing, in lower case"
+        return "it has to look like /movie/{movie_id}/new_thing, in lower case"
     for each in shipped():
         if _anonymous(each.template) == _anonymous(template):
-            return f"streamr has it already, as {each.template}"
+            return f"streamr already has it, as {each.template}"
     return None
 
 

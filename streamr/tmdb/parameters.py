@@ -129,7 +129,7 @@ def choice(name: str, value: str, allowed: Iterable[str]) -> str:
     """The value, when it is one of those allowed; raises Refusal otherwise."""
     allowed = list(allowed)
     if value not in allowed:
-        raise bad(name, f"cannot be {value[:40]!r}; allowed: {', '.join(allowed)}")
+        raise bad(name, f"is {value[:40]!r}; allowed: {', '.join(allowed)}")
     return value
 
 
@@ -142,7 +142,7 @@ def _any(name: str, value: str) -> None:
     if len(value) > MOST_CHARACTERS:
         raise bad(name, f"is longer than {MOST_CHARACTERS} characters")
     if re.search(CONTROL, value):
-        raise bad(name, "holds control characters")
+        raise bad(name, "contains control characters")
 
 
 def _page(name: str, value: str) -> None:
@@ -154,7 +154,7 @@ def _page(name: str, value: str) -> None:
             400,
             Envelope.PAGE,
             f"Invalid page: Pages start at {first} and max at {last}. They are "
-            f"expected to be an integer. ({name} cannot be {value[:40]!r})",
+            f"expected to be an integer. ({name} is {value[:40]!r})",
         )
 
 

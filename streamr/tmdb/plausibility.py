@@ -25,9 +25,9 @@ def problem(query: Query, value: object) -> str | None:
     """What is wrong with the JSON of a 200, or None when it can be the answer."""
     template, expected = query.template, query.expected
     if expected.array:
-        return None if isinstance(value, list) else "an object where an array belongs"
+        return None if isinstance(value, list) else "an object instead of an array"
     if not isinstance(value, dict):
-        return "an array where an object belongs"
+        return "an array instead of an object"
     good_news = "success" in expected.keys and value.get("success", True) is True
     if _is_envelope(value) and not good_news:
         return "an error envelope with status 200"
@@ -38,7 +38,7 @@ def problem(query: Query, value: object) -> str | None:
             return f"an answer without {key}"
     ids = template.endswith("/external_ids")
     if ids and not all(key.endswith("id") for key in value):
-        return "something else than external ids"
+        return "something other than external ids"
     return _number_problem(query, value)
 
 

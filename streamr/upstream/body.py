@@ -77,7 +77,7 @@ class Collector(Protocol):
         self._give_up(
             Fault(
                 "http_response_timeout",
-                f"{self._size} bytes when time was up",
+                f"{self._size} bytes when the time was up",
                 received=self._size,
                 seconds=self._clock.seconds() - self._began,
             )
@@ -150,7 +150,7 @@ def describe(body: bytes) -> str:
         return f"a page of HTML, {len(body)} bytes"
     if start.startswith((b"{", b"[")):
         return f"broken JSON, {len(body)} bytes"
-    return f"{len(body)} bytes that are no JSON"
+    return f"{len(body)} bytes that are not JSON"
 
 
 def _gunzip(raw: bytes, *, certain: bool) -> bytes:
@@ -166,7 +166,8 @@ def _gunzip(raw: bytes, *, certain: bool) -> bytes:
         size += len(piece)
         if size > MOST_INFLATED:
             raise Fault(
-                "http_response_body_size", f"inflates beyond {MOST_INFLATED} bytes"
+                "http_response_body_size",
+                f"inflates to more than {MOST_INFLATED} bytes",
             )
         if not inflater.eof:
             cause = (

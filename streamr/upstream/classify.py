@@ -96,9 +96,9 @@ def _by_type(value: BaseException, trace: Trace) -> Fault | None:
         ):
             return _lost(value, trace)
         case UnicodeError():
-            return Fault("dns_error", "the name cannot be written as a host name")
+            return Fault("dns_error", "the name is not a valid host name")
         case ValueError():
-            return Fault("http_protocol_error", "the head makes no sense")
+            return Fault("http_protocol_error", "the head cannot be parsed")
     return _by_name(value)
 
 
@@ -108,7 +108,7 @@ def _by_name(value: BaseException) -> Fault | None:
         case "_DataLoss":
             return Fault("http_response_incomplete")
         case "ParseError" | "BadResponseVersion":
-            return Fault("http_protocol_error", "the head makes no sense")
+            return Fault("http_protocol_error", "the head cannot be parsed")
     return None
 
 
@@ -158,7 +158,7 @@ def _lost(value: BaseException, trace: Trace) -> Fault:
     if trace.phase is Phase.BODY:
         return Fault("http_response_incomplete", "closed" if polite else "reset")
     if polite and trace.tap is not None and trace.tap.bytes_in > _LONG_HEAD:
-        return Fault("http_protocol_error", "a header line beyond the limit")
+        return Fault("http_protocol_error", "a header line is longer than the limit")
     return Fault("connection_terminated", "closed" if polite else "reset")
 
 

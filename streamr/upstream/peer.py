@@ -102,7 +102,7 @@ class ProxyRoute(HTTPRoute):
             # a real answer of TMDB through a proxy says which route brought it
             raise Fault(
                 "proxy_configuration_error",
-                f"{self.next_hop} answers {response.status} by itself",
+                f"{self.next_hop} itself answers with status {response.status}",
                 final=True,
             )
         try:

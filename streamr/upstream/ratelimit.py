@@ -211,4 +211,6 @@ def _limited(seconds: float) -> Fault:
 
 
 def _too_many() -> Fault:
-    return Fault("connection_limit_reached", "too many requests wait", retry_after="1")
+    return Fault(
+        "connection_limit_reached", "too many requests are waiting", retry_after="1"
+    )

@@ -50,7 +50,7 @@ BY_STATUS = {
 BY_WORDS = {
     "unknown": "could not be found",
     "bad_page": "Invalid page: Pages start at 1 and max at 500",
-    "for_a_user": "acts for no user",
+    "for_a_user": "does not act for a TMDB user",
     "dead": "No answer from TMDB",
 }
 

@@ -17,7 +17,7 @@ from tests.support import tell
 GOOD = Answer(200, b"{}")
 RESET = Attempt("direct", "api.test.invalid", 12, "tls_reset")
 PROXY = "proxy@127.0.0.1:5001"
-LEFT = Fault("deadline_exceeded", "the caller left")
+LEFT = Fault("deadline_exceeded", "the caller disconnected")
 ANSWERED = Attempt(PROXY, "127.0.0.1:5001", 40)
 
 

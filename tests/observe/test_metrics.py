@@ -110,7 +110,7 @@ class Requests(MetricsCase):
         self.assertEqual(self.value("streamr_faults_total"), 1)
 
     def test_a_caller_who_left_is_no_error(self) -> None:
-        fault = Fault("deadline_exceeded", "the caller left")
+        fault = Fault("deadline_exceeded", "the caller disconnected")
         tell(
             self.metrics,
             but(ANSWERED, source=None, fault=fault, status=CLIENT_LEFT, left=True),

@@ -152,13 +152,13 @@ class Everything(SynchronousTestCase):
 
 
 class ForAUser(SynchronousTestCase):
-    """streamr acts for no user."""
+    """streamr does not act for a TMDB user."""
 
     def refused(self, path: str, pairs: list[tuple[str, str]]) -> None:
         with self.assertRaises(Refusal, msg=path) as caught:
             CATALOGUE.query(path, pairs)
         self.assertEqual((caught.exception.status, caught.exception.code), (403, 38))
-        self.assertIn("acts for no user", caught.exception.message)
+        self.assertIn("does not act for a TMDB user", caught.exception.message)
 
     def test_every_endpoint_for_a_user_is_refused_with_a_sentence(self):
         self.assertEqual(len(USERS), 18)

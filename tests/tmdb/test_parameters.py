@@ -184,7 +184,7 @@ class Choice(SynchronousTestCase):
 
     def test_a_refusal_repeats_forty_characters_of_a_word(self):
         for value in ("x" * 40, "x" * 41):
-            self.assertIn(f"cannot be '{'x' * 40}';", self.message(value))
+            self.assertIn(f"media_type is '{'x' * 40}';", self.message(value))
 
     def message(self, value: str) -> str:
         with self.assertRaises(Refusal) as caught:

@@ -385,7 +385,7 @@ class Wrong(SynchronousTestCase):
             path = f"{path}/external_ids"
             for name in ("title", "cast", "id_of"):
                 said = problem(asked(path), {**ALL[path], name: 1})
-                self.assertEqual(said, "something else than external ids", path)
+                self.assertEqual(said, "something other than external ids", path)
             right = {**ALL[path], "new_id": 1}
             self.assertIsNone(problem(asked(path), right), path)
 

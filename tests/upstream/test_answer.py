@@ -265,10 +265,10 @@ class Refused(JudgeCase):
         for query, body, detail in (
             (QUERY, b'{"id":551,"title":"x"}', "the answer for another id"),
             (QUERY, ERROR, "an error envelope with status 200"),
-            (QUERY, b"[]", "an array where an object belongs"),
+            (QUERY, b"[]", "an array instead of an object"),
             (QUERY, b"7", "a bare JSON value"),
             (genres, b"{}", "an answer without genres"),
-            (jobs, b"{}", "an object where an array belongs"),
+            (jobs, b"{}", "an object instead of an array"),
         ):
             fault = self.fault(head(200), body, query=query)
             self.assertEqual(fault.cause.name, "http_response_invalid", body)

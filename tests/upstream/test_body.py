@@ -131,7 +131,7 @@ class Collecting(SynchronousTestCase):
         self.assertNoResult(self.collector.done)
         self.clock.advance(1 / 64)
         fault = self.failureResultOf(self.collector.done, Fault).value
-        self.assertEqual(fault.detail, "8 bytes when time was up")
+        self.assertEqual(fault.detail, "8 bytes when the time was up")
 
     def test_a_body_that_is_too_slow_tells_its_bytes_and_its_seconds(self) -> None:
         for _ in range(3):
@@ -247,7 +247,7 @@ class Decoding(SynchronousTestCase):
         more = half * 2 + gzip.compress(b"x")
         fault = self.assertRaises(Fault, decode, more, b"gzip", certain=True)
         self.assertEqual(fault.cause.name, "http_response_body_size")
-        self.assertEqual(fault.detail, "inflates beyond 16777216 bytes")
+        self.assertEqual(fault.detail, "inflates to more than 16777216 bytes")
 
     def test_a_bomb_behind_a_large_member_takes_no_more_than_is_left(self) -> None:
         mebibyte = 1024 * 1024
@@ -373,14 +373,14 @@ class JSON(SynchronousTestCase):
             (b"   ", other),
             (b"\xff\xfe{}", other),
         ):
-            ending = f"{len(body)} bytes" + ("" if kind else " that are no JSON")
+            ending = f"{len(body)} bytes" + ("" if kind else " that are not JSON")
             self.assertEqual(describe(body), f"{kind}{ending}", body)
         self.assertEqual(describe(b""), "an empty body")
 
     def test_its_first_64_bytes_say_what_a_body_is(self) -> None:
         self.assertEqual(describe(b" " * 59 + b"<html>"), "a page of HTML, 65 bytes")
         told = describe(b" " * 60 + b"<html>")
-        self.assertEqual(told, "66 bytes that are no JSON")
+        self.assertEqual(told, "66 bytes that are not JSON")
 
     def test_the_fault_says_what_came_without_repeating_it(self) -> None:
         body = b"<!DOCTYPE html><p>secret</p>"

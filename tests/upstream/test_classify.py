@@ -499,7 +499,7 @@ class Wrapped(FaultCase):
             for raised in (unread, failed(unread), never_received(unread)):
                 fault = self.fault(raised, trace(Phase.REQUEST))
                 self.assertEqual(fault.cause.name, "http_protocol_error", name)
-                self.assertEqual(fault.detail, "the head makes no sense", name)
+                self.assertEqual(fault.detail, "the head cannot be parsed", name)
 
     def test_what_no_row_fits_is_an_error_of_our_own_and_logged(self) -> None:
         for raised in (KeyError("secret"), never_received(KeyError("secret"))):

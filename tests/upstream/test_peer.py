@@ -166,7 +166,7 @@ class OverAProxy(RouteCase):
                 fault = self.fault(self.proxy(), head(status), body)
                 self.assertEqual(fault.cause.name, "proxy_configuration_error")
                 self.assertEqual(
-                    fault.detail, f"127.0.0.1:5001 answers {status} by itself"
+                    fault.detail, f"127.0.0.1:5001 itself answers with status {status}"
                 )
                 self.assertTrue(fault.final)
 

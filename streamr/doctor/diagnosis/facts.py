@@ -46,7 +46,7 @@ HOW = {
     "tls_timeout": "silence after the ClientHello",
     "tls_alert_received": "a TLS alert",
     "tls_protocol_error": "a TLS version alert",
-    "connection_terminated": "reset as soon as it stands",
+    "connection_terminated": "reset as soon as it is established",
     "connection_refused": "refused",
     "connection_timeout": "no answer",
     UNROUTABLE: "no route",

@@ -347,7 +347,7 @@ KINDS: dict[str, VerdictKind] = {
     ),
     "proxy_token": VerdictKind(
         Layer.PROXIES,
-        "the proxy {url} does not accept our STREAMR_PROXY_TOKEN",
+        "the proxy {url} does not accept this machine's STREAMR_PROXY_TOKEN",
         "set the same STREAMR_PROXY_TOKEN on both machines",
         direct=False,
     ),

@@ -92,7 +92,7 @@ def _port(setting: str, server: str, host: str, port: int) -> PortState:
 def _state(settings: Settings) -> tuple[str, str]:
     directory = state_directory(settings)
     if directory is None:
-        return "", "there is no folder for state that can be written"
+        return "", "there is no writable folder for state"
     free = shutil.disk_usage(directory).free
     if free < LEAST_FREE:
         return str(directory), f"only {free // 1024} kB are free"

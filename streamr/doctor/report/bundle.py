@@ -46,7 +46,7 @@ def bundle(evidence: Evidence, redact: Redactor) -> Json:
 def read(value: object) -> Evidence:
     """The evidence in a bundle. Raises ValueError for what is none."""
     if not isinstance(value, dict) or value.get("format") != FORMAT:
-        raise ValueError(f"that is no bundle of format {FORMAT}")
+        raise ValueError(f"it is not a bundle of format {FORMAT}")
     evidence = _revived(Evidence, value.get("evidence"), "evidence")
     assert isinstance(evidence, Evidence)
     return evidence

@@ -27,7 +27,7 @@ def summary(evidence: Evidence, diagnosis: Diagnosis) -> tuple[Mark, str]:
     if diagnosis.comes_to:
         return Mark.FAILED, f"{diagnosis.comes_to} {took}"
     if not any(each.direct for each in diagnosis.verdicts):
-        return Mark.FAILED, f"no answer of {evidence.direct} could be judged {took}"
+        return Mark.FAILED, f"no answer from {evidence.direct} could be judged {took}"
     return Mark.FAILED, f"the direct route to {evidence.direct} does not work {took}"
 
 

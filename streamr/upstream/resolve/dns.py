@@ -81,7 +81,10 @@ def read_server(text: str) -> tuple[str, int]:
             continue
         if 0 < number < 65536:
             return bare, number
-    raise ValueError(f"{text!r} is no address of a DNS server; allowed: 9.9.9.9[:53]")
+    raise ValueError(
+        f"{text!r} is not the address of a DNS server; allowed: an IP "
+        "address with or without a port, such as 9.9.9.9 or 9.9.9.9:53"
+    )
 
 
 def _merged(results: Sequence[tuple[bool, Any]]) -> list[tuple[int, str]]:

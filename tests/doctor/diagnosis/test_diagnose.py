@@ -61,7 +61,7 @@ def replies(**more: object) -> tuple[HostReply, ...]:
 FAILING_AND_OLD = ("proxy_fails", "proxy_version")
 TOKEN = ProxyReply(
     *("https://proxy.example", True, "proxy_configuration_error"),
-    detail="proxy.example answers 401 by itself",
+    detail="proxy.example itself answers with status 401",
 )
 STRANGER = ProxyReply(
     *("https://proxy.example", True, "http_response_invalid"),
@@ -148,7 +148,7 @@ class Handshakes(Judged):
         self.assertIn("it fails only from this network", said)
         self.assertIn("the proxy in TMDB_PROXY_URL answers", said)
         said = self.says(replace(dead, proxies=(FAILS,)), "tls_dead", "proxy_fails")
-        self.assertIn("does not reach TMDB either (connection reset", said)
+        self.assertIn("does not reach TMDB either (the connection was reset", said)
 
     def test_nothing_is_ever_called_blocked(self) -> None:
         for kind in KINDS.values():
@@ -491,10 +491,14 @@ class Answers(Judged):
                 "proxy_unreachable",
                 "refused",
             ),
-            (FAILS, "proxy_fails", "connection reset"),
+            (FAILS, "proxy_fails", "the connection was reset"),
             (STRANGER, "proxy_stranger", "a page of HTML"),
             (replace(STRANGER, cause=None, status=404), "proxy_stranger", "status 404"),
-            (replace(TOKEN, ours=False), "proxy_stranger", "answers 401 by itself"),
+            (
+                replace(TOKEN, ours=False),
+                "proxy_stranger",
+                "itself answers with status 401",
+            ),
             (replace(WORKS, status=401, code=7), "proxy_key", "the key of that proxy"),
             (replace(TOKEN, reported=("key_refused",)), "proxy_key", "not accept the"),
             (replace(WORKS, cause="proxy_loop_detected"), "proxy_loop", "back"),

@@ -88,7 +88,7 @@ class Failed(SynchronousTestCase):
     def test_the_rate_of_a_slow_body_is_told_by_its_fault_not_by_its_words(
         self,
     ) -> None:
-        cause, said = "http_response_timeout", "4096 bytes when time was up"
+        cause, said = "http_response_timeout", "4096 bytes when the time was up"
         for received, seconds, size, body_ms in (
             (1000, 2.5, 1000, 2500),
             (0, 2.5, 0, 2500),

@@ -133,8 +133,8 @@ class Bundles(SynchronousTestCase):
     def test_what_is_no_bundle_is_refused_with_the_place(self) -> None:
         value = json.loads(sent(sound()))
         for changed, words in (
-            ([], "no bundle"),
-            ({**value, "format": FORMAT + 1}, "no bundle"),
+            ([], "not a bundle"),
+            ({**value, "format": FORMAT + 1}, "not a bundle"),
             ({**value, "evidence": []}, "evidence is not an object"),
             ({**value, "evidence": {"hosts": []}}, "no evidence.has_key"),
             (

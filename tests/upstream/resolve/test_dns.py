@@ -174,4 +174,4 @@ class Servers(SynchronousTestCase):
     def test_what_is_no_address_is_refused_with_what_is_allowed(self) -> None:
         for text in ("", "dns.example", "1.2.3", "::g", "9.9.9.9:", "9.9.9.9:53x"):
             raised = self.assertRaises(ValueError, read_server, text)
-            self.assertIn("9.9.9.9[:53]", str(raised))
+            self.assertIn("such as 9.9.9.9 or 9.9.9.9:53", str(raised))
