@@ -168,7 +168,7 @@ class Drill:
             self._demo.switch(host, "none")
         except CannotDrill as error:
             raise CannotDrill(f"not repaired: {error}; {self._by_hand()}") from error
-        self._say("healed")
+        self._say("repaired")
 
     def _await_direct(self) -> None:
         """Until the direct route answers again: a breaker that is closed may still be

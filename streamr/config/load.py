@@ -266,7 +266,7 @@ def _check_proxy(values: Values, problems: list[str]) -> None:
         problems.append(
             f"PROXY_HOST {host!r} lets other machines reach the proxy, which answers "
             "with your key: set STREAMR_PROXY_TOKEN (16 characters or more), or "
-            "PROXY_HOST to 127.0.0.1"
+            "set PROXY_HOST to 127.0.0.1"
         )
 
 

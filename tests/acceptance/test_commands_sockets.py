@@ -89,7 +89,7 @@ def test_an_interrupted_drill_heals_what_it_broke(demo: Demo) -> None:
         drill = demo.command("check", "--drill")
         drill.wait_for("drill: broken: ")
         assert drill.stop(number) == 130, drill.output
-        assert "what was broken is healed" in drill.output
+        assert "what was broken has been repaired" in drill.output
         assert "Traceback" not in drill.output
         assert demo.fault() == "none"
 
@@ -98,7 +98,7 @@ def test_the_drill_leaves_alone_what_somebody_else_broke(demo: Demo) -> None:
     ask(demo.main, f"/demo/fault?host={DIRECT}&fault=html", method="POST")
     drill = demo.command("check", "--drill")
     assert drill.ended() == 1
-    assert "broken already (html)" in drill.output
+    assert "already broken (html)" in drill.output
     assert demo.fault() == "html"
 
 
@@ -111,7 +111,7 @@ def test_a_daemon_that_is_no_demo_is_not_drilled(tmp_path: Path) -> None:
         assert drill.ended() == 1, drill.output
     finally:
         daemon.stop()
-    assert "is no demo and was not changed" in drill.output
+    assert "is not a demo; nothing was changed" in drill.output
     assert "attempt failed" not in daemon.output
 
 

@@ -371,7 +371,7 @@ def _cache_is_garbage(state: Path) -> str:
 
 def _state_is_below_a_file(state: Path) -> str:
     state.symlink_to("/proc/nothing/state")
-    return "there is no folder for state .*answers are kept in memory only"
+    return "there is no folder for state .*answers are kept only in memory"
 
 
 @pytest.mark.parametrize(
