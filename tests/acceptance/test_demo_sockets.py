@@ -66,7 +66,7 @@ def test_a_fault_that_the_simulator_does_not_know_is_400(main: str) -> None:
     for query in ("host=api.themoviedb.org&fault=explode", "host=a.invalid&fault=html"):
         answer = ask(main, f"/demo/fault?{query}", method="POST")
         assert answer.status == 400
-        assert "; allowed: none" in answer.json["status_message"]
+        assert "; allowed: " in answer.json["status_message"]
 
 
 def test_every_picture_that_a_list_names_can_be_had(main: str) -> None:

@@ -117,7 +117,7 @@ def test_run_says_when_both_answer_and_a_signal_stops_both(
     simulator: Simulator, tmp_path: Path, number: int
 ) -> None:
     process = Process([STREAMR, "run"], simulator.environment, tmp_path)
-    process.wait_for("streamr .* answers")
+    process.wait_for("streamr .* is running")
     proxy = process.wait_for(r"proxy +(http://\S+)").group(1)
     main = process.wait_for(r"main +(http://\S+)").group(1)
     process.wait_for(f"{main}/3 instead of TMDB's base URL")
@@ -289,7 +289,7 @@ def test_ctrl_c_says_what_it_waits_for_and_a_second_one_ends_at_once(
     # the probe at the start, and this one
     wait_until(lambda: simulator.counts("api.themoviedb.org")["requests"] >= 2)
     process.child.send_signal(first)
-    process.wait_for("waits for the answers of 1 caller, 122 s at most")
+    process.wait_for("waits for the answers of 1 caller, at most 122 s")
     assert process.stop(signal.SIGINT) == 130
     connection.close()
     assert "Traceback" not in process.output
@@ -353,13 +353,13 @@ def test_no_log_in_any_form_holds_a_key(
 
 def _socket_is_a_folder(state: Path) -> str:
     (state / "control.sock").mkdir(parents=True)
-    return "no control socket: .*/control.sock: something that is not a socket"
+    return "no control socket: .*/control.sock: the name is taken by something that is not"
 
 
 def _socket_is_a_file(state: Path) -> str:
     state.mkdir()
     (state / "control.sock").write_text("somebody's")
-    return "no control socket: .*/control.sock: something that is not a socket"
+    return "no control socket: .*/control.sock: the name is taken by something that is not"
 
 
 def _cache_is_garbage(state: Path) -> str:
@@ -392,7 +392,7 @@ def test_what_is_in_the_way_of_state_costs_a_line_and_not_the_start(
     process = Process(
         [STREAMR, "run"], {**KEY, **more, "PORT": "0", "PROXY_PORT": "0"}, tmp_path
     )
-    process.wait_for("streamr .* answers")
+    process.wait_for("streamr .* is running")
     assert process.stop() in (0, -signal.SIGTERM)
     told = [line for line in process.lines if re.search(said, line)]
     assert len(told) == 1 and " warn " in told[0], process.output

@@ -480,7 +480,7 @@ async def test_control_takes_no_parameters(bench):
         asking = partial(control, url, LOCAL, JSON, method=method, path=path)
         outcome = await deferToThread(asking)
         assert outcome.status == 400
-        assert b"no parameters" in outcome.body
+        assert b"without parameters" in outcome.body
 
 
 @pytest_twisted.inlineCallbacks
