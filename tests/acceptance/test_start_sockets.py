@@ -353,13 +353,13 @@ def test_no_log_in_any_form_holds_a_key(
 
 def _socket_is_a_folder(state: Path) -> str:
     (state / "control.sock").mkdir(parents=True)
-    return "no control socket: .*/control.sock: the name is taken by something that is not"
+    return "no control socket: .*/control.sock: the name is taken by"
 
 
 def _socket_is_a_file(state: Path) -> str:
     state.mkdir()
     (state / "control.sock").write_text("somebody's")
-    return "no control socket: .*/control.sock: the name is taken by something that is not"
+    return "no control socket: .*/control.sock: the name is taken by"
 
 
 def _cache_is_garbage(state: Path) -> str:
