@@ -108,7 +108,7 @@ REPORTED = Measure(
 ATTEMPT_SECONDS = Measure(
     "streamr_attempt_duration_seconds",
     "histogram",
-    "How long the attempts took that brought an answer.",
+    "How long attempts that brought an answer took.",
     ("server", "route"),
 )
 CACHE_REQUESTS = Measure(
