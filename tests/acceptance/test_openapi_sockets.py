@@ -82,8 +82,8 @@ def test_schemathesis_finds_nothing(
     said = run(
         *(SCHEMATHESIS, "run", f"{main}/openapi.json", which, f"--phases={phases}"),
         *("--checks=all", "--seed=1", "--max-examples=2", "--workers=4"),
-        # what TMDB ignores is taken (docs/clients.md): parameters that nobody knows, and
-        # what is refused all the same, tests/openapi/test_parameters.py compares
+        # what TMDB ignores is taken (docs/clients.md), such as unknown parameters; what
+        # is refused all the same is compared in tests/openapi/test_parameters.py
         "--exclude-checks=negative_data_rejection",
         # simulated ids are not TMDB's: some examples are 404, which is no failure
         *("--warnings=off", "--no-color"),
