@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -13,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -214,3 +215,16 @@ class Daemon(Process):
     @property
     def proxy(self) -> str:
         return self.urls["proxy"]
+
+
+def wait_until(is_so: Callable[[], object]) -> None:
+    """Ask again until it is so; only a test that hangs runs out of patience."""
+
+    def so() -> object:
+        with contextlib.suppress(OSError):  # a file that is not there yet
+            return is_so()
+
+    until = time.monotonic() + PATIENCE
+    while not so():
+        assert time.monotonic() < until, f"not true within {PATIENCE:g} s"
+        threading.Event().wait(0.02)

@@ -18,10 +18,13 @@ from streamr.errors import Blame, Fault
 from streamr.policy import cachekey
 from streamr.routing.failover import Failover
 
-# How long the first failure is remembered (seconds); each further one twice as long.
+# The first failure may be the network's, and is only noted. How long the second one is
+# remembered (seconds); each further one twice as long.
 # TMDB mends most of its errors within a second; one that lasts costs it a request a
 # minute and route.
 FIRST, LONGEST = 1.0, 60.0
+# A failure that is so long ago (seconds) makes no row with the next one.
+FORGOTTEN = 2 * LONGEST
 # Keys remembered; beyond them the oldest is forgotten.
 MOST_REMEMBERED = 10_000
 
@@ -73,7 +76,10 @@ class NegativeCache:
     def _remember(self, key: str, cause: str) -> _Failure:
         now = self._clock.seconds()
         before = self._failed.pop(key, None)
-        pause = FIRST if before is None else min(before.pause * 2, LONGEST)
+        if before is None or now - before.at > FORGOTTEN:
+            pause = 0.0
+        else:
+            pause = min(max(FIRST, before.pause * 2), LONGEST)
         known = self._failed[key] = _Failure(cause, now, now + pause, pause)
         if len(self._failed) > MOST_REMEMBERED:
             del self._failed[next(iter(self._failed))]

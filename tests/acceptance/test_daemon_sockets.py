@@ -68,11 +68,12 @@ async def stack(reactor: Any, tmp_path: Path) -> AsyncIterator[Stack]:
 
 @pytest_twisted.ensureDeferred
 async def test_lists_come_directly_when_the_direct_way_is_fine(stack: Stack) -> None:
+    before = await stack.settle()
     for path in LISTS:
         answer = await stack.get(path)
         right(answer)
         assert "x-proxy-source" not in answer.headers
-    assert stack.requests(DIRECT) == len(LISTS)
+    assert stack.requests(DIRECT) - before == len(LISTS)
     assert stack.accepted(OTHER) == 0
 
 

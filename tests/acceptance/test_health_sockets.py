@@ -9,10 +9,8 @@ at what they say and what the simulator counted.
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,15 @@ import pytest_twisted
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
-from tests.processes import PATIENCE, STREAMR, Daemon, Process, Response, Simulator, ask
+from tests.processes import (
+    STREAMR,
+    Daemon,
+    Process,
+    Response,
+    Simulator,
+    ask,
+    wait_until,
+)
 from tests.stack import Got, Stack
 
 DIRECT, OTHER = "api.themoviedb.org", "api.tmdb.org"
@@ -348,14 +354,6 @@ def breaker(daemon: Daemon, number: int = 0) -> str:
     """The state of one of main's breakers, as the health page tells it."""
     routes = ask(daemon.main, "/api/tmdb/health").json["routes"]
     return str(routes[number]["breaker"])
-
-
-def wait_until(is_so: Callable[[], object]) -> None:
-    """Ask again until it is so; only a test that hangs runs out of patience."""
-    until = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < until, f"not true within {PATIENCE:g} s"
-        threading.Event().wait(0.02)
 
 
 def test_what_is_known_outlives_a_restart(simulator: Simulator, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.clients.app_calls import AppCall, calls, difference, wrong_shape
-from tests.processes import Daemon, Response, Simulator, ask
+from tests.processes import Daemon, Response, Simulator, ask, wait_until
 
 HOSTS = ("api.themoviedb.org", "api.tmdb.org")
 BASES = (
@@ -43,6 +43,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     # as fast as they come: the TMDB is ours
     settings = {**simulator.environment, "STREAMR_RATE": "1000"}
     daemon = Daemon(settings, servers=("proxy", "main"))
+    # the probe at the start is none of the calls
+    wait_until(lambda: simulator.counts(HOSTS[0])["requests"] >= 1)
     yield World(simulator, daemon)
     daemon.stop()
     simulator.stop()

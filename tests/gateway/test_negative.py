@@ -9,7 +9,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Answer, Outcome
 from streamr.errors import CAUSES, Blame, Fault
-from streamr.gateway.negative import FIRST, LONGEST, MOST_REMEMBERED, NegativeCache
+from streamr.gateway.negative import (
+    FIRST,
+    FORGOTTEN,
+    LONGEST,
+    MOST_REMEMBERED,
+    NegativeCache,
+)
 from streamr.policy.breaker import TRIP_IN_ROW
 from tests.support import GOOD, QUERY, FakeRoute, call, failover_over, late
 
@@ -39,6 +45,13 @@ class NegativeCase(SynchronousTestCase):
         assert fault is not None
         return fault
 
+    def fails_twice(
+        self, cause: str = "upstream_error", path: str = QUERY.path
+    ) -> Fault:
+        """The first failure is only noted."""
+        self.fails(cause, path)
+        return self.fails(cause, path)
+
     def asks(self, path: str = QUERY.path) -> bool:
         """Whether TMDB would be asked."""
         before = len(self.route.sent)
@@ -52,7 +65,7 @@ class Remembered(NegativeCase):
     def test_a_path_that_failed_is_not_asked_for_again_at_once(self) -> None:
         for cause in ANSWERS:
             self.setUp()
-            self.fails(cause)
+            self.fails_twice(cause)
             self.clock.advance(FIRST - 0.01)
             outcome = self.successResultOf(self.fetch())
             assert outcome.fault is not None
@@ -70,16 +83,29 @@ class Remembered(NegativeCase):
         )
 
     def test_it_is_asked_for_again_when_the_time_is_up(self) -> None:
-        self.fails()
+        self.fails_twice()
         self.clock.advance(FIRST)
         self.assertTrue(self.asks())
 
+    def test_the_first_failure_may_be_the_networks(self) -> None:
+        self.assertEqual(self.fails().retry_after, "1")
+        self.assertTrue(self.asks())
+
+    def test_one_that_is_long_ago_makes_no_row(self) -> None:
+        for later, asked in ((FORGOTTEN, False), (FORGOTTEN + 1, True)):
+            self.setUp()
+            self.fails()
+            self.clock.advance(later)
+            self.fails()
+            self.assertEqual(self.asks(), asked, later)
+
     def test_other_paths_are_asked_for(self) -> None:
-        self.fails()
+        self.fails_twice()
         self.assertFalse(self.asks())
         self.assertTrue(self.asks("/movie/551"))
 
     def test_each_failure_is_remembered_twice_as_long_up_to_a_minute(self) -> None:
+        self.fails()
         for pause in (1, 2, 4, 8, 16, 32, 60, 60):
             self.assertEqual(self.fails().retry_after, str(pause))
             self.clock.advance(pause - 0.01)
@@ -94,7 +120,7 @@ class Remembered(NegativeCase):
         fetching = self.fetch()
         self.route.succeeds()
         self.assertEqual(self.successResultOf(fetching).answer, GOOD)
-        self.assertEqual(self.fails().retry_after, "1")
+        self.assertEqual(self.fails_twice().retry_after, "1")
 
     def test_an_answer_of_tmdbs_is_no_failure(self) -> None:
         fetching = self.fetch()
@@ -125,13 +151,13 @@ class Forgotten(NegativeCase):
             self.assertTrue(self.asks(), cause)
 
     def test_who_insists_is_asked_for(self) -> None:
-        self.fails()
+        self.fails_twice()
         self.asking.forget(QUERY)
         self.assertTrue(self.asks())
         self.asking.forget(replace(QUERY, path="/never/heard/of"))
 
     def test_when_a_breaker_moves_all_is_asked_for_again(self) -> None:
-        self.fails()
+        self.fails_twice()
         health = self.failover.health
         for _ in range(TRIP_IN_ROW):
             health.tried(self.route, Fault("tls_reset"), 1)
@@ -139,8 +165,8 @@ class Forgotten(NegativeCase):
         self.assertTrue(self.asks())
 
     def test_beyond_the_bound_the_oldest_is_forgotten(self) -> None:
-        self.fails(path="/movie/0")
-        self.fails(path="/movie/1")
+        self.fails_twice(path="/movie/0")
+        self.fails_twice(path="/movie/1")
         for number in range(2, MOST_REMEMBERED + 1):
             self.fails(path=f"/movie/{number}")
         self.assertTrue(self.asks("/movie/0"))

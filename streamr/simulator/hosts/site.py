@@ -46,7 +46,8 @@ class Asked:
         pairs = parse_qsl(query, keep_blank_values=True)
         self.method = request.method.decode("latin-1")
         self.path = unquote(path)
-        self.params = {name: value for name, value in pairs if name != KEY}
+        self._pairs = [pair for pair in pairs if pair[0] != KEY]
+        self.params = dict(self._pairs)
         self.api_key = dict(pairs).get(KEY)
         kind, _, token = (request.getHeader("authorization") or "").partition(" ")
         self.bearer = token.strip() if kind.lower() == "bearer" else None
@@ -62,7 +63,7 @@ class Asked:
 
     def as_dict(self) -> Json:
         """The request for the ledger, without its key."""
-        query = urlencode(self.params)
+        query = urlencode(self._pairs)
         path = quote(self.path, safe="/:@!$&'()*+,;=-._~")
         return {
             "method": self.method,
