@@ -90,7 +90,9 @@ def build(
     built = _built(shared, sockets, history, demo)
     sites = {
         name: GatewaySite(
-            GatewayResource(each.surface, reactor, shared.observer), reactor
+            GatewayResource(each.surface, reactor, shared.observer),
+            reactor,
+            each.surface.cors.headers,
         )
         for name, each in built.items()
     }

@@ -7,11 +7,12 @@ are cut when the daemon stops.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http.client import responses as PHRASES
+from typing import cast
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, datetimeToString
@@ -21,14 +22,22 @@ from twisted.web.server import Request, Site
 from streamr.errors import Envelope
 from streamr.eventloop import Turns, flush
 from streamr.web.page import JSON, envelope
+from streamr.web.server.head import (
+    Body,
+    HeadRefused,
+    RequestHead,
+    find_end,
+    origin_in,
+    read_head,
+)
 
 # An idle connection may stay this long; browsers and load balancers use 60-75 s.
 IDLE_SECONDS = 60
 # A head that is not complete by then is an attack or a broken client; Site's timeout
 # does not see it (docs/facts/twisted.md, "Slow heads").
 HEAD_SECONDS = 15
-# No request of ours needs a body; this leaves room for a front end's careless JSON.
-MOST_BODY = 64 * 1024
+# What is read ahead of an answer, so that a caller who leaves is noticed.
+MOST_AHEAD = 16 * 1024
 # With Twisted's 50, more than half of a burst of 1,000 connections waits a second for
 # its next try (docs/facts/twisted.md, "A burst of connections").
 BACKLOG = 4096
@@ -40,16 +49,23 @@ BODILESS = (204, 304)
 
 
 class Channel(HTTPChannel):
-    """One connection of a caller."""
+    """One connection of a caller: one request at a time, and checked before it is one.
+
+    What comes is kept here until a whole head is there (`head.py`), its body is thrown
+    away, and twisted.web gets the head alone. The next one is looked at when the answer
+    is written and the connection takes more: so what a caller sends without reading the
+    answers costs no more than one answer.
+    """
 
     site: GatewaySite
-    _head_timer: IDelayedCall | None = None
-    _refused = False
-    _came: list[bytes]
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        self._came = []
+        self._came = bytearray()
+        self._deadline: IDelayedCall | None = None
+        self._busy = self._choked = self._refused = self._queued = self._held = False
+        self._body: Body | None = None
+        self._head: RequestHead | None = None
         self.site.channels.add(self)
 
     @property
@@ -58,82 +74,138 @@ class Channel(HTTPChannel):
         return bool(self._came)
 
     def dataReceived(self, data: bytes) -> None:
-        self._came.append(data)
-        if len(self._came) == 1:
-            self.site.turns.run(self._read)
-
-    def setLineMode(self, extra: bytes = b"") -> None:
-        """A request is answered: what was read behind it and kept (`extra`) comes
-        before what came later and still waits for its turn."""
-        super().setLineMode()
-        if extra:
-            self._came.insert(0, extra)
-            if len(self._came) == 1:
-                self.site.turns.run(self._read)
-
-    def _read(self) -> None:
-        """Read what came, now that it is this connection's turn."""
-        data, self._came = b"".join(self._came), []
         if self._refused or self not in self.site.channels:
             return
-        if self._head_timer is None and not self.requests:
-            self._head_timer = self.site.clock.callLater(
-                HEAD_SECONDS, self.refuse, 408, "the request was not complete in time"
-            )
-        super().dataReceived(data)
-        if self.site.draining and not self.requests:
-            self.loseConnection()
+        self._came += data
+        if (self._busy or self._choked) and len(self._came) > MOST_AHEAD:
+            self._held = True
+            self._transport().pauseProducing()
+        self._look_later()
 
-    def lineLengthExceeded(self, line: bytes) -> None:
-        if self.requests:
-            self.refuse(431, "a header line is too long")
-        else:
-            self.refuse(414, "the request target is too long")
+    def _look_later(self) -> None:
+        """Look at what came when it is this connection's turn."""
+        if self._came and not (self._busy or self._choked or self._queued):
+            self._queued = True
+            self.site.turns.run(self._look)
 
-    def head_complete(self) -> None:
-        """A request arrived whole and is being answered."""
-        if self._head_timer is not None and self._head_timer.active():
-            self._head_timer.cancel()
-        self._head_timer = None
+    def _look(self) -> None:
+        self._queued = False
+        if self._busy or self._choked or self._refused or self._gone():
+            return
+        if self._deadline is None:
+            self._deadline = self.site.clock.callLater(HEAD_SECONDS, self._too_slow)
+        try:
+            head = self._take()
+        except HeadRefused as refused:
+            self.refuse(refused.status, refused.problem, origin_in(self._came))
+            return
+        if head is None:
+            if self.site.draining:
+                self._came.clear()
+                self.loseConnection()
+            return
+        self._stop_deadline()
+        self._busy = True
+        self._closes = head.closes or self.site.draining
+        super().dataReceived(head.handed_on)
+
+    def _take(self) -> RequestHead | None:
+        """The next request, its body thrown away; None when more has to come.
+
+        Raises HeadRefused.
+        """
+        if self._head is None:
+            while self._came[:2] == b"\r\n":  # 9112, 2.2: left over from a body
+                del self._came[:2]
+            end = find_end(self._came)
+            if end < 0:
+                return None
+            self._head = read_head(bytes(self._came[:end]))
+            self._body = Body(self._head.body)
+            del self._came[:end]
+        assert self._body is not None
+        del self._came[: self._body.read(self._came)]
+        if not self._body.over:
+            return None
+        head, self._head, self._body = self._head, None, None
+        return head
+
+    def checkPersistence(self, request: Request, version: bytes) -> bool:
+        return not self._closes
+
+    def requestDone(self, request: Request) -> None:
+        """An answer is written whole."""
+        self._busy = False
         if self.site.draining:
             self.persistent = False
+        super().requestDone(request)
+        self._go_on()
 
-    def refuse(self, status: int, problem: str) -> None:
+    def pauseProducing(self) -> None:
+        """The caller does not read what was written."""
+        self._choked = True
+        super().pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """What was written has gone."""
+        self._choked = False
+        super().resumeProducing()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._busy or self._choked or self._gone():
+            return
+        if self._held:
+            self._held = False
+            self._transport().resumeProducing()
+        self._look_later()
+
+    def _gone(self) -> bool:
+        return self not in self.site.channels
+
+    def _transport(self) -> IPushProducer:
+        return cast(IPushProducer, self.transport)
+
+    def _too_slow(self) -> None:
+        self._deadline = None
+        self.refuse(408, "the request was not complete in time")
+
+    def _stop_deadline(self) -> None:
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
+        self._deadline = None
+
+    def refuse(self, status: int, problem: str, origin: str | None = None) -> None:
         """Answer in TMDB's shape what never became a request, and close."""
         self._refused = True
+        self._stop_deadline()
+        self._came.clear()
         body = envelope(status, Envelope.INPUT, f"Invalid request: {problem}.")
         headers = [
             ("Content-Type", JSON),
             ("Content-Length", str(len(body))),
             ("Cache-Control", "no-store"),
             ("Connection", "close"),
+            *self.site.cors(origin),
         ]
         self.write(_head("HTTP/1.1", status, headers) + body)
         self.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.head_complete()
+        self._stop_deadline()
+        self._came.clear()
         super().connectionLost(reason)
         self.site.gone(self)
 
 
 class GatewayRequest(Request):
-    """One request. Bodies are never used, so they are never kept.
+    """One request, without a body: nothing here reads one.
 
     `left` says that the caller is gone and nobody reads an answer.
     """
 
     channel: Channel
     left = False
-    _body_size = 0
-
-    def gotLength(self, length: int | None) -> None:
-        super().gotLength(0)
-
-    def handleContentChunk(self, data: bytes) -> None:
-        self._body_size += len(data)
-        if self._body_size > MOST_BODY:
-            self.channel.refuse(413, f"the body is longer than {MOST_BODY} bytes")
 
     def connectionLost(self, reason: Failure) -> None:
         self.left = True
@@ -141,7 +213,6 @@ class GatewayRequest(Request):
 
     def process(self) -> None:
         """Hand the whole request to the one resource of the site."""
-        self.channel.head_complete()
         self.site = self.channel.site
         self.render(self.site.resource)
 
@@ -196,7 +267,13 @@ class GatewaySite(Site):
     protocol = Channel  # type: ignore[assignment]  # Twisted documents a class here
     noisy = False
 
-    def __init__(self, resource: Resource, clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        resource: Resource,
+        clock: IReactorTime,
+        cors: Callable[[str | None], Iterable[tuple[str, str]]] = lambda _origin: (),
+    ) -> None:
+        """`cors` gives the headers by which a page may read what is refused here."""
         super().__init__(
             resource,
             requestFactory=GatewayRequest,
@@ -205,6 +282,7 @@ class GatewaySite(Site):
             parsePOSTFormSubmission=False,
         )
         self.clock = clock
+        self.cors = cors
         self.turns = Turns(clock, READING)
         self.channels: set[Channel] = set()
         self.draining = False

@@ -27,7 +27,8 @@ from streamr.web.api.cors import Cors
 from streamr.web.api.resource import GatewayResource, Surface
 from streamr.web.page import Page, json_page
 from streamr.web.router import CHANGE, Router, Row
-from streamr.web.server.site import HEAD_SECONDS, MOST_BODY, READING, GatewaySite
+from streamr.web.server.head import MOST_BODY
+from streamr.web.server.site import HEAD_SECONDS, READING, GatewaySite
 from tests.support import FakeRoute, Notes, gateway_over, turn
 
 ADMIN = "an-admin-token-of-some-length"
@@ -92,7 +93,7 @@ class SurfaceCase(SynchronousTestCase):
             admin_token=ADMIN,
         )
         resource = GatewayResource(self.changed(surface), self.clock, self.notes)
-        self.site = GatewaySite(resource, self.clock)
+        self.site = GatewaySite(resource, self.clock, surface.cors.headers)
         self.site.startFactory()
         self.addCleanup(self.site.stopFactory)
         self.connect()
@@ -293,10 +294,10 @@ class Refusals(SurfaceCase):
             "/3/movie/550@evil.test.invalid",
             "/3/movie/550;x=1",
             "//evil.test.invalid/3/movie/550",
-            "/3/movie/550%00",
-            "/3/movie/550%0d%0aX-A:b",
         ):
             self.refused(path, 404, 34)
+        for path in ("/3/movie/550%00", "/3/movie/550%0d%0aX-A:b"):
+            self.refused(path, 400, 47)
 
     def test_an_absolute_target_is_refused(self) -> None:
         self.refused("http://evil.test.invalid/3/movie/550", 400, 47)
@@ -425,7 +426,6 @@ class Guarded(SurfaceCase):
             # a reverse proxy on this machine, and a name that was pointed here
             {**HERE, "headers": forwarded},
             {**HERE, "host": "rebound.test:3001"},
-            {**HERE, "host": ""},
         ):
             seen = self.get("/inside", **more)
             self.assertEqual(seen.status, 403, more)

@@ -1,0 +1,158 @@
+"""One connection: one request at a time, and no more memory than one answer."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.error import ConnectionLost
+from twisted.python.failure import Failure
+
+from streamr.web.page import Page
+from streamr.web.router import Row
+from streamr.web.server.site import HEAD_SECONDS, MOST_AHEAD
+from tests.web.api.test_resource import ANSWER, SurfaceCase
+
+steady = settings(deadline=None, database=None, derandomize=True, max_examples=60)
+BIG = b"x" * 100_000
+HEALTH = b"GET /api/health HTTP/1.1\r\nHost: a\r\n\r\n"
+LARGE = b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n"
+WAITS = b"GET /3/movie/550 HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+class ChannelCase(SurfaceCase):
+    def more_rows(self) -> list[Row]:
+        return [Row("/big", lambda _visit: Page(200, BIG, ()))]
+
+    def say(self, data: bytes) -> None:
+        self.channel.dataReceived(data)
+        self.clock.advance(0)
+
+    @property
+    def statuses(self) -> list[int]:
+        found = re.findall(rb"HTTP/1\.1 (\d+) ", self.transport.value())
+        return [int(each) for each in found]
+
+
+class OneAtATime(ChannelCase):
+    def test_what_comes_behind_a_request_waits_for_its_answer(self) -> None:
+        self.say(WAITS + HEALTH + HEALTH)
+        self.assertEqual(self.statuses, [])
+        self.route.succeeds(ANSWER)
+        self.clock.advance(0)
+        self.assertEqual(self.statuses, [200, 200, 200])
+
+    def test_many_are_answered_in_their_order(self) -> None:
+        self.say((HEALTH + b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n") * 100)
+        self.clock.pump([0.0] * 400)
+        self.assertEqual(self.statuses, [200, 404] * 100)
+
+    def test_who_does_not_read_is_sent_one_answer_and_no_more(self) -> None:
+        self.say(LARGE)
+        self.channel.pauseProducing()  # so the transport says above 64 kB
+        for _ in range(50):
+            self.say(LARGE * 10)
+        self.assertEqual(self.statuses, [200])
+        self.assertLess(len(self.transport.value()), 2 * len(BIG))
+
+    def test_who_reads_again_is_answered_on(self) -> None:
+        self.say(LARGE)
+        self.channel.pauseProducing()
+        self.say(HEALTH * 3)
+        self.channel.resumeProducing()
+        self.clock.pump([0.0] * 5)
+        self.assertEqual(self.statuses, [200] * 4)
+
+    def test_so_much_is_read_ahead_and_no_more(self) -> None:
+        self.say(WAITS)
+        self.say(b"x" * MOST_AHEAD)
+        self.assertEqual(self.transport.producerState, "producing")
+        self.say(b"x")
+        self.assertEqual(self.transport.producerState, "paused")
+
+    def test_reading_goes_on_when_the_answer_is_written(self) -> None:
+        self.say(WAITS)
+        self.say(HEALTH * (MOST_AHEAD // len(HEALTH) + 1))
+        self.assertEqual(self.transport.producerState, "paused")
+        self.route.succeeds(ANSWER)
+        self.clock.pump([0.0] * 600)
+        self.assertEqual(self.transport.producerState, "producing")
+        self.assertEqual(set(self.statuses), {200})
+
+    @steady
+    @given(st.lists(st.integers(0, 400), max_size=6))
+    def test_wherever_it_is_cut_the_answers_are_the_same(self, cuts: list[int]) -> None:
+        self.setUp()
+        data = (
+            b"\r\n"
+            + HEALTH
+            + b"GET /x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
+        )
+        data += HEALTH.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n")
+        data += b"0\r\n\r\n" + HEALTH
+        last = 0
+        for cut in [*sorted(cuts), len(data)]:
+            self.say(data[last:cut])
+            last = max(last, min(cut, len(data)))
+        self.clock.pump([0.0] * 8)
+        self.assertEqual(self.statuses, [200, 404, 200, 200])
+
+
+class Refusing(ChannelCase):
+    def test_nothing_behind_a_refused_head_is_interpreted(self) -> None:
+        self.say(b"GET / HTTP/1.1\r\nX A: b\r\n\r\n" + WAITS + HEALTH)
+        self.say(WAITS)
+        self.assertEqual((self.statuses, self.route.sent), ([400], []))
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_what_was_answered_before_it_stays(self) -> None:
+        self.say(HEALTH + b"GET / HTTP/2.0\r\n\r\n")
+        self.clock.advance(0)
+        self.assertEqual(self.statuses, [200, 505])
+
+    def test_a_body_beyond_what_was_declared_is_the_next_request(self) -> None:
+        self.say(
+            b"GET /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}" + HEALTH
+        )
+        self.clock.advance(0)
+        self.assertEqual(self.statuses, [404, 200])
+
+    def test_the_answer_is_json_with_the_last_word(self) -> None:
+        self.say(b"GET * HTTP/1.1\r\nHost: a\r\n\r\n")
+        seen = self.seen()
+        self.assertEqual((seen.status, seen.json["status_code"]), (400, 47))
+        self.assertEqual(seen.headers["connection"], "close")
+
+
+class Ends(ChannelCase):
+    def test_whoever_says_close_in_any_place_is_closed_behind_the_answer(self) -> None:
+        self.say(
+            HEALTH.replace(b"\r\n\r\n", b"\r\nConnection: close, x\r\n\r\n") + HEALTH
+        )
+        self.assertEqual(self.statuses, [200])
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_a_head_that_begins_behind_another_request_has_its_deadline(self) -> None:
+        self.say(HEALTH + b"GET / HT")
+        self.clock.advance(0)
+        self.assertEqual(self.statuses, [200])
+        self.clock.advance(HEAD_SECONDS)
+        self.assertEqual(self.statuses, [200, 408])
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_one_that_waited_behind_an_answer_has_it_from_then_on(self) -> None:
+        self.say(WAITS + b"GET / HT")
+        self.clock.advance(5.0)
+        self.route.succeeds(ANSWER)
+        self.clock.advance(HEAD_SECONDS - 0.1)
+        self.assertEqual(self.statuses, [200])
+        self.clock.advance(0.2)
+        self.assertEqual(self.statuses, [200, 408])
+
+    def test_a_caller_who_leaves_leaves_no_timer(self) -> None:
+        self.say(HEALTH + b"GET / HT")
+        self.clock.advance(0)
+        self.channel.connectionLost(Failure(ConnectionLost()))
+        # the site's own, which keeps the time of its log
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
