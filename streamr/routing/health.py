@@ -11,36 +11,23 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from random import random
-from secrets import token_hex
 
-from twisted.internet.defer import (
-    CancelledError,
-    Deferred,
-    gatherResults,
-    maybeDeferred,
-)
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from streamr.boundaries import Answer, Call, Expected, Query
-from streamr.errors import CAUSES, KEY_CAUSES, Fault, RouteKind
-from streamr.interfaces import Progress, Route
+from streamr.errors import CAUSES, KEY_CAUSES, Fault
+from streamr.interfaces import Route
 from streamr.policy import breaker
 from streamr.policy.breaker import Breaker, BreakerState, Failed
 from streamr.policy.budgets import TokenBucket
-from streamr.policy.deadline import share
 from streamr.policy.retry import HEDGE_AFTER
 from streamr.policy.routing import plan
+from streamr.routing.probe import LOOK_SECONDS, PROBE_SECONDS, Probed, probe
 
 _log = Logger()
 
-# What a probe asks for: small, always there, and it needs a valid key.
-PROBE = Query("/configuration", (), "/configuration", expected=Expected(("images",)))
-# How long a probe may take before it counts as no answer at all.
-PROBE_SECONDS = 5.0
-# The same when somebody waits for the verdict at a page: it is told within a second.
-LOOK_SECONDS = 0.7
 # How often the breakers are looked at.
 LOOK_EVERY = 0.5
 # When nothing works at all, this many requests a second still find out for themselves:
@@ -166,8 +153,8 @@ class Health:
         Fires when that is over.
         """
         now = self._clock.seconds()
-        for probe in list(self._probes.values()):
-            probe.cancel()
+        for each in list(self._probes.values()):
+            each.cancel()
         for name, known in self.breakers.items():
             self.breakers[name] = breaker.probing(breaker.hurried(known, now))
         looks = [self._probe(route, LOOK_SECONDS) for route in self.routes]
@@ -178,8 +165,8 @@ class Health:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
-        for probe in list(self._probes.values()):
-            probe.cancel()
+        for each in list(self._probes.values()):
+            each.cancel()
 
     def known(self) -> dict[str, dict[str, float]]:
         """What outlives a restart: the open breakers, with pauses instead of times."""
@@ -232,14 +219,6 @@ class Health:
         state.at, state.ms = self._wall(), ms
         state.cause = None if fault is None else fault.cause.name
 
-    def _probed_well(self, route: Route) -> None:
-        before, now = self.breakers[route.name], self._clock.seconds()
-        self._now_known(route, breaker.probed_good(before, now))
-
-    def _probed_badly(self, route: Route) -> None:
-        before, now = self.breakers[route.name], self._clock.seconds()
-        self._now_known(route, breaker.probed_bad(before, now, self._chance()))
-
     def _now_known(self, route: Route, now_known: Breaker) -> None:
         before = self.breakers[route.name]
         self.breakers[route.name] = now_known
@@ -270,82 +249,31 @@ class Health:
 
     def _probe(self, route: Route, seconds: float = PROBE_SECONDS) -> Deferred[None]:
         """Ask over one route; fires when it is judged, and never fails."""
-        asked = _Asked(self._clock)
-        # a connection that is slow to build but quick to answer is sound: a slow first
-        # answer is asked again over the connection that is now there
-        timing = self._ask(route, asked, seconds)
-        timing.addCallback(self._again_if_slow, route, asked, seconds)
-        probing = timing.addCallbacks(
-            self._probe_answered,
-            self._probe_failed,
-            callbackArgs=(route,),
-            errbackArgs=(route, asked),
-        )
-        self._probes[route.name] = probing
-        return probing.addBoth(self._probed, route)
+        probing = probe(route, self._clock, seconds)
+        judging = probing.addCallback(self._judge, route)
+        judging.addErrback(_given_up)
+        self._probes[route.name] = judging
+        return judging.addCallback(self._probed, route)
 
     def _probed(self, _result: object, route: Route) -> None:
         """Over. One that was given up for another has no place any more."""
         self._probes.pop(route.name, None)
 
-    def _ask(self, route: Route, asked: _Asked, seconds: float) -> Deferred[Answer]:
-        now = self._clock.seconds()
-        name, target = f"probe-{token_hex(4)}", PROBE.path
-        call = Call(name, now + seconds, target=target, probe=True)
-        budget = share(seconds, 1, hop=route.kind is RouteKind.PEER)
-        asking = maybeDeferred(
-            route.send,
-            PROBE,
-            call,
-            budget,
-            new_connection=False,
-            progress=asked,
-            veto=_may_leave,
-        )
-        return asking.addTimeout(seconds, self._clock, _too_late)
-
-    def _again_if_slow(
-        self, _answer: Answer, route: Route, asked: _Asked, seconds: float
-    ) -> float | Deferred[float]:
-        """How long the answer took, in seconds."""
-        took = asked.took()
-        if took <= HEDGE_AFTER:
-            return took
-        again = _Asked(self._clock)
-        return self._ask(route, again, seconds).addCallback(lambda _: again.took())
-
-    def _probe_answered(self, took: float, route: Route) -> None:
-        # one in doubt has failed by its answers, not by being slow
-        if took <= HEDGE_AFTER or self.breakers[route.name].doubted:
-            self._saw(route, None, round(took * 1000))
-            self._probed_well(route)
-        else:
-            self._probed_badly(route)
-
-    def _probe_failed(self, failure: Failure, route: Route, asked: _Asked) -> None:
-        if failure.check(CancelledError):
-            return
-        fault = failure.value
-        if not isinstance(fault, Fault):
-            _log.failure(
-                "A probe of {route} broke",
-                failure=failure,
-                route=route.name,
-                code="probe-broke",
-            )
-            self._probed_badly(route)
-            return
-        self._saw(route, fault, round(asked.took() * 1000))
-        if fault.refused:
-            self._probed_well(route)
-            return
-        if fault.counts:
-            self._probed_badly(route)
-            return
-        # a limit says nothing of the route: asked again after the same pause
+    def _judge(self, probed: Probed, route: Route) -> None:
+        """What a probe says of its route."""
+        fault, known = probed.fault, self.breakers[route.name]
         now, chance = self._clock.seconds(), self._chance()
-        known = self.breakers[route.name]
-        self.breakers[route.name] = breaker.postponed(known, now, chance)
+        # one in doubt has failed by its answers, not by being slow
+        good = fault is None and (known.doubted or probed.took <= HEDGE_AFTER)
+        if good or fault is not None:
+            self._saw(route, fault, round(probed.took * 1000))
+        if good or (fault is not None and fault.refused):
+            self._now_known(route, breaker.probed_good(known, now))
+        elif fault is None or fault.counts or probed.broke:
+            self._now_known(route, breaker.probed_bad(known, now, chance))
+        else:
+            # a limit says nothing of the route: asked again after the same pause
+            self.breakers[route.name] = breaker.postponed(known, now, chance)
 
 
 def _was_silent(state: RouteState) -> bool:
@@ -354,33 +282,6 @@ def _was_silent(state: RouteState) -> bool:
     return cause is not None and (cause == "overtaken" or CAUSES[cause].slow)
 
 
-class _Asked:
-    """When a probe left (interfaces.Progress): waiting for its turn is not counted."""
-
-    def __init__(self, clock: IReactorTime) -> None:
-        self._clock = clock
-        self._left_at = clock.seconds()
-
-    def queued(self) -> None:
-        """It is judged by its answer alone."""
-
-    def sent(self) -> None:
-        self._left_at = self._clock.seconds()
-
-    def first_byte(self) -> None:
-        """It is judged by its answer alone."""
-
-    def took(self) -> float:
-        """Seconds since it left."""
-        return self._clock.seconds() - self._left_at
-
-
-_follows: type[Progress] = _Asked
-
-
-def _may_leave() -> None:
-    """A probe finds out for itself."""
-
-
-def _too_late(_result: object, seconds: float) -> Failure:
-    return Failure(Fault("http_response_timeout", f"no answer within {seconds:g} s"))
+def _given_up(failure: Failure) -> None:
+    """A probe that was cancelled says nothing."""
+    failure.trap(CancelledError)

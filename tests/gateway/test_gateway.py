@@ -15,7 +15,8 @@ from streamr.gateway.telling import Teller
 from streamr.policy.breaker import FIRST_PAUSE, TRIP_IN_ROW
 from streamr.policy.budgets import HEDGE_FLOOR
 from streamr.policy.retry import HEDGE_AFTER
-from streamr.routing.health import PROBE_SECONDS, Health
+from streamr.routing.health import Health
+from streamr.routing.probe import PROBE_SECONDS
 from streamr.store.memory import MemoryStore
 from tests.support import (
     GOOD,

@@ -30,12 +30,8 @@ from streamr.policy.breaker import (
     BreakerState,
 )
 from streamr.policy.retry import HEDGE_AFTER
-from streamr.routing.health import (
-    LOOK_EVERY,
-    LOOK_SECONDS,
-    PROBE_SECONDS,
-    Health,
-)
+from streamr.routing.health import LOOK_EVERY, Health
+from streamr.routing.probe import LOOK_SECONDS, PROBE_SECONDS
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.ratelimit import Pacer
 from tests.support import FakeRoute, failover_over, late

@@ -10,7 +10,8 @@ from twisted.internet.interfaces import IReactorTime
 from streamr import __version__
 from streamr.errors import CAUSES
 from streamr.gateway.gateway import Gateway
-from streamr.routing.health import PROBE, RouteState
+from streamr.routing.health import RouteState
+from streamr.routing.probe import PROBE
 from streamr.routing.report import iso, told_route
 from streamr.tmdb.parameters import choice, only
 from streamr.web.access import Visit
