@@ -112,12 +112,16 @@ install_compose() {
     # closed ports in TMDB's place; the simulator where something has to answer
     cat >"$place/here.yaml" <<END
 services:
-  streamr: {image: localhost/streamr, command: [demo], ports: !override ["127.0.0.1::3001"]}
+  streamr:
+    image: localhost/streamr
+    command: [demo]
+    ports: !override ["127.0.0.1::3001"]
+    environment: {STREAMR_LOG_LEVEL: info}
   main:
     image: localhost/streamr
     ports: !override ["127.0.0.1::3001"]
     environment: {TMDB_BASE_URL: "http://127.0.0.1:9/3"}
-  proxy: {image: localhost/streamr, command: [demo]}
+  proxy: {image: localhost/streamr, command: [demo], environment: {STREAMR_LOG_LEVEL: info}}
 END
 }
 

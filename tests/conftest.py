@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+# A suite that a shell has put behind itself ignores Ctrl-C, and so would all that it
+# starts (POSIX: `sh -c 'command &'`).
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A minute each. They are begun before other files with sockets, so that the processes
 # of run-tests.sh end at about the same time. None asks how soon by a real clock.
