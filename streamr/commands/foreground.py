@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import shutil
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +55,16 @@ class End:
     """How a foreground ends: the first signal says what is waited for, and a Ctrl-C
     after it waits no longer."""
 
-    def __init__(self, daemon: Daemon, reactor: Reactor) -> None:
+    def __init__(
+        self,
+        daemon: Daemon,
+        reactor: Reactor,
+        say: Callable[[str], object] = lambda text: print(
+            text, file=sys.stderr, flush=True
+        ),
+    ) -> None:
+        """`say` writes a line for the person at the terminal."""
+        self._say = say
         self._daemon = daemon
         self._reactor = reactor
         self._stopping = False
@@ -73,8 +83,11 @@ class End:
         """A signal came."""
         if not self._stopping:
             self._stopping = True
-            print(f"\n{waits_for(self._daemon)}", file=sys.stderr, flush=True)
+            told = waits_for(self._daemon)
             self._reactor.stop()
+            # whoever read this may be gone: that keeps nobody from stopping
+            with contextlib.suppress(OSError):
+                self._say(f"\n{told}")
         elif number == signal.SIGINT:
             self.at_once = True
             self._reactor.crash()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.commands.foreground import Welcome, own_command, welcome
+from streamr.commands.foreground import End, Welcome, own_command, welcome
 
 URLS = {"proxy": "http://127.0.0.1:5001", "main": "http://127.0.0.1:3001"}
 
@@ -43,3 +46,18 @@ class Told(SynchronousTestCase):
             told = own_command(called, str(folder))
             self.assertEqual(called, told.strip("'"))
         self.assertEqual(str(script), own_command(str(script), "/nowhere"))
+
+
+class Ending(SynchronousTestCase):
+    """The first signal stops it, whoever reads what is said about that."""
+
+    def test_a_closed_terminal_keeps_nobody_from_stopping(self) -> None:
+        stops: list[str] = []
+        daemon: Any = SimpleNamespace(waiting=0, longest_stop=18.0)
+        reactor: Any = SimpleNamespace(stop=lambda: stops.append("stop"))
+
+        def gone(_text: str) -> None:
+            raise BrokenPipeError
+
+        End(daemon, reactor, gone).asked(signal.SIGTERM)
+        self.assertEqual(stops, ["stop"])
