@@ -161,8 +161,10 @@ class Cache:
         paused = self._failed.hold(key, now) or self._renewed_for_callers.hold(key, now)
         if stored is None or paused or now - stored.stored_at <= LEAST_RENEWED:
             return False
+        if not self._upstream.failover.health.sound:
+            return False
         self._renewed_for_callers.begin(key, now + LEAST_RENEWED)
-        return self._upstream.failover.health.sound
+        return True
 
     def _join(
         self, key: str, query: Query, call: Call, stored: StoredResponse | None

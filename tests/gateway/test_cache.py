@@ -1284,6 +1284,16 @@ class NewCopies(CacheCase):
             self.assertEqual(self.sent(), sent)
         self.assertNoResult(asking)
 
+    def test_when_something_works_again_it_is_tried_at_once(self) -> None:
+        self.kept(after=61.0)
+        health = self.gateway.failover.health
+        for _ in range(TRIP_IN_ROW):
+            health.tried(self.direct, Fault("tls_reset"), 1)
+        self.ask_new()
+        health.tried(self.direct, None, 1)
+        self.ask_new()
+        self.assertEqual(self.sent(), 1)
+
     def test_what_is_not_stored_is_fetched_as_ever(self) -> None:
         asking = self.ask_new()
         self.direct.succeeds(OLD)

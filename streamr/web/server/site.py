@@ -92,22 +92,28 @@ class Channel(HTTPChannel):
         self._queued = False
         if self._busy or self._choked or self._refused or self._gone():
             return
-        if self._deadline is None:
-            self._deadline = self.site.clock.callLater(HEAD_SECONDS, self._too_slow)
         try:
             head = self._take()
         except HeadRefused as refused:
             self.refuse(refused.status, refused.problem, origin_in(self._came))
             return
         if head is None:
-            if self.site.draining:
-                self._came.clear()
-                self.loseConnection()
+            self._wait_for_more()
             return
         self._stop_deadline()
         self._busy = True
         self._closes = head.closes or self.site.draining
         super().dataReceived(head.handed_on)
+
+    def _wait_for_more(self) -> None:
+        """What came is no whole request yet, or only empty lines before one."""
+        if self.site.draining:
+            self._came.clear()
+            self.loseConnection()
+        elif not self._came and self._head is None:
+            self._stop_deadline()
+        elif self._deadline is None:
+            self._deadline = self.site.clock.callLater(HEAD_SECONDS, self._too_slow)
 
     def _take(self) -> RequestHead | None:
         """The next request, its body thrown away; None when more has to come.
@@ -138,6 +144,10 @@ class Channel(HTTPChannel):
         self._busy = False
         if self.site.draining:
             self.persistent = False
+        if not self.persistent:
+            # nothing behind the last request is read
+            self._refused = True
+            self._came.clear()
         super().requestDone(request)
         self._go_on()
 

@@ -133,6 +133,21 @@ class Ends(ChannelCase):
         self.assertEqual(self.statuses, [200])
         self.assertTrue(self.transport.disconnecting)
 
+    def test_nothing_behind_the_last_request_is_read(self) -> None:
+        last = HEALTH.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+        for behind in (b"GET / HTTP/2.0\r\n\r\n", b"\x00\n", LARGE):
+            self.setUp()
+            self.say(last + behind)
+            self.say(behind)
+            self.clock.advance(HEAD_SECONDS + 1)
+            self.assertEqual(self.statuses, [200], behind)
+
+    def test_empty_lines_behind_a_request_are_no_head_that_is_late(self) -> None:
+        self.say(HEALTH + b"\r\n")
+        self.clock.advance(HEAD_SECONDS + 1)
+        self.say(HEALTH)
+        self.assertEqual(self.statuses, [200, 200])
+
     def test_a_head_that_begins_behind_another_request_has_its_deadline(self) -> None:
         self.say(HEALTH + b"GET / HT")
         self.clock.advance(0)
