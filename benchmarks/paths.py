@@ -1,7 +1,8 @@
 """What is asked: as many different good paths as a measurement wants.
 
-The simulator knows forty titles; a language code that nothing else uses makes a path
-nobody has asked before, and its answer is as good as any. `en-` keeps it English.
+The simulator knows forty titles; a language and a region that nothing else uses
+together make a path nobody has asked before, and its answer is as good as any. `en-`
+keeps it English.
 """
 
 from __future__ import annotations
@@ -28,9 +29,13 @@ SHAPES = (
 
 
 def tags() -> Iterator[str]:
-    """Language codes, each once: en-AAAA, en-AAAB …"""
-    for letters in itertools.product(string.ascii_uppercase, repeat=4):
-        yield "en-" + "".join(letters)
+    """A language and a region, each pair once: en-AA&region=AA, en-AA&region=AB …
+
+    Four letters behind `en-` would be the name of a script, which streamr leaves out
+    as TMDB does: all those paths would be one.
+    """
+    for one, two, three, four in itertools.product(string.ascii_uppercase, repeat=4):
+        yield f"en-{one}{two}&region={three}{four}"
 
 
 class Paths:

@@ -14,6 +14,10 @@ from benchmarks.peers import CONFIGURATIONS, fill
 from benchmarks.rows import ROWS
 from benchmarks.run import command, parser
 from benchmarks.scoreboard import merged, section
+from streamr.policy.cachekey import key
+from streamr.tmdb import catalogue
+from streamr.tmdb.target import split
+from streamr.web.api.target import main_query
 
 WORDS = {
     "directory": "/somewhere",
@@ -71,6 +75,9 @@ def test_no_path_is_handed_out_twice() -> None:
     paths = Paths()
     handed = [*paths.fresh(500), *paths.titles(500)]
     assert len(set(handed)) == 1000
+    # nor one that streamr takes for another, as TMDB would
+    find = main_query(catalogue.load())
+    assert len({key(find(*split(each.encode()))) for each in handed}) == 1000
 
 
 def test_a_replay_is_the_same_for_everybody() -> None:
