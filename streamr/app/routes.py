@@ -93,7 +93,9 @@ class Upstream:
 
     def _client(self, url: str, profile: str, places: Pacer | None = None) -> Client:
         policy = self._policy(profile) if url.startswith("https:") else None
-        client = Client(self._reactor, self._resolver, policy, places)
+        client = Client(
+            self._reactor, self._resolver, policy, places, self._settings.connections
+        )
         self.clients.append(client)
         return client
 

@@ -35,6 +35,8 @@ from streamr.upstream.pool import TracedPool
 # A reset and a success within this many seconds: the resets are random, so fresh
 # connections are raced.
 RANDOM_WINDOW = 60.0
+# Covers a front page's lists.
+MOST_IDLE = 6
 
 
 class Client:
@@ -51,13 +53,15 @@ class Client:
         resolver: IHostnameResolver,
         policy: ProfilePolicy | None,
         places: Places | None = None,
+        most_idle: int = MOST_IDLE,
     ) -> None:
-        """`places` says how many connections may be raced; None for never."""
+        """`places` says how many connections may be raced; None for never. `most_idle`
+        is how many stay open for the next requests."""
         self._places = places
         self._reactor = reactor
         self._resolver = resolver
         self._policy = policy
-        self._pool = TracedPool(reactor)
+        self._pool = TracedPool(reactor, most_idle)
         self._good_at = self._reset_at = -RANDOM_WINDOW
 
     def get(

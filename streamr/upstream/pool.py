@@ -20,11 +20,16 @@ class TracedPool(HTTPConnectionPool):
     """
 
     retryAutomatically = False
-    # Six connections cover a front page's lists; many servers close idle connections
-    # after a minute, which costs a reset on the next request (docs/facts/tls.md, "Idle
-    # connections").
-    maxPersistentPerHost = 6
+    # Many servers close idle connections after a minute, which costs a reset on the
+    # next request (docs/facts/tls.md, "Idle connections").
     cachedConnectionTimeout = 45
+
+    def __init__(self, reactor: Any, most_idle: int) -> None:
+        """Every connection that may be in use at once is kept: with six of 16, one miss
+        in eight paid for a new handshake (docs/facts/performance.md, "Idle
+        connections")."""
+        super().__init__(reactor)
+        self.maxPersistentPerHost = most_idle
 
     def getConnection(self, key: Any, endpoint: IStreamClientEndpoint) -> Deferred[Any]:
         connecting: Deferred[Any] = super().getConnection(key, endpoint)

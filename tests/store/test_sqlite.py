@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import StoredResponse
 from streamr.policy.freshness import DAY, State, state
-from streamr.store.sqlite import SCHEMA_VERSION, DiskStore
+from streamr.store.sqlite import SCHEMA_VERSION, TIDY_EVERY, DiskStore
 from tests.contracts.store import NOW, TierContract, response
 
 HOUR = 3600.0
@@ -140,13 +140,31 @@ class RoundTrip(DiskCase):
         found = [each.key for each in self.opened().load()]
         self.assertEqual(found, KEYS[::-1])
 
-    def test_there_are_never_more_than_the_most_and_the_oldest_go(self) -> None:
+    def test_of_more_than_the_most_the_oldest_go_every_ten_minutes(self) -> None:
         self.disk = self.opened(most_entries=5)
         for key in KEYS:
             self.put(key)
             self.clocks.pass_by(1.0)
+        self.clocks.pass_by(TIDY_EVERY - len(KEYS) - 1)
+        self.put(KEYS[-1])
+        self.assertEqual(self.rows(), len(KEYS))
+        self.clocks.pass_by(1.0)
+        self.put(KEYS[-1])
         self.assertEqual(self.rows(), 5)
         self.assertEqual(self.loaded().keys(), set(KEYS[3:]))
+
+    def test_they_go_at_a_start(self) -> None:
+        self.put(*KEYS)
+        self.opened(most_entries=5).load()
+        self.assertEqual(self.rows(), 5)
+
+    def test_what_is_too_old_is_found_without_reading_every_record(self) -> None:
+        self.put(*KEYS)
+        with closing(sqlite3.connect(self.path)) as other:
+            plan = other.execute(
+                "EXPLAIN QUERY PLAN DELETE FROM responses WHERE stored_at < 1"
+            ).fetchall()
+        self.assertIn("INDEX by_age", str(plan))
 
     def test_what_was_written_is_there_without_a_close(self) -> None:
         """As after kill -9: another process opens the file as it stands."""

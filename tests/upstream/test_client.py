@@ -609,6 +609,23 @@ class KeptAlive(ClientCase):
         self.client.get(URL, {}, BUDGET, new_connection=True)
         self.assertEqual(len(self.reactor.tcpClients), 2)
 
+    def test_as_many_are_kept_as_may_be_in_use_at_once(self) -> None:
+        self.client = Client(self.reactor, self.resolver, None, most_idle=9)
+        protocols: list[Any] = []
+        for _ in range(2):
+            asked = [self.get() for _ in range(9)]
+            for protocol in protocols or self._all_connected(protocols):
+                self.ok(protocol)
+            for each in asked:
+                self.successResultOf(each)
+        self.assertEqual(len(self.reactor.tcpClients), 9)
+
+    def _all_connected(self, protocols: list[Any]) -> list[Any]:
+        for _host, _port, factory, *_rest in self.reactor.tcpClients:
+            protocols.append(factory.buildProtocol(None))
+            protocols[-1].makeConnection(AbortableTransport())
+        return protocols
+
     def test_closing_the_client_closes_what_is_idle(self) -> None:
         protocol, transport = self.answered()
         closing = self.client.close()
