@@ -21,7 +21,7 @@ from twisted.web.server import NOT_DONE_YET
 from streamr.errors import Envelope, Refusal
 from streamr.tmdb.target import split
 from streamr.web.page import Page, json_page, refusal_page
-from streamr.web.server.site import GatewayRequest
+from streamr.web.server.request import GatewayRequest
 
 _log = Logger()
 

@@ -45,7 +45,7 @@ from streamr.web.api.target import FindQuery
 from streamr.web.page import Page, refusal_page
 from streamr.web.router import CHANGE, READ, Router
 from streamr.web.server.events import Reader
-from streamr.web.server.site import GatewayRequest
+from streamr.web.server.request import GatewayRequest
 
 _log = Logger()
 

@@ -6,7 +6,7 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from streamr.web.access import Feed
-from streamr.web.server.site import GatewayRequest
+from streamr.web.server.request import GatewayRequest
 
 
 @implementer(IPushProducer)

@@ -27,8 +27,9 @@ from streamr.web.api.cors import Cors
 from streamr.web.api.resource import GatewayResource, Surface
 from streamr.web.page import Page, json_page
 from streamr.web.router import CHANGE, Router, Row
+from streamr.web.server.channel import HEAD_SECONDS
 from streamr.web.server.head import MOST_BODY
-from streamr.web.server.site import HEAD_SECONDS, READING, GatewaySite
+from streamr.web.server.site import READING, GatewaySite
 from tests.support import FakeRoute, Notes, gateway_over, turn
 
 ADMIN = "an-admin-token-of-some-length"

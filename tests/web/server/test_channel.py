@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from streamr.web.page import Page
 from streamr.web.router import Row
-from streamr.web.server.site import HEAD_SECONDS, MOST_AHEAD
+from streamr.web.server.channel import HEAD_SECONDS, MOST_AHEAD
 from tests.web.api.test_resource import ANSWER, SurfaceCase
 
 steady = settings(deadline=None, database=None, derandomize=True, max_examples=60)

@@ -1,0 +1,66 @@
+"""One request and its answer, as twisted.web hands them to the resource."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import cast
+
+from twisted.python.failure import Failure
+from twisted.web.http import datetimeToString
+from twisted.web.server import Request, Site
+
+from streamr.eventloop import flush
+from streamr.web.server.channel import Channel
+from streamr.web.server.response import BODILESS, phrase, response_head
+
+
+class GatewayRequest(Request):
+    """One request, without a body: nothing here reads one.
+
+    `left` says that the caller is gone and nobody reads an answer.
+    """
+
+    channel: Channel
+    left = False
+
+    def connectionLost(self, reason: Failure) -> None:
+        self.left = True
+        super().connectionLost(reason)
+
+    def process(self) -> None:
+        """Hand the whole request to the one resource of the site."""
+        home = self.channel.site
+        self.site = cast(Site, home)
+        self.render(home.resource)
+
+    def respond(
+        self, status: int, headers: Iterable[tuple[str, str]], body: bytes
+    ) -> None:
+        """Answer with a whole response, and send it at once.
+
+        In one piece: by way of Twisted's Headers it takes twice as long, and those who
+        wait for the same answer wait for each other.
+        """
+        told = [*headers, *self._own_headers()]
+        if status in BODILESS:
+            body = b""
+        else:
+            told.append(("Content-Length", str(len(body))))
+        head = response_head(self.clientproto.decode(), status, told)
+        self.code, self.startedWriting = status, 1
+        self.channel.write(head if self.method == b"HEAD" else head + body)
+        flush(self.channel.transport)
+        self.finish()
+
+    def begin(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
+        """Begin a response without an end; `write` adds to it."""
+        self.setResponseCode(status, phrase(status).encode())
+        for name, value in (*headers, *self._own_headers()):
+            self.responseHeaders.addRawHeader(name, value)
+
+    def _own_headers(self) -> list[tuple[str, str]]:
+        """What HTTP itself wants to say."""
+        headers = [("Date", datetimeToString().decode())]
+        if not self.channel.persistent:
+            headers.append(("Connection", "close"))
+        return headers
