@@ -1,24 +1,30 @@
 """One connection of a caller: one request at a time, and checked before it is one.
 
+bytes ─► one whole head ─► a page of the fast lane        written at once
+                        └► body thrown away ─► twisted.web ─► answer ─► the next head
+
 What twisted.web leaves open is closed here: a head or a body that drips for ever, a
-body that is spooled to disk, over-long lines that end without a word, and memory that
-grows with what is sent and not read.
+body that is spooled to disk, over-long lines that end without a word, readers that take
+nothing, and memory that grows with what is sent and not read.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
-from typing import Protocol, cast
+from typing import Any, Protocol
 
-from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.interfaces import IHalfCloseableProtocol, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
 from twisted.web.server import Request
+from zope.interface import implementer
 
 from streamr.errors import Envelope
-from streamr.eventloop import Turns
+from streamr.eventloop import Turns, flush
 from streamr.web.page import JSON, envelope
 from streamr.web.server.head import (
     Body,
@@ -30,11 +36,32 @@ from streamr.web.server.head import (
 )
 from streamr.web.server.response import response_head
 
-# A head that is not complete by then is an attack or a broken client; Site's timeout
-# does not see it (docs/facts/twisted.md, "Slow heads").
-HEAD_SECONDS = 15
+# A head, or a body, that is not complete by then (seconds) is an attack or a broken
+# client; Site's own timeout does not see it (docs/facts/twisted.md, "Slow heads").
+HEAD_SECONDS = 10.0
+BODY_SECONDS = 10.0
+# A reader who takes less than one piece of an answer in this time is given up: with
+# pieces of 128 kB that is 4 kB/s, slower than any modem.
+WRITE_SECONDS = 30.0
+PIECE = 128 * 1024
+# An idle connection may stay this long; browsers and load balancers use 60-75 s.
+IDLE_SECONDS = 75.0
+# After a refusal what still comes is read and dropped for so long: a connection that is
+# closed over unread bytes is reset, and the refusal may be lost.
+LINGER_SECONDS = 2.0
+# A server that stops waits so long for a request that is on its way.
+QUIET_SECONDS = 1.0
 # What is read ahead of an answer, so that a caller who leaves is noticed.
 MOST_AHEAD = 16 * 1024
+# Pages of the fast lane in one turn of the reactor: others wait for theirs.
+MOST_IN_A_TURN = 64
+
+
+class Lane(Protocol):
+    """Who has answers ready as they are written."""
+
+    def answer(self, head: bytes) -> bytes | None:
+        """The whole answer to a plain request; None when it has to go the long way."""
 
 
 class Home(Protocol):
@@ -44,82 +71,90 @@ class Home(Protocol):
     clock: IReactorTime
     cors: Callable[[str | None], Iterable[tuple[str, str]]]
     turns: Turns
-    channels: set[Channel]
+    lane: Lane | None
     draining: bool
+
+    def opened(self, channel: Channel) -> None:
+        """A connection is there."""
 
     def gone(self, channel: Channel) -> None:
         """A connection has ended."""
 
 
+@implementer(IHalfCloseableProtocol)
 class Channel(HTTPChannel):
-    """One connection of a caller: one request at a time, and checked before it is one.
+    """One connection (see above).
 
-    What comes is kept here until a whole head is there (`head.py`), its body is thrown
-    away, and twisted.web gets the head alone. The next one is looked at when the answer
-    is written and the connection takes more: so what a caller sends without reading the
-    answers costs no more than one answer.
+    `due` is when its patience ends (monotonic seconds); the site looks every second.
     """
 
     site: Home
+    transport: Any  # a TCP or UNIX connection: more than ITransport promises
+    due = math.inf
 
     def connectionMade(self) -> None:
         super().connectionMade()
         self._came = bytearray()
-        self._deadline: IDelayedCall | None = None
-        self._busy = self._choked = self._refused = self._queued = self._held = False
-        self._body: Body | None = None
         self._head: RequestHead | None = None
-        self.site.channels.add(self)
+        self._body: Body | None = None
+        self._unsent = memoryview(b"")
+        self._sent: Callable[[], None] | None = None
+        # a request is with twisted.web, or waits for its turn to go there
+        self._busy = self._queued = False
+        # the caller does not take what was written; he is not read on
+        self._choked = self._held = False
+        # part of a request is there; the caller has said that no more comes
+        self._begun = self._ended = False
+        # nothing more is read as a request
+        self._closing = False
+        self._serving = self._sending = False
+        self.due = self._in(IDLE_SECONDS)
+        self.site.opened(self)
 
-    @property
-    def unread(self) -> bool:
-        """True when something came that was not read yet."""
-        return bool(self._came)
+    # What comes in
 
     def dataReceived(self, data: bytes) -> None:
-        if self._refused or self not in self.site.channels:
+        if self._closing:
             return
         self._came += data
-        if (self._busy or self._choked) and len(self._came) > MOST_AHEAD:
+        if not self._waits():
+            self._serve()
+        elif len(self._came) > MOST_AHEAD:
             self._held = True
-            self._transport().pauseProducing()
-        self._look_later()
+            self.transport.pauseProducing()
 
-    def _look_later(self) -> None:
-        """Look at what came when it is this connection's turn."""
-        if self._came and not (self._busy or self._choked or self._queued):
-            self._queued = True
-            self.site.turns.run(self._look)
+    def _waits(self) -> bool:
+        """True while nothing of what came can be answered."""
+        return self._busy or self._queued or self._choked or self._closing
 
-    def _look(self) -> None:
-        self._queued = False
-        if self._busy or self._choked or self._refused or self._gone():
+    def _serve(self) -> None:
+        """Answer what came, in its order, as far as that is possible now."""
+        if self._serving:
             return
+        self._serving = True
         try:
-            head = self._take()
+            for _ in range(MOST_IN_A_TURN):
+                if self._waits():
+                    break
+                if not self._take():
+                    self._wait_for_more()
+                    break
+            else:
+                self._queued = True
+                self.site.turns.later(self._next_turn)
         except HeadRefused as refused:
             self.refuse(refused.status, refused.problem, origin_in(self._came))
-            return
-        if head is None:
-            self._wait_for_more()
-            return
-        self._stop_deadline()
-        self._busy = True
-        self._closes = head.closes or self.site.draining
-        super().dataReceived(head.handed_on)
+        finally:
+            self._serving = False
+        flush(self.transport)
 
-    def _wait_for_more(self) -> None:
-        """What came is no whole request yet, or only empty lines before one."""
-        if self.site.draining:
-            self._came.clear()
-            self.loseConnection()
-        elif not self._came and self._head is None:
-            self._stop_deadline()
-        elif self._deadline is None:
-            self._deadline = self.site.clock.callLater(HEAD_SECONDS, self._too_slow)
+    def _next_turn(self) -> None:
+        self._queued = False
+        if not self._waits():
+            self._serve()
 
-    def _take(self) -> RequestHead | None:
-        """The next request, its body thrown away; None when more has to come.
+    def _take(self) -> bool:
+        """Answer the next request, or hand it on. False when more has to come.
 
         Raises HeadRefused.
         """
@@ -128,19 +163,97 @@ class Channel(HTTPChannel):
                 del self._came[:2]
             end = find_end(self._came)
             if end < 0:
-                return None
-            self._head = read_head(bytes(self._came[:end]))
+                return False
+            raw = bytes(self._came[:end])
+            answer = self._ready(raw)
+            if answer is not None:
+                del self._came[:end]
+                self.transport.write(answer)
+                self._rest()
+                return True
+            self._head = read_head(raw)
             self._body = Body(self._head.body)
             del self._came[:end]
+            self.due = self._in(BODY_SECONDS)
         assert self._body is not None
         del self._came[: self._body.read(self._came)]
-        if not self._body.over:
-            return None
+        if self._body.over:
+            self._queued = True
+            self.site.turns.run(self._hand_on)
+            return True
+        return False
+
+    def _ready(self, raw: bytes) -> bytes | None:
+        lane = self.site.lane
+        return None if lane is None or self.site.draining else lane.answer(raw)
+
+    def _hand_on(self) -> None:
+        """Let twisted.web make a request of the head, and the resource answer it."""
+        self._queued = False
         head, self._head, self._body = self._head, None, None
-        return head
+        if self._closing or head is None:
+            return
+        self._busy, self._begun, self.due = True, False, math.inf
+        self._closes = head.closes or self.site.draining
+        super().dataReceived(head.handed_on)
+
+    def _wait_for_more(self) -> None:
+        """What came is no whole request yet, or only empty lines before one."""
+        partly = bool(self._came) or self._head is not None
+        if self._ended:
+            self.loseConnection()
+        elif not partly:
+            self._rest()
+        elif not self._begun and self._head is None:
+            self._begun = True
+            self.due = self._in(HEAD_SECONDS)
+            self._hurry()
+        else:
+            self._begun = True
+
+    def _rest(self) -> None:
+        """Nothing is under way."""
+        self._begun = False
+        self.due = self._in(IDLE_SECONDS)
+        self._hurry()
+
+    def readConnectionLost(self) -> None:
+        """The caller says no more. What was asked is answered; a live page ends."""
+        self._ended = True
+        endless = any(getattr(each, "endless", False) for each in self.requests)
+        if endless or not (self._busy or self._queued or self._sent):
+            self.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """Our own last word: the rest of a refused connection is read and dropped."""
+
+    # What goes out
 
     def checkPersistence(self, request: Request, version: bytes) -> bool:
         return not self._closes
+
+    def send(self, data: bytes, sent: Callable[[], None]) -> None:
+        """Write an answer as fast as the caller takes it, then call `sent`."""
+        if len(data) <= PIECE:
+            self.transport.write(data)
+            flush(self.transport)
+            sent()
+            return
+        self._unsent, self._sent = memoryview(data), sent
+        self._send_on()
+
+    def _send_on(self) -> None:
+        if self._sending or self._sent is None:
+            return
+        self._sending = True
+        while self._unsent and not self._choked:
+            piece, self._unsent = self._unsent[:PIECE], self._unsent[PIECE:]
+            self.transport.write(bytes(piece))
+            flush(self.transport)
+        self._sending = False
+        if not self._unsent:
+            sent, self._sent = self._sent, None
+            sent()
 
     def requestDone(self, request: Request) -> None:
         """An answer is written whole."""
@@ -149,49 +262,64 @@ class Channel(HTTPChannel):
             self.persistent = False
         if not self.persistent:
             # nothing behind the last request is read
-            self._refused = True
+            self._closing = True
             self._came.clear()
         super().requestDone(request)
+        if not self._closing:
+            self._rest()
         self._go_on()
 
     def pauseProducing(self) -> None:
         """The caller does not read what was written."""
         self._choked = True
+        self.due = self._in(WRITE_SECONDS)
         super().pauseProducing()
 
     def resumeProducing(self) -> None:
         """What was written has gone."""
         self._choked = False
         super().resumeProducing()
+        if self._busy:
+            self.due = math.inf
+        elif not self._closing:
+            self._rest()
+        self._send_on()
         self._go_on()
 
     def _go_on(self) -> None:
-        if self._busy or self._choked or self._gone():
+        """Read and answer on, when nothing is under way any more."""
+        if self._waits():
             return
         if self._held:
             self._held = False
-            self._transport().resumeProducing()
-        self._look_later()
+            self.transport.resumeProducing()
+        if self._came or self._ended:
+            self._serve()
 
-    def _gone(self) -> bool:
-        return self not in self.site.channels
+    # How it ends
 
-    def _transport(self) -> IPushProducer:
-        return cast(IPushProducer, self.transport)
+    def overdue(self) -> None:
+        """Its patience has ended."""
+        if self._closing or self._choked:
+            self.due = math.inf
+            self.forceAbortClient()
+        elif self._begun or self._head is not None:
+            self.refuse(408, "the request was not complete in time")
+        else:
+            self.loseConnection()
 
-    def _too_slow(self) -> None:
-        self._deadline = None
-        self.refuse(408, "the request was not complete in time")
+    def drain(self) -> None:
+        """The server stops: finish what is under way, and be quick about the rest."""
+        if not (self._busy or self._queued):
+            self._hurry()
 
-    def _stop_deadline(self) -> None:
-        if self._deadline is not None and self._deadline.active():
-            self._deadline.cancel()
-        self._deadline = None
+    def _hurry(self) -> None:
+        if self.site.draining:
+            self.due = min(self.due, self._in(QUIET_SECONDS))
 
     def refuse(self, status: int, problem: str, origin: str | None = None) -> None:
         """Answer in TMDB's shape what never became a request, and close."""
-        self._refused = True
-        self._stop_deadline()
+        self._closing = True
         self._came.clear()
         body = envelope(status, Envelope.INPUT, f"Invalid request: {problem}.")
         headers = [
@@ -201,11 +329,28 @@ class Channel(HTTPChannel):
             ("Connection", "close"),
             *self.site.cors(origin),
         ]
-        self.write(response_head("HTTP/1.1", status, headers) + body)
-        self.loseConnection()
+        self.transport.write(response_head("HTTP/1.1", status, headers) + body)
+        self.due = self._in(LINGER_SECONDS)
+        if isinstance(self.transport, FileDescriptor) and not self._ended:
+            self.transport.unregisterProducer()
+            self.transport.loseWriteConnection()
+        else:
+            super().loseConnection()
+
+    def loseConnection(self) -> None:
+        """Close when what was written has gone, which may take a piece's time."""
+        self._closing = True
+        self._came.clear()
+        self.due = self._in(WRITE_SECONDS)
+        super().loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._stop_deadline()
+        self._closing = True
+        self.due = math.inf
         self._came.clear()
+        self._sent = None
         super().connectionLost(reason)
         self.site.gone(self)
+
+    def _in(self, seconds: float) -> float:
+        return self.site.clock.seconds() + seconds

@@ -9,7 +9,6 @@ from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString
 from twisted.web.server import Request, Site
 
-from streamr.eventloop import flush
 from streamr.web.server.channel import Channel
 from streamr.web.server.response import BODILESS, phrase, response_head
 
@@ -17,11 +16,13 @@ from streamr.web.server.response import BODILESS, phrase, response_head
 class GatewayRequest(Request):
     """One request, without a body: nothing here reads one.
 
-    `left` says that the caller is gone and nobody reads an answer.
+    `left` says that the caller is gone and nobody reads an answer; an `endless` answer
+    has no end of its own.
     """
 
     channel: Channel
     left = False
+    endless = False
 
     def connectionLost(self, reason: Failure) -> None:
         self.left = True
@@ -48,12 +49,11 @@ class GatewayRequest(Request):
             told.append(("Content-Length", str(len(body))))
         head = response_head(self.clientproto.decode(), status, told)
         self.code, self.startedWriting = status, 1
-        self.channel.write(head if self.method == b"HEAD" else head + body)
-        flush(self.channel.transport)
-        self.finish()
+        self.channel.send(head if self.method == b"HEAD" else head + body, self.finish)
 
     def begin(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
         """Begin a response without an end; `write` adds to it."""
+        self.endless = True
         self.setResponseCode(status, phrase(status).encode())
         for name, value in (*headers, *self._own_headers()):
             self.responseHeaders.addRawHeader(name, value)

@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from streamr.eventloop import Turns
-from streamr.web.server.channel import Channel
+from streamr.web.server.channel import Channel, Lane
 from streamr.web.server.request import GatewayRequest
 
-# An idle connection may stay this long; browsers and load balancers use 60-75 s.
-IDLE_SECONDS = 60
 # With Twisted's 50, more than half of a burst of 1,000 connections waits a second for
 # its next try (docs/facts/twisted.md, "A burst of connections").
 BACKLOG = 4096
 # Work on requests in one turn of the reactor, in seconds: one or two of them. A turn
 # costs a tenth of that.
 READING = 0.0005
+# Connections whose time is up are looked for so often (seconds): a timer for each would
+# cost more than an answer does.
+LOOK_EVERY = 1.0
 
 
 class GatewaySite(Site):
@@ -39,7 +40,7 @@ class GatewaySite(Site):
         super().__init__(
             resource,
             requestFactory=GatewayRequest,
-            timeout=IDLE_SECONDS,
+            timeout=None,  # a connection's own deadlines are ours
             reactor=clock,
             parsePOSTFormSubmission=False,
         )
@@ -47,7 +48,9 @@ class GatewaySite(Site):
         self.cors = cors
         self.turns = Turns(clock, READING)
         self.channels: set[Channel] = set()
+        self.lane: Lane | None = None
         self.draining = False
+        self._looking: IDelayedCall | None = None
         self._drained: Deferred[None] | None = None
 
     def log(self, request: object) -> None:
@@ -63,25 +66,39 @@ class GatewaySite(Site):
         )
 
     def drain(self, seconds: float) -> Deferred[None]:
-        """Close idle connections, let requests in flight finish, then fire.
+        """Let requests in flight finish, close connections that are quiet, then fire.
 
         After `seconds` what is still open is cut.
         """
         self.draining = True
         for channel in list(self.channels):
-            if channel.unread:
-                continue  # that may be a request: it decides when it is read
-            channel.persistent = False
-            if not channel.requests:
-                channel.loseConnection()
+            channel.drain()
         if not self.channels:
             return succeed(None)
         self._drained = Deferred()
         return self._drained.addTimeout(seconds, self.clock, self._cut)
 
+    def opened(self, channel: Channel) -> None:
+        """A connection is there."""
+        self.channels.add(channel)
+        if self._looking is None:
+            self._looking = self.clock.callLater(LOOK_EVERY, self._look)
+
+    def _look(self) -> None:
+        """End the connections whose time is up."""
+        self._looking = None
+        now = self.clock.seconds()
+        for channel in [each for each in self.channels if each.due <= now]:
+            channel.overdue()
+        if self.channels:
+            self._looking = self.clock.callLater(LOOK_EVERY, self._look)
+
     def gone(self, channel: Channel) -> None:
         """A connection has ended."""
         self.channels.discard(channel)
+        if not self.channels and self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
         if self._drained is not None and not self.channels:
             drained, self._drained = self._drained, None
             drained.callback(None)

@@ -27,9 +27,9 @@ from streamr.web.api.cors import Cors
 from streamr.web.api.resource import GatewayResource, Surface
 from streamr.web.page import Page, json_page
 from streamr.web.router import CHANGE, Router, Row
-from streamr.web.server.channel import HEAD_SECONDS
+from streamr.web.server.channel import HEAD_SECONDS, IDLE_SECONDS, QUIET_SECONDS
 from streamr.web.server.head import MOST_BODY
-from streamr.web.server.site import READING, GatewaySite
+from streamr.web.server.site import LOOK_EVERY, READING, GatewaySite
 from tests.support import FakeRoute, Notes, gateway_over, turn
 
 ADMIN = "an-admin-token-of-some-length"
@@ -691,7 +691,9 @@ class Limits(SurfaceCase):
     def test_an_answered_request_leaves_only_the_idle_timer(self) -> None:
         self.get("/3/movie/550")
         self.assertFalse(self.transport.disconnecting)
-        self.clock.advance(61)
+        self.clock.advance(IDLE_SECONDS - 1)
+        self.assertFalse(self.transport.disconnecting)
+        self.clock.advance(1 + LOOK_EVERY)
         self.assertTrue(self.transport.disconnecting)
 
 
@@ -736,14 +738,37 @@ class Draining(SurfaceCase):
         self.site.turns.later(lambda: None)
         self.channel.dataReceived(b"\r\n")
         self.site.drain(9.0)
-        self.clock.advance(0)
+        self.clock.advance(QUIET_SECONDS + LOOK_EVERY)
         self.assertTrue(self.transport.disconnecting)
 
-    def test_idle_connections_are_closed_at_once(self) -> None:
+    def test_connections_that_are_quiet_for_a_second_are_closed(self) -> None:
         drained = self.site.drain(9.0)
+        self.assertFalse(self.transport.disconnecting)
+        self.clock.advance(QUIET_SECONDS + LOOK_EVERY)
         self.assertTrue(self.transport.disconnecting)
         self.channel.connectionLost(_gone())
         self.successResultOf(drained)
+
+    def test_what_a_kept_connection_asks_meanwhile_is_answered_and_is_the_last(
+        self,
+    ) -> None:
+        self.site.drain(9.0)
+        self.clock.advance(QUIET_SECONDS / 2)
+        seen = self.get("/api/health")
+        self.assertEqual((seen.status, seen.headers["connection"]), (200, "close"))
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_half_a_request_is_refused_within_two_seconds(self) -> None:
+        for before in (True, False):
+            self.setUp()
+            if not before:
+                self.site.drain(9.0)
+            self.channel.dataReceived(b"GET / HT")
+            if before:
+                self.clock.advance(5.0)
+                self.site.drain(9.0)
+            self.clock.advance(QUIET_SECONDS + LOOK_EVERY)
+            self.assertEqual(self.seen().status, 408)
 
     def test_what_does_not_end_is_cut(self) -> None:
         self.send("/3/movie/550")

@@ -11,11 +11,21 @@ from twisted.python.failure import Failure
 
 from streamr.web.page import Page
 from streamr.web.router import Row
-from streamr.web.server.channel import HEAD_SECONDS, MOST_AHEAD
+from streamr.web.server.channel import (
+    BODY_SECONDS,
+    HEAD_SECONDS,
+    IDLE_SECONDS,
+    LINGER_SECONDS,
+    MOST_AHEAD,
+    PIECE,
+    WRITE_SECONDS,
+)
+from streamr.web.server.site import LOOK_EVERY
 from tests.web.api.test_resource import ANSWER, SurfaceCase
 
 steady = settings(deadline=None, database=None, derandomize=True, max_examples=60)
 BIG = b"x" * 100_000
+HUGE = b"y" * (3 * PIECE)
 HEALTH = b"GET /api/health HTTP/1.1\r\nHost: a\r\n\r\n"
 LARGE = b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n"
 WAITS = b"GET /3/movie/550 HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -23,7 +33,10 @@ WAITS = b"GET /3/movie/550 HTTP/1.1\r\nHost: a\r\n\r\n"
 
 class ChannelCase(SurfaceCase):
     def more_rows(self) -> list[Row]:
-        return [Row("/big", lambda _visit: Page(200, BIG, ()))]
+        return [
+            Row("/big", lambda _visit: Page(200, BIG, ())),
+            Row("/huge", lambda _visit: Page(200, HUGE, ())),
+        ]
 
     def say(self, data: bytes) -> None:
         self.channel.dataReceived(data)
@@ -33,6 +46,16 @@ class ChannelCase(SurfaceCase):
     def statuses(self) -> list[int]:
         found = re.findall(rb"HTTP/1\.1 (\d+) ", self.transport.value())
         return [int(each) for each in found]
+
+    def full_at_once(self) -> None:
+        """From now on the transport has enough after each write."""
+        write = self.transport.write
+
+        def full(data: bytes) -> None:
+            write(data)
+            self.channel.pauseProducing()
+
+        self.transport.write = full  # type: ignore[method-assign]
 
 
 class OneAtATime(ChannelCase):
@@ -162,7 +185,7 @@ class Ends(ChannelCase):
         self.route.succeeds(ANSWER)
         self.clock.advance(HEAD_SECONDS - 0.1)
         self.assertEqual(self.statuses, [200])
-        self.clock.advance(0.2)
+        self.clock.advance(0.1 + LOOK_EVERY)
         self.assertEqual(self.statuses, [200, 408])
 
     def test_a_caller_who_leaves_leaves_no_timer(self) -> None:
@@ -171,3 +194,125 @@ class Ends(ChannelCase):
         self.channel.connectionLost(Failure(ConnectionLost()))
         # the site's own, which keeps the time of its log
         self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+
+
+class Stalls(ChannelCase):
+    """A reader who takes nothing, or hardly anything."""
+
+    def is_cut_after(self, seconds: float) -> None:
+        self.clock.advance(seconds - 0.1)
+        self.assertFalse(self.transport.aborted)
+        self.clock.advance(0.1 + LOOK_EVERY)
+        self.assertTrue(self.transport.aborted)
+
+    def test_who_takes_nothing_for_30_seconds_is_cut(self) -> None:
+        self.say(LARGE)
+        self.channel.pauseProducing()
+        self.is_cut_after(WRITE_SECONDS)
+
+    def test_whatever_he_sends_meanwhile(self) -> None:
+        self.say(LARGE)
+        self.channel.pauseProducing()
+        for _ in range(20):
+            self.clock.advance((WRITE_SECONDS - 1) / 20)
+            self.say(LARGE)
+        self.is_cut_after(1.0)
+
+    def test_a_large_answer_is_written_piece_by_piece(self) -> None:
+        self.full_at_once()
+        self.say(LARGE.replace(b"/big", b"/huge"))
+        for pieces in range(1, 4):
+            self.assertEqual(len(self.transport.value()), pieces * PIECE)
+            self.clock.advance(WRITE_SECONDS - 1)
+            self.channel.resumeProducing()
+        self.assertTrue(self.transport.value().endswith(HUGE[-100:]))
+        self.assertFalse(self.transport.aborted)
+        self.say(HEALTH)
+        self.channel.resumeProducing()
+        self.assertEqual(self.statuses, [200, 200])
+
+    def test_who_takes_less_than_a_piece_in_30_seconds_is_cut(self) -> None:
+        self.say(LARGE.replace(b"/big", b"/huge"))
+        self.channel.pauseProducing()
+        self.clock.advance(WRITE_SECONDS / 2)
+        self.channel.resumeProducing()
+        self.channel.pauseProducing()
+        self.is_cut_after(WRITE_SECONDS)
+
+    def test_a_closed_connection_whose_rest_is_not_taken_is_cut(self) -> None:
+        self.say(LARGE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        self.assertTrue(self.transport.disconnecting)
+        self.is_cut_after(WRITE_SECONDS)
+
+    def test_after_a_refusal_it_is_cut_soon(self) -> None:
+        self.say(b"GET / HTTP/2.0\r\n\r\n")
+        self.is_cut_after(LINGER_SECONDS)
+
+    def test_an_idle_one_that_does_not_close_is_cut(self) -> None:
+        self.say(HEALTH)
+        self.clock.advance(IDLE_SECONDS + LOOK_EVERY)
+        self.assertTrue(self.transport.disconnecting)
+        self.is_cut_after(WRITE_SECONDS)
+
+    def test_a_body_has_its_own_time_from_the_end_of_its_head(self) -> None:
+        self.say(b"GET / HTTP/1.1\r\nHost: a\r\n")
+        self.clock.advance(HEAD_SECONDS - 1)
+        self.say(b"Content-Length: 5\r\n\r\n")
+        self.clock.advance(BODY_SECONDS - 0.1)
+        self.assertEqual(self.statuses, [])
+        self.clock.advance(0.1 + LOOK_EVERY)
+        self.assertEqual(self.statuses, [408])
+
+
+class HalfClosed(ChannelCase):
+    """The caller has said that no more comes."""
+
+    def test_what_is_in_flight_is_still_answered_cold_too(self) -> None:
+        self.say(WAITS + HEALTH)
+        self.channel.readConnectionLost()
+        self.assertFalse(self.transport.disconnecting)
+        self.route.succeeds(ANSWER)
+        self.clock.advance(0)
+        self.assertEqual(self.statuses, [200, 200])
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_an_idle_connection_ends(self) -> None:
+        self.say(HEALTH)
+        self.channel.readConnectionLost()
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_half_a_request_ends(self) -> None:
+        self.say(b"GET / HT")
+        self.channel.readConnectionLost()
+        self.assertEqual(self.statuses, [])
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_half_a_request_behind_an_answer_ends_with_it(self) -> None:
+        self.say(WAITS + b"GET / HT")
+        self.channel.readConnectionLost()
+        self.route.succeeds(ANSWER)
+        self.clock.advance(0)
+        self.assertEqual(self.statuses, [200])
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_a_large_answer_is_written_to_its_end(self) -> None:
+        self.full_at_once()
+        self.say(LARGE.replace(b"/big", b"/huge"))
+        self.channel.readConnectionLost()
+        self.assertFalse(self.transport.disconnecting)
+        for _ in range(3):
+            self.channel.resumeProducing()
+        self.assertTrue(self.transport.value().endswith(HUGE[-100:]))
+
+    def test_a_live_page_ends(self) -> None:
+        self.say(HEALTH.replace(b"/api/health", b"/feed"))
+        self.channel.readConnectionLost()
+        self.assertTrue(self.transport.disconnecting)
+        self.channel.connectionLost(Failure(ConnectionLost()))
+        self.assertEqual(self.stopped, 1)
+
+    def test_a_reset_is_a_leave(self) -> None:
+        self.say(WAITS)
+        self.channel.connectionLost(Failure(ConnectionLost()))
+        self.clock.advance(0)
+        self.assertTrue(self.route.sent[-1].cancelled)
