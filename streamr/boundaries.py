@@ -245,6 +245,18 @@ class Exchange:
     hop: bool = False
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Hit:
+    """What all answers from one ready page have in common.
+
+    `exchange` is each of them but for its request id; `text` is its line in the log, as
+    `LogObserver.worded` makes it.
+    """
+
+    exchange: Exchange
+    text: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Dimensions:
     """What sets one route apart. Two routes equal here share one fate."""

@@ -22,6 +22,7 @@ from streamr.boundaries import (
     Call,
     Dimensions,
     Exchange,
+    Hit,
     Query,
     StoredResponse,
 )
@@ -138,6 +139,9 @@ class Memory(Store, Protocol):
     def fill(self, key: str, response: StoredResponse) -> None:
         """Keep a response that a tier has handed up: nobody is told."""
 
+    def charge(self, key: str, size: int) -> None:
+        """So many bytes more are kept beside this response, as long as it is."""
+
     def purge(self, unwanted: Callable[[StoredResponse], bool]) -> int:
         """Drop what is unwanted; how many those were."""
 
@@ -183,3 +187,6 @@ class Observer(Protocol):
 
     def note(self, exchange: Exchange) -> None:
         """Take one finished exchange."""
+
+    def hits(self, hits: Sequence[tuple[Hit, str]]) -> None:
+        """Take answers from ready pages, each with its request id, in their order."""

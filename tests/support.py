@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any
@@ -16,6 +16,7 @@ from streamr.boundaries import (
     Call,
     Dimensions,
     Exchange,
+    Hit,
     Outcome,
     Query,
     Validators,
@@ -245,6 +246,10 @@ class Notes:
 
     def note(self, exchange: Exchange) -> None:
         self.exchanges.append(exchange)
+
+    def hits(self, hits: Sequence[tuple[Hit, str]]) -> None:
+        for hit, request_id in hits:
+            self.note(replace(hit.exchange, request_id=request_id))
 
 
 _observes: type[Observer] = Notes

@@ -31,10 +31,11 @@ from streamr.config.settings import Notice, Settings
 from streamr.config.state import SOCKET_NAME, state_directory
 from streamr.fields.loop import Loop
 from streamr.interfaces import Observer, Reactor
+from streamr.observe.access import LogObserver
 from streamr.observe.fan import Fan
 from streamr.observe.history import History
 from streamr.observe.lag import LoopLag
-from streamr.observe.log import LineObserver, LogObserver, Sink
+from streamr.observe.log import LineObserver, Sink
 from streamr.observe.measures import buckets
 from streamr.observe.metrics import Metrics
 from streamr.routing.report import ToldRoute, told_route
@@ -81,7 +82,7 @@ def build(
         settings,
         reactor,
         wall,
-        Fan([observer or LogObserver(), metrics, history], reactor),
+        Fan([observer or LogObserver(lines), metrics, history], reactor),
         offered,
         metrics_page(metrics.exposed),
         Upstream(settings, reactor, lookup),

@@ -8,7 +8,7 @@ from functools import partial
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from streamr.boundaries import Exchange
+from streamr.boundaries import Exchange, Hit
 from streamr.errors import Attempt
 from streamr.eventloop import Turns
 from streamr.interfaces import Observer
@@ -36,6 +36,10 @@ class Fan:
     def note(self, exchange: Exchange) -> None:
         """Tell everybody of an exchange, when the answers under way are out."""
         self._tell_all(lambda observer: observer.note(exchange))
+
+    def hits(self, hits: Sequence[tuple[Hit, str]]) -> None:
+        """Tell everybody of hits, whose answers are out already."""
+        self._now(lambda observer: observer.hits(hits))
 
     def _tell_all(self, tell: Callable[[Observer], None]) -> None:
         self._turns.later(partial(self._now, tell))

@@ -7,9 +7,9 @@ routes that they took, and breakers are told of when they change. All of it is b
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-from streamr.boundaries import Exchange
+from streamr.boundaries import Exchange, Hit
 from streamr.errors import CLIENT_LEFT, Attempt, RouteKind
 from streamr.interfaces import Observer
 from streamr.observe.rings import Ring, Sketch
@@ -44,11 +44,11 @@ class CallerTally:
         self.counts = dict.fromkeys(OUTCOMES, 0)
         self.sketch = Sketch()
 
-    def add(self, outcome: str, ms: float) -> None:
-        """Count one request. Those who left or were refused say nothing of time."""
-        self.counts[outcome] += 1
+    def add(self, outcome: str, ms: float, count: int = 1) -> None:
+        """Count requests. Those who left or were refused say nothing of time."""
+        self.counts[outcome] += count
         if outcome in GOOD:
-            self.sketch.add(ms)
+            self.sketch.add(ms, count)
 
     def merge(self, other: CallerTally) -> None:
         """Count all that another one has counted."""
@@ -152,6 +152,13 @@ class History:
         found = trouble(exchange, self._wall())
         if found is not None:
             self._troubles.add(found)
+
+    def hits(self, hits: Sequence[tuple[Hit, str]]) -> None:
+        """Take answers from ready pages."""
+        now = self._now()
+        count = sum(hit.exchange.server == self._server for hit, _ in hits)
+        self._minutes.at(now).add("cache", 0, count)
+        self._recent.at(now).add("cache", 0, count)
 
     def route(self, name: str) -> RouteHistory:
         """What is known of a route; one that was never heard of is empty."""

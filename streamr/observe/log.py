@@ -1,4 +1,4 @@
-"""The log: one line per request, with what failed on its way; nothing secret.
+"""The log: events as lines, with nothing secret in them.
 
 Every event passes the redaction before it reaches a sink, tracebacks included, and this
 observer stands in for twistd's own. Text for people, JSON for machines.
@@ -24,56 +24,9 @@ from twisted.logger import (
 )
 from zope.interface import implementer
 
-from streamr.boundaries import Exchange
-from streamr.errors import CLIENT_LEFT, Attempt
-
 Redact = Callable[[str], str]
 
 _log = Logger(namespace="streamr.log")
-_request_log = Logger(namespace="streamr.request")
-
-
-class LogObserver:
-    """Turns each exchange into its line (interfaces.Observer)."""
-
-    def tried(self, server: str, attempt: Attempt) -> None:
-        """A try stands in the line of the request that it was made for."""
-
-    def note(self, exchange: Exchange) -> None:
-        """Log one finished request: one line, with why each attempt failed."""
-        failed = [each for each in exchange.outcome.attempts if each.cause is not None]
-        _request_log.emit(
-            _level_of(exchange),
-            "{server} {method} {target} {status} {ms} ms {source}{causes} "
-            "[{request_id}]",
-            server=exchange.server,
-            request_id=exchange.request_id,
-            method=exchange.method,
-            target=f"(renewed) {exchange.target}"
-            if exchange.renewal
-            else exchange.target,
-            status=exchange.status,
-            ms=exchange.ms,
-            source=exchange.outcome.source or "-",
-            causes=f" ({'; '.join(map(_told, failed))})" if failed else "",
-            code="request-failed" if exchange.outcome.fault is not None else None,
-        )
-
-
-def _level_of(exchange: Exchange) -> Any:
-    """A request that failed deserves a look, once: what a gateway asked of us stands in
-    its own log. An error of our own is an error."""
-    if exchange.status == 500:
-        return LogLevel.error
-    if exchange.hop or exchange.status == CLIENT_LEFT:
-        return LogLevel.info
-    failed = exchange.outcome.fault is not None or exchange.status > 500
-    return LogLevel.warn if failed else LogLevel.info
-
-
-def _told(attempt: Attempt) -> str:
-    detail = f" {attempt.detail}" if attempt.detail else ""
-    return f"{attempt.name} {attempt.cause}{detail} after {attempt.ms} ms"
 
 
 class Sink:
@@ -118,16 +71,24 @@ class LineObserver:
         form: str = "text",
     ) -> None:
         self._sinks = list(sinks)
-        self._redact = redact
         self._least = LogLevel.levelWithName(level)
         self._line = _as_json if form == "json" else _as_text
+        self.redact = redact
 
     def __call__(self, event: LogEvent) -> None:
-        if _level(event) < self._least:
-            return
-        line = self._line(event, self._redact)
+        line = self.line(event)
+        if line is not None:
+            self.write([line])
+
+    def line(self, event: LogEvent) -> str | None:
+        """The line of an event, without secrets; None when its level is not logged."""
+        return None if _level(event) < self._least else self._line(event, self.redact)
+
+    def write(self, lines: Sequence[str]) -> None:
+        """Write lines that `line` has made, in one go."""
+        text = "\n".join(lines)
         for sink in self._sinks:
-            sink.write(line)
+            sink.write(text)
 
     def add(self, sink: Sink) -> None:
         """Write to one more sink."""
@@ -213,5 +174,10 @@ def _printable(line: str) -> str:
 
 
 def _time(event: LogEvent) -> str:
-    moment = datetime.fromtimestamp(event.get("log_time", 0.0), UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return time_of(event.get("log_time", 0.0))
+
+
+def time_of(moment: float) -> str:
+    """A moment (seconds since the epoch) as every line has it at its beginning."""
+    told = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
+    return told.replace("+00:00", "Z")

@@ -9,25 +9,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter as Count
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from http import HTTPStatus
 
 from prometheus_client import (
     CollectorRegistry,
-    Counter,
-    Histogram,
     Info,
     ProcessCollector,
-    disable_created_metrics,
 )
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from streamr.boundaries import Exchange
+from streamr.boundaries import Exchange, Hit
 from streamr.errors import CLIENT_LEFT, Attempt
 from streamr.interfaces import Observer
 from streamr.observe import measures
+from streamr.observe.counters import Counts, Durations
 from streamr.observe.measures import CACHE_RESULTS, OK, OTHER, SOURCES, Measure
 
 # What TMDB, a proxy of ours or we ourselves may answer.
@@ -54,8 +51,6 @@ class Metrics:
     ) -> None:
         """`endpoints` are the templates that may become labels; `buckets` the upper
         bounds of the latency histograms, in seconds."""
-        # a second series for each, to say when it began: Prometheus does not read it
-        disable_created_metrics()
         self.registry = CollectorRegistry()
         self.calls: Count[str] = Count()
         self._templates = frozenset(endpoints)
@@ -67,9 +62,9 @@ class Metrics:
         self._attempts = self._counter(measures.ATTEMPTS)
         self._reported = self._counter(measures.REPORTED)
         self._cache = self._counter(measures.CACHE_REQUESTS)
-        self._seconds = self._histogram(measures.REQUEST_SECONDS, buckets)
-        self._attempt_seconds = self._histogram(measures.ATTEMPT_SECONDS, buckets)
-        self._lag = self._histogram(measures.LOOP_LAG, measures.LAG_BUCKETS)()
+        self._seconds = self._durations(measures.REQUEST_SECONDS, buckets)
+        self._attempt_seconds = self._durations(measures.ATTEMPT_SECONDS, buckets)
+        self._lag = self._durations(measures.LOOP_LAG, measures.LAG_BUCKETS)
         name = measures.BUILD.name.removesuffix("_info")
         about = Info(name, measures.BUILD.help, registry=self.registry)
         about.info(dict(versions))
@@ -84,14 +79,14 @@ class Metrics:
         self._endpoints.update(pages)
         for cause in measures.ATTEMPT_CAUSES:
             for route in self._routes[server]:
-                self._attempts(server, route, cause)
+                self._attempts.add(server, route, cause, count=0)
             if cause != OK:
-                self._faults(server, cause)
+                self._faults.add(server, cause, count=0)
 
     def caches(self, server: str) -> None:
         """This server has a cache."""
         for result in CACHE_RESULTS:
-            self._cache(server, result)
+            self._cache.add(server, result, count=0)
 
     def tried(self, server: str, attempt: Attempt) -> None:
         """Count one try. What a peer tried on our behalf is counted under our route to
@@ -99,22 +94,27 @@ class Metrics:
         named = _known(attempt.peer or attempt.route, self._routes.get(server, ()))
         cause = _known(attempt.cause or OK, measures.ATTEMPT_CAUSES)
         counter = self._reported if attempt.peer else self._attempts
-        counter(server, named, cause).inc()
+        counter.add(server, named, cause)
         if cause == OK and not attempt.peer:
-            self._attempt_seconds(server, named).observe(attempt.ms / 1000)
+            self._attempt_seconds.add(attempt.ms / 1000, server, named)
 
     def note(self, exchange: Exchange) -> None:
         """Count one finished request."""
         if exchange.renewal:
-            self._renewals(
+            self._renewals.add(
                 exchange.server, _status(exchange.status), self._source(exchange)
-            ).inc()
+            )
         else:
             self._count(exchange)
 
+    def hits(self, hits: Sequence[tuple[Hit, str]]) -> None:
+        """Count answers from ready pages."""
+        for hit, count in Count([hit for hit, _ in hits]).items():
+            self._count(hit.exchange, count)
+
     def late(self, seconds: float) -> None:
         """The reactor was so late for a timer."""
-        self._lag.observe(seconds)
+        self._lag.add(seconds)
 
     def add(self, collector: Collector) -> None:
         """Scrape what this collector reads, too."""
@@ -127,22 +127,22 @@ class Metrics:
         encode, content_type = choose_encoder(known)
         return encode(self.registry), content_type
 
-    def _count(self, exchange: Exchange) -> None:
+    def _count(self, exchange: Exchange, count: int = 1) -> None:
         server, source = exchange.server, self._source(exchange)
         endpoint = _known(exchange.template, self._endpoints)
         status = _status(exchange.status)
-        self._requests(server, endpoint, status, source).inc()
-        self._seconds(server, source).observe(exchange.ms / 1000)
+        self._requests.add(server, endpoint, status, source, count=count)
+        self._seconds.add(exchange.ms / 1000, server, source, count=count)
         if exchange.template in self._templates:
-            self.calls[server] += 1
+            self.calls[server] += count
         if source == "fault":
             fault = exchange.outcome.fault
             cause = fault.cause.name if fault is not None else None
             named = cause or "proxy_internal_error"
-            self._faults(server, named).inc()
+            self._faults.add(server, named, count=count)
         result = _cache_result(exchange)
         if result is not None:
-            self._cache(server, result).inc()
+            self._cache.add(server, result, count=count)
 
     def _source(self, exchange: Exchange) -> str:
         """Where the answer came from: a route, the cache, ourselves, nowhere."""
@@ -158,25 +158,15 @@ class Metrics:
             return "fault"
         return "refused" if exchange.template is None else "local"
 
-    def _counter(self, measure: Measure) -> Callable[..., Counter]:
-        """What gives the counter of some labels. The library's own way to it takes
-        longer than all the rest; labels are bounded, so it can be remembered."""
-        made = Counter(
-            measure.name, measure.help, measure.labels, registry=self.registry
-        )
-        return cache(made.labels)
+    def _counter(self, measure: Measure) -> Counts:
+        made = Counts(measure)
+        self.registry.register(made)
+        return made
 
-    def _histogram(
-        self, measure: Measure, bounds: Sequence[float]
-    ) -> Callable[..., Histogram]:
-        made = Histogram(
-            measure.name,
-            measure.help,
-            measure.labels,
-            registry=self.registry,
-            buckets=bounds,
-        )
-        return cache(made.labels) if measure.labels else lambda: made
+    def _durations(self, measure: Measure, bounds: Sequence[float]) -> Durations:
+        made = Durations(measure, bounds)
+        self.registry.register(made)
+        return made
 
 
 def _known(name: str | None, names: Collection[str]) -> str:

@@ -56,10 +56,10 @@ class Sketch:
     def __init__(self) -> None:
         self._counts: dict[int, int] = {}
 
-    def add(self, ms: float) -> None:
-        """Count one."""
+    def add(self, ms: float, count: int = 1) -> None:
+        """Count one, or several that took as long."""
         step = 0 if ms < 1 else 1 + int(math.log(min(ms, MOST_MS), STEP))
-        self._counts[step] = self._counts.get(step, 0) + 1
+        self._counts[step] = self._counts.get(step, 0) + count
 
     def merge(self, other: Sketch) -> None:
         """Count all that the other one has counted."""

@@ -100,6 +100,16 @@ class MemoryStore:
             self._ghosts.pop(key, None)
         self._shrink()
 
+    def charge(self, key: str, size: int) -> None:
+        """So many bytes more are kept beside this response, as long as it is."""
+        entry = self._main.get(key) or self._small.get(key)
+        if entry is None:
+            return
+        entry.size += size
+        self.bytes += size
+        self._small_bytes += size if key in self._small else 0
+        self._shrink()
+
     def purge(self, unwanted: Callable[[StoredResponse], bool]) -> int:
         """Drop what is unwanted; how many those were."""
         keys = [each.key for each in self if unwanted(each)]

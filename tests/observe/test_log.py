@@ -16,7 +16,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Exchange
 from streamr.errors import Attempt, Fault
-from streamr.observe.log import LineObserver, LogObserver, Sink
+from streamr.observe.access import LogObserver
+from streamr.observe.log import LineObserver, Sink
 from streamr.policy.redact import MASK, Redactor
 from tests.support import exchange as made
 
@@ -68,7 +69,7 @@ class Requests(SynchronousTestCase):
         recorder = Recorder(form=form)
         globalLogPublisher.addObserver(recorder.observer)
         self.addCleanup(globalLogPublisher.removeObserver, recorder.observer)
-        LogObserver().note(exchange)
+        LogObserver(LineObserver([], Redactor())).note(exchange)
         return recorder
 
     def test_a_request_that_fell_back_says_why_in_its_line(self):

@@ -60,6 +60,7 @@ TABLE = {
     "streamr.observe": _SPINE + "streamr.policy.redact streamr.observe twisted zope",
     "streamr.observe.measures": "streamr.errors streamr.policy.retry",
     "streamr.observe.metrics": _SPINE + "streamr.observe prometheus_client",
+    "streamr.observe.counters": "streamr.observe.measures prometheus_client",
     "streamr.observe.scraped": "streamr.observe streamr.policy.breaker "
     "prometheus_client",
     "streamr.upstream": _UPSTREAM,
