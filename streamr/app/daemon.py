@@ -45,6 +45,7 @@ from streamr.upstream.resolve.system import system_lookup
 from streamr.web.api.resource import GatewayResource
 from streamr.web.demo.pages import Demo
 from streamr.web.pages.metrics import metrics_page
+from streamr.web.server.response import DateField
 from streamr.web.server.site import GatewaySite
 
 _log = Logger(namespace="streamr")
@@ -78,15 +79,18 @@ def build(
     templates = (each.template for each in offered.endpoints)
     metrics = Metrics(templates, buckets(settings.deadline), VERSIONS)
     history = History(MAIN, reactor.seconds, wall)
+    log = LogObserver(lines)
     shared = Shared(
         settings,
         reactor,
         wall,
-        Fan([observer or LogObserver(lines), metrics, history], reactor),
+        Fan([observer or log, metrics, history], reactor),
+        log.worded,
         offered,
         metrics_page(metrics.exposed),
         Upstream(settings, reactor, lookup),
         kept,
+        DateField(wall),
     )
     built = _built(shared, sockets, history, demo)
     sites = {
@@ -94,6 +98,8 @@ def build(
             GatewayResource(each.surface, reactor, shared.observer),
             reactor,
             each.surface.cors.headers,
+            date=shared.date,
+            lane=each.surface.lane,
         )
         for name, each in built.items()
     }

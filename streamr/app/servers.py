@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from streamr.app.cache import Storage
 from streamr.app.candidates import alternatives, peers
 from streamr.app.routes import Upstream
 from streamr.app.status import shown, store_size_of
+from streamr.boundaries import Exchange
 from streamr.config.settings import Settings
 from streamr.config.warm import warm_queries
 from streamr.errors import RouteKind
@@ -24,7 +25,7 @@ from streamr.gateway.gateway import Gateway
 from streamr.gateway.negative import NegativeCache
 from streamr.gateway.prefetch import Warm
 from streamr.gateway.telling import Teller
-from streamr.interfaces import Observer, Reactor, Route
+from streamr.interfaces import Memory, Observer, Reactor, Route
 from streamr.observe.history import History
 from streamr.routing.failover import Failover
 from streamr.routing.health import Health
@@ -33,11 +34,13 @@ from streamr.upstream.dial.tls import MODERN
 from streamr.web.access import Who
 from streamr.web.api import target
 from streamr.web.api.cors import Cors
+from streamr.web.api.fastlane import FastLane
 from streamr.web.api.resource import Surface
 from streamr.web.demo.faults import WishGranter
 from streamr.web.demo.pages import Demo
 from streamr.web.pages import docs, health, metrics
 from streamr.web.router import Handler, Router, Row
+from streamr.web.server.response import DateField
 from streamr.web.status.pages import Status
 from streamr.web.status.snapshot import Sources
 
@@ -113,17 +116,20 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What both servers are made with. `scrape` answers `/metrics`; `directory` is
-    where state is kept, None when there is no place for it."""
+    """What both servers are made with. `worded` makes the log's line of a hit; `scrape`
+    answers `/metrics`; `directory` is where state is kept, None when there is no place
+    for it."""
 
     settings: Settings
     reactor: Reactor
     wall: Callable[[], float]
     observer: Observer
+    worded: Callable[[Exchange], str]
     offered: Catalogue
     scrape: Handler
     upstream: Upstream
     directory: Path | None
+    date: DateField
 
     def proxy(self, loop: Loop) -> Built:
         """The proxy, which keeps nothing."""
@@ -160,7 +166,23 @@ class Shared:
         looks = [each for each in (gateway, near.gateway) if each is not None]
         look_again = partial(_look_again, looks, status)
         surface = self._main_surface(gateway, loop, address, status, demo, look_again)
+        if storage is not None:
+            surface = replace(surface, lane=self._lane(surface, storage.memory))
         return Built(gateway, surface, status, storage, warm)
+
+    def _lane(self, surface: Surface, memory: Memory) -> FastLane:
+        """Main's stored answers, as they are written."""
+        return FastLane(
+            surface.gateway.server,
+            memory,
+            self.reactor,
+            self.observer,
+            surface.cors,
+            surface.ids,
+            self.date,
+            worded=self.worded,
+            more=surface.more,
+        )
 
     def _over(self, server: str, routes: Sequence[Route]) -> NegativeCache:
         """What asks over routes, and tells of each try."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from urllib.parse import quote
 
-from streamr.boundaries import Exchange, StoredResponse
+from streamr.boundaries import Exchange, Query, StoredResponse
 from streamr.errors import Attempt, Fault, RouteKind
 from streamr.fields import cache_status, names, proxy_status
 from streamr.policy import freshness, representation
@@ -80,6 +80,20 @@ def answer_page(exchange: Exchange, wanted: Wants, now: float) -> Page:
         body = answer.gzipped or representation.gzipped(body)
         headers.append(("Content-Encoding", "gzip"))
     return Page(answer.status, body, (*headers, *_provenance(exchange)))
+
+
+def query_page(exchange: Exchange, wanted: Wants, now: float, query: Query) -> Page:
+    """The page of a query's exchange: it also names the parameters that stayed here."""
+    page = answer_page(exchange, wanted, now)
+    told = dropped(query.dropped)
+    return replace(page, headers=(*page.headers, *told)) if told else page
+
+
+def wants_new(directives: str) -> bool:
+    """Whether a caller wants no copy that was made a while ago: a Cache-Control, or
+    else a Pragma (RFC 9111, 5.2.1.4 and 5.4)."""
+    words = {word.strip().lower() for word in directives.split(",")}
+    return not words.isdisjoint({"no-cache", "max-age=0"})
 
 
 def dropped(parameters: Sequence[str]) -> list[tuple[str, str]]:

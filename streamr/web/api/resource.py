@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hmac
 import re
-import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
@@ -40,20 +39,20 @@ from streamr.web.access import (
 )
 from streamr.web.api import render
 from streamr.web.api.cors import Cors
+from streamr.web.api.fastlane import FastLane
+from streamr.web.api.ids import RequestIds, is_sane
 from streamr.web.api.render import Wants
 from streamr.web.api.target import FindQuery
 from streamr.web.page import Page, refusal_page
 from streamr.web.router import CHANGE, READ, Router
 from streamr.web.server.events import Reader
 from streamr.web.server.request import GatewayRequest
+from streamr.web.server.response import NOSNIFF
 
 _log = Logger()
 
 # What a request can end in.
 Answered = Page | Feed | Reset
-
-# Long enough for every tracing system's ids, too short to flood a log.
-_SANE_ID = re.compile(r"[A-Za-z0-9._:=-]{1,64}")
 
 # Cloudflare puts a page of its own in place of the body of these, and hands 503 on.
 REPLACED = (502, 504)
@@ -82,6 +81,14 @@ class Surface:
     token: str | None = None
     admin_token: str | None = None
     wishes: GrantsWishes | None = None
+    ids: RequestIds = field(default_factory=RequestIds)
+    lane: FastLane | None = None
+
+    @property
+    def more(self) -> tuple[tuple[str, str], ...]:
+        """Fields of every page that came of a query."""
+        # else a browser's cache would answer the call that wishes for a fault
+        return () if self.wishes is None else (("Vary", names.FAULT),)
 
 
 class GrantsWishes(Protocol):
@@ -123,13 +130,15 @@ class GatewayResource(Resource):
     def _call(self, request: Request, began: float) -> Call:
         given = _header(request, names.REQUEST_ID)
         return Call(
-            request_id=given if _SANE_ID.fullmatch(given) else secrets.token_hex(8),
+            request_id=given if is_sane(given) else self._surface.ids(),
             deadline=began + self._surface.deadline,
             method=request.method.decode("ascii", "replace"),
             target=request.uri.decode("ascii", "replace"),
             loop=_header(request, names.CDN_LOOP),
             silent=frozenset(_HOST.findall(_header(request, names.SILENT)[:500])),
-            renew=_wants_new(request),
+            renew=render.wants_new(
+                _header(request, "cache-control") or _header(request, "pragma")
+            ),
         )
 
     def _page(self, request: Request, call: Call) -> Deferred[Answered]:
@@ -177,19 +186,23 @@ class GatewayResource(Resource):
             granting = surface.wishes.grant(wish, query, call, past_store=past_store)
             return granting.addCallback(self._rendered, wanted, query)
         exchanging = surface.gateway.answer(query, call, past_store=past_store)
+        exchanging.addCallback(self._taught, request.uri, query)
         return exchanging.addCallback(self._rendered, wanted, query)
+
+    def _taught(self, exchange: Exchange, target: bytes, query: Query) -> Exchange:
+        """The fast lane learns what was answered from the store."""
+        stored, lane = exchange.outcome.stored, self._surface.lane
+        if lane is not None and stored is not None:
+            lane.learn(target, query, stored)
+        return exchange
 
     def _rendered(
         self, exchange: Exchange | Reset, wanted: Wants, query: Query
     ) -> Answered:
         if isinstance(exchange, Reset):
             return exchange
-        page = render.answer_page(exchange, wanted, self._clock.seconds())
-        page = replace(page, headers=(*page.headers, *render.dropped(query.dropped)))
-        if self._surface.wishes is None:
-            return page
-        # else a browser's cache would answer the call that wishes for a fault
-        return replace(page, headers=(*page.headers, ("Vary", names.FAULT)))
+        page = render.query_page(exchange, wanted, self._clock.seconds(), query)
+        return replace(page, headers=(*page.headers, *self._surface.more))
 
     def _check_token(self, request: Request) -> None:
         if self._surface.token is None:
@@ -275,7 +288,7 @@ class GatewayResource(Resource):
             *page.headers,
             *self._surface.cors.headers(_origin(request)),
             (names.REQUEST_ID, call.request_id),
-            ("X-Content-Type-Options", "nosniff"),
+            NOSNIFF,
         ]
         if isinstance(page, Feed) and request.method != b"HEAD":
             request.begin(status, headers)
@@ -307,14 +320,6 @@ def _wrong_method(call: Call, allowed: Sequence[str]) -> Refusal:
         f"Invalid method: {call.method[:20]}; allowed: {named}.",
         allow=named,
     )
-
-
-def _wants_new(request: Request) -> bool:
-    """Whether a caller wants no copy that was made a while ago (RFC 9111, 5.2.1.4 and
-    5.4)."""
-    directives = _header(request, "cache-control") or _header(request, "pragma")
-    words = {word.strip().lower() for word in directives.split(",")}
-    return not words.isdisjoint({"no-cache", "max-age=0"})
 
 
 def _past_the_store(request: Request) -> bool:

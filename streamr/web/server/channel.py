@@ -34,7 +34,7 @@ from streamr.web.server.head import (
     origin_in,
     read_head,
 )
-from streamr.web.server.response import response_head
+from streamr.web.server.response import DateField, response_head
 
 # A head, or a body, that is not complete by then (seconds) is an attack or a broken
 # client; Site's own timeout does not see it (docs/facts/twisted.md, "Slow heads").
@@ -72,6 +72,7 @@ class Home(Protocol):
     cors: Callable[[str | None], Iterable[tuple[str, str]]]
     turns: Turns
     lane: Lane | None
+    date: DateField
     draining: bool
 
     def opened(self, channel: Channel) -> None:
@@ -136,6 +137,9 @@ class Channel(HTTPChannel):
             for _ in range(MOST_IN_A_TURN):
                 if self._waits():
                     break
+                if not (self._came or self._head):
+                    self._rest()
+                    break
                 if not self._take():
                     self._wait_for_more()
                     break
@@ -165,16 +169,17 @@ class Channel(HTTPChannel):
             if end < 0:
                 return False
             raw = bytes(self._came[:end])
-            answer = self._ready(raw)
+            lane = self.site.lane
+            answer = None if lane is None else lane.answer(raw)
             if answer is not None:
                 del self._came[:end]
+                self._begun = False
                 self.transport.write(answer)
-                self._rest()
                 return True
             self._head = read_head(raw)
             self._body = Body(self._head.body)
+            self._begun = False
             del self._came[:end]
-            self.due = self._in(BODY_SECONDS)
         assert self._body is not None
         del self._came[: self._body.read(self._came)]
         if self._body.over:
@@ -182,10 +187,6 @@ class Channel(HTTPChannel):
             self.site.turns.run(self._hand_on)
             return True
         return False
-
-    def _ready(self, raw: bytes) -> bytes | None:
-        lane = self.site.lane
-        return None if lane is None or self.site.draining else lane.answer(raw)
 
     def _hand_on(self) -> None:
         """Let twisted.web make a request of the head, and the resource answer it."""
@@ -199,23 +200,20 @@ class Channel(HTTPChannel):
 
     def _wait_for_more(self) -> None:
         """What came is no whole request yet, or only empty lines before one."""
-        partly = bool(self._came) or self._head is not None
         if self._ended:
             self.loseConnection()
-        elif not partly:
+        elif not (self._came or self._head):
             self._rest()
-        elif not self._begun and self._head is None:
+        elif not self._begun:
             self._begun = True
-            self.due = self._in(HEAD_SECONDS)
-            self._hurry()
-        else:
-            self._begun = True
+            self.due = self._patience(BODY_SECONDS if self._head else HEAD_SECONDS)
 
     def _rest(self) -> None:
         """Nothing is under way."""
         self._begun = False
-        self.due = self._in(IDLE_SECONDS)
-        self._hurry()
+        self.due = self._patience(IDLE_SECONDS)
+        if self._ended:
+            self.loseConnection()
 
     def readConnectionLost(self) -> None:
         """The caller says no more. What was asked is answered; a live page ends."""
@@ -265,8 +263,6 @@ class Channel(HTTPChannel):
             self._closing = True
             self._came.clear()
         super().requestDone(request)
-        if not self._closing:
-            self._rest()
         self._go_on()
 
     def pauseProducing(self) -> None:
@@ -281,8 +277,6 @@ class Channel(HTTPChannel):
         super().resumeProducing()
         if self._busy:
             self.due = math.inf
-        elif not self._closing:
-            self._rest()
         self._send_on()
         self._go_on()
 
@@ -293,8 +287,7 @@ class Channel(HTTPChannel):
         if self._held:
             self._held = False
             self.transport.resumeProducing()
-        if self._came or self._ended:
-            self._serve()
+        self._serve()
 
     # How it ends
 
@@ -311,10 +304,6 @@ class Channel(HTTPChannel):
     def drain(self) -> None:
         """The server stops: finish what is under way, and be quick about the rest."""
         if not (self._busy or self._queued):
-            self._hurry()
-
-    def _hurry(self) -> None:
-        if self.site.draining:
             self.due = min(self.due, self._in(QUIET_SECONDS))
 
     def refuse(self, status: int, problem: str, origin: str | None = None) -> None:
@@ -354,3 +343,7 @@ class Channel(HTTPChannel):
 
     def _in(self, seconds: float) -> float:
         return self.site.clock.seconds() + seconds
+
+    def _patience(self, seconds: float) -> float:
+        """How long more may take to come: a server that stops has not that long."""
+        return self._in(QUIET_SECONDS if self.site.draining else seconds)

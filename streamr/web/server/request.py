@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import cast
 
 from twisted.python.failure import Failure
-from twisted.web.http import datetimeToString
 from twisted.web.server import Request, Site
 
 from streamr.web.server.channel import Channel
@@ -60,7 +59,7 @@ class GatewayRequest(Request):
 
     def _own_headers(self) -> list[tuple[str, str]]:
         """What HTTP itself wants to say."""
-        headers = [("Date", datetimeToString().decode())]
+        headers = [("Date", self.channel.site.date().decode())]
         if not self.channel.persistent:
             headers.append(("Connection", "close"))
         return headers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 
 from twisted.internet.defer import Deferred, succeed
@@ -12,6 +13,7 @@ from twisted.web.server import Site
 from streamr.eventloop import Turns
 from streamr.web.server.channel import Channel, Lane
 from streamr.web.server.request import GatewayRequest
+from streamr.web.server.response import DateField
 
 # With Twisted's 50, more than half of a burst of 1,000 connections waits a second for
 # its next try (docs/facts/twisted.md, "A burst of connections").
@@ -35,8 +37,12 @@ class GatewaySite(Site):
         resource: Resource,
         clock: IReactorTime,
         cors: Callable[[str | None], Iterable[tuple[str, str]]] = lambda _origin: (),
+        *,
+        date: DateField | None = None,
+        lane: Lane | None = None,
     ) -> None:
-        """`cors` gives the headers by which a page may read what is refused here."""
+        """`cors` gives the headers by which a page may read what is refused here;
+        `lane` has answers that are ready."""
         super().__init__(
             resource,
             requestFactory=GatewayRequest,
@@ -48,7 +54,8 @@ class GatewaySite(Site):
         self.cors = cors
         self.turns = Turns(clock, READING)
         self.channels: set[Channel] = set()
-        self.lane: Lane | None = None
+        self.lane = lane
+        self.date = date or DateField(time.time)
         self.draining = False
         self._looking: IDelayedCall | None = None
         self._drained: Deferred[None] | None = None
@@ -71,6 +78,7 @@ class GatewaySite(Site):
         After `seconds` what is still open is cut.
         """
         self.draining = True
+        self.lane = None  # each answer has to say that it is the last
         for channel in list(self.channels):
             channel.drain()
         if not self.channels:

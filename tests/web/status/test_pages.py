@@ -12,7 +12,8 @@ from streamr.web.api import target
 from streamr.web.api.cors import Cors
 from streamr.web.api.resource import GatewayResource, Surface
 from streamr.web.router import Router
-from streamr.web.server.site import GatewaySite
+from streamr.web.server.channel import QUIET_SECONDS, WRITE_SECONDS
+from streamr.web.server.site import LOOK_EVERY, GatewaySite
 from streamr.web.status.document import Shown
 from streamr.web.status.live import MOST_LISTENERS
 from streamr.web.status.pages import ASSETS, Status
@@ -145,7 +146,7 @@ class StatusPages(StatusCase):
         before = len(self.transport.value())
         for _ in range(50):
             self.breaks(self.gateway, self.direct, 1)
-            self.clock.advance(60)
+            self.clock.advance(WRITE_SECONDS / 60)
         self.assertEqual(before, len(self.transport.value()))
         self.channel.resumeProducing()
         self.clock.advance(1)
@@ -156,6 +157,7 @@ class StatusPages(StatusCase):
         self.status.live.end()
         self.assertTrue(self.transport.value().endswith(b"0\r\n\r\n"))
         self.site.drain(9.0)
+        self.clock.advance(QUIET_SECONDS + LOOK_EVERY)
         self.assertTrue(self.transport.disconnecting)
 
     def test_looking_is_no_call_of_a_caller(self) -> None:

@@ -1,0 +1,300 @@
+"""The fast lane: fresh stored pages as bytes, for plain requests.
+
+request line ─► page ─► form (coding, 304, HEAD) ─► one join: head, id, date, body
+header block ─► what it asks for, remembered
+
+The long way teaches it: whatever it has answered from a fresh stored response can be
+answered here next time. The store alone says whether that response is still there; the
+answer is the same, byte for byte, as the long way's (tests/web/api/test_fastlane.py).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from twisted.internet.interfaces import IReactorTime
+
+from streamr.boundaries import CacheUse, Exchange, Hit, Outcome, Query, StoredResponse
+from streamr.fields import cache_status, names
+from streamr.interfaces import Memory, Observer
+from streamr.policy import freshness
+from streamr.web.api import render
+from streamr.web.api.cors import Cors
+from streamr.web.api.ids import RequestIds, is_sane
+from streamr.web.api.render import Wants
+from streamr.web.server.head import MOST_FIELDS, HeadRefused, read_head
+from streamr.web.server.response import (
+    NOSNIFF,
+    DateField,
+    field_lines,
+    status_line,
+)
+
+# With one of these a request has to go the long way.
+NOT_PLAIN = frozenset(
+    name.lower()
+    for name in (
+        *("Authorization", "Range", "If-Range", "If-Modified-Since", "Upgrade"),
+        *(names.FRESH, names.FAULT, names.DEADLINE, names.CDN_LOOP),
+    )
+)
+# Fields that differ in each request of one client, and change nothing here: without
+# them its header block is always the same.
+_PER_REQUEST = re.compile(
+    rb"\r\n(x-request-id|traceparent|cf-ray|x-amzn-trace-id|x-forwarded-for|x-real-ip)"
+    rb":[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*?)[ \t]*(?=\r\n)",
+    re.IGNORECASE,
+)
+# Header blocks whose meaning is remembered, and how long they may be: 2 MB at most.
+REMEMBERED, MOST_BLOCK = 1024, 2048
+# Ways to ask for one stored response (a parameter that stays here can be anything).
+MOST_SPELLINGS = 8
+# A longer target is rare, and would cost more memory than it saves time.
+MOST_LINE = 512
+# What a page and a form take beside their bytes: objects and dictionary entries
+# (measured with tracemalloc).
+PAGE_OVERHEAD, FORM_OVERHEAD = 700, 1500
+# Fields of a stored page that change while it is fresh.
+CHANGING = ("Age", "Cache-Control", names.CACHE_STATUS)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a plain header block asks for; `fields` is how many it has."""
+
+    wants: Wants
+    cors: bytes
+    fields: int
+
+
+class _Form:
+    """A page as it is written: in one coding, or 304, or its head alone."""
+
+    __slots__ = ("age", "begin", "body", "hit", "length", "template", "ttl")
+
+    def __init__(self, template: bytes, length: bytes, body: bytes, hit: Hit) -> None:
+        self.template = template
+        self.length = length
+        self.body = body
+        self.hit = hit
+        self.age = self.ttl = -1
+        self.begin = b""
+
+
+class _Page:
+    """What one request line asks for, and the stored response that answers it."""
+
+    __slots__ = ("forms", "query", "stored", "target")
+
+    def __init__(self, target: str, query: Query, stored: StoredResponse) -> None:
+        self.target = target
+        self.query = query
+        self.stored = stored
+        self.forms: dict[tuple[bool, bool, frozenset[str]], _Form] = {}
+
+
+class FastLane:
+    """Answers what it can (web.server.channel.Lane)."""
+
+    def __init__(
+        self,
+        server: str,
+        store: Memory,
+        clock: IReactorTime,
+        observer: Observer,
+        cors: Cors,
+        ids: RequestIds,
+        date: DateField,
+        *,
+        worded: Callable[[Exchange], str] = lambda _exchange: "",
+        more: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """`worded` makes the log's line of a hit; `more` are fields of every page."""
+        self._server = server
+        self._store = store
+        self._clock = clock
+        self._observer = observer
+        self._cors = cors
+        self._ids = ids
+        self._date = date
+        self._worded = worded
+        self._more = tuple(more)
+        self._pages: dict[bytes, _Page] = {}
+        self._lines: dict[str, list[bytes]] = {}
+        self._blocks: dict[bytes, Asked | None] = {}
+        self._told: list[tuple[Hit, str]] = []
+        store.subscribe(lambda response: self._forget([response.key]), self._forget)
+
+    def __len__(self) -> int:
+        """How many pages it knows."""
+        return len(self._pages)
+
+    def learn(self, target: bytes, query: Query, stored: StoredResponse) -> None:
+        """This target was answered with this stored response."""
+        line = b"GET %b HTTP/1.1" % target
+        known = self._pages.get(line)
+        if stored.status != 200 or len(line) > MOST_LINE:
+            return
+        if known is not None and known.stored is stored:
+            return
+        if len(self._lines.get(stored.key, ())) >= MOST_SPELLINGS:
+            self._forget([stored.key])
+        self._store.charge(stored.key, PAGE_OVERHEAD + 2 * len(line))
+        if self._store.peek(stored.key) is stored:
+            self._pages[line] = _Page(target.decode("ascii"), query, stored)
+            self._lines.setdefault(stored.key, []).append(line)
+
+    def answer(self, head: bytes) -> bytes | None:
+        """The whole answer to a plain request; None when it has to go the long way."""
+        line, _, block = head.partition(b"\r\n")
+        page = self._pages.get(line)
+        without_body = page is None
+        if page is None:
+            if not line.startswith(b"HEAD "):
+                return None
+            page = self._pages.get(b"GET" + line[4:])
+            if page is None:
+                return None
+        asked, given = self._asked(block)
+        stored = page.stored
+        age = self._clock.seconds() - stored.stored_at
+        if asked is None or not 0 <= age < stored.lifetime:
+            return None
+        if self._store.get(stored.key) is not stored:
+            return None
+        wants = asked.wants
+        known = bool(wants.none_match) and render.matches(wants.none_match, stored.etag)
+        form = page.forms.get((without_body, known, wants.codings))
+        if form is None:
+            form = self._form(page, without_body, known, wants.codings)
+        ttl = math.floor(stored.lifetime - age)
+        if form.age != int(age) or form.ttl != ttl:
+            self._renew(form, stored, int(age), ttl)
+        request_id = given or self._ids()
+        self._told.append((form.hit, request_id))
+        if len(self._told) == 1:
+            self._clock.callLater(0, self._tell)
+        return b"".join(
+            (
+                form.begin,
+                asked.cors,
+                _ID,
+                request_id.encode(),
+                _DATE,
+                self._date(),
+                form.length,
+                form.body,
+            )
+        )
+
+    def _tell(self) -> None:
+        told, self._told = self._told, []
+        self._observer.hits(told)
+
+    def _forget(self, keys: Sequence[str]) -> None:
+        """These are not in the store any more."""
+        for key in keys:
+            for line in self._lines.pop(key, ()):
+                del self._pages[line]
+
+    # Pages
+
+    def _form(
+        self, page: _Page, without_body: bool, known: bool, codings: frozenset[str]
+    ) -> _Form:
+        """Render a page as the long way does, with gaps for what changes."""
+        stored = page.stored
+        exchange = Exchange(
+            server=self._server,
+            request_id="",
+            method="HEAD" if without_body else "GET",
+            target=page.target,
+            status=stored.status,
+            ms=0,
+            template=page.query.template,
+            outcome=Outcome(source="cache", stored=stored, cache=CacheUse(ttl=0)),
+        )
+        wants = Wants(codings, stored.etag if known else "")
+        told = render.query_page(exchange, wants, stored.stored_at, page.query)
+        template = field_lines((*told.headers, *self._more)).replace(b"%", b"%%")
+        for name in CHANGING:
+            value = dict(told.headers)[name]
+            template = template.replace(
+                f"{name}: {value}\r\n".encode().replace(b"%", b"%%"),
+                f"{name}: %b\r\n".encode(),
+                1,
+            )
+        length = f"\r\nContent-Length: {len(told.body)}\r\n\r\n".encode()
+        form = _Form(
+            status_line("HTTP/1.1", told.status) + template,
+            b"\r\n\r\n" if known else length,
+            b"" if without_body else told.body,
+            Hit(exchange, self._worded(exchange)),
+        )
+        page.forms[without_body, known, codings] = form
+        size = FORM_OVERHEAD + 2 * len(template) + len(form.hit.text)
+        self._store.charge(stored.key, size)
+        return form
+
+    def _renew(self, form: _Form, stored: StoredResponse, age: int, ttl: int) -> None:
+        """Fill the gaps for this second."""
+        now = self._clock.seconds()
+        use = cache_status.render(self._server, CacheUse(ttl=ttl), None)
+        form.begin = form.template % (
+            str(age).encode(),
+            freshness.cache_control(stored, now).encode(),
+            use.encode(),
+        )
+        form.age, form.ttl = age, ttl
+
+    # Header blocks
+
+    def _asked(self, block: bytes) -> tuple[Asked | None, str]:
+        """What a header block asks for, None for one that is not plain; and the sane
+        request id in it."""
+        if block in self._blocks:
+            return self._blocks[block], ""
+        found = _PER_REQUEST.findall(b"\r\n" + block)
+        cut = _PER_REQUEST.sub(b"", b"\r\n" + block)[2:] if found else block
+        if cut in self._blocks:
+            asked = self._blocks[cut]
+        else:
+            asked = self._read(cut)
+            if len(self._blocks) >= REMEMBERED:
+                self._blocks.clear()
+            if len(cut) <= MOST_BLOCK:
+                self._blocks[cut] = asked
+        if asked is not None and asked.fields + len(found) > MOST_FIELDS:
+            return None, ""
+        ids = [value for name, value in found if name.lower() == b"x-request-id"]
+        given = ids[0].decode("ascii", "replace") if len(ids) == 1 else ""
+        return asked, given if is_sane(given) else ""
+
+    def _read(self, block: bytes) -> Asked | None:
+        """Whatever is refused, closes, has a body or asks for more is not plain."""
+        try:
+            head = read_head(b"GET / HTTP/1.1\r\n" + block)
+        except HeadRefused:
+            return None
+        fields: dict[str, list[str]] = {}
+        for each in head.handed_on.split(b"\r\n")[1:-2]:
+            name, _, value = each.decode("ascii", "replace").partition(":")
+            fields.setdefault(name.lower(), []).append(value.strip(" \t"))
+        if head.body or head.closes or not NOT_PLAIN.isdisjoint(fields):
+            return None
+        told = {name: ", ".join(values) for name, values in fields.items()}
+        asks = told.get("cache-control") or told.get("pragma", "")
+        if render.wants_new(asks):
+            return None
+        wants = render.wants(
+            told.get("accept-encoding", ""), told.get("if-none-match", "")
+        )
+        cors = field_lines(self._cors.headers(told.get("origin") or None))
+        return Asked(wants, cors, sum(map(len, fields.values())))
+
+
+_ID = f"{names.REQUEST_ID}: ".encode()
+_DATE = b"\r\n" + field_lines([NOSNIFF]) + b"Date: "
