@@ -256,8 +256,6 @@ class Channel(HTTPChannel):
     def requestDone(self, request: Request) -> None:
         """An answer is written whole."""
         self._busy = False
-        if self.site.draining:
-            self.persistent = False
         if not self.persistent:
             # nothing behind the last request is read
             self._closing = True
@@ -303,7 +301,9 @@ class Channel(HTTPChannel):
 
     def drain(self) -> None:
         """The server stops: finish what is under way, and be quick about the rest."""
-        if not (self._busy or self._queued):
+        if self._busy:
+            self.persistent = False  # its answer says so
+        elif not self._queued:
             self.due = min(self.due, self._in(QUIET_SECONDS))
 
     def refuse(self, status: int, problem: str, origin: str | None = None) -> None:

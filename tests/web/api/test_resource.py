@@ -718,6 +718,7 @@ class Draining(SurfaceCase):
         self.assertNoResult(drained)
         self.route.succeeds(ANSWER)
         self.assertEqual(self.seen().body, BODY)
+        self.assertEqual(self.seen().headers["connection"], "close")
         self.assertTrue(self.transport.disconnecting)
         self.channel.connectionLost(_gone())
         self.successResultOf(drained)
