@@ -80,9 +80,15 @@ class LineObserver:
         if line is not None:
             self.write([line])
 
-    def line(self, event: LogEvent) -> str | None:
-        """The line of an event, without secrets; None when its level is not logged."""
-        return None if _level(event) < self._least else self._line(event, self.redact)
+    def line(self, event: LogEvent, message: str | None = None) -> str | None:
+        """The line of an event, without secrets; None when its level is not logged.
+
+        `message` is what it says, for events that have put it into words already.
+        """
+        if _level(event) < self._least:
+            return None
+        told = _message(event) if message is None else message
+        return self._line(event, told, self.redact)
 
     def write(self, lines: Sequence[str]) -> None:
         """Write lines that `line` has made, in one go."""
@@ -122,24 +128,23 @@ def _level(event: LogEvent) -> Any:
     return LogLevel.debug if level is LogLevel.info and not ours else level
 
 
-def _as_text(event: LogEvent, redact: Redact) -> str:
-    lines = redact(_message(event)).splitlines() or [""]
+def _as_text(event: LogEvent, message: str, redact: Redact) -> str:
+    lines = redact(message).splitlines() or [""]
     # a caller can put no line of its own into the log
     text = "\n    ".join(_printable(line) for line in lines)
     return f"{_time(event)} {_level(event).name:<5} {text}"
 
 
-def _as_json(event: LogEvent, redact: Redact) -> str:
+def _as_json(event: LogEvent, message: str, redact: Redact) -> str:
     """One JSON object. The values are redacted before they are escaped.
 
     `code` is the row of docs/troubleshooting.md, on lines that deserve a look.
     """
-    message = redact(_message(event))
     told: dict[str, object] = {
         "time": _time(event),
         "level": _level(event).name,
         "logger": event.get("log_namespace", ""),
-        "message": message,
+        "message": redact(message),
     }
     if _level(event) >= LogLevel.warn:
         told["code"] = event.get("code")

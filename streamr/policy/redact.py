@@ -36,8 +36,21 @@ _JWT = re.compile(
 )
 
 
+# What a text has to hold, in small letters, for each of these to find anything.
+_SIGNS = (
+    (("key", "session", "token", "password"), _NAMED, rf"\1{MASK}"),
+    (("bearer",), _BEARER, rf"\1\2{MASK}"),
+    (("basic",), _BASIC, rf"\1\2{MASK}"),
+    (("eyj",), _JWT, MASK),
+)
+
+
 class Redactor:
-    """Replaces secrets in a text by a mask."""
+    """Replaces secrets in a text by a mask.
+
+    Nearly all lines of the log hold none, and are looked through for the signs of one
+    first: that takes a tenth of the time.
+    """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         forms: set[str] = set()
@@ -50,15 +63,22 @@ class Redactor:
             if longest_first
             else None
         )
+        self._signs = tuple({form.lower() for form in forms})
+        # of letters beyond ASCII some are small forms of others
+        self._plain = all(form.isascii() for form in forms)
 
     def __call__(self, text: str) -> str:
         """The text without secrets."""
-        if self._known is not None:
+        # None for a text that has to be read whole
+        low = text.lower() if text.isascii() else None
+        if self._known is not None and (
+            low is None or not self._plain or any(sign in low for sign in self._signs)
+        ):
             text = self._known.sub(MASK, text)
-        text = _NAMED.sub(rf"\1{MASK}", text)
-        text = _BEARER.sub(rf"\1\2{MASK}", text)
-        text = _BASIC.sub(rf"\1\2{MASK}", text)
-        return _JWT.sub(MASK, text)
+        for signs, pattern, masked in _SIGNS:
+            if low is None or any(sign in low for sign in signs):
+                text = pattern.sub(masked, text)
+        return text
 
 
 def _forms(secret: str) -> set[str]:

@@ -67,9 +67,7 @@ class Requests(SynchronousTestCase):
 
     def noted(self, exchange: Exchange, form: str = "text") -> Recorder:
         recorder = Recorder(form=form)
-        globalLogPublisher.addObserver(recorder.observer)
-        self.addCleanup(globalLogPublisher.removeObserver, recorder.observer)
-        LogObserver(LineObserver([], Redactor())).note(exchange)
+        LogObserver(recorder.observer).note(exchange)
         return recorder
 
     def test_a_request_that_fell_back_says_why_in_its_line(self):

@@ -255,3 +255,39 @@ class Ordinary(SynchronousTestCase):
     @given(st.text(string.digits + string.punctuation + "ghijlmnoqrvwxz \n"))
     def test_text_without_a_secret_or_its_words_is_untouched(self, text):
         self.assertEqual(Redactor([KEY])(text), text)
+
+
+PARTS = (
+    *("api_key", "API-KEY", "api%5Fkey", "apikey", "session_id", "guest session id"),
+    *("guest_session_id", "access_token", "Request-Token", "password", "PassWord"),
+    *("=", ":", "%3d", ' "', "'", "\\", "\n", " ", "&", "x", "abcdefghij", "Bearer "),
+    *("BEARER%20", "bearer+", "Basic ", "basic ", "BASIC+", "dXNlcjpwYXNz", JWT, "eyJ"),
+    *(
+        KEY,
+        KEY.upper(),
+        TOKEN,
+        quote(TOKEN),
+        quote(TOKEN).lower(),
+        *plain_forms(BEYOND),
+    ),
+    *(
+        inside_base64(KEY)[2][0],
+        inside_base64(BEYOND)[1][0],
+        "\u212a",
+        "é",
+        "KRAFTSTOFF",
+    ),
+)
+
+
+class Signs(SynchronousTestCase):
+    """A text is looked through for the signs of a secret first: none is missed."""
+
+    @steady
+    @given(st.lists(st.sampled_from(PARTS), max_size=12))
+    def test_as_if_every_text_were_read_whole(self, parts):
+        text = "".join(parts)
+        for secrets in ([], [KEY], [KEY, TOKEN], [BEYOND], ["kraft\u017ftoff", KEY]):
+            redact = Redactor(secrets)
+            # a letter beyond ASCII makes it read the whole
+            self.assertEqual(redact(text) + ";é", redact(text + ";é"))
