@@ -1,7 +1,7 @@
 """Counters and histograms of our own, which Prometheus' library writes out at a scrape.
 
-Its own cost 3 to 4 µs for each request on the fast lane, a fifth of the whole answer,
-and cannot count many at once (docs/facts/performance.md, "A cache hit").
+Its own cannot count many at once, and cost twice as much for each
+(docs/facts/performance.md, "Counting").
 """
 
 from __future__ import annotations
