@@ -401,3 +401,13 @@ class SettingsError(Exception):
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
         super().__init__("; ".join(problems))
+
+
+def too_many_waiting(*, final: bool = False) -> Fault:
+    """What those get for whom there is no place in a queue of ours."""
+    return Fault(
+        "connection_limit_reached",
+        "too many requests are waiting",
+        final=final,
+        retry_after="1",
+    )

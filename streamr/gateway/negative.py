@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from streamr.boundaries import Call, Outcome, Query
 from streamr.errors import Blame, Fault
+from streamr.gateway.admission import Admission
 from streamr.policy import cachekey
 from streamr.routing.failover import Failover
 
@@ -41,11 +42,13 @@ class _Failure:
 
 
 class NegativeCache:
-    """Asks over the routes, unless what is asked for has just failed over all."""
+    """Asks over the routes, unless what is asked for has just failed over all, or too
+    many wait already."""
 
     def __init__(self, failover: Failover, clock: IReactorTime) -> None:
         self.failover = failover
         self._clock = clock
+        self._admission = Admission(clock)
         self._failed: dict[str, _Failure] = {}
         # a route that works again may bring what failed over the others
         failover.health.subscribe(self._failed.clear)
@@ -56,7 +59,8 @@ class NegativeCache:
         known = self._failed.get(key)
         if known is not None and now < known.until:
             return succeed(Outcome(fault=_again(known, now)))
-        return self.failover.fetch(query, call).addCallback(self._came, key)
+        asking = self._admission.run(lambda: self.failover.fetch(query, call))
+        return asking.addCallback(self._came, key)
 
     def forget(self, query: Query) -> None:
         """Ask for this one anew, whatever came of it before."""

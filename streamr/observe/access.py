@@ -14,6 +14,8 @@ from streamr.errors import CLIENT_LEFT, Attempt
 from streamr.interfaces import Observer
 from streamr.observe.log import LineObserver, time_of
 
+# The cause of those for whom there was no place from the beginning.
+FLOOD = "connection_limit_reached"
 # What an operator filters by.
 NAMESPACE = "streamr.request"
 
@@ -41,7 +43,14 @@ class LogObserver:
         """A try stands in the line of the request that it was made for."""
 
     def note(self, exchange: Exchange) -> None:
-        """Log one finished request: one line, with why each attempt failed."""
+        """Log one finished request: one line, with why each attempt failed.
+
+        Of a flood that is turned away the gateway tells in one line how many they are.
+        """
+        outcome = exchange.outcome
+        flood = outcome.fault is not None and outcome.fault.cause.name == FLOOD
+        if flood and not outcome.attempts:
+            return
         line = self._line(exchange, exchange.request_id, self._wall())
         if line is not None:
             self._lines.write([line])

@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
-from streamr.errors import Fault
+from streamr.errors import Fault, too_many_waiting
 from streamr.policy.budgets import TokenBucket
 
 T = TypeVar("T")
@@ -96,7 +96,7 @@ class Pacer:
         if self._free > 0 and not self._queue and self._bucket.wait(now) == 0:
             return self._begin(call)
         if len(self._queue) >= MOST_WAITING and not first:
-            return fail(_too_many())
+            return fail(too_many_waiting())
         queued()
         return self._wait(call, first)
 
@@ -167,7 +167,7 @@ class Pacer:
             self._queue.remove(waiting)
             if not self._queue:
                 self._look_later(None)
-            result.errback(_too_many())
+            result.errback(too_many_waiting())
 
         begun: list[Deferred[T]] = []
         result: Deferred[T] = Deferred(leave)
@@ -208,9 +208,3 @@ def _hand_on(value: T | Failure, result: Deferred[T]) -> None:
 def _limited(seconds: float) -> Fault:
     left = str(max(1, math.ceil(seconds)))
     return Fault("http_rate_limited", "paused by TMDB", retry_after=left)
-
-
-def _too_many() -> Fault:
-    return Fault(
-        "connection_limit_reached", "too many requests are waiting", retry_after="1"
-    )

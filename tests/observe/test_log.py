@@ -19,6 +19,7 @@ from streamr.errors import Attempt, Fault
 from streamr.observe.access import LogObserver
 from streamr.observe.log import LineObserver, Sink
 from streamr.policy.redact import MASK, Redactor
+from tests.support import but
 from tests.support import exchange as made
 
 steady = settings(deadline=None, database=None, derandomize=True, max_examples=200)
@@ -77,6 +78,13 @@ class Requests(SynchronousTestCase):
             "(direct tls_reset after 1568 bytes after 40 ms) [req-1]",
             line,
         )
+
+    def test_those_of_a_flood_have_no_line_of_their_own(self):
+        flood = {"fault": Fault("connection_limit_reached")}
+        told = made("main", "r", "GET", "/x", 429, 1, **flood)
+        self.assertEqual(self.noted(told).lines, [])
+        one = self.noted(but(told, attempts=(FAILED,)))
+        self.assertEqual(len(one.lines), 1)
 
     def test_a_request_without_a_failure_has_no_brackets(self):
         exchange = made("main", "r", "GET", "/x", 200, 1, attempts=(BY_PROXY,))
