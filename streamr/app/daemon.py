@@ -120,6 +120,7 @@ def build(
             },
             directory,
             LoopLag(reactor, metrics.late),
+            shared.observer.settle,
             remember(kept, reactor, gateways, history),
             demo,
         )
@@ -165,8 +166,8 @@ class NoLog(Exception):
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a daemon starts and stops. `built` and `servers` are by "main" and "proxy";
-    `directory` is where state is kept, None when there is no place for it; `demo` is
-    what `streamr demo` adds."""
+    `settle` tells observers of what was put off; `directory` is where state is kept,
+    None when there is no place for it; `demo` is what `streamr demo` adds."""
 
     settings: Settings
     reactor: Reactor
@@ -176,6 +177,7 @@ class Parts:
     servers: Mapping[str, Server]
     directory: Path | None
     lag: LoopLag
+    settle: Callable[[], object]
     routes_file: RouteFile | None
     demo: Demo | None = None
 
@@ -235,6 +237,7 @@ class Daemon(MultiService):
                 parts.built[name].gateway.failover.health.stop()
                 await parts.servers[name].stopService()
         parts.lag.stop()
+        parts.settle()
         if parts.routes_file is not None:
             parts.routes_file.write()
         await gatherResults([client.close() for client in parts.upstream.clients])

@@ -25,7 +25,8 @@ from streamr.gateway.gateway import Gateway
 from streamr.gateway.negative import NegativeCache
 from streamr.gateway.prefetch import Warm
 from streamr.gateway.telling import Teller
-from streamr.interfaces import Memory, Observer, Reactor, Route
+from streamr.interfaces import Memory, Reactor, Route
+from streamr.observe.fan import Fan
 from streamr.observe.history import History
 from streamr.routing.failover import Failover
 from streamr.routing.health import Health
@@ -123,7 +124,7 @@ class Shared:
     settings: Settings
     reactor: Reactor
     wall: Callable[[], float]
-    observer: Observer
+    observer: Fan
     worded: Callable[[Exchange], str]
     offered: Catalogue
     scrape: Handler
@@ -176,7 +177,7 @@ class Shared:
             surface.gateway.server,
             memory,
             self.reactor,
-            self.observer,
+            self.observer.hit,
             surface.cors,
             surface.ids,
             self.date,
@@ -231,6 +232,7 @@ class Shared:
             loop.closed,
             token=settings.proxy_token,
             admin_token=settings.admin_token,
+            settle=self.observer.settle,
         )
 
     def _main_surface(
@@ -261,6 +263,7 @@ class Shared:
             settings.deadline,
             loop.closed,
             admin_token=settings.admin_token,
+            settle=self.observer.settle,
             wishes=None
             if demo is None
             else WishGranter(gateway, reactor, self.observer),

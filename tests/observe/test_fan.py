@@ -5,9 +5,9 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.boundaries import Exchange
+from streamr.boundaries import Exchange, Hit
 from streamr.errors import Attempt
-from streamr.observe.fan import Fan
+from streamr.observe.fan import GATHERING, MOST_GATHERED, Fan
 from tests.support import Notes
 from tests.support import exchange as made
 
@@ -49,3 +49,44 @@ class Telling(SynchronousTestCase):
         self.assertEqual(first.attempts, [("streamr-main", attempt)])
         self.assertEqual(last.attempts, first.attempts)
         self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+
+
+class Hits(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock, self.notes = Clock(), Notes()
+        self.fan = Fan([self.notes], self.clock)
+        self.hit = Hit(EXCHANGE)
+
+    @property
+    def told(self) -> list[str]:
+        return [each.request_id for each in self.notes.exchanges]
+
+    def test_those_of_one_moment_are_told_together(self) -> None:
+        self.fan.hit(self.hit, "a")
+        self.clock.advance(GATHERING / 2)
+        self.fan.hit(self.hit, "b")
+        self.assertEqual(self.told, [])
+        self.clock.advance(GATHERING / 2)
+        self.assertEqual(self.told, ["a", "b"])
+        self.fan.hit(self.hit, "c")
+        self.clock.advance(GATHERING)
+        self.assertEqual(self.told, ["a", "b", "c"])
+
+    def test_no_more_are_gathered_than_may_be(self) -> None:
+        for _ in range(MOST_GATHERED):
+            self.fan.hit(self.hit, "a")
+        self.assertEqual(len(self.told), MOST_GATHERED)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_whoever_looks_or_stops_gets_them_at_once(self) -> None:
+        self.fan.hit(self.hit, "a")
+        self.fan.settle()
+        self.fan.settle()
+        self.assertEqual(self.told, ["a"])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_what_came_before_an_exchange_stands_before_it(self) -> None:
+        self.fan.hit(self.hit, "a")
+        self.fan.note(EXCHANGE)
+        self.clock.advance(0)
+        self.assertEqual(self.told, ["a", "id"])

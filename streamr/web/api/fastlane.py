@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from streamr.boundaries import CacheUse, Exchange, Hit, Outcome, Query, StoredResponse
 from streamr.fields import cache_status, names
-from streamr.interfaces import Memory, Observer
+from streamr.interfaces import Memory
 from streamr.policy import freshness
 from streamr.web.api import render
 from streamr.web.api.cors import Cors
@@ -104,7 +104,7 @@ class FastLane:
         server: str,
         store: Memory,
         clock: IReactorTime,
-        observer: Observer,
+        told: Callable[[Hit, str], object],
         cors: Cors,
         ids: RequestIds,
         date: DateField,
@@ -112,11 +112,12 @@ class FastLane:
         worded: Callable[[Exchange], str] = lambda _exchange: "",
         more: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """`worded` makes the log's line of a hit; `more` are fields of every page."""
+        """`told` is told of each hit with its request id, and `worded` makes its line
+        in the log; `more` are fields of every page."""
         self._server = server
         self._store = store
         self._clock = clock
-        self._observer = observer
+        self._told = told
         self._cors = cors
         self._ids = ids
         self._date = date
@@ -125,7 +126,6 @@ class FastLane:
         self._pages: dict[bytes, _Page] = {}
         self._lines: dict[str, list[bytes]] = {}
         self._blocks: dict[bytes, Asked | None] = {}
-        self._told: list[tuple[Hit, str]] = []
         store.subscribe(lambda response: self._forget([response.key]), self._forget)
 
     def __len__(self) -> int:
@@ -174,9 +174,7 @@ class FastLane:
         if form.age != int(age) or form.ttl != ttl:
             self._renew(form, stored, int(age), ttl)
         request_id = given or self._ids()
-        self._told.append((form.hit, request_id))
-        if len(self._told) == 1:
-            self._clock.callLater(0, self._tell)
+        self._told(form.hit, request_id)
         return b"".join(
             (
                 form.begin,
@@ -189,10 +187,6 @@ class FastLane:
                 form.body,
             )
         )
-
-    def _tell(self) -> None:
-        told, self._told = self._told, []
-        self._observer.hits(told)
 
     def _forget(self, keys: Sequence[str]) -> None:
         """These are not in the store any more."""

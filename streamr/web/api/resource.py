@@ -69,7 +69,8 @@ class Surface:
     is in seconds; `token` is what callers have to send, None when the server is open;
     `admin_token` makes an operator of who is not at this machine; `looped` tells
     whether a CDN-Loop field shows that a request was here; `wishes` grants the faults
-    that callers ask for, None outside the demo.
+    that callers ask for, None outside the demo; `settle` tells observers of what was
+    put off, before a page of ours is made.
     """
 
     gateway: Gateway
@@ -81,6 +82,7 @@ class Surface:
     token: str | None = None
     admin_token: str | None = None
     wishes: GrantsWishes | None = None
+    settle: Callable[[], object] = lambda: None
     ids: RequestIds = field(default_factory=RequestIds)
     lane: FastLane | None = None
 
@@ -161,6 +163,7 @@ class GatewayResource(Resource):
             return self._asked(path, pairs, request, call)
         visit = self._visit(path, pairs, request, call)
         check(who, visit, changes=row.methods == CHANGE)
+        surface.settle()
         return self._noted(row.handler(visit), call, row.path)
 
     def _asked(
