@@ -14,15 +14,29 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
+from typing import Any, Protocol
 
 from .client import LoadClient
+from .cores import pinned
 from .processes import ROOT, Child, DidNotStart, free_ports
-from .world import DIRECT, KEY, SECOND, Clock, Simulator
+from .world import DIRECT, KEY, SECOND, Clock
 
 CONFIGURATIONS = Path(__file__).with_name("peers")
 STREAMR = Path(sys.executable).with_name("streamr")
 _WORD = re.compile(r"@([a-z_]+)@")
+
+
+class Upstream(Protocol):
+    """What stands behind a contestant: TMDB's two names over TLS."""
+
+    ca_file: str
+
+    @property
+    def pins(self) -> str:
+        """Which name is to be found at which address and port."""
+
+    def port(self, host: str) -> int:
+        """Where a name is to be found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +44,13 @@ class ContestantPlace:
     """Where a contestant runs: its directory, what stands behind it, its clock.
 
     `inter` is how often HAProxy and Varnish check their servers. `settings` are
-    streamr's own, as environment.
+    streamr's own, as environment. `core` is the only one that it may use.
     """
 
     directory: Path
-    simulator: Simulator
+    simulator: Upstream
     clock: Clock | None = None
+    core: int | None = None
     inter: str = "1s"
     settings: Mapping[str, str] = field(default_factory=dict)
     children: list[Child] = field(default_factory=list)
@@ -58,7 +73,8 @@ class ContestantPlace:
         """Start a process under the clock; it will be ended even if it fails us."""
         environment = dict(self.clock.environment) if self.clock else {}
         log = self.directory / f"{name}.log"
-        child = Child(arguments, log, {**environment, **(more or {})})
+        command = pinned(arguments, self.core)
+        child = Child(command, log, {**environment, **(more or {})})
         self.children.append(child)
         return child
 
@@ -73,10 +89,10 @@ def fill(template: str, words: Mapping[str, str]) -> str:
     return _WORD.sub(lambda found: words[found[1]], template)
 
 
-def configured(name: str, place: ContestantPlace, words: Mapping[str, str]) -> Path:
-    """A filled copy of a configuration in the contestant's directory."""
+def configured(name: str, directory: Path, words: Mapping[str, str]) -> Path:
+    """A filled copy of a configuration in a directory."""
     text = (CONFIGURATIONS / name).read_text()
-    copy = place.directory / name
+    copy = directory / name
     copy.write_text(fill(text, words))
     return copy
 
@@ -99,7 +115,17 @@ def running(name: str, port: int, child: Child) -> Running:
 def start_streamr(place: ContestantPlace) -> Running:
     """Main and proxy in one process; the second route is its own proxy."""
     port, proxy_port = free_ports(2)
-    environment = {
+    environment = streamr_environment(place, port, proxy_port)
+    child = place.start("streamr", [str(STREAMR), "run"], environment)
+    child.wait_for(r"main server listens on")
+    return running("streamr", port, child)
+
+
+def streamr_environment(
+    place: ContestantPlace, port: int, proxy_port: int
+) -> dict[str, str]:
+    """The settings of a daemon in front of what stands behind this place."""
+    return {
         "TMDB_API_KEY": KEY,
         "TMDB_PINS": place.simulator.pins,
         "TMDB_CA_FILE": place.simulator.ca_file,
@@ -112,15 +138,12 @@ def start_streamr(place: ContestantPlace) -> Running:
         "STATE_DIRECTORY": str(place.directory),
         **place.settings,
     }
-    child = place.start("streamr", [str(STREAMR), "run"], environment)
-    child.wait_for(r"main server listens on")
-    return running("streamr", port, child)
 
 
 def start_nginx(place: ContestantPlace) -> Running:
     """nginx, see peers/nginx.conf."""
     (port,) = free_ports(1)
-    file = configured("nginx.conf", place, place.words(port=port))
+    file = configured("nginx.conf", place.directory, place.words(port=port))
     child = place.start("nginx", ["nginx", "-c", str(file)])
     child.wait_for_port(port)
     return running("nginx", port, child)
@@ -129,7 +152,7 @@ def start_nginx(place: ContestantPlace) -> Running:
 def start_haproxy(place: ContestantPlace) -> Running:
     """HAProxy, see peers/haproxy.cfg."""
     (port,) = free_ports(1)
-    file = configured("haproxy.cfg", place, place.words(port=port))
+    file = configured("haproxy.cfg", place.directory, place.words(port=port))
     child = place.start("haproxy", ["haproxy", "-db", "-f", str(file)])
     child.wait_for_port(port)
     return running("haproxy", port, child)
@@ -138,11 +161,11 @@ def start_haproxy(place: ContestantPlace) -> Running:
 def start_varnish(place: ContestantPlace) -> Running:
     """Varnish, and behind it a TLS tunnel towards TMDB: see peers/varnish.vcl."""
     (port,) = free_ports(1)
-    tunnel = configured("tls-hop.cfg", place, place.words())
+    tunnel = configured("tls-hop.cfg", place.directory, place.words())
     place.start("tls-hop", ["haproxy", "-db", "-f", str(tunnel)]).wait_for_file(
         place.directory / "second.sock"
     )
-    file = configured("varnish.vcl", place, place.words())
+    file = configured("varnish.vcl", place.directory, place.words())
     arguments = ["varnishd", "-F", "-j", "none", "-f", str(file)]
     arguments += ["-a", f"127.0.0.1:{port}", "-s", "malloc,128m"]
     # the configuration is compiled as C; the compiler is not to run under our clock
@@ -156,30 +179,46 @@ def start_varnish(place: ContestantPlace) -> Running:
 def start_express(place: ContestantPlace) -> Running:
     """Two Express servers with axios, see peers/express/."""
     port, proxy_port = free_ports(2)
-    environment = {
-        "MAIN_PORT": str(port),
-        "PROXY_PORT": str(proxy_port),
-        "DIRECT_PORT": str(place.simulator.port(DIRECT)),
-        "SECOND_PORT": str(place.simulator.port(SECOND)),
-        "CA_FILE": place.simulator.ca_file,
-        "KEY": KEY,
-    }
-    scripts = CONFIGURATIONS / "express"
-    proxy = place.start("proxy", ["node", str(scripts / "proxy.js")], environment)
-    main = place.start("main", ["node", str(scripts / "main.js")], environment)
+    more = {"MAIN_PORT": str(port), "PROXY_PORT": str(proxy_port)}
+    proxy = start_script("proxy", place, more)
+    main = start_script("main", place, more)
     proxy.wait_for_port(proxy_port)
     main.wait_for_port(port)
     return running("express", port, main)
 
 
+def start_res_json(place: ContestantPlace) -> Running:
+    """One Express 4 server that keeps everything, see peers/express/cached.js."""
+    (port,) = free_ports(1)
+    child = start_script("cached", place, {"MAIN_PORT": str(port)})
+    child.wait_for_port(port)
+    return running(RES_JSON, port, child)
+
+
+def start_script(name: str, place: ContestantPlace, more: Mapping[str, str]) -> Child:
+    """Start one of the scripts under peers/express/."""
+    environment = {
+        "DIRECT_PORT": str(place.simulator.port(DIRECT)),
+        "SECOND_PORT": str(place.simulator.port(SECOND)),
+        "CA_FILE": place.simulator.ca_file,
+        "KEY": KEY,
+        **more,
+    }
+    script = CONFIGURATIONS / "express" / f"{name}.js"
+    return place.start(name, ["node", str(script)], environment)
+
+
+NAMES = ("streamr", "nginx", "haproxy", "varnish", "express")
+# Express once more, with a cache; only where the cost of a hit is compared.
+RES_JSON = "express res.json"
 STARTERS = {
     "streamr": start_streamr,
     "nginx": start_nginx,
     "haproxy": start_haproxy,
     "varnish": start_varnish,
     "express": start_express,
+    RES_JSON: start_res_json,
 }
-NAMES = tuple(STARTERS)
 
 
 def start(name: str, place: ContestantPlace) -> Running:
@@ -193,13 +232,15 @@ def start(name: str, place: ContestantPlace) -> Running:
 
 @asynccontextmanager
 async def contest(
-    names: Sequence[str], directory: Path, simulator: Simulator, **more: Any
+    names: Sequence[str], directory: Path, simulator: Upstream, **more: Any
 ) -> AsyncIterator[list[Running]]:
     """The contestants, started side by side, and ended whatever happens.
 
-    `more` is for their places: clock, inter, settings.
+    `more` is for their places: clock, core, inter, settings.
     """
-    directories = [Path(mkdtemp(prefix=f"{name}-", dir=directory)) for name in names]
+    directories = [
+        Path(mkdtemp(prefix=f"{name.split()[0]}-", dir=directory)) for name in names
+    ]
     places = [ContestantPlace(own, simulator, **more) for own in directories]
     for own in directories:
         own.chmod(0o755)
