@@ -20,6 +20,12 @@ verifies:
 Varnish has no TLS towards its backends, so it uses a plain TLS tunnel (HAProxy in TCP
 mode).
 
+From row 9 on, what requests cost is compared: the processor time of the server for each
+of them. The server has one core, the load and everything behind the server the other,
+and each round asks every peer in turn. Behind the peers is nginx with one list over
+TLS, except where a row says otherwise: the simulator takes longer for an answer than
+any of them, and they would mostly wait.
+
 Measured on one machine with two shared, noisy cores, with everything on loopback:
 compare within a table, not across machines. To measure it yourself:
 

@@ -86,6 +86,11 @@ class Simulator:
             return total
         return sum(one["path"] in paths for one in last)
 
+    def handshakes(self) -> dict[str, int]:
+        """How many TLS handshakes each name has completed since the last reset."""
+        hosts = self.control()["hosts"].items()
+        return {name: int(host["counts"]["handshakes"]) for name, host in hosts}
+
     def reset_counts(self) -> None:
         """Count from zero."""
         self.control(reset_counts=True)

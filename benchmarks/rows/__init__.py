@@ -1,10 +1,32 @@
-"""The rows of the table in issue 3, one module each, by their numbers."""
+"""The rows of the scoreboard, one module each, by their numbers.
+
+Eight say what becomes of faults; from the ninth on, it is what requests cost.
+"""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ..bench import BenchOptions, Table
-from . import clocks, dead, faults, handshakes, replay, routes, soak, stampede
+from . import (
+    clocks,
+    codings,
+    connections,
+    dead,
+    faults,
+    handshakes,
+    hits,
+    idle,
+    latency,
+    misses,
+    own_proxy,
+    pages,
+    replay,
+    routes,
+    soak,
+    stampede,
+    start,
+    stored,
+)
 
 RowMeasure = Callable[[BenchOptions], Coroutine[Any, Any, Table]]
 ROWS: dict[int, RowMeasure] = {
@@ -16,4 +38,14 @@ ROWS: dict[int, RowMeasure] = {
     6: replay.measure,
     7: clocks.measure,
     8: soak.measure,
+    9: hits.measure,
+    10: codings.measure,
+    11: latency.measure,
+    12: misses.measure,
+    13: stored.measure,
+    14: connections.measure,
+    15: own_proxy.measure,
+    16: pages.measure,
+    17: idle.measure,
+    18: start.measure,
 }

@@ -31,7 +31,11 @@ WORDS = {
 
 
 @pytest.mark.parametrize(
-    "name", ["nginx.conf", "haproxy.cfg", "tls-hop.cfg", "varnish.vcl"]
+    "name",
+    [
+        *("nginx.conf", "haproxy.cfg", "tls-hop.cfg", "varnish.vcl"),
+        "quick-upstream.conf",
+    ],
 )
 def test_every_word_of_a_configuration_is_filled_in(name: str) -> None:
     filled = fill((CONFIGURATIONS / name).read_text(), WORDS)
@@ -93,6 +97,10 @@ def test_a_run_replaces_its_own_sections_and_keeps_the_others() -> None:
     assert "two\n" not in second
     assert "| streamr | 70 |" in second
     assert merged(second, {}) == second
+
+
+def test_the_rows_are_numbered_without_a_gap() -> None:
+    assert list(ROWS) == list(range(1, len(ROWS) + 1))
 
 
 def test_the_command_of_a_row_names_what_was_not_the_default() -> None:
