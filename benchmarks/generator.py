@@ -56,6 +56,7 @@ class Came:
     seconds: float = 0.0
     p50_ms: float = 0.0
     p99_ms: float = 0.0
+    slowest_ms: float = 0.0
     bad: dict[str, int] = field(default_factory=dict)
     head: str = ""
 
@@ -162,6 +163,7 @@ class Generator:
             time.perf_counter() - self.began,
             percentile(self.seconds, 0.5) * 1000,
             percentile(self.seconds, 0.99) * 1000,
+            max(self.seconds, default=0.0) * 1000,
             dict(self.bad),
             self.head.partition(b"\r\n\r\n")[0].decode("latin-1"),
         )

@@ -9,6 +9,9 @@ from ..world import HOSTS
 
 PARALLEL = 16
 UPSTREAM = 0.04
+# After so long (ms) a second route is asked as well, over connections of its own: then
+# the machine was busy with something else, and the count says nothing.
+HEDGED = 250
 
 
 async def measure(options: BenchOptions) -> Table:
@@ -18,7 +21,7 @@ async def measure(options: BenchOptions) -> Table:
         f"New TLS connections after a warm-up: {PARALLEL} misses in parallel, upstream "
         f"{UPSTREAM * 1000:.0f} ms",
         "0",
-        ["misses", *HOSTS],
+        ["misses", "slowest, ms", *HOSTS],
         notes=["Counted by the simulator, under each of TMDB's two names."],
     )
     count = options.pick(1_000, 300)
@@ -26,12 +29,26 @@ async def measure(options: BenchOptions) -> Table:
         async with bench.alone(US, settings=UNLIMITED) as ours:
             bench.simulator.delay_both(UPSTREAM)
             await misses(bench, ours.port, 4 * PARALLEL)
-            bench.simulator.reset_counts()
-            came = await misses(bench, ours.port, count)
+            for _ in range(3):
+                bench.simulator.reset_counts()
+                came = await misses(bench, ours.port, count)
+                if came.slowest_ms < HEDGED:
+                    break
             new = bench.simulator.handshakes()
-    table.add(f"{came.good:,}", *(new[host] for host in HOSTS))
+    report(table, came, new)
     table.judge(not any(new.values()) and came.good == count)
     return table
+
+
+def report(table: Table, came: Came, new: dict[str, int]) -> None:
+    """The line, and whether it is worth something."""
+    if came.slowest_ms >= HEDGED:
+        table.notes.append(
+            f"The slowest answer took more than {HEDGED} ms, so a second route was "
+            "asked as well: the machine was busy, and this count says nothing."
+        )
+    cells = (new[host] for host in HOSTS)
+    table.add(f"{came.good:,}", f"{came.slowest_ms:.0f}", *cells)
 
 
 async def misses(bench: Bench, port: int, count: int) -> Came:
