@@ -68,12 +68,13 @@ class LogObserver:
             "log_time": now,
             **fields,
         }
-        message = (
+        return self._lines.line(
+            event,
             f"{exchange.server} {exchange.method} {fields['target']} "
             f"{exchange.status} {exchange.ms} ms {fields['source']}{fields['causes']} "
-            f"[{request_id}]"
+            f"[{request_id}]",
+            code="request-failed" if exchange.outcome.fault is not None else None,
         )
-        return self._lines.line(event, message)
 
     def hits(self, hits: Sequence[tuple[Hit, str]]) -> None:
         """Log answers from ready pages, in one piece."""
@@ -101,7 +102,6 @@ def _fields(exchange: Exchange, request_id: str) -> dict[str, Any]:
         "ms": exchange.ms,
         "source": exchange.outcome.source or "-",
         "causes": f" ({'; '.join(map(_told, failed))})" if failed else "",
-        "code": "request-failed" if exchange.outcome.fault is not None else None,
     }
 
 

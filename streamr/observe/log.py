@@ -76,19 +76,17 @@ class LineObserver:
         self.redact = redact
 
     def __call__(self, event: LogEvent) -> None:
-        line = self.line(event)
-        if line is not None:
-            self.write([line])
+        if _level(event) >= self._least:
+            self.write([self._line(event, _message(event), self.redact)])
 
-    def line(self, event: LogEvent, message: str | None = None) -> str | None:
+    def line(self, event: LogEvent, message: str, *, code: str | None) -> str | None:
         """The line of an event, without secrets; None when its level is not logged.
 
-        `message` is what it says, for events that have put it into words already.
+        `message` is what it says, `code` its row in docs/troubleshooting.md.
         """
         if _level(event) < self._least:
             return None
-        told = _message(event) if message is None else message
-        return self._line(event, told, self.redact)
+        return self._line({**event, "code": code}, message, self.redact)
 
     def write(self, lines: Sequence[str]) -> None:
         """Write lines that `line` has made, in one go."""

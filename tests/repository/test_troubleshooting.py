@@ -66,7 +66,8 @@ def log_message(node: ast.Call) -> str | None:
     if called(node) in LOG_CALLS and node.args:
         return text_of(node.args[0])
     # its level is found while it runs
-    return text_of(node.args[1]) if called(node) == "emit" else None
+    found_late = called(node) in ("emit", "line") and len(node.args) == 2
+    return text_of(node.args[1]) if found_late else None
 
 
 def is_message(target: ast.AST) -> bool:
