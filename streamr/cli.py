@@ -76,7 +76,7 @@ class CommandLine(Helpful):
             "healthcheck",
             None,
             f"{HERE}.healthcheck:HealthcheckOptions",
-            "Exit with status 0 when the servers are up.",
+            "Exit with status 0 when the servers can serve.",
         ),
         (
             "cache",

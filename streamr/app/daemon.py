@@ -45,6 +45,7 @@ from streamr.upstream.resolve.system import system_lookup
 from streamr.web.api.resource import GatewayResource
 from streamr.web.demo.pages import Demo
 from streamr.web.pages.metrics import metrics_page
+from streamr.web.pages.readiness import Lifecycle
 from streamr.web.server.response import DateField
 from streamr.web.server.site import GatewaySite
 
@@ -91,6 +92,7 @@ def build(
         Upstream(settings, reactor, lookup),
         kept,
         DateField(wall),
+        Lifecycle(),
     )
     built = _built(shared, sockets, history, demo)
     sites = {
@@ -112,6 +114,7 @@ def build(
             lines,
             shared.upstream,
             built,
+            shared.life,
             {
                 name: Server(
                     name, reactor, sockets[name], site, drain_seconds(settings)
@@ -174,6 +177,7 @@ class Parts:
     lines: LineObserver
     upstream: Upstream
     built: Mapping[str, Built]
+    life: Lifecycle
     servers: Mapping[str, Server]
     directory: Path | None
     lag: LoopLag
@@ -229,6 +233,7 @@ class Daemon(MultiService):
 
     async def _stop(self) -> None:
         parts = self.parts
+        parts.life.draining = True
         for built in parts.built.values():
             built.end_live_pages()
         # main first: its requests in flight may still need the proxy

@@ -39,7 +39,8 @@ from streamr.web.api.fastlane import FastLane
 from streamr.web.api.resource import Surface
 from streamr.web.demo.faults import WishGranter
 from streamr.web.demo.pages import Demo
-from streamr.web.pages import docs, health, metrics
+from streamr.web.pages import docs, health, metrics, readiness
+from streamr.web.pages.readiness import Lifecycle
 from streamr.web.router import Handler, Router, Row
 from streamr.web.server.response import DateField
 from streamr.web.status.pages import Status
@@ -119,7 +120,7 @@ class Built:
 class Shared:
     """What both servers are made with. `worded` makes the log's line of a hit; `scrape`
     answers `/metrics`; `directory` is where state is kept, None when there is no place
-    for it."""
+    for it; `life` says whether the daemon is about to stop."""
 
     settings: Settings
     reactor: Reactor
@@ -131,6 +132,7 @@ class Shared:
     upstream: Upstream
     directory: Path | None
     date: DateField
+    life: Lifecycle
 
     def proxy(self, loop: Loop) -> Built:
         """The proxy, which keeps nothing."""
@@ -166,7 +168,13 @@ class Shared:
         status = Status(sources, lambda: shown(settings), reactor)
         looks = [each for each in (gateway, near.gateway) if each is not None]
         look_again = partial(_look_again, looks, status)
-        surface = self._main_surface(gateway, loop, address, status, demo, look_again)
+        probes = readiness.rows(
+            self.life,
+            gateway.failover.health,
+            lambda: 0 if storage is None else len(storage.memory),
+        )
+        own = [*probes, *self._main_rows(gateway, address, status, demo, look_again)]
+        surface = self._main_surface(gateway, loop, own, demo)
         if storage is not None:
             surface = replace(surface, lane=self._lane(surface, storage.memory))
         return Built(gateway, surface, status, storage, warm)
@@ -221,6 +229,7 @@ class Shared:
         settings = self.settings
         rows = [
             Row("/health", health.proxy_health(self.wall), who=Who.EVERYBODY),
+            *readiness.rows(self.life, gateway.failover.health),
             self._metrics(),
         ]
         return Surface(
@@ -235,18 +244,18 @@ class Shared:
             settle=self.observer.settle,
         )
 
-    def _main_surface(
+    def _main_rows(
         self,
         gateway: Gateway,
-        loop: Loop,
         address: str,
         status: Status,
         demo: Demo | None,
         look_again: Callable[[], object],
-    ) -> Surface:
-        settings, reactor = self.settings, self.reactor
-        up = health.main_health(reactor, self.wall, settings.environment)
-        rows = [
+    ) -> list[Row]:
+        """Main's own pages but for the probes."""
+        reactor = self.reactor
+        up = health.main_health(reactor, self.wall, self.settings.environment)
+        return [
             Row("/api/health", up),
             Row("/api/tmdb/health", health.TMDBHealth(gateway, reactor, self.wall)),
             self._metrics(),
@@ -254,6 +263,11 @@ class Shared:
             *status.rows(),
             *(demo.rows(look_again) if demo is not None else ()),
         ]
+
+    def _main_surface(
+        self, gateway: Gateway, loop: Loop, rows: list[Row], demo: Demo | None
+    ) -> Surface:
+        settings, reactor = self.settings, self.reactor
         cors = Cors(settings.cors_origins)
         return Surface(
             gateway,

@@ -49,6 +49,8 @@ class Own:
         return {
             **{path: {"get": operation} for path, operation in lists.items()},
             "/api/health": {"get": _health()},
+            "/livez": {"get": _live()},
+            "/readyz": {"get": _ready()},
             f"{self.base}/health": {"get": self._tmdb_health(parameters)},
         }
 
@@ -104,4 +106,30 @@ def _health() -> Operation:
         "summary": "Whether the server is up; does not ask TMDB",
         "tags": [HEALTH],
         "responses": responses.of_ours({200: ("It is up.", reference("Health"))}),
+    }
+
+
+def _live() -> Operation:
+    return {
+        "operationId": "streamr-live",
+        "summary": "Whether the server still works, or has to be restarted",
+        "tags": [HEALTH],
+        "responses": responses.of_ours({200: ("It works.", reference("Live"))}),
+    }
+
+
+def _ready() -> Operation:
+    pages = {
+        200: (
+            "It can serve. *degraded*: no route to TMDB works, so only stored answers "
+            "can be served.",
+            reference("Ready"),
+        ),
+        503: ("It is stopping.", reference("Ready")),
+    }
+    return {
+        "operationId": "streamr-ready",
+        "summary": "Whether requests should be sent to this server",
+        "tags": [HEALTH],
+        "responses": responses.of_ours(pages),
     }

@@ -1,4 +1,4 @@
-"""Whether the servers of this machine are up."""
+"""Whether the servers of this machine are up, and ready."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from streamr.terminal.findings import Finding, Mark
 from streamr.terminal.http import ask, why
 
 HEALTH = {"main": "/api/health", "proxy": "/health"}
+# Both servers have these: what a supervisor asks, and who sends requests.
+LIVE, READY = "/livez", "/readyz"
 # What helps when a server does not answer.
 NEXT = {
     "main": "start it with streamr run, or name its port with --port",
@@ -26,6 +28,13 @@ def healths(settings: Settings) -> Iterator[Finding]:
         yield Finding(name, Mark.FAILED if problem else Mark.OK, problem or "healthy")
 
 
+def readiness(settings: Settings) -> Iterator[Finding]:
+    """Whether each server that should run can serve."""
+    for name, host, port in _servers(settings):
+        problem = _problem(name, host, port, READY, ("ok", "degraded"))
+        yield Finding(name, Mark.FAILED if problem else Mark.OK, problem or "ready")
+
+
 def is_up(name: str, host: str, port: int) -> bool:
     """True when a streamr server of that name (main, proxy) answers there."""
     return _health_problem(name, host, port) is None
@@ -40,11 +49,22 @@ def _servers(settings: Settings) -> list[tuple[str, str, int]]:
 
 
 def _health_problem(name: str, host: str, port: int) -> str | None:
+    return _problem(name, host, port, HEALTH[name], ("ok",))
+
+
+def _problem(
+    name: str, host: str, port: int, path: str, good: tuple[str, ...]
+) -> str | None:
+    """What is wrong with a page that says how a server is; None when it says one of
+    the `good` words."""
     where = f"{host}:{port}"
     try:
-        answer = ask(host, port, HEALTH[name], HEALTH_SECONDS)
-        if answer.status == http.client.OK and answer.json.get("status") == "ok":
+        answer = ask(host, port, path, HEALTH_SECONDS)
+        said = answer.json.get("status")
+        if answer.status == http.client.OK and said in good:
             return None
+        if said == "draining":
+            return f"the server at {where} is stopping"
     except (OSError, http.client.HTTPException) as error:
         return f"no answer at {where}: {why(error)}; {NEXT[name]}"
     except (ValueError, AttributeError):

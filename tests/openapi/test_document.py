@@ -53,7 +53,8 @@ class Whole(SynchronousTestCase):
     def test_so_are_the_paths_of_our_own(self) -> None:
         own = {path for path in document()["paths"] if not path.startswith("/3/")}
         lists = {f"/api/tmdb/{name}" for name in OWN.shortcuts}
-        self.assertEqual(own, lists | {"/api/health", "/api/tmdb/health"})
+        healths = {"/api/health", "/api/tmdb/health", "/livez", "/readyz"}
+        self.assertEqual(own, lists | healths)
 
     def test_every_reference_leads_somewhere_and_every_part_is_used(self) -> None:
         text = json.dumps(document())

@@ -20,7 +20,7 @@ from streamr.app.daemon import DRAIN_GRACE
 from streamr.cli import CommandLine
 from streamr.config.load import load
 from streamr.config.settings import TABLE, Settings
-from streamr.terminal.health import HEALTH
+from streamr.terminal.health import READY
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = {each.name for each in TABLE} | {
@@ -204,7 +204,7 @@ class Render(SynchronousTestCase):
     def test_it_builds_the_image_and_asks_for_its_health(self) -> None:
         self.assertEqual("docker", self.service["runtime"])
         self.assertTrue((ROOT / self.service["dockerfilePath"]).is_file())
-        self.assertEqual(HEALTH["main"], self.service["healthCheckPath"])
+        self.assertEqual(READY, self.service["healthCheckPath"])
 
     def test_requests_have_time_to_finish(self) -> None:
         seconds = self.service["maxShutdownDelaySeconds"]

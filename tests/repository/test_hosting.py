@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr.config.load import SettingsError, load
 from streamr.config.settings import Settings
 from streamr.config.values import is_loopback
-from streamr.terminal.health import HEALTH
+from streamr.terminal.health import LIVE, READY
 from tests.repository.test_containers import (
     KEY,
     NAMES,
@@ -85,9 +85,13 @@ class Kubernetes(SynchronousTestCase):
     def test_no_probe_asks_tmdb(self) -> None:
         [port] = self.container["ports"]
         self.assertEqual(self.settings().port, port["containerPort"])
-        for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
+        for kind, path in (
+            ("startupProbe", LIVE),
+            ("readinessProbe", READY),
+            ("livenessProbe", LIVE),
+        ):
             asked = self.container[kind]["httpGet"]
-            self.assertEqual({"path": HEALTH["main"], "port": port["name"]}, asked)
+            self.assertEqual({"path": path, "port": port["name"]}, asked)
 
     def test_requests_have_time_to_finish(self) -> None:
         before = self.container["lifecycle"]["preStop"]["sleep"]["seconds"]
@@ -127,7 +131,7 @@ class Fly(SynchronousTestCase):
         service = self.app["http_service"]
         self.assertEqual(self.settings().port, service["internal_port"])
         [check] = service["checks"]
-        self.assertEqual(HEALTH["main"], check["path"])
+        self.assertEqual(READY, check["path"])
         self.assertTrue((ROOT / self.app["build"]["dockerfile"]).is_file())
 
     def test_requests_have_time_to_finish(self) -> None:
