@@ -108,7 +108,8 @@ class Stack:
         return self.requests(DIRECT) + self.requests(OTHER)
 
     async def stop(self) -> None:
-        await self.daemon.stopService()
+        if self.daemon.running:
+            await self.daemon.stopService()
         await self.simulator.stopService()
         globalLogPublisher.removeObserver(self.lines)
         self.reactor.stop()

@@ -15,6 +15,7 @@ from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from streamr import __version__
@@ -225,18 +226,24 @@ class Daemon(MultiService):
 
     @property
     def longest_stop(self) -> float:
-        """Seconds that stopping may take: the servers drain one after the other."""
-        return len(self.servers) * drain_seconds(self.settings)
+        """Seconds that stopping may take: what came to the proxy while main drained
+        has its own time."""
+        draining = len(self.servers) * drain_seconds(self.settings)
+        return self.settings.stop_delay + draining
 
     def stopService(self) -> Deferred[None]:
+        self.running = 0
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
         parts = self.parts
         parts.life.draining = True
+        await deferLater(parts.reactor, parts.settings.stop_delay)
         for built in parts.built.values():
             built.end_live_pages()
-        # main first: its requests in flight may still need the proxy
+        for server in parts.servers.values():
+            server.leave()
+        # main's port first: its requests in flight may still need the proxy's
         for name in ("main", "proxy"):
             if name in parts.servers:
                 parts.built[name].gateway.failover.health.stop()

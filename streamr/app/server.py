@@ -50,6 +50,10 @@ class Server(Service):
         """How many callers wait for their answer."""
         return self._site.waiting
 
+    def leave(self) -> None:
+        """Keep no connection from now on; the port stays open."""
+        self._site.draining = True
+
     async def _stop(self) -> None:
         if self._port is not None:
             await maybeDeferred(self._port.stopListening)

@@ -154,6 +154,14 @@ TABLE: tuple[Setting, ...] = (
         "0.5 to 60",
     ),
     Setting(
+        "STREAMR_STOP_DELAY",
+        "0",
+        values.seconds(0, 60),
+        "Seconds between the signal to stop and the closing of the ports. During this "
+        "time /readyz answers 503, so that load balancers send requests elsewhere.",
+        "0 to 60",
+    ),
+    Setting(
         "CORS_ORIGINS",
         "",
         values.listed(values.origin),
@@ -278,6 +286,7 @@ class Settings:
     tmdb_pins: Mapping[str, tuple[tuple[str, int | None], ...]]
     address_family: str
     deadline: float
+    stop_delay: float
     cors_origins: tuple[str, ...]
     extra_paths: tuple[str, ...]
     rate: int

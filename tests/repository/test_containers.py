@@ -57,7 +57,7 @@ def image_environment() -> dict[str, str]:
 
 def drain(found: Settings, servers: int) -> float:
     """Seconds that an orderly end may take."""
-    return servers * (found.deadline + DRAIN_GRACE)
+    return found.stop_delay + servers * (found.deadline + DRAIN_GRACE)
 
 
 class Image(SynchronousTestCase):

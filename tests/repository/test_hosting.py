@@ -94,9 +94,11 @@ class Kubernetes(SynchronousTestCase):
             self.assertEqual({"path": path, "port": port["name"]}, asked)
 
     def test_requests_have_time_to_finish(self) -> None:
-        before = self.container["lifecycle"]["preStop"]["sleep"]["seconds"]
         seconds = self.pod["terminationGracePeriodSeconds"]
-        self.assertGreater(seconds, before + drain(self.settings(), 2))
+        self.assertGreater(seconds, drain(self.settings(), 2))
+
+    def test_the_nodes_have_time_to_send_requests_elsewhere(self) -> None:
+        self.assertGreater(self.settings().stop_delay, 0)
 
     def test_no_service_becomes_a_setting(self) -> None:
         # what a Service called "proxy" would put into the environment
