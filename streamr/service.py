@@ -8,6 +8,7 @@ before twistd forks; a busy port is exit code 1.
 from __future__ import annotations
 
 import gc
+import os
 import socket
 import time
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from streamr import __version__
 from streamr.app.daemon import Daemon, build
 from streamr.app.routes import Lookup
 from streamr.app.sockets import CannotListen, listen
+from streamr.app.supervisor import Supervisor
 from streamr.config.settings import HOW_TO_GET_A_KEY, Settings
 from streamr.errors import SettingsError
 from streamr.interfaces import Reactor
@@ -120,7 +122,15 @@ def start_up(
     try:
         # Twisted promises less of its reactor than every reactor of a POSIX system has
         whole = cast(Reactor, reactor)
-        daemon = build(settings, whole, sockets, _observer, demo=demo, lookup=lookup)
+        daemon = build(
+            settings,
+            whole,
+            sockets,
+            _observer,
+            demo=demo,
+            lookup=lookup,
+            supervisor=Supervisor(whole, os.environ),
+        )
     except SettingsError as error:
         give_up(EX_CONFIG, error.problems)
     spare_the_collector()

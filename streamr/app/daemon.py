@@ -26,6 +26,7 @@ from streamr.app.routes import Lookup, Upstream
 from streamr.app.server import Server, url_at
 from streamr.app.servers import MAIN, Built, Near, Shared
 from streamr.app.state import remember
+from streamr.app.supervisor import Supervisor
 from streamr.app.warnings import notices
 from streamr.config.addresses import url_of
 from streamr.config.settings import Notice, Settings
@@ -67,6 +68,7 @@ def build(
     wall: Callable[[], float] = time.time,
     demo: Demo | None = None,
     lookup: Lookup = system_lookup,
+    supervisor: Supervisor | None = None,
 ) -> Daemon:
     """Settings → routes → gateways → servers → daemon, in one pass.
 
@@ -126,6 +128,7 @@ def build(
             LoopLag(reactor, metrics.late),
             shared.observer.settle,
             remember(kept, reactor, gateways, history),
+            supervisor or Supervisor(reactor),
             demo,
         )
     )
@@ -184,6 +187,7 @@ class Parts:
     lag: LoopLag
     settle: Callable[[], object]
     routes_file: RouteFile | None
+    supervisor: Supervisor
     demo: Demo | None = None
 
 
@@ -217,6 +221,7 @@ class Daemon(MultiService):
         first.gateway.failover.health.probe_first()
         self._open_control()
         signal.signal(signal.SIGUSR1, self._reopen)
+        parts.reactor.callWhenRunning(parts.supervisor.ready)
 
     @property
     def waiting(self) -> int:
@@ -238,6 +243,7 @@ class Daemon(MultiService):
     async def _stop(self) -> None:
         parts = self.parts
         parts.life.draining = True
+        parts.supervisor.stopping()
         await deferLater(parts.reactor, parts.settings.stop_delay)
         for built in parts.built.values():
             built.end_live_pages()
@@ -257,6 +263,7 @@ class Daemon(MultiService):
             await built.stop()
         if self._control is not None:
             await maybeDeferred(self._control.stopListening)
+        parts.supervisor.stopped()
         _log.info("streamr has stopped")
 
     def _notices(self) -> list[Notice]:

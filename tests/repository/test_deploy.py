@@ -242,6 +242,11 @@ class Unit(SynchronousTestCase):
     def test_wrong_settings_are_not_tried_again(self) -> None:
         self.assertIn("\nRestartPreventExitStatus=78\n", UNIT.read_text())
 
+    def test_systemd_hears_from_the_daemon_and_keeps_no_core_of_it(self) -> None:
+        lines = UNIT.read_text().splitlines()
+        for line in ("Type=notify", "WatchdogSec=30", "LimitCORE=0"):
+            self.assertIn(line, lines)
+
     def test_tls_may_make_its_callbacks(self) -> None:
         # cffi closures: under MemoryDenyWriteExecute each handshake is a MemoryError
         self.assertNotIn("\nMemoryDenyWriteExecute=", UNIT.read_text())
