@@ -23,10 +23,11 @@ from twisted.python import usage
 from streamr import __version__
 from streamr.app.daemon import Daemon, build
 from streamr.app.routes import Lookup
-from streamr.app.sockets import CannotListen, listen
+from streamr.app.sockets import CannotListen, adopt, listen
 from streamr.app.supervisor import Supervisor
 from streamr.config.settings import HOW_TO_GET_A_KEY, Settings
 from streamr.errors import SettingsError
+from streamr.inherited import SOCKETS, Passed
 from streamr.interfaces import Reactor
 from streamr.observe.log import LineObserver, Sink, console
 from streamr.policy.redact import Redactor
@@ -119,6 +120,8 @@ def start_up(
         sockets = open_ports(settings)
     except CannotListen as error:
         give_up(1, [str(error)])
+    except SettingsError as error:
+        give_up(EX_CONFIG, error.problems)
     try:
         # Twisted promises less of its reactor than every reactor of a POSIX system has
         whole = cast(Reactor, reactor)
@@ -159,13 +162,27 @@ def use_monotonic_clock(reactor: object) -> None:
         type(reactor).seconds = staticmethod(time.monotonic)
 
 
-def open_ports(settings: Settings) -> dict[str, socket.socket]:
-    """The listening sockets of the servers that shall run. Raises CannotListen."""
+def open_ports(
+    settings: Settings, passed: Passed = SOCKETS
+) -> dict[str, socket.socket]:
+    """The listening sockets of the servers that shall run: those that were passed on,
+    else of our own. Raises CannotListen, and SettingsError for one too many."""
+    given = dict(passed)
     sockets: dict[str, socket.socket] = {}
-    if settings.only != "main":
-        sockets["proxy"] = listen(
-            settings.proxy_host, settings.proxy_port, "PROXY_PORT"
-        )
-    if settings.only != "proxy":
-        sockets["main"] = listen(settings.host, settings.port, "PORT")
+    for name, host, port, setting in (
+        ("proxy", settings.proxy_host, settings.proxy_port, "PROXY_PORT"),
+        ("main", settings.host, settings.port, "PORT"),
+    ):
+        if settings.only in ("", name):
+            sockets[name] = (
+                adopt(given[name]) if name in given else listen(host, port, setting)
+            )
+        elif name in given:
+            raise SettingsError(
+                [
+                    f"STREAMR_ONLY is {settings.only}, but systemd passes a socket "
+                    f"for {name}, where callers would wait for ever: disable its "
+                    "socket unit"
+                ]
+            )
     return sockets

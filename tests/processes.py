@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import http.client
 import json
 import os
 import queue
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -27,6 +29,27 @@ STREAMR = str(Path(sys.executable).with_name("streamr"))
 PATIENCE = 30.0
 
 
+# Puts descriptors where systemd puts them, and becomes the program that follows.
+PASSING_ON = (
+    sys.executable,
+    "-c",
+    """
+import os, sys
+given, program = sys.argv[1].split(","), sys.argv[2:]
+for number, each in enumerate(given):
+    os.dup2(int(each), 3 + number)
+    os.close(int(each))
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.execv(program[0], program)
+""",
+)
+
+
+def _spare(listening: socket.socket) -> int:
+    """A second descriptor of a socket, far above those that systemd uses."""
+    return fcntl.fcntl(listening, fcntl.F_DUPFD_CLOEXEC, 100)
+
+
 class Process:
     """A child whose output is read as it comes. Its lines say when it is up."""
 
@@ -35,7 +58,9 @@ class Process:
         arguments: Sequence[str],
         environment: Mapping[str, str] | None = None,
         directory: Path | None = None,
+        listening: Mapping[str, socket.socket] | None = None,
     ) -> None:
+        """`listening` are sockets that are passed on as systemd does, by name."""
         # nothing of the developer's own settings reaches the child
         kept = {
             name: value
@@ -49,6 +74,11 @@ class Process:
         kept["XDG_STATE_HOME"] = self.state_home
         self.lines: list[str] = []
         self._fresh: queue.Queue[str | None] = queue.Queue()
+        descriptors = [_spare(each) for each in (listening or {}).values()]
+        if listening:
+            arguments = [*PASSING_ON, ",".join(map(str, descriptors)), *arguments]
+            kept["LISTEN_FDS"] = str(len(listening))
+            kept["LISTEN_FDNAMES"] = ":".join(listening)
         self.child = subprocess.Popen(
             arguments,
             stdin=subprocess.DEVNULL,
@@ -57,7 +87,10 @@ class Process:
             text=True,
             cwd=directory or ROOT,
             env={**kept, "PYTHONPATH": str(ROOT), **(environment or {})},
+            pass_fds=descriptors,
         )
+        for each in descriptors:
+            os.close(each)
         threading.Thread(target=self._read, daemon=True).start()
 
     @property

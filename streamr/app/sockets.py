@@ -1,4 +1,4 @@
-"""Listening sockets, opened before twistd forks, and who holds a busy one.
+"""Listening sockets, there before twistd forks, and who holds a busy one.
 
 What goes wrong is one line of at most 90 characters: that is what a daemonised twistd
 shows.
@@ -53,6 +53,15 @@ def listen(
         raise CannotListen(_problem(error, host, port, setting)) from error
     listening.setblocking(False)
     return listening
+
+
+def adopt(descriptor: int) -> socket.socket:
+    """The listening socket that was passed on under this number, as `listen` would
+    have made it."""
+    adopted = socket.socket(fileno=descriptor)
+    adopted.set_inheritable(False)
+    adopted.setblocking(False)
+    return adopted
 
 
 def _problem(error: OSError, host: str, port: int, setting: str) -> str:

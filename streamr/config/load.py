@@ -22,6 +22,7 @@ from streamr.config.settings import (
     Settings,
     Told,
 )
+from streamr.config.sockets import ORIGIN
 from streamr.config.typos import unknown
 from streamr.config.values import is_plain_beyond_loopback
 from streamr.errors import SettingsError
@@ -66,14 +67,18 @@ def load(
     env_file: Path | None = None,
     *,
     needs_key: bool = True,
+    sockets: Mapping[str, str] | None = None,
 ) -> Settings:
     """The settings from all their sources.
 
     `flags` maps setting names to what stood on the command line, None where nothing
-    did. A command that only talks to a running daemon needs no key. Raises
-    SettingsError with all that is wrong.
+    did; `sockets` has those that listening sockets stand for, which nothing can change.
+    A command that only talks to a running daemon needs no key. Raises SettingsError
+    with all that is wrong.
     """
-    stock = take_stock(flags, environment, env_file, needs_key=needs_key)
+    stock = take_stock(
+        flags, environment, env_file, needs_key=needs_key, sockets=sockets
+    )
     if stock.settings is None:
         raise SettingsError(list(stock.problems))
     return stock.settings
@@ -85,6 +90,7 @@ def take_stock(
     env_file: Path | None = None,
     *,
     needs_key: bool = True,
+    sockets: Mapping[str, str] | None = None,
 ) -> Stock:
     """Each setting's value, origin and problem, and the settings that they make."""
     problems: list[str] = []
@@ -96,7 +102,7 @@ def take_stock(
     values: Values = {}
     everything = []
     for setting in TABLE:
-        found = _find(setting, flags, sources)
+        found = _find(setting, sockets or {}, flags, sources)
         try:
             values[setting.field] = _read(found)
         except ValueError as error:
@@ -117,9 +123,12 @@ def take_stock(
 
 def _find(
     setting: Setting,
+    sockets: Mapping[str, str],
     flags: Mapping[str, str | None],
     sources: Mapping[str, Mapping[str, str]],
 ) -> Found:
+    if setting.name in sockets:
+        return Found(setting, sockets[setting.name], ORIGIN)
     flag = flags.get(setting.name)
     if flag is not None:
         return Found(setting, flag, f"flag --{setting.flag}")

@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 
 from streamr.config import load
 from streamr.config.settings import TABLE, Setting, Settings
+from streamr.config.sockets import addresses
 from streamr.errors import SettingsError
+from streamr.inherited import SOCKETS
 from streamr.terminal.exits import EX_CONFIG, give_up
 from streamr.terminal.options import Helpful
 
@@ -59,6 +61,12 @@ def read_settings(
     """The settings of this process; exits with 78 and all that is wrong with them."""
     source = os.environ if environment is None else environment
     try:
-        return load.load(flags, source, Path(".env"), needs_key=needs_key)
+        return load.load(
+            flags,
+            source,
+            Path(".env"),
+            needs_key=needs_key,
+            sockets=addresses(SOCKETS),
+        )
     except SettingsError as error:
         give_up(EX_CONFIG, error.problems)

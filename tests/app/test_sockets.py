@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.app.sockets import CannotListen, holder, listen
+from streamr.app.sockets import CannotListen, adopt, holder, listen
 from streamr.config.addresses import url_of
 
 TWISTD_SHOWS = 90
@@ -82,6 +82,15 @@ class Listen(SynchronousTestCase):
             with self.assertRaises(CannotListen) as caught:
                 listen(host, 0, "PORT", without_v6)
             self.assertIn("change HOST", str(caught.exception))
+
+    def test_one_that_was_passed_on_is_like_one_of_our_own(self):
+        passed = socket.dup(self.listening().fileno())
+        os.set_inheritable(passed, True)
+        adopted = adopt(passed)
+        self.addCleanup(adopted.close)
+        self.assertEqual(adopted.fileno(), passed)
+        self.assertFalse(adopted.getblocking())
+        self.assertFalse(adopted.get_inheritable())
 
     def test_a_port_can_be_had_again_at_once(self):
         found = self.listening()

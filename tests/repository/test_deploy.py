@@ -18,11 +18,14 @@ from shlex import quote
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from streamr.app.daemon import DRAIN_GRACE
+from streamr.config.addresses import url_of
 from streamr.config.load import load
+from streamr.web.server.site import BACKLOG
 
 ROOT = Path(__file__).resolve().parents[2]
 MAXIMUM = 60  # seconds for one command; each takes far less than one
 UNIT = ROOT / "deploy/streamr.service"
+SOCKETS = sorted((ROOT / "deploy").glob("*.socket"))
 # all that the scripts need beside the shell
 TOOLS = ("cat", "chmod", "cksum", "cp", "mkdir", "rm", "tr")
 
@@ -232,12 +235,33 @@ class Unit(SynchronousTestCase):
         self.assertEqual(1, changed)
         unit = folder(self) / UNIT.name
         unit.write_text(text)
-        done = self.analyze("verify", str(unit))
+        sockets = [unit.with_name(each.name) for each in SOCKETS]
+        for each in sockets:
+            shutil.copy(ROOT / "deploy" / each.name, each)
+        done = self.analyze("verify", str(unit), *map(str, sockets))
         self.assertEqual((0, "", ""), (done.returncode, done.stdout, done.stderr))
 
     def test_its_exposure_is_at_most_two(self) -> None:
         done = self.analyze("security", "--offline=true", "--threshold=20", str(UNIT))
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+
+    def test_its_sockets_are_those_of_the_servers(self) -> None:
+        found = load({}, {"TMDB_API_KEY": 32 * "a"})
+        wanted = {
+            "main": url_of(found.host, found.port),
+            "proxy": url_of(found.proxy_host, found.proxy_port),
+        }
+        given = {}
+        for each in SOCKETS:
+            lines = dict(re.findall(r"^(\w+)=(.*)$", each.read_text(), re.M))
+            given[lines["FileDescriptorName"]] = f"http://{lines['ListenStream']}"
+            # one queue for a burst, whoever has opened it
+            self.assertEqual(str(BACKLOG), lines["Backlog"])
+            service = lines.get("Service", f"{each.stem}.service")
+            self.assertEqual(UNIT.name, service)
+        self.assertEqual(wanted, given)
+        names = " ".join(sorted((each.name for each in SOCKETS), reverse=True))
+        self.assertIn(f"\nSockets={names}\n", UNIT.read_text())
 
     def test_wrong_settings_are_not_tried_again(self) -> None:
         self.assertIn("\nRestartPreventExitStatus=78\n", UNIT.read_text())

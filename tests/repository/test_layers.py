@@ -40,7 +40,8 @@ _UPSTREAM = _KNOWN + "streamr.upstream treq twisted zope "
 _SIM = "streamr.simulator."
 _EVIDENCE = "streamr.errors streamr.doctor.evidence streamr.doctor.diagnosis "
 TABLE = {
-    "streamr": "",
+    "streamr": "streamr.inherited",
+    "streamr.inherited": "",
     "streamr.errors": "",
     "streamr.networks": "",
     "streamr.boundaries": "streamr.errors",
@@ -51,8 +52,8 @@ TABLE = {
     "streamr.policy": "streamr.errors streamr.boundaries streamr.interfaces "
     "streamr.policy brotli",
     "streamr.tmdb": "streamr.errors streamr.boundaries streamr.policy streamr.tmdb",
-    "streamr.config": "streamr.errors streamr.networks streamr.tmdb streamr.config "
-    "dotenv",
+    "streamr.config": "streamr.errors streamr.inherited streamr.networks streamr.tmdb "
+    "streamr.config dotenv",
     "streamr.config.warm": "streamr.boundaries streamr.errors streamr.tmdb "
     "streamr.config",
     "streamr.store": _SPINE + "streamr.policy streamr.store twisted zope",
@@ -85,8 +86,8 @@ TABLE = {
     "twisted.internet",
     "streamr.app": _APP,
     "streamr.terminal": "streamr.config streamr.errors streamr.fields "
-    "streamr.terminal rich",
-    "streamr.service": _APP + "streamr.terminal",
+    "streamr.inherited streamr.terminal rich",
+    "streamr.service": _APP + "streamr.inherited streamr.terminal",
     "streamr.doctor": "",
     "streamr.doctor.diagnosis": _EVIDENCE,
     "streamr.doctor.report": _EVIDENCE + "streamr.doctor.report streamr.policy.redact "

@@ -16,7 +16,8 @@ PAGE = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
 # Where what is said at the start, or printed by a command, is made.
 SPEAKERS = (
     *("streamr/app/", "streamr/config/load.py", "streamr/config/settings.py"),
-    *("streamr/config/typos.py", "streamr/config/state.py", "streamr/config/warm.py"),
+    *("streamr/config/sockets.py", "streamr/config/typos.py"),
+    *("streamr/config/state.py", "streamr/config/warm.py"),
     "streamr/service.py",
     *("streamr/commands/selfcheck.py", "streamr/terminal/client.py"),
     *("streamr/terminal/daemon.py", "streamr/terminal/health.py"),
