@@ -22,6 +22,7 @@ from streamr import __version__
 from streamr.app.cache import PURGES
 from streamr.app.control import Command, ControlResource, remove_stale_socket
 from streamr.app.metrics import VERSIONS, publish
+from streamr.app.reload import Reloader, Served
 from streamr.app.routes import Lookup, Upstream
 from streamr.app.server import Server, url_at
 from streamr.app.servers import MAIN, Built, Near, Shared
@@ -98,9 +99,13 @@ def build(
         Lifecycle(),
     )
     built = _built(shared, sockets, history, demo)
+    resources = {
+        name: GatewayResource(each.surface, reactor, shared.observer)
+        for name, each in built.items()
+    }
     sites = {
         name: GatewaySite(
-            GatewayResource(each.surface, reactor, shared.observer),
+            resources[name],
             reactor,
             each.surface.cors.headers,
             date=shared.date,
@@ -110,6 +115,8 @@ def build(
     }
     publish(metrics, built, sites, shared.upstream.pacers)
     gateways = {name: each.gateway for name, each in built.items()}
+    told = supervisor or Supervisor(reactor)
+    served = {name: Served(resources[name], gateways[name]) for name in built}
     return Daemon(
         Parts(
             settings,
@@ -128,7 +135,8 @@ def build(
             LoopLag(reactor, metrics.late),
             shared.observer.settle,
             remember(kept, reactor, gateways, history),
-            supervisor or Supervisor(reactor),
+            told,
+            Reloader(settings, lines, shared.upstream, served, told),
             demo,
         )
     )
@@ -188,6 +196,7 @@ class Parts:
     settle: Callable[[], object]
     routes_file: RouteFile | None
     supervisor: Supervisor
+    reloader: Reloader
     demo: Demo | None = None
 
 
@@ -221,6 +230,10 @@ class Daemon(MultiService):
         first.gateway.failover.health.probe_first()
         self._open_control()
         signal.signal(signal.SIGUSR1, self._reopen)
+        # asked now: a terminal that is gone is none any more
+        self._on_terminal = on_terminal()
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as behind nohup
+            signal.signal(signal.SIGHUP, self._hung_up)
         parts.reactor.callWhenRunning(parts.supervisor.ready)
 
     @property
@@ -339,6 +352,15 @@ class Daemon(MultiService):
     def _reopen(self, _signal: int, _frame: object) -> None:
         self.parts.reactor.callFromThread(self.parts.lines.reopen)
 
+    def _hung_up(self, _signal: int, _frame: object) -> None:
+        parts = self.parts
+        what = parts.reactor.stop if self._on_terminal else self._reload
+        parts.reactor.callFromThread(what)
+
+    def _reload(self) -> None:
+        if not self.parts.life.draining:
+            self.parts.reloader.reload()
+
     def _keep_a_log(self) -> None:
         """A daemonised twistd has closed the console: a file has to take its place."""
         if (
@@ -364,6 +386,11 @@ def _no_control(path: Path, error: OSError) -> None:
         error=error.strerror or str(error),
         code="no-control",
     )
+
+
+def on_terminal() -> bool:
+    """True when a person has started us, and SIGHUP says that the terminal is gone."""
+    return any(os.isatty(each) for each in range(3))
 
 
 def _console_is_null() -> bool:

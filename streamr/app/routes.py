@@ -46,6 +46,8 @@ class Upstream:
             settings.tmdb_access_token, settings.tmdb_api_key
         )
         self.clients: list[Client] = []
+        self._origins: list[TMDBRoute] = []
+        self._peers: list[ProxyRoute] = []
 
     @property
     def pacers(self) -> Mapping[str, Pacer]:
@@ -58,7 +60,7 @@ class Upstream:
         """A route to TMDB itself."""
         parts = urlsplit(url)
         pacer = self._pacer(parts.netloc)
-        return TMDBRoute(
+        made = TMDBRoute(
             name,
             kind,
             url,
@@ -68,12 +70,14 @@ class Upstream:
             None if parts.hostname in OFFICIAL_HOSTS else loop,
             pacer,
         )
+        self._origins.append(made)
+        return made
 
     def proxy(self, url: str, loop: Loop, *, near: bool = False) -> ProxyRoute:
         """A route over a proxy of ours. One that is `near` is this machine's own: its
         bytes leave from here, too, and with the same key."""
         family = self._settings.address_family if near else "auto"
-        return ProxyRoute(
+        made = ProxyRoute(
             url,
             self._client(url, MODERN.name),
             self._settings.proxy_token,
@@ -81,6 +85,30 @@ class Upstream:
             family=family,
             near=near,
         )
+        self._peers.append(made)
+        return made
+
+    def renew(self, settings: Settings) -> None:
+        """Use these settings' credentials from now on."""
+        self._credentials = Credentials(
+            settings.tmdb_access_token, settings.tmdb_api_key
+        )
+        for origin in self._origins:
+            origin.renew(self._credentials)
+        for peer in self._peers:
+            peer.renew(settings.proxy_token)
+
+    def renew_trust(self) -> None:
+        """Read the trusted roots again, for new connections. Raises SettingsError, and
+        then keeps those that there are."""
+        ca_file = self._settings.tmdb_ca_file
+        if ca_file is not None and not ca_file.is_file():
+            raise SettingsError([f"TMDB_CA_FILE {str(ca_file)!r} is not there"])
+        for policy in self._policies.values():
+            try:
+                policy.renew()
+            except TLSError as error:
+                raise _no_certificate(ca_file) from error
 
     def _pacer(self, host: str) -> Pacer:
         """The host's one pacer, for main and proxy alike."""
@@ -111,6 +139,8 @@ def tls_policy(profile: str, ca_file: Path | None) -> ProfilePolicy:
     try:
         return ProfilePolicy(PROFILES[profile], ca_file)
     except TLSError as error:
-        raise SettingsError(
-            [f"TMDB_CA_FILE {str(ca_file)!r} contains no PEM certificate"]
-        ) from error
+        raise _no_certificate(ca_file) from error
+
+
+def _no_certificate(ca_file: Path | None) -> SettingsError:
+    return SettingsError([f"TMDB_CA_FILE {str(ca_file)!r} contains no PEM certificate"])

@@ -10,11 +10,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from twisted.logger import globalLogBeginner
 
 from streamr import __version__
-from streamr.app.daemon import Daemon
+from streamr.app.daemon import Daemon, on_terminal
 from streamr.commands.selfcheck import until_healthy
 from streamr.interfaces import Reactor
 from streamr.service import log_observer
@@ -67,12 +68,17 @@ class End:
         self._say = say
         self._daemon = daemon
         self._reactor = reactor
+        # its end is seen only as long as it is there
+        self._terminal = on_terminal()
         self._stopping = False
         self.at_once = False
 
     def listen(self) -> None:
         """Take the signals; one that is ignored, as behind nohup, stays so."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        ends = [signal.SIGINT, signal.SIGTERM]
+        if self._terminal:
+            ends.append(signal.SIGHUP)
+        for number in ends:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._came)
 
@@ -107,9 +113,15 @@ def waits_for(daemon: Daemon) -> str:
 def _announce(daemon: Daemon, reactor: Reactor, told: Welcome) -> None:
     urls = {name: server.url for name, server in daemon.servers.items()}
     until_healthy(reactor, urls).addCallbacks(
-        lambda _healthy: print(welcome(urls, told), flush=True),
-        lambda failure: print(f"streamr: {failure.value}", file=sys.stderr, flush=True),
+        lambda _healthy: _say(welcome(urls, told), sys.stdout),
+        lambda failure: _say(f"streamr: {failure.value}", sys.stderr),
     )
+
+
+def _say(text: str, where: IO[str]) -> None:
+    """Print a text. A terminal that is gone stops nobody from serving."""
+    with contextlib.suppress(OSError):
+        print(text, file=where, flush=True)
 
 
 def welcome(urls: Mapping[str, str], told: Welcome) -> str:

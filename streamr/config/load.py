@@ -18,6 +18,7 @@ from streamr.config.settings import (
     HOW_TO_GET_A_KEY,
     TABLE,
     Notice,
+    SecretFile,
     Setting,
     Settings,
     Told,
@@ -30,18 +31,21 @@ from streamr.networks import is_loopback
 
 # One of them is needed.
 CREDENTIALS = ("TMDB_API_KEY", "TMDB_ACCESS_TOKEN")
+NOT_IN_THE_TABLE = {"warnings", "told", "secret_files"}
 # The settings' values by their fields' names: each row of the table reads its own type.
 Values = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was given for a setting and where; `problem` says what is wrong with it."""
+    """What was given for a setting and where; `problem` says what is wrong with it, and
+    `file` is where a secret was read."""
 
     setting: Setting
     text: str
     origin: str
     problem: str | None = None
+    file: SecretFile | None = None
 
     @property
     def shown(self) -> str | None:
@@ -115,10 +119,37 @@ def take_stock(
     if HOW_TO_GET_A_KEY in problems:
         problems += likely
     told = tuple(Told(e.setting, e.shown, e.origin) for e in everything)
-    read_here = {each.name for each in fields(Settings)} - {"warnings", "told"}
+    read_here = {each.name for each in fields(Settings)} - NOT_IN_THE_TABLE
     assert set(values) == read_here
-    made = None if problems else Settings(**values, warnings=tuple(warnings), told=told)
+    files = tuple(each.file for each in everything if each.file is not None)
+    made = (
+        None
+        if problems
+        else Settings(**values, warnings=tuple(warnings), told=told, secret_files=files)
+    )
     return Stock(tuple(everything), tuple(problems), tuple(warnings), made)
+
+
+def reread(settings: Settings) -> tuple[Settings, list[str]]:
+    """The settings with the secrets that are in files read again, and what is wrong
+    with those files: such a secret stays as it was."""
+    values: Values = {e.field: getattr(settings, e.field) for e in TABLE if e.secret}
+    has_token = any(
+        each.setting.name == "TMDB_ACCESS_TOKEN" and each.origin != "default"
+        for each in settings.told
+    )
+    problems = []
+    for file in settings.secret_files:
+        try:
+            values[file.setting.field] = _read(_secret_in(file))
+        except ValueError as error:
+            problems.append(str(error))
+        else:
+            if file.setting.name == "TMDB_API_KEY" and not has_token:
+                # it was in that file, too
+                values["tmdb_access_token"] = None
+    _sort_credentials(values)
+    return replace(settings, **values), problems
 
 
 def _find(
@@ -143,11 +174,12 @@ def _find(
         if text:
             return Found(setting, text, where)
         if path and setting.secret:
-            return _secret_file(setting, path, where)
+            return _secret_in(SecretFile(setting, path, where))
     return Found(setting, setting.default, "default")
 
 
-def _secret_file(setting: Setting, path: str, where: str) -> Found:
+def _secret_in(file: SecretFile) -> Found:
+    setting, path, where = file.setting, file.path, file.where
     origin = f"{setting.name}_FILE"
     try:
         text = Path(path).read_text(encoding="utf-8").strip()
@@ -160,7 +192,7 @@ def _secret_file(setting: Setting, path: str, where: str) -> Found:
     if not text:
         problem = f"{origin} ({where}): {path!r} is empty"
         return Found(setting, "", origin, problem)
-    return Found(setting, text, origin)
+    return Found(setting, text, origin, file=file)
 
 
 def _read(found: Found) -> object:

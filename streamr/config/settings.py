@@ -258,6 +258,15 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class SecretFile:
+    """A file that a secret is in; `where` is the source that names it."""
+
+    setting: Setting
+    path: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """What an operator should know at the start, in a sentence. `code` is the anchor of
     its row in docs/troubleshooting.md."""
@@ -300,6 +309,7 @@ class Settings:
     log_format: str
     warnings: tuple[Notice, ...] = ()
     told: tuple[Told, ...] = ()
+    secret_files: tuple[SecretFile, ...] = ()
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -78,6 +78,10 @@ class TMDBRoute(HTTPRoute):
         self._loop = loop
         self._pacer = pacer
 
+    def renew(self, credentials: Credentials) -> None:
+        """Authenticate with others from now on."""
+        self._credentials = credentials
+
     def send(
         self,
         query: Query,

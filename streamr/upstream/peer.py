@@ -52,6 +52,10 @@ class ProxyRoute(HTTPRoute):
         self._loop = loop
         self._near = near
 
+    def renew(self, token: str | None) -> None:
+        """Send another token from now on."""
+        self._token = token
+
     def send(
         self,
         query: Query,

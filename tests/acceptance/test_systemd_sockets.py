@@ -38,6 +38,14 @@ def systemd(tmp_path: Path) -> Iterator[socket.socket]:
         yield made
 
 
+def next_state(systemd: socket.socket) -> bytes:
+    """What is told next, but for the pings."""
+    told = systemd.recv(4096)
+    while told == b"WATCHDOG=1":
+        told = systemd.recv(4096)
+    return told
+
+
 @pytest.mark.parametrize("form", FOREGROUND)
 def test_systemd_is_told_what_the_daemon_does(
     simulator: Simulator, systemd: socket.socket, tmp_path: Path, form: str
@@ -49,11 +57,11 @@ def test_systemd_is_told_what_the_daemon_does(
         url = process.wait_for(rf"{server} server listens on (\S+)").group(1)
         assert ask(url, "/readyz").status == 200
     assert [systemd.recv(4096) for _ in range(3)] == [b"WATCHDOG=1"] * 3
+    process.child.send_signal(signal.SIGHUP)
+    assert next_state(systemd).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+    assert next_state(systemd) == b"READY=1"
     process.child.terminate()
-    told = systemd.recv(4096)
-    while told == b"WATCHDOG=1":
-        told = systemd.recv(4096)
-    assert told == b"STOPPING=1"
+    assert next_state(systemd) == b"STOPPING=1"
     process.ended()
     assert "Traceback" not in process.output
 

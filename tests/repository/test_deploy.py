@@ -25,6 +25,7 @@ from streamr.web.server.site import BACKLOG
 ROOT = Path(__file__).resolve().parents[2]
 MAXIMUM = 60  # seconds for one command; each takes far less than one
 UNIT = ROOT / "deploy/streamr.service"
+RELOAD = "ExecReload=/bin/kill -HUP $MAINPID"
 SOCKETS = sorted((ROOT / "deploy").glob("*.socket"))
 # all that the scripts need beside the shell
 TOOLS = ("cat", "chmod", "cksum", "cp", "mkdir", "rm", "tr")
@@ -268,7 +269,7 @@ class Unit(SynchronousTestCase):
 
     def test_systemd_hears_from_the_daemon_and_keeps_no_core_of_it(self) -> None:
         lines = UNIT.read_text().splitlines()
-        for line in ("Type=notify", "WatchdogSec=30", "LimitCORE=0"):
+        for line in ("Type=notify", "WatchdogSec=30", "LimitCORE=0", RELOAD):
             self.assertIn(line, lines)
 
     def test_tls_may_make_its_callbacks(self) -> None:

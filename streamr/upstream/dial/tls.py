@@ -12,6 +12,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -151,7 +152,13 @@ class ProfilePolicy:
     """Gives every HTTPS connection of a route the same TLS profile."""
 
     def __init__(self, profile: Profile, ca_file: Path | None = None) -> None:
-        self._context = make_context(profile, ca_file)
+        self._make = partial(make_context, profile, ca_file)
+        self._context = self._make()
+
+    def renew(self) -> None:
+        """Read the trusted roots again, for new connections. Raises OpenSSL.SSL.Error,
+        and then keeps those that it has."""
+        self._context = self._make()
 
     def creatorForNetloc(self, hostname: bytes, port: int) -> Creator:
         """Twisted asks for the TLS options of one host."""

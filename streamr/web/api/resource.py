@@ -115,6 +115,10 @@ class GatewayResource(Resource):
         self._clock = clock
         self._observer = observer
 
+    def renew(self, token: str | None, admin_token: str | None) -> None:
+        """Ask callers for other tokens from now on."""
+        self._surface = replace(self._surface, token=token, admin_token=admin_token)
+
     def render(self, request: GatewayRequest) -> int:
         """Twisted hands in a request; the answer is written when it is there."""
         began = self._clock.seconds()

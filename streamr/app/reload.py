@@ -1,0 +1,85 @@
+"""What is read again while it serves: secrets in files, the CA file, the log files.
+
+Whatever cannot be used leaves in place what there was. Other settings need a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from twisted.logger import Logger
+
+from streamr.app.routes import Upstream
+from streamr.app.supervisor import Supervisor
+from streamr.config.load import reread
+from streamr.config.settings import Settings
+from streamr.errors import SettingsError
+from streamr.gateway.gateway import Gateway
+from streamr.observe.log import LineObserver
+from streamr.policy.redact import Redactor
+from streamr.web.api.resource import GatewayResource
+
+_log = Logger(namespace="streamr")
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a server has that uses a secret."""
+
+    resource: GatewayResource
+    gateway: Gateway
+
+
+class Reloader:
+    """Reads the files again, and hands out what is in them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        lines: LineObserver,
+        upstream: Upstream,
+        served: Mapping[str, Served],
+        supervisor: Supervisor,
+    ) -> None:
+        """`served` is by "main" and "proxy"."""
+        self._settings = settings
+        self._lines = lines
+        self._upstream = upstream
+        self._served = served
+        self._supervisor = supervisor
+        # an old one may still be in what is written
+        self._secrets = set(settings.secrets)
+
+    def reload(self) -> None:
+        """Do so now."""
+        self._supervisor.reloading()
+        self._lines.reopen()
+        found, problems = reread(self._settings)
+        if found.secrets != self._settings.secrets:
+            self._use(found)
+        try:
+            self._upstream.renew_trust()
+        except SettingsError as error:
+            problems += error.problems
+        for problem in problems:
+            _log.warn(
+                "not reloaded, the old value stays in use: {problem}",
+                problem=problem,
+                code="not-reloaded",
+            )
+        for each in self._served.values():
+            # what was refused is tried now, and not by the next caller
+            each.gateway.failover.health.look_again()
+        if not problems:
+            _log.info("reloaded: secrets in files, trusted certificates, log files")
+        self._supervisor.ready()
+
+    def _use(self, settings: Settings) -> None:
+        self._settings = settings
+        self._secrets.update(settings.secrets)
+        self._lines.redact = Redactor(self._secrets)
+        self._upstream.renew(settings)
+        for name, each in self._served.items():
+            token = settings.proxy_token if name == "proxy" else None
+            each.resource.renew(token, settings.admin_token)
