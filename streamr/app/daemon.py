@@ -353,13 +353,16 @@ class Daemon(MultiService):
         self.parts.reactor.callFromThread(self.parts.lines.reopen)
 
     def _hung_up(self, _signal: int, _frame: object) -> None:
-        parts = self.parts
-        what = parts.reactor.stop if self._on_terminal else self._reload
-        parts.reactor.callFromThread(what)
+        self.parts.reactor.callFromThread(self._end_or_reload)
 
-    def _reload(self) -> None:
-        if not self.parts.life.draining:
-            self.parts.reloader.reload()
+    def _end_or_reload(self) -> None:
+        parts = self.parts
+        if parts.life.draining:
+            return
+        if self._on_terminal:
+            parts.reactor.stop()
+        else:
+            parts.reloader.reload()
 
     def _keep_a_log(self) -> None:
         """A daemonised twistd has closed the console: a file has to take its place."""

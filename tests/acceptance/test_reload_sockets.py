@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import signal
 import subprocess
 from collections.abc import AsyncIterator
@@ -15,7 +16,15 @@ import pytest_twisted
 import trustme
 from twisted.internet.task import deferLater
 
-from tests.processes import PATIENCE, ROOT, STREAMR, Simulator, wait_until
+from tests.processes import (
+    PATIENCE,
+    ROOT,
+    STREAMR,
+    TWISTD,
+    Simulator,
+    ask,
+    wait_until,
+)
 from tests.stack import DIRECT, KEY, Stack
 
 WRONG = "deadbeef00deadbeef00deadbeef0000"
@@ -70,6 +79,9 @@ async def test_new_tokens_are_asked_for_and_sent(stack: Stack, tmp_path: Path) -
     await reload(stack)
     assert await statuses(NEW) == (404, 200)
     assert await statuses(OLD) == (401, 403)
+    # and neither is written into the log
+    for token in (OLD, NEW):
+        assert (await stack.get(f"/{token}")).status == 404
     # main's own way to its proxy has the new one
     stack.simulator.set_fault(DIRECT, "html")
     answer = await stack.get("/3/movie/550")
@@ -137,8 +149,15 @@ async def test_a_new_authority_is_trusted_at_once(reactor: Any, tmp_path: Path) 
         await stack.stop()
 
 
-@pytest.mark.parametrize("command", ["run", "demo"])
-def test_on_a_terminal_it_ends_with_a_drain(tmp_path: Path, command: str) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        [STREAMR, "run"],
+        [STREAMR, "demo"],
+        [TWISTD, "--nodaemon", "--pidfile=", "streamr"],
+    ],
+)
+def test_on_a_terminal_it_ends_with_a_drain(tmp_path: Path, command: list[str]) -> None:
     terminal, other = pty.openpty()
     log = tmp_path / "server.log"
     environment = {
@@ -153,7 +172,7 @@ def test_on_a_terminal_it_ends_with_a_drain(tmp_path: Path, command: str) -> Non
         "PYTHONPATH": str(ROOT),
     }
     child = subprocess.Popen(
-        [STREAMR, command],
+        command,
         stdin=other,
         stdout=other,
         stderr=other,
@@ -163,10 +182,11 @@ def test_on_a_terminal_it_ends_with_a_drain(tmp_path: Path, command: str) -> Non
     )
     os.close(other)
     try:
-        # what is told when both answer stands behind the handlers of signals
         said = b""
-        while b"Ctrl-C stops it" not in said:
+        while (at := re.search(rb"main server listens on (\S+)\s", said)) is None:
             said += os.read(terminal, 4096)
+        # who answers has set up its handlers of signals
+        assert ask(at[1].decode(), "/readyz").status == 200
         # the window is closed
         os.close(terminal)
         child.send_signal(signal.SIGHUP)

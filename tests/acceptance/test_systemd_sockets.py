@@ -50,16 +50,23 @@ def next_state(systemd: socket.socket) -> bytes:
 def test_systemd_is_told_what_the_daemon_does(
     simulator: Simulator, systemd: socket.socket, tmp_path: Path, form: str
 ) -> None:
-    more = {"NOTIFY_SOCKET": systemd.getsockname(), "WATCHDOG_USEC": WATCHDOG_USEC}
+    log = tmp_path / "server.log"
+    more = {
+        "NOTIFY_SOCKET": systemd.getsockname(),
+        "WATCHDOG_USEC": WATCHDOG_USEC,
+        "STREAMR_LOG_FILE": str(log),
+    }
     process = Process(FORMS[form], {**simulator.environment, **more}, tmp_path)
     assert systemd.recv(4096) == b"READY=1"
     for server in ("proxy", "main"):
         url = process.wait_for(rf"{server} server listens on (\S+)").group(1)
         assert ask(url, "/readyz").status == 200
     assert [systemd.recv(4096) for _ in range(3)] == [b"WATCHDOG=1"] * 3
+    log.rename(tmp_path / "rotated.log")
     process.child.send_signal(signal.SIGHUP)
     assert next_state(systemd).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
     assert next_state(systemd) == b"READY=1"
+    assert " reloaded: " in log.read_text()
     process.child.terminate()
     assert next_state(systemd) == b"STOPPING=1"
     process.ended()
@@ -174,4 +181,5 @@ def test_a_restart_under_load_refuses_nobody(
         for each in callers:
             each.join()
     process.stop()
-    assert seen["ConnectionRefusedError"] == 0, seen
+    # nobody was refused, and whoever had a connection was answered
+    assert set(seen) == {"200"}, seen
