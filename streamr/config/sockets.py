@@ -39,8 +39,8 @@ def _problems(passed: Passed) -> list[str]:
     for name, descriptor in passed:
         if name not in NAMES:
             problems.append(
-                f"systemd passes a socket with the name {name[:40]!r}; allowed are "
-                "main and proxy (FileDescriptorName= of the socket unit)"
+                f"systemd passes a socket with the name {name[:40]!r}; allowed: main, "
+                "proxy (FileDescriptorName= of the socket unit)"
             )
         elif not _listens(descriptor):
             problems.append(
@@ -51,7 +51,7 @@ def _problems(passed: Passed) -> list[str]:
         if names.count(name) > 1:
             problems.append(
                 f"systemd passes {names.count(name)} sockets with the name {name}; "
-                "allowed is one (ListenStream= of the socket unit)"
+                "allowed: one (ListenStream= of the socket unit)"
             )
     return problems
 

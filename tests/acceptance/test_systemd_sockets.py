@@ -115,8 +115,8 @@ def test_sockets_are_taken_over_by_their_names_in_every_form(
 @pytest.mark.parametrize(
     ("names", "more", "told"),
     [
-        (("main", "http"), {}, "'http'; allowed are main and proxy"),
-        (("", "main"), {}, "'unknown'; allowed are main and proxy"),
+        (("main", "http"), {}, "'http'; allowed: main, proxy"),
+        (("", "main"), {}, "'unknown'; allowed: main, proxy"),
         (("main", "proxy"), {"STREAMR_ONLY": "main"}, "disable its socket unit"),
     ],
 )

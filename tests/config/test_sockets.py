@@ -54,7 +54,7 @@ class Sockets(SynchronousTestCase):
         silent = self.opened(listening=False)
         datagrams = self.opened(listening=False, kind=socket.SOCK_DGRAM)
         for name, descriptor, words in (
-            ("http", self.opened(), "'http'; allowed are main and proxy"),
+            ("http", self.opened(), "'http'; allowed: main, proxy"),
             ("main", silent, "socket main that systemd passes does not listen"),
             ("proxy", datagrams, "socket proxy that systemd passes does not listen"),
             ("main", 999_999, "does not listen"),
