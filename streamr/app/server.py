@@ -52,7 +52,7 @@ class Server(Service):
 
     def leave(self) -> None:
         """Keep no connection from now on; the port stays open."""
-        self._site.draining = True
+        self._site.leave()
 
     async def _stop(self) -> None:
         if self._port is not None:

@@ -72,13 +72,17 @@ class GatewaySite(Site):
             for request in channel.requests
         )
 
+    def leave(self) -> None:
+        """Keep no connection from now on: each answer says that it is the last."""
+        self.draining = True
+        self.lane = None  # its answers do not
+
     def drain(self, seconds: float) -> Deferred[None]:
         """Let requests in flight finish, close connections that are quiet, then fire.
 
         After `seconds` what is still open is cut.
         """
-        self.draining = True
-        self.lane = None  # each answer has to say that it is the last
+        self.leave()
         for channel in list(self.channels):
             channel.drain()
         if not self.channels:

@@ -346,7 +346,7 @@ class Leaving(LaneCase):
 
     def test_while_the_server_stops(self) -> None:
         self.world.warm()
-        self.world.site.drain(9.0)
+        self.world.site.leave()
         told = self.world.say(PLAIN)
         self.assertIn(b"\r\nConnection: close\r\n", told)
 
