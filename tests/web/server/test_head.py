@@ -199,6 +199,12 @@ class Refused(SynchronousTestCase):
             for data in datas:
                 self.assertEqual(refused(data), status, data[:120])
 
+    def test_no_number_of_blanks_takes_long(self) -> None:
+        # with three ways to share them out this would not end within an hour
+        blanks = " " * (MOST_HEAD - 100)
+        self.assertEqual(refused(head(f"X-A:{blanks}\x00")), 400)
+        self.assertEqual(refused(head(f"X-A: a{blanks}b{blanks[:9]}")), 0)
+
     def test_a_cr_or_lf_that_stands_alone_is_before_the_end_is_there(self) -> None:
         for data in (
             b"GET / HTTP/1.1\nHost: a\n\n",
