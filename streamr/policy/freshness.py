@@ -34,7 +34,8 @@ MISSING = Freshness("missing", MINUTE, MINUTE, MINUTE, 0, 0)
 PASSING = {Completeness.PARTIAL: MINUTE, Completeness.EMPTY: 5 * MINUTE}
 
 # One directive: a token, perhaps with a token or a quoted string (RFC 9111, 5.2).
-_FIELD = re.compile(r'([a-z-]+)(?:=(?:"([^"]*)"|([^",\s]*)))?\s*(?:,|$)')
+# only from the beginning of a word: within one it would fail at the same place again
+_FIELD = re.compile(r'(?<![a-z-])([a-z-]+)(?:=(?:"([^"]*)"|([^",\s]*)))?\s*(?:,|$)')
 _SECONDS = re.compile(r"[0-9]{1,15}")
 
 

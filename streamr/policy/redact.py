@@ -29,9 +29,11 @@ _BEARER = re.compile(r"(?i)\b(bearer)(\s+|%20|\+)[A-Za-z0-9._~+/=%-]{8,}")
 _BASIC = re.compile(
     r"\b([Bb]asic|BASIC)(\s+|%20|\+)(?=\S*[A-Z0-9=])[A-Za-z0-9._~+/=%-]{8,}"
 )
-# a JSON Web Token begins with the base64 of `{"`; dots join its parts
+# a JSON Web Token begins with the base64 of `{"`; dots join its parts. Inside a word
+# only the first beginning is tried: 8 kB of `eyJeyJ…` would take a second with each
 _JWT = re.compile(
     r"\beyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]+){0,2}|"
+    r"(?<![A-Za-z0-9_-])(?>([A-Za-z0-9_-]*?)(?=eyJ))"
     r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+){1,2}"
 )
 
@@ -41,7 +43,7 @@ _SIGNS = (
     (("key", "session", "token", "password"), _NAMED, rf"\1{MASK}"),
     (("bearer",), _BEARER, rf"\1\2{MASK}"),
     (("basic",), _BASIC, rf"\1\2{MASK}"),
-    (("eyj",), _JWT, MASK),
+    (("eyj",), _JWT, rf"\1{MASK}"),
 )
 
 

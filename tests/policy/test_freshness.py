@@ -243,6 +243,10 @@ class Storing(SynchronousTestCase):
         ):
             self.assertIsNone(terms(answer(status=404, **more), DETAILS), more)
 
+    def test_no_field_takes_long(self) -> None:
+        # with a try from each letter this would not end within an hour
+        self.assertIsNotNone(terms(answer("a" * 1_000_000 + "\0"), DETAILS))
+
     def test_other_directives_do_not_keep_it_from_being_stored(self) -> None:
         for field in (
             "public",
