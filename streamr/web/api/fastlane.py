@@ -25,13 +25,14 @@ from streamr.web.api import render
 from streamr.web.api.cors import Cors
 from streamr.web.api.ids import RequestIds, is_sane
 from streamr.web.api.render import Wants
-from streamr.web.server.head import MOST_FIELDS, HeadRefused, read_head
+from streamr.web.server.head import read_head
 from streamr.web.server.response import (
     NOSNIFF,
     DateField,
     field_lines,
     status_line,
 )
+from streamr.web.server.rules import MOST_FIELDS, HeadRefused
 
 # With one of these a request has to go the long way.
 NOT_PLAIN = frozenset(

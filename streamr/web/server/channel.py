@@ -28,13 +28,13 @@ from streamr.eventloop import Turns, flush
 from streamr.web.page import JSON, envelope
 from streamr.web.server.head import (
     Body,
-    HeadRefused,
     RequestHead,
     find_end,
     origin_in,
     read_head,
 )
 from streamr.web.server.response import DateField, response_head
+from streamr.web.server.rules import HeadRefused
 
 # A head, or a body, that is not complete by then (seconds) is an attack or a broken
 # client; Site's own timeout does not see it (docs/facts/twisted.md, "Slow heads").

@@ -11,6 +11,10 @@ from twisted.web.server import Request, Site
 from streamr.web.server.channel import Channel
 from streamr.web.server.response import BODILESS, phrase, response_head
 
+# Refusals of a head for which its page has to be known. Behind them, too, nothing is
+# read (docs/security.md).
+LAST = (405, 421)
+
 
 class GatewayRequest(Request):
     """One request, without a body: nothing here reads one.
@@ -41,6 +45,8 @@ class GatewayRequest(Request):
         In one piece: by way of Twisted's Headers it takes twice as long, and those who
         wait for the same answer wait for each other.
         """
+        if status in LAST:
+            self.channel.persistent = False
         told = [*headers, *self._own_headers()]
         if status in BODILESS:
             body = b""

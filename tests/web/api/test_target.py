@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr.boundaries import Query
 from streamr.errors import Refusal
 from streamr.tmdb import catalogue
-from streamr.tmdb.target import MOST_PARAMETERS, split
+from streamr.tmdb.target import split
 from streamr.web.api.target import main_query, proxy_query
 from tests.tmdb.test_shortcuts import PATHS
 
@@ -260,12 +260,6 @@ class Split(SynchronousTestCase):
 
     def test_only_ascii_and_utf_8_are_read(self):
         self.refused("/é".encode(), b"/\xff", b"/x?q=%ff", b"/x?q=%c3")
-
-    def test_a_flood_of_parameters_is_refused(self):
-        self.assertEqual(
-            len(split(b"/x?" + b"&".join([b"a=1"] * MOST_PARAMETERS))[1]), 100
-        )
-        self.refused(b"/x?" + b"&".join([b"a=1"] * (MOST_PARAMETERS + 1)))
 
     @steady
     @given(
