@@ -147,7 +147,7 @@ class Channel(HTTPChannel):
                 self._queued = True
                 self.site.turns.later(self._next_turn)
         except HeadRefused as refused:
-            self.refuse(refused.status, refused.problem, origin_in(self._came))
+            self.refuse(refused.status, refused.problem)
         finally:
             self._serving = False
         flush(self.transport)
@@ -306,8 +306,10 @@ class Channel(HTTPChannel):
         elif not self._queued:
             self.due = min(self.due, self._in(QUIET_SECONDS))
 
-    def refuse(self, status: int, problem: str, origin: str | None = None) -> None:
+    def refuse(self, status: int, problem: str) -> None:
         """Answer in TMDB's shape what never became a request, and close."""
+        # while a body is awaited, what came is the body
+        origin = origin_in(self._head.handed_on if self._head else self._came)
         self._closing = True
         self._came.clear()
         body = envelope(status, Envelope.INPUT, f"Invalid request: {problem}.")

@@ -147,6 +147,59 @@ class Refusing(ChannelCase):
         self.assertEqual((seen.status, seen.json["status_code"]), (400, 47))
         self.assertEqual(seen.headers["connection"], "close")
 
+    def test_what_changes_something_is_not_done_behind_a_refused_head(self) -> None:
+        act = b"POST /act?what=1 HTTP/1.1\r\nHost: a\r\n"
+        for data in (
+            act + b"X A: b\r\n\r\n",
+            act + b"Content-Length: 70000\r\n\r\n",
+            act + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+            act + b"Transfer-Encoding: chunked\r\n\r\n0;x\r\n\r\n",
+            act + b"Transfer-Encoding: gzip\r\n\r\n" + act + b"\r\n",
+            act + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}" + act + b"\r\n",
+            act + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{}",
+            b"GET / HTTP/1.1\r\n\r\n" + act + b"\r\n",
+            b"PUT /act HTTP/1.1\r\nHost: a\r\n\r\n" + act + b"\r\n",
+        ):
+            self.connect("127.0.0.1")
+            self.say(data)
+            self.clock.pump([0.0] * 3)
+            self.assertEqual((len(self.statuses), self.acts), (1, []), data)
+            self.assertTrue(self.transport.disconnecting, data)
+
+    def test_nor_is_it_before_its_body_is_whole(self) -> None:
+        for size, part in ((b"Content-Length: 9", b"{"), (b"Content-Length: 9", b"")):
+            self.connect("127.0.0.1")
+            self.say(b"POST /act HTTP/1.1\r\nHost: a\r\n" + size + b"\r\n\r\n" + part)
+            self.channel.connectionLost(Failure(ConnectionLost()))
+            self.assertEqual((self.statuses, self.acts), ([], []))
+
+
+class Readable(ChannelCase):
+    """A page of an origin that may read the answers may read the refusals, too."""
+
+    origins = ("https://a.invalid",)
+
+    def test_whether_the_head_is_refused_or_its_body_or_it_is_late(self) -> None:
+        line, rest = b"GET / HTTP/1.1\r\n", b"Host: a\r\n\r\n"
+        ours, other = b"Origin: https://a.invalid\r\n", b"Origin: https://b.invalid\r\n"
+        chunked = b"Transfer-Encoding: chunked\r\n"
+        for data, readable in (
+            (line + ours + b"X A: b\r\n" + rest, True),
+            (line + b"X A: b\r\n" + rest, False),
+            (line + other + b"X A: b\r\n" + rest, False),
+            # what comes behind a head is not read for it
+            (line + b"X A: b\r\n" + rest + line + ours + rest, False),
+            (line + ours + chunked + rest + b"5\r\n", True),
+            (line + chunked + rest + b"x\r\n" + ours + b"\r\n", False),
+            (line + ours + b"Content-Length: 5\r\n" + rest, True),
+            (line + ours, True),
+        ):
+            self.connect()
+            self.say(data)
+            self.clock.advance(HEAD_SECONDS + LOOK_EVERY)
+            allowed = self.seen().headers.get("access-control-allow-origin")
+            self.assertEqual(allowed == "https://a.invalid", readable, data)
+
 
 class Ends(ChannelCase):
     def test_whoever_says_close_in_any_place_is_closed_behind_the_answer(self) -> None:
