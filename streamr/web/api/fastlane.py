@@ -43,10 +43,11 @@ NOT_PLAIN = frozenset(
     )
 )
 # Fields that differ in each request of one client, and change nothing here: without
-# them its header block is always the same.
+# them its header block is always the same. (A pattern that also looks for the blanks
+# around a value takes minutes for two thousand.)
 _PER_REQUEST = re.compile(
     rb"\r\n(x-request-id|traceparent|cf-ray|x-amzn-trace-id|x-forwarded-for|x-real-ip)"
-    rb":[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*?)[ \t]*(?=\r\n)",
+    rb":([^\x00-\x08\x0a-\x1f\x7f]*)(?=\r\n)",
     re.IGNORECASE,
 )
 # Header blocks whose meaning is remembered, and how long they may be: 2 MB at most.
@@ -265,7 +266,7 @@ class FastLane:
         if asked is not None and asked.fields + len(found) > MOST_FIELDS:
             return None, ""
         ids = [value for name, value in found if name.lower() == b"x-request-id"]
-        given = ids[0].decode("ascii", "replace") if len(ids) == 1 else ""
+        given = ids[0].decode("ascii", "replace").strip(" \t") if len(ids) == 1 else ""
         return asked, given if is_sane(given) else ""
 
     def _read(self, block: bytes) -> Asked | None:

@@ -400,6 +400,12 @@ class Bounds(LaneCase):
             self.assertTrue(self.takes(PLAIN.replace(b"Host: a", head)))
         self.assertEqual(len(self.lane._blocks), 1)
 
+    def test_no_number_of_blanks_takes_long(self) -> None:
+        # with three ways to share them out this would not end within an hour
+        self.learn("/3/movie/popular")
+        odd = b"X-Real-IP:" + b" " * 16_000 + b"\0\r\n"
+        self.assertFalse(self.takes(PLAIN.replace(b"Host", odd + b"Host")))
+
     def test_as_many_fields_as_a_head_may_have(self) -> None:
         self.learn("/3/movie/popular")
         ids = b"".join(b"CF-Ray: %d\r\n" % number for number in range(99))
