@@ -102,6 +102,8 @@ setup(
             "pytest-xdist>=3.8",
             # properties over generated input
             "hypothesis>=6.170",
+            # another reader of HTTP, which has to read alike what is taken
+            "h11>=0.16",
             # the suite runs with the extra, and says what it does without
             "brotli>=1.1",
             # a certificate authority of the tests' own
