@@ -289,7 +289,7 @@ class FastLane:
             told.get("accept-encoding", ""), told.get("if-none-match", "")
         )
         cors = field_lines(self._cors.headers(told.get("origin") or None))
-        return Asked(wants, cors, sum(map(len, fields.values())))
+        return Asked(wants, cors, block.count(b"\r\n") - 1)
 
 
 _ID = f"{names.REQUEST_ID}: ".encode()

@@ -203,7 +203,9 @@ class Channel(HTTPChannel):
         if self._ended:
             self.loseConnection()
         elif not (self._came or self._head):
-            self._rest()
+            # empty lines are no sign of life: they do not make it stay longer
+            if self.due == math.inf:
+                self._rest()
         elif not self._begun:
             self._begun = True
             self.due = self._patience(BODY_SECONDS if self._head else HEAD_SECONDS)

@@ -307,6 +307,16 @@ class Stalls(ChannelCase):
         self.assertTrue(self.transport.disconnecting)
         self.is_cut_after(WRITE_SECONDS)
 
+    def test_empty_lines_keep_no_connection_open(self) -> None:
+        for before in (b"", HEALTH):
+            self.setUp()
+            self.say(before)
+            for _ in range(40):
+                self.clock.advance(IDLE_SECONDS / 40)
+                self.say(b"\r\n")
+            self.clock.advance(LOOK_EVERY)
+            self.assertTrue(self.transport.disconnecting)
+
     def test_a_body_has_its_own_time_from_the_end_of_its_head(self) -> None:
         self.say(b"GET / HTTP/1.1\r\nHost: a\r\n")
         self.clock.advance(HEAD_SECONDS - 1)
