@@ -295,6 +295,9 @@ _REFUSALS = KEY_CAUSES | {"http_request_denied"}
 
 # What a caller who left is noted as (nginx's word for it: client closed request).
 CLIENT_LEFT = 499
+# Of the 5xx these speak of the request (RFC 9110, 15.6.2 and 15.6.6): no failure of
+# ours.
+OF_THE_REQUEST = frozenset({501, 505})
 
 
 class RouteKind(StrEnum):

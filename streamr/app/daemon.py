@@ -110,6 +110,7 @@ def build(
             each.surface.cors.headers,
             date=shared.date,
             lane=each.surface.lane,
+            refused=resources[name].refused,
         )
         for name, each in built.items()
     }

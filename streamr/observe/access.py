@@ -10,7 +10,7 @@ from typing import Any
 from twisted.logger import LogLevel
 
 from streamr.boundaries import Exchange, Hit
-from streamr.errors import CLIENT_LEFT, Attempt
+from streamr.errors import CLIENT_LEFT, OF_THE_REQUEST, Attempt
 from streamr.interfaces import Observer
 from streamr.observe.log import LineObserver, time_of
 
@@ -110,7 +110,7 @@ def _level_of(exchange: Exchange) -> Any:
     its own log. An error of our own is an error."""
     if exchange.status == 500:
         return LogLevel.error
-    if exchange.hop or exchange.status == CLIENT_LEFT:
+    if exchange.hop or exchange.status in {CLIENT_LEFT, *OF_THE_REQUEST}:
         return LogLevel.info
     failed = exchange.outcome.fault is not None or exchange.status > 500
     return LogLevel.warn if failed else LogLevel.info

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from streamr.boundaries import Exchange, Hit
-from streamr.errors import CLIENT_LEFT, Attempt, RouteKind
+from streamr.errors import CLIENT_LEFT, OF_THE_REQUEST, Attempt, RouteKind
 from streamr.interfaces import Observer
 from streamr.observe.rings import Ring, Sketch
 from streamr.observe.troubles import (
@@ -204,7 +204,8 @@ def outcome_of(exchange: Exchange) -> str | None:
         # a page of our own names itself; a refusal is the caller's, a 5xx is ours
         if exchange.template is not None:
             return None
-        return "error" if exchange.status >= 500 else "refused"
+        ours = exchange.status >= 500 and exchange.status not in OF_THE_REQUEST
+        return "error" if ours else "refused"
     if unanswered or exchange.status >= 500 or is_refused(exchange):
         return "error"
     if outcome.from_store:

@@ -147,6 +147,11 @@ class GatewayResource(Resource):
             ),
         )
 
+    def refused(self, status: int) -> None:
+        """Tell of what was refused before it was a request: it has no target."""
+        call = Call(self._surface.ids(), 0.0, method="-", target="-")
+        self._note(status, call, self._clock.seconds())
+
     def _page(self, request: Request, call: Call) -> Deferred[Answered]:
         """The page of a request. Raises Refusal."""
         surface = self._surface

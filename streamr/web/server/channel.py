@@ -75,6 +75,9 @@ class Home(Protocol):
     date: DateField
     draining: bool
 
+    def refused(self, status: int) -> None:
+        """A connection was refused with this status."""
+
     def opened(self, channel: Channel) -> None:
         """A connection is there."""
 
@@ -323,6 +326,7 @@ class Channel(HTTPChannel):
             *self.site.cors(origin),
         ]
         self.transport.write(response_head("HTTP/1.1", status, headers) + body)
+        self.site.refused(status)
         self.due = self._in(LINGER_SECONDS)
         if isinstance(self.transport, FileDescriptor) and not self._ended:
             self.transport.unregisterProducer()

@@ -40,9 +40,11 @@ class GatewaySite(Site):
         *,
         date: DateField | None = None,
         lane: Lane | None = None,
+        refused: Callable[[int], object] = lambda _status: None,
     ) -> None:
         """`cors` gives the headers by which a page may read what is refused here;
-        `lane` has answers that are ready."""
+        `lane` has answers that are ready; `refused` is told of each status with which
+        something was refused that never became a request."""
         super().__init__(
             resource,
             requestFactory=GatewayRequest,
@@ -55,6 +57,7 @@ class GatewaySite(Site):
         self.turns = Turns(clock, READING)
         self.channels: set[Channel] = set()
         self.lane = lane
+        self._refused = refused
         self.date = date or DateField(time.time)
         self.draining = False
         self._looking: IDelayedCall | None = None
@@ -89,6 +92,10 @@ class GatewaySite(Site):
             return succeed(None)
         self._drained = Deferred()
         return self._drained.addTimeout(seconds, self.clock, self._cut)
+
+    def refused(self, status: int) -> None:
+        """A connection was refused with this status."""
+        self._refused(status)
 
     def opened(self, channel: Channel) -> None:
         """A connection is there."""

@@ -20,6 +20,7 @@ from streamr.boundaries import Answer, Call, Exchange, Query
 from streamr.errors import CAUSES
 from streamr.fields import names
 from streamr.fields.loop import Loop
+from streamr.observe.history import outcome_of
 from streamr.tmdb import catalogue
 from streamr.web.access import Feed, Reset, Stop, Visit, Who, trusted
 from streamr.web.api import target
@@ -94,7 +95,9 @@ class SurfaceCase(SynchronousTestCase):
             admin_token=ADMIN,
         )
         resource = GatewayResource(self.changed(surface), self.clock, self.notes)
-        self.site = GatewaySite(resource, self.clock, surface.cors.headers)
+        self.site = GatewaySite(
+            resource, self.clock, surface.cors.headers, refused=resource.refused
+        )
         self.site.startFactory()
         self.addCleanup(self.site.stopFactory)
         self.connect()
@@ -655,6 +658,18 @@ class EveryError(SurfaceCase):
 
 
 class Limits(SurfaceCase):
+    def test_what_never_became_a_request_is_noted_too(self) -> None:
+        for data, status in (
+            (b"GET / HTTP/2.0\r\n\r\n", 505),
+            (b"GET / HTTP/1.1\r\n\r\n", 400),
+            (b"GET /" + b"x" * 20000, 414),
+        ):
+            self.connect()
+            self.channel.dataReceived(data)
+            noted = self.notes.exchanges[-1]
+            self.assertEqual((noted.status, noted.target), (status, "-"))
+            self.assertEqual(outcome_of(noted), "refused")
+
     def test_a_head_that_drips_is_ended(self) -> None:
         self.channel.dataReceived(b"GET /3/movie/550 HTTP/1.1\r\n")
         for _ in range(20):
