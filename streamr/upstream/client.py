@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from functools import lru_cache
+from typing import Any
 
 from hyperlink import EncodedURL
 from treq.client import HTTPClient
@@ -37,6 +38,10 @@ from streamr.upstream.pool import TracedPool
 RANDOM_WINDOW = 60.0
 # Covers a front page's lists.
 MOST_IDLE = 6
+# Origins whose URLs are remembered as ASCII: each route has one.
+REMEMBERED = 64
+# Path and query of which hyperlink leaves every character as it is.
+_PLAIN = re.compile(r"/[A-Za-z0-9/._~%-]+(\?[A-Za-z0-9._~%&=-]+)?")
 
 
 class Client:
@@ -84,7 +89,7 @@ class Client:
         trace = Trace(self._reactor, budget)
         waiting: Deferred[Any] = self._client(trace).request(
             "GET",
-            _URL.from_text(url),
+            ready_url(url),
             headers=Headers({name: [value] for name, value in headers.items()}),
             allow_redirects=False,
             unbuffered=True,
@@ -143,16 +148,44 @@ class Client:
         return collector.done.addCallback(_answer, response, trace)
 
 
-class _URL(EncodedURL):
-    """A URL whose host may be an IPv6 address. Its parent takes that for a name, and
-    raises (hyperlink issues 68 and 188)."""
+class ReadyURL(EncodedURL):
+    """A URL that treq sends as it stands. Hyperlink would read it, check it and write
+    it again for each request (docs/facts/performance.md, "A cache miss")."""
 
-    def to_uri(self) -> _URL:
-        """The same in ASCII; treq asks for it."""
-        host = self.host
-        if ":" not in host:
-            return cast(_URL, super().to_uri())
-        return cast(_URL, self.replace(host="").to_uri().replace(host=host))
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._ready = text
+
+    def to_uri(self) -> ReadyURL:
+        """The same in ASCII, which it is; treq asks for it."""
+        return self
+
+    def to_text(self, with_password: bool = False) -> str:
+        """The whole URL."""
+        return self._ready
+
+
+def ready_url(text: str) -> ReadyURL:
+    """The URL as hyperlink writes it in ASCII. Raises ValueError when it is none.
+
+    Of the URLs of one origin only path and query differ, and those are plain already,
+    so only the origin is read, and that once.
+    """
+    end = text.find("/", text.find("//") + 2)
+    if end > 0 and _PLAIN.fullmatch(text, end):
+        return ReadyURL(_origin(text[:end]) + text[end:])
+    return ReadyURL(_in_ascii(text))
+
+
+def _in_ascii(text: str) -> str:
+    url = EncodedURL.from_text(text)
+    if ":" not in url.host:
+        return str(url.to_uri().to_text())
+    # hyperlink takes an IPv6 address for a name, and raises (its issues 68 and 188)
+    return str(url.replace(host="").to_uri().replace(host=url.host).to_text())
+
+
+_origin = lru_cache(REMEMBERED)(_in_ascii)
 
 
 def _answer(collected: tuple[bytes, bool], response: IResponse, trace: Trace) -> Answer:
