@@ -14,6 +14,7 @@ from typing import Any
 
 from hyperlink import EncodedURL
 from treq.client import HTTPClient
+from treq.cookies import IndexableCookieJar
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IHostnameResolver
 from twisted.python.failure import Failure
@@ -91,6 +92,7 @@ class Client:
             "GET",
             ready_url(url),
             headers=Headers({name: [value] for name, value in headers.items()}),
+            cookies=_NO_COOKIES,
             allow_redirects=False,
             unbuffered=True,
             reactor=self._reactor,  # type: ignore[arg-type]
@@ -131,8 +133,7 @@ class Client:
             self._places if self._resets_at_random() else None,
         )
         agent = Agent.usingEndpointFactory(self._reactor, endpoints, self._pool)
-        # a client of its own for every request: no cookie outlives it
-        return HTTPClient(_RawAgent(agent, trace))
+        return HTTPClient(_RawAgent(agent, trace), _NO_COOKIES)
 
     def _collect(
         self,
@@ -146,6 +147,20 @@ class Client:
         collector = Collector(self._reactor, budget, trace.abort)
         response.deliverBody(collector)
         return collector.done.addCallback(_answer, response, trace)
+
+
+class NoCookies(IndexableCookieJar):
+    """A jar that keeps nothing, and takes no time to say so: no cookie of one answer
+    may reach another request."""
+
+    def extract_cookies(self, response: object, request: object) -> None:
+        """Leave the cookies of a response where they are."""
+
+    def add_cookie_header(self, request: object) -> None:
+        """Add none to a request."""
+
+
+_NO_COOKIES = NoCookies()
 
 
 class ReadyURL(EncodedURL):
