@@ -149,8 +149,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """A stored response (RFC 9111), ready to be written in each coding.
+    """A stored response (RFC 9111).
 
+    `gzipped` and `brotli` are the same body in other codings, None until somebody has
+    asked for it; with each that is made the response is replaced in the store.
     `stored_at` is the reading of the monotonic clock at which TMDB made the answer; the
     lifetime and what may be done after it are in seconds. `kind` is the freshness
     class, `etag` our own: the same for the same bytes everywhere.
@@ -162,7 +164,7 @@ class StoredResponse:
     status: int
     content_type: str
     body: bytes
-    gzipped: bytes
+    gzipped: bytes | None
     brotli: bytes | None
     etag: str
     validators: Validators | None

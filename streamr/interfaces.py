@@ -115,6 +115,12 @@ class Store(Protocol):
     def put(self, key: str, response: StoredResponse) -> None:
         """Keep a response; it may be dropped again at any time."""
 
+    def peek(self, key: str) -> StoredResponse | None:
+        """The stored response of this key; looking does not count as asking."""
+
+    def recode(self, response: StoredResponse) -> None:
+        """Keep one more coding of the response of this key, if there is one."""
+
 
 class Memory(Store, Protocol):
     """The first store, in memory: what those see who look after it."""
@@ -132,9 +138,6 @@ class Memory(Store, Protocol):
 
     def __iter__(self) -> Iterator[StoredResponse]:
         """All of them."""
-
-    def peek(self, key: str) -> StoredResponse | None:
-        """The stored response of this key; looking does not count as asking."""
 
     def fill(self, key: str, response: StoredResponse) -> None:
         """Keep a response that a tier has handed up: nobody is told."""

@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 
 from streamr.boundaries import Answer, CacheUse, Call, Outcome, Query, StoredResponse
 from streamr.errors import Fault
+from streamr.gateway.codings import Codings, Threads
 from streamr.gateway.collapse import Flights
 from streamr.gateway.negative import NegativeCache
 from streamr.gateway.pauses import Pauses
@@ -32,8 +33,6 @@ T = TypeVar("T")
 
 _log = Logger()
 
-# Runs a function off the reactor.
-Threads = Callable[[Callable[[], StoredResponse]], "Deferred[StoredResponse]"]
 # A flight ends this much before the callers' own time: so they get its attempts, too.
 FLIGHT_MARGIN = 0.05
 # Keys whose refresh has failed lately, or that a caller wanted renewed.
@@ -65,7 +64,7 @@ class Cache:
         self._store = store
         self._clock = clock
         self._deadline = deadline
-        self._threads = threads
+        self.codings = Codings(store, threads)
         self._renewed = renewed
         self._flights: Flights[Outcome] = Flights(clock)
         self._failed = Pauses(MOST_PAUSED)
@@ -187,7 +186,7 @@ class Cache:
 
     def _landed(
         self, outcome: Outcome, key: str, query: Query, stored: StoredResponse | None
-    ) -> Outcome | Deferred[Outcome]:
+    ) -> Outcome:
         """Keep what may be kept."""
         use = CacheUse(forward=self._why(stored))
         answer = outcome.answer
@@ -202,14 +201,8 @@ class Cache:
             return self._still_good(stored, terms, outcome, use)
         if terms is None:
             return replace(outcome, cache=use)
-        if representation.heavy(answer):
-            making = self._threads(
-                lambda: representation.ready(key, query, answer, terms, now)
-            )
-            return making.addCallback(self._keep, outcome, use)
-        return self._keep(
-            representation.ready(key, query, answer, terms, now), outcome, use
-        )
+        ready = representation.ready(key, query, answer, terms, now)
+        return self._keep(ready, outcome, use)
 
     def _why(self, stored: StoredResponse | None) -> str:
         """Why TMDB was asked, in RFC 9211's words (2.2)."""

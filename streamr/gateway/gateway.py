@@ -6,7 +6,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from streamr.boundaries import Call, Exchange, Outcome, Query
+from streamr.boundaries import Call, Exchange, Outcome, Query, StoredResponse
 from streamr.errors import Fault
 from streamr.gateway.cache import Cache
 from streamr.gateway.negative import NegativeCache
@@ -49,6 +49,10 @@ class Gateway:
             return self._told(self._upstream.fetch(query, call), query, call)
         serve = self.cache.fetch if past_store else self.cache.serve
         return self._told(serve(query, call), query, call)
+
+    def coded(self, stored: StoredResponse, taken: frozenset[str]) -> StoredResponse:
+        """A stored response with the best of the codings that its caller takes."""
+        return stored if self.cache is None else self.cache.codings.coded(stored, taken)
 
     def ask(self, route: Route, query: Query, call: Call) -> Deferred[Exchange]:
         """Answer a query over one route alone, to see whether it works."""

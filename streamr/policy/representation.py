@@ -1,4 +1,4 @@
-"""Answers made ready to be written: each coding once, at store time, and an ETag."""
+"""Answers made ready to be kept: an ETag, and the codings of their bodies."""
 
 from __future__ import annotations
 
@@ -22,18 +22,43 @@ GZIP_LEVEL = 6
 BROTLI_QUALITY = 5
 # Beyond this, compressing takes more than a millisecond: not on the reactor.
 HEAVY = 100_000
+BROTLI, GZIP = "br", "gzip"
 
 
-def heavy(answer: Answer) -> bool:
-    """True when making the answer ready belongs off the reactor."""
-    work = brotli is not None or answer.gzipped is None
-    return work and len(answer.body) > HEAVY
+def heavy(body: bytes) -> bool:
+    """True when compressing a body belongs off the reactor."""
+    return len(body) > HEAVY
+
+
+def best(taken: frozenset[str]) -> str | None:
+    """The best of the codings that a caller takes; None when it is the plain body."""
+    if brotli is not None and BROTLI in taken:
+        return BROTLI
+    return GZIP if GZIP in taken else None
+
+
+def has(stored: StoredResponse, coding: str) -> bool:
+    """Whether a response has its body in this coding already."""
+    return (stored.brotli if coding == BROTLI else stored.gzipped) is not None
+
+
+def encoded(body: bytes, coding: str) -> bytes:
+    """A body in one of the codings that `best` names."""
+    return brotlied(body) if coding == BROTLI else gzipped(body)
+
+
+def with_coding(stored: StoredResponse, coding: str, made: bytes) -> StoredResponse:
+    """The same response, with its body in this coding as well."""
+    if coding == BROTLI:
+        return replace(stored, brotli=made)
+    return replace(stored, gzipped=made)
 
 
 def ready(
     key: str, query: Query, answer: Answer, terms: Terms, now: float
 ) -> StoredResponse:
-    """The stored response of an answer that came at `now` (monotonic seconds)."""
+    """The stored response of an answer that came at `now` (monotonic seconds), in the
+    codings that it came in."""
     return StoredResponse(
         key=key,
         path=query.path,
@@ -41,8 +66,8 @@ def ready(
         status=answer.status,
         content_type=answer.content_type,
         body=answer.body,
-        gzipped=answer.gzipped or gzipped(answer.body),
-        brotli=brotlied(answer.body),
+        gzipped=answer.gzipped,
+        brotli=None,
         etag=etag(answer.body),
         validators=answer.validators,
         stored_at=now - terms.age,
@@ -83,9 +108,7 @@ def gunzipped(body: bytes) -> bytes:
     return gzip.decompress(body)
 
 
-def brotlied(body: bytes) -> bytes | None:
-    """The brotli form, when the extra is there."""
-    if brotli is None:
-        return None
+def brotlied(body: bytes) -> bytes:
+    """The brotli form; only where the extra `brotli` is installed."""
     made: bytes = brotli.compress(body, quality=BROTLI_QUALITY)
     return made

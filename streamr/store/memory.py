@@ -110,6 +110,20 @@ class MemoryStore:
         self._small_bytes += size if key in self._small else 0
         self._shrink()
 
+    def recode(self, response: StoredResponse) -> None:
+        """Keep a response that differs from the one of its key in its codings only, in
+        the same place. It may make others leave, or itself."""
+        entry = self._main.get(response.key) or self._small.get(response.key)
+        if entry is None:
+            return
+        size = size_of(response)
+        more, entry.response, entry.size = size - entry.size, response, size
+        self.bytes += more
+        self._small_bytes += more if response.key in self._small else 0
+        for listener in self._put_listeners:
+            listener(response)
+        self._shrink()
+
     def purge(self, unwanted: Callable[[StoredResponse], bool]) -> int:
         """Drop what is unwanted; how many those were."""
         keys = [each.key for each in self if unwanted(each)]

@@ -26,7 +26,10 @@ _PLAIN = (
 def encode(response: StoredResponse, stored_at: float) -> Record:
     """The record of a response: key, head as JSON, gzip body, checksum and `stored_at`,
     which is wall-clock seconds since the epoch: what leaves the process outlives its
-    monotonic clock."""
+    monotonic clock. A body that did not come in gzip is compressed here: it blocks."""
+    gzipped = response.gzipped
+    if gzipped is None:
+        gzipped = representation.gzipped(response.body)
     known = response.validators
     head = json.dumps(
         {
@@ -34,8 +37,8 @@ def encode(response: StoredResponse, stored_at: float) -> Record:
             "validators": None if known is None else [known.etag, known.last_modified],
         }
     )
-    checksum = _checksum(response.key, head, response.gzipped, stored_at)
-    return response.key, head, response.gzipped, checksum, stored_at
+    checksum = _checksum(response.key, head, gzipped, stored_at)
+    return response.key, head, gzipped, checksum, stored_at
 
 
 def decode(row: Record, offset: float) -> StoredResponse | None:
@@ -49,12 +52,11 @@ def decode(row: Record, offset: float) -> StoredResponse | None:
             return None
         plain = json.loads(head)
         known = plain.pop("validators")
-        body = representation.gunzipped(gzipped)
         return StoredResponse(
             key=key,
-            body=body,
+            body=representation.gunzipped(gzipped),
             gzipped=gzipped,
-            brotli=representation.brotlied(body),
+            brotli=None,
             validators=None if known is None else Validators(*known),
             stored_at=stored_at + offset,
             **plain,

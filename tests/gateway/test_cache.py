@@ -5,12 +5,11 @@ Over a real gateway, real routes and a real memory store; only the route is a fa
 
 import gc
 import gzip
-import json
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import http_sf
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -42,6 +41,17 @@ NOT_FOUND = Answer(404, b'{"status_code":34}')
 TRANSIENT = sorted(n for n, c in CAUSES.items() if c.next_route)
 
 
+class Breakable(MemoryStore):
+    """A store that breaks over what it is to keep, once it is `broken`."""
+
+    broken = False
+
+    def put(self, key: str, response: StoredResponse) -> None:
+        if self.broken:
+            raise ZeroDivisionError("bug")
+        super().put(key, response)
+
+
 class CacheCase(SynchronousTestCase):
     """A main gateway with a store over one direct route."""
 
@@ -50,8 +60,7 @@ class CacheCase(SynchronousTestCase):
         self.clock.advance(1000.0)
         self.notes = Notes()
         self.direct = FakeRoute("direct")
-        self.store = MemoryStore(10_000_000, 2000)
-        self.threads: list[Any] = []
+        self.store = Breakable(10_000_000, 2000)
         self.gateway = gateway_over(
             [self.direct],
             self.clock,
@@ -59,13 +68,7 @@ class CacheCase(SynchronousTestCase):
             "main",
             self.store,
             deadline=DEADLINE,
-            threads=self.in_thread,
         )
-
-    def in_thread(self, function: Any) -> Deferred[StoredResponse]:
-        done: Deferred[StoredResponse] = Deferred()
-        self.threads.append((function, done))
-        return done
 
     def ask(
         self, query: Query = QUERY, seconds: float = DEADLINE
@@ -138,7 +141,8 @@ class CacheCase(SynchronousTestCase):
     def page(self, asking: Deferred[Exchange], *read: str) -> Page:
         exchange = self.exchange(asking)
         wanted = wants(*(read or ("", "")))
-        return answer_page(exchange, wanted, self.clock.seconds())
+        now = self.clock.seconds()
+        return answer_page(exchange, wanted, now, self.gateway.coded)
 
     def use(self, asking: Deferred[Exchange]) -> dict[str, str]:
         """The parameters of Cache-Status, read back."""
@@ -717,47 +721,6 @@ class Time(CacheCase):
         self.assertIn("Cache-Status", dict(self.page(asking).headers))
 
 
-class Large(CacheCase):
-    """Heavy compression is done off the reactor."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        text = json.dumps({"id": 550, "x": "a" * representation.HEAVY})
-        self.large = Answer(200, text.encode(), cache_control="max-age=3600")
-
-    def test_it_is_made_in_a_thread_and_then_served_and_kept(self) -> None:
-        asking = [self.ask(), self.ask()]
-        self.direct.succeeds(self.large)
-        self.assertNoResult(asking[0])
-        ((make, done),) = self.threads
-        done.callback(make())
-        self.assertEqual({self.body(each) for each in asking}, {self.large.body})
-        self.assertEqual(self.body(self.ask()), self.large.body)
-        self.assertEqual(self.sent(), 1)
-
-    def test_a_thread_that_is_stuck_holds_nobody_past_its_deadline(self) -> None:
-        asking = self.ask()
-        self.direct.succeeds(self.large)
-        self.clock.advance(DEADLINE + 0.1)
-        self.assertEqual(self.exchange(asking).status, 504)
-        self.assert_nothing_left()
-
-    def test_a_small_one_never_goes_to_a_thread(self) -> None:
-        self.kept()
-        self.assertEqual(self.threads, [])
-
-
-class Threads(CacheCase):
-    def in_thread(self, function: Any) -> Deferred[StoredResponse]:
-        return succeed(function())
-
-    def test_a_thread_that_is_done_at_once_is_fine(self) -> None:
-        text = json.dumps({"id": 550, "x": "a" * representation.HEAVY})
-        asking = self.ask()
-        self.direct.succeeds(Answer(200, text.encode()))
-        self.assertEqual(self.body(asking), text.encode())
-
-
 class Flight(CacheCase):
     """What a flight asks of the routes, whoever began it."""
 
@@ -1110,11 +1073,9 @@ class Renewals(CacheCase):
         self.assertEqual(len(self.asked()), 8)
 
     def test_an_error_of_our_own_is_logged_and_gives_its_place_back(self) -> None:
-        text = json.dumps({"id": 550, "x": "a" * representation.HEAVY}).encode()
         paths = self.renew(*self.many(5))
-        self.direct.sent[0].result.callback(Answer(200, text))
-        ((_, done),) = self.threads
-        done.errback(ZeroDivisionError("bug"))
+        self.store.broken = True
+        self.direct.sent[0].result.callback(NEW)
         self.clock.advance(0)
         self.assertEqual(self.asked(), paths)
         gc.collect()
@@ -1124,15 +1085,10 @@ class Renewals(CacheCase):
 class Breaking(CacheCase):
     """A flight that ends in an error of our own."""
 
-    def comes(self) -> None:
-        """What comes is large, so a thread makes it ready."""
-        text = json.dumps({"id": 550, "x": "a" * representation.HEAVY}).encode()
-        self.direct.succeeds(Answer(200, text))
-
     def breaks(self) -> None:
-        """The thread breaks over it."""
-        ((_, done),) = self.threads
-        done.errback(ZeroDivisionError("bug"))
+        """An answer comes, and the store breaks over it."""
+        self.store.broken = True
+        self.direct.succeeds(NEW)
 
     def assert_told_once(self) -> None:
         gc.collect()
@@ -1143,14 +1099,12 @@ class Breaking(CacheCase):
     def test_who_waits_gets_the_stale_copy(self) -> None:
         self.kept(OLD, STALE)
         asking = self.ask()
-        self.comes()
         self.breaks()
         self.assertEqual(self.body(asking), OLD.body)
         self.assert_told_once()
 
     def test_without_a_copy_all_who_wait_get_a_fault_of_ours(self) -> None:
         asking = [self.ask(), self.ask()]
-        self.comes()
         self.breaks()
         for each in asking:
             fault = self.exchange(each).outcome.fault
@@ -1199,7 +1153,6 @@ class Breaking(CacheCase):
     def test_one_that_was_given_up_as_slow_is_told_all_the_same(self) -> None:
         self.kept(OLD, STALE)
         asking = self.ask()
-        self.comes()
         self.clock.advance(SLOW)
         self.assertEqual(self.body(asking), OLD.body)
         self.breaks()

@@ -75,16 +75,9 @@ class Making(SynchronousTestCase):
         one = representation.ready("key", QUERY, answer, TERMS, 0.0)
         self.assertEqual((one.gzipped, one.body), (came, ANSWER.body))
 
-    @steady
-    @given(st.binary(max_size=3000))
-    def test_every_coding_holds_the_same_body(self, body: bytes) -> None:
-        one = representation.ready("key", QUERY, replace(ANSWER, body=body), TERMS, 0.0)
-        self.assertEqual(one.body, body)
-        self.assertEqual(representation.gunzipped(one.gzipped), body)
-        if representation.brotli is None:
-            self.assertIsNone(one.brotli)
-        else:
-            self.assertEqual(representation.brotli.decompress(one.brotli), body)
+    def test_no_coding_is_made_before_somebody_takes_it(self) -> None:
+        one = representation.ready("key", QUERY, ANSWER, TERMS, 0.0)
+        self.assertEqual((one.gzipped, one.brotli), (None, None))
 
     def test_the_gzip_form_is_the_same_bytes_every_time(self) -> None:
         # bytes 4 to 7 are the time of making (RFC 1952, 2.3.1)
@@ -105,18 +98,49 @@ class Making(SynchronousTestCase):
             self.assertEqual(len(set(made.values())), 3)
             self.assertEqual(representation.brotlied(body), made[5])
 
-    def test_with_the_extra_there_is_a_brotli_form_and_else_none(self) -> None:
-        if representation.brotli is not None:
-            self.assertIsNotNone(representation.brotlied(ANSWER.body))
-        self.assertIsNone(bare().brotlied(ANSWER.body))
-        one = bare().ready("key", QUERY, ANSWER, TERMS, 0.0)
-        self.assertIsNone(one.brotli)
-        self.assertEqual(representation.gunzipped(one.gzipped), ANSWER.body)
-
     def test_what_is_no_gzip_is_an_error(self) -> None:
         whole = representation.gzipped(ANSWER.body)
         for wrong in (b"x", whole[:-9], whole[:12]):
             self.assertRaises((OSError, EOFError), representation.gunzipped, wrong)
+
+
+class Codings(SynchronousTestCase):
+    """What a caller takes, and what is there of it."""
+
+    def setUp(self) -> None:
+        self.one = representation.ready("key", QUERY, ANSWER, TERMS, 0.0)
+
+    def codings(self) -> list[str]:
+        return ["gzip"] if representation.brotli is None else ["gzip", "br"]
+
+    def test_brotli_is_the_best_where_the_extra_is_installed(self) -> None:
+        for taken, best, without in (
+            ((), None, None),
+            (("gzip",), "gzip", "gzip"),
+            (("br",), "br", None),
+            (("br", "gzip"), "br", "gzip"),
+        ):
+            if representation.brotli is not None:
+                self.assertEqual(representation.best(frozenset(taken)), best)
+            self.assertEqual(bare().best(frozenset(taken)), without)
+
+    @steady
+    @given(st.binary(max_size=3000))
+    def test_each_coding_holds_the_same_body(self, body: bytes) -> None:
+        for coding in self.codings():
+            opens = (
+                representation.gunzipped
+                if coding == "gzip"
+                else representation.brotli.decompress
+            )
+            self.assertEqual(opens(representation.encoded(body, coding)), body)
+
+    def test_one_coding_more_is_all_that_changes(self) -> None:
+        for coding, name in (("gzip", "gzipped"), ("br", "brotli")):
+            self.assertFalse(representation.has(self.one, coding))
+            more = representation.with_coding(self.one, coding, b"x")
+            self.assertTrue(representation.has(more, coding))
+            self.assertEqual(more, replace(self.one, **{name: b"x"}))
 
 
 class Tags(SynchronousTestCase):
@@ -179,26 +203,6 @@ class Renewing(SynchronousTestCase):
 class Work(SynchronousTestCase):
     """Heavy compression belongs off the reactor."""
 
-    def test_a_large_body_that_must_be_compressed_is_heavy(self) -> None:
-        self.assertTrue(representation.heavy(replace(ANSWER, body=LARGE)))
-
-    def test_a_small_one_is_not(self) -> None:
-        self.assertFalse(representation.heavy(ANSWER))
-        self.assertFalse(representation.heavy(replace(ANSWER, body=b"a" * HEAVY)))
-
-    def test_without_brotli_only_what_did_not_come_compressed_is_work(self) -> None:
-        without = bare()
-        for body, came, expected in (
-            (LARGE, None, True),
-            (LARGE, b"x", False),
-            (LARGE[1:], None, False),
-            (LARGE[1:], b"x", False),
-        ):
-            answer = replace(ANSWER, body=body, gzipped=came)
-            self.assertEqual(without.heavy(answer), expected, (len(body), came))
-
-    def test_one_that_came_compressed_is_only_for_brotli(self) -> None:
-        answer = replace(ANSWER, body=LARGE, gzipped=b"x")
-        self.assertEqual(
-            representation.heavy(answer), representation.brotli is not None
-        )
+    def test_it_is_heavy_from_so_many_bytes_on(self) -> None:
+        for body, heavy in ((b"{}", False), (LARGE[1:], False), (LARGE, True)):
+            self.assertEqual(representation.heavy(body), heavy, len(body))

@@ -149,6 +149,13 @@ class Bounds(RuleBasedStateMachine):
             found = self.memory.get(key)
             assert found is None or found is self.last[key]
 
+    @rule(key=keys, size=st.integers(0, 3000))
+    def recode(self, key: str, size: int) -> None:
+        found = self.memory.peek(key)
+        more = replace(found or sized(key, 10), brotli=b"b" * size)
+        self.last[key] = more if found is not None else self.last.get(key, more)
+        self.memory.recode(more)
+
     @rule(key=keys)
     def purge(self, key: str) -> None:
         before = len(self.memory)
@@ -188,9 +195,26 @@ class Limits(SynchronousTestCase):
         )
 
     def test_the_size_of_a_response_counts_key_and_every_body(self) -> None:
-        one = response("/movie/550")
-        bodies = len(one.body) + len(one.gzipped) + len(one.brotli or b"")
-        self.assertEqual(size_of(one), OVERHEAD + len("/movie/550") + bodies)
+        one = replace(response("/movie/550"), body=b"1", gzipped=b"22", brotli=b"333")
+        base = OVERHEAD + len("/movie/550")
+        self.assertEqual(size_of(one), base + 6)
+        self.assertEqual(size_of(replace(one, brotli=None)), base + 3)
+        self.assertEqual(size_of(replace(one, brotli=None, gzipped=None)), base + 1)
+
+    def test_one_coding_too_many_makes_others_leave(self) -> None:
+        memory = self.filled(3 * (OVERHEAD + 105), 100, 3)
+        dropped: list[str] = []
+        memory.subscribe(dropped=dropped.extend)
+        one = memory.peek("/0002")
+        assert one is not None
+        memory.recode(replace(one, brotli=b"b"))
+        self.assertEqual(dropped, ["/0000"])
+        self.assertLessEqual(memory.bytes, memory.most_bytes)
+
+    def test_a_coding_of_what_is_not_there_is_not_kept(self) -> None:
+        memory = MemoryStore(100_000, 100)
+        memory.recode(sized("/gone", 100))
+        self.assertEqual((len(memory), memory.bytes), (0, 0))
 
     def filled(self, most_bytes: int, most_entries: int, count: int) -> MemoryStore:
         memory = MemoryStore(most_bytes, most_entries)

@@ -11,6 +11,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Validators
+from streamr.policy import representation
 from streamr.store.record import decode, encode
 from tests.contracts.store import response
 
@@ -39,6 +40,12 @@ class Coming(SynchronousTestCase):
             one = replace(response(), status=404, etag='W/"é"', validators=validators)
             found = decode(encode(one, WALL), one.stored_at - WALL)
             self.assertEqual(found, one)
+
+    def test_what_did_not_come_in_gzip_is_written_in_gzip(self) -> None:
+        one = response(gzipped=None)
+        found = decode(encode(one, WALL), one.stored_at - WALL)
+        packed = representation.gzipped(one.body)
+        self.assertEqual(found, replace(one, gzipped=packed))
 
     def test_its_time_is_the_wall_clocks_and_comes_back_as_this_processes(self) -> None:
         row = encode(response(), WALL)

@@ -20,7 +20,7 @@ from twisted.internet.interfaces import IReactorTime
 from streamr.boundaries import CacheUse, Exchange, Hit, Outcome, Query, StoredResponse
 from streamr.fields import cache_status, names
 from streamr.interfaces import Memory
-from streamr.policy import freshness
+from streamr.policy import freshness, representation
 from streamr.web.api import render
 from streamr.web.api.cors import Cors
 from streamr.web.api.ids import RequestIds, is_sane
@@ -171,6 +171,9 @@ class FastLane:
         known = bool(wants.none_match) and render.matches(wants.none_match, stored.etag)
         form = page.forms.get((without_body, known, wants.codings))
         if form is None:
+            coding = representation.best(wants.codings)
+            if not (known or coding is None or representation.has(stored, coding)):
+                return None  # the long way makes it
             form = self._form(page, without_body, known, wants.codings)
         ttl = math.floor(stored.lifetime - age)
         if form.age != int(age) or form.ttl != ttl:

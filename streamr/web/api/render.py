@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from urllib.parse import quote
 
-from streamr.boundaries import Exchange, Query, StoredResponse
+from streamr.boundaries import Answer, Exchange, Query, StoredResponse
 from streamr.errors import Attempt, Fault, RouteKind
 from streamr.fields import cache_status, names, proxy_status
 from streamr.policy import freshness, representation
@@ -30,6 +30,9 @@ OUR_KEY = (
     "It is the key of streamr, not of the caller: set a valid TMDB_ACCESS_TOKEN or "
     "TMDB_API_KEY there."
 )
+
+# What adds a coding to a stored response: gateway.Gateway.coded.
+Coded = Callable[[StoredResponse, frozenset[str]], StoredResponse]
 
 _Q = re.compile(r";\s*q\s*=\s*([0-9.]+)", re.IGNORECASE)
 
@@ -56,10 +59,20 @@ def wants(accept_encoding: str, if_none_match: str) -> Wants:
     return Wants(taken, if_none_match)
 
 
-def answer_page(exchange: Exchange, wanted: Wants, now: float) -> Page:
-    """The page of a finished exchange: from the store, from TMDB, or the fault."""
+def as_it_is(stored: StoredResponse, _taken: frozenset[str]) -> StoredResponse:
+    """A stored response in the codings that there are."""
+    return stored
+
+
+def answer_page(
+    exchange: Exchange, wanted: Wants, now: float, coded: Coded = as_it_is
+) -> Page:
+    """The page of a finished exchange: from the store, from TMDB, or the fault.
+
+    `coded` adds the coding that a caller takes to a stored response.
+    """
     if exchange.outcome.stored is not None:
-        return _stored_page(exchange, exchange.outcome.stored, wanted, now)
+        return _stored_page(exchange, exchange.outcome.stored, wanted, now, coded)
     if exchange.outcome.answer is None:
         fault = exchange.outcome.fault or Fault("proxy_internal_error")
         return _fault_page(exchange, fault)
@@ -76,15 +89,22 @@ def answer_page(exchange: Exchange, wanted: Wants, now: float) -> Page:
     if answer.age and answer.status == 200:
         headers.append(("Age", str(int(answer.age))))
     body = answer.body
-    if "gzip" in wanted.codings and (answer.gzipped or len(body) >= LEAST_GZIPPED):
-        body = answer.gzipped or representation.gzipped(body)
+    gzipped = _gzipped(answer) if "gzip" in wanted.codings else None
+    if gzipped is not None:
+        body = gzipped
         headers.append(("Content-Encoding", "gzip"))
     return Page(answer.status, body, (*headers, *_provenance(exchange)))
 
 
-def query_page(exchange: Exchange, wanted: Wants, now: float, query: Query) -> Page:
+def query_page(
+    exchange: Exchange,
+    wanted: Wants,
+    now: float,
+    query: Query,
+    coded: Coded = as_it_is,
+) -> Page:
     """The page of a query's exchange: it also names the parameters that stayed here."""
-    page = answer_page(exchange, wanted, now)
+    page = answer_page(exchange, wanted, now, coded)
     told = dropped(query.dropped)
     return replace(page, headers=(*page.headers, *told)) if told else page
 
@@ -96,6 +116,14 @@ def wants_new(directives: str) -> bool:
     return not words.isdisjoint({"no-cache", "max-age=0"})
 
 
+def _gzipped(answer: Answer) -> bytes | None:
+    """The gzip form of an answer that is not stored, where that is worth its time."""
+    small = len(answer.body) < LEAST_GZIPPED
+    if answer.gzipped or small or representation.heavy(answer.body):
+        return answer.gzipped
+    return representation.gzipped(answer.body)
+
+
 def dropped(parameters: Sequence[str]) -> list[tuple[str, str]]:
     """The header that names the caller's parameters that stayed here, if any."""
     if not parameters:
@@ -105,7 +133,7 @@ def dropped(parameters: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _stored_page(
-    exchange: Exchange, stored: StoredResponse, wanted: Wants, now: float
+    exchange: Exchange, stored: StoredResponse, wanted: Wants, now: float, coded: Coded
 ) -> Page:
     """A stored response in the coding that the caller takes, or 304."""
     headers = [
@@ -118,11 +146,12 @@ def _stored_page(
     if stored.status == 200 and known:
         return Page(304, b"", (*headers, *_provenance(exchange)))
     headers.append(("Content-Type", stored.content_type))
+    stored = coded(stored, wanted.codings)
     body = stored.body
     if stored.brotli is not None and "br" in wanted.codings:
         body = stored.brotli
         headers.append(("Content-Encoding", "br"))
-    elif "gzip" in wanted.codings:
+    elif stored.gzipped is not None and "gzip" in wanted.codings:
         body = stored.gzipped
         headers.append(("Content-Encoding", "gzip"))
     return Page(stored.status, body, (*headers, *_provenance(exchange)))

@@ -213,7 +213,8 @@ class GatewayResource(Resource):
     ) -> Answered:
         if isinstance(exchange, Reset):
             return exchange
-        page = render.query_page(exchange, wanted, self._clock.seconds(), query)
+        now, coded = self._clock.seconds(), self._surface.gateway.coded
+        page = render.query_page(exchange, wanted, now, query, coded)
         return replace(page, headers=(*page.headers, *self._surface.more))
 
     def _check_token(self, request: Request) -> None:

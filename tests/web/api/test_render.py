@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Answer, CacheUse, Exchange, StoredResponse
 from streamr.errors import CAUSES, Attempt, Envelope, Fault, Refusal
+from streamr.policy.representation import HEAVY
 from streamr.web.api.render import LEAST_GZIPPED, answer_page, matches, wants
 from streamr.web.page import Page, envelope, json_page, refusal_page
 from tests.support import but
@@ -169,7 +170,7 @@ class Answers(SynchronousTestCase):
 
 
 class Kept(SynchronousTestCase):
-    """What was stored: each coding is there already."""
+    """What was stored, in the codings that there are."""
 
     def test_the_head_says_how_old_it_is_and_how_long_it_is_good(self):
         page = stored()
@@ -213,6 +214,24 @@ class Kept(SynchronousTestCase):
             page = stored(accepts, brotli=None)
             self.assertEqual(page.body, body, accepts)
             self.assertEqual(headers(page).get("Content-Encoding"), coding, accepts)
+
+    def test_a_coding_is_asked_for_where_a_body_goes_out(self):
+        asked = []
+
+        def coded(found, taken):
+            asked.append(taken)
+            return replace(found, gzipped=b"made")
+
+        exchange = but(HIT, stored=replace(STORED, gzipped=None))
+        for none_match, body in (('W/"abc"', b""), ("", b"made")):
+            page = answer_page(exchange, wants("gzip", none_match), 910.0, coded)
+            self.assertEqual(page.body, body)
+        self.assertEqual(asked, [frozenset({"gzip"})])
+
+    def test_without_any_coding_it_goes_out_plain(self):
+        page = stored("br, gzip", brotli=None, gzipped=None)
+        self.assertEqual(page.body, b"plain")
+        self.assertNotIn("Content-Encoding", headers(page))
 
     def test_who_has_it_already_is_told_so_without_a_body(self):
         page = stored("gzip", 'W/"abc"')
@@ -276,6 +295,11 @@ class Gzip(SynchronousTestCase):
         self.assertEqual(gzip.decompress(page.body), large)
         self.assertLess(len(page.body), len(large))
         self.assertNotIn("Content-Encoding", headers(shown(SERVED, gzip=True)))
+
+    def test_what_would_hold_up_the_reactor_is_not_compressed(self):
+        for size, packed in ((HEAVY, True), (HEAVY + 1, False)):
+            page = shown(answered(body=b"1" * size), gzip=True)
+            self.assertEqual("Content-Encoding" in headers(page), packed, size)
 
     def test_the_same_body_is_always_compressed_to_the_same_bytes(self):
         large = answered(body=b"1" * 5000)

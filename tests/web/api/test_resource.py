@@ -21,6 +21,7 @@ from streamr.errors import CAUSES
 from streamr.fields import names
 from streamr.fields.loop import Loop
 from streamr.observe.history import outcome_of
+from streamr.store.memory import MemoryStore
 from streamr.tmdb import catalogue
 from streamr.web.access import Feed, Reset, Stop, Visit, Who, trusted
 from streamr.web.api import target
@@ -63,6 +64,7 @@ class Seen:
 class SurfaceCase(SynchronousTestCase):
     token: str | None = None
     origins: tuple[str, ...] = ("*",)
+    store: MemoryStore | None = None
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -85,7 +87,7 @@ class SurfaceCase(SynchronousTestCase):
             *self.more_rows(),
         ]
         surface = Surface(
-            gateway_over([self.route], self.clock, self.notes),
+            gateway_over([self.route], self.clock, self.notes, store=self.store),
             target.main_query(catalogue.load()),
             Router(rows),
             Cors(self.origins),
@@ -177,6 +179,20 @@ class Answers(SurfaceCase):
         self.send("/3/movie/550", headers={"Accept-Encoding": "gzip"})
         self.route.succeeds(replace(ANSWER, gzipped=None))
         self.assertEqual(gzip.decompress(self.seen().body), BODY)
+
+    def test_a_coding_of_a_stored_answer_is_made_once(self) -> None:
+        self.store = MemoryStore(1_000_000, 10)
+        self.setUp()
+        first = self.get("/3/movie/550")
+        self.assertEqual(first.body, BODY)
+        (stored,) = self.store
+        self.store.recode(replace(stored, gzipped=None))
+        bodies = {
+            self.get("/3/movie/550", headers={"Accept-Encoding": "gzip"}).body
+            for _ in range(2)
+        }
+        (stored,) = self.store
+        self.assertEqual(bodies, {stored.gzipped})
 
     def test_head_is_get_without_the_body(self) -> None:
         seen = self.get("/3/movie/550", method="HEAD")
