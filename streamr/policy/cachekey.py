@@ -7,10 +7,15 @@ host, no header, no cookie, no key.
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 from operator import itemgetter
 from urllib.parse import quote, urlencode
 
 from streamr.boundaries import Query
+
+Pairs = tuple[tuple[str, str], ...]
+# Requests that may be under way at once, with a hundred popular pages.
+REMEMBERED = 256
 
 
 def key(query: Query) -> str:
@@ -18,8 +23,14 @@ def key(query: Query) -> str:
 
     Two values of one name stay in their order, defaults too: the answer depends on it.
     """
-    defaults = {name: _canonical(name, value) for name, value in query.defaults}
-    pairs = [(name, _canonical(name, value)) for name, value in query.parameters]
+    return _key(query.path, query.parameters, query.defaults)
+
+
+# Store, memory of failures and health each ask for the key of a request.
+@lru_cache(REMEMBERED)
+def _key(path: str, parameters: Pairs, given: Pairs) -> str:
+    defaults = {name: _canonical(name, value) for name, value in given}
+    pairs = [(name, _canonical(name, value)) for name, value in parameters]
     times = Counter(name for name, _ in dict.fromkeys(pairs))
     kept = sorted(
         (
@@ -29,7 +40,7 @@ def key(query: Query) -> str:
         ),
         key=itemgetter(0),
     )
-    return f"{query.path}?{urlencode(kept, quote_via=quote)}" if kept else query.path
+    return f"{path}?{urlencode(kept, quote_via=quote)}" if kept else path
 
 
 def _canonical(name: str, value: str) -> str:

@@ -71,6 +71,16 @@ def meaning(given: dict[str, str]) -> dict[str, str]:
 class EqualRequests(SynchronousTestCase):
     """However a request is written, its key is the same."""
 
+    def test_the_same_parameters_with_other_defaults_are_another_question(self) -> None:
+        for defaults, expected in (
+            ((), "/x?page=1"),
+            ((("page", "1"),), "/x"),
+            ((("page", "2"),), "/x?page=1"),
+        ):
+            self.assertEqual(
+                key(Query("/x", (("page", "1"),), "/x", defaults)), expected
+            )
+
     @steady
     @given(parameters(), st.randoms(use_true_random=False))
     def test_order_repetition_and_defaults_do_not_matter(
