@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from streamr.config.addresses import url_of
 from streamr.interfaces import Reactor
 from streamr.web.server.site import GatewaySite
+from streamr.web.server.transport import use_prompt_connections
 
 _log = Logger(namespace="streamr")
 
@@ -42,6 +43,7 @@ class Server(Service):
             self._socket.family,
             self._site,  # type: ignore[arg-type]
         )
+        use_prompt_connections(self._port)
         self._socket.close()
         _log.info("{name} server listens on {url}", name=self.name, url=self.url)
 

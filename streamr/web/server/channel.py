@@ -24,7 +24,7 @@ from twisted.web.server import Request
 from zope.interface import implementer
 
 from streamr.errors import Envelope
-from streamr.eventloop import Turns, flush
+from streamr.eventloop import Turns
 from streamr.web.page import JSON, envelope
 from streamr.web.server.head import (
     Body,
@@ -35,6 +35,7 @@ from streamr.web.server.head import (
 )
 from streamr.web.server.response import DateField, response_head
 from streamr.web.server.rules import HeadRefused
+from streamr.web.server.transport import flush, gather
 
 # A head, or a body, that is not complete by then (seconds) is an attack or a broken
 # client; Site's own timeout does not see it (docs/facts/twisted.md, "Slow heads").
@@ -177,6 +178,7 @@ class Channel(HTTPChannel):
             if answer is not None:
                 del self._came[:end]
                 self._begun = False
+                gather(self.transport)
                 self.transport.write(answer)
                 return True
             self._head = read_head(raw)
@@ -238,6 +240,7 @@ class Channel(HTTPChannel):
     def send(self, data: bytes, sent: Callable[[], None]) -> None:
         """Write an answer as fast as the caller takes it, then call `sent`."""
         if len(data) <= PIECE:
+            gather(self.transport)
             self.transport.write(data)
             flush(self.transport)
             sent()

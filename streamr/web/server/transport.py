@@ -1,0 +1,59 @@
+"""Callers' TCP connections: an answer goes to the kernel as soon as it is written.
+
+Twisted's own transport tells the reactor of each write, and when nothing is left: two
+system calls (epoll_ctl) for each answer, which the kernel takes whole at once anyway.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.tcp import Port, Server
+
+from streamr import eventloop
+
+
+class PromptServer(Server):
+    """A connection whose writes can be gathered, and sent together.
+
+    What the kernel does not take at once is the reactor's, as ever; so are errors,
+    which it meets again, and the end of a connection that is closing.
+    """
+
+    _gathering = False
+
+    def gather(self) -> None:
+        """Writes wait for `flush` from now on."""
+        self._gathering = True
+
+    def startWriting(self) -> None:
+        """Twisted's: ask the reactor to write when the kernel takes more."""
+        if not self._gathering:
+            super().startWriting()
+
+    def flush(self) -> None:
+        """Send what was written, and leave the rest to the reactor."""
+        self._gathering = False
+        if not self.connected:
+            return
+        if self.disconnecting or self.doWrite() is not None or self.dataBuffer:
+            self.startWriting()
+
+
+def use_prompt_connections(port: IListeningPort) -> None:
+    """Let a TCP port make such connections (Port.transport is there to be replaced)."""
+    if isinstance(port, Port):
+        port.transport = PromptServer
+
+
+def gather(transport: object) -> None:
+    """Let a connection's writes wait for `flush`, if it can."""
+    if isinstance(transport, PromptServer):
+        transport.gather()
+
+
+def flush(transport: object) -> None:
+    """Send what a connection has written; see streamr.eventloop.flush."""
+    if isinstance(transport, PromptServer):
+        transport.flush()
+    else:
+        eventloop.flush(transport)
