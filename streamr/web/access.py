@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from ipaddress import ip_network
-from urllib.parse import urlsplit
 
 from streamr.boundaries import Call
 from streamr.errors import Envelope, Refusal
@@ -39,6 +38,8 @@ CONTAINER_NETWORKS = tuple(
 )
 # The path below which a reverse proxy offers main: /tmdb, or /media/tmdb.
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,63}){1,8}")
+# RFC 6750, 2.1; a scheme's name has no case (RFC 9110, 11.1).
+_BEARER = re.compile(r"(?i:bearer) +([!-~]+)")
 _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[^:\[\]/@?#]+)(:\d+)?")
 
 # Ends what was started; writing bytes and finishing are handed to the one who starts.
@@ -100,10 +101,15 @@ def trusted(header: Callable[[str], str], peer: str, token: str | None) -> bool:
     Loopback counts only for requests that nobody has forwarded, and that name this
     machine: a web page that lets its own name point here (DNS rebinding) does not.
     """
-    given = header("authorization").removeprefix("Bearer ")
-    if token is not None and hmac.compare_digest(given.encode(), token.encode()):
-        return True
-    return is_peer_here(peer) and _asks_this_machine(header)
+    return holds(header, token) or (is_peer_here(peer) and _asks_this_machine(header))
+
+
+def holds(header: Callable[[str], str], token: str | None) -> bool:
+    """Whether a request carries a token, named as a bearer token; None is no token."""
+    given = _BEARER.fullmatch(header("authorization"))
+    if token is None or given is None:
+        return False
+    return hmac.compare_digest(given[1].encode(), token.encode())
 
 
 def nearby(header: Callable[[str], str], peer: str) -> bool:
@@ -177,7 +183,12 @@ def may_play(visit: Visit) -> bool:
     """Whether the demo's buttons work for a visitor."""
     if not (visit.trusted or visit.nearby):
         return False
-    return from_own_site(visit) or is_loopback_origin(visit.header("origin"))
+    if from_own_site(visit):
+        return True
+    origin, referer = visit.header("origin"), visit.header("referer")
+    return is_loopback_origin(origin) and (
+        not referer or _names_loopback(_place(referer))
+    )
 
 
 def is_loopback_origin(origin: str) -> bool:
@@ -197,11 +208,18 @@ def _check_site(visit: Visit) -> None:
 
 def from_own_site(visit: Visit) -> bool:
     """False when another site's page has made the request: a browser says where it
-    began in Sec-Fetch-Site, an older one in Origin; a command line sends neither."""
-    site, origin = visit.header("sec-fetch-site"), visit.header("origin")
-    if origin and urlsplit(origin).netloc != visit.header("host"):
+    began in Sec-Fetch-Site, an older one in Origin or Referer; a command line sends
+    none of them, and what is sent has to agree."""
+    site, host = visit.header("sec-fetch-site"), visit.header("host")
+    if site and site not in OWN_SITE:
         return False
-    return not site or site in OWN_SITE
+    pages = filter(None, map(visit.header, ("origin", "referer")))
+    return all(_place(page) == host != "" for page in pages)
+
+
+def _place(url: str) -> str:
+    """Host and port of a page's URL or origin; "" when it has none, as null."""
+    return url.partition("://")[2].partition("/")[0]
 
 
 def _foreign() -> Refusal:

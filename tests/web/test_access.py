@@ -12,6 +12,8 @@ from streamr.web.access import (
     Who,
     check,
     from_own_site,
+    holds,
+    may_play,
     nearby,
     prefix,
     trusted,
@@ -118,10 +120,20 @@ class Trusted(SynchronousTestCase):
             f"Bearer {TOKEN.upper()}",
             f"Bearer Bearer {TOKEN}",
             f"Basic {TOKEN}",
+            # the token by itself, glued to the name, twice
+            TOKEN,
+            f"Bearer{TOKEN}",
+            f"Bearer\t{TOKEN}",
+            f" Bearer {TOKEN}",
+            f"Bearer {TOKEN}, Bearer {TOKEN}",
             "Bearer é",
         ):
             header = fields(authorization=given, host=HOST)
             self.assertFalse(trusted(header, "192.0.2.1", TOKEN), given)
+
+    def test_the_schemes_name_has_no_case(self):
+        for scheme in ("bearer", "BEARER", "Bearer "):
+            self.assertTrue(holds(fields(authorization=f"{scheme} {TOKEN}"), TOKEN))
 
     def test_where_no_token_is_set_none_is_right(self):
         for given in ("", "Bearer ", "Bearer None"):
@@ -208,6 +220,13 @@ class Nearby(SynchronousTestCase):
         with self.assertRaises(Refusal):
             check(Who.PLAYERS, self.player(sec_fetch_site="cross-site"), changes=True)
 
+    def test_a_page_of_elsewhere_that_led_here_may_not_play(self):
+        local = "http://localhost:5173"
+        for referer, allowed in ((f"{local}/app", True), ("https://evil.example/", 0)):
+            asked = self.player(origin=local, referer=referer)
+            self.assertIs(may_play(asked), bool(allowed), referer)
+            self.assertFalse(may_play(self.player(referer=referer)), referer)
+
     def test_a_stranger_may_not_play_and_hears_what_would_help(self):
         with self.assertRaises(Refusal) as caught:
             check(Who.PLAYERS, visit(may=False), changes=True)
@@ -283,6 +302,33 @@ class OwnSite(SynchronousTestCase):
             asked = visit(sec_fetch_site=site, origin=origin)
             self.assertIs(from_own_site(asked), own, (site, origin))
 
+    # Referer, for browsers that send nothing else: with its path, which Origin lacks
+    referers = (
+        (f"http://{HOST}/", True),
+        (f"https://{HOST}/status?a=b", True),
+        ("http://127.0.0.1:8080/", False),
+        ("https://elsewhere.example/", False),
+        (f"https://elsewhere.example/{HOST}/", False),
+        (f"http://{HOST}@elsewhere.example/", False),
+        (f"http://{HOST}.elsewhere.example/", False),
+        ("http://[::1/", False),
+        ("about:blank", False),
+        ("null", False),
+    )
+
+    def test_the_page_that_led_here_says_so_too(self):
+        for referer, own in self.referers:
+            for more in ({}, {"origin": f"http://{HOST}"}, {"sec_fetch_site": "none"}):
+                asked = visit(referer=referer, **more)
+                self.assertIs(from_own_site(asked), own, (referer, more))
+
+    def test_no_page_is_of_ours_where_nobody_said_what_we_are_called(self):
+        for page in ("null", "http:///", "about:blank"):
+            self.assertFalse(from_own_site(visit(host="", origin=page)), page)
+
+    def test_what_no_url_can_be_is_another_site(self):
+        self.assertFalse(from_own_site(visit(origin="http://[::1")))
+
     def test_a_page_of_another_site_is_told_no_in_words(self):
         for site, origin, own in self.cases:
             asked = visit(sec_fetch_site=site, origin=origin)
@@ -304,9 +350,14 @@ class Actions(SynchronousTestCase):
             check(Who.OPERATORS, visit(sec_fetch_site=site), changes=True)
 
     def test_the_trusted_may_not_act_for_a_page_of_another_site(self):
-        with self.assertRaises(Refusal) as caught:
-            check(Who.OPERATORS, visit(sec_fetch_site="cross-site"), changes=True)
-        self.assertIn("a page of another site", caught.exception.message)
+        for named in (
+            {"sec_fetch_site": "cross-site"},
+            {"origin": "https://evil.example"},
+            {"referer": "https://evil.example/page"},
+        ):
+            with self.assertRaises(Refusal, msg=named) as caught:
+                check(Who.OPERATORS, visit(**named), changes=True)
+            self.assertIn("a page of another site", caught.exception.message)
 
     def test_a_stranger_may_not_act_and_hears_what_would_help(self):
         with self.assertRaises(Refusal) as caught:

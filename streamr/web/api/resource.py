@@ -6,10 +6,10 @@ request → target → Query ─► gateway.answer → Exchange → page → byt
 
 from __future__ import annotations
 
-import hmac
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
@@ -33,6 +33,7 @@ from streamr.web.access import (
     Visit,
     Who,
     check,
+    holds,
     nearby,
     prefix,
     trusted,
@@ -218,23 +219,19 @@ class GatewayResource(Resource):
         return replace(page, headers=(*page.headers, *self._surface.more))
 
     def _check_token(self, request: Request) -> None:
-        if self._surface.token is None:
+        token = self._surface.token
+        if token is None or holds(partial(_header, request), token):
             return
-        given = _header(request, "authorization").removeprefix("Bearer ")
-        if not hmac.compare_digest(given.encode(), self._surface.token.encode()):
-            raise Refusal(
-                401,
-                Envelope.AUTHENTICATION,
-                "Authentication failed: send STREAMR_PROXY_TOKEN as a bearer token.",
-            )
+        raise Refusal(
+            401,
+            Envelope.AUTHENTICATION,
+            "Authentication failed: send STREAMR_PROXY_TOKEN as a bearer token.",
+        )
 
     def _visit(
         self, path: str, pairs: list[Pair], request: Request, call: Call
     ) -> Visit:
-        def header(name: str) -> str:
-            return _header(request, name)
-
-        peer = _peer(request)
+        header, peer = partial(_header, request), _peer(request)
         may = trusted(header, peer, self._surface.admin_token)
         return Visit(
             pairs, call, header, may, path, prefix(header, peer), nearby(header, peer)

@@ -415,7 +415,8 @@ class Tokens(SurfaceCase):
     token = "a-token-of-sixteen-or-more"
 
     def test_without_the_token_nothing_is_asked(self) -> None:
-        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "x"}):
+        for given in ("Bearer wrong", "x", self.token, f"Basic {self.token}", None):
+            headers = {} if given is None else {"Authorization": given}
             seen = self.get("/3/movie/550", headers=headers)
             self.assertEqual(seen.status, 401)
             self.assertIn("http_request_denied", seen.headers["proxy-status"])
