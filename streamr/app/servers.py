@@ -39,6 +39,7 @@ from streamr.web.api.fastlane import FastLane
 from streamr.web.api.resource import Surface
 from streamr.web.demo.faults import WishGranter
 from streamr.web.demo.pages import Demo
+from streamr.web.hosts import Hosts, hosts_of
 from streamr.web.pages import docs, health, metrics, readiness
 from streamr.web.pages.readiness import Lifecycle
 from streamr.web.router import Handler, Router, Row
@@ -191,6 +192,7 @@ class Shared:
             self.date,
             worded=self.worded,
             more=surface.more,
+            hosts=surface.hosts,
         )
 
     def _over(self, server: str, routes: Sequence[Route]) -> NegativeCache:
@@ -242,6 +244,7 @@ class Shared:
             token=settings.proxy_token,
             admin_token=settings.admin_token,
             settle=self.observer.settle,
+            hosts=self._hosts(),
         )
 
     def _main_rows(
@@ -259,7 +262,7 @@ class Shared:
             Row("/api/health", up),
             Row("/api/tmdb/health", health.TMDBHealth(gateway, reactor, self.wall)),
             self._metrics(),
-            *docs.rows(self.offered, address),
+            *docs.rows(self.offered, self.settings.public_url or address),
             *status.rows(),
             *(demo.rows(look_again) if demo is not None else ()),
         ]
@@ -281,6 +284,13 @@ class Shared:
             wishes=None
             if demo is None
             else WishGranter(gateway, reactor, self.observer),
+            hosts=self._hosts(),
+        )
+
+    def _hosts(self) -> Hosts:
+        settings = self.settings
+        return hosts_of(
+            settings.allowed_hosts, settings.public_url, settings.cors_origins
         )
 
     def _metrics(self) -> Row:

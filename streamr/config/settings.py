@@ -173,6 +173,25 @@ TABLE: tuple[Setting, ...] = (
         "schemes of apps and extensions, separated by commas, or * (on loopback only)",
     ),
     Setting(
+        "STREAMR_PUBLIC_URL",
+        "",
+        values.public_url,
+        "The URL at which others reach main, behind a reverse proxy or by a name of "
+        "your network. The status page is served under its host, and the examples of "
+        "/docs use it.",
+        "an http or https URL, such as https://film.example/tmdb",
+    ),
+    Setting(
+        "STREAMR_ALLOWED_HOSTS",
+        "",
+        values.listed(values.host_name),
+        "Further host names under which the status page and the other pages about "
+        "streamr itself are served, separated by commas. Once it is set, answers from "
+        "TMDB are served only under a name that is known: one of these, a loopback "
+        "name, an address, or a host of STREAMR_PUBLIC_URL and CORS_ORIGINS.",
+        "host names without scheme, port or star, separated by commas",
+    ),
+    Setting(
         "STREAMR_EXTRA_PATHS",
         "",
         values.listed(values.template),
@@ -297,6 +316,8 @@ class Settings:
     deadline: float
     stop_delay: float
     cors_origins: tuple[str, ...]
+    public_url: str | None
+    allowed_hosts: tuple[str, ...]
     extra_paths: tuple[str, ...]
     rate: int
     connections: int

@@ -147,6 +147,22 @@ def proxy_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def public_url(text: str) -> str | None:
+    """The URL at which others reach main."""
+    if not text:
+        return None
+    _url(text)
+    return text.rstrip("/")
+
+
+def host_name(text: str) -> str:
+    """A name, or an address, that may stand in Host."""
+    found = address_in(text)
+    if found is None and not _HOST_NAME.fullmatch(text):
+        raise ValueError(f"{text!r} is not a host name")
+    return text.lower() if found is None else str(found)
+
+
 def is_plain_beyond_loopback(url: str) -> bool:
     """True for http to another machine."""
     parts = urlsplit(url)

@@ -11,8 +11,9 @@ from ipaddress import ip_network
 
 from streamr.boundaries import Call
 from streamr.errors import Envelope, Refusal
-from streamr.networks import address_in, is_loopback, is_peer_here
+from streamr.networks import address_in, is_peer_here
 from streamr.tmdb.parameters import Pair
+from streamr.web.hosts import names_loopback
 
 # What a reverse proxy on this machine adds: behind one, loopback proves nothing.
 FORWARDED = (
@@ -40,7 +41,6 @@ CONTAINER_NETWORKS = tuple(
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,63}){1,8}")
 # RFC 6750, 2.1; a scheme's name has no case (RFC 9110, 11.1).
 _BEARER = re.compile(r"(?i:bearer) +([!-~]+)")
-_HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[^:\[\]/@?#]+)(:\d+)?")
 
 # Ends what was started; writing bytes and finishing are handed to the one who starts.
 Stop = Callable[[], None]
@@ -130,7 +130,7 @@ def nearby(header: Callable[[str], str], peer: str) -> bool:
 def _asks_this_machine(header: Callable[[str], str]) -> bool:
     """Asked for a loopback name, and handed on by nobody."""
     forwarded = any(header(name) for name in FORWARDED)
-    return not forwarded and _names_loopback(header("host"))
+    return not forwarded and names_loopback(header("host"))
 
 
 def prefix(header: Callable[[str], str], peer: str) -> str:
@@ -187,14 +187,14 @@ def may_play(visit: Visit) -> bool:
         return True
     origin, referer = visit.header("origin"), visit.header("referer")
     return is_loopback_origin(origin) and (
-        not referer or _names_loopback(_place(referer))
+        not referer or names_loopback(_place(referer))
     )
 
 
 def is_loopback_origin(origin: str) -> bool:
     """True for the origin of a page that this machine serves, on any port."""
     scheme, _, place = origin.partition("://")
-    return scheme in ("http", "https") and _names_loopback(place)
+    return scheme in ("http", "https") and names_loopback(place)
 
 
 def _check_site(visit: Visit) -> None:
@@ -228,9 +228,3 @@ def _foreign() -> Refusal:
         Envelope.DENIED,
         "Permission denied: the request comes from a page of another site.",
     )
-
-
-def _names_loopback(host: str) -> bool:
-    match = _HOST.fullmatch(host)
-    name = match["name"].lower() if match else ""
-    return name.endswith(".localhost") or is_loopback(name)

@@ -26,7 +26,8 @@ class Row:
     """One page of our own. With `below` it is the page of every path with this prefix.
 
     What changes something has the methods `CHANGE`, and is for operators; the demo's
-    own switches are for players.
+    own switches are for players. What `reveals` how this server is doing is read under
+    its own names only, as are the pages of those two (`hosts.py`).
     """
 
     path: str
@@ -34,6 +35,12 @@ class Row:
     methods: tuple[str, ...] = READ
     who: Who = Who.CALLERS
     below: bool = False
+    reveals: bool = False
+
+    @property
+    def under_our_names(self) -> bool:
+        """Whether it is answered under our own names only."""
+        return self.reveals or self.who in (Who.OPERATORS, Who.PLAYERS)
 
 
 class Router:

@@ -454,6 +454,31 @@ class Binding(Loading):
         named = self.with_key(HOST="0.0.0.0", CORS_ORIGINS="https://app.example")
         self.assertEqual(named.cors_origins, ("https://app.example",))
 
+    def test_names_of_ours_are_a_list_and_a_url(self):
+        found = self.with_key()
+        self.assertEqual((found.allowed_hosts, found.public_url), ((), None))
+        found = self.with_key(
+            STREAMR_ALLOWED_HOSTS="Films.lan, [::1],film.example",
+            STREAMR_PUBLIC_URL="https://film.example/tmdb/",
+        )
+        self.assertEqual(found.allowed_hosts, ("films.lan", "::1", "film.example"))
+        self.assertEqual(found.public_url, "https://film.example/tmdb")
+
+    def test_a_host_is_named_without_anything_around_it(self):
+        for text in (
+            *("https://film.example", "film.example:8443", "film.example/", "*"),
+            *("*.film.example", ".film.example", "film example", "fílm.example"),
+        ):
+            self.one_problem(
+                "STREAMR_ALLOWED_HOSTS",
+                "allowed: host names",
+                STREAMR_ALLOWED_HOSTS=text,
+            )
+
+    def test_a_public_url_is_a_url(self):
+        for text in ("film.example", "ftp://film.example", "https://film.example?a"):
+            self.one_problem("STREAMR_PUBLIC_URL", STREAMR_PUBLIC_URL=text)
+
     def test_a_star_and_a_list_exclude_each_other(self):
         self.one_problem("CORS_ORIGINS", CORS_ORIGINS="*,https://app.example")
 

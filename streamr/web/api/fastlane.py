@@ -25,6 +25,7 @@ from streamr.web.api import render
 from streamr.web.api.cors import Cors
 from streamr.web.api.ids import RequestIds, is_sane
 from streamr.web.api.render import Wants
+from streamr.web.hosts import Hosts
 from streamr.web.server.head import read_head
 from streamr.web.server.response import (
     NOSNIFF,
@@ -113,9 +114,11 @@ class FastLane:
         *,
         worded: Callable[[Exchange], str] = lambda _exchange: "",
         more: Sequence[tuple[str, str]] = (),
+        hosts: Hosts | None = None,
     ) -> None:
         """`told` is told of each hit with its request id, and `worded` makes its line
-        in the log; `more` are fields of every page."""
+        in the log; `more` are fields of every page; with `hosts` other names than those
+        go the long way, if data is for them only."""
         self._server = server
         self._store = store
         self._clock = clock
@@ -125,6 +128,7 @@ class FastLane:
         self._date = date
         self._worded = worded
         self._more = tuple(more)
+        self._hosts = hosts if hosts is not None and hosts.for_data else None
         self._pages: dict[bytes, _Page] = {}
         self._lines: dict[str, list[bytes]] = {}
         self._blocks: dict[bytes, Asked | None] = {}
@@ -285,6 +289,8 @@ class FastLane:
         if head.body or head.closes or not NOT_PLAIN.isdisjoint(fields):
             return None
         told = {name: ", ".join(values) for name, values in fields.items()}
+        if self._hosts is not None and not self._hosts.has(told["host"]):
+            return None
         asks = told.get("cache-control") or told.get("pragma", "")
         if render.wants_new(asks):
             return None

@@ -44,6 +44,7 @@ from streamr.web.api.fastlane import FastLane
 from streamr.web.api.ids import RequestIds, is_sane
 from streamr.web.api.render import Wants
 from streamr.web.api.target import FindQuery
+from streamr.web.hosts import Hosts
 from streamr.web.page import Page, refusal_page
 from streamr.web.router import CHANGE, READ, Router
 from streamr.web.server.events import Reader
@@ -71,7 +72,7 @@ class Surface:
     `admin_token` makes an operator of who is not at this machine; `looped` tells
     whether a CDN-Loop field shows that a request was here; `wishes` grants the faults
     that callers ask for, None outside the demo; `settle` tells observers of what was
-    put off, before a page of ours is made.
+    put off, before a page of ours is made; `hosts` are the server's names.
     """
 
     gateway: Gateway
@@ -86,6 +87,7 @@ class Surface:
     settle: Callable[[], object] = lambda: None
     ids: RequestIds = field(default_factory=RequestIds)
     lane: FastLane | None = None
+    hosts: Hosts = field(default_factory=Hosts)
 
     @property
     def more(self) -> tuple[tuple[str, str], ...]:
@@ -169,6 +171,8 @@ class GatewayResource(Resource):
             self._check_token(request)
         if call.method not in (READ if row is None else row.methods):
             raise _wrong_method(call, READ if row is None else row.methods)
+        if surface.hosts.for_data if row is None else row.under_our_names:
+            self._check_host(request)
         if row is None:
             return self._asked(path, pairs, request, call)
         visit = self._visit(path, pairs, request, call)
@@ -227,6 +231,13 @@ class GatewayResource(Resource):
             Envelope.AUTHENTICATION,
             "Authentication failed: send STREAMR_PROXY_TOKEN as a bearer token.",
         )
+
+    def _check_host(self, request: Request) -> None:
+        """Raises Refusal for a name that is none of ours. A token needs none: a page
+        that let its name point here has no token."""
+        header, surface = partial(_header, request), self._surface
+        if not (holds(header, surface.admin_token) or holds(header, surface.token)):
+            surface.hosts.check(header("host"))
 
     def _visit(
         self, path: str, pairs: list[Pair], request: Request, call: Call

@@ -64,14 +64,17 @@ class Status:
     def rows(self) -> list[Row]:
         """The pages for the table of main."""
         return [
-            Row("/", self._front),
-            Row("/status.json", lambda _visit: json_page(200, snapshot(self._sources))),
-            Row("/status/events", self._events),
+            Row("/", self._front, reveals=True),
+            Row("/status.json", self._data, reveals=True),
+            Row("/status/events", self._events, reveals=True),
             *(
                 Row(f"/{name}", Fixed(kind, "no-cache", partial(_file, name)))
                 for name, kind in ASSETS.items()
             ),
         ]
+
+    def _data(self, _visit: Visit) -> Page:
+        return json_page(200, snapshot(self._sources))
 
     def _events(self, _visit: Visit) -> Feed:
         return self.live.feed()

@@ -32,6 +32,7 @@ from streamr.web.api.fastlane import (
 )
 from streamr.web.api.ids import RequestIds
 from streamr.web.api.resource import GatewayResource, Surface
+from streamr.web.hosts import Hosts
 from streamr.web.page import json_page
 from streamr.web.router import Router, Row
 from streamr.web.server.response import DateField
@@ -73,7 +74,13 @@ def key_of(path: str) -> str:
 class World:
     """Main in memory, its store filled, with a fast lane or without one."""
 
-    def __init__(self, *, lane: bool, origins: tuple[str, ...] = ("*",)) -> None:
+    def __init__(
+        self,
+        *,
+        lane: bool,
+        origins: tuple[str, ...] = ("*",),
+        hosts: Hosts = Hosts(),  # noqa: B008  # it is a value
+    ) -> None:
         self.clock = Clock()
         self.clock.advance(BEGAN)
         self.notes = Notes()
@@ -88,7 +95,14 @@ class World:
         date = DateField(lambda: 1_800_000_000.5 + self.clock.seconds())
         fan = Fan([self.notes], self.clock)
         self.lane = FastLane(
-            "streamr-main", self.store, self.clock, fan.hit, cors, ids, date
+            "streamr-main",
+            self.store,
+            self.clock,
+            fan.hit,
+            cors,
+            ids,
+            date,
+            hosts=hosts,
         )
         surface = Surface(
             gateway_over([AnsweringRoute()], self.clock, self.notes, store=self.store),
@@ -99,6 +113,7 @@ class World:
             Loop("streamr-me-main").closed,
             ids=ids,
             lane=self.lane if lane else None,
+            hosts=hosts,
         )
         self.taken = 0
         self.site = GatewaySite(
@@ -257,6 +272,18 @@ class Equivalence(SynchronousTestCase):
         share = taken / plain
         sys.stdout.write(f"the lane took {share:.0%} of {plain} plain requests ... ")
         self.assertGreater(share, 0.5)
+
+    def test_a_name_that_is_none_of_ours_is_refused_when_data_wants_one(self) -> None:
+        for hosts in (Hosts(), Hosts(frozenset({"a"}), for_data=True)):
+            made = [World(lane=lane, hosts=hosts) for lane in (True, False)]
+            for each in made:
+                self.addCleanup(each.close)
+                each.warm()
+            for host, ours in ((b"a", True), (b"127.0.0.1", True), (b"b", False)):
+                said = [each.ask(PLAIN.replace(b"a\r", host + b"\r")) for each in made]
+                self.assertEqual(*said)
+                served = ours or not hosts.for_data
+                self.assertIn(b" 200 " if served else b" 421 ", said[0][:20])
 
     def test_every_single_header_is_answered_with_the_same_bytes(self) -> None:
         for header in (*GOOD_HEADERS, *OTHER_HEADERS):

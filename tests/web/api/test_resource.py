@@ -27,6 +27,7 @@ from streamr.web.access import Feed, Reset, Stop, Visit, Who, trusted
 from streamr.web.api import target
 from streamr.web.api.cors import Cors
 from streamr.web.api.resource import GatewayResource, Surface
+from streamr.web.hosts import Hosts
 from streamr.web.page import Page, json_page
 from streamr.web.router import CHANGE, Router, Row
 from streamr.web.server.channel import HEAD_SECONDS, IDLE_SECONDS, QUIET_SECONDS
@@ -95,6 +96,7 @@ class SurfaceCase(SynchronousTestCase):
             self.loop.closed,
             token=self.token,
             admin_token=ADMIN,
+            hosts=Hosts(frozenset({"a"})),
         )
         resource = GatewayResource(self.changed(surface), self.clock, self.notes)
         self.site = GatewaySite(
@@ -455,9 +457,9 @@ class Guarded(SurfaceCase):
             {"host": "127.0.0.1"},
             {"headers": {"Authorization": "Bearer no"}},
             {"headers": {"Authorization": "Bearer "}},
-            # a reverse proxy on this machine, and a name that was pointed here
+            # a reverse proxy on this machine, and a name of ours that is not loopback's
             {**HERE, "headers": forwarded},
-            {**HERE, "host": "rebound.test:3001"},
+            {**HERE, "host": "a"},
         ):
             seen = self.get("/inside", **more)
             self.assertEqual(seen.status, 403, more)
@@ -489,6 +491,61 @@ class Guarded(SurfaceCase):
     def test_without_an_admin_token_none_opens_it(self) -> None:
         for given in ("", "Bearer ", "Bearer None"):
             self.assertFalse(trusted({"authorization": given}.get, "192.0.2.1", None))
+
+
+REBOUND = {"peer": "127.0.0.1", "host": "rebound.test:3001"}
+
+
+class Names(SurfaceCase):
+    """Under which names what is answered."""
+
+    def test_what_changes_or_reveals_something_wants_a_name_of_ours(self) -> None:
+        for method, path in (("GET", "/inside"), ("POST", "/act")):
+            for asked in (REBOUND, {**REBOUND, "peer": "192.0.2.1"}):
+                seen = self.get(path, method=method, **asked)
+                self.assertEqual((seen.status, seen.json["status_code"]), (421, 47))
+                self.assertIn("STREAMR_ALLOWED_HOSTS", seen.json["status_message"])
+        self.assertEqual(self.acts, [])
+
+    def test_a_request_with_the_admin_token_needs_no_name(self) -> None:
+        for method, path in (("GET", "/inside"), ("POST", "/act")):
+            seen = self.get(path, method=method, **REBOUND, **WITH_TOKEN)
+            self.assertEqual(seen.status, 200, path)
+
+    def test_data_and_health_are_answered_under_any_name(self) -> None:
+        for path in ("/3/movie/550", "/api/health"):
+            self.assertEqual(self.get(path, **REBOUND).status, 200, path)
+
+
+class NamedHosts(SurfaceCase):
+    """STREAMR_ALLOWED_HOSTS is set."""
+
+    def changed(self, surface: Surface) -> Surface:
+        return replace(surface, hosts=Hosts(frozenset({"a"}), for_data=True))
+
+    def test_data_too_wants_a_name_of_ours(self) -> None:
+        self.assertEqual(self.get("/3/movie/550", **REBOUND).status, 421)
+        self.assertEqual(self.route.sent, [])
+        for host in ("a", "127.0.0.1:3001", "localhost"):
+            self.assertEqual(self.get("/3/movie/550", host=host).status, 200, host)
+
+    def test_health_does_not(self) -> None:
+        self.assertEqual(self.get("/api/health", **REBOUND).status, 200)
+
+
+class NamedHostsWithToken(NamedHosts):
+    """The same on a proxy that has a token: main names it as its network does."""
+
+    token = "a-token-of-sixteen-or-more"
+
+    def get(self, path: str, **more: Any) -> Seen:
+        bearer = {"Authorization": f"Bearer {self.token}"}
+        return super().get(path, **{"headers": bearer, **more})
+
+    def test_data_too_wants_a_name_of_ours(self) -> None:
+        self.assertEqual(self.get("/3/movie/550", host="proxy:5001").status, 200)
+        seen = self.get("/3/movie/550", host="proxy:5001", headers={})
+        self.assertEqual(seen.status, 401)
 
 
 class Granter:

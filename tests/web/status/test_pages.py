@@ -11,6 +11,7 @@ from streamr.tmdb import catalogue
 from streamr.web.api import target
 from streamr.web.api.cors import Cors
 from streamr.web.api.resource import GatewayResource, Surface
+from streamr.web.hosts import Hosts
 from streamr.web.router import Router
 from streamr.web.server.channel import QUIET_SECONDS, WRITE_SECONDS
 from streamr.web.server.site import LOOK_EVERY, GatewaySite
@@ -45,6 +46,7 @@ class StatusPages(StatusCase):
             8.0,
             Loop("streamr-me-main").closed,
             admin_token=ADMIN,
+            hosts=Hosts(frozenset({"a", "films.lan", "a.example"})),
         )
         resource = GatewayResource(surface, self.clock, self.notes)
         self.site = GatewaySite(resource, self.clock)
@@ -71,6 +73,13 @@ class StatusPages(StatusCase):
         behind = {"X-Forwarded-Prefix": "/tmdb"}
         seen = self.get("/", peer="127.0.0.1", host="a.example", headers=behind)
         self.assertIn("http://a.example/tmdb/3", seen.body.decode())
+
+    def test_a_name_that_was_pointed_here_sees_nothing_of_it(self) -> None:
+        for path in ("/", "/status.json", "/status/events"):
+            for peer in ("127.0.0.1", "192.0.2.1"):
+                seen = self.get(path, peer=peer, host="rebound.test:3001")
+                self.assertEqual(421, seen.status, (path, peer))
+                self.assertIn("STREAMR_ALLOWED_HOSTS", seen.json["status_message"])
 
     def test_a_browser_gets_the_page(self) -> None:
         seen = self.get("/", headers=BROWSER)
