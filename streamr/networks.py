@@ -6,6 +6,22 @@ import ipaddress
 import re
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+LOOPBACK: tuple[Network, ...] = tuple(
+    map(ipaddress.ip_network, ("127.0.0.0/8", "::1/128"))
+)
+# The networks of homes, offices and containers (RFC 1918, RFC 4193), and link-local
+# addresses (RFC 3927, RFC 4291).
+PRIVATE_RANGES: tuple[Network, ...] = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"),
+            *("fc00::/7", "fe80::/10"),
+        ),
+    )
+)
 
 # A name of one part: a container's, or a machine's of the same network. Spellings of an
 # address (0x08080808) begin with a digit.

@@ -37,6 +37,7 @@ from streamr.web.api import target
 from streamr.web.api.cors import Cors
 from streamr.web.api.fastlane import FastLane
 from streamr.web.api.resource import Surface
+from streamr.web.callers import TrustedProxies
 from streamr.web.demo.faults import WishGranter
 from streamr.web.demo.pages import Demo
 from streamr.web.hosts import Hosts, hosts_of
@@ -245,6 +246,7 @@ class Shared:
             admin_token=settings.admin_token,
             settle=self.observer.settle,
             hosts=self._hosts(),
+            proxies=TrustedProxies(settings.trusted_proxies),
         )
 
     def _main_rows(
@@ -285,6 +287,7 @@ class Shared:
             if demo is None
             else WishGranter(gateway, reactor, self.observer),
             hosts=self._hosts(),
+            proxies=TrustedProxies(settings.trusted_proxies),
         )
 
     def _hosts(self) -> Hosts:

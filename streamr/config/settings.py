@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from streamr.config import values
+from streamr.networks import Network
 
 HOW_TO_GET_A_KEY = (
     "streamr needs a TMDB key: put TMDB_API_KEY=<your key> into .env or the "
@@ -192,6 +193,16 @@ TABLE: tuple[Setting, ...] = (
         "host names without scheme, port or star, separated by commas",
     ),
     Setting(
+        "STREAMR_TRUSTED_PROXIES",
+        "",
+        values.networks,
+        "The reverse proxies in front of streamr, separated by commas. Only from them "
+        "is X-Forwarded-For believed, which says whose request it is when limits are "
+        "counted for each address, and, as from loopback, X-Forwarded-Prefix.",
+        "addresses, ranges such as 172.18.0.0/16, and the word private_ranges for "
+        "loopback, private and link-local addresses",
+    ),
+    Setting(
         "STREAMR_EXTRA_PATHS",
         "",
         values.listed(values.template),
@@ -318,6 +329,7 @@ class Settings:
     cors_origins: tuple[str, ...]
     public_url: str | None
     allowed_hosts: tuple[str, ...]
+    trusted_proxies: tuple[Network, ...]
     extra_paths: tuple[str, ...]
     rate: int
     connections: int

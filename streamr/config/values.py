@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from streamr.networks import Address, address_in, is_loopback, is_private
+from streamr.networks import (
+    LOOPBACK,
+    PRIVATE_RANGES,
+    Address,
+    Network,
+    address_in,
+    is_loopback,
+    is_private,
+)
 from streamr.tmdb.hosts import OFFICIAL_HOSTS
 
 T = TypeVar("T")
@@ -161,6 +169,27 @@ def host_name(text: str) -> str:
     if found is None and not _HOST_NAME.fullmatch(text):
         raise ValueError(f"{text!r} is not a host name")
     return text.lower() if found is None else str(found)
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Addresses, ranges of addresses, and the word `private_ranges`."""
+    found = listed(_networks)(text)
+    return tuple(dict.fromkeys(network for part in found for network in part))
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    if text == "private_ranges":
+        return (*LOOPBACK, *PRIVATE_RANGES)
+    try:
+        given = ipaddress.ip_interface(address_in(text) or text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not an address or a range") from None
+    found = given.network
+    if given.ip != found.network_address:
+        raise ValueError(f"{text!r} begins inside a range: {found} may be meant")
+    if found.prefixlen == 0:
+        raise ValueError(f"{text!r} is every address, so nobody's word would count")
+    return (found,)
 
 
 def is_plain_beyond_loopback(url: str) -> bool:

@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from ipaddress import ip_network
 
 from streamr.boundaries import Call
 from streamr.errors import Envelope, Refusal
-from streamr.networks import address_in, is_peer_here
+from streamr.networks import PRIVATE_RANGES, address_in, is_peer_here
 from streamr.tmdb.parameters import Pair
+from streamr.web.callers import TrustedProxies
 from streamr.web.hosts import names_loopback
 
 # What a reverse proxy on this machine adds: behind one, loopback proves nothing.
@@ -28,15 +28,6 @@ FORWARDED = (
 )
 # Where a browser says that a request began (Fetch Metadata): here, or typed in.
 OWN_SITE = ("same-origin", "none")
-# Where the machine's own callers seem to come from inside a container whose port is
-# published: its networks' gateways (RFC 1918, RFC 4193), or a link-local address.
-CONTAINER_NETWORKS = tuple(
-    ip_network(each)
-    for each in (
-        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"),
-        *("fc00::/7", "fe80::/10"),
-    )
-)
 # The path below which a reverse proxy offers main: /tmdb, or /media/tmdb.
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,63}){1,8}")
 # RFC 6750, 2.1; a scheme's name has no case (RFC 9110, 11.1).
@@ -96,12 +87,18 @@ class Who(Enum):
 
 
 def trusted(header: Callable[[str], str], peer: str, token: str | None) -> bool:
-    """True for who may see and do more: callers on this machine, or with the token.
+    """True for who may see and do more: callers on this machine, or with the token."""
+    return holds(header, token) or is_here(header, peer)
+
+
+def is_here(header: Callable[[str], str], peer: str) -> bool:
+    """True for a caller on this machine.
 
     Loopback counts only for requests that nobody has forwarded, and that name this
-    machine: a web page that lets its own name point here (DNS rebinding) does not.
+    machine: a web page that lets its own name point here (DNS rebinding) does not. No
+    header makes anybody one.
     """
-    return holds(header, token) or (is_peer_here(peer) and _asks_this_machine(header))
+    return is_peer_here(peer) and _asks_this_machine(header)
 
 
 def holds(header: Callable[[str], str], token: str | None) -> bool:
@@ -122,7 +119,8 @@ def nearby(header: Callable[[str], str], peer: str) -> bool:
     found = address_in(peer)
     return (
         found is not None
-        and any(found in network for network in CONTAINER_NETWORKS)
+        # its networks' gateways, or a link-local address
+        and any(found in network for network in PRIVATE_RANGES)
         and _asks_this_machine(header)
     )
 
@@ -133,14 +131,16 @@ def _asks_this_machine(header: Callable[[str], str]) -> bool:
     return not forwarded and names_loopback(header("host"))
 
 
-def prefix(header: Callable[[str], str], peer: str) -> str:
-    """The path below which a reverse proxy on this machine offers main's pages.
+def prefix(header: Callable[[str], str], peer: str, proxies: TrustedProxies) -> str:
+    """The path below which a reverse proxy offers main's pages: one on this machine, or
+    one that is trusted.
 
     From elsewhere anybody could say so, and what is odd is as good as nothing.
     """
     given = header("x-forwarded-prefix").removesuffix("/")
-    known = is_peer_here(peer) and _PREFIX.fullmatch(given)
-    return given if known else ""
+    if not _PREFIX.fullmatch(given):
+        return ""
+    return given if is_peer_here(peer) or proxies.has(peer) else ""
 
 
 def check(who: Who, visit: Visit, changes: bool) -> None:

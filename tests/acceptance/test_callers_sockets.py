@@ -11,6 +11,7 @@ from tests.processes import Daemon, Simulator, ask
 SETTINGS = {
     "STREAMR_ALLOWED_HOSTS": "films.lan",
     "STREAMR_PUBLIC_URL": "https://film.example/tmdb",
+    "STREAMR_TRUSTED_PROXIES": "127.0.0.1",
     "CORS_ORIGINS": "https://app.example, https://*.star.example",
 }
 DATA = "/3/movie/550"

@@ -479,6 +479,40 @@ class Binding(Loading):
         for text in ("film.example", "ftp://film.example", "https://film.example?a"):
             self.one_problem("STREAMR_PUBLIC_URL", STREAMR_PUBLIC_URL=text)
 
+    def test_trusted_proxies_are_addresses_and_ranges(self):
+        self.assertEqual(self.with_key().trusted_proxies, ())
+        found = self.with_key(
+            STREAMR_TRUSTED_PROXIES="192.0.2.7, 172.18.0.0/16,[2001:DB8::1], fd00:0::/8"
+        )
+        self.assertEqual(
+            list(map(str, found.trusted_proxies)),
+            ["192.0.2.7/32", "172.18.0.0/16", "2001:db8::1/128", "fd00::/8"],
+        )
+
+    def test_a_word_stands_for_the_private_ranges(self):
+        found = self.with_key(STREAMR_TRUSTED_PROXIES="10.0.0.0/8,private_ranges")
+        named = list(map(str, found.trusted_proxies))
+        self.assertEqual(named[0], "10.0.0.0/8")
+        self.assertEqual(len(named), len(set(named)))
+        self.assertLessEqual({"127.0.0.0/8", "192.168.0.0/16", "fc00::/7"}, set(named))
+
+    def test_what_is_no_proxy_to_trust_is_told(self):
+        for text, why in (
+            ("nginx", "not an address or a range"),
+            ("10.0.0.0/33", "not an address or a range"),
+            ("10.0.0.1/8", "10.0.0.0/8 may be meant"),
+            ("fd00::1/8", "fd00::/8 may be meant"),
+            ("0.0.0.0/0", "every address"),
+            ("::/0", "every address"),
+            ("*", "not an address or a range"),
+        ):
+            self.one_problem(
+                "STREAMR_TRUSTED_PROXIES",
+                why,
+                "private_ranges",
+                STREAMR_TRUSTED_PROXIES=text,
+            )
+
     def test_a_star_and_a_list_exclude_each_other(self):
         self.one_problem("CORS_ORIGINS", CORS_ORIGINS="*,https://app.example")
 

@@ -31,7 +31,10 @@ _SPINE = (
     "streamr.eventloop "
 )
 _KNOWN = _SPINE + "streamr.policy streamr.tmdb streamr.fields "
-_WEB = "streamr.web.access streamr.web.hosts streamr.web.page streamr.web.router "
+_WEB = (
+    "streamr.web.access streamr.web.callers streamr.web.hosts streamr.web.page "
+    "streamr.web.router "
+)
 _APP = _KNOWN + (
     "streamr.app streamr.config streamr.gateway streamr.observe streamr.routing "
     "streamr.store streamr.upstream streamr.web twisted "

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from ipaddress import ip_network
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -18,6 +19,7 @@ from streamr.web.access import (
     prefix,
     trusted,
 )
+from streamr.web.callers import TrustedProxies
 
 TOKEN = "a-made-up-admin-token"
 HOST = "127.0.0.1:3001"
@@ -233,6 +235,10 @@ class Nearby(SynchronousTestCase):
         self.assertIn("localhost", caught.exception.message)
 
 
+NOBODY = TrustedProxies()
+LISTED = TrustedProxies((ip_network("172.18.0.0/16"),))
+
+
 class Prefix(SynchronousTestCase):
     """prefix."""
 
@@ -245,12 +251,19 @@ class Prefix(SynchronousTestCase):
             ("", ""),
         ):
             for peer in ("127.0.0.1", "::1"):
-                found = prefix(fields(x_forwarded_prefix=given), peer)
+                found = prefix(fields(x_forwarded_prefix=given), peer, NOBODY)
                 self.assertEqual(told, found, given)
 
     def test_nobody_elsewhere_does(self):
         for peer in ("192.0.2.1", "10.0.0.1", "172.17.0.1", ""):
-            self.assertEqual("", prefix(fields(x_forwarded_prefix="/tmdb"), peer))
+            header = fields(x_forwarded_prefix="/tmdb")
+            self.assertEqual("", prefix(header, peer, NOBODY))
+            self.assertEqual("", prefix(header, peer, LISTED))
+
+    def test_a_proxy_that_is_listed_does(self):
+        header = fields(x_forwarded_prefix="/tmdb", x_forwarded_for="203.0.113.9")
+        for peer in ("172.18.0.5", "::ffff:172.18.0.5", "127.0.0.1"):
+            self.assertEqual("/tmdb", prefix(header, peer, LISTED))
 
     def test_what_is_no_path_is_as_good_as_nothing(self):
         for given in (
@@ -267,7 +280,8 @@ class Prefix(SynchronousTestCase):
             "/a" * 9,
         ):
             header = fields(x_forwarded_prefix=given)
-            self.assertEqual("", prefix(header, "127.0.0.1"), given)
+            self.assertEqual("", prefix(header, "127.0.0.1", LISTED), given)
+            self.assertEqual("", prefix(header, "172.18.0.5", LISTED), given)
 
 
 class OwnSite(SynchronousTestCase):

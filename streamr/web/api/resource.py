@@ -24,7 +24,6 @@ from streamr.errors import Envelope, Refusal
 from streamr.fields import names
 from streamr.gateway.gateway import Gateway
 from streamr.interfaces import Observer
-from streamr.networks import is_peer_here
 from streamr.tmdb.parameters import Pair
 from streamr.tmdb.target import split
 from streamr.web.access import (
@@ -34,6 +33,7 @@ from streamr.web.access import (
     Who,
     check,
     holds,
+    is_here,
     nearby,
     prefix,
     trusted,
@@ -44,6 +44,7 @@ from streamr.web.api.fastlane import FastLane
 from streamr.web.api.ids import RequestIds, is_sane
 from streamr.web.api.render import Wants
 from streamr.web.api.target import FindQuery
+from streamr.web.callers import TrustedProxies
 from streamr.web.hosts import Hosts
 from streamr.web.page import Page, refusal_page
 from streamr.web.router import CHANGE, READ, Router
@@ -72,7 +73,8 @@ class Surface:
     `admin_token` makes an operator of who is not at this machine; `looped` tells
     whether a CDN-Loop field shows that a request was here; `wishes` grants the faults
     that callers ask for, None outside the demo; `settle` tells observers of what was
-    put off, before a page of ours is made; `hosts` are the server's names.
+    put off, before a page of ours is made; `hosts` are the server's names, and
+    `proxies` those whose word on their callers is believed.
     """
 
     gateway: Gateway
@@ -88,6 +90,7 @@ class Surface:
     ids: RequestIds = field(default_factory=RequestIds)
     lane: FastLane | None = None
     hosts: Hosts = field(default_factory=Hosts)
+    proxies: TrustedProxies = field(default_factory=TrustedProxies)
 
     @property
     def more(self) -> tuple[tuple[str, str], ...]:
@@ -244,9 +247,8 @@ class GatewayResource(Resource):
     ) -> Visit:
         header, peer = partial(_header, request), _peer(request)
         may = trusted(header, peer, self._surface.admin_token)
-        return Visit(
-            pairs, call, header, may, path, prefix(header, peer), nearby(header, peer)
-        )
+        below = prefix(header, peer, self._surface.proxies)
+        return Visit(pairs, call, header, may, path, below, nearby(header, peer))
 
     def _noted(
         self, page: Page | Deferred[Page] | Feed, call: Call, path: str
@@ -347,7 +349,7 @@ def _past_the_store(request: Request) -> bool:
     """`streamr check` asks past the store; strangers cannot (it costs TMDB a request,
     and a page of another origin would need a preflight that is not granted)."""
     wanted = bool(_header(request, names.FRESH))
-    return wanted and is_peer_here(_peer(request))
+    return wanted and is_here(partial(_header, request), _peer(request))
 
 
 def _peer(request: Request) -> str:

@@ -20,6 +20,7 @@ from streamr.boundaries import Answer, Call, Exchange, Query
 from streamr.errors import CAUSES
 from streamr.fields import names
 from streamr.fields.loop import Loop
+from streamr.networks import LOOPBACK, PRIVATE_RANGES
 from streamr.observe.history import outcome_of
 from streamr.store.memory import MemoryStore
 from streamr.tmdb import catalogue
@@ -27,6 +28,7 @@ from streamr.web.access import Feed, Reset, Stop, Visit, Who, trusted
 from streamr.web.api import target
 from streamr.web.api.cors import Cors
 from streamr.web.api.resource import GatewayResource, Surface
+from streamr.web.callers import TrustedProxies
 from streamr.web.hosts import Hosts
 from streamr.web.page import Page, json_page
 from streamr.web.router import CHANGE, Router, Row
@@ -496,6 +498,21 @@ class Guarded(SurfaceCase):
 REBOUND = {"peer": "127.0.0.1", "host": "rebound.test:3001"}
 
 
+class Forwarded(SurfaceCase):
+    """STREAMR_TRUSTED_PROXIES has every private address, and loopback."""
+
+    def changed(self, surface: Surface) -> Surface:
+        networks = (*LOOPBACK, *PRIVATE_RANGES)
+        return replace(surface, proxies=TrustedProxies(networks))
+
+    def test_no_address_in_a_header_makes_a_caller_this_machine(self) -> None:
+        for peer in ("127.0.0.1", "172.18.0.5"):
+            for said in ("127.0.0.1", "::1", "203.0.113.9", ""):
+                headers = {"X-Forwarded-For": said} if said else {"Via": "1.1 edge"}
+                asked = {**HERE, "peer": peer, "headers": headers}
+                self.assertEqual(self.get("/inside", **asked).status, 403, said)
+
+
 class Names(SurfaceCase):
     """Under which names what is answered."""
 
@@ -577,10 +594,24 @@ class PastTheStore(SurfaceCase):
             ("172.17.0.1", False),
             ("192.0.2.1", False),
         ):
-            headers = {names.FRESH: "1", names.FAULT: "reset"}
-            self.connect(peer)
-            self.send("/3/movie/550", headers=headers)
-            self.assertIs(self.granter.past.pop(), wanted, peer)
+            self.assertIs(self.is_past(peer), wanted, peer)
+
+    def test_nobody_does_whom_a_proxy_on_this_machine_forwards(self) -> None:
+        for name, value in (
+            ("X-Forwarded-For", "203.0.113.9"),
+            ("X-Forwarded-For", "127.0.0.1"),
+            ("Via", "1.1 edge"),
+        ):
+            self.assertFalse(self.is_past("127.0.0.1", headers={name: value}), value)
+
+    def test_nobody_does_under_a_name_that_was_pointed_here(self) -> None:
+        self.assertFalse(self.is_past("127.0.0.1", host="rebound.test:3001"))
+
+    def is_past(self, peer: str, **more: Any) -> bool:
+        wish = {names.FRESH: "1", names.FAULT: "reset", **more.pop("headers", {})}
+        self.connect(peer)
+        self.send("/3/movie/550", headers=wish, **{"host": "127.0.0.1:3001", **more})
+        return self.granter.past.pop()
 
 
 class Actions(SurfaceCase):
