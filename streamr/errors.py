@@ -385,16 +385,24 @@ class Fault(Exception):
 class Refusal(Exception):
     """A caller's request that is answered here, before anything leaves.
 
-    `status` is HTTP's, `code` TMDB's own; `allow` is the Allow header of a 405.
+    `status` is HTTP's, `code` TMDB's own; `allow` is the Allow header of a 405, and
+    `retry_after` says in how many seconds to come back.
     """
 
     def __init__(
-        self, status: int, code: Envelope, message: str, allow: str | None = None
+        self,
+        status: int,
+        code: Envelope,
+        message: str,
+        allow: str | None = None,
+        *,
+        retry_after: int | None = None,
     ) -> None:
         self.status = status
         self.code = code
         self.message = message
         self.allow = allow
+        self.retry_after = retry_after
         super().__init__(message)
 
 

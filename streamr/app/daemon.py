@@ -21,6 +21,7 @@ from twisted.logger import Logger
 from streamr import __version__
 from streamr.app.cache import PURGES
 from streamr.app.control import Command, ControlResource, remove_stale_socket
+from streamr.app.descriptors import fitting, lowered, open_files
 from streamr.app.metrics import VERSIONS, publish
 from streamr.app.reload import Reloader, Served
 from streamr.app.routes import Lookup, Upstream
@@ -97,6 +98,7 @@ def build(
         kept,
         DateField(wall),
         Lifecycle(),
+        fitting(settings, len(sockets), open_files()),
     )
     built = _built(shared, sockets, history, demo)
     resources = {
@@ -109,8 +111,10 @@ def build(
             reactor,
             each.surface.cors.headers,
             date=shared.date,
-            lane=each.surface.lane,
+            # the lane knows no callers, and so no limit on their requests
+            lane=None if settings.caller_rate else each.surface.lane,
             refused=resources[name].refused,
+            limits=each.surface.limits,
         )
         for name, each in built.items()
     }
@@ -288,7 +292,8 @@ class Daemon(MultiService):
             }
             for name, built in self.parts.built.items()
         }
-        return notices(self.settings, dimensions, self.parts.directory)
+        files = lowered(self.settings, len(self.servers), open_files())
+        return files + notices(self.settings, dimensions, self.parts.directory)
 
     def _open_control(self) -> None:
         """Answer the `streamr` command; a second daemon in one folder goes without."""

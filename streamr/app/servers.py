@@ -44,6 +44,7 @@ from streamr.web.hosts import Hosts, hosts_of
 from streamr.web.pages import docs, health, metrics, readiness
 from streamr.web.pages.readiness import Lifecycle
 from streamr.web.router import Handler, Router, Row
+from streamr.web.server.limits import Limits
 from streamr.web.server.response import DateField
 from streamr.web.status.pages import Status
 from streamr.web.status.snapshot import Sources
@@ -122,7 +123,8 @@ class Built:
 class Shared:
     """What both servers are made with. `worded` makes the log's line of a hit; `scrape`
     answers `/metrics`; `directory` is where state is kept, None when there is no place
-    for it; `life` says whether the daemon is about to stop."""
+    for it; `life` says whether the daemon is about to stop; `connections` is how many
+    each server can take."""
 
     settings: Settings
     reactor: Reactor
@@ -135,6 +137,7 @@ class Shared:
     directory: Path | None
     date: DateField
     life: Lifecycle
+    connections: int
 
     def proxy(self, loop: Loop) -> Built:
         """The proxy, which keeps nothing."""
@@ -231,7 +234,12 @@ class Shared:
     def _proxy_surface(self, gateway: Gateway, loop: Loop) -> Surface:
         settings = self.settings
         rows = [
-            Row("/health", health.proxy_health(self.wall), who=Who.EVERYBODY),
+            Row(
+                "/health",
+                health.proxy_health(self.wall),
+                who=Who.EVERYBODY,
+                probe=True,
+            ),
             *readiness.rows(self.life, gateway.failover.health),
             self._metrics(),
         ]
@@ -247,6 +255,7 @@ class Shared:
             settle=self.observer.settle,
             hosts=self._hosts(),
             proxies=TrustedProxies(settings.trusted_proxies),
+            limits=self._limits(),
         )
 
     def _main_rows(
@@ -260,9 +269,10 @@ class Shared:
         """Main's own pages but for the probes."""
         reactor = self.reactor
         up = health.main_health(reactor, self.wall, self.settings.environment)
+        tmdb = health.TMDBHealth(gateway, reactor, self.wall)
         return [
-            Row("/api/health", up),
-            Row("/api/tmdb/health", health.TMDBHealth(gateway, reactor, self.wall)),
+            Row("/api/health", up, probe=True),
+            Row("/api/tmdb/health", tmdb, probe=True),
             self._metrics(),
             *docs.rows(self.offered, self.settings.public_url or address),
             *status.rows(),
@@ -288,7 +298,12 @@ class Shared:
             else WishGranter(gateway, reactor, self.observer),
             hosts=self._hosts(),
             proxies=TrustedProxies(settings.trusted_proxies),
+            limits=self._limits(),
         )
+
+    def _limits(self) -> Limits:
+        proxies = TrustedProxies(self.settings.trusted_proxies)
+        return Limits(self.connections, self.settings.caller_rate, proxies)
 
     def _hosts(self) -> Hosts:
         settings = self.settings

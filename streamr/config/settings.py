@@ -203,6 +203,23 @@ TABLE: tuple[Setting, ...] = (
         "loopback, private and link-local addresses",
     ),
     Setting(
+        "STREAMR_MAX_CONNECTIONS",
+        "2000",
+        values.number(1, 1_000_000),
+        "Connections that each server takes at once; further ones get a 503. At start "
+        "it is lowered to what the limit on open files allows.",
+        "1 to 1000000",
+    ),
+    Setting(
+        "STREAMR_CALLER_RATE",
+        "0",
+        values.number(0, 100_000),
+        "Requests per second that one caller's address may make, after a burst of ten "
+        "times as many; further ones get a 429. 0: no limit. Loopback, private "
+        "addresses, trusted proxies and callers with STREAMR_PROXY_TOKEN have none.",
+        "0 to 100000",
+    ),
+    Setting(
         "STREAMR_EXTRA_PATHS",
         "",
         values.listed(values.template),
@@ -330,6 +347,8 @@ class Settings:
     public_url: str | None
     allowed_hosts: tuple[str, ...]
     trusted_proxies: tuple[Network, ...]
+    max_connections: int
+    caller_rate: int
     extra_paths: tuple[str, ...]
     rate: int
     connections: int

@@ -35,6 +35,8 @@ def refusal_page(server: str, refusal: Refusal) -> Page:
     ]
     if refusal.allow:
         headers.append(("Allow", refusal.allow))
+    if refusal.retry_after is not None:
+        headers.append(("Retry-After", str(refusal.retry_after)))
     body = envelope(refusal.status, refusal.code, refusal.message)
     return Page(refusal.status, body, tuple(headers))
 
@@ -79,7 +81,9 @@ def _refusal_cause(refusal: Refusal) -> str:
     if refusal.status >= 500:
         return "proxy_internal_error"
     return (
-        "http_request_denied" if refusal.status in (401, 403) else "http_request_error"
+        "http_request_denied"
+        if refusal.status in (401, 403, 429)
+        else "http_request_error"
     )
 
 

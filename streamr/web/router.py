@@ -27,7 +27,8 @@ class Row:
 
     What changes something has the methods `CHANGE`, and is for operators; the demo's
     own switches are for players. What `reveals` how this server is doing is read under
-    its own names only, as are the pages of those two (`hosts.py`).
+    its own names only, as are the pages of those two (`hosts.py`). A
+    `probe` is asked by machines that watch this one, and never limited.
     """
 
     path: str
@@ -36,6 +37,7 @@ class Row:
     who: Who = Who.CALLERS
     below: bool = False
     reveals: bool = False
+    probe: bool = False
 
     @property
     def under_our_names(self) -> bool:

@@ -49,6 +49,12 @@ from streamr.web.hosts import Hosts
 from streamr.web.page import Page, refusal_page
 from streamr.web.router import CHANGE, READ, Router
 from streamr.web.server.events import Reader
+from streamr.web.server.limits import (
+    MOST_STREAMS,
+    RETRY_SECONDS,
+    Limits,
+    retry_after,
+)
 from streamr.web.server.request import GatewayRequest
 from streamr.web.server.response import NOSNIFF
 
@@ -74,7 +80,7 @@ class Surface:
     whether a CDN-Loop field shows that a request was here; `wishes` grants the faults
     that callers ask for, None outside the demo; `settle` tells observers of what was
     put off, before a page of ours is made; `hosts` are the server's names, and
-    `proxies` those whose word on their callers is believed.
+    `proxies` those whose word on their callers is believed; `limits` are its own.
     """
 
     gateway: Gateway
@@ -90,6 +96,7 @@ class Surface:
     ids: RequestIds = field(default_factory=RequestIds)
     lane: FastLane | None = None
     hosts: Hosts = field(default_factory=Hosts)
+    limits: Limits = field(default_factory=Limits)
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
 
     @property
@@ -161,6 +168,8 @@ class GatewayResource(Resource):
     def _page(self, request: Request, call: Call) -> Deferred[Answered]:
         """The page of a request. Raises Refusal."""
         surface = self._surface
+        if surface.limits.rate:
+            self._check_rate(request)
         if call.method == "OPTIONS":
             asked = _header(request, "access-control-request-headers")
             allowed = tuple(surface.cors.preflight(_origin(request), asked))
@@ -179,9 +188,14 @@ class GatewayResource(Resource):
         if row is None:
             return self._asked(path, pairs, request, call)
         visit = self._visit(path, pairs, request, call)
+        if who is Who.OPERATORS and not visit.trusted:
+            self._check_guess(request)
         check(who, visit, changes=row.methods == CHANGE)
         surface.settle()
-        return self._noted(row.handler(visit), call, row.path)
+        page = row.handler(visit)
+        if isinstance(page, Feed):
+            self._check_streams(request)
+        return self._noted(page, call, row.path)
 
     def _asked(
         self, path: str, pairs: list[Pair], request: Request, call: Call
@@ -227,13 +241,57 @@ class GatewayResource(Resource):
 
     def _check_token(self, request: Request) -> None:
         token = self._surface.token
-        if token is None or holds(partial(_header, request), token):
+        if token is None:
             return
+        if holds(partial(_header, request), token):
+            self._surface.limits.vouched(_peer(request))
+            return
+        self._check_guess(request)
         raise Refusal(
             401,
             Envelope.AUTHENTICATION,
             "Authentication failed: send STREAMR_PROXY_TOKEN as a bearer token.",
         )
+
+    def _caller(self, request: Request) -> str:
+        """The address that limits are counted for."""
+        said = _header(request, "x-forwarded-for")
+        return self._surface.proxies.caller(_peer(request), said)
+
+    def _check_rate(self, request: Request) -> None:
+        """Raises Refusal for an address that asks too often."""
+        surface = self._surface
+        row = surface.router.find(request.path.decode("ascii", "replace"))
+        if (row is not None and row.probe) or holds(
+            partial(_header, request), surface.token
+        ):
+            return
+        wait = surface.limits.wait(self._caller(request), self._clock.seconds())
+        if wait is not None:
+            raise _slower(
+                "Too many requests: one address may make "
+                f"{surface.limits.rate} in a second.",
+                wait,
+            )
+
+    def _check_guess(self, request: Request) -> None:
+        """Raises Refusal for an address that sends one wrong token after another; the
+        right one passes all the same."""
+        if not _header(request, "authorization"):
+            return
+        limits, now = self._surface.limits, self._clock.seconds()
+        wait = limits.failed(self._caller(request), now)
+        if wait is not None:
+            raise _slower("Too many wrong tokens from one address.", wait)
+
+    def _check_streams(self, request: Request) -> None:
+        """Raises Refusal for an address with enough live pages."""
+        if self._surface.limits.has_streams(self._caller(request)):
+            raise _slower(
+                f"Too many listeners: one address may have {MOST_STREAMS} live pages; "
+                "ask /status.json instead.",
+                RETRY_SECONDS,
+            )
 
     def _check_host(self, request: Request) -> None:
         """Raises Refusal for a name that is none of ours. A token needs none: a page
@@ -315,6 +373,8 @@ class GatewayResource(Resource):
         ]
         if isinstance(page, Feed) and request.method != b"HEAD":
             request.begin(status, headers)
+            ended = self._surface.limits.stream(self._caller(request))
+            request.notifyFinish().addBoth(ended)
             Reader(request).begin(page)
             return
         request.respond(status, headers, page.body if isinstance(page, Page) else b"")
@@ -333,6 +393,13 @@ def _shortened(call: Call, given: str, clock: IReactorTime) -> Call:
         )
     deadline = min(call.deadline, clock.seconds() + int(given) / 1000)
     return replace(call, deadline=deadline)
+
+
+def _slower(message: str, seconds: float) -> Refusal:
+    """Too much of something; it may be asked for again in so many seconds."""
+    after = retry_after(seconds)
+    told = f"{message} Try again in {after} s."
+    return Refusal(429, Envelope.RATE, told, retry_after=after)
 
 
 def _wrong_method(call: Call, allowed: Sequence[str]) -> Refusal:

@@ -31,7 +31,9 @@ def rows(
 ) -> list[Row]:
     """Both pages of one server, for everybody. `stored` counts the answers it keeps."""
     pages = {LIVE: live, READY: ready(life, health, stored)}
-    return [Row(path, page, who=Who.EVERYBODY) for path, page in pages.items()]
+    return [
+        Row(path, page, who=Who.EVERYBODY, probe=True) for path, page in pages.items()
+    ]
 
 
 def live(_visit: Visit) -> Page:

@@ -23,7 +23,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request
 from zope.interface import implementer
 
-from streamr.errors import Envelope
+from streamr.errors import Envelope, Refusal
 from streamr.eventloop import Turns
 from streamr.web.page import JSON, envelope
 from streamr.web.server.head import (
@@ -315,12 +315,18 @@ class Channel(HTTPChannel):
             self.due = min(self.due, self._in(QUIET_SECONDS))
 
     def refuse(self, status: int, problem: str) -> None:
-        """Answer in TMDB's shape what never became a request, and close."""
+        """Answer what never became a request, and close."""
         # while a body is awaited, what came is the body
         origin = origin_in(self._head.handed_on if self._head else self._came)
+        told = Refusal(status, Envelope.INPUT, f"Invalid request: {problem}.")
+        self.turn_away(told, origin)
+        self.site.refused(status)
+
+    def turn_away(self, refusal: Refusal, origin: str | None = None) -> None:
+        """Answer in TMDB's shape before there is a request, and close."""
         self._closing = True
         self._came.clear()
-        body = envelope(status, Envelope.INPUT, f"Invalid request: {problem}.")
+        body = envelope(refusal.status, refusal.code, refusal.message)
         headers = [
             ("Content-Type", JSON),
             ("Content-Length", str(len(body))),
@@ -328,8 +334,10 @@ class Channel(HTTPChannel):
             ("Connection", "close"),
             *self.site.cors(origin),
         ]
-        self.transport.write(response_head("HTTP/1.1", status, headers) + body)
-        self.site.refused(status)
+        if refusal.retry_after is not None:
+            headers.append(("Retry-After", str(refusal.retry_after)))
+        head = response_head("HTTP/1.1", refusal.status, headers)
+        self.transport.write(head + body)
         self.due = self._in(LINGER_SECONDS)
         if isinstance(self.transport, FileDescriptor) and not self._ended:
             self.transport.unregisterProducer()

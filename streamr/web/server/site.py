@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime, ITransport
+from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from streamr.eventloop import Turns
 from streamr.web.server.channel import Channel, Lane
+from streamr.web.server.limits import Limits
 from streamr.web.server.request import GatewayRequest
 from streamr.web.server.response import DateField
 
@@ -24,6 +27,10 @@ READING = 0.0005
 # Connections whose time is up are looked for so often (seconds): a timer for each would
 # cost more than an answer does.
 LOOK_EVERY = 1.0
+# A flood of connections is told to the log so often (seconds).
+WARN_EVERY = 60.0
+
+_log = Logger()
 
 
 class GatewaySite(Site):
@@ -41,10 +48,12 @@ class GatewaySite(Site):
         date: DateField | None = None,
         lane: Lane | None = None,
         refused: Callable[[int], object] = lambda _status: None,
+        limits: Limits | None = None,
     ) -> None:
         """`cors` gives the headers by which a page may read what is refused here;
         `lane` has answers that are ready; `refused` is told of each status with which
-        something was refused that never became a request."""
+        something was refused that never became a request; without `limits` nobody is
+        turned away."""
         super().__init__(
             resource,
             requestFactory=GatewayRequest,
@@ -58,6 +67,8 @@ class GatewaySite(Site):
         self.channels: set[Channel] = set()
         self.lane = lane
         self._refused = refused
+        self.limits = limits
+        self._warned_at = -math.inf
         self.date = date or DateField(time.time)
         self.draining = False
         self._looking: IDelayedCall | None = None
@@ -102,6 +113,26 @@ class GatewaySite(Site):
         self.channels.add(channel)
         if self._looking is None:
             self._looking = self.clock.callLater(LOOK_EVERY, self._look)
+        if self.limits is not None:
+            self._admit(channel, self.limits)
+
+    def _admit(self, channel: Channel, limits: Limits) -> None:
+        """Turn a connection away that is beyond a limit."""
+        refusal = limits.opened(channel, peer_of(channel.transport))
+        if refusal is None:
+            return
+        if limits.crowded:
+            channel.forceAbortClient()
+        else:
+            channel.turn_away(refusal)
+        now = self.clock.seconds()
+        if now - self._warned_at >= WARN_EVERY:
+            self._warned_at = now
+            _log.warn(
+                "Connections are turned away: {why}",
+                why=refusal.message,
+                code="connections-full",
+            )
 
     def _look(self) -> None:
         """End the connections whose time is up."""
@@ -115,6 +146,8 @@ class GatewaySite(Site):
     def gone(self, channel: Channel) -> None:
         """A connection has ended."""
         self.channels.discard(channel)
+        if self.limits is not None:
+            self.limits.closed(channel)
         if not self.channels and self._looking is not None:
             self._looking.cancel()
             self._looking = None
@@ -126,3 +159,8 @@ class GatewaySite(Site):
         self._drained = None
         for channel in list(self.channels):
             channel.forceAbortClient()
+
+
+def peer_of(transport: ITransport) -> str:
+    """The address at the other end; "" where it has none, as a UNIX socket."""
+    return str(getattr(transport.getPeer(), "host", ""))

@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 from dataclasses import dataclass, replace
+from ipaddress import ip_network
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -33,6 +34,7 @@ from streamr.web.hosts import Hosts
 from streamr.web.page import Page, json_page
 from streamr.web.router import CHANGE, Router, Row
 from streamr.web.server.channel import HEAD_SECONDS, IDLE_SECONDS, QUIET_SECONDS
+from streamr.web.server.limits import Limits as CallerLimits
 from streamr.web.server.rules import MOST_BODY, MOST_PARAMETERS
 from streamr.web.server.site import LOOK_EVERY, READING, GatewaySite
 from tests.support import FakeRoute, Notes, gateway_over, turn
@@ -100,7 +102,8 @@ class SurfaceCase(SynchronousTestCase):
             admin_token=ADMIN,
             hosts=Hosts(frozenset({"a"})),
         )
-        resource = GatewayResource(self.changed(surface), self.clock, self.notes)
+        self.surface = self.changed(surface)
+        resource = GatewayResource(self.surface, self.clock, self.notes)
         self.site = GatewaySite(
             resource, self.clock, surface.cors.headers, refused=resource.refused
         )
@@ -496,6 +499,144 @@ class Guarded(SurfaceCase):
 
 
 REBOUND = {"peer": "127.0.0.1", "host": "rebound.test:3001"}
+
+
+class Rates(SurfaceCase):
+    """STREAMR_CALLER_RATE is set; whom it is counted for, and what it spares."""
+
+    def changed(self, surface: Surface) -> Surface:
+        proxies = TrustedProxies((ip_network("10.0.0.7"),))
+        limits = CallerLimits(rate=1, proxies=proxies)
+        return replace(surface, limits=limits, proxies=proxies)
+
+    def more_rows(self) -> list[Row]:
+        return [Row("/probe", lambda _visit: json_page(200, {}), probe=True)]
+
+    def exhaust(self, path: str = "/feed", **more: Any) -> Seen:
+        """Ask until a request is refused, or for a while."""
+        for _ in range(30):
+            seen = self.get(path, **{"method": "HEAD", **more})
+            if seen.status == 429:
+                break
+        return seen
+
+    def test_who_asks_too_often_is_told_when_to_come_back(self) -> None:
+        self.exhaust()
+        seen = self.get("/3/movie/550")
+        self.assertEqual((seen.status, seen.json["status_code"]), (429, 25))
+        self.assertEqual("1", seen.headers["retry-after"])
+        self.assertEqual([], [e for e in seen.headers if "ratelimit" in e.lower()])
+        self.assertEqual(self.route.sent, [])
+        self.clock.advance(1.0)
+        self.assertEqual(200, self.get("/3/movie/550").status)
+        self.assertEqual(429, self.get("/3/movie/550").status)
+
+    def test_every_request_counts_also_one_that_is_refused(self) -> None:
+        for more in ({"path": "/nowhere"}, {"method": "OPTIONS"}, {"method": "PUT"}):
+            self.setUp()
+            self.assertEqual(429, self.exhaust(**{"path": "/feed", **more}).status)
+
+    def test_probes_and_other_addresses_are_answered(self) -> None:
+        self.exhaust()
+        for path in ("/probe", "/probe?a=b"):
+            self.assertEqual(200, self.get(path).status)
+        self.assertEqual(200, self.get("/3/movie/550", peer="192.0.2.2").status)
+
+    def test_private_addresses_and_this_machine_have_no_limit(self) -> None:
+        for peer in ("127.0.0.1", "172.17.0.1", "10.0.0.7"):
+            self.assertEqual(200, self.exhaust(peer=peer).status)
+
+    def test_behind_a_trusted_proxy_it_is_the_callers(self) -> None:
+        one, other = ({"X-Forwarded-For": f"192.0.2.{n}"} for n in (8, 9))
+        self.assertEqual(429, self.exhaust(peer="10.0.0.7", headers=one).status)
+        self.assertEqual(200, self.get("/3/movie/550", peer="10.0.0.7").status)
+        seen = self.get("/3/movie/550", peer="10.0.0.7", headers=other)
+        self.assertEqual(200, seen.status)
+        # from elsewhere the header is nobody's word
+        seen = self.get("/3/movie/550", peer="192.0.2.5", headers=one)
+        self.assertEqual(200, seen.status)
+
+
+class PeerRates(SurfaceCase):
+    """The same on a proxy with a token, for those who have it."""
+
+    token = "a-token-of-sixteen-or-more"
+
+    def changed(self, surface: Surface) -> Surface:
+        return replace(surface, limits=CallerLimits(rate=1))
+
+    def test_a_caller_with_the_peer_token_has_no_limit(self) -> None:
+        for given, status in ((f"Bearer {self.token}", 200), ("Bearer wrong", 429)):
+            headers = {"Authorization": given}
+            seen = [self.get("/3/movie/550", headers=headers) for _ in range(30)]
+            self.assertEqual(status, seen[-1].status)
+
+
+class Guesses(SurfaceCase):
+    """One wrong token after another."""
+
+    token = "a-token-of-sixteen-or-more"
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.wrong = {"Authorization": "Bearer a-wrong-token-of-sixteen"}
+
+    def test_from_the_eleventh_on_they_are_slowed_down(self) -> None:
+        for path, status in (("/3/movie/550", 401), ("/inside", 403)):
+            for peer in ("192.0.2.1", "172.17.0.1"):
+                self.setUp()
+                for _ in range(10):
+                    seen = self.get(path, peer=peer, headers=self.wrong)
+                    self.assertEqual(status, seen.status)
+                seen = self.get(path, peer=peer, headers=self.wrong)
+                self.assertEqual((seen.status, seen.json["status_code"]), (429, 25))
+                self.assertEqual("60", seen.headers["retry-after"])
+                # to a main whose token is wrong it is the same fault as a 401
+                self.assertIn("http_request_denied", seen.headers["proxy-status"])
+
+    def test_the_right_token_always_passes(self) -> None:
+        for _ in range(20):
+            self.get("/3/movie/550", headers=self.wrong)
+            self.get("/inside", headers=self.wrong)
+        right = {"Authorization": f"Bearer {self.token}"}
+        self.assertEqual(200, self.get("/3/movie/550", headers=right).status)
+        self.assertEqual(200, self.get("/inside", **WITH_TOKEN).status)
+
+    def test_who_sends_no_token_has_not_guessed(self) -> None:
+        for _ in range(20):
+            self.assertEqual(401, self.get("/3/movie/550").status)
+            self.assertEqual(403, self.get("/inside").status)
+
+    def test_who_showed_the_right_one_is_known_by_his_socket(self) -> None:
+        right = {"Authorization": f"Bearer {self.token}", "X-Forwarded-For": "8.8.8.8"}
+        self.get("/3/movie/550", headers=right)
+        limits = self.surface.limits
+        opened = [limits.opened(number, "192.0.2.1") for number in range(101)]
+        self.assertEqual([None] * 101, opened)
+
+
+class Streams(SurfaceCase):
+    """Live pages of one address."""
+
+    def begin(self, write: Any, finish: Any) -> Stop:
+        write(b": hello\n\n")
+        return lambda: None
+
+    def test_one_address_has_four_and_another_its_own(self) -> None:
+        kept = []
+        for _ in range(4):
+            self.assertEqual(200, self.get("/feed").status)
+            kept.append(self.channel)
+        seen = self.get("/feed")
+        self.assertEqual((seen.status, seen.json["status_code"]), (429, 25))
+        self.assertIn("retry-after", seen.headers)
+        self.assertEqual(200, self.get("/feed", peer="192.0.2.2").status)
+        kept[0].connectionLost(_gone())
+        self.assertEqual(200, self.get("/feed").status)
+
+    def test_private_addresses_have_as_many_as_there_are(self) -> None:
+        for _ in range(6):
+            self.assertEqual(200, self.get("/feed", peer="172.17.0.1").status)
 
 
 class Forwarded(SurfaceCase):

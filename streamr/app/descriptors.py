@@ -1,0 +1,45 @@
+"""How many connections fit into the files that this process may open.
+
+At the limit of open files (EMFILE) nothing works any more, neither a lookup nor a
+connection to TMDB; so callers are counted, and told, below it.
+"""
+
+from __future__ import annotations
+
+import resource
+
+from streamr.config.settings import Notice, Settings
+
+# The store, the log, the listening sockets, the control socket, the event loop, the
+# resolver's sockets, and those beyond the limit who are told so.
+FIXED = 128
+# Each of TMDB's hosts is asked by at most so many clients, with a pool each: TLS
+# profiles.
+POOLS = 2
+
+
+def open_files() -> int:
+    """How many files this process may open: the soft limit."""
+    soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 1 << 30 if soft == resource.RLIM_INFINITY else soft
+
+
+def fitting(settings: Settings, servers: int, files: int) -> int:
+    """How many connections each of the servers can take, of those that it may."""
+    hosts = 2 + len(settings.tmdb_alternate_urls) + len(settings.tmdb_proxy_url)
+    reserve = FIXED + POOLS * hosts * settings.connections
+    return min(settings.max_connections, max(1, (files - reserve) // servers))
+
+
+def lowered(settings: Settings, servers: int, files: int) -> list[Notice]:
+    """What to tell when that is fewer than the settings say."""
+    taken = fitting(settings, servers, files)
+    if taken >= settings.max_connections:
+        return []
+    return [
+        Notice(
+            "few-files",
+            f"STREAMR_MAX_CONNECTIONS is {settings.max_connections}, but this process "
+            f"may open only {files} files: each server takes {taken} connections",
+        )
+    ]
