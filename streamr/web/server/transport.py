@@ -35,7 +35,7 @@ class PromptServer(Server):
         self._gathering = False
         if not self.connected:
             return
-        if self.disconnecting or self.doWrite() is not None or self.dataBuffer:
+        if self.doWrite() is not None or self.dataBuffer:
             self.startWriting()
 
 
