@@ -14,14 +14,19 @@ from dataclasses import dataclass
 from errno import EEXIST
 from pathlib import Path
 
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
+from streamr.config.state import SOCKET_NAME
 from streamr.errors import Envelope, Refusal
+from streamr.interfaces import Reactor
 from streamr.tmdb.target import split
 from streamr.web.page import Page, json_page, refusal_page
 from streamr.web.server.request import GatewayRequest
+from streamr.web.server.site import GatewaySite
 
 _log = Logger()
 
@@ -126,3 +131,43 @@ def remove_stale_socket(path: Path) -> bool:
     except (TimeoutError, PermissionError, BlockingIOError):
         return False  # it is another user's, or has its hands full
     return False
+
+
+def open_control(
+    reactor: Reactor, directory: Path | None, commands: Iterable[Command]
+) -> IListeningPort | None:
+    """Answer the `streamr` command; a second daemon in one folder goes without."""
+    if directory is None:
+        return None
+    path = directory / SOCKET_NAME
+    try:
+        is_free = remove_stale_socket(path)
+    except OSError as error:
+        _no_control(path, error)
+        return None
+    if not is_free:
+        _log.warn(
+            "another streamr uses {path}: this one has no control socket",
+            path=str(path),
+            code="second-daemon",
+        )
+        return None
+    site = GatewaySite(ControlResource(commands), reactor)
+    try:
+        return reactor.listenUNIX(
+            str(path),
+            site,  # type: ignore[arg-type]  # as for Server's
+            mode=0o600,
+        )
+    except CannotListenError as error:
+        _no_control(path, error.socketError)
+        return None
+
+
+def _no_control(path: Path, error: OSError) -> None:
+    _log.warn(
+        "no control socket: {path}: {error}",
+        path=str(path),
+        error=error.strerror or str(error),
+        code="no-control",
+    )

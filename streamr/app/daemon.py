@@ -13,14 +13,13 @@ from pathlib import Path
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
-from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from streamr import __version__
-from streamr.app.cache import PURGES
-from streamr.app.control import Command, ControlResource, remove_stale_socket
+from streamr.app.commands import commands
+from streamr.app.control import Command, open_control
 from streamr.app.descriptors import fitting, lowered, open_files
 from streamr.app.metrics import VERSIONS, publish
 from streamr.app.reload import Reloader, Served
@@ -32,7 +31,7 @@ from streamr.app.supervisor import Supervisor
 from streamr.app.warnings import notices
 from streamr.config.addresses import url_of
 from streamr.config.settings import Notice, Settings
-from streamr.config.state import SOCKET_NAME, state_directory
+from streamr.config.state import state_directory
 from streamr.fields.loop import Loop
 from streamr.interfaces import Observer, Reactor
 from streamr.observe.access import LogObserver
@@ -42,7 +41,6 @@ from streamr.observe.lag import LoopLag
 from streamr.observe.log import LineObserver, Sink
 from streamr.observe.measures import buckets
 from streamr.observe.metrics import Metrics
-from streamr.routing.report import ToldRoute, told_route
 from streamr.routing.statefile import RouteFile
 from streamr.tmdb import catalogue
 from streamr.upstream.resolve.system import system_lookup
@@ -112,7 +110,7 @@ def build(
             each.surface.cors.headers,
             date=shared.date,
             # the lane knows no callers, and so no limit on their requests
-            lane=None if settings.caller_rate else each.surface.lane,
+            lane=each.surface.lane,
             refused=resources[name].refused,
             limits=each.surface.limits,
         )
@@ -233,7 +231,7 @@ class Daemon(MultiService):
         # a wrong key shows now, and not to the first caller
         first = parts.built.get("main") or parts.built["proxy"]
         first.gateway.failover.health.probe_first()
-        self._open_control()
+        self._control = open_control(parts.reactor, parts.directory, self._commands())
         signal.signal(signal.SIGUSR1, self._reopen)
         # asked now: a terminal that is gone is none any more
         self._on_terminal = on_terminal()
@@ -295,65 +293,15 @@ class Daemon(MultiService):
         files = lowered(self.settings, len(self.servers), open_files())
         return files + notices(self.settings, dimensions, self.parts.directory)
 
-    def _open_control(self) -> None:
-        """Answer the `streamr` command; a second daemon in one folder goes without."""
-        if self.parts.directory is None:
-            return
-        path = self.parts.directory / SOCKET_NAME
-        try:
-            is_free = remove_stale_socket(path)
-        except OSError as error:
-            _no_control(path, error)
-            return
-        if not is_free:
-            _log.warn(
-                "another streamr uses {path}: this one has no control socket",
-                path=str(path),
-                code="second-daemon",
-            )
-            return
-        site = GatewaySite(ControlResource(self._commands()), self.parts.reactor)
-        try:
-            self._control = self.parts.reactor.listenUNIX(
-                str(path),
-                site,  # type: ignore[arg-type]  # as for Server's
-                mode=0o600,
-            )
-        except CannotListenError as error:
-            _no_control(path, error.socketError)
-
     def _commands(self) -> list[Command]:
         """What the control socket answers."""
-        found = [
-            Command("/running", self._running),
-            Command("/routes", self._routes),
-        ]
-        for built in self.parts.built.values():
-            if built.storage is not None:
-                purge = built.storage.purge
-                found.append(Command("/cache", built.storage.stats))
-                found.append(Command("/cache/purge", purge, "POST", PURGES))
-        return found
-
-    def _running(self, _given: Mapping[str, str]) -> dict[str, object]:
-        """What runs here, for commands that were not told where to look."""
-        demo = self.parts.demo
-        return {
-            "version": __version__,
-            "servers": {name: each.url for name, each in self.servers.items()},
-            # what leads the doctor into the demo's network
-            "demo": None if demo is None else dict(demo.network),
-        }
-
-    def _routes(self, _given: Mapping[str, str]) -> dict[str, list[ToldRoute]]:
-        """What each route last did, for `streamr routes`."""
-        return {
-            name: [
-                told_route(route, built.gateway.failover.health)
-                for route in built.gateway.failover.routes
-            ]
-            for name, built in self.parts.built.items()
-        }
+        built, demo = self.parts.built, self.parts.demo
+        return commands(
+            {name: each.url for name, each in self.servers.items()},
+            {name: each.gateway for name, each in built.items()},
+            [each.storage for each in built.values() if each.storage is not None],
+            None if demo is None else demo.network,
+        )
 
     def _reopen(self, _signal: int, _frame: object) -> None:
         self.parts.reactor.callFromThread(self.parts.lines.reopen)
@@ -386,15 +334,6 @@ class Daemon(MultiService):
                     f"{DAEMON_LOG} cannot be opened ({error.strerror}): "
                     "set STREAMR_LOG_FILE"
                 ) from None
-
-
-def _no_control(path: Path, error: OSError) -> None:
-    _log.warn(
-        "no control socket: {path}: {error}",
-        path=str(path),
-        error=error.strerror or str(error),
-        code="no-control",
-    )
 
 
 def on_terminal() -> bool:

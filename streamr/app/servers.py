@@ -186,6 +186,11 @@ class Shared:
 
     def _lane(self, surface: Surface, memory: Memory) -> FastLane:
         """Main's stored answers, as they are written."""
+
+        def admits(peer: str, forwarded_for: str) -> bool:
+            caller = surface.proxies.caller(peer, forwarded_for)
+            return surface.limits.wait(caller, self.reactor.seconds()) is None
+
         return FastLane(
             surface.gateway.server,
             memory,
@@ -197,6 +202,7 @@ class Shared:
             worded=self.worded,
             more=surface.more,
             hosts=surface.hosts,
+            admits=admits if surface.limits.rate else None,
         )
 
     def _over(self, server: str, routes: Sequence[Route]) -> NegativeCache:

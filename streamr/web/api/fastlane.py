@@ -115,10 +115,12 @@ class FastLane:
         worded: Callable[[Exchange], str] = lambda _exchange: "",
         more: Sequence[tuple[str, str]] = (),
         hosts: Hosts | None = None,
+        admits: Callable[[str, str], bool] | None = None,
     ) -> None:
         """`told` is told of each hit with its request id, and `worded` makes its line
         in the log; `more` are fields of every page; with `hosts` other names than those
-        go the long way, if data is for them only."""
+        go the long way, if data is for them only. Whether a caller may ask now,
+        `admits` says of his peer's address and X-Forwarded-For."""
         self._server = server
         self._store = store
         self._clock = clock
@@ -129,6 +131,7 @@ class FastLane:
         self._worded = worded
         self._more = tuple(more)
         self._hosts = hosts if hosts is not None and hosts.for_data else None
+        self._admits = admits
         self._pages: dict[bytes, _Page] = {}
         self._lines: dict[str, list[bytes]] = {}
         self._blocks: dict[bytes, Asked | None] = {}
@@ -153,8 +156,11 @@ class FastLane:
             self._pages[line] = _Page(target.decode("ascii"), query, stored)
             self._lines.setdefault(stored.key, []).append(line)
 
-    def answer(self, head: bytes) -> bytes | None:
-        """The whole answer to a plain request; None when it has to go the long way."""
+    def answer(self, head: bytes, peer: str = "") -> bytes | None:
+        """The whole answer to a plain request; None when it has to go the long way.
+
+        `peer` is the address at the other end of the connection.
+        """
         line, _, block = head.partition(b"\r\n")
         page = self._pages.get(line)
         without_body = page is None
@@ -164,7 +170,7 @@ class FastLane:
             page = self._pages.get(b"GET" + line[4:])
             if page is None:
                 return None
-        asked, given = self._asked(block)
+        asked, found = self._asked(block)
         stored = page.stored
         age = self._clock.seconds() - stored.stored_at
         if asked is None or not 0 <= age < stored.lifetime:
@@ -179,10 +185,14 @@ class FastLane:
             if not (known or coding is None or representation.has(stored, coding)):
                 return None  # the long way makes it
             form = self._form(page, without_body, known, wants.codings)
+        said = _all(found, b"x-forwarded-for") if found else ""
+        if self._admits is not None and not self._admits(peer, said):
+            return None  # the long way says so
         ttl = math.floor(stored.lifetime - age)
         if form.age != int(age) or form.ttl != ttl:
             self._renew(form, stored, int(age), ttl)
-        request_id = given or self._ids()
+        given = _all(found, b"x-request-id") if found else ""
+        request_id = given if is_sane(given) else self._ids()
         self._told(form.hit, request_id)
         return b"".join(
             (
@@ -255,11 +265,11 @@ class FastLane:
 
     # Header blocks
 
-    def _asked(self, block: bytes) -> tuple[Asked | None, str]:
-        """What a header block asks for, None for one that is not plain; and the sane
-        request id in it."""
+    def _asked(self, block: bytes) -> tuple[Asked | None, _Found]:
+        """What a header block asks for, None for one that is not plain; and the fields
+        in it that differ in each request."""
         if block in self._blocks:
-            return self._blocks[block], ""
+            return self._blocks[block], ()
         found = _PER_REQUEST.findall(b"\r\n" + block)
         cut = _PER_REQUEST.sub(b"", b"\r\n" + block)[2:] if found else block
         if cut in self._blocks:
@@ -271,10 +281,8 @@ class FastLane:
             if len(cut) <= MOST_BLOCK:
                 self._blocks[cut] = asked
         if asked is not None and asked.fields + len(found) > MOST_FIELDS:
-            return None, ""
-        ids = [value for name, value in found if name.lower() == b"x-request-id"]
-        given = ids[0].decode("ascii", "replace").strip(" \t") if len(ids) == 1 else ""
-        return asked, given if is_sane(given) else ""
+            return None, ()
+        return asked, found
 
     def _read(self, block: bytes) -> Asked | None:
         """Whatever is refused, closes, has a body or asks for more is not plain."""
@@ -303,3 +311,12 @@ class FastLane:
 
 _ID = f"{names.REQUEST_ID}: ".encode()
 _DATE = b"\r\n" + field_lines([NOSNIFF]) + b"Date: "
+
+# Names and values.
+_Found = Sequence[tuple[bytes, bytes]]
+
+
+def _all(found: _Found, name: bytes) -> str:
+    """All values of a field, as the long way reads them."""
+    values = (value.strip(b" \t") for each, value in found if each.lower() == name)
+    return b", ".join(values).decode("ascii", "replace")

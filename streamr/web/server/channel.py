@@ -35,7 +35,7 @@ from streamr.web.server.head import (
 )
 from streamr.web.server.response import DateField, response_head
 from streamr.web.server.rules import HeadRefused
-from streamr.web.server.transport import flush, gather
+from streamr.web.server.transport import flush, gather, peer_of
 
 # A head, or a body, that is not complete by then (seconds) is an attack or a broken
 # client; Site's own timeout does not see it (docs/facts/twisted.md, "Slow heads").
@@ -61,8 +61,11 @@ MOST_IN_A_TURN = 64
 class Lane(Protocol):
     """Who has answers ready as they are written."""
 
-    def answer(self, head: bytes) -> bytes | None:
-        """The whole answer to a plain request; None when it has to go the long way."""
+    def answer(self, head: bytes, peer: str) -> bytes | None:
+        """The whole answer to a plain request; None when it has to go the long way.
+
+        `peer` is the address at the other end of the connection.
+        """
 
 
 class Home(Protocol):
@@ -91,6 +94,7 @@ class Channel(HTTPChannel):
     """One connection (see above).
 
     `due` is when its patience ends (monotonic seconds); the site looks every second.
+    `peer` is the address at the other end, "" where it has none, as a UNIX socket.
     """
 
     site: Home
@@ -99,6 +103,7 @@ class Channel(HTTPChannel):
 
     def connectionMade(self) -> None:
         super().connectionMade()
+        self.peer = peer_of(self.transport)
         self._came = bytearray()
         self._head: RequestHead | None = None
         self._body: Body | None = None
@@ -174,7 +179,7 @@ class Channel(HTTPChannel):
                 return False
             raw = bytes(self._came[:end])
             lane = self.site.lane
-            answer = None if lane is None else lane.answer(raw)
+            answer = None if lane is None else lane.answer(raw, self.peer)
             if answer is not None:
                 del self._came[:end]
                 self._begun = False

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IDelayedCall, IReactorTime, ITransport
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import Site
@@ -118,7 +118,7 @@ class GatewaySite(Site):
 
     def _admit(self, channel: Channel, limits: Limits) -> None:
         """Turn a connection away that is beyond a limit."""
-        refusal = limits.opened(channel, peer_of(channel.transport))
+        refusal = limits.opened(channel, channel.peer)
         if refusal is None:
             return
         if limits.crowded:
@@ -159,8 +159,3 @@ class GatewaySite(Site):
         self._drained = None
         for channel in list(self.channels):
             channel.forceAbortClient()
-
-
-def peer_of(transport: ITransport) -> str:
-    """The address at the other end; "" where it has none, as a UNIX socket."""
-    return str(getattr(transport.getPeer(), "host", ""))

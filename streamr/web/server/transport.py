@@ -6,7 +6,7 @@ system calls (epoll_ctl) for each answer, which the kernel takes whole at once a
 
 from __future__ import annotations
 
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IListeningPort, ITransport
 from twisted.internet.tcp import Port, Server
 
 from streamr import eventloop
@@ -57,3 +57,8 @@ def flush(transport: object) -> None:
         transport.flush()
     else:
         eventloop.flush(transport)
+
+
+def peer_of(transport: ITransport) -> str:
+    """The address at the other end; "" where it has none, as a UNIX socket."""
+    return str(getattr(transport.getPeer(), "host", ""))

@@ -129,9 +129,9 @@ class World:
     def put(self, made: StoredResponse) -> None:
         self.store.put(made.key, made)
 
-    def answer(self, head: bytes) -> bytes | None:
+    def answer(self, head: bytes, peer: str) -> bytes | None:
         """The lane's, counted."""
-        answer = self.lane.answer(head)
+        answer = self.lane.answer(head, peer)
         self.taken += answer is not None
         return answer
 
@@ -454,6 +454,34 @@ class Bounds(LaneCase):
         self.assertFalse(
             self.takes(PLAIN.replace(b"Host: a\r\n", b"Host: a\r\n" + ids))
         )
+
+
+class Rates(LaneCase):
+    """Who asks too often is told so by the long way."""
+
+    def admits(self, peer: str, forwarded_for: str) -> bool:
+        self.asked.append((peer, forwarded_for))
+        return len(self.asked) < 3
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.asked: list[tuple[str, str]] = []
+        self.lane._admits = self.admits
+        self.learn("/3/movie/popular")
+
+    def test_one_too_many_goes_the_long_way(self) -> None:
+        self.assertEqual([self.takes() for _ in range(4)], [True, True, False, False])
+        self.assertEqual(self.world.notes.exchanges, [])
+
+    def test_a_caller_is_known_by_his_peer_and_what_that_says_of_him(self) -> None:
+        said = b"Host: a\r\nX-Forwarded-For:  192.0.2.7 \r\nx-forwarded-for: 10.0.0.1"
+        self.lane.answer(PLAIN.replace(b"Host: a", said), "127.0.0.1")
+        self.assertEqual(self.asked, [("127.0.0.1", "192.0.2.7, 10.0.0.1")])
+
+    def test_what_goes_the_long_way_anyhow_is_counted_there(self) -> None:
+        self.takes(PLAIN.replace(b"Host: a", b"Host: a\r\nRange: bytes=0-1"))
+        self.takes(b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.assertEqual(self.asked, [])
 
 
 class Cost(LaneCase):

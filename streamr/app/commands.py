@@ -1,0 +1,45 @@
+"""What the control socket answers: what runs, what each route did, what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from streamr import __version__
+from streamr.app.cache import PURGES, Storage
+from streamr.app.control import Command
+from streamr.gateway.gateway import Gateway
+from streamr.routing.report import ToldRoute, told_route
+
+
+def commands(
+    urls: Mapping[str, str],
+    gateways: Mapping[str, Gateway],
+    stored: Sequence[Storage],
+    network: Mapping[str, str] | None,
+) -> list[Command]:
+    """`urls` and `gateways` are by the servers' names; `network` leads the doctor into
+    the demo's network, None outside the demo."""
+
+    def running(_given: Mapping[str, str]) -> dict[str, object]:
+        """What runs here, for commands that were not told where to look."""
+        return {
+            "version": __version__,
+            "servers": dict(urls),
+            "demo": None if network is None else dict(network),
+        }
+
+    def routes(_given: Mapping[str, str]) -> dict[str, list[ToldRoute]]:
+        """What each route last did."""
+        return {
+            name: [
+                told_route(route, gateway.failover.health)
+                for route in gateway.failover.routes
+            ]
+            for name, gateway in gateways.items()
+        }
+
+    found = [Command("/running", running), Command("/routes", routes)]
+    for storage in stored:
+        found.append(Command("/cache", storage.stats))
+        found.append(Command("/cache/purge", storage.purge, "POST", PURGES))
+    return found
