@@ -171,7 +171,7 @@ can_be_broken_and_read() {
         [[ $(status POST /demo/heal "${named[@]}" -H "$closed") == 403 ]] ||
             wrong "open with $closed"
     done
-    [[ $(status POST /demo/heal -H "Host: streamr:3001") == 403 ]] ||
+    [[ $(status POST /demo/heal -H "Host: streamr:3001") == 421 ]] ||
         wrong "open under another name"
     [[ $(status GET /metrics "${named[@]}") == 403 ]] || wrong "metrics are open"
 }

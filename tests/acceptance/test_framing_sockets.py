@@ -49,7 +49,7 @@ REFUSED: dict[tuple[int, str], Sequence[bytes]] = {
 METHODS = [
     *(
         f"{method} /3/movie/550"
-        for method in ("PUT", "PATCH", "DELETE", "TRACE", "POST")
+        for method in ("PUT", "DELETE", "TRACE", "POST", "QUERY", "get", "M!")
     ),
     "CONNECT a:443",
 ]

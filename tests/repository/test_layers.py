@@ -77,7 +77,9 @@ TABLE = {
     "streamr.tmdb",
     "streamr.web": _WEB + "streamr.errors streamr.networks streamr.boundaries "
     "streamr.fields streamr.tmdb.parameters twisted.internet.defer",
-    "streamr.web.server": _WEB + _SPINE + "streamr.web.server twisted zope",
+    "streamr.web.server": _WEB
+    + _SPINE
+    + "streamr.fields.names streamr.web.server twisted zope",
     "streamr.web.api": _WEB + _KNOWN + "streamr.gateway streamr.web.api "
     "streamr.web.server twisted",
     "streamr.web.pages": _WEB + _KNOWN + "streamr.gateway streamr.openapi "

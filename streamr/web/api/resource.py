@@ -160,10 +160,12 @@ class GatewayResource(Resource):
             ),
         )
 
-    def refused(self, status: int) -> None:
-        """Tell of what was refused before it was a request: it has no target."""
+    def refused(self, status: int) -> str:
+        """Tell of what was refused before it was a request: it has no target. Returns
+        the id under which it is told."""
         call = Call(self._surface.ids(), 0.0, method="-", target="-")
         self._note(status, call, self._clock.seconds())
+        return call.request_id
 
     def _page(self, request: Request, call: Call) -> Deferred[Answered]:
         """The page of a request. Raises Refusal."""

@@ -25,6 +25,7 @@ from zope.interface import implementer
 
 from streamr.errors import Envelope, Refusal
 from streamr.eventloop import Turns
+from streamr.fields import names
 from streamr.web.page import JSON, envelope
 from streamr.web.server.head import (
     Body,
@@ -33,7 +34,7 @@ from streamr.web.server.head import (
     origin_in,
     read_head,
 )
-from streamr.web.server.response import DateField, response_head
+from streamr.web.server.response import NOSNIFF, DateField, response_head
 from streamr.web.server.rules import HeadRefused
 from streamr.web.server.transport import flush, gather, peer_of
 
@@ -79,8 +80,8 @@ class Home(Protocol):
     date: DateField
     draining: bool
 
-    def refused(self, status: int) -> None:
-        """A connection was refused with this status."""
+    def refused(self, status: int) -> str:
+        """Something was refused with this status. Returns its request id, if any."""
 
     def opened(self, channel: Channel) -> None:
         """A connection is there."""
@@ -324,10 +325,11 @@ class Channel(HTTPChannel):
         # while a body is awaited, what came is the body
         origin = origin_in(self._head.handed_on if self._head else self._came)
         told = Refusal(status, Envelope.INPUT, f"Invalid request: {problem}.")
-        self.turn_away(told, origin)
-        self.site.refused(status)
+        self.turn_away(told, origin, self.site.refused(status))
 
-    def turn_away(self, refusal: Refusal, origin: str | None = None) -> None:
+    def turn_away(
+        self, refusal: Refusal, origin: str | None = None, request_id: str = ""
+    ) -> None:
         """Answer in TMDB's shape before there is a request, and close."""
         self._closing = True
         self._came.clear()
@@ -338,7 +340,10 @@ class Channel(HTTPChannel):
             ("Cache-Control", "no-store"),
             ("Connection", "close"),
             *self.site.cors(origin),
+            NOSNIFF,
         ]
+        if request_id:
+            headers.append((names.REQUEST_ID, request_id))
         if refusal.retry_after is not None:
             headers.append(("Retry-After", str(refusal.retry_after)))
         head = response_head("HTTP/1.1", refusal.status, headers)

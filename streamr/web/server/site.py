@@ -47,7 +47,7 @@ class GatewaySite(Site):
         *,
         date: DateField | None = None,
         lane: Lane | None = None,
-        refused: Callable[[int], object] = lambda _status: None,
+        refused: Callable[[int], str] = lambda _status: "",
         limits: Limits | None = None,
     ) -> None:
         """`cors` gives the headers by which a page may read what is refused here;
@@ -104,9 +104,9 @@ class GatewaySite(Site):
         self._drained = Deferred()
         return self._drained.addTimeout(seconds, self.clock, self._cut)
 
-    def refused(self, status: int) -> None:
-        """A connection was refused with this status."""
-        self._refused(status)
+    def refused(self, status: int) -> str:
+        """Something was refused with this status. Returns its request id, if any."""
+        return self._refused(status)
 
     def opened(self, channel: Channel) -> None:
         """A connection is there."""

@@ -914,6 +914,9 @@ class Limits(SurfaceCase):
             self.channel.dataReceived(data)
             noted = self.notes.exchanges[-1]
             self.assertEqual((noted.status, noted.target), (status, "-"))
+            headers = self.seen().headers
+            self.assertEqual(headers["x-request-id"], noted.request_id)
+            self.assertEqual(headers["x-content-type-options"], "nosniff")
             self.assertEqual(outcome_of(noted), "refused")
 
     def test_a_head_that_drips_is_ended(self) -> None:

@@ -116,10 +116,6 @@ CASES: dict[tuple[int, str], Sequence[bytes]] = {
         *("GET / HTTP/2.0", "PRI * HTTP/2.0", "GET / HTTP/0.9", "GET / HTTP/3.0"),
         "FOO / HTTP/2.0",
     ),
-    (501, "the method is unknown"): lines(
-        *("FOO / HTTP/1.1", "get / HTTP/1.1", "GETT / HTTP/1.1", "PRI * HTTP/1.1"),
-        *("PROPFIND / HTTP/1.1", "FOO http://a/ HTTP/1.1", "M! / HTTP/1.1"),
-    ),
     (414, LONG): (
         *at("/" + "x" * MOST_TARGET, "/?" + "x" * MOST_TARGET),
         *at("/" + "x" * (MOST_TARGET + 50), "/" + "x" * MOST_HEAD),
