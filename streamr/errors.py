@@ -287,6 +287,8 @@ _NOT_THE_ROUTE = frozenset(
 )
 
 
+# The cause of those for whom there is no place: one line of the log tells how many.
+FLOOD = "connection_limit_reached"
 # Causes that our key has: no route to TMDB will do better, and every caller is told.
 KEY_CAUSES = frozenset({"key_refused", "key_suspended"})
 # With these TMDB, or its network, has answered: the route works.
@@ -417,7 +419,7 @@ class SettingsError(Exception):
 def too_many_waiting(*, final: bool = False) -> Fault:
     """What those get for whom there is no place in a queue of ours."""
     return Fault(
-        "connection_limit_reached",
+        FLOOD,
         "too many requests are waiting",
         final=final,
         retry_after="1",

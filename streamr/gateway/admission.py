@@ -12,9 +12,10 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from streamr.boundaries import Outcome
-from streamr.errors import too_many_waiting
+from streamr.errors import FLOOD, too_many_waiting
 
 _log = Logger()
 
@@ -43,8 +44,11 @@ class Admission:
         self._open += 1
         return ask().addBoth(self._done)
 
-    def _done(self, result: Outcome) -> Outcome:
+    def _done(self, result: Outcome | Failure) -> Outcome | Failure:
         self._open -= 1
+        fault = result.fault if isinstance(result, Outcome) else None
+        if fault is not None and fault.cause.name == FLOOD:  # it has waited in vain
+            self._tell()
         return result
 
     def _tell(self) -> None:

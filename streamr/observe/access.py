@@ -10,12 +10,10 @@ from typing import Any
 from twisted.logger import LogLevel
 
 from streamr.boundaries import Exchange, Hit
-from streamr.errors import CLIENT_LEFT, OF_THE_REQUEST, Attempt
+from streamr.errors import CLIENT_LEFT, FLOOD, OF_THE_REQUEST, Attempt
 from streamr.interfaces import Observer
 from streamr.observe.log import LineObserver, time_of
 
-# The cause of those for whom there was no place from the beginning.
-FLOOD = "connection_limit_reached"
 # What an operator filters by.
 NAMESPACE = "streamr.request"
 
@@ -47,9 +45,8 @@ class LogObserver:
 
         Of a flood that is turned away the gateway tells in one line how many they are.
         """
-        outcome = exchange.outcome
-        flood = outcome.fault is not None and outcome.fault.cause.name == FLOOD
-        if flood and not outcome.attempts:
+        fault = exchange.outcome.fault
+        if fault is not None and fault.cause.name == FLOOD:
             return
         line = self._line(exchange, exchange.request_id, self._wall())
         if line is not None:

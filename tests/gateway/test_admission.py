@@ -7,7 +7,7 @@ from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Outcome
-from streamr.errors import Envelope
+from streamr.errors import Envelope, Fault, too_many_waiting
 from streamr.gateway.admission import MOST_OPEN, TELL_EVERY, Admission
 from streamr.gateway.negative import NegativeCache
 from tests.support import QUERY, FakeRoute, call, failover_over, late
@@ -56,6 +56,15 @@ class Crowd(SynchronousTestCase):
             self.assertNoResult(self.ask())
         self.assertEqual(len(self.asked), 6)
         self.successResultOf(self.ask())
+
+    def test_who_has_waited_in_vain_counts_too(self) -> None:
+        self.ask()
+        self.asked[0].callback(Outcome(fault=Fault("tls_reset")))
+        self.assertEqual(self.told(), [])
+        for number in (1, 2):
+            self.ask()
+            self.asked[number].callback(Outcome(fault=too_many_waiting()))
+        self.assertEqual(self.told(), [1])
 
     def test_a_flood_is_told_in_one_line_every_ten_seconds(self) -> None:
         for _ in range(3):
