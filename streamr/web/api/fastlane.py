@@ -156,6 +156,10 @@ class FastLane:
             self._pages[line] = _Page(target.decode("ascii"), query, stored)
             self._lines.setdefault(stored.key, []).append(line)
 
+    def clear(self) -> None:
+        """Learn all pages anew."""
+        self._forget(list(self._lines))
+
     def answer(self, head: bytes, peer: str = "") -> bytes | None:
         """The whole answer to a plain request; None when it has to go the long way.
 

@@ -131,6 +131,8 @@ class GatewayResource(Resource):
     def renew(self, token: str | None, admin_token: str | None) -> None:
         """Ask callers for other tokens from now on."""
         self._surface = replace(self._surface, token=token, admin_token=admin_token)
+        if self._surface.lane is not None:
+            self._surface.lane.clear()  # its lines of the log know the old secrets only
 
     def render(self, request: GatewayRequest) -> int:
         """Twisted hands in a request; the answer is written when it is there."""

@@ -383,6 +383,15 @@ class Leaving(LaneCase):
         self.world.clock.advance(0.5)
         self.assertFalse(self.takes())
 
+    def test_when_secrets_are_read_again(self) -> None:
+        """The line of the log that is ready was masked with the old ones."""
+        self.world.warm()
+        self.assertTrue(self.takes())
+        self.world.site.resource.renew(None, None)
+        self.assertEqual(len(self.lane), 0)
+        self.world.ask(PLAIN)
+        self.assertTrue(self.takes())
+
     def test_while_the_server_stops(self) -> None:
         self.world.warm()
         self.world.site.leave()
