@@ -67,6 +67,8 @@ class Cache:
         self.codings = Codings(store, threads)
         self._renewed = renewed
         self._flights: Flights[Outcome] = Flights(clock)
+        # what those share who waited for one flight: made once, not for each
+        self._collapsed: tuple[Outcome | None, Outcome] = (None, Outcome())
         self._failed = Pauses(MOST_PAUSED)
         self._renewed_for_callers = Pauses(MOST_PAUSED)
         self._renewing = 0
@@ -96,7 +98,7 @@ class Cache:
         collapsed = key in self._flights
         waiting = self._join(key, query, call, stored)
         if collapsed:
-            waiting.addCallback(_was_collapsed)
+            waiting.addCallback(self._was_collapsed)
         if stored is not None and (renewing or state is State.STALE):
 
             def given_up(outcome: Outcome) -> None:
@@ -234,6 +236,14 @@ class Cache:
         use = replace(use, stored=True)
         return replace(outcome, stored=response, age=age, cache=use)
 
+    def _was_collapsed(self, outcome: Outcome) -> Outcome:
+        """The outcome of a flight, for those who waited for another's."""
+        if self._collapsed[0] is not outcome:
+            use = outcome.cache
+            told = None if use is None else replace(use, collapsed=True)
+            self._collapsed = (outcome, replace(outcome, cache=told))
+        return self._collapsed[1]
+
     def _hit(
         self, stored: StoredResponse, detail: str = "", forward: str | None = None
     ) -> Outcome:
@@ -290,12 +300,6 @@ def _as_kept(answer: Answer, stored: StoredResponse | None) -> Answer:
 def _worse_than_stale(outcome: Outcome) -> bool:
     """RFC 5861, 4: an error is a fault or a 5xx; a 429 only says "later"."""
     return outcome.answer is None or outcome.answer.status == 429
-
-
-def _was_collapsed(outcome: Outcome) -> Outcome:
-    if outcome.cache is None:
-        return outcome
-    return replace(outcome, cache=replace(outcome.cache, collapsed=True))
 
 
 def _broke(failure: Failure) -> Outcome | Failure:

@@ -241,7 +241,8 @@ class GatewayResource(Resource):
             return exchange
         now, coded = self._clock.seconds(), self._surface.gateway.coded
         page = render.query_page(exchange, wanted, now, query, coded)
-        return replace(page, headers=(*page.headers, *self._surface.more))
+        more = self._surface.more
+        return replace(page, headers=(*page.headers, *more)) if more else page
 
     def _check_token(self, request: Request) -> None:
         token = self._surface.token
