@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Protocol
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
@@ -17,7 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET, Request
+from twisted.web.server import NOT_DONE_YET
 
 from streamr.boundaries import Call, Exchange, Query
 from streamr.errors import Envelope, Refusal
@@ -148,17 +147,17 @@ class GatewayResource(Resource):
         leaving.addErrback(lambda _gone: answering.cancel())
         return NOT_DONE_YET
 
-    def _call(self, request: Request, began: float) -> Call:
-        given = _header(request, names.REQUEST_ID)
+    def _call(self, request: GatewayRequest, began: float) -> Call:
+        given = request.header(names.REQUEST_ID)
         return Call(
             request_id=given if is_sane(given) else self._surface.ids(),
             deadline=began + self._surface.deadline,
             method=request.method.decode("ascii", "replace"),
             target=request.uri.decode("ascii", "replace"),
-            loop=_header(request, names.CDN_LOOP),
-            silent=frozenset(_HOST.findall(_header(request, names.SILENT)[:500])),
+            loop=request.header(names.CDN_LOOP),
+            silent=frozenset(_HOST.findall(request.header(names.SILENT)[:500])),
             renew=render.wants_new(
-                _header(request, "cache-control") or _header(request, "pragma")
+                request.header("cache-control") or request.header("pragma")
             ),
         )
 
@@ -169,13 +168,13 @@ class GatewayResource(Resource):
         self._note(status, call, self._clock.seconds())
         return call.request_id
 
-    def _page(self, request: Request, call: Call) -> Deferred[Answered]:
+    def _page(self, request: GatewayRequest, call: Call) -> Deferred[Answered]:
         """The page of a request. Raises Refusal."""
         surface = self._surface
         if surface.limits.rate:
             self._check_rate(request)
         if call.method == "OPTIONS":
-            asked = _header(request, "access-control-request-headers")
+            asked = request.header("access-control-request-headers")
             allowed = tuple(surface.cors.preflight(_origin(request), asked))
             return succeed(Page(204, b"", allowed))
         if call.method not in READ and not surface.router.takes(call.method):
@@ -202,7 +201,7 @@ class GatewayResource(Resource):
         return self._noted(page, call, row.path)
 
     def _asked(
-        self, path: str, pairs: list[Pair], request: Request, call: Call
+        self, path: str, pairs: list[Pair], request: GatewayRequest, call: Call
     ) -> Deferred[Answered]:
         """TMDB's answer, or what the demo was asked to make of it. Raises Refusal."""
         surface = self._surface
@@ -215,11 +214,11 @@ class GatewayResource(Resource):
                 "back here.",
             )
         query = surface.find(path, pairs)
-        call = _shortened(call, _header(request, names.DEADLINE), self._clock)
+        call = _shortened(call, request.header(names.DEADLINE), self._clock)
         wanted = render.wants(
-            _header(request, "accept-encoding"), _header(request, "if-none-match")
+            request.header("accept-encoding"), request.header("if-none-match")
         )
-        past_store, wish = _past_the_store(request), _header(request, names.FAULT)
+        past_store, wish = _past_the_store(request), request.header(names.FAULT)
         if surface.wishes is not None and wish:
             granting = surface.wishes.grant(wish, query, call, past_store=past_store)
             return granting.addCallback(self._rendered, wanted, query)
@@ -244,11 +243,11 @@ class GatewayResource(Resource):
         more = self._surface.more
         return replace(page, headers=(*page.headers, *more)) if more else page
 
-    def _check_token(self, request: Request) -> None:
+    def _check_token(self, request: GatewayRequest) -> None:
         token = self._surface.token
         if token is None:
             return
-        if holds(partial(_header, request), token):
+        if holds(request.header, token):
             self._surface.limits.vouched(_peer(request))
             return
         self._check_guess(request)
@@ -258,18 +257,16 @@ class GatewayResource(Resource):
             "Authentication failed: send STREAMR_PROXY_TOKEN as a bearer token.",
         )
 
-    def _caller(self, request: Request) -> str:
+    def _caller(self, request: GatewayRequest) -> str:
         """The address that limits are counted for."""
-        said = _header(request, "x-forwarded-for")
+        said = request.header("x-forwarded-for")
         return self._surface.proxies.caller(_peer(request), said)
 
-    def _check_rate(self, request: Request) -> None:
+    def _check_rate(self, request: GatewayRequest) -> None:
         """Raises Refusal for an address that asks too often."""
         surface = self._surface
         row = surface.router.find(request.path.decode("ascii", "replace"))
-        if (row is not None and row.probe) or holds(
-            partial(_header, request), surface.token
-        ):
+        if (row is not None and row.probe) or holds(request.header, surface.token):
             return
         wait = surface.limits.wait(self._caller(request), self._clock.seconds())
         if wait is not None:
@@ -279,17 +276,17 @@ class GatewayResource(Resource):
                 wait,
             )
 
-    def _check_guess(self, request: Request) -> None:
+    def _check_guess(self, request: GatewayRequest) -> None:
         """Raises Refusal for an address that sends one wrong token after another; the
         right one passes all the same."""
-        if not _header(request, "authorization"):
+        if not request.header("authorization"):
             return
         limits, now = self._surface.limits, self._clock.seconds()
         wait = limits.failed(self._caller(request), now)
         if wait is not None:
             raise _slower("Too many wrong tokens from one address.", wait)
 
-    def _check_streams(self, request: Request) -> None:
+    def _check_streams(self, request: GatewayRequest) -> None:
         """Raises Refusal for an address with enough live pages."""
         if self._surface.limits.has_streams(self._caller(request)):
             raise _slower(
@@ -298,17 +295,17 @@ class GatewayResource(Resource):
                 RETRY_SECONDS,
             )
 
-    def _check_host(self, request: Request) -> None:
+    def _check_host(self, request: GatewayRequest) -> None:
         """Raises Refusal for a name that is none of ours. A token needs none: a page
         that let its name point here has no token."""
-        header, surface = partial(_header, request), self._surface
+        header, surface = request.header, self._surface
         if not (holds(header, surface.admin_token) or holds(header, surface.token)):
             surface.hosts.check(header("host"))
 
     def _visit(
-        self, path: str, pairs: list[Pair], request: Request, call: Call
+        self, path: str, pairs: list[Pair], request: GatewayRequest, call: Call
     ) -> Visit:
-        header, peer = partial(_header, request), _peer(request)
+        header, peer = request.header, _peer(request)
         may = trusted(header, peer, self._surface.admin_token)
         below = prefix(header, peer, self._surface.proxies)
         return Visit(pairs, call, header, may, path, below, nearby(header, peer))
@@ -368,7 +365,7 @@ class GatewayResource(Resource):
             request.channel.forceAbortClient()
             return
         status = page.status if isinstance(page, Page) else 200
-        if status in REPLACED and _header(request, names.CF_RAY):
+        if status in REPLACED and request.header(names.CF_RAY):
             status = 503
         headers = [
             *page.headers,
@@ -417,22 +414,16 @@ def _wrong_method(call: Call, allowed: Sequence[str]) -> Refusal:
     )
 
 
-def _past_the_store(request: Request) -> bool:
+def _past_the_store(request: GatewayRequest) -> bool:
     """`streamr check` asks past the store; strangers cannot (it costs TMDB a request,
     and a page of another origin would need a preflight that is not granted)."""
-    wanted = bool(_header(request, names.FRESH))
-    return wanted and is_here(partial(_header, request), _peer(request))
+    wanted = bool(request.header(names.FRESH))
+    return wanted and is_here(request.header, _peer(request))
 
 
-def _peer(request: Request) -> str:
+def _peer(request: GatewayRequest) -> str:
     return str(getattr(request.getClientAddress(), "host", ""))
 
 
-def _header(request: Request, name: str) -> str:
-    """All values of a request header, as one; odd bytes are replaced."""
-    values = request.requestHeaders.getRawHeaders(name.encode()) or ()
-    return ", ".join(value.decode("ascii", "replace") for value in values)
-
-
-def _origin(request: Request) -> str | None:
-    return _header(request, "origin") or None
+def _origin(request: GatewayRequest) -> str | None:
+    return request.header("origin") or None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import cast
 
 from twisted.python.failure import Failure
@@ -26,6 +27,20 @@ class GatewayRequest(Request):
     channel: Channel
     left = False
     endless = False
+
+    @cached_property
+    def _fields(self) -> dict[str, str]:
+        """The header, by small letters: read once, and asked a dozen times."""
+        return {
+            name.decode("ascii", "replace").lower(): b", ".join(values).decode(
+                "ascii", "replace"
+            )
+            for name, values in self.requestHeaders.getAllRawHeaders()
+        }
+
+    def header(self, name: str) -> str:
+        """All values of a request header, as one; odd bytes are replaced."""
+        return self._fields.get(name.lower(), "")
 
     def connectionLost(self, reason: Failure) -> None:
         self.left = True
