@@ -317,7 +317,7 @@ class Channel(HTTPChannel):
         """The server stops: finish what is under way, and be quick about the rest."""
         if self._busy:
             self.persistent = False  # its answer says so
-        elif not self._queued:
+        elif not (self._queued or self._choked):
             self.due = min(self.due, self._in(QUIET_SECONDS))
 
     def refuse(self, status: int, problem: str) -> None:
