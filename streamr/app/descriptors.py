@@ -9,13 +9,14 @@ from __future__ import annotations
 import resource
 
 from streamr.config.settings import Notice, Settings
+from streamr.upstream.dial.tls import PROFILES
+from streamr.web.server.limits import MOST_TOLD
 
-# The store, the log, the listening sockets, the control socket, the event loop, the
-# resolver's sockets, and those beyond the limit who are told so.
-FIXED = 128
-# Each of TMDB's hosts is asked by at most so many clients, with a pool each: TLS
-# profiles.
-POOLS = 2
+# The store, the log, the listening sockets, the control socket, the event loop, and the
+# resolver's sockets.
+FIXED = 64
+# Each of TMDB's hosts is asked by at most so many clients, with a pool each.
+POOLS = len(PROFILES)
 
 
 def open_files() -> int:
@@ -27,7 +28,8 @@ def open_files() -> int:
 def fitting(settings: Settings, servers: int, files: int) -> int:
     """How many connections each of the servers can take, of those that it may."""
     hosts = 2 + len(settings.tmdb_alternate_urls) + len(settings.tmdb_proxy_url)
-    reserve = FIXED + POOLS * hosts * settings.connections
+    told = servers * (MOST_TOLD + 1)  # those beyond the limit
+    reserve = FIXED + told + POOLS * hosts * settings.connections
     return min(settings.max_connections, max(1, (files - reserve) // servers))
 
 

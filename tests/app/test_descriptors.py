@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.app.descriptors import fitting, lowered, open_files
 from streamr.config.load import load
+from streamr.web.server.limits import MOST_TOLD
 
 KEY = {"TMDB_API_KEY": "0123456789abcdef0123456789abcdef"}
 
@@ -19,14 +20,14 @@ class Descriptors(SynchronousTestCase):
 
     def test_with_few_files_all_servers_and_the_reserve_fit_into_them(self) -> None:
         found = load({}, KEY)
-        for files in (256, 1024, 4096):
+        for files in (512, 1024, 4096):
             for servers in (1, 2):
                 taken = fitting(found, servers, files)
-                self.assertLess(0, taken)
-                # to TMDB's hosts, to the proxy, and what is always open
-                self.assertLessEqual(
-                    servers * taken + 2 * found.connections + 64, files
-                )
+                self.assertLess(1, taken)
+                # who is told to go, a full pool of each profile to both of TMDB's
+                # hosts, and what is always open
+                told, pools = servers * (MOST_TOLD + 1), 3 * 2 * found.connections
+                self.assertLessEqual(servers * taken + told + pools + 30, files)
 
     def test_it_is_told_with_what_it_is_and_why(self) -> None:
         found = load({}, KEY)
