@@ -181,8 +181,8 @@ def open_ports(
             raise SettingsError(
                 [
                     f"STREAMR_ONLY is {settings.only}, but systemd passes a socket "
-                    f"for {name}, where callers would wait for ever: disable its "
-                    "socket unit"
+                    f"for {name}, where callers would wait for ever: mask its socket "
+                    "unit"
                 ]
             )
     return sockets

@@ -54,6 +54,13 @@ class Reloader:
     def reload(self) -> None:
         """Do so now."""
         self._supervisor.reloading()
+        try:
+            self._reload()
+        finally:
+            # systemd waits for it, whatever came of this
+            self._supervisor.ready()
+
+    def _reload(self) -> None:
         self._lines.reopen()
         found, problems = reread(self._settings)
         if found.secrets != self._settings.secrets:
@@ -73,7 +80,6 @@ class Reloader:
             each.gateway.failover.health.look_again()
         if not problems:
             _log.info("reloaded: secrets in files, trusted certificates, log files")
-        self._supervisor.ready()
 
     def _use(self, settings: Settings) -> None:
         self._settings = settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -102,8 +103,10 @@ class Upstream:
         """Read the trusted roots again, for new connections. Raises SettingsError, and
         then keeps those that there are."""
         ca_file = self._settings.tmdb_ca_file
-        if ca_file is not None and not ca_file.is_file():
-            raise SettingsError([f"TMDB_CA_FILE {str(ca_file)!r} is not there"])
+        if ca_file is not None and not os.access(ca_file, os.R_OK):
+            raise SettingsError(
+                [f"TMDB_CA_FILE {str(ca_file)!r} is not there, or cannot be read"]
+            )
         for policy in self._policies.values():
             try:
                 policy.renew()

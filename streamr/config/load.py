@@ -174,7 +174,7 @@ def _find(
         if text:
             return Found(setting, text, where)
         if path and setting.secret:
-            return _secret_in(SecretFile(setting, path, where))
+            return _secret_in(SecretFile(setting, str(Path(path).absolute()), where))
     return Found(setting, setting.default, "default")
 
 

@@ -216,7 +216,8 @@ TABLE: tuple[Setting, ...] = (
         values.number(0, 100_000),
         "Requests per second that one caller's address may make, after a burst of ten "
         "times as many; further ones get a 429. 0: no limit. Loopback, private "
-        "addresses, trusted proxies and callers with STREAMR_PROXY_TOKEN have none.",
+        "addresses and trusted proxies have none, nor on the proxy do callers with "
+        "STREAMR_PROXY_TOKEN.",
         "0 to 100000",
     ),
     Setting(

@@ -177,6 +177,10 @@ def networks(text: str) -> tuple[Network, ...]:
     return tuple(dict.fromkeys(network for part in found for network in part))
 
 
+# IPv4 in IPv6 (RFC 4291, 2.5.5.2): the callers in it are known by their IPv4 address.
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
+
+
 def _networks(text: str) -> tuple[Network, ...]:
     if text == "private_ranges":
         return (*LOOPBACK, *PRIVATE_RANGES)
@@ -185,6 +189,9 @@ def _networks(text: str) -> tuple[Network, ...]:
     except ValueError:
         raise ValueError(f"{text!r} is not an address or a range") from None
     found = given.network
+    if isinstance(given, ipaddress.IPv6Interface) and given.network.subnet_of(_MAPPED):
+        length = given.network.prefixlen - _MAPPED.prefixlen
+        return _networks(f"{given.ip.ipv4_mapped}/{length}")
     if given.ip != found.network_address:
         raise ValueError(f"{text!r} begins inside a range: {found} may be meant")
     if found.prefixlen == 0:
@@ -203,8 +210,9 @@ def existing_file(text: str) -> Path | None:
     if not text:
         return None
     path = Path(text)
-    if not path.is_file():
-        raise ValueError("there is no such file")
+    # in a folder that is closed to us these say no, where Path.is_file raises
+    if not os.path.isfile(path):  # noqa: PTH113
+        raise ValueError("there is no such file, or its folder cannot be read")
     if not os.access(path, os.R_OK):
         raise ValueError("the file cannot be read")
     return path.absolute()

@@ -24,7 +24,14 @@ FORWARDED = (
     "x-forwarded-port",
     "x-forwarded-prefix",
     "x-forwarded-proto",
+    "x-forwarded-scheme",
+    "x-forwarded-server",
+    "x-forwarded-ssl",
+    "x-original-forwarded-for",
     "x-real-ip",
+    "x-client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
 )
 # Where a browser says that a request began (Fetch Metadata): here, or typed in.
 OWN_SITE = ("same-origin", "none")
@@ -107,6 +114,11 @@ def holds(header: Callable[[str], str], token: str | None) -> bool:
     if token is None or given is None:
         return False
     return hmac.compare_digest(given[1].encode(), token.encode())
+
+
+def brings_token(header: Callable[[str], str]) -> bool:
+    """Whether a request carries any token: no other kind of Authorization is ours."""
+    return _BEARER.fullmatch(header("authorization")) is not None
 
 
 def nearby(header: Callable[[str], str], peer: str) -> bool:

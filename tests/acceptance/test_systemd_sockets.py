@@ -117,7 +117,7 @@ def test_sockets_are_taken_over_by_their_names_in_every_form(
     [
         (("main", "http"), {}, "'http'; allowed: main, proxy"),
         (("", "main"), {}, "'unknown'; allowed: main, proxy"),
-        (("main", "proxy"), {"STREAMR_ONLY": "main"}, "disable its socket unit"),
+        (("main", "proxy"), {"STREAMR_ONLY": "main"}, "mask its socket unit"),
     ],
 )
 def test_sockets_that_no_server_can_use_are_a_sentence(

@@ -490,6 +490,9 @@ class Binding(Loading):
         )
 
     def test_a_word_stands_for_the_private_ranges(self):
+        # a caller in them is known by his IPv4 address
+        mapped = self.with_key(STREAMR_TRUSTED_PROXIES="::ffff:172.18.0.0/112")
+        self.assertEqual(list(map(str, mapped.trusted_proxies)), ["172.18.0.0/16"])
         found = self.with_key(STREAMR_TRUSTED_PROXIES="10.0.0.0/8,private_ranges")
         named = list(map(str, found.trusted_proxies))
         self.assertEqual(named[0], "10.0.0.0/8")
@@ -504,6 +507,7 @@ class Binding(Loading):
             ("fd00::1/8", "fd00::/8 may be meant"),
             ("0.0.0.0/0", "every address"),
             ("::/0", "every address"),
+            ("::ffff:0:0/96", "every address"),
             ("*", "not an address or a range"),
         ):
             self.one_problem(

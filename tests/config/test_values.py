@@ -443,6 +443,20 @@ class Files(Readers):
                 mode,
             )
 
+    def test_a_file_in_a_folder_that_is_closed_to_us_is_refused_with_a_sentence(self):
+        self.folder.chmod(0)
+        self.addCleanup(self.folder.chmod, 0o777)
+        root = os.geteuid() == 0
+        if root:
+            os.seteuid(NOBODY)
+        try:
+            with self.assertRaises(ValueError) as caught:
+                values.existing_file(str(self.folder / "ca.pem"))
+        finally:
+            if root:
+                os.seteuid(0)
+        self.assertIn("its folder cannot be read", str(caught.exception))
+
     def test_a_log_file_that_is_there_needs_no_folder_that_can_be_written(self):
         self.file.chmod(0o666)
         self.folder.chmod(0o555)

@@ -64,6 +64,10 @@ class Trusted(SynchronousTestCase):
             ("x_forwarded_port", "443"),
             ("x_forwarded_prefix", "/tmdb"),
             ("x_forwarded_proto", "https"),
+            *(("x_forwarded_scheme", "https"), ("x_forwarded_ssl", "on")),
+            *(("x_forwarded_server", "a"), ("x_original_forwarded_for", "8.8.8.8")),
+            *(("x_client_ip", "8.8.8.8"), ("true_client_ip", "8.8.8.8")),
+            ("cf_connecting_ip", "8.8.8.8"),
             # a forwarder that claims to be of this machine stays one
             ("x_forwarded_for", "127.0.0.1"),
         ):

@@ -30,6 +30,7 @@ from streamr.web.access import (
     Reset,
     Visit,
     Who,
+    brings_token,
     check,
     holds,
     is_here,
@@ -129,6 +130,8 @@ class GatewayResource(Resource):
 
     def renew(self, token: str | None, admin_token: str | None) -> None:
         """Ask callers for other tokens from now on."""
+        if token != self._surface.token:
+            self._surface.limits.forget_vouched()
         self._surface = replace(self._surface, token=token, admin_token=admin_token)
         if self._surface.lane is not None:
             self._surface.lane.clear()  # its lines of the log know the old secrets only
@@ -186,13 +189,16 @@ class GatewayResource(Resource):
             self._check_token(request)
         if call.method not in (READ if row is None else row.methods):
             raise _wrong_method(call, READ if row is None else row.methods)
-        if surface.hosts.for_data if row is None else row.under_our_names:
-            self._check_host(request)
         if row is None:
+            if surface.hosts.for_data:
+                self._check_host(request)
             return self._asked(path, pairs, request, call)
         visit = self._visit(path, pairs, request, call)
-        if who is Who.OPERATORS and not visit.trusted:
-            self._check_guess(request)
+        if row.under_our_names:
+            if not visit.trusted:
+                # in front of every answer that is another one for the right token
+                self._check_guess(request)
+            self._check_host(request)
         check(who, visit, changes=row.methods == CHANGE)
         surface.settle()
         page = row.handler(visit)
@@ -265,7 +271,7 @@ class GatewayResource(Resource):
     def _check_rate(self, request: GatewayRequest) -> None:
         """Raises Refusal for an address that asks too often."""
         surface = self._surface
-        row = surface.router.find(request.path.decode("ascii", "replace"))
+        row = surface.router.find(split(request.uri)[0])
         if (row is not None and row.probe) or holds(request.header, surface.token):
             return
         wait = surface.limits.wait(self._caller(request), self._clock.seconds())
@@ -279,7 +285,9 @@ class GatewayResource(Resource):
     def _check_guess(self, request: GatewayRequest) -> None:
         """Raises Refusal for an address that sends one wrong token after another; the
         right one passes all the same."""
-        if not request.header("authorization"):
+        header, surface = request.header, self._surface
+        right = holds(header, surface.admin_token) or holds(header, surface.token)
+        if right or not brings_token(header):
             return
         limits, now = self._surface.limits, self._clock.seconds()
         wait = limits.failed(self._caller(request), now)

@@ -145,6 +145,10 @@ class Limits:
         """An address has shown the peer token."""
         _remember(self._peers, block_of(address), None)
 
+    def forget_vouched(self) -> None:
+        """The peer token is another one now."""
+        self._peers.clear()
+
     # Live pages
 
     def has_streams(self, address: str) -> bool:

@@ -594,6 +594,43 @@ class Guesses(SurfaceCase):
                 # to a main whose token is wrong it is the same fault as a 401
                 self.assertIn("http_request_denied", seen.headers["proxy-status"])
 
+    def more_rows(self) -> list[Row]:
+        def told(_visit: Visit) -> Page:
+            return json_page(200, {})
+
+        return [
+            Row("/front", told, who=Who.EVERYBODY, reveals=True),
+            Row("/play", told, who=Who.PLAYERS),
+        ]
+
+    def test_wherever_the_right_one_is_answered_otherwise(self) -> None:
+        """A page that says more to its holder, or another name for the server, would
+        be a place to guess at."""
+        for path, host, status in (
+            ("/inside", "elsewhere.test.invalid", 421),
+            ("/front", "192.0.2.9", 200),
+            ("/play", "192.0.2.9", 403),
+        ):
+            self.setUp()
+            for _ in range(10):
+                seen = self.get(path, headers=self.wrong, host=host)
+                self.assertEqual(seen.status, status, path)
+            seen = self.get(path, headers=self.wrong, host=host)
+            self.assertEqual(seen.status, 429, path)
+
+    def test_another_kind_of_authorization_is_no_guess(self) -> None:
+        basic = {"Authorization": "Basic dXNlcjpwYXNz"}
+        for _ in range(20):
+            seen = self.get("/front", headers=basic, host="192.0.2.9")
+            self.assertEqual(seen.status, 200)
+
+    def test_this_machine_needs_no_token_and_guesses_at_none(self) -> None:
+        for _ in range(20):
+            seen = self.get(
+                "/inside", headers=self.wrong, host="localhost", peer="127.0.0.1"
+            )
+            self.assertEqual(seen.status, 200)
+
     def test_the_right_token_always_passes(self) -> None:
         for _ in range(20):
             self.get("/3/movie/550", headers=self.wrong)
@@ -613,6 +650,9 @@ class Guesses(SurfaceCase):
         limits = self.surface.limits
         opened = [limits.opened(number, "192.0.2.1") for number in range(101)]
         self.assertEqual([None] * 101, opened)
+        # until the token is another one
+        self.site.resource.renew("another-token-of-sixteen", ADMIN)
+        self.assertIsNotNone(limits.opened(101, "192.0.2.1"))
 
 
 class Streams(SurfaceCase):
@@ -1032,6 +1072,16 @@ class Draining(SurfaceCase):
         self.clock.advance(QUIET_SECONDS / 2)
         seen = self.get("/api/health")
         self.assertEqual((seen.status, seen.headers["connection"]), (200, "close"))
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_an_answer_that_is_still_being_taken_is_not_cut(self) -> None:
+        self.get("/api/health")
+        self.channel.pauseProducing()  # so the transport says above 64 kB
+        self.site.drain(9.0)
+        self.clock.advance(QUIET_SECONDS + 3 * LOOK_EVERY)
+        self.assertFalse(self.transport.aborted)
+        self.channel.resumeProducing()
+        self.clock.advance(QUIET_SECONDS + LOOK_EVERY)
         self.assertTrue(self.transport.disconnecting)
 
     def test_half_a_request_is_refused_within_two_seconds(self) -> None:
