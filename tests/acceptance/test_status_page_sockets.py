@@ -126,7 +126,8 @@ def test_it_tells_at_once_what_breaks_and_that_films_keep_coming(
     browser.wait(lambda: "a proxy answers" in verdict(browser), "the detour")
     browser.wait(lambda: browser.all("#map .wide .node.open"), "an open route")
     assert verdict(browser).startswith("Callers get answers.")
-    assert "tls_reset" in browser.text("#faults")
+    # a probe may have opened it before a caller's film has told why
+    browser.wait(lambda: "tls_reset" in browser.text("#faults"), "its fault")
     wait_for_films(browser, 10, "proxy")
     assert score(browser)["error"] == 0
     browser.button("Heal").click()
