@@ -41,6 +41,11 @@ class Turns:
         self._line.extend(jobs)
         self._work()
 
+    def run_out(self) -> None:
+        """Run all that wait, now."""
+        while self._line:
+            self._line.popleft()()
+
     def later(self, job: Job) -> None:
         """Run a job in the next turn, or a later one."""
         self._line.append(job)

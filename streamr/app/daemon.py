@@ -89,7 +89,7 @@ def build(
         reactor,
         wall,
         Fan([observer or log, metrics, history], reactor),
-        log.worded,
+        log,
         offered,
         metrics_page(metrics.exposed),
         Upstream(settings, reactor, lookup),

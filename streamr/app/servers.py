@@ -14,7 +14,6 @@ from streamr.app.cache import Storage
 from streamr.app.candidates import alternatives, peers
 from streamr.app.routes import Upstream
 from streamr.app.status import shown, store_size_of
-from streamr.boundaries import Exchange
 from streamr.config.settings import Settings
 from streamr.config.warm import warm_queries
 from streamr.errors import RouteKind
@@ -26,6 +25,7 @@ from streamr.gateway.negative import NegativeCache
 from streamr.gateway.prefetch import Warm
 from streamr.gateway.telling import Teller
 from streamr.interfaces import Memory, Reactor, Route
+from streamr.observe.access import LogObserver
 from streamr.observe.fan import Fan
 from streamr.observe.history import History
 from streamr.routing.failover import Failover
@@ -121,7 +121,7 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What both servers are made with. `worded` makes the log's line of a hit; `scrape`
+    """What both servers are made with. `log` makes the lines of hits; `scrape`
     answers `/metrics`; `directory` is where state is kept, None when there is no place
     for it; `life` says whether the daemon is about to stop; `connections` is how many
     each server can take."""
@@ -130,7 +130,7 @@ class Shared:
     reactor: Reactor
     wall: Callable[[], float]
     observer: Fan
-    worded: Callable[[Exchange], str]
+    log: LogObserver
     offered: Catalogue
     scrape: Handler
     upstream: Upstream
@@ -199,7 +199,8 @@ class Shared:
             surface.cors,
             surface.ids,
             self.date,
-            worded=self.worded,
+            worded=self.log.worded,
+            masked=self.log.masked,
             more=surface.more,
             hosts=surface.hosts,
             admits=admits if surface.limits.rate else None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -42,7 +42,7 @@ class Admission:
             self._tell()
             return succeed(Outcome(fault=too_many_waiting(final=True)))
         self._open += 1
-        return ask().addBoth(self._done)
+        return maybeDeferred(ask).addBoth(self._done)
 
     def _done(self, result: Outcome | Failure) -> Outcome | Failure:
         self._open -= 1

@@ -73,6 +73,10 @@ class LogObserver:
             code="request-failed" if exchange.outcome.fault is not None else None,
         )
 
+    def masked(self, text: str) -> str:
+        """A caller's own word, without secrets."""
+        return self._lines.redact(text)
+
     def hits(self, hits: Sequence[tuple[Hit, str]]) -> None:
         """Log answers from ready pages, in one piece."""
         now = time_of(self._wall())

@@ -43,7 +43,7 @@ class Fan:
 
     def note(self, exchange: Exchange) -> None:
         """Tell everybody of an exchange, when the answers under way are out."""
-        self.settle()  # what came before stands before it
+        self._line_up()
         self._tell_all(lambda observer: observer.note(exchange))
 
     def hits(self, hits: Sequence[tuple[Hit, str]]) -> None:
@@ -60,13 +60,18 @@ class Fan:
 
     def settle(self) -> None:
         """Tell at once of what was put off: somebody looks, or the daemon stops."""
+        self._line_up()
+        self._turns.run_out()
+
+    def _line_up(self) -> None:
+        """The hits so far are told next, behind what came before them."""
         if self._timer is None:
             return
         if self._timer.active():
             self._timer.cancel()
         self._timer = None
         hits, self._hits = self._hits, []
-        self.hits(hits)
+        self._turns.later(partial(self.hits, hits))
 
     def _tell_all(self, tell: Callable[[Observer], None]) -> None:
         self._turns.later(partial(self._now, tell))

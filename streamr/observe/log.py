@@ -49,10 +49,11 @@ class Sink:
         """Open the file again, after logrotate has moved it. One that cannot be opened
         leaves the old one in use, and raises OSError."""
         if self._path is not None:
-            fresh = self._open()
-            if self._stream is not None:
-                self._stream.close()
-            self._stream = fresh
+            old, self._stream = self._stream, self._open()
+            # what a full disk did not take is lost with it
+            with contextlib.suppress(OSError):
+                if old is not None:
+                    old.close()
 
     def _open(self) -> IO[str]:
         assert self._path is not None

@@ -76,6 +76,7 @@ class Hits(SynchronousTestCase):
         for _ in range(MOST_GATHERED):
             self.fan.hit(self.hit, "a")
         self.assertEqual(len(self.told), MOST_GATHERED)
+        self.clock.advance(0)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_whoever_looks_or_stops_gets_them_at_once(self) -> None:
@@ -83,7 +84,17 @@ class Hits(SynchronousTestCase):
         self.fan.settle()
         self.fan.settle()
         self.assertEqual(self.told, ["a"])
+        self.clock.advance(0)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_exchanges_are_told_at_once_as_well_and_in_their_order(self) -> None:
+        self.fan.note(EXCHANGE)
+        self.fan.hit(self.hit, "a")
+        for _ in range(50):
+            self.fan.note(EXCHANGE)
+        self.fan.hit(self.hit, "b")
+        self.fan.settle()
+        self.assertEqual(self.told, ["id", "a", *["id"] * 50, "b"])
 
     def test_what_came_before_an_exchange_stands_before_it(self) -> None:
         self.fan.hit(self.hit, "a")

@@ -342,6 +342,14 @@ class Sinks(SynchronousTestCase):
         (line,) = self.path.read_text().splitlines()
         self.assertIn("three", line)
 
+    def test_a_full_disk_does_not_keep_the_log_from_a_new_file(self):
+        sink = Sink(path=Path("/dev/full"))
+        sink.write("lost")
+        sink._path = self.path
+        sink.reopen()
+        sink.write("kept")
+        self.assertEqual(self.path.read_text(), "kept\n")
+
     def test_without_its_folder_a_file_stays_open_and_that_is_told(self):
         log, observer = self.observed()
         other = Recorder()

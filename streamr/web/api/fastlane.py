@@ -26,6 +26,7 @@ from streamr.web.api.cors import Cors
 from streamr.web.api.ids import RequestIds, is_sane
 from streamr.web.api.render import Wants
 from streamr.web.hosts import Hosts
+from streamr.web.server.channel import PIECE
 from streamr.web.server.head import read_head
 from streamr.web.server.response import (
     NOSNIFF,
@@ -90,12 +91,13 @@ class _Form:
 class _Page:
     """What one request line asks for, and the stored response that answers it."""
 
-    __slots__ = ("forms", "query", "stored", "target")
+    __slots__ = ("charged", "forms", "query", "stored", "target")
 
     def __init__(self, target: str, query: Query, stored: StoredResponse) -> None:
         self.target = target
         self.query = query
         self.stored = stored
+        self.charged = 0
         self.forms: dict[tuple[bool, bool, frozenset[str]], _Form] = {}
 
 
@@ -113,14 +115,16 @@ class FastLane:
         date: DateField,
         *,
         worded: Callable[[Exchange], str] = lambda _exchange: "",
+        masked: Callable[[str], str] = str,
         more: Sequence[tuple[str, str]] = (),
         hosts: Hosts | None = None,
         admits: Callable[[str, str], bool] | None = None,
     ) -> None:
         """`told` is told of each hit with its request id, and `worded` makes its line
-        in the log; `more` are fields of every page; with `hosts` other names than those
-        go the long way, if data is for them only. Whether a caller may ask now,
-        `admits` says of his peer's address and X-Forwarded-For."""
+        in the log; `masked` takes secrets out of a caller's own id; `more` are fields
+        of every page; with `hosts` other names than those go the long way, if data is
+        for them only. Whether a caller may ask now, `admits` says of his peer's address
+        and X-Forwarded-For."""
         self._server = server
         self._store = store
         self._clock = clock
@@ -129,6 +133,7 @@ class FastLane:
         self._ids = ids
         self._date = date
         self._worded = worded
+        self._masked = masked
         self._more = tuple(more)
         self._hosts = hosts if hosts is not None and hosts.for_data else None
         self._admits = admits
@@ -149,16 +154,30 @@ class FastLane:
             return
         if known is not None and known.stored is stored:
             return
+        if self._store.peek(stored.key) is not stored:
+            return
         if len(self._lines.get(stored.key, ())) >= MOST_SPELLINGS:
-            self._forget([stored.key])
-        self._store.charge(stored.key, PAGE_OVERHEAD + 2 * len(line))
-        if self._store.peek(stored.key) is stored:
-            self._pages[line] = _Page(target.decode("ascii"), query, stored)
-            self._lines.setdefault(stored.key, []).append(line)
+            self._give_up(stored.key)
+        page = _Page(target.decode("ascii"), query, stored)
+        self._pages[line] = page
+        self._lines.setdefault(stored.key, []).append(line)
+        self._charge(page, PAGE_OVERHEAD + 2 * len(line))
 
     def clear(self) -> None:
         """Learn all pages anew."""
-        self._forget(list(self._lines))
+        for key in list(self._lines):
+            self._give_up(key)
+
+    def _charge(self, page: _Page, size: int) -> None:
+        """Count what a page takes with its response, which that may push out."""
+        page.charged += size
+        self._store.charge(page.stored.key, size)
+
+    def _give_up(self, key: str) -> None:
+        """Forget the pages of a response that is still stored."""
+        taken = sum(self._pages[line].charged for line in self._lines.get(key, ()))
+        self._forget([key])
+        self._store.charge(key, -taken)
 
     def answer(self, head: bytes, peer: str = "") -> bytes | None:
         """The whole answer to a plain request; None when it has to go the long way.
@@ -189,6 +208,8 @@ class FastLane:
             if not (known or coding is None or representation.has(stored, coding)):
                 return None  # the long way makes it
             form = self._form(page, without_body, known, wants.codings)
+        if len(form.body) > PIECE:
+            return None  # the long way writes it piece by piece
         said = _all(found, b"x-forwarded-for") if found else ""
         if self._admits is not None and not self._admits(peer, said):
             return None  # the long way says so
@@ -196,8 +217,11 @@ class FastLane:
         if form.age != int(age) or form.ttl != ttl:
             self._renew(form, stored, int(age), ttl)
         given = _all(found, b"x-request-id") if found else ""
-        request_id = given if is_sane(given) else self._ids()
-        self._told(form.hit, request_id)
+        if is_sane(given):
+            request_id, named = given, self._masked(given)
+        else:
+            request_id = named = self._ids()
+        self._told(form.hit, named)
         return b"".join(
             (
                 form.begin,
@@ -252,8 +276,7 @@ class FastLane:
             Hit(exchange, self._worded(exchange)),
         )
         page.forms[without_body, known, codings] = form
-        size = FORM_OVERHEAD + 2 * len(template) + len(form.hit.text)
-        self._store.charge(stored.key, size)
+        self._charge(page, FORM_OVERHEAD + 2 * len(template) + len(form.hit.text))
         return form
 
     def _renew(self, form: _Form, stored: StoredResponse, age: int, ttl: int) -> None:
@@ -280,9 +303,9 @@ class FastLane:
             asked = self._blocks[cut]
         else:
             asked = self._read(cut)
-            if len(self._blocks) >= REMEMBERED:
-                self._blocks.clear()
             if len(cut) <= MOST_BLOCK:
+                if len(self._blocks) >= REMEMBERED:
+                    self._blocks.clear()
                 self._blocks[cut] = asked
         if asked is not None and asked.fields + len(found) > MOST_FIELDS:
             return None, ()

@@ -35,7 +35,7 @@ from streamr.web.server.head import (
     read_head,
 )
 from streamr.web.server.response import NOSNIFF, DateField, response_head
-from streamr.web.server.rules import HeadRefused
+from streamr.web.server.rules import MOST_HEAD, HeadRefused
 from streamr.web.server.transport import flush, gather, peer_of
 
 # A head, or a body, that is not complete by then (seconds) is an attack or a broken
@@ -98,6 +98,9 @@ class Channel(HTTPChannel):
     `peer` is the address at the other end, "" where it has none, as a UNIX socket.
     """
 
+    # the head gate has counted already; what is handed on may be longer, encoded
+    totalHeadersSize = MAX_LENGTH = 2 * MOST_HEAD
+
     site: Home
     transport: Any  # a TCP or UNIX connection: more than ITransport promises
     due = math.inf
@@ -130,9 +133,18 @@ class Channel(HTTPChannel):
         self._came += data
         if not self._waits():
             self._serve()
-        elif len(self._came) > MOST_AHEAD:
-            self._held = True
-            self.transport.pauseProducing()
+        else:
+            self._read_on()
+
+    def _read_on(self) -> None:
+        """Read on only while not much waits."""
+        if self._waits() and len(self._came) > MOST_AHEAD:
+            if not self._closing:
+                self._held = True
+                self.transport.pauseProducing()
+        elif self._held and not self._choked:
+            self._held = False
+            self.transport.resumeProducing()
 
     def _waits(self) -> bool:
         """True while nothing of what came can be answered."""
@@ -145,6 +157,8 @@ class Channel(HTTPChannel):
         self._serving = True
         try:
             for _ in range(MOST_IN_A_TURN):
+                if self._choked:
+                    flush(self.transport)  # here, and not from within each other
                 if self._waits():
                     break
                 if not (self._came or self._head):
@@ -154,13 +168,14 @@ class Channel(HTTPChannel):
                     self._wait_for_more()
                     break
             else:
-                self._queued = True
+                self._queued, self.due = True, math.inf
                 self.site.turns.later(self._next_turn)
         except HeadRefused as refused:
             self.refuse(refused.status, refused.problem)
         finally:
             self._serving = False
-        flush(self.transport)
+            flush(self.transport)
+        self._read_on()
 
     def _next_turn(self) -> None:
         self._queued = False
@@ -183,7 +198,7 @@ class Channel(HTTPChannel):
             answer = None if lane is None else lane.answer(raw, self.peer)
             if answer is not None:
                 del self._came[:end]
-                self._begun = False
+                self._begun, self.due = False, math.inf
                 gather(self.transport)
                 self.transport.write(answer)
                 return True
@@ -194,7 +209,7 @@ class Channel(HTTPChannel):
         assert self._body is not None
         del self._came[: self._body.read(self._came)]
         if self._body.over:
-            self._queued = True
+            self._queued, self.due = True, math.inf
             self.site.turns.run(self._hand_on)
             return True
         return False
@@ -208,12 +223,14 @@ class Channel(HTTPChannel):
         self._busy, self._begun, self.due = True, False, math.inf
         self._closes = head.closes or self.site.draining
         super().dataReceived(head.handed_on)
+        if self._ended and self._is_endless():
+            self.loseConnection()
 
     def _wait_for_more(self) -> None:
         """What came is no whole request yet, or only empty lines before one."""
         if self._ended:
             self.loseConnection()
-        elif not (self._came or self._head):
+        elif not self._head and bytes(self._came[:2]) in (b"", b"\r"):
             # empty lines are no sign of life: they do not make it stay longer
             if self.due == math.inf:
                 self._rest()
@@ -231,12 +248,19 @@ class Channel(HTTPChannel):
     def readConnectionLost(self) -> None:
         """The caller says no more. What was asked is answered; a live page ends."""
         self._ended = True
-        endless = any(getattr(each, "endless", False) for each in self.requests)
-        if endless or not (self._busy or self._queued or self._sent):
+        if self._is_endless() or not (self._waits() or self._sent):
             self.loseConnection()
+
+    def _is_endless(self) -> bool:
+        """True while a live page is what the caller gets."""
+        return any(getattr(each, "endless", False) for each in self.requests)
 
     def writeConnectionLost(self) -> None:
         """Our own last word: the rest of a refused connection is read and dropped."""
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """Twisted's own limit, which nothing that was checked can reach."""
+        self.loseConnection()
 
     # What goes out
 
@@ -275,6 +299,7 @@ class Channel(HTTPChannel):
             self._closing = True
             self._came.clear()
         super().requestDone(request)
+        self._read_on()  # Twisted has begun to read again
         self._go_on()
 
     def pauseProducing(self) -> None:
@@ -294,12 +319,9 @@ class Channel(HTTPChannel):
 
     def _go_on(self) -> None:
         """Read and answer on, when nothing is under way any more."""
-        if self._waits():
-            return
-        if self._held:
-            self._held = False
-            self.transport.resumeProducing()
-        self._serve()
+        self._read_on()  # as above
+        if not self._waits():
+            self._serve()
 
     # How it ends
 
@@ -317,7 +339,7 @@ class Channel(HTTPChannel):
         """The server stops: finish what is under way, and be quick about the rest."""
         if self._busy:
             self.persistent = False  # its answer says so
-        elif not (self._queued or self._choked):
+        elif not (self._queued or self._choked or self._closing):
             self.due = min(self.due, self._in(QUIET_SECONDS))
 
     def refuse(self, status: int, problem: str) -> None:
@@ -333,6 +355,8 @@ class Channel(HTTPChannel):
         """Answer in TMDB's shape before there is a request, and close."""
         self._closing = True
         self._came.clear()
+        if self._held:
+            self.transport.resumeProducing()  # to be dropped
         body = envelope(refusal.status, refusal.code, refusal.message)
         headers = [
             ("Content-Type", JSON),

@@ -15,6 +15,7 @@ from streamr.web.server.rules import (
     FIELDS,
     LINE,
     MOST_HEAD,
+    MOST_TARGET,
     REQUEST_LINE,
     UNFINISHED,
     Block,
@@ -86,6 +87,8 @@ def _request_line(line: bytes) -> tuple[bytes, int]:
     judge(REQUEST_LINE, match)
     # browsers encode them, command lines do not; TMDB is asked for the same
     target = _RAW.sub(lambda byte: b"%%%02X" % byte[0][0], match["target"])
+    if len(target) > MOST_TARGET:
+        raise HeadRefused(414, f"the request target is longer than {MOST_TARGET} bytes")
     # 9110, 2.5: a later minor version is read as the one that is known
     version = min(int(match["minor"]), 1)
     return b"%b %b HTTP/1.%d\r\n" % (match["method"], target, version), version

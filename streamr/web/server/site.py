@@ -136,12 +136,10 @@ class GatewaySite(Site):
 
     def _look(self) -> None:
         """End the connections whose time is up."""
-        self._looking = None
         now = self.clock.seconds()
+        self._looking = self.clock.callLater(LOOK_EVERY, self._look)
         for channel in [each for each in self.channels if each.due <= now]:
             channel.overdue()
-        if self.channels:
-            self._looking = self.clock.callLater(LOOK_EVERY, self._look)
 
     def gone(self, channel: Channel) -> None:
         """A connection has ended."""

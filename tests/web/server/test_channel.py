@@ -327,6 +327,72 @@ class Stalls(ChannelCase):
         self.assertEqual(self.statuses, [408])
 
 
+class Crowded(ChannelCase):
+    """Many requests at once on one connection."""
+
+    def test_a_request_that_waits_for_its_turn_is_not_late(self) -> None:
+        self.site.turns.later(lambda: None)  # there is a line: who comes waits
+        self.channel.dataReceived(HEALTH)
+        self.assertEqual(self.channel.due, float("inf"))
+        self.clock.advance(0)
+        self.assertEqual(self.statuses, [200])
+
+    def test_no_more_waits_to_be_read_however_many_are_answered(self) -> None:
+        chunk = WAITS * (2 * MOST_AHEAD // len(WAITS))
+        self.say(chunk)
+        most = 0
+        for _ in range(20):
+            if self.transport.producerState == "producing":
+                self.say(chunk)
+            most = max(most, len(self.channel._came))
+            self.route.succeeds(ANSWER)
+            self.clock.advance(0)
+        self.assertLess(most, 2 * len(chunk) + MOST_AHEAD)
+
+    def test_what_is_asked_behind_a_choked_answer_is_answered_after_a_fin(self) -> None:
+        self.full_at_once()
+        self.say(LARGE + HEALTH + HEALTH)
+        self.channel.readConnectionLost()
+        while not self.transport.disconnecting:
+            self.channel.resumeProducing()
+            self.clock.advance(0)
+        self.assertEqual(self.statuses, [200] * 3)
+
+    def test_a_live_page_that_begins_behind_a_fin_ends_at_once(self) -> None:
+        self.say(WAITS + HEALTH.replace(b"/api/health", b"/feed"))
+        self.channel.readConnectionLost()
+        self.route.succeeds(ANSWER)
+        self.clock.advance(0)
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_a_closing_connection_keeps_its_time_when_the_server_stops(self) -> None:
+        self.say(LARGE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        self.site.drain(60.0)
+        self.clock.advance(WRITE_SECONDS - 1)
+        self.assertFalse(self.transport.aborted)
+
+    def test_halves_of_empty_lines_are_no_late_head(self) -> None:
+        self.say(HEALTH)
+        self.say(b"\r")
+        self.say(b"\n")
+        self.clock.advance(HEAD_SECONDS + LOOK_EVERY)
+        self.assertEqual(self.statuses, [200])
+
+    def test_a_target_that_grows_when_it_is_encoded_is_refused(self) -> None:
+        self.say(b"GET /" + "é".encode() * 2800 + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.assertEqual(self.statuses, [414])
+
+    def test_a_target_that_grows_a_little_is_taken_beside_a_long_field(self) -> None:
+        self.say(
+            b"GET /"
+            + "é".encode() * 1300
+            + b" HTTP/1.1\r\nHost: a\r\nX: "
+            + b"x" * 13_000
+            + b"\r\n\r\n"
+        )
+        self.assertEqual(self.statuses, [404])
+
+
 class HalfClosed(ChannelCase):
     """The caller has said that no more comes."""
 
