@@ -91,7 +91,8 @@ class Process:
         )
         for each in descriptors:
             os.close(each)
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reading = threading.Thread(target=self._read, daemon=True)
+        self._reading.start()
 
     @property
     def output(self) -> str:
@@ -121,6 +122,8 @@ class Process:
         """Wait until it ends by itself; its exit status."""
         try:
             status = self.child.wait(seconds)
+            # what it said last may not have been read yet
+            self._reading.join(seconds)
             self._state.cleanup()
             return status
         except subprocess.TimeoutExpired:
