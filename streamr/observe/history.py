@@ -6,7 +6,7 @@ routes that they took, and breakers are told of when they change. All of it is b
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 
 from streamr.boundaries import Exchange, Hit
@@ -156,9 +156,11 @@ class History:
     def hits(self, hits: Sequence[tuple[Hit, str]]) -> None:
         """Take answers from ready pages."""
         now = self._now()
-        count = sum(hit.exchange.server == self._server for hit, _ in hits)
-        self._minutes.at(now).add("cache", 0, count)
-        self._recent.at(now).add("cache", 0, count)
+        for hit, count in Counter([hit for hit, _ in hits]).items():
+            outcome = outcome_of(hit.exchange)
+            if hit.exchange.server == self._server and outcome is not None:
+                self._minutes.at(now).add(outcome, hit.exchange.ms, count)
+                self._recent.at(now).add(outcome, hit.exchange.ms, count)
 
     def route(self, name: str) -> RouteHistory:
         """What is known of a route; one that was never heard of is empty."""
