@@ -109,7 +109,6 @@ def build(
             reactor,
             each.surface.cors.headers,
             date=shared.date,
-            # the lane knows no callers, and so no limit on their requests
             lane=each.surface.lane,
             refused=resources[name].refused,
             limits=each.surface.limits,

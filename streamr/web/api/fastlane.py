@@ -156,6 +156,8 @@ class FastLane:
             return
         if self._store.peek(stored.key) is not stored:
             return
+        if known is not None:
+            self._forget([stored.key])  # a response that nobody has told us of is there
         if len(self._lines.get(stored.key, ())) >= MOST_SPELLINGS:
             self._give_up(stored.key)
         page = _Page(target.decode("ascii"), query, stored)
@@ -187,53 +189,58 @@ class FastLane:
         line, _, block = head.partition(b"\r\n")
         page = self._pages.get(line)
         without_body = page is None
-        if page is None:
-            if not line.startswith(b"HEAD "):
-                return None
+        if page is None and line.startswith(b"HEAD "):
             page = self._pages.get(b"GET" + line[4:])
-            if page is None:
-                return None
+        if page is None:
+            return None
         asked, found = self._asked(block)
-        stored = page.stored
-        age = self._clock.seconds() - stored.stored_at
-        if asked is None or not 0 <= age < stored.lifetime:
+        now, stored = self._clock.seconds(), page.stored
+        if asked is None or self._store.get(stored.key) is not stored:
             return None
-        if self._store.get(stored.key) is not stored:
+        if not 0 <= now - stored.stored_at < stored.lifetime:
             return None
-        wants = asked.wants
-        known = bool(wants.none_match) and render.matches(wants.none_match, stored.etag)
-        form = page.forms.get((without_body, known, wants.codings))
-        if form is None:
-            coding = representation.best(wants.codings)
-            if not (known or coding is None or representation.has(stored, coding)):
-                return None  # the long way makes it
-            form = self._form(page, without_body, known, wants.codings)
-        if len(form.body) > PIECE:
-            return None  # the long way writes it piece by piece
+        form = self._ready(page, without_body, asked.wants)
+        # a large one is written in pieces, and who may not ask now is told so there
+        if form is None or len(form.body) > PIECE:
+            return None
         said = _all(found, b"x-forwarded-for") if found else ""
         if self._admits is not None and not self._admits(peer, said):
-            return None  # the long way says so
+            return None
+        return self._written(form, stored, now, asked.cors, found)
+
+    def _ready(self, page: _Page, without_body: bool, wants: Wants) -> _Form | None:
+        """The page in the form that is wanted; None when its coding is not made yet."""
+        stored = page.stored
+        known = bool(wants.none_match) and render.matches(wants.none_match, stored.etag)
+        form = page.forms.get((without_body, known, wants.codings))
+        if form is not None:
+            return form
+        coding = representation.best(wants.codings)
+        if not (known or coding is None or representation.has(stored, coding)):
+            return None  # the long way makes it
+        return self._form(page, without_body, known, wants.codings)
+
+    def _written(
+        self,
+        form: _Form,
+        stored: StoredResponse,
+        now: float,
+        cors: bytes,
+        found: _Found,
+    ) -> bytes:
+        """The answer as it goes out, told to telemetry."""
+        age = now - stored.stored_at
         ttl = math.floor(stored.lifetime - age)
         if form.age != int(age) or form.ttl != ttl:
-            self._renew(form, stored, int(age), ttl)
+            self._renew(form, stored, now, ttl)
         given = _all(found, b"x-request-id") if found else ""
-        if is_sane(given):
+        if given and is_sane(given):
             request_id, named = given, self._masked(given)
         else:
             request_id = named = self._ids()
         self._told(form.hit, named)
-        return b"".join(
-            (
-                form.begin,
-                asked.cors,
-                _ID,
-                request_id.encode(),
-                _DATE,
-                self._date(),
-                form.length,
-                form.body,
-            )
-        )
+        told = (_ID, request_id.encode(), _DATE, self._date(), form.length)
+        return b"".join((form.begin, cors, *told, form.body))
 
     def _forget(self, keys: Sequence[str]) -> None:
         """These are not in the store any more."""
@@ -279,9 +286,9 @@ class FastLane:
         self._charge(page, FORM_OVERHEAD + 2 * len(template) + len(form.hit.text))
         return form
 
-    def _renew(self, form: _Form, stored: StoredResponse, age: int, ttl: int) -> None:
+    def _renew(self, form: _Form, stored: StoredResponse, now: float, ttl: int) -> None:
         """Fill the gaps for this second."""
-        now = self._clock.seconds()
+        age = int(now - stored.stored_at)
         use = cache_status.render(self._server, CacheUse(ttl=ttl), None)
         form.begin = form.template % (
             str(age).encode(),
