@@ -131,14 +131,11 @@ class Channel(HTTPChannel):
         if self._closing:
             return
         self._came += data
-        if not self._waits():
-            self._serve()
-        else:
-            self._read_on()
+        self._serve()
 
     def _read_on(self) -> None:
         """Read on only while not much waits."""
-        if self._waits() and len(self._came) > MOST_AHEAD:
+        if len(self._came) > MOST_AHEAD and self._waits():
             if not self._closing:
                 self._held = True
                 self.transport.pauseProducing()
@@ -179,8 +176,7 @@ class Channel(HTTPChannel):
 
     def _next_turn(self) -> None:
         self._queued = False
-        if not self._waits():
-            self._serve()
+        self._serve()
 
     def _take(self) -> bool:
         """Answer the next request, or hand it on. False when more has to come.
@@ -284,6 +280,7 @@ class Channel(HTTPChannel):
         self._sending = True
         while self._unsent and not self._choked:
             piece, self._unsent = self._unsent[:PIECE], self._unsent[PIECE:]
+            gather(self.transport)
             self.transport.write(bytes(piece))
             flush(self.transport)
         self._sending = False
@@ -320,8 +317,7 @@ class Channel(HTTPChannel):
     def _go_on(self) -> None:
         """Read and answer on, when nothing is under way any more."""
         self._read_on()  # as above
-        if not self._waits():
-            self._serve()
+        self._serve()
 
     # How it ends
 
@@ -399,4 +395,5 @@ class Channel(HTTPChannel):
 
     def _patience(self, seconds: float) -> float:
         """How long more may take to come: a server that stops has not that long."""
-        return self._in(QUIET_SECONDS if self.site.draining else seconds)
+        left = QUIET_SECONDS if self.site.draining else seconds
+        return self.site.clock.seconds() + left

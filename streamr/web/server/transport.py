@@ -31,10 +31,10 @@ class PromptServer(Server):
             super().startWriting()
 
     def flush(self) -> None:
-        """Send what was written, and leave the rest to the reactor."""
-        self._gathering = False
-        if not self.connected:
+        """Send what was gathered, and leave the rest to the reactor."""
+        if not (self._gathering and self.connected):
             return
+        self._gathering = False
         if self.doWrite() is not None or self.dataBuffer:
             self.startWriting()
 
