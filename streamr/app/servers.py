@@ -36,7 +36,7 @@ from streamr.web.access import Who
 from streamr.web.api import target
 from streamr.web.api.cors import Cors
 from streamr.web.api.fastlane import FastLane
-from streamr.web.api.resource import Surface
+from streamr.web.api.surface import Surface
 from streamr.web.callers import TrustedProxies
 from streamr.web.demo.faults import WishGranter
 from streamr.web.demo.pages import Demo

@@ -7,9 +7,8 @@ request → target → Query ─► gateway.answer → Exchange → page → byt
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import replace
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -21,7 +20,6 @@ from twisted.web.server import NOT_DONE_YET
 from streamr.boundaries import Call, Exchange, Query
 from streamr.errors import Envelope, Refusal
 from streamr.fields import names
-from streamr.gateway.gateway import Gateway
 from streamr.interfaces import Observer
 from streamr.tmdb.parameters import Pair
 from streamr.tmdb.target import split
@@ -30,31 +28,20 @@ from streamr.web.access import (
     Reset,
     Visit,
     Who,
-    brings_token,
     check,
-    holds,
     is_here,
     nearby,
     prefix,
     trusted,
 )
 from streamr.web.api import render
-from streamr.web.api.cors import Cors
-from streamr.web.api.fastlane import FastLane
-from streamr.web.api.ids import RequestIds, is_sane
+from streamr.web.api.checks import Checks
+from streamr.web.api.ids import is_sane
 from streamr.web.api.render import Wants
-from streamr.web.api.target import FindQuery
-from streamr.web.callers import TrustedProxies
-from streamr.web.hosts import Hosts
+from streamr.web.api.surface import Surface
 from streamr.web.page import Page, refusal_page
-from streamr.web.router import CHANGE, READ, Router
+from streamr.web.router import CHANGE, READ
 from streamr.web.server.events import Reader
-from streamr.web.server.limits import (
-    MOST_STREAMS,
-    RETRY_SECONDS,
-    Limits,
-    retry_after,
-)
 from streamr.web.server.request import GatewayRequest
 from streamr.web.server.response import NOSNIFF
 
@@ -70,51 +57,6 @@ REPLACED = (502, 504)
 _HOST = re.compile(r"[a-z0-9.:-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Surface:
-    """What one server answers, and under which conditions.
-
-    `find` makes the Query of a path of TMDB's; `router` has our own pages. `deadline`
-    is in seconds; `token` is what callers have to send, None when the server is open;
-    `admin_token` makes an operator of who is not at this machine; `looped` tells
-    whether a CDN-Loop field shows that a request was here; `wishes` grants the faults
-    that callers ask for, None outside the demo; `settle` tells observers of what was
-    put off, before a page of ours is made; `hosts` are the server's names, and
-    `proxies` those whose word on their callers is believed; `limits` are its own.
-    """
-
-    gateway: Gateway
-    find: FindQuery
-    router: Router
-    cors: Cors
-    deadline: float
-    looped: Callable[[str], bool]
-    token: str | None = None
-    admin_token: str | None = None
-    wishes: GrantsWishes | None = None
-    settle: Callable[[], object] = lambda: None
-    ids: RequestIds = field(default_factory=RequestIds)
-    lane: FastLane | None = None
-    hosts: Hosts = field(default_factory=Hosts)
-    limits: Limits = field(default_factory=Limits)
-    proxies: TrustedProxies = field(default_factory=TrustedProxies)
-
-    @property
-    def more(self) -> tuple[tuple[str, str], ...]:
-        """Fields of every page that came of a query."""
-        # else a browser's cache would answer the call that wishes for a fault
-        return () if self.wishes is None else (("Vary", names.FAULT),)
-
-
-class GrantsWishes(Protocol):
-    """Who grants the faults that callers ask for."""
-
-    def grant(
-        self, text: str, query: Query, call: Call, *, past_store: bool
-    ) -> Deferred[Exchange | Reset]:
-        """What comes of the wish in a header. Raises Refusal for an unknown one."""
-
-
 class GatewayResource(Resource):
     """The whole surface of one server."""
 
@@ -125,6 +67,7 @@ class GatewayResource(Resource):
     ) -> None:
         super().__init__()
         self._surface = surface
+        self._checks = Checks(surface)
         self._clock = clock
         self._observer = observer
 
@@ -133,6 +76,7 @@ class GatewayResource(Resource):
         if token != self._surface.token:
             self._surface.limits.forget_vouched()
         self._surface = replace(self._surface, token=token, admin_token=admin_token)
+        self._checks = Checks(self._surface)
         if self._surface.lane is not None:
             self._surface.lane.clear()  # its lines of the log know the old secrets only
 
@@ -174,8 +118,8 @@ class GatewayResource(Resource):
     def _page(self, request: GatewayRequest, call: Call) -> Deferred[Answered]:
         """The page of a request. Raises Refusal."""
         surface = self._surface
-        if surface.limits.rate:
-            self._check_rate(request)
+        now, checks = self._clock.seconds(), self._checks
+        checks.rate(request, now)
         if call.method == "OPTIONS":
             asked = request.header("access-control-request-headers")
             allowed = tuple(surface.cors.preflight(_origin(request), asked))
@@ -186,24 +130,24 @@ class GatewayResource(Resource):
         row = surface.router.find(path)
         who = Who.CALLERS if row is None else row.who
         if who is Who.CALLERS:
-            self._check_token(request)
+            checks.token(request, now)
         if call.method not in (READ if row is None else row.methods):
             raise _wrong_method(call, READ if row is None else row.methods)
         if row is None:
             if surface.hosts.for_data:
-                self._check_host(request)
+                checks.host(request)
             return self._asked(path, pairs, request, call)
         visit = self._visit(path, pairs, request, call)
         if row.under_our_names:
             if not visit.trusted:
                 # in front of every answer that is another one for the right token
-                self._check_guess(request)
-            self._check_host(request)
+                checks.guess(request, now)
+            checks.host(request)
         check(who, visit, changes=row.methods == CHANGE)
         surface.settle()
         page = row.handler(visit)
         if isinstance(page, Feed):
-            self._check_streams(request)
+            checks.streams(request)
         return self._noted(page, call, row.path)
 
     def _asked(
@@ -249,71 +193,10 @@ class GatewayResource(Resource):
         more = self._surface.more
         return replace(page, headers=(*page.headers, *more)) if more else page
 
-    def _check_token(self, request: GatewayRequest) -> None:
-        token = self._surface.token
-        if token is None:
-            return
-        if holds(request.header, token):
-            self._surface.limits.vouched(_peer(request))
-            return
-        self._check_guess(request)
-        raise Refusal(
-            401,
-            Envelope.AUTHENTICATION,
-            "Authentication failed: send STREAMR_PROXY_TOKEN as a bearer token.",
-        )
-
-    def _caller(self, request: GatewayRequest) -> str:
-        """The address that limits are counted for."""
-        said = request.header("x-forwarded-for")
-        return self._surface.proxies.caller(_peer(request), said)
-
-    def _check_rate(self, request: GatewayRequest) -> None:
-        """Raises Refusal for an address that asks too often."""
-        surface = self._surface
-        row = surface.router.find(split(request.uri)[0])
-        if (row is not None and row.probe) or holds(request.header, surface.token):
-            return
-        wait = surface.limits.wait(self._caller(request), self._clock.seconds())
-        if wait is not None:
-            raise _slower(
-                "Too many requests: one address may make "
-                f"{surface.limits.rate} in a second.",
-                wait,
-            )
-
-    def _check_guess(self, request: GatewayRequest) -> None:
-        """Raises Refusal for an address that sends one wrong token after another; the
-        right one passes all the same."""
-        header, surface = request.header, self._surface
-        right = holds(header, surface.admin_token) or holds(header, surface.token)
-        if right or not brings_token(header):
-            return
-        limits, now = self._surface.limits, self._clock.seconds()
-        wait = limits.failed(self._caller(request), now)
-        if wait is not None:
-            raise _slower("Too many wrong tokens from one address.", wait)
-
-    def _check_streams(self, request: GatewayRequest) -> None:
-        """Raises Refusal for an address with enough live pages."""
-        if self._surface.limits.has_streams(self._caller(request)):
-            raise _slower(
-                f"Too many listeners: one address may have {MOST_STREAMS} live pages; "
-                "ask /status.json instead.",
-                RETRY_SECONDS,
-            )
-
-    def _check_host(self, request: GatewayRequest) -> None:
-        """Raises Refusal for a name that is none of ours. A token needs none: a page
-        that let its name point here has no token."""
-        header, surface = request.header, self._surface
-        if not (holds(header, surface.admin_token) or holds(header, surface.token)):
-            surface.hosts.check(header("host"))
-
     def _visit(
         self, path: str, pairs: list[Pair], request: GatewayRequest, call: Call
     ) -> Visit:
-        header, peer = request.header, _peer(request)
+        header, peer = request.header, request.peer
         may = trusted(header, peer, self._surface.admin_token)
         below = prefix(header, peer, self._surface.proxies)
         return Visit(pairs, call, header, may, path, below, nearby(header, peer))
@@ -383,7 +266,7 @@ class GatewayResource(Resource):
         ]
         if isinstance(page, Feed) and request.method != b"HEAD":
             request.begin(status, headers)
-            ended = self._surface.limits.stream(self._caller(request))
+            ended = self._surface.limits.stream(self._checks.caller(request))
             request.notifyFinish().addBoth(ended)
             Reader(request).begin(page)
             return
@@ -405,13 +288,6 @@ def _shortened(call: Call, given: str, clock: IReactorTime) -> Call:
     return replace(call, deadline=deadline)
 
 
-def _slower(message: str, seconds: float) -> Refusal:
-    """Too much of something; it may be asked for again in so many seconds."""
-    after = retry_after(seconds)
-    told = f"{message} Try again in {after} s."
-    return Refusal(429, Envelope.RATE, told, retry_after=after)
-
-
 def _wrong_method(call: Call, allowed: Sequence[str]) -> Refusal:
     named = ", ".join([*allowed, "OPTIONS"])
     return Refusal(
@@ -426,11 +302,7 @@ def _past_the_store(request: GatewayRequest) -> bool:
     """`streamr check` asks past the store; strangers cannot (it costs TMDB a request,
     and a page of another origin would need a preflight that is not granted)."""
     wanted = bool(request.header(names.FRESH))
-    return wanted and is_here(request.header, _peer(request))
-
-
-def _peer(request: GatewayRequest) -> str:
-    return str(getattr(request.getClientAddress(), "host", ""))
+    return wanted and is_here(request.header, request.peer)
 
 
 def _origin(request: GatewayRequest) -> str | None:

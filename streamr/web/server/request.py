@@ -38,6 +38,11 @@ class GatewayRequest(Request):
             for name, values in self.requestHeaders.getAllRawHeaders()
         }
 
+    @property
+    def peer(self) -> str:
+        """The address at the other end, "" where it has none."""
+        return self.channel.peer
+
     def header(self, name: str) -> str:
         """All values of a request header, as one; odd bytes are replaced."""
         return self._fields.get(name.lower(), "")

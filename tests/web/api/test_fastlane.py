@@ -31,7 +31,8 @@ from streamr.web.api.fastlane import (
     FastLane,
 )
 from streamr.web.api.ids import RequestIds
-from streamr.web.api.resource import GatewayResource, Surface
+from streamr.web.api.resource import GatewayResource
+from streamr.web.api.surface import Surface
 from streamr.web.hosts import Hosts
 from streamr.web.page import json_page
 from streamr.web.router import Router, Row

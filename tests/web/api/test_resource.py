@@ -28,7 +28,8 @@ from streamr.tmdb import catalogue
 from streamr.web.access import Feed, Reset, Stop, Visit, Who, trusted
 from streamr.web.api import target
 from streamr.web.api.cors import Cors
-from streamr.web.api.resource import GatewayResource, Surface
+from streamr.web.api.resource import GatewayResource
+from streamr.web.api.surface import Surface
 from streamr.web.callers import TrustedProxies
 from streamr.web.hosts import Hosts
 from streamr.web.page import Page, json_page

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from streamr.fields import names
-from streamr.web.api.resource import Surface
+from streamr.web.api.surface import Surface
 from streamr.web.demo.faults import WishGranter
 from streamr.web.demo.pages import Demo
 from streamr.web.router import Row

@@ -10,7 +10,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
-from streamr.web.api.resource import Surface
+from streamr.web.api.surface import Surface
 from streamr.web.server.channel import LINGER_SECONDS
 from streamr.web.server.limits import MOST_OF_ONE, MOST_TOLD, Limits
 from streamr.web.server.site import WARN_EVERY

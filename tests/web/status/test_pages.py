@@ -10,7 +10,8 @@ from streamr.fields.loop import Loop
 from streamr.tmdb import catalogue
 from streamr.web.api import target
 from streamr.web.api.cors import Cors
-from streamr.web.api.resource import GatewayResource, Surface
+from streamr.web.api.resource import GatewayResource
+from streamr.web.api.surface import Surface
 from streamr.web.hosts import Hosts
 from streamr.web.router import Router
 from streamr.web.server.channel import QUIET_SECONDS, WRITE_SECONDS
