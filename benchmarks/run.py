@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
+from datetime import date
 from pathlib import Path
 
 from .bench import BenchOptions, say
@@ -71,7 +72,7 @@ def main() -> None:
             say(f"  {note}")
         said = {True: "met", False: "MISSED", None: "nothing to reach"}[table.met]
         say(f"  target: {table.target}: {said} ({time.monotonic() - began:.0f} s)")
-        write(given.output, {row: section(table, command(row, given))})
+        write(given.output, {row: section(table, command(row, given), date.today())})
 
 
 if __name__ == "__main__":

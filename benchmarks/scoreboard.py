@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 
 from .bench import Table
@@ -40,8 +41,9 @@ def line(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def section(table: Table, command: str) -> str:
-    """A table as Markdown."""
+def section(table: Table, command: str, day: date) -> str:
+    """A table as Markdown, with the day on which it was measured: rows are measured
+    one by one, and stay on the page until they are measured again."""
     said = {True: "streamr: met", False: "streamr: **missed**", None: ""}[table.met]
     parts = [f"## {table.number}. {table.title}", ""]
     parts += [f"Target: {table.target}.", ""]
@@ -49,7 +51,7 @@ def section(table: Table, command: str) -> str:
     parts += [line(row) for row in table.rows]
     parts += [""]
     parts += [text + "\n" for text in [*table.notes, said] if text]
-    parts += [f"    {command}", ""]
+    parts += [f"Measured on {day}:", "", f"    {command}", ""]
     return "\n".join(parts) + "\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 import pytest
 
@@ -19,6 +20,7 @@ from streamr.tmdb import catalogue
 from streamr.tmdb.target import split
 from streamr.web.api.target import main_query
 
+DAY = date(2026, 11, 27)
 WORDS = {
     "directory": "/somewhere",
     "port": "1",
@@ -92,10 +94,13 @@ def test_a_replay_is_the_same_for_everybody() -> None:
 def test_a_run_replaces_its_own_sections_and_keeps_the_others() -> None:
     table = Table(2, "Two", "fast", ["peer", "ms"], [["streamr", "70"]], met=True)
     first = merged("", {1: "one\n", 2: "two\n"})
-    second = merged(first, {2: section(table, "python -m benchmarks.run --rows 2")})
+    second = merged(
+        first, {2: section(table, "python -m benchmarks.run --rows 2", DAY)}
+    )
     assert "one\n" in second
     assert "two\n" not in second
     assert "| streamr | 70 |" in second
+    assert "Measured on 2026-11-27:" in second
     assert merged(second, {}) == second
 
 
