@@ -12,16 +12,22 @@ from streamr.config.settings import Settings
 from streamr.errors import RouteKind, SettingsError
 from streamr.fields.loop import Loop
 from streamr.interfaces import Reactor
+from streamr.networks import is_private
 from streamr.tmdb.hosts import OFFICIAL_HOSTS
 from streamr.upstream.client import Client
+from streamr.upstream.dial.addresses import Addresses
+from streamr.upstream.dial.dialer import Dialer
 from streamr.upstream.dial.tls import MODERN, PROFILES, ProfilePolicy, TLSError
 from streamr.upstream.origin import HERE, Credentials, TMDBRoute
 from streamr.upstream.peer import ProxyRoute
 from streamr.upstream.ratelimit import Pacer
+from streamr.upstream.resolve.book import AddressBook
 from streamr.upstream.resolve.cache import RememberingResolver
 from streamr.upstream.resolve.pins import PinnedResolver
 from streamr.upstream.resolve.system import Lookups, system_lookup
 
+# The name of the system's resolver.
+SYSTEM = "system"
 # Finds the (family, address) pairs of a name, blocking; raises OSError.
 Lookup = Callable[[str], Sequence[tuple[int, str]]]
 
@@ -36,11 +42,10 @@ class Upstream:
         self._settings = settings
         self._reactor = reactor
         lookups = Lookups(reactor, lookup)
-        self._resolver = PinnedResolver(
-            RememberingResolver(lookups.find, reactor),
-            settings.tmdb_pins,
-            settings.address_family,
-        )
+        # in the demo every host is on loopback, and that is no lie
+        real = lookup is system_lookup
+        self._book = AddressBook(reactor, is_private if real else lambda _: False)
+        self._names = RememberingResolver(lookups.find, reactor)
         self._pacers: dict[str, Pacer] = {}
         self._policies: dict[str, ProfilePolicy] = {}
         self._credentials = Credentials(
@@ -124,11 +129,16 @@ class Upstream:
 
     def _client(self, url: str, profile: str, places: Pacer | None = None) -> Client:
         policy = self._policy(profile) if url.startswith("https:") else None
-        client = Client(
-            self._reactor, self._resolver, policy, places, self._settings.connections
-        )
+        dialer = Dialer(self._reactor, self._addresses(), policy)
+        client = Client(self._reactor, dialer, places, self._settings.connections)
         self.clients.append(client)
         return client
+
+    def _addresses(self) -> Addresses:
+        settings = self._settings
+        family = settings.address_family
+        resolver = PinnedResolver(self._names, settings.tmdb_pins, family)
+        return Addresses(resolver, self._book, SYSTEM, family)
 
     def _policy(self, profile: str) -> ProfilePolicy:
         if profile not in self._policies:

@@ -8,13 +8,14 @@ tests/upstream/. It reads three things only: what was raised, the attempt's trac
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 
 from twisted.internet import error
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from streamr.errors import Fault, Phase
-from streamr.upstream.dial.tap import Trace
+from streamr.upstream.dial.tap import Leg, Trace
 from streamr.upstream.dial.tls import CertificateRefused, TLSError
 
 _log = Logger()
@@ -45,18 +46,43 @@ _NUMBERS = {
 _HTML = (b"<", b"HTTP/")
 
 
-def classify(failure: Failure, trace: Trace) -> Fault:
+def classify(failure: Failure, trace: Trace | Leg) -> Fault:
     """The Fault behind a failed attempt."""
     if isinstance(failure.value, Fault):
         return failure.value
     if trace.timed_out:
-        return Fault(_TIMEOUTS[trace.phase], f"silent in phase {trace.phase}")
+        connecting = trace.phase in (Phase.CONNECT, Phase.TLS)
+        told = most_telling(trace.legs) if connecting else None
+        return told or silence(trace)
     for reason in _reasons(failure):
         fault = _by_type(reason, trace)
         if fault is not None:
             return fault
     _log.failure("No row of the fault table fits", failure=failure, code="no-row")
     return Fault("proxy_internal_error", f"unexpected {type(failure.value).__name__}")
+
+
+def silence(trace: Trace | Leg) -> Fault:
+    """The Fault of an attempt, or of one leg of it, for which the time is up."""
+    return Fault(_TIMEOUTS[trace.phase], f"silent in phase {trace.phase}")
+
+
+# Each phase after those before it: how far a leg came.
+_ORDER = tuple(Phase)
+
+
+def most_telling(legs: Sequence[Leg]) -> Fault | None:
+    """The one Fault for the legs of an attempt that all failed; None without any.
+
+    It is that of the leg that came the furthest, and rather of one that was answered:
+    what comes back speaks of somebody on the path, silence of nobody.
+    """
+    faults = [each.fault for each in legs if each.fault is not None]
+
+    def rank(fault: Fault) -> tuple[int, bool]:
+        return _ORDER.index(fault.cause.phase), not fault.cause.slow
+
+    return max(faults, key=rank, default=None)
 
 
 def _reasons(failure: Failure) -> list[BaseException]:
@@ -72,7 +98,7 @@ def _reasons(failure: Failure) -> list[BaseException]:
     return [*found, failure.value] if failure.value is not None else found
 
 
-def _by_type(value: BaseException, trace: Trace) -> Fault | None:
+def _by_type(value: BaseException, trace: Trace | Leg) -> Fault | None:
     """The Fault for one exception, or None when it says nothing by itself."""
     match value:
         case Fault():
@@ -127,7 +153,7 @@ def _connect(value: error.ConnectError) -> Fault:
     return Fault("connection_refused", str(value)[:80])
 
 
-def _tls(value: Exception, trace: Trace) -> Fault:
+def _tls(value: Exception, trace: Trace | Leg) -> Fault:
     """OpenSSL's error queue, read for what it says of the other side."""
     if not value.args or not value.args[0]:
         return _lost(error.ConnectionLost(), trace)
@@ -146,7 +172,7 @@ def _tls(value: Exception, trace: Trace) -> Fault:
     return Fault("tls_protocol_error", text)
 
 
-def _lost(value: BaseException, trace: Trace) -> Fault:
+def _lost(value: BaseException, trace: Trace | Leg) -> Fault:
     """The connection ended: in which phase, and by reset or by FIN, the tap knows."""
     ended = trace.tap.ended if trace.tap is not None else None
     polite = isinstance(ended or value, error.ConnectionDone)
@@ -168,20 +194,20 @@ def _lost(value: BaseException, trace: Trace) -> Fault:
 _LONG_HEAD = 16384
 
 
-def _not_tls(trace: Trace) -> bool:
+def _not_tls(trace: Trace | Leg) -> bool:
     """TLS records begin with 0x14-0x17; a block page begins with text."""
     first = trace.tap.first_bytes if trace.tap is not None else b""
     return bool(first) and not 0x14 <= first[0] <= 0x17
 
 
-def _alert(trace: Trace) -> bool:
+def _alert(trace: Trace | Leg) -> bool:
     """The first record was an alert (RFC 8446, 5.1). OpenSSL's text names it, and does
     not always say what it is: "tlsv1 unrecognized name"."""
     first = trace.tap.first_bytes if trace.tap is not None else b""
     return trace.phase is Phase.TLS and first[:1] == b"\x15"
 
 
-def _first_bytes(trace: Trace) -> str:
+def _first_bytes(trace: Trace | Leg) -> str:
     first = trace.tap.first_bytes if trace.tap is not None else b""
     if first.startswith(_HTML):
         return "plain HTTP: a block page or a portal"

@@ -1,6 +1,6 @@
 """One try at one origin: treq over an Agent over a TLS profile, within a budget.
 
-    treq.HTTPClient → RawAgent → Agent → TracedPool → TLS (profile) → tap → TCP → names
+    treq.HTTPClient → RawAgent → Agent → TracedPool → Dialer
 
 Everything that can go wrong below comes out as one Fault.
 """
@@ -16,7 +16,6 @@ from hyperlink import EncodedURL
 from treq.client import HTTPClient
 from treq.cookies import IndexableCookieJar
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IHostnameResolver
 from twisted.python.failure import Failure
 from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
@@ -31,7 +30,6 @@ from streamr.upstream.body import Collector, decode
 from streamr.upstream.classify import JSON, classify
 from streamr.upstream.dial.dialer import Dialer
 from streamr.upstream.dial.tap import Trace
-from streamr.upstream.dial.tls import ProfilePolicy
 from streamr.upstream.pool import TracedPool
 
 # A reset and a success within this many seconds: the resets are random, so fresh
@@ -56,8 +54,7 @@ class Client:
     def __init__(
         self,
         reactor: Reactor,
-        resolver: IHostnameResolver,
-        policy: ProfilePolicy | None,
+        dialer: Dialer,
         places: Places | None = None,
         most_idle: int = MOST_IDLE,
     ) -> None:
@@ -65,8 +62,7 @@ class Client:
         is how many stay open for the next requests."""
         self._places = places
         self._reactor = reactor
-        self._resolver = resolver
-        self._policy = policy
+        self._dialer = dialer
         self._pool = TracedPool(reactor, most_idle)
         self._good_at = self._reset_at = -RANDOM_WINDOW
 
@@ -125,13 +121,8 @@ class Client:
         return min(self._good_at, self._reset_at) > oldest
 
     def _client(self, trace: Trace) -> HTTPClient:
-        endpoints = Dialer(
-            self._reactor,
-            self._resolver,
-            self._policy,
-            trace,
-            self._places if self._resets_at_random() else None,
-        )
+        places = self._places if self._resets_at_random() else None
+        endpoints = self._dialer.attempt(trace, places)
         agent = Agent.usingEndpointFactory(self._reactor, endpoints, self._pool)
         return HTTPClient(_RawAgent(agent, trace), _NO_COOKIES)
 

@@ -16,7 +16,6 @@ from streamr.errors import Fault
 from streamr.tmdb import catalogue
 from streamr.upstream.answer import judge
 from streamr.upstream.classify import JSON
-from streamr.upstream.client import Client
 from streamr.upstream.resolve.pins import PinnedResolver
 from tests.support import QUERY, call, head
 from tests.upstream.test_classify import (
@@ -28,6 +27,7 @@ from tests.upstream.test_classify import (
     HTML,
     RESET,
 )
+from tests.upstream.test_client import client_over
 
 
 class Heads(SynchronousTestCase):
@@ -37,7 +37,8 @@ class Heads(SynchronousTestCase):
         """A try that is answered so, and then perhaps cut."""
         reactor: Any = MemoryReactorClock()
         pins = {"api.test.invalid": (("192.0.2.1", 80),)}
-        client = Client(reactor, PinnedResolver(None, pins, "auto"), None)  # type: ignore[arg-type]
+        resolver = PinnedResolver(None, pins, "auto")  # type: ignore[arg-type]
+        client = client_over(reactor, resolver, None)
         url = "http://api.test.invalid/3/movie/550"
         asking = client.get(url, {}, BUDGET, new_connection=False)
         connection = reactor.tcpClients[-1][2].buildProtocol(ADDRESS)

@@ -28,7 +28,10 @@ from streamr.boundaries import Answer, Budget, Validators
 from streamr.errors import Fault
 from streamr.upstream.classify import JSON
 from streamr.upstream.client import Client, ready_url
+from streamr.upstream.dial import addresses
+from streamr.upstream.dial.dialer import Dialer
 from streamr.upstream.dial.tls import MODERN, ProfilePolicy
+from streamr.upstream.resolve.book import AddressBook
 from streamr.upstream.resolve.pins import PinnedResolver
 from tests.support import head
 from tests.upstream.dial.test_race import Granting
@@ -55,8 +58,12 @@ class FakeResolver:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, Any]] = []
+        self.doubted: list[str] = []
         self.finish: Callable[[], None] = lambda: None
         self.addresses: list[Any] | None = [IPv4Address("TCP", "192.0.2.1", 80)]
+
+    def doubt(self, host: str) -> None:
+        self.doubted.append(host)
 
     def resolveHostName(
         self,
@@ -81,11 +88,26 @@ class FakeResolver:
         return resolution
 
 
+def client_over(
+    reactor: Any,
+    resolver: Any,
+    policy: ProfilePolicy | None,
+    places: Any = None,
+    family: str = "auto",
+    **more: Any,
+) -> Client:
+    """A client that looks names up in a resolver, pinned or not."""
+    if not isinstance(resolver, PinnedResolver):
+        resolver = PinnedResolver(resolver, {}, family)
+    looked_up = addresses.Addresses(resolver, AddressBook(reactor), "system", family)
+    return Client(reactor, Dialer(reactor, looked_up, policy), places, **more)
+
+
 class ClientCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor: Any = MemoryReactorClock()
         self.resolver = FakeResolver()
-        self.client = Client(self.reactor, self.resolver, None)
+        self.client = client_over(self.reactor, self.resolver, None)
 
     def get(self) -> Deferred[Answer]:
         return self.client.get(URL, {}, BUDGET, new_connection=False)
@@ -130,7 +152,7 @@ class TLSCase(ClientCase):
         self.reactor = MemoryReactorClock()
         self.reactor.advance(now)
         self.places = Granting()
-        self.client = Client(self.reactor, self.resolver, POLICY, self.places)
+        self.client = client_over(self.reactor, self.resolver, POLICY, self.places)
 
     def get_secure(self) -> Deferred[Answer]:
         return self.client.get(SECURE_URL, {}, BUDGET, new_connection=False)
@@ -222,7 +244,7 @@ class Racing(TLSCase):
         self.assertEqual(self.connections(URL), 1)
 
     def test_who_was_given_no_places_never_races(self) -> None:
-        self.client = Client(self.reactor, self.resolver, POLICY)
+        self.client = client_over(self.reactor, self.resolver, POLICY)
         self.good()
         self.reset()
         self.assertEqual(self.connections(), 1)
@@ -239,7 +261,7 @@ class Secure(TLSCase):
 
     def test_the_first_bytes_are_a_hello(self) -> None:
         self.get_secure().addErrback(lambda _failure: None)
-        self.assertEqual(self.reactor.tcpClients[-1][1], 80)
+        self.assertEqual(self.reactor.tcpClients[-1][1], 443)
         _, transport = self.connect()
         self.assertEqual(transport.value()[:2], b"\x16\x03")
         self.assertIn(b"api.test.invalid", transport.value())
@@ -271,7 +293,7 @@ class Secure(TLSCase):
         self.assertTrue(transport.aborted)
 
     def test_without_a_profile_nothing_leaves(self) -> None:
-        self.client = Client(self.reactor, self.resolver, None)
+        self.client = client_over(self.reactor, self.resolver, None)
         asking = maybeDeferred(self.get_secure)
         self.assertEqual(self.cause(asking), "proxy_internal_error")
         self.assertEqual(self.reactor.tcpClients, [])
@@ -534,7 +556,7 @@ class Names(ClientCase):
 class Pins(ClientCase):
     def resolve(self, pins: dict[str, Any], family: str = "auto") -> PinnedResolver:
         resolver = PinnedResolver(self.resolver, pins, family)
-        self.client = Client(self.reactor, resolver, None)
+        self.client = client_over(self.reactor, resolver, None)
         return resolver
 
     def test_a_pin_sends_the_bytes_elsewhere_without_asking(self) -> None:
@@ -662,7 +684,7 @@ class KeptAlive(ClientCase):
         self.assertEqual(len(self.reactor.tcpClients), 2)
 
     def test_as_many_are_kept_as_may_be_in_use_at_once(self) -> None:
-        self.client = Client(self.reactor, self.resolver, None, most_idle=9)
+        self.client = client_over(self.reactor, self.resolver, None, most_idle=9)
         protocols: list[Any] = []
         for _ in range(2):
             asked = [self.get() for _ in range(9)]

@@ -14,7 +14,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.interfaces import IHostnameResolver, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 
 from streamr.boundaries import Answer, Budget, Call, Dimensions, Expected, Query
 from streamr.config.settings import Settings
@@ -25,11 +25,14 @@ from streamr.errors import CAUSES, KEY_CAUSES, Fault, Phase, RouteKind
 from streamr.fields.loop import Loop
 from streamr.interfaces import Reactor
 from streamr.upstream.client import Client
+from streamr.upstream.dial.addresses import Addresses
+from streamr.upstream.dial.dialer import Dialer
 from streamr.upstream.dial.tls import ProfilePolicy
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.peer import ProxyRoute
 from streamr.upstream.ratelimit import Pacer
-from streamr.upstream.resolve.pins import PinnedResolver
+from streamr.upstream.resolve.book import AddressBook
+from streamr.upstream.resolve.pins import PinnedResolver, Pins, Resolver
 
 SMALL = Query("/configuration", (), "/configuration", expected=Expected(("images",)))
 # The largest bodies that front ends ask for: they show cuts, damage and throttling.
@@ -83,7 +86,7 @@ class Asker:
         reactor: Reactor,
         settings: Settings,
         profiles: dict[str, ProfilePolicy],
-        names: IHostnameResolver,
+        names: Resolver,
         lateness: Lateness,
         wall: Callable[[], float],
         seconds: float,
@@ -136,9 +139,7 @@ class Asker:
         host = urlsplit(base_url).hostname or ""
         pins = {host: ((place.address, place.port),)}
         policy = self._profiles[profile] if base_url.startswith("https:") else None
-        client = Client(
-            self._reactor, PinnedResolver(self._names, pins, "auto"), policy
-        )
+        client = self._client(pins, policy)
         route = self._route(base_url, host, profile, client)
         began, head = self._reactor.seconds(), _Head(self._reactor)
         try:
@@ -168,6 +169,12 @@ class Asker:
             skew=self._skew(answer),
         )
 
+    def _client(self, pins: Pins, policy: ProfilePolicy | None) -> Client:
+        """One that remembers nothing of what it finds."""
+        resolver = PinnedResolver(self._names, pins, "auto")
+        addresses = Addresses(resolver, AddressBook(self._reactor), "doctor", "auto")
+        return Client(self._reactor, Dialer(self._reactor, addresses, policy))
+
     def _route(
         self, base_url: str, host: str, profile: str, client: Client
     ) -> TMDBRoute:
@@ -189,7 +196,7 @@ class Asker:
 
     async def _proxy(self, url: str, *, chosen: bool) -> ProxyReply:
         policy = self._profiles["modern"] if url.startswith("https:") else None
-        client = Client(self._reactor, self._names, policy)
+        client = self._client({}, policy)
         route = ProxyRoute(
             url, client, self._settings.proxy_token, Loop("streamr-doctor")
         )

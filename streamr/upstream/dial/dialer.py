@@ -1,65 +1,128 @@
-"""The dialer: one connection, put together from endpoints that wrap endpoints."""
+"""The dialer: one connection, put together from endpoints that wrap endpoints.
+
+TCP to one address ─► [tunnel of an outbound proxy] ─► tap ─► [TLS profile] ─► HTTP
+└──────────── several of these race, the first that is ready wins ───────────┘
+"""
 
 from __future__ import annotations
 
-from twisted.internet.endpoints import HostnameEndpoint
-from twisted.internet.interfaces import IHostnameResolver, IStreamClientEndpoint
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IProtocol,
+    IProtocolFactory,
+    IStreamClientEndpoint,
+)
 from twisted.web.client import URI
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
 from streamr.errors import Fault
 from streamr.interfaces import Places, Reactor
+from streamr.upstream.dial.addresses import Addresses, AddressesEndpoint
 from streamr.upstream.dial.handshake import TLSEndpoint
-from streamr.upstream.dial.names import ReactorView
-from streamr.upstream.dial.race import RacingEndpoint
-from streamr.upstream.dial.tap import TapEndpoint, Trace, TracedEndpoint
-from streamr.upstream.dial.tls import ProfilePolicy
+from streamr.upstream.dial.race import Rules
+from streamr.upstream.dial.tap import Leg, TapEndpoint, Trace, TracedEndpoint
+from streamr.upstream.dial.tls import Creator, ProfilePolicy
+
+T = TypeVar("T")
 
 # The next address is tried this long after the one before (RFC 8305, 5 recommends
-# 250 ms and allows 10 ms). It is also what a refused connection costs: some 55 ms,
-# where Twisted's default of 0.3 s costs some 305 (docs/facts/tls.md, "Cost of a refused
-# connection").
+# 250 ms and allows 10 ms). It is what an address that does not answer costs.
 ATTEMPT_DELAY = 0.05
+# Where handshakes are reset at random, three are tried at once: TMDB's CDN counts
+# connections (docs/facts/tmdb.md, "Limits on requests and connections"), and a fourth
+# would gain 6 %.
+RACERS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Dialer:
+    """How a route makes its connections.
+
+    `policy` is its TLS profile, None for a route over plain http.
+    """
+
+    reactor: Reactor
+    addresses: Addresses
+    policy: ProfilePolicy | None
+
+    def attempt(self, trace: Trace, places: Places | None) -> IAgentEndpointFactory:
+        """The endpoints of one attempt, which its trace follows. `places` are there
+        when several connections should be raced."""
+        return _Attempt(self, trace, places)
+
+    def endpoint(
+        self, host: str, port: int, trace: Trace, *, secure: bool, at_once: int
+    ) -> IStreamClientEndpoint:
+        """The connection to a host: the first of `at_once` that are tried together, and
+        of those that follow. Raises Fault for https without a TLS profile."""
+        creator = self._creator(host, port) if secure else None
+
+        def wrap(tcp: IStreamClientEndpoint, leg: Leg) -> IStreamClientEndpoint:
+            tapped = TapEndpoint(tcp, leg, secure=secure)
+            if creator is None:
+                return tapped
+            return TLSEndpoint(creator, tapped, self.reactor)
+
+        rules = Rules(secure, at_once, ATTEMPT_DELAY)
+        reactor = self.reactor
+        return AddressesEndpoint(
+            host, port, self.addresses, reactor, reactor, wrap, trace, rules
+        )
+
+    def _creator(self, host: str, port: int) -> Creator:
+        if self.policy is None:
+            raise Fault("proxy_internal_error", "https without a TLS profile")
+        return self.policy.creatorForNetloc(host.encode("ascii"), port)
 
 
 @implementer(IAgentEndpointFactory)
-class Dialer:
-    """Builds the connection of one attempt, so that its trace can follow it."""
+class _Attempt:
+    """The endpoints of one attempt."""
 
-    def __init__(
-        self,
-        reactor: Reactor,
-        resolver: IHostnameResolver,
-        policy: ProfilePolicy | None,
-        trace: Trace,
-        places: Places | None,
-    ) -> None:
-        """`places` are there when connections should be raced."""
-        self._reactor = reactor
-        self._resolver = resolver
-        self._policy = policy
+    def __init__(self, dialer: Dialer, trace: Trace, places: Places | None) -> None:
+        self._dialer = dialer
         self._trace = trace
         self._places = places
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
-        places = self._places if uri.scheme == b"https" else None
-        endpoint = RacingEndpoint(lambda: self._endpoint(uri), places)
-        return TracedEndpoint(endpoint, self._trace)
+        host, secure = uri.host.decode("ascii").strip("[]"), uri.scheme == b"https"
+        places = self._places if secure else None
 
-    def _endpoint(self, uri: URI) -> IStreamClientEndpoint:
-        view = ReactorView(self._reactor, self._resolver, self._trace.resolved)
-        host = uri.host.decode("ascii").strip("[]")
-        tcp: IStreamClientEndpoint = HostnameEndpoint(
-            view, host, uri.port, attemptDelay=ATTEMPT_DELAY
-        )
-        secure = uri.scheme == b"https"
-        endpoint: IStreamClientEndpoint = TapEndpoint(tcp, self._trace, secure=secure)
-        if secure:
-            if self._policy is None:
-                raise Fault("proxy_internal_error", "https without a TLS profile")
-            creator = self._policy.creatorForNetloc(uri.host, uri.port)
-            endpoint = TLSEndpoint(
-                creator.watched(self._trace.requested), endpoint, self._reactor
+        def make(at_once: int) -> IStreamClientEndpoint:
+            return self._dialer.endpoint(
+                host, uri.port, self._trace, secure=secure, at_once=at_once
             )
-        return endpoint
+
+        return TracedEndpoint(_Lent(make, places), self._trace)
+
+
+@implementer(IStreamClientEndpoint)
+class _Lent:
+    """Races as many connections as there are places for, and one where none is lent.
+
+    Nothing is made before a connection is needed: most requests find one kept alive.
+    """
+
+    def __init__(
+        self, make: Callable[[int], IStreamClientEndpoint], places: Places | None
+    ) -> None:
+        self._make = make
+        self._places = places
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        places = self._places
+        more = places.borrow(RACERS - 1) if places is not None else 0
+        connecting: Deferred[IProtocol] = self._make(1 + more).connect(protocolFactory)
+        if places is None or more == 0:
+            return connecting
+
+        def over(result: T) -> T:
+            places.give_back(more)
+            return result
+
+        return connecting.addBoth(over)

@@ -1,70 +1,43 @@
-"""A reactor that looks names up with a resolver of ours, and tells when it has."""
+"""The addresses of a name, as a Deferred."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IAddress,
     IHostnameResolver,
     IHostResolution,
-    IReactorPluggableNameResolver,
-    IReactorTCP,
-    IReactorTime,
     IResolutionReceiver,
 )
 from zope.interface import implementer
 
-from streamr.interfaces import Reactor
+from streamr.upstream.resolve.cache import Address
 
 
 @implementer(IResolutionReceiver)
-class _Marked:
-    """A receiver that also tells when the resolution found something."""
+class _Collected:
+    """Collects what a resolver finds."""
 
-    def __init__(self, inner: IResolutionReceiver, found: Callable[[], None]) -> None:
-        self._inner = inner
+    def __init__(self, found: Deferred[list[Address]]) -> None:
         self._found = found
-        self._count = 0
+        self._addresses: list[Address] = []
 
     def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:
-        self._inner.resolutionBegan(resolutionInProgress)
+        """Nothing to do: who does not want the addresses any more leaves them."""
 
     def addressResolved(self, address: IAddress) -> None:
-        self._count += 1
-        self._inner.addressResolved(address)
+        if isinstance(address, Address):
+            self._addresses.append(address)
 
     def resolutionComplete(self) -> None:
-        if self._count:
-            self._found()
-        self._inner.resolutionComplete()
+        # who has left, has a result already; Deferred swallows one after a cancel
+        self._found.callback(self._addresses)
 
 
-@implementer(IHostnameResolver)
-class _MarkingResolver:
-    def __init__(self, inner: IHostnameResolver, found: Callable[[], None]) -> None:
-        self._inner = inner
-        self._found = found
-
-    def resolveHostName(
-        self, resolutionReceiver: IResolutionReceiver, *args: Any, **kwargs: Any
-    ) -> IHostResolution:
-        marked = _Marked(resolutionReceiver, self._found)
-        return self._inner.resolveHostName(marked, *args, **kwargs)
-
-
-@implementer(IReactorTime, IReactorTCP, IReactorPluggableNameResolver)
-class ReactorView:
-    """The reactor as one attempt sees it: the same, with another name resolver."""
-
-    def __init__(
-        self, reactor: Reactor, resolver: IHostnameResolver, found: Callable[[], None]
-    ) -> None:
-        self.nameResolver = _MarkingResolver(resolver, found)
-        self.seconds = reactor.seconds
-        self.callLater = reactor.callLater
-        self.getDelayedCalls = reactor.getDelayedCalls
-        self.connectTCP = reactor.connectTCP
-        self.listenTCP = reactor.listenTCP
-        self.installNameResolver = reactor.installNameResolver
+def look_up(
+    resolver: IHostnameResolver, host: str, port: int
+) -> Deferred[list[Address]]:
+    """The addresses of a host, in the resolver's order; [] when there are none."""
+    found: Deferred[list[Address]] = Deferred()
+    resolver.resolveHostName(_Collected(found), host, port)
+    return found

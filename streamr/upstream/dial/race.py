@@ -1,51 +1,175 @@
-"""Racing fresh connections: where half of the handshakes are reset, a few at a time.
+"""Racing connections: the first that is ready carries the request, the rest end.
 
-The connections of one race differ in nothing; the first whose handshake ends well
-carries the request and is kept alive by the pool, the others are closed. So random
-resets are paid once, and not by each request (at p = 0.5 all three fail once in eight).
+Two needs, one race. The addresses of a name are tried one after the other and, where
+one is slow, side by side (RFC 8305, "Happy Eyeballs"), and not TCP alone: a network may
+let TCP through to one address and reset TLS there. And where handshakes are reset at
+random, a few connections are started at once, so that resets are paid once, and not by
+each request (at p = 0.5 all three fail once in eight).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IAddress,
+    IDelayedCall,
     IHandshakeListener,
     IProtocol,
     IProtocolFactory,
+    IReactorTime,
     IStreamClientEndpoint,
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from streamr.interfaces import Places
-
-T = TypeVar("T")
-
-# Three tries at once: TMDB's CDN counts connections (docs/facts/tmdb.md, "Limits on
-# requests and connections"), and a fourth would gain 6 %.
-RACERS = 3
+from streamr.upstream.classify import classify, most_telling
+from streamr.upstream.dial.tap import Leg
 
 
-@implementer(IHandshakeListener)
-class _Racer(Protocol):
+@dataclass(frozen=True, slots=True)
+class Racer:
+    """One connection that may be made: how, and where its evidence goes.
+
+    `make` is called when it is its turn.
+    """
+
+    leg: Leg
+    make: Callable[[], IStreamClientEndpoint]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a race goes.
+
+    `secure` says that a connection is ready when its handshake has ended well, not when
+    TCP stands. `at_once` racers start together; the next one follows when one fails, or
+    after `delay` seconds.
+    """
+
+    secure: bool
+    at_once: int
+    delay: float
+
+
+class Race:
+    """Several connections, one of which will carry the request.
+
+    `won` fires with the protocol that the factory makes, on the connection that was
+    ready first, or fails with the most telling Fault when none was. Cancelling it
+    closes all.
+    """
+
+    def __init__(
+        self,
+        racers: Sequence[Racer],
+        factory: IProtocolFactory,
+        rules: Rules,
+        clock: IReactorTime,
+    ) -> None:
+        self.won: Deferred[IProtocol] = Deferred(lambda _won: self._stop())
+        self._over = False
+        self._factory = factory
+        self._rules = rules
+        self._clock = clock
+        self._legs = [each.leg for each in racers]
+        self._next: Iterator[Racer] = iter(racers)
+        self._left = len(racers)
+        self._connecting: dict[Leg, Deferred[IProtocol]] = {}
+        self._running: list[_Runner] = []
+        self._timer: IDelayedCall | None = None
+        for _ in range(min(rules.at_once, len(racers))):
+            self._start()
+
+    def ready(self, runner: _Runner) -> None:
+        """A connection is ready: the first one wins."""
+        if self._over:
+            runner.abort()
+            return
+        self._running.remove(runner)
+        # over plain TCP its endpoint has not fired yet, and is not to be cancelled
+        self._connecting.pop(runner.leg, None)
+        runner.leg.ready()
+        real: Any = self._factory.buildProtocol(None)  # type: ignore[arg-type]
+        runner.adopt(real)
+        self._stop()
+        self.won.callback(real)
+
+    def lost(self, runner: _Runner, reason: Failure) -> None:
+        """A connection has ended before it was ready."""
+        if runner in self._running:
+            self._running.remove(runner)
+            self._failed(reason, runner.leg)
+
+    def enter(self, leg: Leg) -> _Runner:
+        """One more connection stands."""
+        kind = _SecureRunner if self._rules.secure else _Runner
+        self._running.append(kind(self, leg))
+        return self._running[-1]
+
+    def _start(self) -> None:
+        """The next racer, and a look at the one after it in a moment."""
+        racer = next(self._next, None)
+        if racer is None or self._over:
+            return
+        racer.leg.begun = True
+        connecting = racer.make().connect(_Runners(self, racer.leg))
+        self._connecting[racer.leg] = connecting
+        connecting.addErrback(self._failed, racer.leg)
+        self._hush()
+        if not self._over:
+            self._timer = self._clock.callLater(self._rules.delay, self._start)
+
+    def _failed(self, failure: Failure, leg: Leg) -> None:
+        if self._over:
+            return
+        leg.fault = classify(failure, leg)
+        self._left -= 1
+        if self._left == 0:
+            self._stop()
+            told = most_telling(self._legs)
+            self.won.errback(failure if told is None else Failure(told))
+        else:
+            self._start()
+
+    def _stop(self) -> None:
+        self._over = True
+        self._hush()
+        for connecting in self._connecting.values():
+            connecting.cancel()
+        running, self._running = self._running, []
+        for runner in running:
+            runner.abort()
+
+    def _hush(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+
+
+class _Runner(Protocol):
     """One connection of a race; the winner hands everything on to the real protocol."""
 
-    def __init__(self, race: _Race) -> None:
+    def __init__(self, race: Race, leg: Leg) -> None:
         self._race = race
         self._real: Any = None
+        self.leg = leg
 
-    def handshakeCompleted(self) -> None:
-        self._race.secure(self)
+    def connectionMade(self) -> None:
+        self._race.ready(self)
 
     def adopt(self, real: Any) -> None:
         """From now on this connection is the real protocol's."""
         self._real = real
         real.makeConnection(self.transport)
+
+    def abort(self) -> None:
+        """Close it at once."""
+        self.transport.abortConnection()  # type: ignore[union-attr]
 
     def dataReceived(self, data: bytes) -> None:
         if self._real is not None:
@@ -58,99 +182,25 @@ class _Racer(Protocol):
             self._race.lost(self, reason)
 
 
-class _Race:
-    """Several connections, one of which will carry the request."""
+@implementer(IHandshakeListener)
+class _SecureRunner(_Runner):
+    """One over TLS: it is ready when its handshake has ended well."""
 
-    def __init__(
-        self, endpoints: list[IStreamClientEndpoint], factory: IProtocolFactory
-    ) -> None:
-        self._factory = factory
-        self._running: list[_Racer] = []
-        self._connecting: list[Deferred[IProtocol]] = []
-        self._left = len(endpoints)
-        self.won: Deferred[IProtocol] = Deferred(lambda _won: self._stop())
-        racers = _Racers(self)
-        for endpoint in endpoints:
-            connecting: Deferred[IProtocol] = endpoint.connect(racers)
-            self._connecting.append(connecting)
-            connecting.addErrback(self._not_connected)
+    def connectionMade(self) -> None:
+        """TCP alone is not enough."""
 
-    def secure(self, racer: _Racer) -> None:
-        """A handshake has ended well: the first one wins."""
-        if self.won.called:
-            racer.transport.abortConnection()  # type: ignore[union-attr]
-            return
-        real: Any = self._factory.buildProtocol(None)  # type: ignore[arg-type]
-        self._running.remove(racer)
-        racer.adopt(real)
-        self.won.callback(real)
-        self._stop()
-
-    def lost(self, racer: _Racer, reason: Failure) -> None:
-        """A connection has ended before it was secure."""
-        if racer in self._running:
-            self._running.remove(racer)
-            self._one_less(reason)
-
-    def enter(self) -> _Racer:
-        """One more connection stands."""
-        racer = _Racer(self)
-        self._running.append(racer)
-        return racer
-
-    def _not_connected(self, failure: Failure) -> None:
-        if not failure.check(CancelledError):
-            self._one_less(failure)
-
-    def _one_less(self, failure: Failure) -> None:
-        self._left -= 1
-        if self._left == 0 and not self.won.called:
-            self.won.errback(failure)
-
-    def _stop(self) -> None:
-        for connecting in self._connecting:
-            connecting.cancel()
-        running, self._running = self._running, []
-        for racer in running:
-            racer.transport.abortConnection()  # type: ignore[union-attr]
+    def handshakeCompleted(self) -> None:
+        self._race.ready(self)
 
 
-class _Racers(Factory):
-    """Makes the protocols of one race."""
+class _Runners(Factory):
+    """Makes the protocol of one racer."""
 
     noisy = False
 
-    def __init__(self, race: _Race) -> None:
+    def __init__(self, race: Race, leg: Leg) -> None:
         self._race = race
+        self._leg = leg
 
-    def buildProtocol(self, addr: IAddress | None) -> _Racer:
-        return self._race.enter()
-
-
-@implementer(IStreamClientEndpoint)
-class RacingEndpoint:
-    """Connects several times at once and keeps the first that gets through.
-
-    Nothing is made before a connection is needed: most requests find one kept alive.
-    """
-
-    def __init__(
-        self, make: Callable[[], IStreamClientEndpoint], places: Places | None
-    ) -> None:
-        """`make` makes an endpoint for each of the racers, with TLS; there are as many
-        as `places` grants, and one alone without."""
-        self._make = make
-        self._places = places
-
-    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        places = self._places
-        more = places.borrow(RACERS - 1) if places is not None else 0
-        if places is None or more == 0:
-            return self._make().connect(protocolFactory)
-        race = _Race([self._make() for _ in range(1 + more)], protocolFactory)
-
-        def over(result: T) -> T:
-            places.give_back(more)
-            return result
-
-        return race.won.addBoth(over)
+    def buildProtocol(self, addr: IAddress | None) -> _Runner:
+        return self._race.enter(self._leg)

@@ -2,13 +2,14 @@
 
 Above TLS a reset, a FIN and silence look alike, and a body's transport offers no abort.
 The tap sits on the TCP transport, notes what passes and why the connection ended, and
-keeps a handle that really closes it. A `Trace` is the evidence of one attempt; the pool
-hands a kept-alive connection's tap on to the trace of the next one.
+keeps a handle that really closes it. A `Trace` is the evidence of one attempt, with a
+`Leg` for each connection that it tried to make; the pool hands a kept-alive
+connection's tap on to the trace of the next one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -27,7 +28,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from streamr.boundaries import Budget
-from streamr.errors import Phase
+from streamr.errors import Fault, Phase
 from streamr.eventloop import flush
 
 # Enough of an answer to tell a block page from TLS.
@@ -52,6 +53,7 @@ class Trace:
         self.timed_out = False
         self.left = False
         self.reused = False
+        self.legs: list[Leg] = []
         self.tap: Tap | None = None
         self.content_coding: bytes | None = None
 
@@ -68,6 +70,11 @@ class Trace:
     def resolved(self) -> None:
         """The name has addresses."""
         self.phase = Phase.CONNECT
+
+    def leg(self, address: str) -> Leg:
+        """One more connection is tried, to an address."""
+        self.legs.append(Leg(self, address))
+        return self.legs[-1]
 
     def connected(self, tap: Tap, *, secure: bool) -> None:
         """TCP stands; with TLS to come the handshake still belongs to the connect."""
@@ -125,12 +132,43 @@ class Trace:
             self._cancel()
 
 
+class Leg:
+    """The evidence of one connection of an attempt, as `classify` reads it.
+
+    `address` is what it leads to, and `begun` says that it was tried; `fault` is why it
+    is not the one that carries the request, None while it may still be.
+    """
+
+    timed_out = False
+    legs: Sequence[Leg] = ()
+
+    def __init__(self, trace: Trace, address: str) -> None:
+        self._trace = trace
+        self.address = address
+        self.phase = Phase.CONNECT
+        self.begun = False
+        self.tap: Tap | None = None
+        self.fault: Fault | None = None
+
+    def connected(self, tap: Tap, *, secure: bool) -> None:
+        """TCP stands."""
+        self.tap, tap.trace = tap, self._trace
+        self.phase = Phase.TLS if secure else Phase.REQUEST
+        self._trace.connected(tap, secure=secure)
+
+    def ready(self) -> None:
+        """It is the first that is ready, and carries the request."""
+        self.phase = Phase.REQUEST
+        self._trace.tap = self.tap
+        self._trace.requested()
+
+
 class Tap(ProtocolWrapper):
     """Notes what passes on one TCP connection."""
 
     def __init__(self, factory: Any, wrapped: Any) -> None:
         super().__init__(factory, wrapped)
-        self.trace: Trace = factory.trace
+        self.trace: Trace | Leg = factory.trace
         self._secure: bool = factory.secure
         self._handle: Any = None
         self.bytes_in = 0
@@ -176,7 +214,7 @@ class TapFactory(WrappingFactory):
     noisy = False
 
     def __init__(
-        self, wrapped: IProtocolFactory, trace: Trace, *, secure: bool
+        self, wrapped: IProtocolFactory, trace: Trace | Leg, *, secure: bool
     ) -> None:
         super().__init__(wrapped)
         self.trace = trace
@@ -185,10 +223,10 @@ class TapFactory(WrappingFactory):
 
 @implementer(IStreamClientEndpoint)
 class TapEndpoint:
-    """An endpoint whose connections are tapped for one trace."""
+    """An endpoint whose connections are tapped for one trace, or one leg of it."""
 
     def __init__(
-        self, endpoint: IStreamClientEndpoint, trace: Trace, *, secure: bool
+        self, endpoint: IStreamClientEndpoint, trace: Trace | Leg, *, secure: bool
     ) -> None:
         self._endpoint = endpoint
         self._trace = trace

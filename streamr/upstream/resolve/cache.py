@@ -3,7 +3,9 @@
 Twelve silent lookups fill the reactor's ten threads, and then neither the disk store
 nor the end of the process gets one (docs/facts/twisted.md, "Threads"). The system's
 resolver tells no TTL, so an answer counts as fresh for a minute; when the resolver
-fails, an old answer is used, because TMDB's CDN answers on its addresses for days.
+fails, an old answer is used, because TMDB's CDN answers on its addresses for days. An
+answer that has led nowhere is asked for again soon, and not handed out meanwhile: that
+is how a resolver that tells the truth again is noticed.
 """
 
 from __future__ import annotations
@@ -37,6 +39,9 @@ FRESH_SECONDS = 60.0
 KEPT_SECONDS = 24 * 3600.0
 # A name that was not found is not asked for again within this time.
 FAILED_SECONDS = 5.0
+# One that has led nowhere is asked for again after this: a caller who waits notices
+# within 5 s, with a lookup between.
+DOUBTED_SECONDS = 2.0
 # TMDB's names, the proxies' names: a handful.
 MOST_NAMES = 100
 
@@ -46,6 +51,7 @@ class _Known:
     found: list[tuple[int, str]]
     at: float
     failed_at: float | None = None
+    doubted_at: float | None = None
 
 
 @implementer(IHostResolution)
@@ -103,11 +109,19 @@ class RememberingResolver:
             self._ask(hostName, answer)
         return resolution
 
+    def doubt(self, host: str) -> None:
+        """The last answer has led nowhere: ask again soon, and wait for it."""
+        known = self._known.get(host)
+        if known is not None and known.doubted_at is None:
+            known.doubted_at = self._clock.seconds()
+
     def _settled(self, name: str) -> bool:
         """True when what is known is good enough, a recent failure too."""
         known, now = self._known.get(name), self._clock.seconds()
         if known is None:
             return False
+        if known.doubted_at is not None:
+            return now - max(known.doubted_at, known.at) < DOUBTED_SECONDS
         if known.failed_at is not None:
             return now - known.failed_at < FAILED_SECONDS
         return now - known.at < FRESH_SECONDS
@@ -118,6 +132,7 @@ class RememberingResolver:
         return (
             known is not None
             and bool(known.found)
+            and known.doubted_at is None
             and self._clock.seconds() - known.at < KEPT_SECONDS
         )
 

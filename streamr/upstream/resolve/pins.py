@@ -1,14 +1,12 @@
-"""Names to addresses: pins, address family, and a mark on the trace when it is done.
+"""Names to addresses: pins, and the address family.
 
-`HostnameEndpoint` takes its resolver from the reactor it is given, so each attempt gets
-a view of the reactor with a resolver of its own. The pins change only where the bytes
-go: URL, SNI and the verified name stay.
+The pins change only where the bytes go: URL, SNI and the verified name stay.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import (
@@ -22,6 +20,24 @@ from streamr.networks import address_in
 from streamr.upstream.resolve.cache import Address, Resolution, address_of
 
 Pins = Mapping[str, Sequence[tuple[str, int | None]]]
+
+
+class Resolver(Protocol):
+    """A name resolver of Twisted's kind, whose answers can be doubted."""
+
+    def resolveHostName(
+        self,
+        resolutionReceiver: IResolutionReceiver,
+        hostName: str,
+        portNumber: int = 0,
+        addressTypes: Sequence[type[Any]] | None = None,
+        transportSemantics: str = "TCP",
+    ) -> IHostResolution:
+        """As IHostnameResolver has it."""
+
+    def doubt(self, host: str) -> None:
+        """The last answer has led nowhere: ask again soon, and wait for it."""
+
 
 FAMILIES: dict[str, Sequence[type[Address]] | None] = {
     "auto": None,
@@ -38,10 +54,18 @@ class PinnedResolver:
     always obeyed.
     """
 
-    def __init__(self, inner: IHostnameResolver, pins: Pins, family: str) -> None:
+    def __init__(self, inner: Resolver, pins: Pins, family: str) -> None:
         self._inner = inner
         self._pins = pins
         self._types = FAMILIES[family]
+
+    def is_pinned(self, host: str) -> bool:
+        """True when the settings say where a host is."""
+        return host.lower() in self._pins
+
+    def doubt(self, host: str) -> None:
+        """The last answer has led nowhere."""
+        self._inner.doubt(host)
 
     def resolveHostName(
         self,

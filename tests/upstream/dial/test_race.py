@@ -1,4 +1,4 @@
-"""Racing connections: the first secure one carries the request, nothing is left."""
+"""Racing connections: the first that is ready carries the request, nothing is left."""
 
 from __future__ import annotations
 
@@ -14,13 +14,18 @@ from twisted.internet.error import (
 )
 from twisted.internet.interfaces import IHandshakeListener, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from streamr.upstream.dial.race import RACERS, RacingEndpoint
+from streamr.boundaries import Budget
+from streamr.errors import Fault, Phase
+from streamr.upstream.dial.dialer import RACERS, _Lent
+from streamr.upstream.dial.race import Race, Racer, Rules
+from streamr.upstream.dial.tap import Trace
 
 ADDRESS = IPv4Address("TCP", "192.0.2.1", 443)
 
@@ -67,25 +72,6 @@ class FakeEndpoint:
         self.racer.connectionLost(Failure(ConnectionLost()))
 
 
-class Granting:
-    """Grants so many more connections than one."""
-
-    def __init__(self, free: int = 15) -> None:
-        self.free = free
-        self.wanted: list[int] = []
-        self.given_back: list[int] = []
-
-    def borrow(self, wanted: int) -> int:
-        self.wanted.append(wanted)
-        granted = min(wanted, self.free)
-        self.free -= granted
-        return granted
-
-    def give_back(self, places: int) -> None:
-        self.free += places
-        self.given_back.append(places)
-
-
 class Real(Protocol):
     """What stands for the HTTP protocol."""
 
@@ -100,26 +86,41 @@ class Real(Protocol):
         self.lost = True
 
 
+BUDGET = Budget(connect=1.2, first_byte=3.0, body=5.0, idle=2.0, total=8.0)
+
+
 class RaceCase(SynchronousTestCase):
+    """Three racers that start together, but where a test says otherwise."""
+
+    at_once = 3
+    secure = True
+
     def setUp(self) -> None:
-        self.endpoints: list[FakeEndpoint] = []
-        self.places = Granting()
-        self.won = self.race(self.places)
+        self.clock = Clock()
+        self.trace = Trace(self.clock, BUDGET)
+        self.legs = [self.trace.leg(f"192.0.2.{number}") for number in (1, 2, 3)]
+        self.endpoints = [FakeEndpoint() for _ in self.legs]
+        pairs = zip(self.legs, self.endpoints, strict=True)
+        racers = [Racer(leg, lambda each=each: each) for leg, each in pairs]
+        rules = Rules(self.secure, self.at_once, 0.05)
+        factory = Factory.forProtocol(Real)
+        self.won = Race(racers, factory, rules, self.clock).won
 
-    def race(self, places: Granting | None) -> Deferred[Any]:
-        self.endpoints.clear()
-        return RacingEndpoint(self.make, places).connect(Factory.forProtocol(Real))
+    @property
+    def begun(self) -> list[FakeEndpoint]:
+        return [each for each in self.endpoints if hasattr(each, "result")]
 
-    def make(self) -> FakeEndpoint:
-        self.endpoints.append(FakeEndpoint())
-        return self.endpoints[-1]
+    def fault(self) -> Fault:
+        fault: Any = self.failureResultOf(self.won, Fault).value
+        return fault  # type: ignore[no-any-return]
+
+    def tearDown(self) -> None:
+        self.won.addErrback(lambda _: None)
+        self.won.cancel()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
-class Race(RaceCase):
-    def test_it_is_an_endpoint_that_starts_a_few_at_once(self) -> None:
-        verifyObject(IStreamClientEndpoint, RacingEndpoint(self.make, Granting()))
-        self.assertEqual(len(self.endpoints), RACERS)
-
+class Together(RaceCase):
     def test_standing_is_not_enough(self) -> None:
         for endpoint in self.endpoints:
             endpoint.stands()
@@ -136,6 +137,7 @@ class Race(RaceCase):
         self.assertTrue(first.transport.aborted)
         self.assertTrue(third.cancelled)
         self.assertFalse(second.transport.aborted)
+        self.assertEqual(self.legs[1].phase, Phase.REQUEST)
 
     def test_everything_of_the_winner_reaches_the_real_protocol(self) -> None:
         winner = self.endpoints[0]
@@ -156,12 +158,6 @@ class Race(RaceCase):
         third.stands()
         third.secure()
         self.successResultOf(self.won)
-
-    def test_when_all_are_reset_the_race_is(self) -> None:
-        for endpoint in self.endpoints:
-            endpoint.stands()
-            endpoint.reset()
-        self.failureResultOf(self.won, ConnectionLost)
 
     def test_a_late_one_is_closed(self) -> None:
         first, second, _ = self.endpoints
@@ -213,14 +209,6 @@ class Race(RaceCase):
         self.assertFalse(first.transport.aborted)
         self.assertTrue(third.cancelled)
 
-    def test_when_none_stands_the_race_fails_as_the_last_one_did(self) -> None:
-        *others, last = self.endpoints
-        for each in others:
-            each.result.errback(ConnectionRefusedError())
-            self.assertNoResult(self.won)
-        last.result.errback(TimeoutError())
-        self.failureResultOf(self.won, TimeoutError)
-
     def test_what_comes_before_the_handshake_ends_is_nobodys(self) -> None:
         first = self.endpoints[0]
         first.stands()
@@ -246,64 +234,174 @@ class Race(RaceCase):
         self.assertTrue(second.cancelled and third.cancelled)
 
 
-class Granted(RaceCase):
-    """A race takes the places of a host, and gives them back."""
+class Told(RaceCase):
+    """The one Fault of a race that nobody won, and the evidence of each leg."""
 
-    def test_they_come_back_when_it_is_won(self) -> None:
-        self.assertEqual(self.places.free, 15 - (RACERS - 1))
+    def test_it_is_that_of_the_leg_that_came_the_furthest(self) -> None:
+        first, second, third = self.endpoints
+        first.result.errback(ConnectionRefusedError())
+        second.result.errback(
+            Fault("tls_certificate_error", "the certificate is for another host")
+        )
+        third.result.errback(TimeoutError())
+        self.assertEqual(self.fault().cause.name, "tls_certificate_error")
+        self.assertEqual(
+            [each.fault.cause.name for each in self.legs if each.fault is not None],
+            ["connection_refused", "tls_certificate_error", "connection_timeout"],
+        )
+
+    def test_of_two_that_came_as_far_the_one_that_was_answered(self) -> None:
+        for order in ((TimeoutError, ConnectionRefusedError), (None, None)):
+            kinds = order if order[0] else (ConnectionRefusedError, TimeoutError)
+            self.setUp()
+            *others, last = self.endpoints
+            for each, kind in zip(others, kinds, strict=True):
+                each.result.errback(kind())
+            last.result.errback(TimeoutError())
+            self.assertEqual(self.fault().cause.name, "connection_refused")
+
+    def test_when_all_are_reset_the_race_is(self) -> None:
+        for endpoint in self.endpoints:
+            endpoint.stands()
+            endpoint.reset()
+        self.assertEqual(self.fault().cause.name, "connection_terminated")
+
+
+class InTurn(RaceCase):
+    """One at a time: the next when one fails, or is slow."""
+
+    at_once = 1
+
+    def test_one_starts_alone(self) -> None:
+        self.assertEqual(self.begun, self.endpoints[:1])
+        self.assertEqual([each.begun for each in self.legs], [True, False, False])
+
+    def test_the_next_follows_a_failure_at_once(self) -> None:
+        first, second, third = self.endpoints
+        first.stands()
+        first.reset()
+        self.assertEqual(self.begun, [first, second])
+        second.result.errback(ConnectionRefusedError())
+        self.assertEqual(self.begun, [first, second, third])
+
+    def test_the_next_starts_beside_a_slow_one(self) -> None:
+        self.clock.advance(0.049)
+        self.assertEqual(len(self.begun), 1)
+        self.clock.advance(0.002)
+        self.assertEqual(len(self.begun), 2)
+        self.clock.advance(0.05)
+        self.assertEqual(len(self.begun), 3)
+        # the first may still win
         self.endpoints[0].stands()
         self.endpoints[0].secure()
-        self.successResultOf(self.won)
-        self.assertEqual(self.places.free, 15)
+        self.assertIs(
+            self.successResultOf(self.won).transport, self.endpoints[0].transport
+        )
 
-    def test_they_come_back_when_it_is_lost_or_cancelled(self) -> None:
-        self.won.cancel()
-        self.failureResultOf(self.won)
-        self.assertEqual(self.places.free, 15)
-
-    def test_with_none_free_or_none_at_all_one_connects_alone(self) -> None:
-        for places in (Granting(0), None):
-            self.race(places)
-            self.assertEqual(len(self.endpoints), 1)
-
-    def test_who_connects_alone_takes_and_gives_back_no_place(self) -> None:
-        for places in (Granting(0), None):
-            won = self.race(places)
-            (alone,) = self.endpoints
-            # no race: what the endpoint makes is made by the caller's own factory
-            alone.stands()
-            self.assertIsInstance(self.successResultOf(won), Real)
-            if places is not None:
-                self.assertEqual((places.free, places.given_back), (0, []))
-
-    def test_who_connects_alone_fails_and_is_cancelled_alone(self) -> None:
-        won = self.race(Granting(0))
+    def test_a_failure_gives_the_next_one_its_whole_time(self) -> None:
+        self.clock.advance(0.04)
         self.endpoints[0].result.errback(ConnectionRefusedError())
-        self.failureResultOf(won, ConnectionRefusedError)
-        won = self.race(None)
-        won.cancel()
-        self.failureResultOf(won, CancelledError)
-        self.assertTrue(self.endpoints[0].cancelled)
+        self.clock.advance(0.04)
+        self.assertEqual(len(self.begun), 2)
+        self.clock.advance(0.02)
+        self.assertEqual(len(self.begun), 3)
 
-    def test_as_many_come_back_as_were_granted_once_and_not_before_the_end(
+    def test_nothing_starts_after_the_end(self) -> None:
+        self.endpoints[0].stands()
+        self.endpoints[0].secure()
+        self.clock.advance(1)
+        self.assertEqual(len(self.begun), 1)
+
+    def test_one_that_fails_before_its_endpoint_has_returned_is_passed_over(
         self,
     ) -> None:
+        class Broken:
+            def connect(self, _factory: Any) -> Deferred[Any]:
+                failing: Deferred[Any] = Deferred()
+                failing.errback(ConnectionRefusedError())
+                return failing
+
+        racers = [Racer(leg, Broken) for leg in self.legs]  # type: ignore[arg-type]
+        factory = Factory.forProtocol(Real)
+        self.won.addErrback(lambda _: None)
+        self.won.cancel()
+        self.won = Race(racers, factory, Rules(True, 1, 0.05), self.clock).won
+        self.assertEqual(self.fault().cause.name, "connection_refused")
+
+
+class OverPlainTCP(RaceCase):
+    at_once = 1
+    secure = False
+
+    def test_the_first_that_stands_wins(self) -> None:
+        self.clock.advance(0.06)
+        first, second, _ = self.endpoints
+        second.stands()
+        self.assertIs(self.successResultOf(self.won).transport, second.transport)
+        self.assertTrue(first.cancelled)
+        self.assertFalse(second.cancelled)
+
+
+class Granting:
+    """Grants so many more connections than one."""
+
+    def __init__(self, free: int = 15) -> None:
+        self.free = free
+        self.wanted: list[int] = []
+        self.given_back: list[int] = []
+
+    def borrow(self, wanted: int) -> int:
+        self.wanted.append(wanted)
+        granted = min(wanted, self.free)
+        self.free -= granted
+        return granted
+
+    def give_back(self, places: int) -> None:
+        self.free += places
+        self.given_back.append(places)
+
+
+class Lent(SynchronousTestCase):
+    """Who races takes the places of a host, and gives them back."""
+
+    def setUp(self) -> None:
+        self.made: list[int] = []
+        self.endpoint = FakeEndpoint()
+
+    def lent(self, places: Granting | None) -> Deferred[Any]:
+        def make(at_once: int) -> FakeEndpoint:
+            self.made.append(at_once)
+            return self.endpoint
+
+        lent = _Lent(make, places)  # type: ignore[arg-type]
+        verifyObject(IStreamClientEndpoint, lent)
+        self.assertEqual(self.made, [])
+        return lent.connect(Factory.forProtocol(Real))
+
+    def test_as_many_race_as_are_granted_and_come_back_at_the_end(self) -> None:
         for free, granted in ((15, 2), (2, 2), (1, 1)):
+            self.setUp()
             places = Granting(free)
-            won = self.race(places)
-            self.assertEqual((places.wanted, len(self.endpoints)), ([2], 1 + granted))
-            for each in self.endpoints:
-                self.assertEqual(places.given_back, [])
-                each.result.errback(ConnectionRefusedError())
+            won = self.lent(places)
+            self.assertEqual((places.wanted, self.made), ([RACERS - 1], [1 + granted]))
+            self.assertEqual(places.given_back, [])
+            self.endpoint.result.errback(ConnectionRefusedError())
             self.failureResultOf(won, ConnectionRefusedError)
             self.assertEqual(places.given_back, [granted], free)
 
-    def test_nothing_is_made_before_a_connection_is_needed(self) -> None:
-        self.endpoints.clear()
-        places = Granting()
-        RacingEndpoint(self.make, places)
-        self.assertEqual((self.endpoints, places.wanted), ([], []))
+    def test_they_come_back_when_it_is_won_or_cancelled(self) -> None:
+        for end in (lambda: self.endpoint.stands(), lambda: self.won.cancel()):
+            self.setUp()
+            places = Granting()
+            self.won = self.lent(places)
+            end()
+            self.won.addErrback(lambda _: None)
+            self.assertEqual(places.free, 15)
 
-    def test_with_one_free_two_race(self) -> None:
-        self.race(Granting(1))
-        self.assertEqual(len(self.endpoints), 2)
+    def test_with_none_free_or_none_at_all_one_connects_alone(self) -> None:
+        for places in (Granting(0), None):
+            self.setUp()
+            self.lent(places)
+            self.assertEqual(self.made, [1])
+            if places is not None:
+                self.assertEqual((places.free, places.given_back), (0, []))

@@ -29,6 +29,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from streamr.upstream.resolve.cache import (
+    DOUBTED_SECONDS,
     FAILED_SECONDS,
     FRESH_SECONDS,
     KEPT_SECONDS,
@@ -358,6 +359,46 @@ class Remembering(ResolverCase):
             self.assertEqual(self.lookup.names, [NAME], broken.__name__)
             self.lookup.finds(V4)
             self.assertEqual(receiver.found, ["192.0.2.1"])
+
+
+class Doubted(ResolverCase):
+    """An answer that led nowhere is asked for again soon, and not handed out."""
+
+    def test_it_is_not_handed_out_again_but_asked_for(self) -> None:
+        self.known(V4)
+        self.resolver.doubt(NAME)
+        # not a lookup for each of those who find it wrong at once
+        self.assertEqual(self.ask().found, ["192.0.2.1"])
+        self.clock.advance(DOUBTED_SECONDS)
+        receiver = self.ask()
+        self.assertIsNone(receiver.found)
+        self.lookup.finds(V6)
+        self.assertEqual(receiver.found, ["2001:db8::1"])
+
+    def test_the_truth_is_noticed_within_five_seconds(self) -> None:
+        self.assertLess(DOUBTED_SECONDS, 5)
+        self.known(V4)
+        self.clock.advance(3600)
+        self.resolver.doubt(NAME)
+        self.clock.advance(DOUBTED_SECONDS)
+        # without the doubt an old answer would come first, once more
+        self.assertIsNone(self.ask().found)
+        self.lookup.finds(V6)
+        self.assertEqual(self.ask().found, ["2001:db8::1"])
+
+    def test_a_resolver_that_lies_on_is_asked_each_time_the_pause_is_over(self) -> None:
+        self.known(V4)
+        for _ in range(3):
+            self.resolver.doubt(NAME)
+            self.clock.advance(DOUBTED_SECONDS)
+            receiver = self.ask()
+            self.assertIsNone(receiver.found)
+            self.lookup.finds(V4)
+
+    def test_of_an_unknown_name_nothing_can_be_doubted(self) -> None:
+        self.resolver.doubt(NAME)
+        self.assertIsNone(self.ask().found)
+        self.lookup.finds(V4)
 
 
 class Families(ResolverCase):

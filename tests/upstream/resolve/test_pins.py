@@ -10,17 +10,12 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import (
     IHostnameResolver,
     IHostResolution,
-    IReactorPluggableNameResolver,
-    IReactorTCP,
-    IReactorTime,
     IResolutionReceiver,
 )
-from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from streamr.upstream.dial.names import ReactorView
 from streamr.upstream.resolve.cache import Resolution
 from streamr.upstream.resolve.pins import FAMILIES, PinnedResolver, Pins
 from tests.upstream.resolve.test_cache import Receiver
@@ -50,6 +45,10 @@ class Inner:
 
     def __init__(self) -> None:
         self.questions: list[Question] = []
+        self.doubted: list[str] = []
+
+    def doubt(self, host: str) -> None:
+        self.doubted.append(host)
 
     def resolveHostName(
         self,
@@ -128,6 +127,17 @@ class Pinned(ResolverCase):
                 self.assertEqual(receiver.addresses, [V4, V6], (family, kinds))
 
 
+class Doubted(ResolverCase):
+    def test_a_doubt_reaches_who_gave_the_answer(self) -> None:
+        self.pinned({}).doubt(NAME)
+        self.assertEqual(self.inner.doubted, [NAME])
+
+    def test_only_what_the_settings_name_is_pinned(self) -> None:
+        resolver = self.pinned({NAME: (("192.0.2.1", None),)})
+        self.assertTrue(resolver.is_pinned(NAME.upper()))
+        self.assertFalse(resolver.is_pinned(f"www.{NAME}"))
+
+
 class HandedOn(ResolverCase):
     """What is not pinned is asked of the inner resolver."""
 
@@ -166,60 +176,3 @@ class HandedOn(ResolverCase):
 
     def test_an_unknown_family_is_refused(self) -> None:
         self.assertRaises(KeyError, self.pinned, {}, "ipv5")
-
-
-class View(ResolverCase):
-    """The reactor as one attempt sees it."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.reactor: Any = MemoryReactorClock()
-        self.found = 0
-        self.view: Any = ReactorView(self.reactor, self.inner, self.mark)
-
-    def mark(self) -> None:
-        # the mark is made before anybody goes on with the addresses
-        self.assertEqual(self.receiver.completed, 0)
-        self.found += 1
-
-    def resolve(self, *addresses: Any) -> Receiver:
-        self.receiver = Receiver()
-        resolver = self.view.nameResolver
-        given = resolver.resolveHostName(
-            self.receiver, NAME, 443, addressTypes=[IPv4Address]
-        )
-        question = self.inner.questions[-1]
-        self.assertIs(given, question.resolution)
-        self.assertIs(self.receiver.resolution, question.resolution)
-        self.assertEqual(question.asked, (NAME, 443, [IPv4Address], "TCP"))
-        verifyObject(IResolutionReceiver, question.receiver)
-        question.answer(*addresses)
-        return self.receiver
-
-    def test_it_is_a_reactor_as_far_as_an_endpoint_needs_one(self) -> None:
-        for interface in (IReactorTime, IReactorTCP, IReactorPluggableNameResolver):
-            verifyObject(interface, self.view)
-        verifyObject(IHostnameResolver, self.view.nameResolver)
-
-    def test_all_but_the_names_is_the_reactors_own(self) -> None:
-        for name in (
-            "seconds",
-            "callLater",
-            "getDelayedCalls",
-            "connectTCP",
-            "listenTCP",
-            "installNameResolver",
-        ):
-            self.assertEqual(getattr(self.view, name), getattr(self.reactor, name))
-
-    def test_a_name_with_addresses_is_marked_once(self) -> None:
-        for addresses in ([V4], [V4, V6], [V4] * 3):
-            self.found = 0
-            receiver = self.resolve(*addresses)
-            self.assertEqual((receiver.addresses, receiver.completed), (addresses, 1))
-            self.assertEqual(self.found, 1, addresses)
-
-    def test_a_name_without_is_not(self) -> None:
-        receiver = self.resolve()
-        self.assertEqual((receiver.addresses, receiver.completed), ([], 1))
-        self.assertEqual(self.found, 0)
