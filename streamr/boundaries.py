@@ -267,3 +267,24 @@ class Dimensions:
     profile: str
     family: str
     egress: str
+
+
+@dataclass(frozen=True, slots=True)
+class Egress:
+    """An outbound proxy that connections to TMDB may go through, or `DIRECT`.
+
+    `scheme` is `http` (CONNECT), `https` (the same, with TLS to the proxy), `socks5`,
+    or `direct`. `host` is the proxy's, a name or an address without brackets. `name` is
+    what log, metrics and pages call it. An outbound proxy looks names up by itself.
+    """
+
+    name: str
+    scheme: str
+    host: str = ""
+    port: int = 0
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+# No outbound proxy.
+DIRECT = Egress("direct", "direct")

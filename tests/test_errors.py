@@ -35,6 +35,8 @@ _WORDS = """
     tls_reset tls_closed overtaken tls_timeout tls_not_tls http_response_invalid
     http_response_redirect http_rate_limited upstream_error upstream_unavailable
     deadline_exceeded key_refused key_suspended sockets_exhausted
+    egress_unreachable egress_timeout egress_closed egress_authentication
+    egress_denied egress_failed egress_protocol_error
 """
 OUR_OWN = frozenset(_WORDS.split())
 # docs/facts/tls.md, "What treq raises", row by row: cause, next route?, same route
@@ -67,6 +69,14 @@ FACTS = (
     ("key_suspended", "no", "no"),
     ("upstream_error", "yes", "once"),
     ("upstream_unavailable", "yes", "once"),
+    # what an outbound proxy answers, it answers again
+    ("egress_unreachable", "yes", "no"),
+    ("egress_timeout", "yes", "no"),
+    ("egress_closed", "yes", "no"),
+    ("egress_authentication", "yes", "no"),
+    ("egress_denied", "yes", "no"),
+    ("egress_failed", "yes", "no"),
+    ("egress_protocol_error", "yes", "no"),
     # "unreachable" in the issue: no route to the address, and asking again opens none
     ("destination_ip_unroutable", "yes", "no"),
 )
@@ -93,6 +103,13 @@ _CONSEQUENCES = """
     destination_ip_unroutable     connect  N--C  502  43
     destination_ip_prohibited     connect  N--C  502  43
     sockets_exhausted             connect  N---  503   9
+    egress_unreachable            connect  N--C  502  43
+    egress_timeout                connect  N-LC  504  24
+    egress_closed                 connect  N--C  502  43
+    egress_authentication         connect  N--C  502  43
+    egress_denied                 connect  N--C  502  43
+    egress_failed                 connect  N--C  502  43
+    egress_protocol_error         connect  N--C  502  43
     tls_reset                     tls      NS-C  502  43
     tls_closed                    tls      NS-C  502  43
     tls_timeout                   tls      N-LC  504  24

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
+from typing import Protocol
 
 from twisted.internet import error
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from streamr.errors import Fault, Phase
-from streamr.upstream.dial.tap import Leg, Trace
+from streamr.upstream.dial.tap import Leg, Tap
 from streamr.upstream.dial.tls import CertificateRefused, TLSError
+from streamr.upstream.dial.tunnel import TunnelCancelled
 
 _log = Logger()
 
@@ -46,10 +48,25 @@ _NUMBERS = {
 _HTML = (b"<", b"HTTP/")
 
 
-def classify(failure: Failure, trace: Trace | Leg) -> Fault:
+class Evidence(Protocol):
+    """What is read of an attempt's trace, or of one leg of it."""
+
+    @property
+    def phase(self) -> Phase: ...
+    @property
+    def timed_out(self) -> bool: ...
+    @property
+    def tap(self) -> Tap | None: ...
+    @property
+    def legs(self) -> Sequence[Leg]: ...
+
+
+def classify(failure: Failure, trace: Evidence) -> Fault:
     """The Fault behind a failed attempt."""
     if isinstance(failure.value, Fault):
         return failure.value
+    if isinstance(failure.value, TunnelCancelled) and trace.timed_out:
+        return Fault("egress_timeout", str(failure.value))
     if trace.timed_out:
         connecting = trace.phase in (Phase.CONNECT, Phase.TLS)
         told = most_telling(trace.legs) if connecting else None
@@ -62,7 +79,7 @@ def classify(failure: Failure, trace: Trace | Leg) -> Fault:
     return Fault("proxy_internal_error", f"unexpected {type(failure.value).__name__}")
 
 
-def silence(trace: Trace | Leg) -> Fault:
+def silence(trace: Evidence) -> Fault:
     """The Fault of an attempt, or of one leg of it, for which the time is up."""
     return Fault(_TIMEOUTS[trace.phase], f"silent in phase {trace.phase}")
 
@@ -98,7 +115,7 @@ def _reasons(failure: Failure) -> list[BaseException]:
     return [*found, failure.value] if failure.value is not None else found
 
 
-def _by_type(value: BaseException, trace: Trace | Leg) -> Fault | None:
+def _by_type(value: BaseException, trace: Evidence) -> Fault | None:
     """The Fault for one exception, or None when it says nothing by itself."""
     match value:
         case Fault():
@@ -153,7 +170,7 @@ def _connect(value: error.ConnectError) -> Fault:
     return Fault("connection_refused", str(value)[:80])
 
 
-def _tls(value: Exception, trace: Trace | Leg) -> Fault:
+def _tls(value: Exception, trace: Evidence) -> Fault:
     """OpenSSL's error queue, read for what it says of the other side."""
     if not value.args or not value.args[0]:
         return _lost(error.ConnectionLost(), trace)
@@ -172,7 +189,7 @@ def _tls(value: Exception, trace: Trace | Leg) -> Fault:
     return Fault("tls_protocol_error", text)
 
 
-def _lost(value: BaseException, trace: Trace | Leg) -> Fault:
+def _lost(value: BaseException, trace: Evidence) -> Fault:
     """The connection ended: in which phase, and by reset or by FIN, the tap knows."""
     ended = trace.tap.ended if trace.tap is not None else None
     polite = isinstance(ended or value, error.ConnectionDone)
@@ -194,20 +211,20 @@ def _lost(value: BaseException, trace: Trace | Leg) -> Fault:
 _LONG_HEAD = 16384
 
 
-def _not_tls(trace: Trace | Leg) -> bool:
+def _not_tls(trace: Evidence) -> bool:
     """TLS records begin with 0x14-0x17; a block page begins with text."""
     first = trace.tap.first_bytes if trace.tap is not None else b""
     return bool(first) and not 0x14 <= first[0] <= 0x17
 
 
-def _alert(trace: Trace | Leg) -> bool:
+def _alert(trace: Evidence) -> bool:
     """The first record was an alert (RFC 8446, 5.1). OpenSSL's text names it, and does
     not always say what it is: "tlsv1 unrecognized name"."""
     first = trace.tap.first_bytes if trace.tap is not None else b""
     return trace.phase is Phase.TLS and first[:1] == b"\x15"
 
 
-def _first_bytes(trace: Trace | Leg) -> str:
+def _first_bytes(trace: Evidence) -> str:
     first = trace.tap.first_bytes if trace.tap is not None else b""
     if first.startswith(_HTML):
         return "plain HTTP: a block page or a portal"

@@ -30,6 +30,7 @@ from streamr.simulator.hosts.certificates import Authority
 from streamr.upstream.classify import classify
 from streamr.upstream.dial.tap import Tap, TapFactory, Trace
 from streamr.upstream.dial.tls import CertificateRefused, TLSError
+from streamr.upstream.dial.tunnel import TunnelCancelled
 
 BUDGET = Budget(connect=1.2, first_byte=3.0, body=5.0, idle=2.0, total=8.0)
 ADDRESS = IPv4Address("TCP", "192.0.2.1", 443)
@@ -195,6 +196,18 @@ class Follows(FaultCase):
             cause = self.fault(raised, seen).cause
             found = (cause.next_route, cause.same_route, cause.slow, cause.status)
             self.assertEqual(found, follows, (raised, cause.name))
+
+
+class Egresses(FaultCase):
+    """Behind an outbound proxy."""
+
+    def test_time_that_is_up_in_its_handshake_is_the_proxys(self) -> None:
+        fault = self.fault(TunnelCancelled("no answer"), timed_out(Phase.CONNECT))
+        self.assertEqual(str(fault), "egress_timeout: no answer")
+
+    def test_a_fault_of_the_tunnel_stays_what_it_is(self) -> None:
+        for raised in (Fault("egress_denied"), never_received(Fault("egress_denied"))):
+            self.assertEqual(self.cause(raised, trace(Phase.CONNECT)), "egress_denied")
 
 
 class Names(FaultCase):
