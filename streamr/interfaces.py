@@ -13,6 +13,7 @@ from twisted.internet.interfaces import (
     IReactorSocket,
     IReactorTCP,
     IReactorTime,
+    IReactorUDP,
     IReactorUNIX,
 )
 
@@ -36,6 +37,7 @@ class Reactor(
     IReactorSocket,
     IReactorTCP,
     IReactorTime,
+    IReactorUDP,
     IReactorUNIX,
 ):
     """What a daemon needs of its reactor. Who needs the time alone asks for

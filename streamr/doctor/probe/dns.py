@@ -6,17 +6,15 @@ says right now.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import CancelledError, TimeoutError
-from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
-from twisted.names import error
 
 from streamr.doctor.evidence import NameLookup, Place
 from streamr.upstream.classify import cause_of_number
 from streamr.upstream.resolve.cache import Find
+from streamr.upstream.resolve.failures import LookupFailed, Silent
 from streamr.upstream.resolve.system import Lookups
 
 # Our own limit comes after the resolver's, which leaves nothing behind.
@@ -36,35 +34,12 @@ async def look_up(
     """One question, with its deadline."""
     try:
         found = await find(host).addTimeout(seconds + _GRACE, clock)
-    except (TimeoutError, CancelledError):
+    except (TimeoutError, CancelledError, Silent):
         return NameLookup(host, by, (), "dns_timeout", f"silent for {seconds:g} s")
-    except (OSError, UnicodeError, error.DomainError) as problem:
-        return NameLookup(host, by, (), _cause(problem), _words(problem))
-    except ConnectError as problem:
-        cause = cause_of_number(problem.osError) or "dns_error"
-        return NameLookup(host, by, (), cause, "the resolver refuses TCP")
+    except LookupFailed as problem:
+        cause = cause_of_number(problem.errno) or "dns_error"
+        return NameLookup(host, by, (), cause, problem.words)
     if not found:
         return NameLookup(host, by, (), "dns_error", "there is no address for the name")
     places = tuple(Place(address, port) for _, address in found)
     return NameLookup(host, by, places)
-
-
-def _cause(problem: Exception) -> str:
-    """Whether the question has left this machine at all: only then it is DNS."""
-    if isinstance(problem, OSError) and not isinstance(problem, socket.gaierror):
-        return cause_of_number(problem.errno) or "dns_error"
-    return "dns_error"
-
-
-def _words(problem: Exception) -> str:
-    names = {
-        error.DNSNameError: "the name does not exist (NXDOMAIN)",
-        error.DNSServerError: "the resolver failed (SERVFAIL)",
-        error.DNSQueryRefusedError: "the resolver refused (REFUSED)",
-    }
-    for kind, words in names.items():
-        if isinstance(problem, kind):
-            return words
-    if isinstance(problem, OSError) and problem.strerror:
-        return problem.strerror
-    return type(problem).__name__

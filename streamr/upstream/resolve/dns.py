@@ -3,70 +3,59 @@
 from __future__ import annotations
 
 import re
+import secrets
 import socket
-from collections.abc import Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList
-from twisted.names import client, dns
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IDelayedCall, IStreamClientEndpoint
+from twisted.internet.protocol import DatagramProtocol
+from twisted.names import dns
 
 from streamr.interfaces import Reactor
 from streamr.upstream.resolve.cache import Find
+from streamr.upstream.resolve.failures import Unreachable
+from streamr.upstream.resolve.question import Ask, answers, find_by, question, read
+from streamr.upstream.resolve.stream import over_stream
 
 # A resolver that has not answered by then makes every page late.
 DNS_SECONDS = 3.0
-
-
-_FAMILIES = {dns.A: socket.AF_INET, dns.AAAA: socket.AF_INET6}
+# Without EDNS (RFC 6891) no answer is longer than 512 bytes; some servers do not care.
+LONGEST_DATAGRAM = 8192
 
 
 def server(
     reactor: Reactor, address: str, port: int, seconds: float = DNS_SECONDS
 ) -> Find:
-    """A DNS server asked over UDP, for A and AAAA, with a limit of its own."""
-    # a question is repeated once: UDP loses packets
-    tries = (seconds / 3, 2 * seconds / 3)
+    """A DNS server asked over UDP; what does not fit a datagram, over TCP."""
+    over_tcp = _tcp(reactor, address, port, seconds)
 
-    def find(name: str) -> Deferred[list[tuple[int, str]]]:
-        # a resolver of its own for each question, so that nothing is remembered
-        resolver = client.Resolver(servers=[(address, port)], reactor=reactor)
-        asking = DeferredList(
-            [
-                resolver.lookupAddress(name, tries),
-                resolver.lookupIPV6Address(name, tries),
-            ],
-            consumeErrors=True,
-        )
-        return asking.addCallback(_merged)
+    def ask(query: dns.Query) -> Deferred[dns.Message]:
+        asking = _Asking(reactor, query, seconds / 3)
+        asked: Deferred[Any] = asking.begin(address, port)
+        return asked.addCallback(lambda m: over_tcp(query) if m.trunc else m)
 
-    return find
+    return find_by(ask, reactor, seconds)
 
 
 def server_over_tcp(
     reactor: Reactor, address: str, port: int, seconds: float = DNS_SECONDS
 ) -> Find:
     """The same over TCP (RFC 7766)."""
+    return find_by(_tcp(reactor, address, port, seconds), reactor, seconds)
 
-    def ask(name: str, kind: int) -> Deferred[Any]:
-        # each has a connection of its own: who shares a resolver opens one each anyway
-        resolver = client.Resolver(servers=[(address, port)], reactor=reactor)
 
-        def close(result: Any) -> Any:
-            for each in resolver.connections:
-                each.transport.loseConnection()
-            return result
+def endpoint_of(reactor: Reactor, address: str, port: int) -> IStreamClientEndpoint:
+    """TCP to one address."""
+    kind = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
+    return kind(reactor, address, port)
 
-        asked: Deferred[Any] = resolver.queryTCP(
-            [dns.Query(name, kind, dns.IN)], seconds
-        )
-        return asked.addBoth(close).addCallback(resolver.filterAnswers)
 
-    def find(name: str) -> Deferred[list[tuple[int, str]]]:
-        asked = [ask(name, kind) for kind in _FAMILIES]
-        return DeferredList(asked, consumeErrors=True).addCallback(_merged)
-
-    return find
+def _tcp(reactor: Reactor, address: str, port: int, seconds: float) -> Ask:
+    # not kept: a handshake without TLS is one round trip
+    return over_stream(endpoint_of(reactor, address, port), reactor, seconds, idle=0)
 
 
 def read_server(text: str) -> tuple[str, int]:
@@ -87,26 +76,57 @@ def read_server(text: str) -> tuple[str, int]:
     )
 
 
-def _merged(results: Sequence[tuple[bool, Any]]) -> list[tuple[int, str]]:
-    """The addresses of both questions; one of them may fail."""
-    found: list[tuple[int, str]] = []
-    for good, result in results:
-        if good:
-            found += _addresses(result[0])
-    failures = [result for good, result in results if not good]
-    if not found and failures:
-        worst = failures[0]
-        if isinstance(worst, Failure):
-            worst.raiseException()
-    return list(dict.fromkeys(found))
+class _Asking(DatagramProtocol):
+    """One question, from a socket of its own, so that the port is a random one."""
 
+    def __init__(self, reactor: Reactor, query: dns.Query, again: float) -> None:
+        """It is asked once more after `again` seconds: UDP loses packets."""
+        self._reactor = reactor
+        self._query = query
+        self._number = secrets.randbelow(1 << 16)
+        self._again = again
+        self._timer: IDelayedCall | None = None
+        self._done: Deferred[dns.Message] = Deferred(lambda _: self._end())
 
-def _addresses(records: Sequence[Any]) -> list[tuple[int, str]]:
-    return [
-        (
-            _FAMILIES[record.type],
-            socket.inet_ntop(_FAMILIES[record.type], record.payload.address),
-        )
-        for record in records
-        if record.type in _FAMILIES
-    ]
+    def begin(self, address: str, port: int) -> Deferred[dns.Message]:
+        """Ask; only what comes from that address is heard."""
+        try:
+            here = "::" if ":" in address else ""
+            self._reactor.listenUDP(0, self, here, LONGEST_DATAGRAM)
+            assert self.transport is not None
+            self.transport.connect(address, port)
+        except (OSError, CannotListenError) as problem:
+            self._fail(problem)
+        else:
+            self._timer = self._reactor.callLater(self._again, self._send)
+            self._send()
+        return self._done
+
+    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+        message = read(datagram)
+        # what does not fit may be forged: the answer can still come (RFC 5452, 9)
+        if message is not None and answers(message, self._query, self._number):
+            self._end()
+            self._done.callback(message)
+
+    def connectionRefused(self) -> None:
+        """The other machine says that nobody listens there."""
+        self._fail(Unreachable("nobody listens on its port"))
+
+    def _send(self) -> None:
+        assert self.transport is not None
+        try:
+            self.transport.write(question(self._query, self._number), None)
+        except OSError as problem:
+            self._fail(problem)
+
+    def _fail(self, problem: Exception) -> None:
+        self._end()
+        if not self._done.called:
+            self._done.errback(problem)
+
+    def _end(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        if self.transport is not None:
+            self.transport.stopListening()

@@ -5,17 +5,19 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 
+from streamr.upstream.resolve.failures import ServerFailed
+from streamr.upstream.resolve.question import as_lookup_failure
+
 # A handful of names, each asked once at a time: more are a storm, and each is a thread.
 MOST_AT_ONCE = 8
 
 
-T = TypeVar("T")
 # Finds the (family, address) pairs of a name, blocking; raises OSError.
 Lookup = Callable[[str], Sequence[tuple[int, str]]]
 
@@ -30,26 +32,27 @@ class Lookups:
         self._running = 0
 
     def find(self, name: str) -> Deferred[list[tuple[int, str]]]:
-        """The addresses of a name; fails with OSError or UnicodeError."""
+        """The addresses of a name; fails with LookupFailed. Who cancels it ends the
+        waiting, and not the thread."""
         result: Deferred[list[tuple[int, str]]] = Deferred()
         if self._running >= MOST_AT_ONCE:
-            result.errback(OSError("too many lookups are waiting"))
+            result.errback(ServerFailed("too many lookups are waiting"))
             return result
         self._running += 1
         threading.Thread(target=self._work, args=(name, result), daemon=True).start()
-        return result.addBoth(self._ended)
+        return result.addErrback(as_lookup_failure)
 
     def _work(self, name: str, result: Deferred[list[tuple[int, str]]]) -> None:
         try:
             found = self._lookup(name)
         except (OSError, UnicodeError) as error:
-            self._reactor.callFromThread(result.errback, Failure(error))
+            self._reactor.callFromThread(self._ended, result.errback, Failure(error))
         else:
-            self._reactor.callFromThread(result.callback, found)
+            self._reactor.callFromThread(self._ended, result.callback, found)
 
-    def _ended(self, result: T) -> T:
+    def _ended(self, tell: Callable[[Any], None], outcome: Any) -> None:
         self._running -= 1
-        return result
+        tell(outcome)
 
 
 def system_lookup(name: str) -> list[tuple[int, str]]:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from typing import Any
 
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import FakeDatagramTransport
-from twisted.names import dns, error
+from twisted.names import dns
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.upstream.resolve.dns import DNS_SECONDS, read_server, server
+from streamr.upstream.resolve.failures import (
+    NoSuchName,
+    Refused,
+    ServerFailed,
+    Silent,
+    Unreachable,
+)
 
 NAME = "api.test.invalid"
 WHERE = ("192.0.2.53", 5353)
@@ -21,10 +29,24 @@ OTHER = (socket.AF_INET, "192.0.2.2")
 
 
 class Transport(FakeDatagramTransport):
-    """A UDP socket that only notes what is written."""
+    """A UDP socket that only notes what is written, and where it is connected to."""
+
+    peer: tuple[str, int] | None = None
+    problem: OSError | None = None
+    listening = True
+
+    def connect(self, host: str, port: int) -> None:
+        self.peer = (host, port)
+
+    def write(self, packet: bytes, addr: Any = None) -> None:
+        assert addr is None and self.listening
+        if self.problem is not None:
+            raise self.problem
+        super().write(packet, self.peer)
 
     def stopListening(self) -> None:
         """The question has ended."""
+        self.listening = False
 
 
 class Network(Clock):
@@ -34,11 +56,17 @@ class Network(Clock):
         super().__init__()
         self.advance(1024.0)
         self.open: list[DatagramProtocol] = []
+        self.problem: OSError | None = None
 
-    def listenUDP(self, _port: int, protocol: Any, interface: str = "") -> Any:
-        protocol.makeConnection(Transport())
+    def listenUDP(
+        self, port: int, protocol: Any, interface: str = "", maxPacketSize: int = 8192
+    ) -> Any:
+        assert port == 0, "the system chooses the port"
+        transport = Transport()
+        transport.problem = self.problem
+        protocol.makeConnection(transport)
         self.open.append(protocol)
-        return protocol.transport
+        return transport
 
     def asked(self) -> list[tuple[int, dns.Message, Any]]:
         """Each question: its type, its message, and whom it goes through."""
@@ -53,11 +81,15 @@ class Network(Clock):
                 found.append((query.type, message, each))
         return found
 
-    def answers(self, kind: int, *records: Any, code: int = dns.OK) -> None:
-        """The answer to the last question of a kind."""
+    def answers(
+        self, kind: int, *records: Any, code: int = dns.OK, **wrong: Any
+    ) -> None:
+        """The answer to the last question of a kind, or one that is `wrong`."""
         _, message, protocol = [each for each in self.asked() if each[0] == kind][-1]
         reply = dns.Message(message.id, answer=1, rCode=code)
         reply.queries = message.queries
+        for name, value in wrong.items():
+            setattr(reply, name, value)
         for record in records:
             reply.answers.append(
                 dns.RRHeader(NAME, record.TYPE, payload=record, auth=True)
@@ -116,11 +148,11 @@ class Asking(SynchronousTestCase):
             finding = self.ask()
             self.network.answers(dns.A, code=codes[0])
             self.network.answers(dns.AAAA, code=codes[1])
-            self.failureResultOf(finding, error.DNSServerError)
+            self.failureResultOf(finding, ServerFailed)
         finding = self.ask()
         self.network.answers(dns.A, code=dns.ENAME)
         self.network.answers(dns.AAAA, code=dns.ESERVER)
-        self.failureResultOf(finding, error.DNSNameError)
+        self.failureResultOf(finding, NoSuchName)
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_every_question_is_asked_anew(self) -> None:
@@ -148,7 +180,7 @@ class Asking(SynchronousTestCase):
             self.assertEqual(len(self.kinds()), 4, seconds)
             self.assertNoResult(finding)
             self.network.advance(0.02)
-            self.failureResultOf(finding, TimeoutError)
+            self.failureResultOf(finding, Silent)
             self.assertEqual(self.network.getDelayedCalls(), [])
 
     def test_the_answer_to_the_second_question_counts(self) -> None:
@@ -157,6 +189,85 @@ class Asking(SynchronousTestCase):
         self.network.answers(dns.A, dns.Record_A(V4[1]))
         self.network.answers(dns.AAAA)
         self.assertEqual(self.successResultOf(finding), [V4])
+
+    def test_each_error_of_the_server_has_its_kind(self) -> None:
+        for code, kind in (
+            (dns.ENAME, NoSuchName),
+            (dns.EREFUSED, Refused),
+            (dns.ESERVER, ServerFailed),
+            (dns.EFORMAT, ServerFailed),
+            (dns.ENOTIMP, ServerFailed),
+            (9, ServerFailed),
+        ):
+            for queries in ({}, {"queries": []}):
+                finding = self.ask()
+                self.network.answers(dns.A, code=code, **queries)
+                self.network.answers(dns.AAAA, code=code, **queries)
+                self.failureResultOf(finding, kind)
+
+    def test_what_does_not_fit_the_question_is_not_heard(self) -> None:
+        other = dns.Query("other.invalid", dns.A, dns.IN)
+        finding = self.ask()
+        self.network.answers(dns.AAAA)
+        _, message, protocol = self.network.asked()[0]
+        for wrong in (
+            {"id": message.id ^ 1},
+            {"queries": [other]},
+            {"queries": []},
+            {"queries": [dns.Query(NAME, dns.AAAA, dns.IN)]},
+            {"answer": 0},
+        ):
+            self.network.answers(dns.A, dns.Record_A(OTHER[1]), **wrong)
+            self.assertNoResult(finding)
+        for garbage in (b"", b"\0", message.toStr()[:-3], b"\xff" * 40):
+            protocol.datagramReceived(garbage, WHERE)
+            self.assertNoResult(finding)
+        self.network.answers(dns.A, dns.Record_A(V4[1]))
+        self.assertEqual(self.successResultOf(finding), [V4])
+
+    def test_the_name_comes_back_in_any_case_of_its_letters(self) -> None:
+        finding = self.ask()
+        shouted = [dns.Query(NAME.upper(), dns.A, dns.IN)]
+        self.network.answers(dns.A, dns.Record_A(V4[1]), queries=shouted)
+        self.network.answers(dns.AAAA)
+        self.assertEqual(self.successResultOf(finding), [V4])
+
+    def test_a_server_that_is_not_there_is_told_at_once(self) -> None:
+        finding = self.ask()
+        for each in self.network.open:
+            each.connectionRefused()
+        self.failureResultOf(finding, Unreachable)
+        self.assertEqual(self.network.getDelayedCalls(), [])
+
+    def test_what_the_system_says_keeps_its_number(self) -> None:
+        self.network.problem = OSError(errno.ENETUNREACH, "unreachable")
+        problem = self.failureResultOf(self.ask(), Unreachable).value
+        self.assertEqual(problem.errno, errno.ENETUNREACH)
+        self.assertEqual(str(problem), "unreachable")
+        self.assertEqual(self.network.getDelayedCalls(), [])
+        self.network.problem = None
+        finding = self.ask()
+        for each in self.network.open:
+            each.transport.problem = OSError(errno.EPERM, "forbidden")
+        self.network.advance(1.01)
+        self.failureResultOf(finding, Unreachable)
+
+    def test_a_name_that_cannot_be_is_not_asked_for(self) -> None:
+        for name in ("no..such", "a." + "y" * 64):
+            self.failureResultOf(self.find(name), NoSuchName)
+        self.assertEqual(self.network.open, [])
+
+    def test_its_sockets_are_closed_however_it_ends(self) -> None:
+        answered, silent, left = self.ask(), self.find(NAME), self.find(NAME)
+        sockets = [each.transport for each in self.network.open]
+        left.cancel()
+        self.failureResultOf(left, CancelledError)
+        self.assertEqual([each.listening for each in sockets], [True] * 4 + [False] * 2)
+        self.network.advance(3.01)
+        self.failureResultOf(answered, Silent)
+        self.failureResultOf(silent, Silent)
+        self.assertEqual([each.listening for each in sockets], [False] * 6)
+        self.assertEqual(self.network.getDelayedCalls(), [])
 
 
 class Servers(SynchronousTestCase):

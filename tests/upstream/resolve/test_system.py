@@ -7,11 +7,12 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.upstream.resolve.cache import FRESH_SECONDS, RememberingResolver
+from streamr.upstream.resolve.failures import NoSuchName, ServerFailed
 from streamr.upstream.resolve.system import MOST_AT_ONCE, Lookups, system_lookup
 from tests.upstream.resolve.test_cache import NAME, V4, Receiver
 
@@ -88,8 +89,19 @@ class InThreads(SynchronousTestCase):
         bad, odd = self.lookups.find("bad.invalid"), self.lookups.find("odd.invalid")
         self.reactor.run(3)
         self.assertEqual(self.successResultOf(found), [V4])
-        self.failureResultOf(bad, socket.gaierror)
-        self.failureResultOf(odd, UnicodeError)
+        self.failureResultOf(bad, NoSuchName)
+        self.failureResultOf(odd, NoSuchName)
+
+    def test_who_leaves_does_not_free_the_thread(self) -> None:
+        for each in self.silent(MOST_AT_ONCE):
+            each.cancel()
+            self.failureResultOf(each, CancelledError)
+        self.failureResultOf(self.lookups.find(NAME), ServerFailed)
+        self.released.set()
+        self.reactor.run(MOST_AT_ONCE)
+        found = self.lookups.find(NAME)
+        self.reactor.run(1)
+        self.assertEqual(self.successResultOf(found), [V4])
 
     def test_silent_lookups_leave_the_others_their_threads(self) -> None:
         silent = self.silent(MOST_AT_ONCE - 1)
@@ -111,7 +123,7 @@ class InThreads(SynchronousTestCase):
         for each in asked[:8]:
             self.assertNoResult(each)
         for each in asked[8:]:
-            self.failureResultOf(each, OSError)
+            self.failureResultOf(each, ServerFailed)
 
     def test_none_of_their_threads_holds_up_the_end_of_the_process(self) -> None:
         self.silent(3)
@@ -119,7 +131,7 @@ class InThreads(SynchronousTestCase):
 
     def test_when_they_end_there_is_room_again(self) -> None:
         silent = self.silent(MOST_AT_ONCE)
-        self.failureResultOf(self.lookups.find(NAME), OSError)
+        self.failureResultOf(self.lookups.find(NAME), ServerFailed)
         self.released.set()
         self.reactor.run(MOST_AT_ONCE)
         for each in silent:
@@ -133,7 +145,7 @@ class InThreads(SynchronousTestCase):
         for _ in range(2):
             self.released.clear()
             silent = self.silent(8)
-            self.failureResultOf(self.lookups.find(NAME), OSError)
+            self.failureResultOf(self.lookups.find(NAME), ServerFailed)
             self.released.set()
             self.reactor.run(8)
             for each in silent:
