@@ -80,6 +80,11 @@ class Route(Protocol):
     def dimensions(self) -> Dimensions:
         """What this route does not share with the others."""
 
+    @property
+    def patience(self) -> float:
+        """How long it may be silent (seconds) until the next route starts beside it:
+        what is usual on this line, never less than `retry.HEDGE_AFTER`."""
+
     def send(
         self,
         query: Query,

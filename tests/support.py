@@ -27,6 +27,7 @@ from streamr.gateway.gateway import Gateway
 from streamr.gateway.negative import NegativeCache
 from streamr.gateway.telling import Teller
 from streamr.interfaces import Observer, Progress, Route, Store, Veto
+from streamr.policy.retry import HEDGE_AFTER
 from streamr.routing.failover import Failover
 from streamr.routing.health import Health
 from streamr.tmdb.lifetimes import CLASSES
@@ -96,6 +97,7 @@ class FakeRoute:
     dimensions: Dimensions = field(
         default_factory=lambda: Dimensions("api.test.invalid", "modern", "auto", "here")
     )
+    patience: float = HEDGE_AFTER
     sent: list[Sent] = field(default_factory=list)
     on_cancel: Callable[[Deferred[Answer]], None] = lambda _result: None
 

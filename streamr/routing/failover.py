@@ -2,7 +2,7 @@
 
     plan = the order of the routes            pure: closed breakers first
     first ── errback(_fall_back) ──► the rest ── errback(_fall_back) ──► …
-      └─ no first byte after 250 ms: the rest starts beside it, the first answer wins
+      └─ no first byte when it is usual: the rest starts beside it, the first wins
 
 The chain of errbacks is the product: a route that fails with a recoverable Fault hands
 over to the rest, and everything else (an answer, a Fault that no other route can heal,
@@ -29,7 +29,7 @@ from streamr.interfaces import Route
 from streamr.policy import cachekey
 from streamr.policy.budgets import HedgeBudget, may_retry
 from streamr.policy.deadline import LEAST_ATTEMPT, share
-from streamr.policy.retry import HEDGE_AFTER, RETRY_JITTER, again
+from streamr.policy.retry import RETRY_JITTER, again
 from streamr.routing.health import Health
 from streamr.routing.hedge import Race, Rest, Silence
 
@@ -73,7 +73,7 @@ class Failover:
         chance: Callable[[], float] = random,
     ) -> None:
         """`tried` is told of each try once; `hedge` lets the next route start when one
-        is silent for 250 ms."""
+        is silent for longer than is usual."""
         self.health = health
         self.routes = health.routes
         self._clock = clock
@@ -154,7 +154,10 @@ class Failover:
         def decided() -> None:
             journey.over = True
 
-        return Race(start, rest, self._clock, may_hedge, hedged, decided).won
+        def patience() -> float:
+            return routes[0].patience
+
+        return Race(start, rest, self._clock, may_hedge, hedged, decided, patience).won
 
     def _fall_back(
         self,
@@ -242,7 +245,7 @@ class Failover:
         cancelled = failure.check(CancelledError) is not None
         # nobody waited for its end, which says nothing; that it was overtaken does
         since = max(began, silence.since)
-        silent = self._clock.seconds() - since >= HEDGE_AFTER and not silence.broken
+        silent = self._clock.seconds() - since >= route.patience and not silence.broken
         telling = not cancelled or (journey.over and silent)
         self._record(route, journey, began, fault, telling=telling)
         if cancelled:

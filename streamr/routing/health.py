@@ -22,7 +22,6 @@ from streamr.interfaces import Route
 from streamr.policy import breaker
 from streamr.policy.breaker import Breaker, BreakerState, Failed
 from streamr.policy.budgets import TokenBucket
-from streamr.policy.retry import HEDGE_AFTER
 from streamr.policy.routing import plan
 from streamr.routing.probe import LOOK_SECONDS, PROBE_SECONDS, Probed, probe
 
@@ -264,7 +263,7 @@ class Health:
         fault, known = probed.fault, self.breakers[route.name]
         now, chance = self._clock.seconds(), self._chance()
         # one in doubt has failed by its answers, not by being slow
-        good = fault is None and (known.doubted or probed.took <= HEDGE_AFTER)
+        good = fault is None and (known.doubted or probed.took <= route.patience)
         if good or fault is not None:
             self._saw(route, fault, round(probed.took * 1000))
         if good or (fault is not None and fault.refused):

@@ -1,7 +1,9 @@
 """Hedging: a route that is silent gets the rest beside it, and the first answer wins.
 
-first ───────────── silent for 250 ms ──┬─ answers: it wins, the rest is cancelled
-                                        └─ the rest starts; whoever answers first wins
+first ────────── silent beyond patience ──┬─ answers: it wins, the rest is cancelled
+                                          └─ the rest starts; the first answer wins
+
+Patience is 250 ms, and longer on a line that is slower (upstream/line.py).
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ from twisted.python.failure import Failure
 
 from streamr.boundaries import Answer
 from streamr.interfaces import Progress
-from streamr.policy.retry import HEDGE_AFTER
 
 # Who may not hedge asks again this often (seconds): when the breaker of a silent route
 # has opened meanwhile, leaving it costs no budget.
@@ -36,16 +37,20 @@ class Race:
         may_hedge: Callable[[], bool],
         hedged: Callable[[], None],
         decided: Callable[[], None],
+        patience: Callable[[], float],
     ) -> None:
         """`start` begins the first route; `may_hedge` asks for leave, `hedged` is told
         when the rest starts early, and `decided` before the loser is cancelled, so that
-        its end can fail nobody."""
+        its end can fail nobody. `patience` is for how long silence is usual (seconds).
+        """
         self.won: Deferred[Answer] = Deferred(lambda _won: self._stop())
         self._rest = rest
         self._clock = clock
         self._may_hedge = may_hedge
         self._hedged = hedged
         self._decided = decided
+        self._patience = patience
+        self._listening = clock.seconds()
         self._timer: IDelayedCall | None = None
         self._over = False
         self._silence = Silence(clock, self._listen)
@@ -57,7 +62,8 @@ class Race:
         """Silence counts from now on."""
         self._hush()
         if not self.won.called and not self._rest.begun:
-            self._timer = self._clock.callLater(HEDGE_AFTER, self._hedge)
+            self._listening = self._clock.seconds()
+            self._timer = self._clock.callLater(self._patience(), self._hedge)
 
     def _hush(self) -> None:
         if self._timer is not None and self._timer.active():
@@ -66,6 +72,11 @@ class Race:
 
     def _hedge(self) -> None:
         if self._silence.broken or self._rest.begun:
+            return
+        # what is usual may have been learned meanwhile
+        left = self._listening + self._patience() - self._clock.seconds()
+        if left > 0:
+            self._timer = self._clock.callLater(left, self._hedge)
             return
         if not self._may_hedge():
             self._timer = self._clock.callLater(ASK_AGAIN, self._hedge)

@@ -14,7 +14,6 @@ from streamr.boundaries import Answer, Call, Expected, Query
 from streamr.errors import Fault, RouteKind
 from streamr.interfaces import Progress, Route
 from streamr.policy.deadline import share
-from streamr.policy.retry import HEDGE_AFTER
 
 _log = Logger()
 
@@ -70,7 +69,7 @@ def _again_if_slow(
 ) -> float | Deferred[float]:
     """How long the answer took, in seconds."""
     took = asked.took()
-    if took <= HEDGE_AFTER:
+    if took <= route.patience:
         return took
     again = _Asked(clock)
     asking = _ask(route, clock, again, seconds)

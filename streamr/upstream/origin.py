@@ -14,7 +14,7 @@ from streamr.boundaries import Answer, Budget, Call, Dimensions, Query
 from streamr.errors import RouteKind
 from streamr.fields.loop import Loop
 from streamr.interfaces import Progress, Veto
-from streamr.policy.retry import retry_after
+from streamr.policy.retry import HEDGE_AFTER, retry_after
 from streamr.upstream.answer import judge
 from streamr.upstream.client import Client
 from streamr.upstream.ratelimit import Pacer
@@ -55,6 +55,11 @@ class HTTPRoute:
         self.dimensions = dimensions
         self._base_url = base_url
         self._client = client
+
+    @property
+    def patience(self) -> float:
+        """See interfaces.Route."""
+        return HEDGE_AFTER
 
 
 class TMDBRoute(HTTPRoute):

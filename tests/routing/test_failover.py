@@ -77,6 +77,14 @@ class Blame(WaysCase):
         self.direct.succeeds()
         self.assertEqual(self.in_row(self.proxy), 1)
 
+    def test_on_a_slower_line_silence_is_what_is_longer_than_usual(self) -> None:
+        self.direct.patience, self.proxy.patience = HEDGE_AFTER, HEDGE_AFTER * 4
+        self.fetch()
+        self.clock.advance(HEDGE_AFTER)
+        self.clock.advance(HEDGE_AFTER * 3)
+        self.direct.succeeds()
+        self.assertEqual(self.in_row(self.proxy), 0)
+
     def test_what_ended_by_the_deadline_or_the_caller_blames_nobody(self) -> None:
         travelling = self.fetch()
         self.clock.advance(HEDGE_AFTER)

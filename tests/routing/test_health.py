@@ -295,6 +295,14 @@ class LastDeed(HealthCase):
         self.assertIs(self.state, BreakerState.OPEN)
         self.assertEqual((self.told.cause, self.told.at), ("tls_reset", 1.0))
 
+    def test_on_a_slower_line_what_is_usual_there_is_a_recovery(self) -> None:
+        self.route.patience = 2.0
+        self.until_probed()
+        self.clock.advance(1.9)
+        self.route.succeeds()
+        self.assertIs(self.state, BreakerState.CLOSED)
+        self.assertEqual(len(self.route.sent), 1)
+
     def test_probes_are_not_counted_among_the_callers_attempts(self) -> None:
         before = self.told.served, self.told.failed
         self.until_probed()

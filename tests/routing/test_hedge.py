@@ -36,6 +36,7 @@ class RaceCase(SynchronousTestCase):
         self.told.clear()
         self.allowed = True
         self.asked = 0
+        self.patience = 0.25
         self.first, self.second = first, second
         self.rest = Rest(self.begin)
         self.race = Race(
@@ -45,6 +46,7 @@ class RaceCase(SynchronousTestCase):
             self.may_hedge,
             lambda: self.told.append("hedged"),
             lambda: self.told.append("decided"),
+            lambda: self.patience,
         )
         self.won = self.race.won
 
@@ -80,6 +82,18 @@ class Silent(RaceCase):
         self.assertTrue(self.begun(0.001))
         self.assertEqual(self.told, ["hedged", "rest begins"])
         self.assertEqual((self.asked, self.clock.getDelayedCalls()), (1, []))
+
+    def test_on_a_slower_line_after_what_is_usual_there(self) -> None:
+        self.patience = 0.9
+        self.assertFalse(self.begun(0.899))
+        self.assertEqual(self.asked, 0)
+        self.assertTrue(self.begun(0.001))
+
+    def test_what_is_learned_while_it_is_silent_counts(self) -> None:
+        self.clock.advance(0.2)
+        self.patience = 0.6
+        self.assertFalse(self.begun(0.399))
+        self.assertTrue(self.begun(0.001))
 
     def test_who_has_spoken_is_not_hedged(self) -> None:
         self.silence.first_byte()
