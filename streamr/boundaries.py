@@ -81,7 +81,8 @@ class Call:
     that came with the request. `known` makes the request to TMDB a conditional one.
     `silent` names hosts that were just found silent: others are tried before them.
     `renew` says that the caller wants no copy that was made a while ago. A `probe` is
-    asked for no caller, and its answer is waited for by many.
+    asked for no caller, and its answer is waited for by many. What is asked in the
+    `background` was asked by no caller either: it goes behind those of callers.
     """
 
     request_id: str
@@ -93,6 +94,7 @@ class Call:
     silent: frozenset[str] = frozenset()
     renew: bool = False
     probe: bool = False
+    background: bool = False
 
 
 @dataclass(frozen=True, slots=True)

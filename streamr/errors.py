@@ -385,7 +385,8 @@ class Fault(Exception):
     """An attempt failed, for one named cause.
 
     `attempts` holds what an intermediate proxy tried on our behalf before it gave up;
-    `final` says that this route has already made every try it will make. Of a body for
+    `final` says that this route has already made every try it will make; `own_load`
+    that the line was busy with what we had asked for ourselves. Of a body for
     which the time ran out, `received` tells how much had come (bytes) and `seconds` how
     long it was waited for; both are None otherwise.
     """
@@ -393,6 +394,8 @@ class Fault(Exception):
     @property
     def counts(self) -> bool:
         """True when it speaks against the route: not a limit, a refusal or our own."""
+        if self.own_load:
+            return False
         return self.cause.next_route and self.cause.name not in _NOT_THE_ROUTE
 
     @property
@@ -407,6 +410,7 @@ class Fault(Exception):
         attempts: tuple[Attempt, ...] = (),
         *,
         final: bool = False,
+        own_load: bool = False,
         retry_after: str | None = None,
         received: int | None = None,
         seconds: float | None = None,
@@ -415,6 +419,7 @@ class Fault(Exception):
         self.detail = detail
         self.attempts = attempts
         self.final = final
+        self.own_load = own_load
         self.retry_after = retry_after
         self.received = received
         self.seconds = seconds
@@ -427,6 +432,7 @@ class Fault(Exception):
             self.detail,
             self.attempts,
             final=self.final,
+            own_load=self.own_load,
             retry_after=seconds,
             received=self.received,
             seconds=self.seconds,

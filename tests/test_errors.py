@@ -174,6 +174,12 @@ class Causes(SynchronousTestCase):
             found = [cause.phase, told, str(cause.status), str(int(cause.code))]
             self.assertEqual(found, row, name)
 
+    def test_what_our_own_load_explains_never_counts_against_a_route(self):
+        for name in CAUSES:
+            fault = Fault(name, own_load=True)
+            self.assertFalse(fault.counts, name)
+            self.assertFalse(fault.with_retry_after("1").counts, name)
+
     def test_every_cause_is_a_measured_row_or_the_gateways_own(self):
         self.assertEqual(set(CAUSES), {row[0] for row in FACTS} | OF_THE_GATEWAY)
 

@@ -130,7 +130,8 @@ class Cache:
     def _renew(self, key: str, query: Query, call: Call) -> None:
         began = self._clock.seconds()
         self._renewing += 1
-        waiting = self._join(key, query, call, self._store.get(key))
+        behind = replace(call, background=True)
+        waiting = self._join(key, query, behind, self._store.get(key))
         waiting.addCallback(self._renewed, query, call, began)
         waiting.addBoth(self._renew_ended)
 

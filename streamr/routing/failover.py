@@ -80,7 +80,9 @@ class Failover:
         self._tried = tried
         self._hedge = hedge
         self._chance = chance
-        self._budget = HedgeBudget()
+        # the background has one of its own: it spends none of the callers' hedges, and
+        # a caller who joins its flight is hedged all the same
+        self._budgets = {False: HedgeBudget(), True: HedgeBudget()}
         self._in_flight = 0
         self._retrying = 0
 
@@ -89,7 +91,7 @@ class Failover:
 
         Fails with CancelledError when it was cancelled, and with nothing else.
         """
-        self._budget.request(self._clock.seconds())
+        self._budgets[call.background].request(self._clock.seconds())
         silent = call.silent | self.health.silent_hosts()
         call = replace(call, silent=silent)
         return self._travel(query, call, self.health.plan(silent))
@@ -137,7 +139,8 @@ class Failover:
         def may_hedge() -> bool:
             # leaving a route that has fallen into doubt meanwhile needs no budget
             sure = self.health.is_sure(routes[0])
-            return not sure or self._budget.take(self._clock.seconds())
+            budget = self._budgets[journey.call.background]
+            return not sure or budget.take(self._clock.seconds())
 
         def hedged() -> None:
             journey.found_silent(routes[0])

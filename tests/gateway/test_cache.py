@@ -368,6 +368,16 @@ class Revalidating(CacheCase):
         self.fails("tls_reset")
         self.assert_nothing_left()
 
+    def test_it_is_renewed_in_the_background_unlike_what_is_waited_for(self) -> None:
+        self.ask()
+        first = self.direct.sent[0]
+        self.direct.succeeds(OLD)
+        self.clock.advance(REVALIDATE)
+        self.ask()
+        behind = self.direct.sent[1]
+        found = (first.call.background, behind.call.background)
+        self.assertEqual(found, (False, True))
+
     def test_it_is_served_at_once_and_renewed_once(self) -> None:
         self.kept(OLD, REVALIDATE)
         asking = [self.ask() for _ in range(50)]

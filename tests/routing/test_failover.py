@@ -131,6 +131,17 @@ class Starting(WaysCase):
         self.proxy.succeeds()
         self.assertEqual(self.successResultOf(last).answer, GOOD)
 
+    def test_the_background_spends_no_hedge_of_the_callers(self) -> None:
+        behind = call(self.clock.seconds() + 8.0, background=True)
+        for _ in range(HEDGE_FLOOR + 1):
+            self.failover.fetch(QUERY, behind)
+        self.clock.advance(HEDGE_AFTER)
+        self.assertEqual(len(self.proxy.sent), HEDGE_FLOOR)
+        for _ in range(HEDGE_FLOOR):
+            self.fetch()
+        self.clock.advance(HEDGE_AFTER)
+        self.assertEqual(len(self.proxy.sent), HEDGE_FLOOR * 2)
+
     def test_who_was_denied_a_hedge_leaves_when_the_route_is_in_doubt(self) -> None:
         for _ in range(HEDGE_FLOOR):
             self.fetch()
