@@ -7,7 +7,7 @@ secret's), what is allowed and where the value came from.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ from streamr.networks import is_loopback
 
 # One of them is needed.
 CREDENTIALS = ("TMDB_API_KEY", "TMDB_ACCESS_TOKEN")
+# They belong together.
+PROXY_TLS = ("PROXY_TLS_CERT", "PROXY_TLS_KEY")
 NOT_IN_THE_TABLE = {"warnings", "told", "secret_files"}
 # The settings' values by their fields' names: each row of the table reads its own type.
 Values = dict[str, Any]
@@ -284,6 +286,8 @@ def _check_together(
         return
     if values["only"] != "main" and not broken & {"PROXY_HOST", "STREAMR_PROXY_TOKEN"}:
         _check_proxy(values, problems)
+    if broken.isdisjoint(PROXY_TLS):
+        _check_proxy_tls(values, problems)
     if values["only"] != "proxy" and not broken & {"HOST", "CORS_ORIGINS"}:
         _check_main(values, problems, warnings)
     if values["only"] == "" and 0 != values["port"] == values["proxy_port"]:
@@ -311,6 +315,16 @@ def _check_proxy(values: Values, problems: list[str]) -> None:
         )
 
 
+def _check_proxy_tls(values: Values, problems: list[str]) -> None:
+    """A proxy needs both files. A main whose proxy runs elsewhere on this machine needs
+    only the certificate, whose key it recognises."""
+    certificate, key = (values[name.lower()] for name in PROXY_TLS)
+    if certificate is None and key is not None:
+        problems.append("PROXY_TLS_KEY is set without PROXY_TLS_CERT: set both or none")
+    elif certificate is not None and key is None and values["only"] != "main":
+        problems.append("PROXY_TLS_CERT is set without PROXY_TLS_KEY: set both or none")
+
+
 def _check_main(values: Values, problems: list[str], warnings: list[Notice]) -> None:
     host, origins = values["host"], values["cors_origins"]
     if "*" in origins and len(origins) > 1:
@@ -322,6 +336,7 @@ def _check_main(values: Values, problems: list[str], warnings: list[Notice]) -> 
             f"CORS_ORIGINS cannot be * while HOST is {host!r}: name the web origins "
             "that may use your key, such as https://app.example"
         )
+    _check_pinned_twice(values["tmdb_proxy_url"], problems)
     for url in values["tmdb_proxy_url"]:
         if is_plain_beyond_loopback(url):
             warnings.append(
@@ -331,3 +346,16 @@ def _check_main(values: Values, problems: list[str], warnings: list[Notice]) -> 
                     "on the path can read what is sent, including STREAMR_PROXY_TOKEN",
                 )
             )
+
+
+def _check_pinned_twice(urls: Sequence[str], problems: list[str]) -> None:
+    """One proxy is one route, whatever its pins are."""
+    seen: set[str] = set()
+    for url in urls:
+        base = url.partition("#")[0]
+        if base in seen:
+            problems.append(
+                f"TMDB_PROXY_URL names {base} twice: name it once; several pins of one "
+                "proxy have ; between them"
+            )
+        seen.add(base)

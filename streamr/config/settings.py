@@ -76,6 +76,22 @@ TABLE: tuple[Setting, ...] = (
         "an IP address or localhost",
     ),
     Setting(
+        "PROXY_TLS_CERT",
+        "",
+        values.existing_file,
+        "The TMDB proxy's certificate (PEM), with the certificates that lead to its "
+        "authority behind it, if there are any. With it, the proxy speaks https only. "
+        "streamr peer new makes one.",
+        "a readable PEM file",
+    ),
+    Setting(
+        "PROXY_TLS_KEY",
+        "",
+        values.existing_file,
+        "The private key of PROXY_TLS_CERT (PEM).",
+        "a readable PEM file, not encrypted",
+    ),
+    Setting(
         "STREAMR_ONLY",
         "",
         values.choice("", "main", "proxy"),
@@ -102,10 +118,14 @@ TABLE: tuple[Setting, ...] = (
         values.listed(values.proxy_url),
         "The proxies that main falls back to, in this order, separated by commas. "
         "This machine's own proxy comes after them; unset, it is the only one, at "
-        "http://127.0.0.1:5001 or the port set by PROXY_PORT.",
+        "http://127.0.0.1:5001 or the port set by PROXY_PORT. An https URL may end in "
+        "the pin of the proxy's public key: then its certificate needs neither an "
+        "authority nor the right name.",
         "https anywhere; http on loopback, on private addresses, and on names that "
         "exist only in private networks: single-label names, and names that end in "
-        ".internal, .local, .lan, .home.arpa and the like",
+        ".internal, .local, .lan, .home.arpa and the like; a pin has the form "
+        "https://proxy.example:5001#sha256//… as streamr peer new and peer show print "
+        "it, several with ; between them",
     ),
     Setting(
         "STREAMR_PROXY_TOKEN",
@@ -333,6 +353,8 @@ class Settings:
     host: str
     proxy_port: int
     proxy_host: str
+    proxy_tls_cert: Path | None
+    proxy_tls_key: Path | None
     only: str
     tmdb_base_url: str
     tmdb_alternate_urls: tuple[str, ...]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
+from streamr import keypins
 from streamr.networks import (
     LOOPBACK,
     PRIVATE_RANGES,
@@ -135,6 +136,11 @@ def listed(read: Callable[[str], T]) -> Callable[[str], tuple[T, ...]]:
 
 def tmdb_url(text: str) -> str:
     """A base URL that may get the key."""
+    if f"#{keypins.SCHEME}" in text:
+        raise ValueError(
+            "a pin is for proxies (TMDB_PROXY_URL): TMDB's certificates are always "
+            "verified by their authority and name"
+        )
     parts = _url(text)
     host = parts.hostname or ""
     if host not in OFFICIAL_HOSTS and not is_loopback(host):
@@ -147,12 +153,27 @@ def tmdb_url(text: str) -> str:
 
 
 def proxy_url(text: str) -> str:
-    """The base URL of a streamr proxy."""
+    """The base URL of a streamr proxy, with the pins of its public key behind it."""
+    text, mark, pins = text.partition("#")
     parts = _url(text)
     host = parts.hostname or ""
     if parts.scheme == "http" and not is_private(host):
         raise ValueError(f"{host} is on the internet, so it needs https")
-    return text.rstrip("/")
+    if mark:
+        _check_pins(pins, parts.scheme, host)
+    return text.rstrip("/") + mark + pins
+
+
+def _check_pins(pins: str, scheme: str, host: str) -> None:
+    """What stands behind the # of a proxy's URL. Raises ValueError."""
+    keypins.read_pins(pins)
+    if scheme != "https":
+        raise ValueError("a pin needs https: over plain http there is no certificate")
+    if host in OFFICIAL_HOSTS:
+        raise ValueError(
+            f"{host} is TMDB's own host, which takes no pin: its certificate is always "
+            "verified by its authority and name"
+        )
 
 
 def public_url(text: str) -> str | None:

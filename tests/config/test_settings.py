@@ -20,6 +20,7 @@ SECRETS = {
     "STREAMR_PROXY_TOKEN",
     "STREAMR_ADMIN_TOKEN",
 }
+PIN = "sha256//" + "x" * 43 + "="
 
 
 class Loading(SynchronousTestCase):
@@ -525,6 +526,45 @@ class Binding(Loading):
         self.assertEqual(found.only, "proxy")
 
 
+class ProxyTLS(Loading):
+    """The proxy's certificate and its key."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        # what is in them is read at the start, by what uses it
+        self.certificate = str(self.file("cert.pem", "any"))
+        self.key = str(self.file("key.pem", "any"))
+
+    def test_both_are_paths(self):
+        found = self.with_key(PROXY_TLS_CERT=self.certificate, PROXY_TLS_KEY=self.key)
+        self.assertEqual(str(found.proxy_tls_cert), self.certificate)
+        self.assertEqual(str(found.proxy_tls_key), self.key)
+        self.assertNotIn(self.key, found.secrets)
+
+    def test_one_without_the_other_is_an_error_that_names_both(self):
+        both = ("PROXY_TLS_CERT", "PROXY_TLS_KEY", "both or none")
+        self.one_problem(*both, PROXY_TLS_CERT=self.certificate)
+        self.one_problem(*both, PROXY_TLS_KEY=self.key)
+        only = {"STREAMR_ONLY": "proxy"}
+        self.one_problem(*both, PROXY_TLS_CERT=self.certificate, **only)
+
+    def test_a_main_alone_needs_no_key_to_recognise_its_proxy(self):
+        found = self.with_key(PROXY_TLS_CERT=self.certificate, STREAMR_ONLY="main")
+        self.assertEqual(str(found.proxy_tls_cert), self.certificate)
+        key = {"PROXY_TLS_KEY": self.key, "STREAMR_ONLY": "main"}
+        self.one_problem("PROXY_TLS_CERT", **key)
+
+    def test_a_file_that_is_not_there_is_told_once(self):
+        missing = str(self.folder / "nothing.pem")
+        self.one_problem(
+            "PROXY_TLS_KEY",
+            missing,
+            "no such file",
+            PROXY_TLS_CERT=self.certificate,
+            PROXY_TLS_KEY=missing,
+        )
+
+
 class Destinations(Loading):
     """Where the key and the requests may go."""
 
@@ -543,6 +583,23 @@ class Destinations(Loading):
             found.tmdb_proxy_url, ("https://b.example", "http://127.0.0.1:5001")
         )
         self.assertEqual(found.warnings, ())
+
+    def test_a_proxys_pin_stays_with_its_url(self):
+        found = self.with_key(TMDB_PROXY_URL=f"https://b.example#{PIN}, https://c")
+        self.assertEqual(
+            found.tmdb_proxy_url, (f"https://b.example#{PIN}", "https://c")
+        )
+
+    def test_one_proxy_is_named_once_whatever_its_pins(self):
+        url = f"https://b.example#{PIN}, https://b.example"
+        self.one_problem("https://b.example twice", ";", TMDB_PROXY_URL=url)
+
+    def test_a_pin_of_tmdb_is_an_error(self):
+        for name in ("TMDB_BASE_URL", "TMDB_ALTERNATE_URLS"):
+            url = f"https://api.tmdb.org/3#{PIN}"
+            self.one_problem(name, "TMDB_PROXY_URL", **{name: url})
+        url = f"https://api.themoviedb.org#{PIN}"
+        self.one_problem("TMDB_PROXY_URL", "takes no pin", TMDB_PROXY_URL=url)
 
     def test_plain_http_to_another_machine_is_a_warning(self):
         for url in ("http://10.0.0.7:5001", "http://proxy:5001"):

@@ -20,6 +20,8 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJ4In0.c2ln"
 KEY = "0123456789abcdefABCDEF0123456789"
 NOBODY = 65534
 
+PIN = "sha256//" + "x" * 43 + "="
+
 
 class Readers(SynchronousTestCase):
     """Helpers for all of them."""
@@ -263,6 +265,19 @@ class Urls(Readers):
         ):
             self.reads(values.proxy_url, {url: url})
 
+    def test_a_proxy_over_https_may_have_pins(self):
+        for url in (
+            f"https://proxy.example:5001#{PIN}",
+            f"https://203.0.113.9/streamr#{PIN};{PIN}",
+            f"https://localhost#{PIN}",
+        ):
+            self.reads(values.proxy_url, {url: url})
+        self.reads(values.proxy_url, {f"https://a/#{PIN}": f"https://a#{PIN}"})
+
+    def test_no_other_url_has_a_pin(self):
+        for read in (values.tmdb_url, values.public_url):
+            self.refuses(read, f"https://127.0.0.1/3#{PIN}")
+
     def test_plain_http_over_the_internet_is_refused(self):
         self.refuses(
             values.proxy_url,
@@ -302,7 +317,14 @@ class Urls(Readers):
             (values.proxy_url, "http://", "not an http or https URL"),
             (values.proxy_url, "http://user@a", "must not contain a user"),
             (values.proxy_url, "http://a?", "a user, query"),
-            (values.proxy_url, "http://a#", "a user, query"),
+            (values.proxy_url, "http://a#", "is not a pin"),
+            (values.proxy_url, "https://a#sha256//", "is not a pin"),
+            (values.proxy_url, f"https://u@a#{PIN}", "must not contain a user"),
+            (values.proxy_url, f"https://a?b#{PIN}", "a user, query"),
+            (values.proxy_url, f"http://proxy:5001#{PIN}", "a pin needs https"),
+            (values.proxy_url, f"https://api.tmdb.org#{PIN}", "TMDB's own host"),
+            (values.tmdb_url, f"https://api.tmdb.org/3#{PIN}", "is for proxies"),
+            (values.tmdb_url, f"https://localhost/3#{PIN}", "is for proxies"),
             (values.proxy_url, "http://a..b", "not a valid host name"),
             (values.proxy_url, "http://[::1]:0", "port 0"),
             (values.proxy_url, "http://a:0", "port 0"),

@@ -47,6 +47,7 @@ TABLE = {
     "streamr.inherited": "",
     "streamr.errors": "",
     "streamr.networks": "",
+    "streamr.keypins": "streamr.errors",
     "streamr.boundaries": "streamr.errors",
     "streamr.interfaces": "streamr.errors streamr.boundaries twisted.internet.defer "
     "twisted.internet.interfaces",
@@ -55,8 +56,8 @@ TABLE = {
     "streamr.policy": "streamr.errors streamr.boundaries streamr.interfaces "
     "streamr.policy brotli",
     "streamr.tmdb": "streamr.errors streamr.boundaries streamr.policy streamr.tmdb",
-    "streamr.config": "streamr.errors streamr.inherited streamr.networks streamr.tmdb "
-    "streamr.config dotenv",
+    "streamr.config": "streamr.errors streamr.inherited streamr.keypins "
+    "streamr.networks streamr.tmdb streamr.config dotenv",
     "streamr.config.warm": "streamr.boundaries streamr.errors streamr.tmdb "
     "streamr.config",
     "streamr.store": _SPINE + "streamr.policy streamr.store twisted zope",
