@@ -70,7 +70,8 @@ TABLE = {
     "prometheus_client",
     "streamr.upstream": _UPSTREAM,
     "streamr.upstream.client": _UPSTREAM + "hyperlink",
-    "streamr.upstream.dial.tls": _UPSTREAM + "OpenSSL cryptography service_identity",
+    "streamr.upstream.dial.tls": _UPSTREAM + "streamr.keypins OpenSSL cryptography "
+    "service_identity",
     "streamr.gateway": _SPINE + "streamr.policy streamr.routing streamr.gateway "
     "twisted.internet.defer twisted.internet.interfaces twisted.logger "
     "twisted.python.failure",

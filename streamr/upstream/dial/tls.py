@@ -1,8 +1,9 @@
-"""TLS profiles: small named values, and the only place that knows OpenSSL.
+"""TLS towards TMDB and peers: small named profiles, and who is believed.
 
 A profile changes what the ClientHello looks like, never what is verified: every one
 checks the chain against the platform's roots (plus an extra CA file) and the
-certificate against the name that was asked. What each profile gets through was
+certificate against the name that was asked. Only a peer may be known by a pin of its
+public key in place of both. What each profile gets through was
 measured (docs/facts/tls.md, "What each profile can get through");
 tests/upstream/dial/test_tls.py holds the sizes of the hellos.
 """
@@ -27,6 +28,8 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
+from streamr.keypins import Pins, pin_of
+
 if TYPE_CHECKING:
     from twisted.protocols.tls import TLSMemoryBIOProtocol
 
@@ -45,6 +48,15 @@ _VERIFY = SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT
 
 # OpenSSL's verify codes that the field knows, in words.
 _CODES = SSL.X509VerificationCodes
+# Complaints about the peer's own certificate that a pin makes good: all about who has
+# issued it. Any other, as of a date or a weak key, is none of the pin's.
+_OF_THE_ISSUER = frozenset(
+    (
+        _CODES.ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
+        _CODES.ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
+        _CODES.ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE,
+    )
+)
 _VERDICTS = {
     _CODES.ERR_CERT_NOT_YET_VALID: (
         "the certificate is not valid yet: check this machine's clock"
@@ -119,9 +131,11 @@ class CertificateRefused(Exception):
         super().__init__(f"{problem} (subject {self.subject}, issuer {self.issuer})")
 
 
-def make_context(profile: Profile, ca_file: Path | None = None) -> SSL.Context:
+def make_context(
+    profile: Profile, ca_file: Path | None = None, *, roots: bool = True
+) -> SSL.Context:
     """The profile's context, made once: it costs some 10 ms with the platform's roots
-    (docs/facts/tls.md, "The price of a context").
+    (docs/facts/tls.md, "The price of a context"). Without `roots` it trusts nobody.
 
     Raises OpenSSL.SSL.Error when `ca_file` holds no certificate.
     """
@@ -138,7 +152,8 @@ def make_context(profile: Profile, ca_file: Path | None = None) -> SSL.Context:
     if profile.ciphers is not None:
         context.set_cipher_list(profile.ciphers)
     context.set_alpn_protos(_ALPN)
-    context.set_default_verify_paths()
+    if roots:
+        context.set_default_verify_paths()
     if ca_file is not None:
         context.load_verify_locations(str(ca_file))
     # The callback with the name check is set on each connection; this is the floor
@@ -151,8 +166,10 @@ def make_context(profile: Profile, ca_file: Path | None = None) -> SSL.Context:
 class ProfilePolicy:
     """Gives every HTTPS connection of a route the same TLS profile."""
 
-    def __init__(self, profile: Profile, ca_file: Path | None = None) -> None:
-        self._make = partial(make_context, profile, ca_file)
+    def __init__(
+        self, profile: Profile, ca_file: Path | None = None, *, roots: bool = True
+    ) -> None:
+        self._make = partial(make_context, profile, ca_file, roots=roots)
         self._context = self._make()
 
     def renew(self) -> None:
@@ -163,6 +180,21 @@ class ProfilePolicy:
     def creatorForNetloc(self, hostname: bytes, port: int) -> Creator:
         """Twisted asks for the TLS options of one host."""
         return Creator(self._context, hostname.decode("ascii"))
+
+
+class PinnedPolicy(ProfilePolicy):
+    """Gives the connections to one peer, which is known by its public key."""
+
+    def __init__(self, pins: Callable[[], Pins]) -> None:
+        """`pins` is asked for each connection: this machine's own proxy may have got
+        another key. The context trusts nobody: should a connection ever be made without
+        the pin's check, it is refused."""
+        super().__init__(MODERN, roots=False)
+        self._pins = pins
+
+    def creatorForNetloc(self, hostname: bytes, port: int) -> Creator:
+        """Twisted asks for the TLS options of one host."""
+        return Creator(self._context, hostname.decode("ascii"), pins=self._pins())
 
 
 @implementer(IOpenSSLClientConnectionCreator)
@@ -177,14 +209,17 @@ class Creator:
         context: SSL.Context,
         host: str,
         on_secure: Callable[[], None] | None = None,
+        pins: Pins | None = None,
     ) -> None:
+        """With `pins` the peer is known by its key, and not by chain and name."""
         self._context = context
         self._host = host
         self._on_secure = on_secure
+        self._pins = pins
 
     def watched(self, on_secure: Callable[[], None]) -> Creator:
         """The same, telling when the connection is secure."""
-        return Creator(self._context, self._host, on_secure)
+        return Creator(self._context, self._host, on_secure, self._pins)
 
     def clientConnectionForTLS(
         self, tlsProtocol: TLSMemoryBIOProtocol
@@ -195,7 +230,9 @@ class Creator:
         if is_name:
             # RFC 6066, 3: addresses are never sent as a server name
             connection.set_tlsext_host_name(self._host.encode("ascii"))
-        verifier = _Verifier(tlsProtocol, identity, self._on_secure)
+        verifier: _Verifier = _NameVerifier(tlsProtocol, identity, self._on_secure)
+        if self._pins is not None:
+            verifier = _PinVerifier(tlsProtocol, self._pins, self._on_secure)
         connection.set_verify(_VERIFY, verifier.verify)
         connection.set_info_callback(verifier.info)
         connection.set_connect_state()
@@ -208,13 +245,16 @@ class _Verifier:
     def __init__(
         self,
         protocol: TLSMemoryBIOProtocol,
-        identity: DNS_ID | IPAddress_ID,
         on_secure: Callable[[], None] | None,
     ) -> None:
         self._protocol = protocol
-        self._identity = identity
         self._on_secure = on_secure
         self._verified = False
+
+    def judge(self, certificate: crypto.X509, code: int, depth: int, ok: bool) -> bool:
+        """True when this is the peer's own certificate and it is the right one, False
+        when that is still open. Raises CertificateRefused."""
+        raise NotImplementedError
 
     def verify(
         self,
@@ -226,12 +266,8 @@ class _Verifier:
     ) -> bool:
         """OpenSSL asks once per certificate, the root first, the peer's own last."""
         try:
-            if code or not chain_ok:
-                problem = _VERDICTS.get(code, "the chain is not trusted")
-                raise CertificateRefused(problem, code, certificate)
-            if depth == 0:
-                self._check_name(certificate)
-                self._verified = True
+            ok = not code and bool(chain_ok)
+            self._verified |= self.judge(certificate, code, depth, ok)
         except CertificateRefused:
             # a typed error reaches the caller inside ResponseNeverReceived.reasons
             self._protocol.failVerification(Failure())
@@ -251,6 +287,26 @@ class _Verifier:
             on_secure, self._on_secure = self._on_secure, None
             on_secure()
 
+
+class _NameVerifier(_Verifier):
+    """Wants a chain that leads to a trusted root, and the name that was asked."""
+
+    def __init__(
+        self,
+        protocol: TLSMemoryBIOProtocol,
+        identity: DNS_ID | IPAddress_ID,
+        on_secure: Callable[[], None] | None,
+    ) -> None:
+        super().__init__(protocol, on_secure)
+        self._identity = identity
+
+    def judge(self, certificate: crypto.X509, code: int, depth: int, ok: bool) -> bool:
+        if not ok:
+            raise _refused(code, certificate)
+        if depth == 0:
+            self._check_name(certificate)
+        return depth == 0
+
     def _check_name(self, certificate: crypto.X509) -> None:
         try:
             verify_service_identity(extract_patterns(certificate), [self._identity], [])
@@ -260,6 +316,39 @@ class _Verifier:
             raise CertificateRefused(
                 f"the certificate is for {names}", None, certificate
             ) from error
+
+
+class _PinVerifier(_Verifier):
+    """Wants one of the pinned keys in a certificate that is good today, whoever has
+    issued it and for whatever name."""
+
+    def __init__(
+        self,
+        protocol: TLSMemoryBIOProtocol,
+        pins: Pins,
+        on_secure: Callable[[], None] | None,
+    ) -> None:
+        super().__init__(protocol, on_secure)
+        self._pins = pins
+
+    def judge(self, certificate: crypto.X509, code: int, depth: int, ok: bool) -> bool:
+        if depth > 0:
+            return False  # what the pin stands in for
+        if not ok and code not in _OF_THE_ISSUER:
+            raise _refused(code, certificate)
+        if pin_of(crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)) not in (
+            self._pins
+        ):
+            raise CertificateRefused(
+                "its public key is not the one that is pinned", None, certificate
+            )
+        # OpenSSL asks on, and at last without a complaint
+        return ok
+
+
+def _refused(code: int, certificate: crypto.X509) -> CertificateRefused:
+    problem = _VERDICTS.get(code, "the chain is not trusted")
+    return CertificateRefused(problem, code, certificate)
 
 
 def _identity(host: str) -> tuple[DNS_ID | IPAddress_ID, bool]:

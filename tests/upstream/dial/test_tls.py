@@ -17,7 +17,10 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    load_pem_private_key,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import SSL, crypto
 from service_identity.exceptions import VerificationError
@@ -28,16 +31,19 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface.verify import verifyObject
 
+from streamr.keypins import pin_of
 from streamr.upstream.dial.tls import (
     CLASSIC,
     MODERN,
     PROFILES,
     TLS12,
     CertificateRefused,
+    PinnedPolicy,
     Profile,
     ProfilePolicy,
     TLSError,
-    _Verifier,
+    _NameVerifier,
+    _PinVerifier,
     issuer_of,
     make_context,
 )
@@ -70,6 +76,18 @@ class World(SynchronousTestCase):
         self.trusted.cert_pem.write_to_path(str(self.ca_file))
         self.addCleanup(self.ca_file.unlink)
 
+    def platform_trusts_our_authority(self) -> None:
+        known = os.environ.get("SSL_CERT_FILE")
+
+        def back() -> None:
+            del os.environ["SSL_CERT_FILE"]
+            if known is not None:
+                os.environ["SSL_CERT_FILE"] = known
+
+        # where OpenSSL is told that the platform has its roots (X509_get_default_*)
+        os.environ["SSL_CERT_FILE"] = str(self.ca_file)
+        self.addCleanup(back)
+
     def policy(self, profile: Profile = MODERN) -> ProfilePolicy:
         return ProfilePolicy(profile, self.ca_file)
 
@@ -88,8 +106,14 @@ class Handshake:
     """One handshake in memory: `secure` and `refused` say how it ended."""
 
     def __init__(
-        self, policy: ProfilePolicy, host: str, certificate: trustme.LeafCert
+        self,
+        policy: ProfilePolicy,
+        host: str,
+        certificate: Any,
+        server: SSL.Context | None = None,
+        session: SSL.Session | None = None,
     ) -> None:
+        """`server` is another's context; `session` is what the client would resume."""
         self.told: list[str] = []
         self.protocol = FakeTLSProtocol()
         self.names: list[bytes | None] = []
@@ -97,11 +121,15 @@ class Handshake:
         watched = creator.watched(lambda: self.told.append("secure"))
         protocol: Any = self.protocol
         self.client = watched.clientConnectionForTLS(protocol)
-        context = SSL.Context(SSL.TLS_SERVER_METHOD)
-        certificate.configure_cert(context)
-        context.set_tlsext_servername_callback(
-            lambda connection: self.names.append(connection.get_servername())
-        )
+        if session is not None:
+            self.client.set_session(session)
+        context = server or SSL.Context(SSL.TLS_SERVER_METHOD)
+        if server is None:
+            certificate.configure_cert(context)
+        if server is None:
+            context.set_tlsext_servername_callback(
+                lambda connection: self.names.append(connection.get_servername())
+            )
         self.server = SSL.Connection(context, None)
         self.server.set_accept_state()
         self.error: SSL.Error | None = None
@@ -150,8 +178,12 @@ class Made:
         subject: str = "",
         issuer: str = "",
         ca: trustme.CA | None = None,
+        key: ec.EllipticCurvePrivateKey | None = None,
+        days: tuple[int, int] = (-1, 1),
     ) -> None:
-        self.key = ec.generate_private_key(ec.SECP256R1())
+        """`days` are the first and the last of its validity, from now on."""
+        self.key = key or ec.generate_private_key(ec.SECP256R1())
+        begin, end = (datetime.timedelta(days=each) for each in days)
         signer: Any = self.key
         names = [x509.Name.from_rfc4514_string(each) for each in (subject, issuer)]
         if ca is not None:
@@ -164,13 +196,17 @@ class Made:
             .issuer_name(names[1])
             .public_key(self.key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
+            .not_valid_before(now + begin)
+            .not_valid_after(now + end)
         )
         for extension in extensions:
             builder = builder.add_extension(extension, critical=False)
         self.signed = builder.sign(signer, hashes.SHA256())
         self.certificate = crypto.X509.from_cryptography(self.signed)
+
+    @property
+    def pin(self) -> str:
+        return pin_of(self.signed.public_bytes(Encoding.DER))
 
     def configure_cert(self, context: SSL.Context) -> None:
         """As trustme's do."""
@@ -257,7 +293,7 @@ class Verification(World):
         ):
             protocol: Any = FakeTLSProtocol()
             connection: Any = None
-            verifier = _Verifier(protocol, DNS_ID(HOST), None)
+            verifier = _NameVerifier(protocol, DNS_ID(HOST), None)
             found = verifier.verify(connection, certificate, code, 0, chain_ok)
             self.assertEqual(found, accepted, (code, chain_ok))
             self.assertEqual(protocol.reasons == [], accepted, (code, chain_ok))
@@ -265,7 +301,7 @@ class Verification(World):
     def test_a_code_without_words_is_refused_all_the_same(self) -> None:
         protocol: Any = FakeTLSProtocol()
         connection: Any = None
-        verifier = _Verifier(protocol, DNS_ID(HOST), None)
+        verifier = _NameVerifier(protocol, DNS_ID(HOST), None)
         certificate = Made(alternative(HOST)).certificate
         self.assertFalse(verifier.verify(connection, certificate, 23, 0, 0))
         (refused,) = protocol.reasons
@@ -276,7 +312,7 @@ class Verification(World):
     def test_who_does_not_listen_is_not_told_when_it_is_secure(self) -> None:
         protocol: Any = FakeTLSProtocol()
         connection: Any = None
-        verifier = _Verifier(protocol, DNS_ID(HOST), None)
+        verifier = _NameVerifier(protocol, DNS_ID(HOST), None)
         verifier.verify(connection, Made(alternative(HOST)).certificate, 0, 0, 1)
         verifier.info(connection, SSL.SSL_CB_HANDSHAKE_DONE, 1)
         self.assertEqual(protocol.reasons, [])
@@ -321,16 +357,7 @@ class Verification(World):
         self.assertIsInstance(shake.refused, CertificateRefused)
 
     def test_the_platforms_roots_are_trusted_beside_the_extra_file(self) -> None:
-        known = os.environ.get("SSL_CERT_FILE")
-
-        def back() -> None:
-            del os.environ["SSL_CERT_FILE"]
-            if known is not None:
-                os.environ["SSL_CERT_FILE"] = known
-
-        # where OpenSSL is told that the platform has its roots (X509_get_default_*)
-        os.environ["SSL_CERT_FILE"] = str(self.ca_file)
-        self.addCleanup(back)
+        self.platform_trusts_our_authority()
         other = self.ca_file.with_name("other.pem")
         self.stranger.cert_pem.write_to_path(str(other))
         self.addCleanup(other.unlink)
@@ -399,6 +426,143 @@ class Verification(World):
         verifyObject(IPolicyForHTTPS, policy)
         creator = policy.creatorForNetloc(HOST.encode(), 443)
         verifyObject(IOpenSSLClientConnectionCreator, creator)
+
+
+class Pinned(World):
+    """A peer that is known by its public key, whoever has issued its certificate."""
+
+    def shake(self, certificate: Any, *pins: str, host: str = "192.0.2.1") -> Handshake:
+        policy = PinnedPolicy(lambda: frozenset(pins))
+        return Handshake(policy, host, certificate)
+
+    def refusal(self, certificate: Made, *pins: str) -> CertificateRefused:
+        shake = self.shake(certificate, *pins)
+        self.assertFalse(shake.secure)
+        assert isinstance(shake.refused, CertificateRefused)
+        return shake.refused
+
+    def test_its_key_is_enough_whoever_signed_it_and_for_whatever_name(self) -> None:
+        for certificate in (
+            Made(),
+            Made(alternative("elsewhere.invalid"), subject="CN=elsewhere"),
+            Made(ca=self.stranger),
+            Made(ca=self.trusted),
+        ):
+            for host in ("192.0.2.1", "peer.test.invalid"):
+                shake = self.shake(certificate, certificate.pin, host=host)
+                self.assertTrue(shake.secure, shake.error)
+
+    def test_a_chain_that_comes_with_it_is_not_looked_at(self) -> None:
+        authority = x509.BasicConstraints(ca=True, path_length=None)
+        old = Made(authority, subject="CN=old", issuer="CN=old", days=(-9, -1))
+        leaf = Made(subject="CN=leaf", issuer="CN=old", key=old.key)
+        for chain in ([old], [Made()], []):
+            shake = self.shake(WithChain(leaf, *chain), leaf.pin)
+            self.assertTrue(shake.secure, shake.error)
+
+    def test_a_chain_that_holds_the_pinned_key_is_not_enough(self) -> None:
+        pinned = Made()
+        shake = self.shake(WithChain(Made(), pinned), pinned.pin)
+        self.assertIsInstance(shake.refused, CertificateRefused)
+
+    def test_another_key_is_refused_also_with_a_trusted_chain_and_name(self) -> None:
+        pin = Made().pin
+        for ca in (None, self.trusted):
+            refused = self.refusal(Made(alternative("192.0.2.1"), ca=ca), pin)
+            self.assertIn("not the one that is pinned", str(refused))
+        self.assertIn("pinned", str(self.refusal(Made())))
+
+    def test_one_of_several_pins_is_enough(self) -> None:
+        old, new = Made(), Made()
+        for certificate in (old, new):
+            self.assertTrue(self.shake(certificate, old.pin, new.pin).secure)
+        self.refusal(Made(), old.pin, new.pin)
+
+    def test_a_pin_does_not_make_an_expired_certificate_good(self) -> None:
+        for ca in (None, self.stranger):
+            for days, said in (((-9, -1), "has expired"), ((1, 9), "not valid yet")):
+                certificate = Made(ca=ca, days=days)
+                refused = self.refusal(certificate, certificate.pin)
+                self.assertIn(said, str(refused))
+
+    def test_a_certificate_that_was_renewed_with_its_key_still_passes(self) -> None:
+        first = Made()
+        renewed = Made(key=first.key, subject="CN=renewed", days=(0, 30))
+        self.assertTrue(self.shake(renewed, first.pin).secure)
+
+    def test_a_certificate_for_another_purpose_is_refused(self) -> None:
+        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+        certificate = Made(usage)
+        refused = self.refusal(certificate, certificate.pin)
+        self.assertIn("not for a server", str(refused))
+
+    def test_each_connection_is_judged_by_the_pins_of_its_time(self) -> None:
+        first, second = Made(), Made()
+        pins = [first.pin]
+        policy = PinnedPolicy(lambda: frozenset(pins))
+        self.assertTrue(Handshake(policy, "192.0.2.1", first).secure)
+        pins[:] = [second.pin]
+        self.assertFalse(Handshake(policy, "192.0.2.1", first).secure)
+        self.assertTrue(Handshake(policy, "192.0.2.1", second).secure)
+
+    def test_two_policies_do_not_know_each_others_pins(self) -> None:
+        first, second = Made(), Made()
+        for pin, secure in ((first.pin, True), (second.pin, False)):
+            self.assertEqual(self.shake(first, pin).secure, secure)
+
+    def test_a_resumed_session_is_refused(self) -> None:
+        certificate = Made()
+        server = SSL.Context(SSL.TLS_SERVER_METHOD)
+        server.set_max_proto_version(SSL.TLS1_2_VERSION)
+        certificate.configure_cert(server)
+        policy = PinnedPolicy(lambda: frozenset([certificate.pin]))
+        first = Handshake(policy, "192.0.2.1", certificate, server)
+        self.assertTrue(first.secure)
+        again = Handshake(
+            policy, "192.0.2.1", certificate, server, first.client.get_session()
+        )
+        self.assertFalse(again.secure)
+        self.assertIn("never verified", str(again.refused))
+
+    def test_without_its_callback_its_context_trusts_nobody(self) -> None:
+        self.platform_trusts_our_authority()
+        policy = PinnedPolicy(frozenset)
+        self.assertTrue(policy._context.get_verify_mode() & SSL.VERIFY_PEER)
+        store = policy._context.get_cert_store()
+        assert store is not None
+        certificate = self.trusted.issue_cert(HOST).cert_chain_pems[0].bytes()
+        leaf = crypto.load_certificate(crypto.FILETYPE_PEM, certificate)
+        judged = crypto.X509StoreContext(store, leaf)
+        self.assertRaises(crypto.X509StoreContextError, judged.verify_certificate)
+
+    def test_only_openssls_last_word_on_the_peers_own_certificate_counts(self) -> None:
+        certificate = Made()
+        for code, depth, ok, secure in (
+            (0, 0, 1, True),
+            (0, 1, 1, False),
+            (18, 0, 0, False),
+        ):
+            fake = FakeTLSProtocol()
+            protocol: Any = fake
+            verifier = _PinVerifier(protocol, frozenset([certificate.pin]), None)
+            said: Any = (None, certificate.certificate, code, depth, ok)
+            self.assertTrue(verifier.verify(*said))
+            no_connection: Any = None
+            verifier.info(no_connection, SSL.SSL_CB_HANDSHAKE_DONE, 1)
+            self.assertEqual(fake.reasons == [], secure, (code, depth))
+
+
+class WithChain:
+    """A certificate that is served with some others behind it."""
+
+    def __init__(self, leaf: Made, *others: Made) -> None:
+        self._leaf, self._others = leaf, others
+
+    def configure_cert(self, context: SSL.Context) -> None:
+        """As trustme's do."""
+        self._leaf.configure_cert(context)
+        for each in self._others:
+            context.add_extra_chain_cert(each.signed)
 
 
 class Names(SynchronousTestCase):
