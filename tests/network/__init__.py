@@ -1,0 +1,1 @@
+"""Blocked networks in namespaces of this machine: nothing in them leaves it."""

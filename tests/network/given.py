@@ -1,0 +1,72 @@
+"""What can be given to streamr at home, and how plain curl takes the same routes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from streamr.config.settings import TABLE
+from tests.network import places
+from tests.network.places import MAIN, OTHER
+
+_SOCKS = (
+    f"{places.SOCKS_USER}:{places.SOCKS_PASSWORD}@{places.SOCKS}:{places.SOCKS_PORT}"
+)
+_CONNECT = f"http://{places.CONNECT}:{places.CONNECT_PORT}"
+_FRIEND = f"http://{places.FRIEND_VPN}:{places.FRIEND_PORT}"
+_DOH = f"https://{places.DNS_NAME}/dns-query"
+# The setting, and one item of its list.
+GIVEN = {
+    "connect": ("STREAMR_EGRESS", f"{_CONNECT}#connect"),
+    "socks": ("STREAMR_EGRESS", f"socks5://{_SOCKS}#socks"),
+    "doh": ("STREAMR_RESOLVERS", f"{_DOH}#{places.HONEST_DNS}"),
+    "udp": ("STREAMR_RESOLVERS", f"udp://{places.HONEST_DNS}"),
+    "tcp": ("STREAMR_RESOLVERS", f"tcp://{places.HONEST_DNS}"),
+    "dot": ("STREAMR_RESOLVERS", f"tls://{places.HONEST_DNS}#{places.DNS_NAME}"),
+    "friend": ("TMDB_PROXY_URL", _FRIEND),
+}
+# What a list begins with: what streamr has without the setting.
+FIRST = {"STREAMR_EGRESS": ["direct"], "STREAMR_RESOLVERS": ["system"]}
+
+
+def settings(given: Iterable[str]) -> dict[str, str]:
+    """The settings for what is given, by their names."""
+    found: dict[str, list[str]] = {}
+    for each in given:
+        setting, value = GIVEN[each]
+        found.setdefault(setting, list(FIRST.get(setting, ()))).append(value)
+    made = {name: ",".join(parts) for name, parts in found.items()}
+    if "TMDB_PROXY_URL" in made:
+        made["STREAMR_PROXY_TOKEN"] = places.FRIEND_TOKEN
+    return made
+
+
+def unknown(given: Iterable[str]) -> list[str]:
+    """Those of the settings that this version of streamr does not have."""
+    return sorted(settings(given).keys() - {each.name for each in TABLE})
+
+
+def _known_addresses(name: str) -> list[str]:
+    v4 = [each for each in places.TMDB[name] if ":" not in each]
+    return ["--resolve", f"{name}:443:{','.join(v4)}"]
+
+
+_MAIN, _OTHER = f"https://{MAIN}", f"https://{OTHER}"
+# A base URL, and curl's options.
+WAYS: dict[str, tuple[str, list[str]]] = {
+    "direct": (_MAIN, []),
+    "other": (_OTHER, []),
+    "v4": (_MAIN, ["-4"]),
+    "tls12": (_MAIN, ["--tls-max", "1.2"]),
+    "connect": (_MAIN, ["--proxy", _CONNECT]),
+    "socks": (_MAIN, ["--proxy", f"socks5h://{_SOCKS}"]),
+    "doh": (
+        _MAIN,
+        [
+            *("--doh-url", _DOH),
+            *("--resolve", f"{places.DNS_NAME}:443:{places.HONEST_DNS}"),
+        ],
+    ),
+    # curl asks no other resolver by itself: the addresses that it would get
+    **dict.fromkeys(("udp", "tcp", "dot"), (_MAIN, _known_addresses(MAIN))),
+    "friend": (_FRIEND, ["-H", f"Authorization: Bearer {places.FRIEND_TOKEN}"]),
+}

@@ -1,0 +1,86 @@
+"""streamr in blocked networks, as they are on the wire: namespaces of this machine.
+
+More of them, and how soon: `python -m benchmarks.routes`.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.network.lab import Lab
+from tests.network.namespaces import MOUNTED, PREFIX, missing
+from tests.network.networks import BY_NAME
+from tests.processes import Process
+
+ASKED = 20
+# One of each kind; all of them are in the benchmark.
+HEALED = (
+    "healthy",
+    "main-filtered-reset",
+    "both-filtered-connect",
+    "both-filtered-socks",
+    "both-filtered-friend",
+    "dns-lies-all-foreign",
+)
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    reason = missing()
+    if reason:
+        pytest.skip(reason)
+    with Lab() as made:
+        yield made
+
+
+@pytest.fixture
+def in_network(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    lab.become(BY_NAME[request.param])
+    if lab.unknown:
+        pytest.skip(f"this version does not have {', '.join(lab.unknown)}")
+    yield lab
+    lab.stop()
+
+
+@pytest.mark.parametrize("in_network", HEALED, indirect=True)
+def test_whatever_curl_gets_over_a_route_that_was_given_streamr_gets(
+    in_network: Lab,
+) -> None:
+    lab = in_network
+    (beside,) = lab.curl(lab.paths.fresh(1))
+    assert beside.good, beside
+    lab.streamr(state=lab.network.name)
+    replies = lab.ask(lab.paths.fresh(ASKED))
+    assert [each for each in replies if not each.good] == []
+    assert lab.unverified() == 0
+
+
+@pytest.mark.parametrize("name", [each for each in HEALED if each != "healthy"])
+def test_the_fault_of_a_network_is_there(lab: Lab, name: str) -> None:
+    lab.become(name)
+    (reply,) = lab.curl(lab.paths.fresh(1), "direct")
+    assert not reply.good
+
+
+def test_nothing_is_left_of_a_lab_that_was_interrupted() -> None:
+    reason = missing()
+    if reason:
+        pytest.skip(reason)
+    command = [sys.executable, "-m", "tests.network", "healthy"]
+    made = Process([*command, "sh", "-c", "echo here; exec sleep 60"])
+    made.wait_for("^here$")
+    mine = f"{PREFIX}{made.child.pid}-"
+    listed = subprocess.run(
+        ["ip", "netns", "pids", f"{mine}home"], capture_output=True, check=True
+    )
+    within = [int(each) for each in listed.stdout.split()]
+    assert within
+    assert made.stop(signal.SIGINT) != 0
+    assert not [each.name for each in MOUNTED.glob(f"{mine}*")]
+    assert not [each for each in within if Path(f"/proc/{each}").exists()]
