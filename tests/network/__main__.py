@@ -1,7 +1,7 @@
 """A command at home in one of the lab's networks, with streamr's settings for it:
 
 python -m tests.network                                   # the networks
-python -m tests.network both-filtered-socks streamr doctor
+python -m tests.network portal+socks streamr doctor
 """
 
 from __future__ import annotations

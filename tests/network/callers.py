@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.network import places
-from tests.network.given import WAYS
+from tests.network.oracle import Route
 from tests.processes import ROOT
 
 MAIN_PORT = 3001
@@ -84,9 +84,9 @@ def ask(path: str) -> Reply:
     return Reply(response.status, time.monotonic() - began, body, said)
 
 
-def curl(path: str, way: str, ca_file: Path) -> list[str]:
+def curl(path: str, route: Route, ca_file: Path) -> list[str]:
     """The command line that asks TMDB over one route, with streamr's deadline."""
-    base, options = WAYS[way]
+    base, options = route.curl
     joint = "&" if "?" in path else "?"
     url = f"{base}{path}{joint}api_key={places.KEY}"
     command = ["curl", "--silent", "--show-error", "--compressed"]

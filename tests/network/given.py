@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from streamr.config.settings import TABLE
 from tests.network import places
-from tests.network.places import MAIN, OTHER
+from tests.network.places import MAIN, OTHER, TMDB
 
 _SOCKS = (
     f"{places.SOCKS_USER}:{places.SOCKS_PASSWORD}@{places.SOCKS}:{places.SOCKS_PORT}"
@@ -24,6 +24,7 @@ GIVEN = {
     "dot": ("STREAMR_RESOLVERS", f"tls://{places.HONEST_DNS}#{places.DNS_NAME}"),
     "friend": ("TMDB_PROXY_URL", _FRIEND),
 }
+PROXIES = ("connect", "socks", "friend")
 # What a list begins with: what streamr has without the setting.
 FIRST = {"STREAMR_EGRESS": ["direct"], "STREAMR_RESOLVERS": ["system"]}
 
@@ -45,18 +46,16 @@ def unknown(given: Iterable[str]) -> list[str]:
     return sorted(settings(given).keys() - {each.name for each in TABLE})
 
 
-def _known_addresses(name: str) -> list[str]:
-    v4 = [each for each in places.TMDB[name] if ":" not in each]
-    return ["--resolve", f"{name}:443:{','.join(v4)}"]
+def pinned(name: str, addresses: Iterable[str]) -> list[str]:
+    """curl's options for a name at these addresses."""
+    literal = (f"[{each}]" if ":" in each else each for each in addresses)
+    return ["--resolve", f"{name}:443:{','.join(literal)}"]
 
 
-_MAIN, _OTHER = f"https://{MAIN}", f"https://{OTHER}"
-# A base URL, and curl's options.
-WAYS: dict[str, tuple[str, list[str]]] = {
-    "direct": (_MAIN, []),
-    "other": (_OTHER, []),
-    "v4": (_MAIN, ["-4"]),
-    "tls12": (_MAIN, ["--tls-max", "1.2"]),
+_MAIN = f"https://{MAIN}"
+# For each resolver and proxy the base URL that curl asks, and its options.
+CURL: dict[str, tuple[str, list[str]]] = {
+    "system": (_MAIN, []),
     "connect": (_MAIN, ["--proxy", _CONNECT]),
     "socks": (_MAIN, ["--proxy", f"socks5h://{_SOCKS}"]),
     "doh": (
@@ -67,6 +66,9 @@ WAYS: dict[str, tuple[str, list[str]]] = {
         ],
     ),
     # curl asks no other resolver by itself: the addresses that it would get
-    **dict.fromkeys(("udp", "tcp", "dot"), (_MAIN, _known_addresses(MAIN))),
+    **dict.fromkeys(
+        ("udp", "tcp", "dot"),
+        (_MAIN, [*pinned(MAIN, TMDB[MAIN]), *pinned(OTHER, TMDB[OTHER])]),
+    ),
     "friend": (_FRIEND, ["-H", f"Authorization: Bearer {places.FRIEND_TOKEN}"]),
 }

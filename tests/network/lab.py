@@ -1,7 +1,7 @@
 """The lab: a home behind a router that does what a network of `networks.py` does, and
 TMDB, resolvers, proxies and a friend's streamr on an internet of its own.
 
-    with Lab("both-filtered-socks") as lab:
+    with Lab("portal+socks") as lab:
         lab.streamr()
         replies = lab.ask(lab.paths.fresh(20))
 
@@ -24,14 +24,17 @@ from types import TracebackType
 from typing import Any
 
 from benchmarks.paths import Paths
-from tests.network import callers, configurations, given, places
+from tests.network import callers, configurations, given, oracle, places
 from tests.network.callers import PATIENCE, Reply
 from tests.network.namespaces import HOME, INTERNET, ROUTER, Namespaces
 from tests.network.networks import BY_NAME, Network
+from tests.network.oracle import Route
 from tests.processes import STREAMR, Process, wait_until
 
 PYTHON = str(Path(STREAMR).with_name("python"))
 Json = dict[str, Any]
+# what curl does without options
+DIRECT = Route()
 
 
 class Lab:
@@ -204,11 +207,11 @@ class Lab:
         return self.callers.ask(paths, at_once=at_once)
 
     def curl(
-        self, paths: Iterable[str], way: str | None = None, *, at_once: bool = False
+        self, paths: Iterable[str], route: Route | None = None, *, at_once: bool = False
     ) -> list[Reply]:
-        """The same by plain curl over one route (`given.WAYS`), with streamr's own
-        deadline."""
-        chosen = way or self.network.curl or "direct"
+        """The same by plain curl, with streamr's own deadline: over this route, or the
+        best that there is."""
+        chosen = route or oracle.best(self.network) or DIRECT
         commands = [callers.curl(each, chosen, self.ca_file) for each in paths]
         here = [self.spaces.command(HOME, each) for each in commands]
         return callers.run(here, at_once=at_once)

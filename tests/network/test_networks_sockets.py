@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.network.lab import Lab
+from tests.network.lab import DIRECT, Lab
 from tests.network.namespaces import MOUNTED, PREFIX, missing
 from tests.network.networks import BY_NAME
 from tests.processes import Process
@@ -21,12 +21,12 @@ from tests.processes import Process
 ASKED = 20
 # One of each kind; all of them are in the benchmark.
 HEALED = (
-    "healthy",
     "main-filtered-reset",
-    "both-filtered-connect",
-    "both-filtered-socks",
-    "both-filtered-friend",
-    "dns-lies-all-foreign",
+    "ipv6-filtered",
+    "all-filtered-reset+connect",
+    "all-intercepted+socks",
+    "portal+friend",
+    "dns-lies-foreign+doh",
 )
 
 
@@ -61,10 +61,10 @@ def test_whatever_curl_gets_over_a_route_that_was_given_streamr_gets(
     assert lab.unverified() == 0
 
 
-@pytest.mark.parametrize("name", [each for each in HEALED if each != "healthy"])
+@pytest.mark.parametrize("name", HEALED)
 def test_the_fault_of_a_network_is_there(lab: Lab, name: str) -> None:
     lab.become(name)
-    (reply,) = lab.curl(lab.paths.fresh(1), "direct")
+    (reply,) = lab.curl(lab.paths.fresh(1), DIRECT)
     assert not reply.good
 
 

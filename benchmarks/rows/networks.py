@@ -1,0 +1,198 @@
+"""Row 19: blocked networks, each by itself and combined, as they are on the wire.
+
+streamr runs at home in the lab of `tests/network`; what it is given there is in the
+table. Beside it plain curl takes the best route that exists among that.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from tests.network.callers import Reply
+from tests.network.lab import Lab
+from tests.network.networks import Network
+from tests.network.oracle import best
+
+from ..bench import Table, say
+
+ASKED = 20
+# of the paths, those at the end: what worked is known by then
+LEARNED = 10
+# for curl to get through where half of the handshakes are reset
+CURLS = 8
+# the targets
+FIRST_MS, LEARNED_MS, AGAIN_SECONDS = 1000.0, 20.0, 60.0
+# after the fault: how long direct is waited for, asking once in this long
+LONGEST_WAIT, PAUSE = 120.0, 0.5
+SHORT_FAULT = 20.0
+
+
+@dataclass
+class Found:
+    """What was measured in one network. Times in seconds; None: not measured, or no
+    answer."""
+
+    network: Network
+    replies: list[Reply] = field(default_factory=list)
+    firsts: list[Reply] = field(default_factory=list)
+    restarted: Reply | None = None
+    curl: list[Reply] = field(default_factory=list)
+    again: float | None = None
+    unverified: int = 0
+    connected: dict[str, int] = field(default_factory=dict)
+    said: list[str] | None = None
+    log: str = ""
+
+    @property
+    def answered(self) -> int:
+        """How many of the cold paths."""
+        return sum(each.good for each in self.replies)
+
+    @property
+    def healed(self) -> bool:
+        """All of them, where a verified route exists."""
+        return self.answered == len(self.replies)
+
+    @property
+    def learned(self) -> float | None:
+        """The median once what works is known."""
+        return middle(self.replies[-LEARNED:])
+
+    @property
+    def doctor(self) -> bool | None:
+        """Did the doctor say what is wrong, and nothing else?"""
+        if self.said is None:
+            return None
+        named = self.said or [""]
+        return set(named) <= set(self.network.doctor)
+
+
+def middle(replies: Sequence[Reply]) -> float | None:
+    """The median time of the good ones."""
+    good = [each.seconds for each in replies if each.good]
+    return median(good) if good else None
+
+
+def measure(lab: Lab, network: Network, *, starts: int, fault: float | None) -> Found:
+    """All of one network. `fault` is how many seconds it lasts before it is lifted;
+    None leaves that out."""
+    lab.stop()
+    lab.become(network)
+    found = Found(network)
+    found.curl = lab.curl(lab.paths.fresh(CURLS))
+    for number in range(starts):
+        state = f"{network.name[:80]}-{time.monotonic_ns()}-{number}"
+        daemon = lab.streamr(state)
+        began = time.monotonic()
+        replies = lab.ask(lab.paths.fresh(ASKED))
+        found.firsts.append(replies[0])
+        found.replies += replies
+    found.log = daemon.output
+    if fault is not None and network.name != "healthy":
+        found.again = direct_again(lab, began, fault)
+        lab.become(network)
+    daemon = lab.streamr(state)
+    (found.restarted,) = lab.ask(lab.paths.fresh(1))
+    found.unverified = lab.unverified()
+    found.connected = lab.connected()
+    lab.stop()
+    told = lab.doctor(STREAMR_STATE_DIR=str(lab.directory / "doctor"))
+    found.said = [each["code"] for each in told["verdicts"] if each["direct"]]
+    return found
+
+
+def direct_again(lab: Lab, began: float, fault: float) -> float | None:
+    """Seconds from the end of the fault until an answer came directly; somebody asks
+    all the time."""
+    while time.monotonic() < began + fault:
+        lab.ask(lab.paths.fresh(1))
+        time.sleep(PAUSE)
+    lab.heal()
+    healed = time.monotonic()
+    while time.monotonic() < healed + LONGEST_WAIT:
+        (reply,) = lab.ask(lab.paths.fresh(1))
+        if reply.direct:
+            return time.monotonic() - healed
+        time.sleep(PAUSE)
+    return None
+
+
+def ms(seconds: float | None) -> str:
+    """A time in milliseconds."""
+    return "-" if seconds is None else f"{seconds * 1000:,.0f}"
+
+
+def times(replies: Sequence[Reply]) -> str:
+    """Of each good one, in milliseconds."""
+    return " ".join(ms(each.seconds if each.good else None) for each in replies)
+
+
+def table() -> Table:
+    """The empty table."""
+    return Table(
+        19,
+        "Blocked networks",
+        "every path answered wherever a verified route exists among what was given; "
+        "first answer p99 ≤ 1.0 s; once learned, also after a restart, at most 20 ms "
+        "more than curl over the best route; direct again ≤ 60 s after the fault; no "
+        "request to a server that is not TMDB; the doctor right in all of them",
+        [
+            "network, and what is given",
+            "answered",
+            "curl",
+            "first ms",
+            "learned ms",
+            "restarted ms",
+            "curl ms",
+            "direct again s",
+            "doctor",
+        ],
+    )
+
+
+def add(made: Table, found: Found) -> None:
+    """One network's line, and what it means for the target."""
+    network, exists = found.network, best(found.network) is not None
+    curl = middle(found.curl)
+    said = "" if found.said is None else ", ".join(found.said) or "nothing wrong"
+    made.add(
+        network.name,
+        f"{found.answered} of {len(found.replies)}",
+        f"{sum(each.good for each in found.curl)} of {len(found.curl)}",
+        times(found.firsts),
+        ms(found.learned),
+        "" if found.restarted is None else times([found.restarted]),
+        ms(curl),
+        "" if found.again is None else f"{found.again:.0f}",
+        said if found.doctor else f"**{said}**",
+    )
+    if exists and network.tmdb == "none":
+        made.judge(found.healed)
+    if found.unverified:
+        made.notes.append(f"{network.name}: {found.unverified} requests elsewhere!")
+    made.judge(found.unverified == 0 and found.doctor is not False)
+    if network.tmdb != "none":
+        made.judge(not any(found.connected.values()))
+
+
+def load() -> str:
+    """How busy the machine is with everything."""
+    return f"load {os.getloadavg()[0]:.1f}"
+
+
+def keep(folder: Path, found: Found) -> None:
+    """What shows why: the log, and what each caller was told."""
+    folder.mkdir(parents=True, exist_ok=True)
+    told = [
+        f"{each.status} {each.seconds * 1000:.0f} ms {each.said}"
+        for each in [*found.replies, *([found.restarted] if found.restarted else [])]
+    ]
+    name = found.network.name[:120]
+    text = "\n".join([*told, "", found.log])
+    (folder / f"{name}.txt").write_text(text)
+    say(f"    {load()}")
