@@ -80,6 +80,7 @@ class Call:
     `target` is the request target for the log. `loop` is the CDN-Loop field (RFC 8586)
     that came with the request. `known` makes the request to TMDB a conditional one.
     `silent` names hosts that were just found silent: others are tried before them.
+    `failed` are the causes for which the direct route has failed on this machine.
     `renew` says that the caller wants no copy that was made a while ago. A `probe` is
     asked for no caller, and its answer is waited for by many. What is asked in the
     `background` was asked by no caller either: it goes behind those of callers.
@@ -92,6 +93,7 @@ class Call:
     loop: str = ""
     known: Validators | None = None
     silent: frozenset[str] = frozenset()
+    failed: tuple[str, ...] = ()
     renew: bool = False
     probe: bool = False
     background: bool = False
@@ -263,12 +265,16 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Dimensions:
-    """What sets one route apart. Two routes equal here share one fate."""
+    """What sets one route apart. Two routes equal here share one fate.
+
+    Over an outbound proxy the resolver and the family are its own.
+    """
 
     host: str
     profile: str
     family: str
     egress: str
+    resolver: str = "system"
 
 
 @dataclass(frozen=True, slots=True)

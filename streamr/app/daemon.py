@@ -26,7 +26,7 @@ from streamr.app.reload import Reloader, Served
 from streamr.app.routes import Lookup, Upstream
 from streamr.app.server import Server, url_at
 from streamr.app.servers import MAIN, Built, Near, Shared
-from streamr.app.state import remember
+from streamr.app.state import State
 from streamr.app.supervisor import Supervisor
 from streamr.app.warnings import notices
 from streamr.config.addresses import url_of
@@ -84,6 +84,7 @@ def build(
     metrics = Metrics(templates, buckets(settings.deadline), VERSIONS)
     history = History(MAIN, reactor.seconds, wall)
     log = LogObserver(lines)
+    state = State(kept, reactor, wall)
     shared = Shared(
         settings,
         reactor,
@@ -93,6 +94,7 @@ def build(
         offered,
         metrics_page(metrics.exposed),
         Upstream(settings, reactor, lookup),
+        state.memory,
         kept,
         DateField(wall),
         Lifecycle(),
@@ -136,7 +138,7 @@ def build(
             directory,
             LoopLag(reactor, metrics.late),
             shared.observer.settle,
-            remember(kept, reactor, gateways, history),
+            state.remember(gateways, shared.upstream.book, history),
             told,
             Reloader(settings, lines, shared.upstream, served, told),
             demo,

@@ -76,7 +76,7 @@ def publish(
     gateways = {each.gateway.server: each.gateway for each in built.values()}
     memory = None
     for each in built.values():
-        routes = (route.name for route in each.gateway.failover.routes)
+        routes = each.gateway.failover.health.breakers.keys()
         metrics.serves(each.gateway.server, routes, each.surface.router.paths)
         if each.storage is not None:
             memory = each.storage.memory

@@ -12,16 +12,15 @@ from streamr.config.settings import Settings
 from streamr.errors import RouteKind, SettingsError
 from streamr.fields.loop import Loop
 from streamr.interfaces import Reactor
-from streamr.networks import is_private
 from streamr.tmdb.hosts import OFFICIAL_HOSTS
 from streamr.upstream.client import Client
 from streamr.upstream.dial.addresses import Addresses
 from streamr.upstream.dial.dialer import Dialer
 from streamr.upstream.dial.tls import MODERN, PROFILES, ProfilePolicy, TLSError
-from streamr.upstream.origin import HERE, Credentials, TMDBRoute
+from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.peer import ProxyRoute
 from streamr.upstream.ratelimit import Pacer
-from streamr.upstream.resolve.book import AddressBook
+from streamr.upstream.resolve.book import AddressBook, no_lie, tmdb_is_not_there
 from streamr.upstream.resolve.cache import RememberingResolver
 from streamr.upstream.resolve.pins import PinnedResolver
 from streamr.upstream.resolve.system import Lookups, system_lookup
@@ -44,7 +43,8 @@ class Upstream:
         lookups = Lookups(reactor, lookup)
         # in the demo every host is on loopback, and that is no lie
         real = lookup is system_lookup
-        self._book = AddressBook(reactor, is_private if real else lambda _: False)
+        self.book = AddressBook(reactor, tmdb_is_not_there if real else no_lie)
+        self._peers_book = AddressBook(reactor, no_lie)
         self._names = RememberingResolver(lookups.find, reactor)
         self._pacers: dict[str, Pacer] = {}
         self._policies: dict[str, ProfilePolicy] = {}
@@ -61,7 +61,7 @@ class Upstream:
         return self._pacers
 
     def tmdb(
-        self, name: str, kind: RouteKind, url: str, profile: str, loop: Loop
+        self, name: str, kind: RouteKind, url: str, route: Dimensions, loop: Loop
     ) -> TMDBRoute:
         """A route to TMDB itself."""
         parts = urlsplit(url)
@@ -70,9 +70,9 @@ class Upstream:
             name,
             kind,
             url,
-            self._client(url, profile, pacer),
+            self._client(url, route.profile, self._addresses(route), pacer),
             self._credentials,
-            Dimensions(parts.netloc, profile, self._settings.address_family, HERE),
+            route,
             None if parts.hostname in OFFICIAL_HOSTS else loop,
             pacer,
         )
@@ -85,7 +85,7 @@ class Upstream:
         family = self._settings.address_family if near else "auto"
         made = ProxyRoute(
             url,
-            self._client(url, MODERN.name),
+            self._client(url, MODERN.name, self._of_peers()),
             self._settings.proxy_token,
             loop,
             family=family,
@@ -127,18 +127,30 @@ class Upstream:
             )
         return self._pacers[host]
 
-    def _client(self, url: str, profile: str, places: Pacer | None = None) -> Client:
+    def _client(
+        self,
+        url: str,
+        profile: str,
+        addresses: Addresses,
+        places: Pacer | None = None,
+    ) -> Client:
         policy = self._policy(profile) if url.startswith("https:") else None
-        dialer = Dialer(self._reactor, self._addresses(), policy)
+        dialer = Dialer(self._reactor, addresses, policy)
         client = Client(self._reactor, dialer, places, self._settings.connections)
         self.clients.append(client)
         return client
 
-    def _addresses(self) -> Addresses:
-        settings = self._settings
-        family = settings.address_family
-        resolver = PinnedResolver(self._names, settings.tmdb_pins, family)
-        return Addresses(resolver, self._book, SYSTEM, family)
+    def _addresses(self, route: Dimensions) -> Addresses:
+        """Where a route to TMDB looks up its hosts."""
+        pins = self._settings.tmdb_pins
+        resolver = PinnedResolver(self._names, pins, route.family)
+        return Addresses(resolver, self.book, route.resolver, route.family)
+
+    def _of_peers(self) -> Addresses:
+        """Peers are looked up by the system's resolver: they may be in this network."""
+        family = self._settings.address_family
+        resolver = PinnedResolver(self._names, self._settings.tmdb_pins, family)
+        return Addresses(resolver, self._peers_book, SYSTEM, family)
 
     def _policy(self, profile: str) -> ProfilePolicy:
         if profile not in self._policies:

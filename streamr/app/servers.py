@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 from twisted.internet.defer import gatherResults
 
 from streamr.app.cache import Storage
-from streamr.app.candidates import alternatives, peers
-from streamr.app.routes import Upstream
+from streamr.app.candidates import Space, peers, space
+from streamr.app.routes import SYSTEM, Upstream
 from streamr.app.status import shown, store_size_of
+from streamr.boundaries import DIRECT, Call, Dimensions
 from streamr.config.settings import Settings
 from streamr.config.warm import warm_queries
 from streamr.errors import RouteKind
@@ -28,10 +29,13 @@ from streamr.interfaces import Memory, Reactor, Route
 from streamr.observe.access import LogObserver
 from streamr.observe.fan import Fan
 from streamr.observe.history import History
+from streamr.policy.search import Proven
 from streamr.routing.failover import Failover
 from streamr.routing.health import Health
+from streamr.routing.history import NetworkMemory
+from streamr.routing.plan import Plan
+from streamr.routing.search import Search
 from streamr.tmdb.catalogue import Catalogue
-from streamr.upstream.dial.tls import MODERN
 from streamr.web.access import Who
 from streamr.web.api import target
 from streamr.web.api.cors import Cors
@@ -53,30 +57,27 @@ from streamr.web.status.snapshot import Sources
 MAIN, PROXY = "streamr-main", "streamr-proxy"
 
 
+def space_of(settings: Settings) -> Space:
+    """The local routes to TMDB that the settings give."""
+    return space(
+        settings.tmdb_base_url,
+        settings.tmdb_alternate_urls,
+        settings.address_family,
+        (SYSTEM,),
+        (DIRECT.name,),
+    )
+
+
 def main_routes(
     settings: Settings, upstream: Upstream, loop: Loop, near: Near
 ) -> list[Route]:
     """Direct first, then the proxies that are named, then this machine's own."""
-    base = settings.tmdb_base_url
-    profile = MODERN.name if base.startswith("https:") else "plain"
-    kind = RouteKind.DIRECT
+    direct, kind = space_of(settings).direct, RouteKind.DIRECT
     named, runs_here = settings.tmdb_proxy_url, near.gateway is not None
     proxies = peers(named, near.url, runs_here=runs_here)
     return [
-        upstream.tmdb(kind.value, kind, base, profile, loop),
+        upstream.tmdb(kind.value, kind, settings.tmdb_base_url, direct, loop),
         *(upstream.proxy(url, loop, near=own) for url, own in proxies),
-    ]
-
-
-def proxy_routes(settings: Settings, upstream: Upstream, loop: Loop) -> list[Route]:
-    """The routes that differ from main's direct one."""
-    return [
-        upstream.tmdb(
-            f"{profile}@{urlsplit(url).netloc}", RouteKind.ORIGIN, url, profile, loop
-        )
-        for url, profile in alternatives(
-            settings.tmdb_base_url, settings.tmdb_alternate_urls
-        )
     ]
 
 
@@ -122,9 +123,10 @@ class Built:
 @dataclass(frozen=True, slots=True)
 class Shared:
     """What both servers are made with. `log` makes the lines of hits; `scrape`
-    answers `/metrics`; `directory` is where state is kept, None when there is no place
-    for it; `life` says whether the daemon is about to stop; `connections` is how many
-    each server can take."""
+    answers `/metrics`; `memory` is what is known of the routes on this network;
+    `directory` is where state is kept, None when there is no place for it; `life` says
+    whether the daemon is about to stop; `connections` is how many each server can take.
+    """
 
     settings: Settings
     reactor: Reactor
@@ -134,6 +136,7 @@ class Shared:
     offered: Catalogue
     scrape: Handler
     upstream: Upstream
+    memory: NetworkMemory
     directory: Path | None
     date: DateField
     life: Lifecycle
@@ -141,7 +144,20 @@ class Shared:
 
     def proxy(self, loop: Loop) -> Built:
         """The proxy, which keeps nothing."""
-        asking = self._over(PROXY, proxy_routes(self.settings, self.upstream, loop))
+        found = space_of(self.settings)
+
+        def make(route: Dimensions) -> Route:
+            name, url = found.named(route), found.urls[route.host]
+            return self.upstream.tmdb(name, RouteKind.ORIGIN, url, route, loop)
+
+        def proven(route: Dimensions) -> Proven | None:
+            return self.memory.proven(found.named(route))
+
+        health = self._health([make(each) for each in found.usual])
+        search = Search(
+            found.candidates, found.further, found.direct, make, health, proven
+        )
+        asking = self._over(PROXY, health, search.plan)
         gateway = Gateway(asking, self.reactor, self._teller(PROXY))
         return Built(gateway, self._proxy_surface(gateway, loop))
 
@@ -154,7 +170,8 @@ class Shared:
         Raises SettingsError for a warm path that TMDB does not have.
         """
         settings, reactor = self.settings, self.reactor
-        asking = self._over(MAIN, main_routes(settings, self.upstream, loop, near))
+        routes = main_routes(settings, self.upstream, loop, near)
+        asking = self._over(MAIN, self._health(routes))
         teller = self._teller(MAIN)
         storage, cache, warm = self._stored(asking, teller)
         gateway = Gateway(asking, reactor, teller, cache)
@@ -206,13 +223,18 @@ class Shared:
             admits=admits if surface.limits.rate else None,
         )
 
-    def _over(self, server: str, routes: Sequence[Route]) -> NegativeCache:
+    def _health(self, routes: Sequence[Route]) -> Health:
+        return Health(routes, self.reactor, self.wall, memory=self.memory)
+
+    def _over(
+        self,
+        server: str,
+        health: Health,
+        plan: Callable[[Call], Plan] | None = None,
+    ) -> NegativeCache:
         """What asks over routes, and tells of each try."""
-        failover = Failover(
-            Health(routes, self.reactor, self.wall),
-            self.reactor,
-            tried=partial(self.observer.tried, server),
-        )
+        tried = partial(self.observer.tried, server)
+        failover = Failover(health, self.reactor, tried=tried, plan=plan)
         return NegativeCache(failover, self.reactor)
 
     def _teller(self, server: str) -> Teller:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import secrets
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from streamr.app.status import let_know
@@ -12,8 +14,11 @@ from streamr.config.settings import Settings
 from streamr.gateway.gateway import Gateway
 from streamr.interfaces import Reactor
 from streamr.observe.history import History
+from streamr.routing.fingerprint import Fingerprint
+from streamr.routing.history import NetworkMemory
 from streamr.routing.statefile import FILE_NAME, RouteFile
 from streamr.tmdb.hosts import OFFICIAL_HOSTS
+from streamr.upstream.resolve.book import AddressBook
 
 
 def file_name(settings: Settings) -> str:
@@ -28,27 +33,76 @@ def file_name(settings: Settings) -> str:
     return f"cache-{hashlib.blake2b(where.encode(), digest_size=6).hexdigest()}.sqlite"
 
 
-def remember(
-    directory: Path | None,
-    reactor: Reactor,
-    gateways: Mapping[str, Gateway],
-    history: History,
-) -> RouteFile | None:
-    """Begin with what was known of the routes before the last end, and tell the
-    history and the file of each change. None without a directory."""
-    healths = {name: gateway.failover.health for name, gateway in gateways.items()}
-    file = None
-    if directory is not None:
-        file = RouteFile(
-            directory / FILE_NAME,
-            reactor,
-            lambda: {name: health.known() for name, health in healths.items()},
-        )
-        known = file.read()
+class State:
+    """What is known of the routes, begun with what was known before the last end.
+
+    One file holds it: the open breakers of each server, what has worked on each
+    network, and the addresses at which TMDB was verified.
+    """
+
+    def __init__(
+        self, directory: Path | None, reactor: Reactor, wall: Callable[[], float]
+    ) -> None:
+        """Without a directory nothing outlives the process."""
+        self._wall = wall
+        self._told: dict[str, Callable[[], object]] = {}
+        self._file: RouteFile | None = None
+        if directory is not None:
+            path = directory / FILE_NAME
+            self._file = RouteFile(path, reactor, self._known)
+        self._before = {} if self._file is None else self._file.read()
+        salt = self._before.get("salt")
+        self._salt = salt if isinstance(salt, str) else secrets.token_hex(8)
+        self.memory = NetworkMemory(Fingerprint(self._salt, reactor.seconds), wall)
+        self.memory.learn(self._part("networks"))
+
+    def remember(
+        self, gateways: Mapping[str, Gateway], book: AddressBook, history: History
+    ) -> RouteFile | None:
+        """Hand on what was known before, and write each change from now on. None
+        without a directory."""
+        healths = {name: each.failover.health for name, each in gateways.items()}
         for name, health in healths.items():
-            before = known.get(name)
-            health.learn(before if isinstance(before, dict) else {})
-            health.subscribe(file.changed)
-    for health in healths.values():
-        let_know(history, health)
-    return file
+            health.learn(self._part(name))
+            let_know(history, health)
+        now = self._wall()
+        book.learn(_ages(self._part("addresses"), now))
+        self._told = {name: health.known for name, health in healths.items()} | {
+            "salt": lambda: self._salt,
+            "networks": self.memory.known,
+            "addresses": lambda: _times(book.known(), self._wall()),
+        }
+        if self._file is not None:
+            self.memory.subscribe(self._file.changed)
+            for health in healths.values():
+                health.subscribe(self._file.changed)
+        return self._file
+
+    def _known(self) -> dict[str, object]:
+        return {name: tell() for name, tell in self._told.items()}
+
+    def _part(self, name: str) -> dict[str, Any]:
+        part = self._before.get(name)
+        return part if isinstance(part, dict) else {}
+
+
+def _times(ages: Mapping[str, Mapping[str, float]], now: float) -> dict[str, object]:
+    """Wall-clock times for ages: what is written has to mean something later."""
+    return {
+        host: {address: round(now - age) for address, age in known.items()}
+        for host, known in ages.items()
+        if known
+    }
+
+
+def _ages(times: Mapping[str, Any], now: float) -> dict[str, dict[str, float]]:
+    """Ages for times; what makes no sense is left out."""
+    return {
+        host: {
+            address: now - at
+            for address, at in known.items()
+            if isinstance(at, (int, float)) and 0 < at <= now
+        }
+        for host, known in times.items()
+        if isinstance(known, dict)
+    }

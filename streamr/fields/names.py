@@ -9,6 +9,8 @@ REQUEST_ID = "X-Request-Id"
 DEADLINE = "Streamr-Deadline-Ms"
 # Main to proxy: hosts that were just found silent, to be tried last.
 SILENT = "Streamr-Silent"
+# Main to the proxy on its machine: the causes for which the direct route has failed.
+FAILED = "Streamr-Failed"
 # A command on this machine: TMDB's answer instead of a stored one.
 FRESH = "Streamr-Fresh"
 # To every caller: parameters of the request that stayed here.

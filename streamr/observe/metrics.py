@@ -55,7 +55,7 @@ class Metrics:
         self.calls: Count[str] = Count()
         self._templates = frozenset(endpoints)
         self._endpoints = set(self._templates)
-        self._routes: dict[str, frozenset[str]] = {}
+        self._routes: dict[str, Collection[str]] = {}
         self._requests = self._counter(measures.REQUESTS)
         self._faults = self._counter(measures.FAULTS)
         self._renewals = self._counter(measures.RENEWALS)
@@ -70,12 +70,15 @@ class Metrics:
         about.info(dict(versions))
         ProcessCollector(registry=self.registry)
 
-    def serves(self, server: str, routes: Iterable[str], pages: Iterable[str]) -> None:
-        """A server is there: its routes and its own pages may become labels.
+    def serves(
+        self, server: str, routes: Collection[str], pages: Iterable[str]
+    ) -> None:
+        """A server is there: its routes, also those that are made later, and its own
+        pages may become labels.
 
         What can be named beforehand begins at 0, so that the first one is an increase.
         """
-        self._routes[server] = frozenset(routes)
+        self._routes[server] = routes
         self._endpoints.update(pages)
         for cause in measures.ATTEMPT_CAUSES:
             for route in self._routes[server]:

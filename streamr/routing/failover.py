@@ -1,6 +1,6 @@
 """Failover: one query over the routes to TMDB, one answer or one honest fault.
 
-    plan = the order of the routes            pure: closed breakers first
+    plan = what may be tried, in which order    closed breakers first
     first ── errback(_fall_back) ──► the rest ── errback(_fall_back) ──► …
       └─ no first byte when it is usual: the rest starts beside it, the first wins
 
@@ -32,6 +32,7 @@ from streamr.policy.deadline import LEAST_ATTEMPT, share
 from streamr.policy.retry import RETRY_JITTER, again
 from streamr.routing.health import Health
 from streamr.routing.hedge import Race, Rest, Silence
+from streamr.routing.plan import Fixed, Plan
 
 _log = Logger()
 
@@ -42,22 +43,28 @@ class _Journey:
 
     `over` is set before the losers are cancelled, so that their end can fail nobody;
     `won_by` is when the attempt began that brought the answer.
-    `last_resorts` are routes that were open when it began, and are tried all the same.
     """
 
     query: Query
     call: Call
+    plan: Plan
     attempts: list[Attempt] = field(default_factory=list)
     source: str | None = None
     kind: RouteKind | None = None
     over: bool = False
     won_by: float = 0.0
-    last_resorts: frozenset[str] = frozenset()
 
     def found_silent(self, route: Route) -> None:
         """Try routes to the same host last from now on; a proxy of ours does, too."""
         silent = self.call.silent | {route.dimensions.host}
         self.call = replace(self.call, silent=silent)
+
+    def found_failing(self, route: Route, cause: str) -> None:
+        """What is tried next has to differ; what failed of the direct route tells our
+        own proxy where to begin."""
+        self.plan.failed(route, cause)
+        if route.kind is RouteKind.DIRECT:
+            self.call = replace(self.call, failed=(*self.call.failed, cause))
 
 
 class Failover:
@@ -69,13 +76,15 @@ class Failover:
         clock: IReactorTime,
         *,
         tried: Callable[[Attempt], object],
+        plan: Callable[[Call], Plan] | None = None,
         hedge: bool = True,
         chance: Callable[[], float] = random,
     ) -> None:
-        """`tried` is told of each try once; `hedge` lets the next route start when one
+        """`tried` is told of each try once; `plan` says what a call may try, which is
+        otherwise the routes in their order; `hedge` lets the next route start when one
         is silent for longer than is usual."""
         self.health = health
-        self.routes = health.routes
+        self._plan = plan or self._in_order
         self._clock = clock
         self._tried = tried
         self._hedge = hedge
@@ -86,6 +95,11 @@ class Failover:
         self._in_flight = 0
         self._retrying = 0
 
+    @property
+    def routes(self) -> Sequence[Route]:
+        """Those that there are so far."""
+        return self.health.routes
+
     def fetch(self, query: Query, call: Call) -> Deferred[Outcome]:
         """An outcome by the call's deadline; cancelling closes what is under way.
 
@@ -94,22 +108,26 @@ class Failover:
         self._budgets[call.background].request(self._clock.seconds())
         silent = call.silent | self.health.silent_hosts()
         call = replace(call, silent=silent)
-        return self._travel(query, call, self.health.plan(silent))
+        return self._travel(query, call, self._plan(call))
 
     def over(self, route: Route, query: Query, call: Call) -> Deferred[Outcome]:
         """An outcome over one route alone, to see whether it works."""
-        return self._travel(query, call, (route,))
+        return self._travel(query, call, self._fixed((route,)))
 
-    def _travel(
-        self, query: Query, call: Call, routes: Sequence[Route]
-    ) -> Deferred[Outcome]:
-        opened = (each.name for each in routes if not self.health.is_closed(each))
-        journey = _Journey(query, call, last_resorts=frozenset(opened))
-        if not routes:
+    def _in_order(self, call: Call) -> Plan:
+        return self._fixed(self.health.plan(call.silent))
+
+    def _fixed(self, routes: Sequence[Route]) -> Plan:
+        opened = [each.name for each in routes if not self.health.is_closed(each)]
+        return Fixed(routes, opened)
+
+    def _travel(self, query: Query, call: Call, plan: Plan) -> Deferred[Outcome]:
+        journey = _Journey(query, call, plan)
+        if plan.upcoming is None:
             closed = Fault("destination_unavailable", retry_after="1")
             return fail(closed).addErrback(_ended, journey)
         self._in_flight += 1
-        waiting = self._go(journey, tuple(routes))
+        waiting = self._go(journey)
         left = max(0.0, call.deadline - self._clock.seconds())
         waiting.addTimeout(left, self._clock, _out_of_time)
         waiting.addBoth(self._landed)
@@ -122,34 +140,37 @@ class Failover:
         self._in_flight -= 1
         return result
 
-    def _go(self, journey: _Journey, routes: tuple[Route, ...]) -> Deferred[Answer]:
-        """The first route; behind it, by an errback or by a hedge, the rest."""
-        if len(routes) == 1:
-            return self._attempt(routes[0], journey, 1, Silence(self._clock))
-        rest = Rest(lambda: self._go(journey, routes[1:]))
+    def _go(self, journey: _Journey) -> Deferred[Answer]:
+        """The next route; behind it, by an errback or by a hedge, the rest."""
+        plan, routes_left = journey.plan, journey.plan.left
+        route = plan.take()
+        if plan.upcoming is None:
+            return self._attempt(route, journey, 1, Silence(self._clock))
+        rest = Rest(lambda: self._go(journey))
 
         def start(silence: Silence) -> Deferred[Answer]:
-            waiting = self._attempt(routes[0], journey, len(routes), silence)
-            waiting.addErrback(self._fall_back, routes, rest, journey)
+            waiting = self._attempt(route, journey, routes_left, silence)
+            waiting.addErrback(self._fall_back, route, rest, journey)
             return waiting
 
-        if not self._hedge or not self.health.is_closed(routes[1]):
+        if not self._hedge or not self.health.is_closed(plan.upcoming):
             return start(Silence(self._clock))
 
         def may_hedge() -> bool:
             # leaving a route that has fallen into doubt meanwhile needs no budget
-            sure = self.health.is_sure(routes[0])
+            sure = self.health.is_sure(route)
             budget = self._budgets[journey.call.background]
             return not sure or budget.take(self._clock.seconds())
 
         def hedged() -> None:
-            journey.found_silent(routes[0])
+            journey.found_silent(route)
+            journey.found_failing(route, "overtaken")
             _log.emit(
-                _told_at(routes[0]),
+                _told_at(route),
                 "Attempting proxy fallback: {failed} is silent, trying {route} in "
                 "parallel [{request_id}]",
-                failed=routes[0].name,
-                route=routes[1].name,
+                failed=route.name,
+                route=_name_of(plan.upcoming),
                 request_id=journey.call.request_id,
                 code="hedge",
             )
@@ -158,14 +179,14 @@ class Failover:
             journey.over = True
 
         def patience() -> float:
-            return routes[0].patience
+            return route.patience
 
         return Race(start, rest, self._clock, may_hedge, hedged, decided, patience).won
 
     def _fall_back(
         self,
         failure: Failure,
-        routes: tuple[Route, ...],
+        route: Route,
         rest: Rest,
         journey: _Journey,
     ) -> Deferred[Answer] | Failure:
@@ -175,15 +196,18 @@ class Failover:
         if not fault.cause.next_route:
             return failure
         if fault.cause.slow:
-            journey.found_silent(routes[0])
+            journey.found_silent(route)
+        journey.found_failing(route, fault.cause.name)
         if not rest.begun:
+            if journey.plan.upcoming is None:
+                return failure
             _log.emit(
-                _told_at(routes[0]),
+                _told_at(route),
                 "Attempting proxy fallback: {failed} failed ({cause}), trying {route} "
                 "[{request_id}]",
                 failed=journey.attempts[-1].name,
                 cause=fault,
-                route=routes[1].name,
+                route=_name_of(journey.plan.upcoming),
                 request_id=journey.call.request_id,
                 code="fallback",
             )
@@ -219,7 +243,7 @@ class Failover:
 
     def _veto(self, route: Route, journey: _Journey) -> Fault | None:
         """A breaker has opened while this one waited: no storm goes on behind it."""
-        if route.name in journey.last_resorts or self.health.worth(route):
+        if route.name in journey.plan.last_resorts or self.health.worth(route):
             return None
         return Fault("destination_unavailable", f"{route.name} has just failed")
 
@@ -254,7 +278,7 @@ class Failover:
         if cancelled:
             return failure
         allowed = may_retry(self._retrying, self._in_flight) and (
-            route.name not in journey.last_resorts
+            route.name not in journey.plan.last_resorts
         )
         if allowed and again(fault, tries, routes_left - 1):
             return self._retry(route, journey, routes_left, silence, tries)
@@ -315,6 +339,10 @@ class Failover:
         for attempt in outcome.attempts:
             self._tried(attempt)
         return outcome
+
+
+def _name_of(route: Route | None) -> str:
+    return "none" if route is None else route.name
 
 
 def _told_at(failed: Route) -> Any:

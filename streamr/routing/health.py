@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from random import random
+from typing import Protocol
 
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -23,6 +24,8 @@ from streamr.policy import breaker
 from streamr.policy.breaker import Breaker, BreakerState, Failed
 from streamr.policy.budgets import TokenBucket
 from streamr.policy.routing import plan
+from streamr.policy.search import Proven
+from streamr.routing.history import NetworkMemory
 from streamr.routing.probe import LOOK_SECONDS, PROBE_SECONDS, Probed, probe
 
 _log = Logger()
@@ -37,6 +40,8 @@ TRICKLE = 1.0
 HOPE_SECONDS = 10.0
 HOPE_OVER = 40
 HOPE_SHARE = 0.2
+# As many routes as there can be (app/candidates.py).
+MOST_BEFORE = 64
 
 
 @dataclass(slots=True)
@@ -51,6 +56,30 @@ class RouteState:
     failed: int = 0
 
 
+class RouteMemory(Protocol):
+    """What is known of the routes on this network."""
+
+    def noted(self, route: str, ms: float | None) -> None:
+        """An attempt over a route took so long, or speaks against it: None."""
+
+    def proven(self, route: str) -> Proven | None:
+        """How a route does that has worked here; None of any other."""
+
+
+class NoMemory:
+    """The memory of one that keeps nothing."""
+
+    def noted(self, route: str, ms: float | None) -> None:
+        """It is not kept."""
+
+    def proven(self, route: str) -> Proven | None:
+        """Nothing is known."""
+        return None
+
+
+_memories: tuple[type[RouteMemory], ...] = (NoMemory, NetworkMemory)
+
+
 class Health:
     """What is known of a list of routes."""
 
@@ -60,20 +89,31 @@ class Health:
         clock: IReactorTime,
         wall: Callable[[], float],
         *,
+        memory: RouteMemory | None = None,
         chance: Callable[[], float] = random,
     ) -> None:
-        self.routes = tuple(routes)
+        """`memory` is what is known of this network; None when nothing is kept."""
+        self.routes: list[Route] = list(routes)
         self.states = {route.name: RouteState() for route in routes}
         self.breakers = {route.name: Breaker() for route in routes}
         self._listeners: list[Callable[[], None]] = []
         self._clock = clock
         self._wall = wall
         self._chance = chance
+        self._memory = memory or NoMemory()
         self._recent: deque[tuple[float, bool]] = deque(maxlen=HOPE_OVER)
         self._trickle = TokenBucket(TRICKLE, 1.0, 1.0, clock.seconds())
         self._turn = -1
+        # breakers of routes that are not made again yet
+        self._before: dict[str, Breaker] = {}
         self._timer: IDelayedCall | None = None
         self._probes: dict[str, Deferred[None]] = {}
+
+    def adopt(self, route: Route) -> None:
+        """One more route is there, of which nothing is known yet."""
+        self.routes.append(route)
+        self.states[route.name] = RouteState()
+        self.breakers[route.name] = self._before.pop(route.name, Breaker())
 
     def subscribe(self, listener: Callable[[], None]) -> None:
         """Tell a listener whenever a breaker changes its state."""
@@ -97,14 +137,19 @@ class Health:
     def plan(self, silent: Collection[str] = ()) -> tuple[Route, ...]:
         """The routes to try now, in their order; () when nothing works and the trickle
         is used up. Those to `silent` hosts stand behind the others."""
+        proven = self._memory.proven
+        routes = plan(self.routes, self.breakers, self.hopeful, silent, proven)
+        return routes or self.trickle()
+
+    def trickle(self) -> tuple[Route, ...]:
+        """One route, in turn, for the caller who finds out that TMDB is back: a trickle
+        must not fan out. () when it is used up."""
         now = self._clock.seconds()
-        routes = plan(self.routes, self.breakers, self._hopeful(now), silent)
-        if not routes and self._trickle.wait(now) == 0:
-            self._trickle = self._trickle.taken(now)
-            # one route each time, in turn: a trickle must not fan out
-            self._turn += 1
-            return (self.routes[self._turn % len(self.routes)],)
-        return routes
+        if self._trickle.wait(now) > 0:
+            return ()
+        self._trickle = self._trickle.taken(now)
+        self._turn += 1
+        return (self.routes[self._turn % len(self.routes)],)
 
     def is_closed(self, route: Route) -> bool:
         """True when callers are sent over this route."""
@@ -116,7 +161,7 @@ class Health:
 
     def worth(self, route: Route) -> bool:
         """True when a caller's request should still go over this route."""
-        return self.is_closed(route) or self._hopeful(self._clock.seconds())
+        return self.is_closed(route) or self.hopeful
 
     def tried(
         self, route: Route, fault: Fault | None, ms: int, resource: str = ""
@@ -126,12 +171,14 @@ class Health:
         state, now = self.states[route.name], self._clock.seconds()
         if fault is None:
             state.served += 1
+            self._memory.noted(route.name, ms)
             self._recent.append((now, True))
             self._now_known(route, breaker.succeeded(self.breakers[route.name], now))
             return
         state.failed += 1
         if fault.counts:
             self._recent.append((now, False))
+            self._memory.noted(route.name, None)
             why = Failed(fault.cause.blame, resource)
             before, chance = self.breakers[route.name], self._chance()
             self._now_known(route, breaker.failed(before, why, now, chance))
@@ -187,14 +234,19 @@ class Health:
             except (KeyError, TypeError, ValueError, OverflowError):
                 continue
             sane = 0 < pause <= breaker.LONGEST_PAUSE and 0 <= left <= 2 * pause
-            if name in self.breakers and sane:
-                self.breakers[name] = Breaker(
-                    BreakerState.OPEN, pause=pause, until=now + left
-                )
+            if not sane:
+                continue
+            opened = Breaker(BreakerState.OPEN, pause=pause, until=now + left)
+            if name in self.breakers:
+                self.breakers[name] = opened
+            elif len(self._before) < MOST_BEFORE:
+                self._before[name] = opened
 
-    def _hopeful(self, now: float) -> bool:
+    @property
+    def hopeful(self) -> bool:
         """With random resets every breaker opens, and every third try is good: then all
         routes are tried all the same (Envoy calls this the panic threshold)."""
+        now = self._clock.seconds()
         lately = [good for at, good in self._recent if at > now - HOPE_SECONDS]
         return sum(lately) > 0 and sum(lately) >= HOPE_SHARE * len(lately)
 

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from twisted.internet.defer import Deferred, fail
 
-from streamr.boundaries import Answer, Budget, Call, Dimensions, Query
+from streamr.boundaries import DIRECT, Answer, Budget, Call, Dimensions, Query
 from streamr.errors import RouteKind
 from streamr.fields.loop import Loop
 from streamr.interfaces import Progress, Veto
@@ -22,7 +22,7 @@ from streamr.upstream.ratelimit import Pacer
 # On every request. The name for TMDB's logs tells no version and no machine.
 COMMON = {"Accept": "application/json", "User-Agent": "streamr"}
 # The egress of this machine (boundaries.Dimensions).
-HERE = "here"
+HERE = DIRECT.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,8 @@ class ProxyRoute(HTTPRoute):
         }
         if call.silent:
             headers[names.SILENT] = ", ".join(sorted(call.silent))
+        if call.failed and self._near:
+            headers[names.FAILED] = ", ".join(call.failed)
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         return headers

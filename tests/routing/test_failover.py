@@ -604,9 +604,10 @@ class Shares(Three):
     def test_each_try_has_the_query_and_the_call_of_the_caller(self) -> None:
         self.fetch(8.0, target="/x", loop="streamr")
         self.a.fails("tls_alert_received")
-        for sent in self.a.sent + self.b.sent:
-            self.assertEqual(sent.query, QUERY)
-            self.assertEqual(sent.call, call(5008.0, target="/x", loop="streamr"))
+        for sent, failed in ((self.a.sent, ()), (self.b.sent, ("tls_alert_received",))):
+            self.assertEqual([each.query for each in sent], [QUERY])
+            told = call(5008.0, target="/x", loop="streamr", failed=failed)
+            self.assertEqual([each.call for each in sent], [told])
 
     def test_no_try_begins_with_less_than_fifty_milliseconds(self) -> None:
         for seconds, begins in ((0.05, True), (0.0499, False), (0.0, False)):

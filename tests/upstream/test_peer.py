@@ -125,7 +125,7 @@ class OverAProxy(RouteCase):
 
     def test_one_near_differs_in_neither_egress_nor_family(self) -> None:
         near, far = self.proxy(near=True), self.proxy()
-        self.assertEqual((near.dimensions.egress, far.dimensions.egress)[0], "here")
+        self.assertEqual((near.dimensions.egress, far.dimensions.egress)[0], "direct")
         self.assertEqual(far.dimensions.egress, "127.0.0.1:5001")
 
     def test_an_error_that_we_do_not_know_is_one_of_its_own(self) -> None:

@@ -29,40 +29,42 @@ MOST_TRIED = 8
 MOST_KNOWN = 64
 # With these somebody else than TMDB was there.
 _IMPOSTORS = frozenset({"tls_certificate_error", "tls_not_tls"})
+# Whether a failure at an address, by its cause, says that whoever named it lied.
+Lie = Callable[[str, str], bool]
+
+
+def tmdb_is_not_there(address: str, cause: str) -> bool:
+    """True where somebody else answers, or TMDB cannot be."""
+    return is_private(address) or cause in _IMPOSTORS
+
+
+def no_lie(_address: str, _cause: str) -> bool:
+    """Of names in private networks, any address may be true."""
+    return False
 
 
 @dataclass(slots=True)
 class Fact:
     """What is known of one address of one name; times are of the monotonic clock.
 
-    `sources` are the resolvers that have named it; `impossible` says that TMDB cannot
-    have it; `cause` is why the last try failed.
+    `sources` are the resolvers that have named it; `cause` is why the last try failed;
+    `poisoned` says that this was a lie.
     """
 
     address: str
-    impossible: bool
     sources: set[str] = field(default_factory=set)
     verified_at: float | None = None
     failed_at: float | None = None
     cause: str | None = None
-
-    @property
-    def poisoned(self) -> bool:
-        """True when it was a lie: nobody answered as TMDB at an address that TMDB
-        cannot have, or somebody else did."""
-        lied = self.impossible or self.cause in _IMPOSTORS
-        return lied and self.cause is not None and self.verified_at is None
+    poisoned: bool = False
 
 
 class AddressBook:
     """The addresses of all names, whoever named them."""
 
-    def __init__(
-        self, clock: IReactorTime, impossible: Callable[[str], bool] = is_private
-    ) -> None:
-        """`impossible` tells the addresses that TMDB cannot have."""
+    def __init__(self, clock: IReactorTime, lie: Lie = tmdb_is_not_there) -> None:
         self._clock = clock
-        self._impossible = impossible
+        self._lie = lie
         self._names: dict[str, dict[str, Fact]] = {}
 
     def facts(self, host: str) -> tuple[Fact, ...]:
@@ -78,12 +80,14 @@ class AddressBook:
         """A handshake in which the certificate was good has ended well there."""
         fact = self._fact(host, address)
         fact.verified_at, fact.failed_at, fact.cause = self._clock.seconds(), None, None
+        fact.poisoned = False
 
     def failed(self, host: str, address: str, fault: Fault) -> None:
         """A try has failed there."""
         fact = self._fact(host, address)
-        new = fact.cause != fault.cause.name
-        fact.failed_at, fact.cause = self._clock.seconds(), fault.cause.name
+        cause, new = fault.cause.name, fact.cause != fault.cause.name
+        fact.failed_at, fact.cause = self._clock.seconds(), cause
+        fact.poisoned = fact.verified_at is None and self._lie(address, cause)
         if new and fact.poisoned:
             _log.warn(
                 "A wrong address for {host}: {address}, named by {sources} ({cause})",
@@ -142,7 +146,7 @@ class AddressBook:
             if len(facts) >= MOST_KNOWN:
                 oldest = min(facts.values(), key=lambda each: each.verified_at or 0.0)
                 del facts[oldest.address]
-            fact = facts[address] = Fact(address, self._impossible(address))
+            fact = facts[address] = Fact(address)
         return fact
 
 

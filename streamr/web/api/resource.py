@@ -18,7 +18,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from streamr.boundaries import Call, Exchange, Query
-from streamr.errors import Envelope, Refusal
+from streamr.errors import CAUSES, Envelope, Refusal
 from streamr.fields import names
 from streamr.interfaces import Observer
 from streamr.tmdb.parameters import Pair
@@ -55,6 +55,10 @@ REPLACED = (502, 504)
 
 # Hosts that main has just found silent, so that the proxy tries another one first.
 _HOST = re.compile(r"[a-z0-9.:-]+")
+# Causes for which main's direct route has failed, so that the proxy begins elsewhere.
+_CAUSE = re.compile(r"[a-z][a-z0-9_]*")
+# A request has two tries of the direct route, and may be hedged.
+_MOST_CAUSES = 4
 
 
 class GatewayResource(Resource):
@@ -103,6 +107,7 @@ class GatewayResource(Resource):
             target=request.uri.decode("ascii", "replace"),
             loop=request.header(names.CDN_LOOP),
             silent=frozenset(_HOST.findall(request.header(names.SILENT)[:500])),
+            failed=_causes(request.header(names.FAILED)),
             renew=render.wants_new(
                 request.header("cache-control") or request.header("pragma")
             ),
@@ -303,6 +308,12 @@ def _past_the_store(request: GatewayRequest) -> bool:
     and a page of another origin would need a preflight that is not granted)."""
     wanted = bool(request.header(names.FRESH))
     return wanted and is_here(request.header, request.peer)
+
+
+def _causes(field: str) -> tuple[str, ...]:
+    """The causes in a field that this version knows."""
+    named = _CAUSE.findall(field[:500])
+    return tuple(each for each in named if each in CAUSES)[:_MOST_CAUSES]
 
 
 def _origin(request: GatewayRequest) -> str | None:

@@ -19,7 +19,7 @@ from streamr.errors import Fault
 from streamr.upstream.dial.addresses import Addresses, AddressesEndpoint
 from streamr.upstream.dial.race import Rules
 from streamr.upstream.dial.tap import TapEndpoint, Trace
-from streamr.upstream.resolve.book import AddressBook
+from streamr.upstream.resolve.book import AddressBook, no_lie
 from streamr.upstream.resolve.pins import PinnedResolver, Pins
 from tests.upstream.dial.test_race import Real, Transport
 from tests.upstream.test_client import FakeResolver
@@ -40,7 +40,7 @@ class AddressesCase(SynchronousTestCase):
         self.reactor: Any = MemoryReactorClock()
         self.resolver = FakeResolver()
         self.resolver.addresses = [address(V6), address(V4)]
-        self.book = AddressBook(self.reactor, lambda _: False)
+        self.book = AddressBook(self.reactor, no_lie)
 
     def connect(self, host: str = NAME, *, secure: bool = True) -> Deferred[Any]:
         self.trace = Trace(self.reactor, BUDGET)

@@ -16,6 +16,7 @@ from streamr.upstream.resolve.book import (
     MOST_TRIED,
     AddressBook,
     interleaved,
+    tmdb_is_not_there,
 )
 
 NAME = "api.test.invalid"
@@ -25,9 +26,9 @@ RESET = Fault("tls_reset")
 FOREIGN = Fault("tls_certificate_error", "the certificate is for another host")
 
 
-def nothing_is_private(_address: str) -> bool:
+def impostors_only(_address: str, cause: str) -> bool:
     """The addresses of documentation count as private, and stand for TMDB's here."""
-    return False
+    return tmdb_is_not_there("8.8.8.8", cause)
 
 
 class BookCase(SynchronousTestCase):
@@ -35,7 +36,7 @@ class BookCase(SynchronousTestCase):
         self.clock = Clock()
         # a clock that begins anywhere
         self.clock.advance(1234.5)
-        self.book = AddressBook(self.clock, nothing_is_private)
+        self.book = AddressBook(self.clock, impostors_only)
 
     def order(self, *named: str, family: str = "auto") -> list[str]:
         return self.book.order(NAME, named, family)
@@ -171,7 +172,7 @@ class Kept(BookCase):
         self.clock.advance(60)
         kept = self.book.known()
         self.assertEqual(kept, {NAME: {ONE: 60.0}})
-        later = AddressBook(Clock(), nothing_is_private)
+        later = AddressBook(Clock(), impostors_only)
         later.learn(kept)
         self.assertEqual(later.order(NAME, [THREE], "auto"), [ONE, THREE])
 

@@ -1,0 +1,87 @@
+"""What has worked on this network, kept over restarts.
+
+Networks are told apart by a fingerprint that never leaves the machine; in a container
+it sees only the container's own bridge, so what is remembered is only where to begin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import astuple
+
+from streamr.policy.memory import Remembered, is_proven, noted
+from streamr.policy.search import Proven
+
+# A laptop's usual places. The one that was not seen for the longest is forgotten.
+MOST_NETWORKS = 8
+# As many as there can be routes (app/candidates.py).
+MOST_ROUTES = 64
+
+
+class NetworkMemory:
+    """The routes that have worked, by network. `wall` is the wall clock in seconds."""
+
+    def __init__(self, network: Callable[[], str], wall: Callable[[], float]) -> None:
+        """`network` is the fingerprint of the one that this machine is on now."""
+        self._network = network
+        self._wall = wall
+        self._known: dict[str, dict[str, Remembered]] = {}
+        self._listeners: list[Callable[[], None]] = []
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Tell a listener when a route has become proven, or is no more."""
+        self._listeners.append(listener)
+
+    def noted(self, route: str, ms: float | None) -> None:
+        """An attempt over a route took so long, or failed: None."""
+        here, now = self._here(), self._wall()
+        before = here.get(route, Remembered())
+        after = noted(before, ms, now)
+        here.pop(route, None)
+        here[route] = after
+        if len(here) > MOST_ROUTES:
+            del here[next(iter(here))]
+        if is_proven(before, now) != is_proven(after, now):
+            for listener in self._listeners:
+                listener()
+
+    def proven(self, route: str) -> Proven | None:
+        """How a route does that has worked here; None of any other."""
+        known = self._here().get(route)
+        if known is None or not is_proven(known, self._wall()):
+            return None
+        return Proven(known.ms)
+
+    def known(self) -> dict[str, dict[str, list[float]]]:
+        """What outlives a restart."""
+        return {
+            network: {name: list(astuple(each)) for name, each in routes.items()}
+            for network, routes in self._known.items()
+            if routes
+        }
+
+    def learn(self, known: Mapping[str, object]) -> None:
+        """Begin with what was known before. What makes no sense is left out."""
+        for network, routes in list(known.items())[-MOST_NETWORKS:]:
+            if isinstance(routes, dict):
+                read = {name: _read(each) for name, each in routes.items()}
+                self._known[network] = {
+                    name: each for name, each in read.items() if each is not None
+                }
+
+    def _here(self) -> dict[str, Remembered]:
+        network = self._network()
+        if network not in self._known:
+            self._known[network] = {}
+            if len(self._known) > MOST_NETWORKS:
+                del self._known[next(iter(self._known))]
+        return self._known[network]
+
+
+def _read(told: object) -> Remembered | None:
+    try:
+        good, bad, ms, worked, at = map(float, told)  # type: ignore[call-overload]
+    except (TypeError, ValueError, OverflowError):
+        return None
+    sane = all(0 <= each < 1e12 for each in (good, bad, ms, at))
+    return Remembered(good, bad, ms, bool(worked), at) if sane else None

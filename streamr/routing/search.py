@@ -1,0 +1,139 @@
+"""The search: a plan whose next route follows from what the last ones said.
+
+Routes are plain records until one is tried; then it gets a client, a pool, a breaker
+and a label in the metrics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+
+from streamr.boundaries import Call, Dimensions
+from streamr.interfaces import Route
+from streamr.policy.search import Proven, Tried, ranked, worth
+from streamr.routing.health import Health
+from streamr.routing.plan import Fixed, Plan
+
+
+class Search:
+    """What a server may try, and what it has made of it so far."""
+
+    def __init__(
+        self,
+        candidates: Sequence[Dimensions],
+        further: Sequence[Dimensions],
+        direct: Dimensions,
+        make: Callable[[Dimensions], Route],
+        health: Health,
+        proven: Callable[[Dimensions], Proven | None],
+    ) -> None:
+        """`candidates` are in the order of preference. `further` ones are only tried
+        where they may heal what was seen. `direct` is how the direct route goes, and
+        `proven` tells how those do that have worked on this network."""
+        self._candidates = tuple(candidates)
+        self._further = tuple(further)
+        self._direct = direct
+        self._make = make
+        self._health = health
+        self._proven = proven
+        self._made = {route.dimensions: route for route in health.routes}
+
+    def plan(self, call: Call) -> Plan:
+        """What this call may try."""
+        seen = [Tried(self._direct, cause) for cause in call.failed]
+        searched = _Searched(self, seen, call.silent)
+        if searched.upcoming is not None:
+            return searched
+        trickle = self._health.trickle()
+        return Fixed(trickle, [each.name for each in trickle])
+
+    def route(self, dimensions: Dimensions) -> Route:
+        """The route of these dimensions, made when it is first needed."""
+        made = self._made.get(dimensions)
+        if made is None:
+            made = self._made[dimensions] = self._make(dimensions)
+            self._health.adopt(made)
+        return made
+
+    def order(
+        self,
+        taken: Collection[Dimensions],
+        seen: Sequence[Tried],
+        silent: Collection[str],
+    ) -> list[Dimensions]:
+        """What is left to try, the next one first."""
+        left = [each for each in self._candidates if each not in taken]
+        left += [
+            each
+            for each in self._further
+            if each not in taken and seen and all(one.may_heal(each) for one in seen)
+        ]
+        sure, doubted, opened = self._by_health(left)
+        if not self._health.hopeful:
+            opened = []
+        return [
+            each
+            for part in (sure, doubted, opened)
+            for each in ranked(part, seen, self._proven, silent)
+        ]
+
+    def is_closed(self, route: Route) -> bool:
+        """True when callers are sent over a route."""
+        return self._health.is_closed(route)
+
+    def _by_health(
+        self, candidates: Iterable[Dimensions]
+    ) -> tuple[list[Dimensions], ...]:
+        parts: tuple[list[Dimensions], ...] = ([], [], [])
+        for each in candidates:
+            made = self._made.get(each)
+            if made is None or self._health.is_sure(made):
+                parts[0].append(each)
+            else:
+                parts[1 if self._health.is_closed(made) else 2].append(each)
+        return parts
+
+
+class _Searched:
+    """What one request has tried, and what that says of the rest."""
+
+    def __init__(
+        self, search: Search, seen: list[Tried], silent: Collection[str]
+    ) -> None:
+        self._search = search
+        self._seen = seen
+        self._silent = silent
+        self._taken: set[Dimensions] = set()
+        self._order: list[Dimensions] | None = None
+        self.last_resorts: set[str] = set()
+
+    @property
+    def left(self) -> int:
+        return worth(self._ordered(), self._seen)
+
+    @property
+    def upcoming(self) -> Route | None:
+        order = self._ordered()
+        return self._search.route(order[0]) if order else None
+
+    def take(self) -> Route:
+        dimensions = self._ordered()[0]
+        self._taken.add(dimensions)
+        self._order = None
+        route = self._search.route(dimensions)
+        if not self._search.is_closed(route):
+            self.last_resorts.add(route.name)
+        return route
+
+    def failed(self, route: Route, cause: str) -> None:
+        self._seen.append(Tried(route.dimensions, cause))
+        self._order = None
+
+    def _ordered(self) -> list[Dimensions]:
+        """The rest in its order, until something new is seen."""
+        if self._order is None:
+            self._order = self._search.order(self._taken, self._seen, self._silent)
+        return self._order
+
+
+_plans: type[Plan] = _Searched
