@@ -290,7 +290,7 @@ class Egress:
     scheme: str
     host: str = ""
     port: int = 0
-    user: str | None = None
+    user: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
 
 

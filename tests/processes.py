@@ -67,6 +67,7 @@ class Process:
             for name, value in os.environ.items()
             if not name.startswith(("TMDB_", "STREAMR_", "PROXY_", "CORS_"))
             and name not in ("HOST", "PORT")
+            and not name.lower().endswith("_proxy")
         }
         # nor does it see the state of another daemon
         self._state = tempfile.TemporaryDirectory(prefix="streamr-test-")

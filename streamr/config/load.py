@@ -6,14 +6,16 @@ secret's), what is allowed and where the value came from.
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from dotenv.parser import parse_stream
 
+from streamr.config.egress import FROM_ENVIRONMENT, egresses, names_proxy, settled
 from streamr.config.settings import (
     HOW_TO_GET_A_KEY,
     TABLE,
@@ -52,6 +54,9 @@ class Found:
     @property
     def shown(self) -> str | None:
         """The value as it may be printed; None where there is none."""
+        shows = self.setting.shows
+        if shows is not None and self.text and not self.problem:
+            return shows(self.setting.read(self.text.strip()))
         if self.setting.secret:
             return "(secret)" if self.text or self.problem else None
         return _masked(self.text) or None
@@ -117,7 +122,14 @@ def take_stock(
             values[setting.field] = setting.read(setting.default)
         everything.append(found)
     broken = {each.setting.name for each in everything if each.problem}
+    problems += _settle_egress(values, environment)
     _check_together(values, broken, needs_key, problems, warnings)
+    warnings += [
+        notice
+        for each in everything
+        if each.setting.name == "STREAMR_EGRESS" and not each.problem
+        for notice in _about_environment(each, environment)
+    ]
     if HOW_TO_GET_A_KEY in problems:
         problems += likely
     told = tuple(Told(e.setting, e.shown, e.origin) for e in everything)
@@ -132,9 +144,12 @@ def take_stock(
     return Stock(tuple(everything), tuple(problems), tuple(warnings), made)
 
 
-def reread(settings: Settings) -> tuple[Settings, list[str]]:
+def reread(
+    settings: Settings, environment: Mapping[str, str] | None = None
+) -> tuple[Settings, list[str]]:
     """The settings with the secrets that are in files read again, and what is wrong
-    with those files: such a secret stays as it was."""
+    with those files: such a secret stays as it was. `environment` is this process's,
+    unless another is given."""
     values: Values = {e.field: getattr(settings, e.field) for e in TABLE if e.secret}
     has_token = any(
         each.setting.name == "TMDB_ACCESS_TOKEN" and each.origin != "default"
@@ -151,6 +166,12 @@ def reread(settings: Settings) -> tuple[Settings, list[str]]:
                 # it was in that file, too
                 values["tmdb_access_token"] = None
     _sort_credentials(values)
+    unsettled = _settle_egress(
+        values, os.environ if environment is None else environment
+    )
+    if unsettled:
+        values["egress"] = settings.egress
+    problems += unsettled
     return replace(settings, **values), problems
 
 
@@ -294,6 +315,34 @@ def _check_together(
         problems.append(
             f"PORT and PROXY_PORT are both {values['port']}: the servers need "
             "different ports"
+        )
+
+
+def _settle_egress(values: Values, environment: Mapping[str, str]) -> list[str]:
+    """Put what the environment names in the place of `env`; returns what is wrong."""
+    try:
+        values["egress"] = settled(values["egress"], environment)
+    except ValueError as error:
+        return [f"STREAMR_EGRESS has an invalid value with its env: {error}"]
+    return []
+
+
+def _about_environment(
+    given: Found, environment: Mapping[str, str]
+) -> Iterator[Notice]:
+    """What a person may not expect of the environment's proxy."""
+    named = names_proxy(environment)
+    if given.origin == "default" and named:
+        yield Notice(
+            "egress-unused",
+            f"{named} is set, but STREAMR_EGRESS is not, so TMDB is asked directly: "
+            "STREAMR_EGRESS=env uses it, STREAMR_EGRESS=direct keeps it so",
+        )
+    elif FROM_ENVIRONMENT in egresses(given.text) and not named:
+        yield Notice(
+            "egress-env",
+            "STREAMR_EGRESS is env, but the environment has no HTTPS_PROXY for TMDB, "
+            "so TMDB is asked directly",
         )
 
 

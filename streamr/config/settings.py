@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from streamr.config import values
+from streamr.boundaries import Egress
+from streamr.config import egress, values
 from streamr.networks import Network
 
 HOW_TO_GET_A_KEY = (
@@ -21,7 +23,8 @@ HOW_TO_GET_A_KEY = (
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row of the table. `read` turns text into the value or raises ValueError."""
+    """One row of the table. `read` turns text into the value or raises ValueError;
+    `shows` makes of a secret's value what may be shown of it, where there is such."""
 
     name: str
     default: str
@@ -29,6 +32,7 @@ class Setting:
     help: str
     allowed: str
     secret: bool = False
+    shows: Callable[[Any], str] | None = None
 
     @property
     def field(self) -> str:
@@ -159,6 +163,21 @@ TABLE: tuple[Setting, ...] = (
         "Fixed addresses for host names; the URL, SNI and the verified name do not "
         "change.",
         "host=address[:port], separated by commas",
+    ),
+    Setting(
+        "STREAMR_EGRESS",
+        "direct",
+        egress.egresses,
+        "How connections to TMDB leave, separated by commas: directly, or through an "
+        "outbound proxy (HTTP, SOCKS5), which also looks the names up. Only what is "
+        "listed is used, and only for TMDB's hosts; env is what HTTPS_PROXY and "
+        "NO_PROXY say.",
+        "direct, env, and http://[user:password@]host:port, https://… (TLS to the "
+        "proxy), socks5://… or socks5h://…, each with #name behind it if it should "
+        "have one; in user and password, other characters than letters, digits and "
+        "-._~ are percent-encoded",
+        secret=True,
+        shows=egress.shown,
     ),
     Setting(
         "STREAMR_ADDRESS_FAMILY",
@@ -363,6 +382,7 @@ class Settings:
     admin_token: str | None = field(repr=False)
     tmdb_ca_file: Path | None
     tmdb_pins: Mapping[str, tuple[tuple[str, int | None], ...]]
+    egress: tuple[Egress, ...]
     address_family: str
     deadline: float
     stop_delay: float
@@ -394,5 +414,7 @@ class Settings:
             self.tmdb_access_token,
             self.proxy_token,
             self.admin_token,
+            *(each.password for each in self.egress),
+            *(f"{e.user}:{e.password}" for e in self.egress if e.password),
         )
         return tuple(each for each in found if each)

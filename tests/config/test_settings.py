@@ -19,6 +19,7 @@ SECRETS = {
     "TMDB_ACCESS_TOKEN",
     "STREAMR_PROXY_TOKEN",
     "STREAMR_ADMIN_TOKEN",
+    "STREAMR_EGRESS",
 }
 PIN = "sha256//" + "x" * 43 + "="
 

@@ -56,10 +56,8 @@ TABLE = {
     "streamr.policy": "streamr.errors streamr.boundaries streamr.interfaces "
     "streamr.policy brotli",
     "streamr.tmdb": "streamr.errors streamr.boundaries streamr.policy streamr.tmdb",
-    "streamr.config": "streamr.errors streamr.inherited streamr.keypins "
-    "streamr.networks streamr.tmdb streamr.config dotenv",
-    "streamr.config.warm": "streamr.boundaries streamr.errors streamr.tmdb "
-    "streamr.config",
+    "streamr.config": "streamr.boundaries streamr.errors streamr.inherited "
+    "streamr.keypins streamr.networks streamr.tmdb streamr.config dotenv",
     "streamr.store": _SPINE + "streamr.policy streamr.store twisted zope",
     "streamr.routing": _SPINE + "streamr.policy streamr.routing twisted zope",
     "streamr.observe": _SPINE + "streamr.policy.redact streamr.observe twisted zope",
