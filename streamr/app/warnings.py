@@ -21,12 +21,16 @@ def notices(
     settings: Settings,
     routes: Mapping[str, Mapping[str, Dimensions]],
     directory: Path | None,
+    root: Path = Path("/"),
 ) -> list[Notice]:
-    """All of it. `routes` has each server's routes in their order, by their names.
+    """All of it. `routes` has each server's routes in their order, by their names;
+    below `root` is what says whether this is a container.
 
     In what each fallback differs is an information, and goes to the log.
     """
     said = exposure(settings, routes)
+    if in_container(root):
+        said += loopback_egresses(settings)
     if directory is None:
         said.append(no_folder(settings))
     if "main" in routes:
@@ -68,6 +72,30 @@ def exposure(settings: Settings, servers: Collection[str]) -> list[Notice]:
             )
         )
     return said
+
+
+# What Docker and Podman put into their containers.
+_MARKS = (".dockerenv", "run/.containerenv")
+
+
+def in_container(root: Path) -> bool:
+    """True in a container of Docker or Podman whose files are below `root`."""
+    return any((root / mark).exists() for mark in _MARKS)
+
+
+def loopback_egresses(settings: Settings) -> list[Notice]:
+    """The outbound proxies that are looked for inside this container."""
+    return [
+        Notice(
+            "egress-loopback",
+            f"the outbound proxy {each.name} of STREAMR_EGRESS is at {each.host}, "
+            "which inside a container is the container itself: for a proxy on the "
+            "machine use host.docker.internal (Docker) or host.containers.internal "
+            "(Podman), for one in another container the name of its service",
+        )
+        for each in settings.egress
+        if is_loopback(each.host)
+    ]
 
 
 def differences(

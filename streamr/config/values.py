@@ -71,6 +71,11 @@ def address(text: str) -> str:
     """An address to bind."""
     if text == "localhost":
         return "127.0.0.1"
+    if "://" in text:
+        raise ValueError(
+            "it is a URL, not an address of this machine; an outbound proxy belongs in "
+            "STREAMR_EGRESS, and another streamr in TMDB_PROXY_URL"
+        )
     try:
         found = ipaddress.ip_address(text.strip("[]"))
     except ValueError:
@@ -154,6 +159,7 @@ def tmdb_url(text: str) -> str:
 
 def proxy_url(text: str) -> str:
     """The base URL of a streamr proxy, with the pins of its public key behind it."""
+    _check_not_outbound(text)
     text, mark, pins = text.partition("#")
     parts = _url(text)
     host = parts.hostname or ""
@@ -162,6 +168,15 @@ def proxy_url(text: str) -> str:
     if mark:
         _check_pins(pins, parts.scheme, host)
     return text.rstrip("/") + mark + pins
+
+
+def _check_not_outbound(text: str) -> None:
+    """Elsewhere a setting of this name means an outbound proxy. Raises ValueError."""
+    outbound = "that is an outbound proxy, and belongs in STREAMR_EGRESS"
+    if text.lower().startswith("socks"):
+        raise ValueError(f"{outbound}; this setting is for another streamr")
+    if "@" in urlsplit(text).netloc:
+        raise ValueError(f"a streamr has no user and password: {outbound}")
 
 
 def _check_pins(pins: str, scheme: str, host: str) -> None:

@@ -278,6 +278,22 @@ class Urls(Readers):
         for read in (values.tmdb_url, values.public_url):
             self.refuses(read, f"https://127.0.0.1/3#{PIN}")
 
+    def test_an_outbound_proxy_belongs_in_another_setting(self):
+        for read, text, said in (
+            (values.proxy_url, "socks5://proxy:1080", "another streamr"),
+            (values.proxy_url, "SOCKS5H://anna:canary@proxy", "another streamr"),
+            (values.proxy_url, "socks4a://proxy", "another streamr"),
+            (values.proxy_url, "http://anna:canary@proxy:8080", "user and password"),
+            (values.proxy_url, "https://anna@proxy.example", "user and password"),
+            (values.address, "http://proxy:8080", "TMDB_PROXY_URL"),
+            (values.address, "socks5://anna:canary@proxy", "a URL, not an address"),
+        ):
+            with self.assertRaises(ValueError) as caught:
+                read(text)
+            self.assertIn("STREAMR_EGRESS", str(caught.exception), text)
+            self.assertIn(said, str(caught.exception), text)
+            self.assertNotIn("canary", str(caught.exception))
+
     def test_plain_http_over_the_internet_is_refused(self):
         self.refuses(
             values.proxy_url,
@@ -315,11 +331,11 @@ class Urls(Readers):
             (values.proxy_url, "http://a\x01b", "white space"),
             (values.proxy_url, "ftp://a", "not an http or https URL"),
             (values.proxy_url, "http://", "not an http or https URL"),
-            (values.proxy_url, "http://user@a", "must not contain a user"),
+            (values.proxy_url, "http://user@a", "has no user and password"),
             (values.proxy_url, "http://a?", "a user, query"),
             (values.proxy_url, "http://a#", "is not a pin"),
             (values.proxy_url, "https://a#sha256//", "is not a pin"),
-            (values.proxy_url, f"https://u@a#{PIN}", "must not contain a user"),
+            (values.proxy_url, f"https://u@a#{PIN}", "has no user and password"),
             (values.proxy_url, f"https://a?b#{PIN}", "a user, query"),
             (values.proxy_url, f"http://proxy:5001#{PIN}", "a pin needs https"),
             (values.proxy_url, f"https://api.tmdb.org#{PIN}", "TMDB's own host"),
