@@ -96,6 +96,30 @@ class Handshakes(SynchronousTestCase):
             )
             self.assertTrue(spoken.endpoint.transport.aborted)
 
+    def test_the_first_answer_may_be_up_to_a_mark_and_as_large_as_the_limit(self):
+        def line() -> Handshake:
+            self.line = yield Ask(b"", b"\n")
+
+        for said in (b"\n", b"x" * (MOST_BYTES - 1) + b"\n"):
+            self.assertIsNotNone(Spoken(line(), [said]).real)
+            self.assertEqual(self.line, said)
+
+    def test_a_mark_may_be_the_very_next_byte(self):
+        def lines() -> Handshake:
+            self.lines = []
+            for wanted in (b"\n", 1, b"\n"):
+                self.lines.append((yield Ask(b"", wanted)))
+
+        self.assertIsNotNone(Spoken(lines(), [b"\nx\n"]).real)
+        self.assertEqual(self.lines, [b"\n", b"x", b"\n"])
+        endpoint = FakeEndpoint()
+        TunnelEndpoint(endpoint, lines).connect(Factory.forProtocol(Real))
+        tunnel = endpoint._factory.buildProtocol(None)
+        tunnel.makeConnection(endpoint.transport)
+        tunnel.dataReceived(b"\nx\n")
+        endpoint.result.callback(tunnel)
+        self.assertEqual(self.lines, [b"\n", b"x", b"\n"])
+
     def test_an_end_mark_beyond_the_limit_is_too_late(self):
         spoken = Spoken(greeting(), [b"yes" + b"x" * MOST_BYTES + b"\r\n"])
         self.assertEqual(spoken.told[0], "egress_protocol_error")
@@ -128,6 +152,11 @@ class Ends(SynchronousTestCase):
             proxy.dataReceived(said)
             proxy.connectionLost(Failure(reason))
             self.assertEqual(self.told(), f"egress_closed: {told}")
+
+    def test_an_end_of_plain_tcp_is_the_proxys(self):
+        spoken = Spoken(greeting())
+        spoken.proxy.connectionLost(Failure(ConnectionLost()))
+        self.assertEqual(spoken.told, ("egress_closed", "reset, no answer"))
 
     def test_an_end_in_the_tls_handshake_is_no_answer_of_the_proxy(self):
         self.connect(secure=True).made().connectionLost(Failure(ConnectionLost()))
