@@ -22,7 +22,7 @@ ASKED = 20
 # One of each kind; all of them are in the benchmark.
 HEALED = (
     "main-filtered-reset",
-    "ipv6-filtered",
+    "ipv6-black-hole",
     "all-filtered-reset+connect",
     "all-intercepted+socks",
     "portal+friend",
