@@ -32,6 +32,11 @@ compare within a table, not across machines. To measure it yourself:
 
     benchmarks/install.sh               # Debian's packages and npm's, once
     python -m benchmarks.run            # everything; --quick for a few minutes
+
+Rows 19 and 20 are measured in network namespaces with a middlebox, resolvers and
+outbound proxies of their own, as root (`tests/network/`):
+
+    python -m benchmarks.routes         # two hours; --quick for half an hour
 """
 _SECTION = re.compile(r"<!-- row (\d+) -->\n(.*?)<!-- end of row -->\n", re.DOTALL)
 

@@ -24,6 +24,7 @@ LONG = (
     "test_openapi_sockets.py",
     "test_scenarios_sockets.py",
     "test_daemon_sockets.py",
+    "test_networks_sockets.py",
 )
 
 

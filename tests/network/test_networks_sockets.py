@@ -16,13 +16,14 @@ import pytest
 from tests.network.lab import DIRECT, Lab
 from tests.network.namespaces import MOUNTED, PREFIX, missing
 from tests.network.networks import BY_NAME
+from tests.network.places import MAIN
 from tests.processes import Process
 
 ASKED = 20
 # One of each kind; all of them are in the benchmark.
 HEALED = (
     "main-filtered-reset",
-    "ipv6-black-hole",
+    "ipv6-filtered",
     "all-filtered-reset+connect",
     "all-intercepted+socks",
     "portal+friend",
@@ -66,6 +67,14 @@ def test_the_fault_of_a_network_is_there(lab: Lab, name: str) -> None:
     lab.become(name)
     (reply,) = lab.curl(lab.paths.fresh(1), DIRECT)
     assert not reply.good
+
+
+def test_a_request_to_somebody_who_is_not_tmdb_is_counted(lab: Lab) -> None:
+    lab.become("dns-lies-foreign+doh")
+    before = lab.unverified()
+    careless = ["curl", "--silent", "--insecure", f"https://{MAIN}/3/movie/550"]
+    lab.run(careless)
+    assert lab.unverified() == before + 1
 
 
 def test_nothing_is_left_of_a_lab_that_was_interrupted() -> None:
