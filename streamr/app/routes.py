@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from streamr.boundaries import Dimensions
+from streamr.app.candidates import REMOTE
+from streamr.boundaries import DIRECT, Dimensions
 from streamr.config.settings import Settings
 from streamr.errors import RouteKind, SettingsError
 from streamr.fields.loop import Loop
@@ -15,7 +16,7 @@ from streamr.interfaces import Reactor
 from streamr.tmdb.hosts import OFFICIAL_HOSTS
 from streamr.upstream.client import Client
 from streamr.upstream.dial.addresses import Addresses
-from streamr.upstream.dial.dialer import Dialer
+from streamr.upstream.dial.dialer import Dialer, Outlet
 from streamr.upstream.dial.tls import MODERN, PROFILES, ProfilePolicy, TLSError
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.peer import ProxyRoute
@@ -70,7 +71,9 @@ class Upstream:
             name,
             kind,
             url,
-            self._client(url, route.profile, self._addresses(route), pacer),
+            self._client(
+                url, route.profile, self._addresses(route), pacer, self._outlet(route)
+            ),
             self._credentials,
             route,
             None if parts.hostname in OFFICIAL_HOSTS else loop,
@@ -133,9 +136,10 @@ class Upstream:
         profile: str,
         addresses: Addresses,
         places: Pacer | None = None,
+        outlet: Outlet | None = None,
     ) -> Client:
         policy = self._policy(profile) if url.startswith("https:") else None
-        dialer = Dialer(self._reactor, addresses, policy)
+        dialer = Dialer(self._reactor, addresses, policy, outlet)
         client = Client(self._reactor, dialer, places, self._settings.connections)
         self.clients.append(client)
         return client
@@ -143,11 +147,21 @@ class Upstream:
     def _addresses(self, route: Dimensions) -> Addresses:
         """Where a route to TMDB looks up its hosts."""
         pins = self._settings.tmdb_pins
-        resolver = PinnedResolver(self._names, pins, route.family)
-        return Addresses(resolver, self.book, route.resolver, route.family)
+        family = "auto" if route.family == REMOTE else route.family
+        resolver = PinnedResolver(self._names, pins, family)
+        return Addresses(resolver, self.book, route.resolver, family)
+
+    def _outlet(self, route: Dimensions) -> Outlet | None:
+        """The outbound proxy of a route, which the system's resolver finds."""
+        if route.egress == DIRECT.name:
+            return None
+        egress = {each.name: each for each in self._settings.egress}[route.egress]
+        policy = self._policy(MODERN.name) if egress.scheme == "https" else None
+        return Outlet(egress, self._of_peers(), policy)
 
     def _of_peers(self) -> Addresses:
-        """Peers are looked up by the system's resolver: they may be in this network."""
+        """Peers and outbound proxies are looked up by the system's resolver: they may
+        be in this network."""
         family = self._settings.address_family
         resolver = PinnedResolver(self._names, self._settings.tmdb_pins, family)
         return Addresses(resolver, self._peers_book, SYSTEM, family)

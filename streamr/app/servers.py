@@ -14,7 +14,7 @@ from streamr.app.cache import Storage
 from streamr.app.candidates import Space, peers, space
 from streamr.app.routes import SYSTEM, Upstream
 from streamr.app.status import shown, store_size_of
-from streamr.boundaries import DIRECT, Call, Dimensions
+from streamr.boundaries import Call, Dimensions
 from streamr.config.settings import Settings
 from streamr.config.warm import warm_queries
 from streamr.errors import RouteKind
@@ -64,7 +64,7 @@ def space_of(settings: Settings) -> Space:
         settings.tmdb_alternate_urls,
         settings.address_family,
         (SYSTEM,),
-        (DIRECT.name,),
+        [each.name for each in settings.egress],
     )
 
 

@@ -81,6 +81,8 @@ def classify(failure: Failure, trace: Evidence) -> Fault:
 
 def silence(trace: Evidence) -> Fault:
     """The Fault of an attempt, or of one leg of it, for which the time is up."""
+    if isinstance(trace, Leg) and trace.egress and trace.tap is None:
+        return Fault("egress_timeout", "no tunnel yet")
     return Fault(_TIMEOUTS[trace.phase], f"silent in phase {trace.phase}")
 
 

@@ -20,6 +20,7 @@ from twisted.internet.interfaces import (
     IReactorTime,
     IStreamClientEndpoint,
 )
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from streamr.networks import address_in
@@ -58,6 +59,15 @@ class Addresses:
         if self._fixed(host):
             return finding
         return finding.addCallback(self._ordered, host, port)
+
+    def fixed(self, host: str, port: int) -> tuple[str, int]:
+        """Where an outbound proxy is asked to connect to: the host by its name, or
+        where the settings pin it."""
+        pin = self._resolver.pinned(host)
+        if pin is None:
+            return host, port
+        address, number = pin
+        return address, port if number is None else number
 
     def ended(self, host: str, legs: list[Leg], *, won: bool) -> None:
         """An attempt to reach the host has ended: what was found at its addresses."""
@@ -156,9 +166,52 @@ class AddressesEndpoint:
         return protocol
 
     def _lost(self, failure: T, legs: list[Leg]) -> T:
-        if self._trace.timed_out:
-            for leg in legs:
-                if leg.begun and leg.fault is None:
-                    leg.fault = silence(leg)
+        _time_was_up(self._trace, legs)
         self._addresses.ended(self._host, legs, won=False)
         return failure
+
+
+@implementer(IStreamClientEndpoint)
+class TunnelledEndpoint:
+    """Connects to a host through an outbound proxy, which finds its addresses."""
+
+    def __init__(
+        self,
+        egress: str,
+        tunnel: Callable[[], IStreamClientEndpoint],
+        clock: IReactorTime,
+        wrap: Wrap,
+        trace: Trace,
+        rules: Rules,
+    ) -> None:
+        """`tunnel` makes the connection to the host, over the egress of this name."""
+        self._egress = egress
+        self._tunnel = tunnel
+        self._clock = clock
+        self._wrap = wrap
+        self._trace = trace
+        self._rules = rules
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """Connect, several times where handshakes are reset at random."""
+        self._trace.resolved()
+        racers = [self._racer() for _ in range(self._rules.at_once)]
+        legs = [each.leg for each in racers]
+        race = Race(racers, protocolFactory, self._rules, self._clock)
+        return race.won.addErrback(self._lost, legs)
+
+    def _racer(self) -> Racer:
+        leg = self._trace.leg("", egress=self._egress)
+        return Racer(leg, lambda: self._wrap(self._tunnel(), leg))
+
+    def _lost(self, failure: Failure, legs: list[Leg]) -> Failure:
+        _time_was_up(self._trace, legs)
+        return failure
+
+
+def _time_was_up(trace: Trace, legs: list[Leg]) -> None:
+    """Note the silence of the legs that were under way when an attempt's time ended."""
+    if trace.timed_out:
+        for leg in legs:
+            if leg.begun and leg.fault is None:
+                leg.fault = silence(leg)

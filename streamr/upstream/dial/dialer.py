@@ -20,9 +20,16 @@ from twisted.web.client import URI
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
+from streamr.boundaries import Egress
 from streamr.errors import Fault
 from streamr.interfaces import Places, Reactor
-from streamr.upstream.dial.addresses import Addresses, AddressesEndpoint
+from streamr.upstream.dial.addresses import (
+    Addresses,
+    AddressesEndpoint,
+    TunnelledEndpoint,
+    Wrap,
+)
+from streamr.upstream.dial.egress import through
 from streamr.upstream.dial.handshake import TLSEndpoint
 from streamr.upstream.dial.race import Rules
 from streamr.upstream.dial.tap import Leg, TapEndpoint, Trace, TracedEndpoint
@@ -40,15 +47,27 @@ RACERS = 3
 
 
 @dataclass(frozen=True, slots=True)
+class Outlet:
+    """An outbound proxy, and how it is reached: where its name is looked up, and with
+    which TLS, None where the proxy speaks none."""
+
+    egress: Egress
+    addresses: Addresses
+    policy: ProfilePolicy | None
+
+
+@dataclass(frozen=True, slots=True)
 class Dialer:
     """How a route makes its connections.
 
-    `policy` is its TLS profile, None for a route over plain http.
+    `policy` is its TLS profile, None for a route over plain http; `outlet` is the
+    outbound proxy that it goes through, None when it goes out from here.
     """
 
     reactor: Reactor
     addresses: Addresses
     policy: ProfilePolicy | None
+    outlet: Outlet | None = None
 
     def attempt(self, trace: Trace, places: Places | None) -> IAgentEndpointFactory:
         """The endpoints of one attempt, which its trace follows. `places` are there
@@ -60,24 +79,53 @@ class Dialer:
     ) -> IStreamClientEndpoint:
         """The connection to a host: the first of `at_once` that are tried together, and
         of those that follow. Raises Fault for https without a TLS profile."""
-        creator = self._creator(host, port) if secure else None
-
-        def wrap(tcp: IStreamClientEndpoint, leg: Leg) -> IStreamClientEndpoint:
-            tapped = TapEndpoint(tcp, leg, secure=secure)
-            if creator is None:
-                return tapped
-            return TLSEndpoint(creator, tapped, self.reactor)
-
+        wrap = _wrapped(self.reactor, self._creator(host, port) if secure else None)
         rules = Rules(secure, at_once, ATTEMPT_DELAY)
-        reactor = self.reactor
-        return AddressesEndpoint(
-            host, port, self.addresses, reactor, reactor, wrap, trace, rules
-        )
+        reactor, outlet = self.reactor, self.outlet
+        if outlet is None:
+            return AddressesEndpoint(
+                host, port, self.addresses, reactor, reactor, wrap, trace, rules
+            )
+
+        def tunnel() -> IStreamClientEndpoint:
+            where = self.addresses.fixed(host, port)
+            return through(outlet.egress, _to_proxy(reactor, outlet, trace), *where)
+
+        name = outlet.egress.name
+        return TunnelledEndpoint(name, tunnel, reactor, wrap, trace, rules)
 
     def _creator(self, host: str, port: int) -> Creator:
         if self.policy is None:
             raise Fault("proxy_internal_error", "https without a TLS profile")
         return self.policy.creatorForNetloc(host.encode("ascii"), port)
+
+
+def _wrapped(reactor: Reactor, creator: Creator | None) -> Wrap:
+    """What is above TCP, or above a tunnel: the tap, and TLS where there is any."""
+
+    def wrap(tcp: IStreamClientEndpoint, leg: Leg) -> IStreamClientEndpoint:
+        tapped = TapEndpoint(tcp, leg, secure=creator is not None)
+        return tapped if creator is None else TLSEndpoint(creator, tapped, reactor)
+
+    return wrap
+
+
+def _to_proxy(reactor: Reactor, outlet: Outlet, trace: Trace) -> IStreamClientEndpoint:
+    """The connection to an outbound proxy, whose evidence is not that of TMDB."""
+    egress, policy = outlet.egress, outlet.policy
+    creator = None
+    if policy is not None:
+        creator = policy.creatorForNetloc(egress.host.encode("ascii"), egress.port)
+    return AddressesEndpoint(
+        egress.host,
+        egress.port,
+        outlet.addresses,
+        reactor,
+        reactor,
+        _wrapped(reactor, creator),
+        trace.aside(),
+        Rules(creator is not None, 1, ATTEMPT_DELAY),
+    )
 
 
 @implementer(IAgentEndpointFactory)

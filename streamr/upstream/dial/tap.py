@@ -71,10 +71,14 @@ class Trace:
         """The name has addresses."""
         self.phase = Phase.CONNECT
 
-    def leg(self, address: str) -> Leg:
-        """One more connection is tried, to an address."""
-        self.legs.append(Leg(self, address))
+    def leg(self, address: str, egress: str = "") -> Leg:
+        """One more connection is tried, to an address or through an egress."""
+        self.legs.append(Leg(self, address, egress))
         return self.legs[-1]
+
+    def aside(self) -> Trace:
+        """The evidence of a connection that this one needs, to an outbound proxy."""
+        return Trace(self._clock, self._budget)
 
     def connected(self, tap: Tap, *, secure: bool) -> None:
         """TCP stands; with TLS to come the handshake still belongs to the connect."""
@@ -135,16 +139,18 @@ class Trace:
 class Leg:
     """The evidence of one connection of an attempt, as `classify` reads it.
 
-    `address` is what it leads to, and `begun` says that it was tried; `fault` is why it
-    is not the one that carries the request, None while it may still be.
+    `address` is what it leads to, or `egress` the outbound proxy that it goes through;
+    `begun` says that it was tried; `fault` is why it is not the one that carries the
+    request, None while it may still be.
     """
 
     timed_out = False
     legs: Sequence[Leg] = ()
 
-    def __init__(self, trace: Trace, address: str) -> None:
+    def __init__(self, trace: Trace, address: str, egress: str) -> None:
         self._trace = trace
         self.address = address
+        self.egress = egress
         self.phase = Phase.CONNECT
         self.begun = False
         self.tap: Tap | None = None

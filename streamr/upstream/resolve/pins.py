@@ -63,6 +63,11 @@ class PinnedResolver:
         """True when the settings say where a host is."""
         return host.lower() in self._pins
 
+    def pinned(self, host: str) -> tuple[str, int | None] | None:
+        """The first pin of a host: an address, and a port where the pin names one."""
+        pins = self._pins.get(host.lower())
+        return pins[0] if pins else None
+
     def doubt(self, host: str) -> None:
         """The last answer has led nowhere."""
         self._inner.doubt(host)
