@@ -296,3 +296,27 @@ class Egress:
 
 # No outbound proxy.
 DIRECT = Egress("direct", "direct")
+
+
+@dataclass(frozen=True, slots=True)
+class Resolver:
+    """Who is asked for the addresses of a name.
+
+    `scheme` is system, udp, tcp, tls or https. `address` is an IP address; only of
+    https it may be empty: then the system's resolver finds it. `host` is the name that
+    the certificate has to be for (tls: the address if it is empty), `path` that of the
+    URL. `name` is what it is called in logs, metrics and on the page.
+    """
+
+    name: str
+    scheme: str
+    address: str = ""
+    port: int = 0
+    host: str = ""
+    path: str = ""
+
+    @property
+    def authority(self) -> str:
+        """Host and port as they stand in a URL of https."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == 443 else f"{host}:{self.port}"

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from streamr.boundaries import Egress
+from streamr.boundaries import Egress, Resolver
 from streamr.config import egress, values
+from streamr.config.resolvers import ALLOWED, SYSTEM, resolvers
 from streamr.networks import Network
 
 HOW_TO_GET_A_KEY = (
@@ -185,6 +186,15 @@ TABLE: tuple[Setting, ...] = (
         values.choice("auto", "ipv4", "ipv6"),
         "Which IP version to use for TMDB.",
         "auto, ipv4 or ipv6",
+    ),
+    Setting(
+        "STREAMR_RESOLVERS",
+        SYSTEM.name,
+        resolvers,
+        "Who is asked for the addresses of TMDB's hosts, separated by commas. Others "
+        "than the system's resolver are asked only when they are named here, and the "
+        "system's only when the list names it.",
+        ALLOWED,
     ),
     Setting(
         "STREAMR_DEADLINE",
@@ -384,6 +394,7 @@ class Settings:
     tmdb_pins: Mapping[str, tuple[tuple[str, int | None], ...]]
     egress: tuple[Egress, ...]
     address_family: str
+    resolvers: tuple[Resolver, ...]
     deadline: float
     stop_delay: float
     cors_origins: tuple[str, ...]

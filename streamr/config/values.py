@@ -29,7 +29,7 @@ from streamr.tmdb.hosts import OFFICIAL_HOSTS
 
 T = TypeVar("T")
 
-_HOST_NAME = re.compile(
+HOST_NAME = re.compile(
     r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9])?"
     r"(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9])?)*",
     # without ASCII an i without its dot would be an i
@@ -80,10 +80,10 @@ def address(text: str) -> str:
         found = ipaddress.ip_address(text.strip("[]"))
     except ValueError:
         raise ValueError("it is not an IP address") from None
-    return str(_unicast(found))
+    return str(unicast(found))
 
 
-def _unicast(found: Address) -> Address:
+def unicast(found: Address) -> Address:
     """An address that one machine can have. Raises ValueError."""
     if found.is_multicast or str(found) == "255.255.255.255":
         raise ValueError(f"{found} is a multicast or broadcast address")
@@ -202,7 +202,7 @@ def public_url(text: str) -> str | None:
 def host_name(text: str) -> str:
     """A name, or an address, that may stand in Host."""
     found = address_in(text)
-    if found is None and not _HOST_NAME.fullmatch(text):
+    if found is None and not HOST_NAME.fullmatch(text):
         raise ValueError(f"{text!r} is not a host name")
     return text.lower() if found is None else str(found)
 
@@ -300,7 +300,7 @@ def pins(text: str) -> dict[str, tuple[tuple[str, int | None], ...]]:
     for entry in filter(None, (each.strip() for each in text.split(","))):
         host, equals, where = entry.partition("=")
         host = host.strip().lower()
-        if not equals or not _HOST_NAME.fullmatch(host):
+        if not equals or not HOST_NAME.fullmatch(host):
             raise ValueError(f"{entry!r} does not have the form host=address")
         found[host] = (*found.get(host, ()), _pin(where.strip()))
     return found
@@ -311,8 +311,8 @@ def _pin(text: str) -> tuple[str, int | None]:
     plain = re.fullmatch(r"([0-9.]+)(?::([0-9]+))?", text)
     match = bracketed or plain
     found, number = match.groups() if match else (text, None)
-    where = str(_unicast(ipaddress.ip_address(found)))
-    return where, _reachable_port(number) if number else None
+    where = str(unicast(ipaddress.ip_address(found)))
+    return where, reachable_port(number) if number else None
 
 
 # Where pages come from: the web, and the shells that apps and extensions live in.
@@ -341,7 +341,7 @@ def origin(text: str) -> str:
         )
     web = scheme in _DEFAULT_PORTS
     host = _web_host(host) if web else _app_host(host)
-    where = _reachable_port(number[1:]) if number else None
+    where = reachable_port(number[1:]) if number else None
     kept = "" if where in (None, _DEFAULT_PORTS.get(scheme)) else f":{where}"
     return f"{scheme}://{host}{kept}"
 
@@ -353,7 +353,7 @@ def _web_host(host: str) -> str:
         return f"[{found}]" if found.version == 6 else str(found)
     name = host.removeprefix("*.")
     # the web's URLs take a name that ends in a number for an address
-    if not _HOST_NAME.fullmatch(name) or re.search(r"(^|\.)[0-9]+$", name):
+    if not HOST_NAME.fullmatch(name) or re.search(r"(^|\.)[0-9]+$", name):
         raise ValueError(f"{host!r} is not a host name")
     if name != host and "." not in name and not is_private(host):
         raise ValueError(
@@ -404,15 +404,15 @@ def _url(text: str) -> SplitResult:
         raise ValueError("a base URL must not contain a user, query or fragment")
     found = address_in(parts.hostname)
     if found is not None:
-        _unicast(found)
-    elif not _HOST_NAME.fullmatch(parts.hostname):
+        unicast(found)
+    elif not HOST_NAME.fullmatch(parts.hostname):
         raise ValueError("its host is not a valid host name")
     if ":" in parts.netloc.rpartition("]")[2]:
-        _reachable_port(parts.netloc.rpartition(":")[2])
+        reachable_port(parts.netloc.rpartition(":")[2])
     return parts
 
 
-def _reachable_port(text: str) -> int:
+def reachable_port(text: str) -> int:
     """The port of a server that is there already. Raises ValueError."""
     number = port(text)
     if number == 0:
