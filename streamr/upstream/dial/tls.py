@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 # What OpenSSL raises inside a connection, for those who classify it.
 TLSError = SSL.Error
 
-_ALPN = [b"http/1.1"]
+# Which protocols are offered (RFC 7301): Twisted's client speaks no other.
+HTTP_1_1 = (b"http/1.1",)
 # No session is ever resumed: resumption skips every verify callback, across host names
 # too (docs/facts/tls.md, "Resumed sessions"). OP_ALL pads a ClientHello of 256 to 511
 # bytes, which some boxes cannot take, to 517 (RFC 7685; the same page, "Size of the
@@ -132,10 +133,15 @@ class CertificateRefused(Exception):
 
 
 def make_context(
-    profile: Profile, ca_file: Path | None = None, *, roots: bool = True
+    profile: Profile,
+    ca_file: Path | None = None,
+    alpn: tuple[bytes, ...] = HTTP_1_1,
+    *,
+    roots: bool = True,
 ) -> SSL.Context:
     """The profile's context, made once: it costs some 10 ms with the platform's roots
-    (docs/facts/tls.md, "The price of a context"). Without `roots` it trusts nobody.
+    (docs/facts/tls.md, "The price of a context"). `alpn` are the protocols it offers.
+    Without `roots` it trusts nobody.
 
     Raises OpenSSL.SSL.Error when `ca_file` holds no certificate.
     """
@@ -151,7 +157,8 @@ def make_context(
         context.set_tmp_ecdh(ec.SECP256R1())
     if profile.ciphers is not None:
         context.set_cipher_list(profile.ciphers)
-    context.set_alpn_protos(_ALPN)
+    if alpn:
+        context.set_alpn_protos(list(alpn))
     if roots:
         context.set_default_verify_paths()
     if ca_file is not None:
@@ -167,9 +174,14 @@ class ProfilePolicy:
     """Gives every HTTPS connection of a route the same TLS profile."""
 
     def __init__(
-        self, profile: Profile, ca_file: Path | None = None, *, roots: bool = True
+        self,
+        profile: Profile,
+        ca_file: Path | None = None,
+        alpn: tuple[bytes, ...] = HTTP_1_1,
+        *,
+        roots: bool = True,
     ) -> None:
-        self._make = partial(make_context, profile, ca_file, roots=roots)
+        self._make = partial(make_context, profile, ca_file, alpn, roots=roots)
         self._context = self._make()
 
     def renew(self) -> None:
