@@ -85,6 +85,11 @@ setup(
         "http-sf>=1.1",
         # the commands' tables: widths, wide characters, colour only where it is wanted
         "rich>=15.0",
+        # DNS over HTTPS: HTTP/2, which Twisted's client does not speak, without a socket
+        "h2>=4.4",
+        # the same for resolvers that speak only HTTP/1.1; to the tests it is another
+        # reader of HTTP, which has to read alike what is taken
+        "h11>=0.16",
         # counts, histograms and both text formats of /metrics
         "prometheus-client>=0.26",
     ],
@@ -102,8 +107,6 @@ setup(
             "pytest-xdist>=3.8",
             # properties over generated input
             "hypothesis>=6.170",
-            # another reader of HTTP, which has to read alike what is taken
-            "h11>=0.16",
             # the suite runs with the extra, and says what it does without
             "brotli>=1.1",
             # a certificate authority of the tests' own

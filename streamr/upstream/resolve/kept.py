@@ -17,12 +17,19 @@ from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
 
 from streamr.upstream.dial.tls import TLSError
+from streamr.upstream.resolve.failures import ServerFailed
 
 # How long a connection without a question is kept: unbound keeps one for 30 s (its
 # tcp-idle-timeout), and a NAT for minutes.
 IDLE_SECONDS = 30.0
 # The other side has this long to agree to the end of a connection.
 CLOSE_SECONDS = 3.0
+# So many new connections for one question: a server may end each after one answer.
+MOST_TRIES = 3
+
+
+class NotAsked(Exception):
+    """The connection took the question, and its end came before it."""
 
 
 class Connection(Protocol):
@@ -64,10 +71,15 @@ class Kept(Generic[C]):
         if kept is not None and kept.usable:
             try:
                 return await kept.ask(query).addTimeout(self._seconds, self._clock)
-            except (ConnectionClosed, TLSError, TimeoutError):
+            except (ConnectionClosed, TLSError, TimeoutError, NotAsked):
                 pass  # it is gone, which is seen only now: ask once more over a new one
-        opened = await self._opened_for_all()
-        return await opened.ask(query)
+        for _ in range(MOST_TRIES):
+            opened = await self._opened_for_all()
+            try:
+                return await opened.ask(query)
+            except NotAsked:
+                continue
+        raise ServerFailed("it ends its connections without an answer")
 
     def _opened_for_all(self) -> Deferred[C]:
         """The next connection: one for all who wait for it."""
