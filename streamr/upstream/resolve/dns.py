@@ -113,6 +113,10 @@ class _Asking(DatagramProtocol):
         """The other machine says that nobody listens there."""
         self._fail(Unreachable("nobody listens on its port"))
 
+    def stopProtocol(self) -> None:
+        """Epoll tells of the same as an error of the socket, which Twisted closes."""
+        self.connectionRefused()
+
     def _send(self) -> None:
         assert self.transport is not None
         try:

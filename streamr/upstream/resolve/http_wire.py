@@ -246,16 +246,12 @@ class Http1:
     def _taken(self) -> Reply:
         reply, self._reply = self._reply, None
         assert reply is not None
-        if self.open and self._h11.our_state is h11.DONE:
-            self._again()
-        return reply
-
-    def _again(self) -> None:
-        """The connection is free again, unless the server wants to close it."""
-        if self._h11.their_state is h11.DONE:
+        if self.open and self._h11.our_state is self._h11.their_state is h11.DONE:
             self._h11.start_next_cycle()
         else:
+            # one side has said that it closes, or has not ended its message
             self.open = False
+        return reply
 
 
 def _fields(message: bytes) -> list[tuple[str, str]]:

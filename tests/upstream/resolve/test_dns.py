@@ -233,11 +233,13 @@ class Asking(SynchronousTestCase):
         self.assertEqual(self.successResultOf(finding), [V4])
 
     def test_a_server_that_is_not_there_is_told_at_once(self) -> None:
-        finding = self.ask()
-        for each in self.network.open:
-            each.connectionRefused()
-        self.failureResultOf(finding, Unreachable)
-        self.assertEqual(self.network.getDelayedCalls(), [])
+        # how poll and select tell it, and how epoll does
+        for tell in ("connectionRefused", "doStop"):
+            finding = self.ask()
+            for each in self.network.open:
+                getattr(each, tell)()
+            self.failureResultOf(finding, Unreachable)
+            self.assertEqual(self.network.getDelayedCalls(), [])
 
     def test_what_the_system_says_keeps_its_number(self) -> None:
         self.network.problem = OSError(errno.ENETUNREACH, "unreachable")
