@@ -85,7 +85,7 @@ setup(
         "http-sf>=1.1",
         # the commands' tables: widths, wide characters, colour only where it is wanted
         "rich>=15.0",
-        # DNS over HTTPS: HTTP/2, which Twisted's client does not speak, without a socket
+        # DNS over HTTPS needs HTTP/2, which Twisted's client does not speak
         "h2>=4.4",
         # the same for resolvers that speak only HTTP/1.1; to the tests it is another
         # reader of HTTP, which has to read alike what is taken

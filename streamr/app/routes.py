@@ -17,7 +17,13 @@ from streamr.tmdb.hosts import OFFICIAL_HOSTS
 from streamr.upstream.client import Client
 from streamr.upstream.dial.addresses import Addresses
 from streamr.upstream.dial.dialer import Dialer, Outlet
-from streamr.upstream.dial.tls import MODERN, PROFILES, ProfilePolicy, TLSError
+from streamr.upstream.dial.tls import (
+    HTTP_1_1,
+    MODERN,
+    PROFILES,
+    ProfilePolicy,
+    TLSError,
+)
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.peer import ProxyRoute
 from streamr.upstream.ratelimit import Pacer
@@ -173,10 +179,13 @@ class Upstream:
         return self._policies[profile]
 
 
-def tls_policy(profile: str, ca_file: Path | None) -> ProfilePolicy:
-    """How connections of a profile are made. Raises SettingsError for a wrong file."""
+def tls_policy(
+    profile: str, ca_file: Path | None, alpn: tuple[bytes, ...] = HTTP_1_1
+) -> ProfilePolicy:
+    """How connections of a profile are made, which offer these protocols. Raises
+    SettingsError for a wrong file."""
     try:
-        return ProfilePolicy(PROFILES[profile], ca_file)
+        return ProfilePolicy(PROFILES[profile], ca_file, alpn)
     except TLSError as error:
         raise _no_certificate(ca_file) from error
 

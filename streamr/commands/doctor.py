@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, cast
 
 from twisted.internet.interfaces import IReactorCore
 
+from streamr.app.routes import tls_policy
+from streamr.boundaries import Resolver
 from streamr.commands.output_options import PrintingOptions
 from streamr.config import load
+from streamr.config.resolvers import ALLOWED, SYSTEM, resolver
 from streamr.doctor.diagnosis.diagnose import Diagnosis, judge
 from streamr.doctor.evidence import Evidence
-from streamr.doctor.probe import dns
 from streamr.doctor.probe.examination import DoctorReactor, Examination
 from streamr.doctor.probe.run import Limits
 from streamr.doctor.report import table
@@ -27,8 +31,10 @@ from streamr.terminal import console
 from streamr.terminal.exits import EX_CONFIG, give_up
 from streamr.terminal.options import UsageError
 from streamr.terminal.running import running
-from streamr.upstream.resolve import dns as dns_server
-from streamr.upstream.resolve.system import system_lookup
+from streamr.upstream.dial.tls import CLASSIC
+from streamr.upstream.resolve.cache import Find
+from streamr.upstream.resolve.resolvers import find_of
+from streamr.upstream.resolve.system import Lookups, system_lookup
 
 # Public resolvers that are asked when a name's own answers lead nowhere.
 SECOND = "9.9.9.9,1.1.1.1"
@@ -51,14 +57,15 @@ class DoctorOptions(PrintingOptions):
             "dns",
             None,
             None,
-            "Ask this DNS server (ADDRESS[:PORT]) instead of the system's.",
+            "Ask this resolver instead of the system's: the ADDRESS[:PORT] of a DNS "
+            "server, or any other that STREAMR_RESOLVERS takes.",
         ],
         [
             "second-dns",
             None,
             SECOND,
-            "DNS servers to ask when the first one's answers do not work, or the "
-            "word none.",
+            "Resolvers to ask when the first one's answers do not work, separated by "
+            "commas, or the word none.",
         ],
         [
             "env-file",
@@ -70,9 +77,9 @@ class DoctorOptions(PrintingOptions):
 
     def postOptions(self) -> None:
         super().postOptions()
-        self.dns = _server("dns", self["dns"]) if self["dns"] else None
+        self.dns = _resolver("dns", self["dns"]) if self["dns"] else SYSTEM
         self.second = [
-            _server("second-dns", each) for each in _listed(self["second-dns"])
+            _resolver("second-dns", each) for each in _listed(self["second-dns"])
         ]
 
     def perform(self) -> int:
@@ -99,21 +106,29 @@ class DoctorOptions(PrintingOptions):
     def _examination(
         self, reactor: DoctorReactor, progress: ProgressLine
     ) -> Examination:
-        find, by = dns.system(reactor, system_lookup), "system"
-        if self.dns is not None:
-            find, by = dns_server.server(reactor, *self.dns), self["dns"]
-        others = [where for where in self.second if where[0] != by]
         stock = self._stock()
-        self._secrets = stock.settings.secrets if stock.settings is not None else ()
+        settings = stock.settings
+        self._secrets = settings.secrets if settings is not None else ()
+        ca_file = settings.tmdb_ca_file if settings is not None else None
+        lookups = Lookups(reactor, system_lookup)
+
+        def finder(resolver: Resolver) -> Find:
+            policy_for = partial(tls_policy, CLASSIC.name, ca_file)
+            return find_of(resolver, reactor, lookups, policy_for)
+
+        by = self["dns"] or SYSTEM.name
+        others = [each for each in self.second if _called(each) != by]
+        over_udp = [each for each in others if each.scheme == "udp"]
         try:
             return Examination(
                 reactor,
                 stock,
-                find,
+                finder(self.dns),
                 by,
-                second={w[0]: dns_server.server(reactor, *w) for w in others},
+                second={_called(each): finder(each) for each in others},
                 second_over_tcp={
-                    w[0]: dns_server.server_over_tcp(reactor, *w) for w in others
+                    _called(each): finder(replace(each, scheme="tcp"))
+                    for each in over_udp
                 },
                 limits=Limits(),
                 tell=progress.tell,
@@ -123,7 +138,7 @@ class DoctorOptions(PrintingOptions):
 
     def _look_into_the_demo(self) -> None:
         """Without a key it is the network of the demo that runs which is examined."""
-        if self["env-file"] or self.dns is not None:
+        if self["env-file"] or self.dns != SYSTEM:
             return
         settings = self._stock().settings
         if settings is None or settings.tmdb_access_token or settings.tmdb_api_key:
@@ -131,7 +146,7 @@ class DoctorOptions(PrintingOptions):
         found = running(settings)
         if found is not None and found.demo:
             self["env-file"], self["dns"] = found.demo["env_file"], found.demo["dns"]
-            self.dns, self.second = _server("dns", self["dns"]), []
+            self.dns, self.second = _resolver("dns", self["dns"]), []
             print(
                 "There is no TMDB key: this is the demo's network. With TMDB_API_KEY "
                 "the doctor examines your own.",
@@ -189,12 +204,17 @@ def run(reactor: IReactorCore, examination: Examination) -> Evidence | None:
     return found[0] if found else None
 
 
-def _server(flag: str, text: str) -> tuple[str, int]:
-    """The DNS server that a flag names. Raises UsageError."""
+def _resolver(flag: str, text: str) -> Resolver:
+    """The resolver that a flag names. Raises UsageError."""
     try:
-        return dns_server.read_server(text)
+        return resolver(text)
     except ValueError as error:
-        raise UsageError(f"--{flag}: {error}") from error
+        raise UsageError(f"--{flag}: {error}; allowed: {ALLOWED}") from error
+
+
+def _called(resolver: Resolver) -> str:
+    """What a second resolver is called in the report."""
+    return resolver.address if resolver.scheme == "udp" else resolver.name
 
 
 def _listed(text: str) -> list[str]:

@@ -41,6 +41,8 @@ def resolver(text: str) -> Resolver:
     try:
         return read(scheme.lower(), rest)
     except ValueError as problem:
+        if repr(text) in str(problem):
+            raise
         raise ValueError(f"{text!r}: {problem}") from problem
 
 

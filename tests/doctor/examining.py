@@ -10,6 +10,7 @@ from pathlib import Path
 from twisted.internet.task import deferLater
 
 from streamr.config import load
+from streamr.config.resolvers import resolver
 from streamr.doctor.evidence import Evidence
 from streamr.doctor.probe.examination import DoctorReactor, Examination
 from streamr.doctor.probe.machine import inspect
@@ -48,11 +49,11 @@ async def examine(
         "STREAMR_STATE_DIR": str(state),
     }
     within = Roads(reactor, roads or {})
-    where = dns_server.read_server(dns)
+    where = resolver(dns)
     examination = Examination(
         within,
         load.take_stock({}, environment, needs_key=False),
-        dns_server.server(within, *where, LIMITS.dns),
+        dns_server.server(within, where.address, where.port, LIMITS.dns),
         dns,
         second={},
         second_over_tcp={},

@@ -124,7 +124,12 @@ def test_what_cannot_be_used_is_said_with_its_own_exit_status(tmp_path: Path) ->
     for arguments, environment, status, words in (
         (["doctor"], {"TMDB_API_KEY": "nonsense"}, 78, "TMDB_API_KEY"),
         (["doctor", "--env-file", "nowhere"], {}, 2, "there is no file nowhere"),
-        (["doctor", "--dns", "dns.example"], {}, 2, "not the address of a DNS server"),
+        (
+            ["doctor", "--dns", "dns.example"],
+            {},
+            2,
+            "--dns: 'dns.example' is not an IP address",
+        ),
         (["demo", "--from", "nowhere"], {}, 2, "nowhere cannot be read"),
         (["demo", "--from", "/dev/null"], {}, 2, "--from"),
     ):

@@ -6,26 +6,16 @@ says right now.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 from twisted.internet.defer import CancelledError, TimeoutError
-from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 
 from streamr.doctor.evidence import NameLookup, Place
 from streamr.upstream.classify import cause_of_number
 from streamr.upstream.resolve.cache import Find
 from streamr.upstream.resolve.failures import LookupFailed, Silent
-from streamr.upstream.resolve.system import Lookups
 
 # Our own limit comes after the resolver's, which leaves nothing behind.
 _GRACE = 0.5
-
-
-def system(
-    reactor: IReactorFromThreads, lookup: Callable[[str], Sequence[tuple[int, str]]]
-) -> Find:
-    """The system's resolver, in threads that hold nobody up."""
-    return Lookups(reactor, lookup).find
 
 
 async def look_up(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import secrets
-import socket
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -56,24 +54,6 @@ def endpoint_of(reactor: Reactor, address: str, port: int) -> IStreamClientEndpo
 def _tcp(reactor: Reactor, address: str, port: int, seconds: float) -> Ask:
     # not kept: a handshake without TLS is one round trip
     return over_stream(endpoint_of(reactor, address, port), reactor, seconds, idle=0)
-
-
-def read_server(text: str) -> tuple[str, int]:
-    """`address[:port]` of a DNS server. Raises ValueError."""
-    match = re.fullmatch(r"\[([0-9a-fA-F:]+)\](?::(\d+))?|([0-9.]+)(?::(\d+))?", text)
-    bare = text if match is None else match.group(1) or match.group(3)
-    number = int((match.group(2) or match.group(4) or 53) if match else 53)
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            socket.inet_pton(family, bare)
-        except OSError:
-            continue
-        if 0 < number < 65536:
-            return bare, number
-    raise ValueError(
-        f"{text!r} is not the address of a DNS server; allowed: an IP "
-        "address with or without a port, such as 9.9.9.9 or 9.9.9.9:53"
-    )
 
 
 class _Asking(DatagramProtocol):

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from twisted.internet.endpoints import HostnameEndpoint
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IProtocol,
+    IProtocolFactory,
+    IStreamClientEndpoint,
+)
+from zope.interface import implementer
 
-from streamr.boundaries import Resolver
+from streamr.boundaries import Budget, Resolver
 from streamr.interfaces import Reactor
+from streamr.upstream.dial.addresses import Addresses, AddressesEndpoint
 from streamr.upstream.dial.handshake import TLSEndpoint
-from streamr.upstream.dial.names import ReactorView
+from streamr.upstream.dial.race import Rules
+from streamr.upstream.dial.tap import Leg, Trace
 from streamr.upstream.dial.tls import ProfilePolicy
 from streamr.upstream.resolve import dns
+from streamr.upstream.resolve.book import AddressBook, no_lie
 from streamr.upstream.resolve.cache import Find, RememberingResolver
 from streamr.upstream.resolve.doh import ALPN, server_over_https
 from streamr.upstream.resolve.dot import server_over_tls
 from streamr.upstream.resolve.http_wire import Place
+from streamr.upstream.resolve.pins import PinnedResolver
 from streamr.upstream.resolve.question import as_lookup_failure
 from streamr.upstream.resolve.system import Lookups
 
@@ -70,8 +79,34 @@ def _tcp(
     """TCP to the resolver's address, or to one that the system finds for its host."""
     if resolver.address:
         return dns.endpoint_of(reactor, resolver.address, resolver.port)
-    names = RememberingResolver(lookups.find, reactor)
-    view = ReactorView(reactor, names, lambda: None)
-    return HostnameEndpoint(
-        view, resolver.host, resolver.port, attemptDelay=ATTEMPT_DELAY
-    )
+    return _ByName(resolver.host, resolver.port, reactor, lookups)
+
+
+@implementer(IStreamClientEndpoint)
+class _ByName:
+    """A resolver that is given by its name only: the system's finds its addresses."""
+
+    def __init__(
+        self, host: str, port: int, reactor: Reactor, lookups: Lookups
+    ) -> None:
+        self._where = host, port
+        self._reactor = reactor
+        names = RememberingResolver(lookups.find, reactor)
+        book = AddressBook(reactor, no_lie)
+        self._addresses = Addresses(
+            PinnedResolver(names, {}, "auto"), book, "system", "auto"
+        )
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """TCP to the first of its addresses that answers."""
+        limit = dns.DNS_SECONDS
+        reactor, rules = self._reactor, Rules(False, 1, ATTEMPT_DELAY)
+        trace = Trace(reactor, Budget(limit, limit, limit, limit, limit))
+        endpoint = AddressesEndpoint(
+            *self._where, self._addresses, reactor, reactor, _bare, trace, rules
+        )
+        return endpoint.connect(protocolFactory)
+
+
+def _bare(tcp: IStreamClientEndpoint, _leg: Leg) -> IStreamClientEndpoint:
+    return tcp

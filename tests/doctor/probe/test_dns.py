@@ -10,7 +10,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.doctor.evidence import NameLookup, Place
 from streamr.doctor.probe.dns import look_up
-from streamr.upstream.resolve.dns import read_server
 from streamr.upstream.resolve.failures import (
     NoSuchName,
     Refused,
@@ -19,24 +18,6 @@ from streamr.upstream.resolve.failures import (
     Unreachable,
     Unverified,
 )
-
-
-class Servers(SynchronousTestCase):
-    """The option --dns."""
-
-    def test_an_address_with_or_without_a_port(self) -> None:
-        for text, expected in (
-            ("9.9.9.9", ("9.9.9.9", 53)),
-            ("127.0.0.1:5353", ("127.0.0.1", 5353)),
-            ("2620:fe::fe", ("2620:fe::fe", 53)),
-            ("[2620:fe::fe]:5353", ("2620:fe::fe", 5353)),
-        ):
-            self.assertEqual(expected, read_server(text))
-
-    def test_all_else_is_refused_with_what_is_allowed(self) -> None:
-        for text in ("", "dns.example", "1.2.3", "1.2.3.4:0", "1.2.3.4:70000", "::g"):
-            raised = self.assertRaises(ValueError, read_server, text)
-            self.assertIn("such as 9.9.9.9 or 9.9.9.9:53", str(raised))
 
 
 class Lookups(SynchronousTestCase):

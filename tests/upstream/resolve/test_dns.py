@@ -13,7 +13,7 @@ from twisted.internet.testing import FakeDatagramTransport
 from twisted.names import dns
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.upstream.resolve.dns import DNS_SECONDS, read_server, server
+from streamr.upstream.resolve.dns import DNS_SECONDS, server
 from streamr.upstream.resolve.failures import (
     NoSuchName,
     Refused,
@@ -270,21 +270,3 @@ class Asking(SynchronousTestCase):
         self.failureResultOf(silent, Silent)
         self.assertEqual([each.listening for each in sockets], [False] * 6)
         self.assertEqual(self.network.getDelayedCalls(), [])
-
-
-class Servers(SynchronousTestCase):
-    """How a server is written."""
-
-    def test_its_port_is_53_or_one_that_there_can_be(self) -> None:
-        for host, written in (("9.9.9.9", "9.9.9.9"), ("2620:fe::fe", "[2620:fe::fe]")):
-            self.assertEqual(read_server(host), (host, 53))
-            self.assertEqual(read_server(written), (host, 53))
-            for port in (1, 65535):
-                self.assertEqual(read_server(f"{written}:{port}"), (host, port))
-            for port in (0, 65536, 70000):
-                self.assertRaises(ValueError, read_server, f"{written}:{port}")
-
-    def test_what_is_no_address_is_refused_with_what_is_allowed(self) -> None:
-        for text in ("", "dns.example", "1.2.3", "::g", "9.9.9.9:", "9.9.9.9:53x"):
-            raised = self.assertRaises(ValueError, read_server, text)
-            self.assertIn("such as 9.9.9.9 or 9.9.9.9:53", str(raised))
