@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from streamr.app.candidates import REMOTE
-from streamr.boundaries import DIRECT, Dimensions
+from streamr.boundaries import DIRECT, Dimensions, Resolver
 from streamr.config.settings import Settings
 from streamr.errors import RouteKind, SettingsError
 from streamr.fields.loop import Loop
@@ -30,6 +30,7 @@ from streamr.upstream.ratelimit import Pacer
 from streamr.upstream.resolve.book import AddressBook, no_lie, tmdb_is_not_there
 from streamr.upstream.resolve.cache import RememberingResolver
 from streamr.upstream.resolve.pins import PinnedResolver
+from streamr.upstream.resolve.resolvers import find_of
 from streamr.upstream.resolve.system import Lookups, system_lookup
 
 # The name of the system's resolver.
@@ -53,6 +54,9 @@ class Upstream:
         self.book = AddressBook(reactor, tmdb_is_not_there if real else no_lie)
         self._peers_book = AddressBook(reactor, no_lie)
         self._names = RememberingResolver(lookups.find, reactor)
+        self._resolvers = {
+            each.name: self._resolver(each, lookups) for each in settings.resolvers
+        }
         self._pacers: dict[str, Pacer] = {}
         self._policies: dict[str, ProfilePolicy] = {}
         self._credentials = Credentials(
@@ -154,8 +158,22 @@ class Upstream:
         """Where a route to TMDB looks up its hosts."""
         pins = self._settings.tmdb_pins
         family = "auto" if route.family == REMOTE else route.family
-        resolver = PinnedResolver(self._names, pins, family)
+        asked = self._resolvers.get(route.resolver, self._names)
+        resolver = PinnedResolver(asked, pins, family)
         return Addresses(resolver, self.book, route.resolver, family)
+
+    def _resolver(self, resolver: Resolver, lookups: Lookups) -> RememberingResolver:
+        """A resolver that was given. The system's is one, for whatever needs it."""
+        if resolver.scheme == SYSTEM:
+            return self._names
+        ca_file = self._settings.tmdb_ca_file
+        find = find_of(
+            resolver,
+            self._reactor,
+            lookups,
+            lambda alpn: tls_policy(MODERN.name, ca_file, alpn),
+        )
+        return RememberingResolver(find, self._reactor)
 
     def _outlet(self, route: Dimensions) -> Outlet | None:
         """The outbound proxy of a route, which the system's resolver finds."""

@@ -12,7 +12,7 @@ from twisted.internet.defer import gatherResults
 
 from streamr.app.cache import Storage
 from streamr.app.candidates import Space, peers, space
-from streamr.app.routes import SYSTEM, Upstream
+from streamr.app.routes import Upstream
 from streamr.app.status import shown, store_size_of
 from streamr.boundaries import Call, Dimensions
 from streamr.config.settings import Settings
@@ -63,7 +63,7 @@ def space_of(settings: Settings) -> Space:
         settings.tmdb_base_url,
         settings.tmdb_alternate_urls,
         settings.address_family,
-        (SYSTEM,),
+        [each.name for each in settings.resolvers],
         [each.name for each in settings.egress],
     )
 
