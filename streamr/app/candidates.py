@@ -165,12 +165,16 @@ def peers(
 
     Those that are `named` come first. This machine's own stays behind them, so that a
     named one that is dead costs nobody the routes that work from here; where it does
-    not run in this process it is taken for one only when none is named.
+    not run in this process it is taken for one only when none is named. One that is
+    named with a pin keeps it, unless it runs here, where its key is known.
     """
     listed = [(url, _same_place(url, own)) for url in named]
     if not named or (runs_here and not any(near for _, near in listed)):
         listed.append((own, True))
-    return tuple((own if near else url, near) for url, near in listed)
+    return tuple(
+        (own if near and (runs_here or "#" not in url) else url, near)
+        for url, near in listed
+    )
 
 
 def _same_place(url: str, own: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from streamr import __version__
 from streamr.app.cache import PURGES, Storage
@@ -13,18 +14,21 @@ from streamr.routing.report import ToldRoute, told_route
 
 def commands(
     urls: Mapping[str, str],
+    certificate: Path | None,
     gateways: Mapping[str, Gateway],
     stored: Sequence[Storage],
     network: Mapping[str, str] | None,
 ) -> list[Command]:
-    """`urls` and `gateways` are by the servers' names; `network` leads the doctor into
-    the demo's network, None outside the demo."""
+    """`urls` and `gateways` are by the servers' names; `certificate` is the file by
+    which the proxy's key is known; `network` leads the doctor into the demo's network,
+    None outside the demo."""
 
     def running(_given: Mapping[str, str]) -> dict[str, object]:
         """What runs here, for commands that were not told where to look."""
         return {
             "version": __version__,
             "servers": dict(urls),
+            "proxy_tls_cert": None if certificate is None else str(certificate),
             "demo": None if network is None else dict(network),
         }
 

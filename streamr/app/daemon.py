@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from twisted.application.service import MultiService
@@ -21,6 +22,7 @@ from streamr import __version__
 from streamr.app.commands import commands
 from streamr.app.control import Command, open_control
 from streamr.app.descriptors import fitting, lowered, open_files
+from streamr.app.identity import Identity, identity_of
 from streamr.app.metrics import VERSIONS, publish
 from streamr.app.reload import Reloader, Served
 from streamr.app.routes import Lookup, Upstream
@@ -28,8 +30,8 @@ from streamr.app.server import Server, url_at
 from streamr.app.servers import MAIN, Built, Near, Shared
 from streamr.app.state import State
 from streamr.app.supervisor import Supervisor
-from streamr.app.warnings import notices
-from streamr.config.addresses import url_of
+from streamr.app.warnings import ending, notices
+from streamr.config.addresses import proxy_url
 from streamr.config.settings import Notice, Settings
 from streamr.config.state import state_directory
 from streamr.fields.loop import Loop
@@ -50,6 +52,7 @@ from streamr.web.pages.metrics import metrics_page
 from streamr.web.pages.readiness import Lifecycle
 from streamr.web.server.response import DateField
 from streamr.web.server.site import GatewaySite
+from streamr.web.server.tls import ServerTLS
 
 _log = Logger(namespace="streamr")
 
@@ -85,6 +88,8 @@ def build(
     history = History(MAIN, reactor.seconds, wall)
     log = LogObserver(lines)
     state = State(kept, reactor, wall)
+    identity = identity_of(settings, runs_here="proxy" in sockets)
+    tls = identity if isinstance(identity, ServerTLS) else None
     shared = Shared(
         settings,
         reactor,
@@ -100,7 +105,7 @@ def build(
         Lifecycle(),
         fitting(settings, len(sockets), open_files()),
     )
-    built = _built(shared, sockets, history, demo)
+    built = _built(shared, sockets, history, demo, identity)
     resources = {
         name: GatewayResource(each.surface, reactor, shared.observer)
         for name, each in built.items()
@@ -131,7 +136,12 @@ def build(
             shared.life,
             {
                 name: Server(
-                    name, reactor, sockets[name], site, drain_seconds(settings)
+                    name,
+                    reactor,
+                    sockets[name],
+                    site,
+                    drain_seconds(settings),
+                    tls if name == "proxy" else None,
                 )
                 for name, site in sites.items()
             },
@@ -140,7 +150,9 @@ def build(
             shared.observer.settle,
             state.remember(gateways, shared.upstream.book, history),
             told,
-            Reloader(settings, lines, shared.upstream, served, told),
+            Reloader(settings, lines, shared.upstream, served, told, identity),
+            wall,
+            tls,
             demo,
         )
     )
@@ -151,6 +163,7 @@ def _built(
     sockets: Mapping[str, socket.socket],
     history: History,
     demo: Demo | None,
+    shown: Identity | None,
 ) -> dict[str, Built]:
     """The servers that shall run, by name. The proxy is the first: main's status page
     looks into it."""
@@ -160,7 +173,8 @@ def _built(
         built["proxy"] = shared.proxy(Loop(f"{identity}-proxy"))
     if "main" in sockets:
         own = built["proxy"].gateway if "proxy" in built else None
-        near = Near(_proxy_url(shared.settings, sockets), own)
+        known = None if shown is None else lambda: frozenset((shown.pin,))
+        near = Near(_proxy_url(shared.settings, sockets), own, known)
         loop, address = Loop(f"{identity}-main"), url_at(sockets["main"])
         built["main"] = shared.main(loop, address, near, history, demo)
     return built
@@ -174,8 +188,8 @@ def drain_seconds(settings: Settings) -> float:
 def _proxy_url(settings: Settings, sockets: Mapping[str, socket.socket]) -> str:
     """Where this machine's proxy answers: its socket, or what the settings say."""
     if "proxy" in sockets:
-        return url_at(sockets["proxy"])
-    return url_of(settings.proxy_host, settings.proxy_port)
+        return url_at(sockets["proxy"], secure=settings.proxy_tls_cert is not None)
+    return proxy_url(settings)
 
 
 class NoLog(Exception):
@@ -201,6 +215,8 @@ class Parts:
     routes_file: RouteFile | None
     supervisor: Supervisor
     reloader: Reloader
+    wall: Callable[[], float]
+    tls: ServerTLS | None = None
     demo: Demo | None = None
 
 
@@ -292,13 +308,17 @@ class Daemon(MultiService):
             for name, built in self.parts.built.items()
         }
         files = lowered(self.settings, len(self.servers), open_files())
-        return files + notices(self.settings, dimensions, self.parts.directory)
+        tls, said = self.parts.tls, []
+        if tls is not None:
+            said = ending(tls.ends, datetime.fromtimestamp(self.parts.wall(), UTC))
+        return files + said + notices(self.settings, dimensions, self.parts.directory)
 
     def _commands(self) -> list[Command]:
         """What the control socket answers."""
         built, demo = self.parts.built, self.parts.demo
         return commands(
             {name: each.url for name, each in self.servers.items()},
+            self.settings.proxy_tls_cert,
             {name: each.gateway for name, each in built.items()},
             [each.storage for each in built.values() if each.storage is not None],
             None if demo is None else demo.network,

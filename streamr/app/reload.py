@@ -1,4 +1,4 @@
-"""What is read again while it serves: secrets in files, the CA file, the log files.
+"""What is read again while it serves: secrets in files, certificates, the log files.
 
 Whatever cannot be used leaves in place what there was. Other settings need a restart.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from twisted.logger import Logger
 
+from streamr.app.identity import Identity
 from streamr.app.routes import Upstream
 from streamr.app.supervisor import Supervisor
 from streamr.config.load import reread
@@ -41,13 +42,16 @@ class Reloader:
         upstream: Upstream,
         served: Mapping[str, Served],
         supervisor: Supervisor,
+        identity: Identity | None = None,
     ) -> None:
-        """`served` is by "main" and "proxy"."""
+        """`served` is by "main" and "proxy"; `identity` is what this machine's proxy
+        shows, if it has TLS."""
         self._settings = settings
         self._lines = lines
         self._upstream = upstream
         self._served = served
         self._supervisor = supervisor
+        self._identity = identity
         # an old one may still be in what is written
         self._secrets = set(settings.secrets)
 
@@ -65,10 +69,14 @@ class Reloader:
         found, problems = reread(self._settings)
         if found.secrets != self._settings.secrets:
             self._use(found)
-        try:
-            self._upstream.renew_trust()
-        except SettingsError as error:
-            problems += error.problems
+        renewals = [self._upstream.renew_trust]
+        if self._identity is not None:
+            renewals.append(self._identity.renew)
+        for renew in renewals:
+            try:
+                renew()
+            except SettingsError as error:
+                problems += error.problems
         for problem in problems:
             _log.warn(
                 "not reloaded, the old value stays in use: {problem}",
@@ -79,7 +87,7 @@ class Reloader:
             # what was refused is tried now, and not by the next caller
             each.gateway.failover.health.look_again()
         if not problems:
-            _log.info("reloaded: secrets in files, trusted certificates, log files")
+            _log.info("reloaded: secrets in files, certificates, log files")
 
     def _use(self, settings: Settings) -> None:
         self._settings = settings

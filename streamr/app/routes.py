@@ -13,6 +13,7 @@ from streamr.config.settings import Settings
 from streamr.errors import RouteKind, SettingsError
 from streamr.fields.loop import Loop
 from streamr.interfaces import Reactor
+from streamr.keypins import Pins, split
 from streamr.tmdb.hosts import OFFICIAL_HOSTS
 from streamr.upstream.client import Client
 from streamr.upstream.dial.addresses import Addresses
@@ -21,6 +22,7 @@ from streamr.upstream.dial.tls import (
     HTTP_1_1,
     MODERN,
     PROFILES,
+    PinnedPolicy,
     ProfilePolicy,
     TLSError,
 )
@@ -92,13 +94,25 @@ class Upstream:
         self._origins.append(made)
         return made
 
-    def proxy(self, url: str, loop: Loop, *, near: bool = False) -> ProxyRoute:
+    def proxy(
+        self,
+        url: str,
+        loop: Loop,
+        *,
+        near: bool = False,
+        known: Callable[[], Pins] | None = None,
+    ) -> ProxyRoute:
         """A route over a proxy of ours. One that is `near` is this machine's own: its
-        bytes leave from here, too, and with the same key."""
+        bytes leave from here, too, and with the same key. Its pins are those behind its
+        URL, or those that are `known` when a connection is made."""
         family = self._settings.address_family if near else "auto"
+        url, pins = split(url)
+        policy = None
+        if known is not None or pins:
+            policy = PinnedPolicy(known or (lambda: pins))
         made = ProxyRoute(
             url,
-            self._client(url, MODERN.name, self._of_peers()),
+            self._client(url, MODERN.name, self._of_peers(), policy=policy),
             self._settings.proxy_token,
             loop,
             family=family,
@@ -147,8 +161,10 @@ class Upstream:
         addresses: Addresses,
         places: Pacer | None = None,
         outlet: Outlet | None = None,
+        policy: ProfilePolicy | None = None,
     ) -> Client:
-        policy = self._policy(profile) if url.startswith("https:") else None
+        if policy is None and url.startswith("https:"):
+            policy = self._policy(profile)
         dialer = Dialer(self._reactor, addresses, policy, outlet)
         client = Client(self._reactor, dialer, places, self._settings.connections)
         self.clients.append(client)

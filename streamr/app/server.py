@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import socket
+from typing import cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.logger import Logger
 
 from streamr.config.addresses import url_of
 from streamr.interfaces import Reactor
 from streamr.web.server.site import GatewaySite
+from streamr.web.server.tls import ServerTLS
 from streamr.web.server.transport import use_prompt_connections
 
 _log = Logger(namespace="streamr")
@@ -27,21 +29,26 @@ class Server(Service):
         listening: socket.socket,
         site: GatewaySite,
         drain: float,
+        tls: ServerTLS | None = None,
     ) -> None:
+        """With `tls` it speaks that, and nothing else."""
         self.setName(name)
-        self.url = url_at(listening)
+        self.url = url_at(listening, secure=tls is not None)
         self._reactor = reactor
         self._socket = listening
         self._site = site
+        self._tls = tls
         self._drain = drain
         self._port: IListeningPort | None = None
 
     def startService(self) -> None:
         super().startService()
+        site = cast(IProtocolFactory, self._site)
+        factory = site if self._tls is None else self._tls.over(site, self._reactor)
         self._port = self._reactor.adoptStreamPort(
             self._socket.fileno(),
             self._socket.family,
-            self._site,  # type: ignore[arg-type]
+            factory,  # type: ignore[arg-type]
         )
         use_prompt_connections(self._port)
         self._socket.close()
@@ -66,7 +73,7 @@ class Server(Service):
         return Deferred.fromCoroutine(self._stop())
 
 
-def url_at(listening: socket.socket) -> str:
+def url_at(listening: socket.socket, *, secure: bool = False) -> str:
     """The URL at which this machine reaches a listening socket."""
     host, port = listening.getsockname()[:2]
-    return url_of(host, port)
+    return url_of(host, port, secure=secure)

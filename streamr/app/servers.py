@@ -26,6 +26,7 @@ from streamr.gateway.negative import NegativeCache
 from streamr.gateway.prefetch import Warm
 from streamr.gateway.telling import Teller
 from streamr.interfaces import Memory, Reactor, Route
+from streamr.keypins import Pins
 from streamr.observe.access import LogObserver
 from streamr.observe.fan import Fan
 from streamr.observe.history import History
@@ -77,16 +78,23 @@ def main_routes(
     proxies = peers(named, near.url, runs_here=runs_here)
     return [
         upstream.tmdb(kind.value, kind, settings.tmdb_base_url, direct, loop),
-        *(upstream.proxy(url, loop, near=own) for url, own in proxies),
+        *(
+            upstream.proxy(
+                url, loop, near=own, known=near.known if url == near.url else None
+            )
+            for url, own in proxies
+        ),
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """The proxy on this machine: its URL, and its gateway if it is in this process."""
+    """The proxy on this machine: its URL, its gateway if it is in this process, and
+    the pins of its certificate if it has one, as they are when it is asked."""
 
     url: str
     gateway: Gateway | None
+    known: Callable[[], Pins] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from twisted.logger import Logger
@@ -15,6 +16,9 @@ from streamr.policy.routing import shared_fate
 from streamr.routing.report import differs_in
 
 _log = Logger(namespace="streamr")
+
+# What renews certificates by itself does so a month ahead, and is late by then.
+SOON = timedelta(days=14)
 
 
 def notices(
@@ -71,6 +75,16 @@ def exposure(settings: Settings, servers: Collection[str]) -> list[Notice]:
                 "STREAMR_PROXY_TOKEN, with your TMDB key",
             )
         )
+        if settings.proxy_tls_cert is None:
+            said.append(
+                Notice(
+                    "proxy-plain",
+                    f"the proxy server on {settings.proxy_host} speaks plain http: "
+                    "your TMDB key does not travel, but anyone on the path can read "
+                    "STREAMR_PROXY_TOKEN; set PROXY_TLS_CERT and PROXY_TLS_KEY "
+                    "(streamr peer new)",
+                )
+            )
     return said
 
 
@@ -95,6 +109,21 @@ def loopback_egresses(settings: Settings) -> list[Notice]:
         )
         for each in settings.egress
         if is_loopback(each.host)
+    ]
+
+
+def ending(ends: datetime, now: datetime) -> list[Notice]:
+    """Whether the proxy's certificate has ended, or soon will."""
+    if ends - now > SOON:
+        return []
+    when = "ended" if ends < now else "ends"
+    return [
+        Notice(
+            "certificate-ends",
+            f"PROXY_TLS_CERT {when} on {ends:%Y-%m-%d}: after that no caller accepts "
+            "it, whatever pin it has; renew it, with the same key if others have "
+            "pinned it, then send SIGHUP",
+        )
     ]
 
 

@@ -55,6 +55,7 @@ def wrong_at_start(settings: Settings | None) -> list[str]:
         return []
     checks: tuple[Callable[[], object], ...] = (
         lambda: _trust(settings),
+        lambda: _identity(settings),
         lambda: warm_queries(settings, catalogue.load(settings.extra_paths)),
     )
     return [problem for check in checks for problem in _problems(check)]
@@ -68,6 +69,15 @@ def _trust(settings: Settings) -> None:
         from streamr.upstream.dial.tls import MODERN
 
         tls_policy(MODERN.name, settings.tmdb_ca_file)
+
+
+def _identity(settings: Settings) -> None:
+    """Whether the proxy's certificate and its key fit. Raises SettingsError."""
+    if settings.proxy_tls_cert is not None:
+        # OpenSSL again
+        from streamr.app.identity import identity_of
+
+        identity_of(settings, runs_here=settings.only != "main")
 
 
 def _problems(check: Callable[[], object]) -> list[str]:

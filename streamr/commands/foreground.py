@@ -19,6 +19,7 @@ from streamr.app.daemon import Daemon, on_terminal
 from streamr.commands.selfcheck import until_healthy
 from streamr.interfaces import Reactor
 from streamr.service import log_observer
+from streamr.upstream.dial.tls import PinnedPolicy
 
 CURL_LINES = (
     "/3/movie/550?append_to_response=credits",
@@ -112,7 +113,9 @@ def waits_for(daemon: Daemon) -> str:
 
 def _announce(daemon: Daemon, reactor: Reactor, told: Welcome) -> None:
     urls = {name: server.url for name, server in daemon.servers.items()}
-    until_healthy(reactor, urls).addCallbacks(
+    tls = daemon.parts.tls
+    policy = None if tls is None else PinnedPolicy(lambda: frozenset((tls.pin,)))
+    until_healthy(reactor, urls, policy).addCallbacks(
         lambda _healthy: _say(welcome(urls, told), sys.stdout),
         lambda failure: _say(f"streamr: {failure.value}", sys.stderr),
     )

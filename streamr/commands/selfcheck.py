@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.web.client import Agent
-from twisted.web.iweb import IResponse
+from twisted.web.iweb import IPolicyForHTTPS, IResponse
 
 from streamr.terminal.health import HEALTH, HEALTH_SECONDS
 
@@ -21,12 +21,17 @@ ASK_EVERY = 0.05
 ASK_FOR = 10.0
 
 
-def until_healthy(reactor: IReactorTime, urls: Mapping[str, str]) -> Deferred[Any]:
+def until_healthy(
+    reactor: IReactorTime,
+    urls: Mapping[str, str],
+    policy: IPolicyForHTTPS | None = None,
+) -> Deferred[Any]:
     """Fires when each server has answered its health check over HTTP.
 
-    `urls` maps server names to base URLs. Fails with TimeoutError after ASK_FOR s.
+    `urls` maps server names to base URLs; `policy` says whom to believe over https.
+    Fails with TimeoutError after ASK_FOR s.
     """
-    agent = Agent(reactor)
+    agent = Agent(reactor) if policy is None else Agent(reactor, policy)
     asking = [
         Deferred.fromCoroutine(_until_ok(reactor, agent, f"{url}{HEALTH[name]}"))
         for name, url in urls.items()

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+
+from streamr.config.settings import Settings
+from streamr.errors import SettingsError
+from streamr.keypins import PinFile
+
 
 def reachable(host: str) -> str:
     """The address at which this machine reaches a server that is bound to `host`."""
@@ -10,9 +16,27 @@ def reachable(host: str) -> str:
     return "127.0.0.1" if host in ("0.0.0.0", "::") else host
 
 
-def url_of(host: str, port: int) -> str:
+def url_of(host: str, port: int, *, secure: bool = False) -> str:
     """The URL at which this machine reaches a server that is bound to `host`."""
     address = reachable(host)
+    scheme = "https" if secure else "http"
     return (
-        f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+        f"{scheme}://[{address}]:{port}"
+        if ":" in address
+        else f"{scheme}://{address}:{port}"
     )
+
+
+def proxy_url(settings: Settings) -> str:
+    """Where this machine's proxy should be."""
+    secure = settings.proxy_tls_cert is not None
+    return url_of(settings.proxy_host, settings.proxy_port, secure=secure)
+
+
+def pinned_proxy_url(settings: Settings) -> str:
+    """The same with the pin of its key, where it has one that can be read."""
+    url, certificate = proxy_url(settings), settings.proxy_tls_cert
+    if certificate is not None:
+        with contextlib.suppress(SettingsError):
+            return f"{url}#{PinFile(certificate).pin}"
+    return url

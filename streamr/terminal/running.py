@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from streamr.config.settings import Settings
@@ -15,11 +16,13 @@ from streamr.terminal.daemon import NoDaemon, ask
 class Running:
     """What a running daemon says of itself.
 
-    `servers` has their URLs by "main" and "proxy"; `demo` is None when it is no demo,
-    else what leads into the demo's network.
+    `servers` has their URLs by "main" and "proxy"; `certificate` is the file by which
+    a proxy with TLS is known; `demo` is None when it is no demo, else what leads into
+    the demo's network.
     """
 
     servers: Mapping[str, str]
+    certificate: Path | None
     demo: Mapping[str, str] | None
 
 
@@ -33,7 +36,10 @@ def running(settings: Settings) -> Running | None:
     except (NoDaemon, ValueError):
         # a version that does not tell, or nobody: the settings say where to look
         return None
-    return Running(told["servers"], told["demo"])
+    certificate = told.get("proxy_tls_cert")  # an older version has none
+    return Running(
+        told["servers"], Path(certificate) if certificate else None, told["demo"]
+    )
 
 
 def as_running(settings: Settings) -> Settings:
@@ -43,6 +49,7 @@ def as_running(settings: Settings) -> Settings:
         return settings
     for name, url in found.servers.items():
         settings = _at(settings, name, url)
+    settings = replace(settings, proxy_tls_cert=found.certificate)
     if len(found.servers) == 1:
         settings = replace(settings, only=next(iter(found.servers)))
     return settings

@@ -22,7 +22,7 @@ DRILL_PATIENCE = 120.0
 
 
 # What a command may load beside the standard library: rooms of ours, and packages.
-CORE = "cli commands config errors networks terminal tmdb"
+CORE = "cli commands config errors networks terminal tmdb keypins"
 MAY_LOAD = {
     "version": ("cli terminal", ""),
     "version --json": ("cli terminal", ""),

@@ -37,7 +37,7 @@ _WEB = (
 )
 _APP = _KNOWN + (
     "streamr.app streamr.config streamr.gateway streamr.observe streamr.routing "
-    "streamr.store streamr.upstream streamr.web twisted "
+    "streamr.store streamr.upstream streamr.web streamr.keypins twisted "
 )
 _UPSTREAM = _KNOWN + "streamr.upstream treq twisted zope "
 _SIM = "streamr.simulator."
@@ -81,6 +81,9 @@ TABLE = {
     "streamr.web.server": _WEB
     + _SPINE
     + "streamr.fields.names streamr.web.server twisted zope",
+    "streamr.web.server.certificates": "streamr.errors streamr.keypins cryptography",
+    "streamr.web.server.tls": "streamr.errors streamr.web.server.certificates OpenSSL "
+    "twisted.internet.interfaces twisted.protocols.tls zope",
     "streamr.web.api": _WEB + _KNOWN + "streamr.gateway streamr.web.api "
     "streamr.web.server twisted",
     "streamr.web.pages": _WEB + _KNOWN + "streamr.gateway streamr.openapi "
@@ -92,7 +95,7 @@ TABLE = {
     "twisted.internet",
     "streamr.app": _APP,
     "streamr.terminal": "streamr.config streamr.errors streamr.fields "
-    "streamr.inherited streamr.terminal rich",
+    "streamr.inherited streamr.keypins streamr.terminal rich",
     "streamr.service": _APP + "streamr.inherited streamr.terminal",
     "streamr.doctor": "",
     "streamr.doctor.diagnosis": _EVIDENCE,
@@ -100,7 +103,8 @@ TABLE = {
     "streamr.terminal rich",
     "streamr.doctor.probe": _EVIDENCE + _SPINE + "streamr.app streamr.config "
     "streamr.doctor.probe streamr.fields streamr.observe.lag streamr.policy "
-    "streamr.terminal.health streamr.tmdb streamr.upstream twisted zope",
+    "streamr.keypins streamr.terminal.health streamr.tmdb streamr.upstream twisted "
+    "zope",
     "streamr.doctor.probe.sampling": "",
     "streamr.commands": "streamr twisted",
     "streamr.commands.selfcheck": "streamr.terminal twisted treq",

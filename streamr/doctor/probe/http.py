@@ -24,10 +24,11 @@ from streamr.doctor.probe.tcp_tls import milliseconds
 from streamr.errors import CAUSES, KEY_CAUSES, Fault, Phase, RouteKind
 from streamr.fields.loop import Loop
 from streamr.interfaces import Reactor
+from streamr.keypins import split
 from streamr.upstream.client import Client
 from streamr.upstream.dial.addresses import Addresses
 from streamr.upstream.dial.dialer import Dialer
-from streamr.upstream.dial.tls import ProfilePolicy
+from streamr.upstream.dial.tls import PinnedPolicy, ProfilePolicy
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.peer import ProxyRoute
 from streamr.upstream.ratelimit import Pacer
@@ -195,7 +196,10 @@ class Asker:
         return await self._lateness.fair(lambda: self._proxy(url, chosen=chosen))
 
     async def _proxy(self, url: str, *, chosen: bool) -> ProxyReply:
+        url, pins = split(url)
         policy = self._profiles["modern"] if url.startswith("https:") else None
+        if pins:
+            policy = PinnedPolicy(lambda: pins)
         client = self._client({}, policy)
         route = ProxyRoute(
             url, client, self._settings.proxy_token, Loop("streamr-doctor")

@@ -16,7 +16,7 @@ from streamr.config.load import Found
 from streamr.config.settings import Settings
 from streamr.config.state import state_directory
 from streamr.doctor.evidence import House, PortState, SettingRow
-from streamr.terminal.health import is_up
+from streamr.terminal.health import Place, is_up, places
 
 # An address of each family that is on the internet and nobody's (RFC 5737, RFC 3849).
 Beyond = tuple[socket.AddressFamily, str]
@@ -24,6 +24,8 @@ _BEYOND: Mapping[str, Beyond] = {
     "IPv4": (socket.AF_INET, "203.0.113.1"),
     "IPv6": (socket.AF_INET6, "2001:db8::1"),
 }
+# The settings of the servers' ports.
+_PORTS = {"main": "PORT", "proxy": "PROXY_PORT"}
 # Less than this and the cache's writes begin to fail.
 LEAST_FREE = 32 * 1024 * 1024
 
@@ -68,22 +70,15 @@ def rows(stock: Iterable[Found]) -> tuple[SettingRow, ...]:
 
 
 def _ports(settings: Settings) -> tuple[PortState, ...]:
-    wanted = [
-        ("PORT", "main", settings.host, settings.port),
-        ("PROXY_PORT", "proxy", settings.proxy_host, settings.proxy_port),
-    ]
-    return tuple(
-        _port(setting, server, host, port)
-        for setting, server, host, port in wanted
-        if settings.only in ("", server) and port
-    )
+    return tuple(_port(place) for place in places(settings) if place.port)
 
 
-def _port(setting: str, server: str, host: str, port: int) -> PortState:
+def _port(place: Place) -> PortState:
+    setting, port = _PORTS[place.name], place.port
     try:
-        sockets.listen(host, port, setting).close()
+        sockets.listen(place.host, port, setting).close()
     except sockets.CannotListen as error:
-        if is_up(server, host, port):
+        if is_up(place):
             return PortState(setting, port, "streamr")
         return PortState(setting, port, sockets.holder(port) or "unknown", str(error))
     return PortState(setting, port)

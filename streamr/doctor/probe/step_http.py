@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streamr.config.addresses import url_of
+from streamr.config.addresses import pinned_proxy_url
 from streamr.doctor.diagnosis.facts import Facts
 from streamr.doctor.evidence import Place
 from streamr.doctor.probe.http import Asker, gathered
@@ -45,7 +45,7 @@ class Requests:
         settings = self._case.settings
         urls = dict.fromkeys(settings.tmdb_proxy_url, True)
         if settings.only == "" and settings.proxy_port:
-            urls.setdefault(url_of(settings.proxy_host, settings.proxy_port), False)
+            urls.setdefault(pinned_proxy_url(settings), False)
         self._case.proxies = await gathered(
             self._asker.proxy(url, chosen=chosen) for url, chosen in urls.items()
         )

@@ -15,7 +15,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from twisted.internet.abstract import FileDescriptor
-from twisted.internet.interfaces import IHalfCloseableProtocol, IReactorTime
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IHandshakeListener,
+    IReactorTime,
+)
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
@@ -36,10 +40,11 @@ from streamr.web.server.head import (
 )
 from streamr.web.server.response import NOSNIFF, DateField, response_head
 from streamr.web.server.rules import MOST_HEAD, HeadRefused
-from streamr.web.server.transport import flush, gather, peer_of
+from streamr.web.server.transport import flush, gather, is_secure, peer_of
 
 # A head, or a body, that is not complete by then (seconds) is an attack or a broken
-# client; Site's own timeout does not see it (docs/facts/twisted.md, "Slow heads").
+# client; Site's own timeout does not see it (docs/facts/twisted.md, "Slow heads"). A
+# TLS handshake has as long as a head: it is what comes in front of one.
 HEAD_SECONDS = 10.0
 BODY_SECONDS = 10.0
 # A reader who takes less than one piece of an answer in this time is given up: with
@@ -90,9 +95,12 @@ class Home(Protocol):
         """A connection has ended."""
 
 
-@implementer(IHalfCloseableProtocol)
+@implementer(IHalfCloseableProtocol, IHandshakeListener)
 class Channel(HTTPChannel):
     """One connection (see above).
+
+    Over TLS a FIN is the caller's leave: Twisted's TLS has no connection that is closed
+    on one side only.
 
     `due` is when its patience ends (monotonic seconds); the site looks every second.
     `peer` is the address at the other end, "" where it has none, as a UNIX socket.
@@ -122,8 +130,14 @@ class Channel(HTTPChannel):
         # nothing more is read as a request
         self._closing = False
         self._serving = self._sending = False
-        self.due = self._in(IDLE_SECONDS)
+        secure = is_secure(self.transport)
+        self.due = self._in(HEAD_SECONDS if secure else IDLE_SECONDS)
         self.site.opened(self)
+
+    def handshakeCompleted(self) -> None:
+        """A caller over TLS can ask now."""
+        if not self._closing:
+            self._rest()
 
     # What comes in
 
@@ -367,6 +381,9 @@ class Channel(HTTPChannel):
         if refusal.retry_after is not None:
             headers.append(("Retry-After", str(refusal.retry_after)))
         head = response_head("HTTP/1.1", refusal.status, headers)
+        if is_secure(self.transport):
+            # what waits for the handshake shall not pause the reading that brings it
+            self.transport.unregisterProducer()
         self.transport.write(head + body)
         self.due = self._in(LINGER_SECONDS)
         if isinstance(self.transport, FileDescriptor) and not self._ended:

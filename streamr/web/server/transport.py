@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IListeningPort, ITransport
 from twisted.internet.tcp import Port, Server
+from twisted.protocols.policies import ProtocolWrapper
 
 from streamr import eventloop
 
@@ -45,14 +46,26 @@ def use_prompt_connections(port: IListeningPort) -> None:
         port.transport = PromptServer
 
 
+def is_secure(transport: object) -> bool:
+    """Whether a connection has TLS around it."""
+    return isinstance(transport, ProtocolWrapper)
+
+
+def _raw(transport: object) -> object:
+    """The connection below TLS, or the connection itself."""
+    return transport.transport if isinstance(transport, ProtocolWrapper) else transport
+
+
 def gather(transport: object) -> None:
     """Let a connection's writes wait for `flush`, if it can."""
+    transport = _raw(transport)
     if isinstance(transport, PromptServer):
         transport.gather()
 
 
 def flush(transport: object) -> None:
     """Send what a connection has written; see streamr.eventloop.flush."""
+    transport = _raw(transport)
     if isinstance(transport, PromptServer):
         transport.flush()
     else:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import socket
 from typing import Any, cast
 
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.web.server.transport import (
     PromptServer,
     flush,
     gather,
+    is_secure,
     use_prompt_connections,
 )
 from tests.web.api.test_resource import Transport
@@ -70,6 +72,16 @@ class Sending(SynchronousTestCase):
         flush(self.transport)
         self.assertEqual(self.read(), b"a" + b"b" * 9000 + b"c")
         self.assertEqual(self.reactor.asked, 0)
+
+    def test_so_is_what_goes_through_tls(self) -> None:
+        wrapper = ProtocolWrapper(WrappingFactory(Factory()), Protocol())
+        wrapper.makeConnection(self.transport)
+        gather(wrapper)
+        wrapper.write(b"a")
+        flush(wrapper)
+        self.assertEqual((self.read(), self.reactor.asked), (b"a", 0))
+        self.assertTrue(is_secure(wrapper))
+        self.assertFalse(is_secure(self.transport))
 
     def test_what_is_not_gathered_is_the_reactors(self) -> None:
         gather(self.transport)
