@@ -91,6 +91,12 @@ class CommandLine(Helpful):
             "Show what each route to TMDB last did.",
         ),
         (
+            "peer",
+            None,
+            f"{HERE}.peer:PeerOptions",
+            "Let another machine use this one's proxy, over TLS.",
+        ),
+        (
             "config",
             None,
             f"{HERE}.config:ConfigOptions",

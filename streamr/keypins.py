@@ -64,9 +64,11 @@ def first_certificate(pem: bytes) -> bytes:
 class PinFile:
     """The pin of the certificate in a file of this machine, as it was last read."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises SettingsError, as `renew` does."""
+    def __init__(self, path: Path, name: str = "PROXY_TLS_CERT") -> None:
+        """`name` is what names the file to a person. Raises SettingsError, as `renew`
+        does."""
         self._path = path
+        self._name = name
         self.renew()
 
     def renew(self) -> None:
@@ -74,13 +76,12 @@ class PinFile:
         try:
             self.pin = pin_of(first_certificate(self._path.read_bytes()))
         except OSError as error:
-            raise _unusable(self._path, f"cannot be read: {error.strerror}") from error
+            raise self._unusable(f"cannot be read: {error.strerror}") from error
         except ValueError as error:
-            raise _unusable(self._path, f"cannot be used: {error}") from error
+            raise self._unusable(f"cannot be used: {error}") from error
 
-
-def _unusable(path: Path, why: str) -> SettingsError:
-    return SettingsError([f"PROXY_TLS_CERT {str(path)!r} {why}"])
+    def _unusable(self, why: str) -> SettingsError:
+        return SettingsError([f"{self._name} {str(self._path)!r} {why}"])
 
 
 def _public_key_info(certificate: bytes) -> bytes:
