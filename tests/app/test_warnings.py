@@ -2,13 +2,66 @@
 
 from __future__ import annotations
 
+import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.app.warnings import in_container, loopback_egresses, notices
+from streamr.app.warnings import (
+    SOON,
+    ending,
+    exposure,
+    in_container,
+    loopback_egresses,
+    notices,
+)
 from streamr.config.load import load
 from streamr.config.settings import Settings
+
+KEY = "0123456789abcdef0123456789abcdef"
+NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+class Exposed(SynchronousTestCase):
+    """A proxy that other machines can reach."""
+
+    def codes(self, servers: tuple[str, ...], **environment: str) -> dict[str, str]:
+        given = {"TMDB_API_KEY": KEY, "STREAMR_PROXY_TOKEN": "x" * 16, **environment}
+        found = exposure(load({}, given), servers)
+        return {each.code: each.text for each in found}
+
+    def test_over_plain_http_it_is_told_what_others_can_read(self) -> None:
+        said = self.codes(("proxy",), PROXY_HOST="0.0.0.0")
+        self.assertEqual(list(said), ["proxy-exposed", "proxy-plain"])
+        for word in ("STREAMR_PROXY_TOKEN", "PROXY_TLS_CERT", "streamr peer new"):
+            self.assertIn(word, said["proxy-plain"])
+        self.assertIn("your TMDB key does not travel", said["proxy-plain"])
+
+    def test_with_tls_nobody_reads_it(self) -> None:
+        with tempfile.NamedTemporaryFile() as file:
+            tls = {"PROXY_TLS_CERT": file.name, "PROXY_TLS_KEY": file.name}
+            said = self.codes(("proxy",), PROXY_HOST="0.0.0.0", **tls)
+        self.assertEqual(list(said), ["proxy-exposed"])
+
+    def test_on_loopback_and_without_a_proxy_there_is_nothing_to_tell(self) -> None:
+        self.assertEqual(self.codes(("proxy",)), {})
+        self.assertEqual(self.codes(("main",), PROXY_HOST="0.0.0.0"), {})
+
+
+class Ending(SynchronousTestCase):
+    """A certificate that ends."""
+
+    def test_it_is_told_two_weeks_ahead_and_not_before(self) -> None:
+        self.assertEqual(ending(NOW + SOON + SECOND, NOW), [])
+        (notice,) = ending(NOW + SOON, NOW)
+        self.assertEqual(notice.code, "certificate-ends")
+        self.assertIn("PROXY_TLS_CERT ends on 2026-07-15", notice.text)
+
+    def test_one_that_has_ended_is_told_as_such(self) -> None:
+        (notice,) = ending(NOW - SECOND, NOW)
+        self.assertIn("PROXY_TLS_CERT ended on 2026-07-01", notice.text)
 
 
 def settings(egress: str) -> Settings:

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr import cli
 from streamr.config.settings import TABLE
+from streamr.web.server.certificates import self_signed
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -86,6 +88,16 @@ class Config(SynchronousTestCase):
         self.assertEqual(status, 78)
         self.assertIn("failed: TMDB_CA_FILE", text)
         self.assertIn("failed: STREAMR_WARM", text)
+
+    def test_so_is_a_key_that_is_not_the_certificates(self) -> None:
+        (one, _), (_, other) = (self_signed(datetime.now(UTC)) for _ in range(2))
+        Path("cert.pem").write_bytes(one)
+        Path("key.pem").write_bytes(other)
+        files = {"PROXY_TLS_CERT": "cert.pem", "PROXY_TLS_KEY": "key.pem"}
+        status, text = self.said(TMDB_API_KEY=KEY, **files)
+        self.assertEqual(status, 78)
+        self.assertIn("failed: PROXY_TLS_KEY", text)
+        self.assertIn("is not the key of the first certificate", text)
 
     def test_a_missing_key_is_said_with_what_to_do(self) -> None:
         status, text = self.said()

@@ -1,0 +1,55 @@
+"""How the routes over proxies are made: whom each of them believes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from streamr.app.routes import Upstream
+from streamr.config.load import load
+from streamr.fields.loop import Loop
+from streamr.upstream.dial.tls import PinnedPolicy
+
+KEY = "0123456789abcdef0123456789abcdef"
+PINS = ["sha256//" + letter * 43 + "=" for letter in "xyz"]
+
+
+class Proxies(SynchronousTestCase):
+    def setUp(self) -> None:
+        reactor: Any = MemoryReactorClock()
+        self.upstream = Upstream(load({}, {"TMDB_API_KEY": KEY}), reactor)
+
+    def made(self, url: str, **more: Any) -> Any:
+        return self.upstream.proxy(url, Loop("streamr-me"), **more)
+
+    def believed(self, route: Any) -> Any:
+        """The pins that a new connection of a route would want."""
+        policy = route._client._policy
+        if not isinstance(policy, PinnedPolicy):
+            return None
+        return policy.creatorForNetloc(b"a.example", 443)._pins
+
+    def test_the_pin_is_believed_and_is_no_part_of_name_or_address(self) -> None:
+        route = self.made(f"https://a.example:5001/x#{PINS[0]};{PINS[1]}")
+        self.assertEqual(self.believed(route), {PINS[0], PINS[1]})
+        self.assertEqual(route.name, "proxy@a.example:5001")
+        self.assertEqual(route._base_url, "https://a.example:5001/x")
+        self.assertEqual(route.next_hop, "a.example:5001")
+
+    def test_without_one_chain_and_name_are_verified(self) -> None:
+        self.assertIsNone(self.believed(self.made("https://a.example")))
+
+    def test_each_proxy_has_its_own(self) -> None:
+        routes = [self.made(f"https://{pin[-2]}.example#{pin}") for pin in PINS]
+        self.assertEqual([self.believed(each) for each in routes], [{p} for p in PINS])
+        self.assertEqual(len(set(map(id, (each._client for each in routes)))), 3)
+
+    def test_the_own_ones_are_those_of_the_moment(self) -> None:
+        known = {PINS[0]}
+        route = self.made("https://127.0.0.1:5001", near=True, known=lambda: set(known))
+        self.assertEqual(self.believed(route), {PINS[0]})
+        known.clear()
+        # nobody is known: nobody is believed, and not whom the platform trusts
+        self.assertEqual(self.believed(route), set())
