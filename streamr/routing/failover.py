@@ -106,6 +106,8 @@ class Failover:
         Fails with CancelledError when it was cancelled, and with nothing else.
         """
         self._budgets[call.background].request(self._clock.seconds())
+        if not call.background:
+            self.health.asked()
         silent = call.silent | self.health.silent_hosts()
         call = replace(call, silent=silent)
         return self._travel(query, call, self._plan(call))

@@ -40,6 +40,10 @@ TRICKLE = 1.0
 HOPE_SECONDS = 10.0
 HOPE_OVER = 40
 HOPE_SHARE = 0.2
+# When nobody has asked for so long (seconds), nobody needs to know.
+IDLE_SECONDS = 1800.0
+# Probes under way at once: routes to a network that is blocked all fail alike.
+MOST_PROBES = 4
 # As many routes as there can be (app/candidates.py).
 MOST_BEFORE = 64
 
@@ -104,8 +108,10 @@ class Health:
         self._recent: deque[tuple[float, bool]] = deque(maxlen=HOPE_OVER)
         self._trickle = TokenBucket(TRICKLE, 1.0, 1.0, clock.seconds())
         self._turn = -1
-        # breakers of routes that are not made again yet
+        # of routes that are not made again yet
         self._before: dict[str, Breaker] = {}
+        self._silent_before: set[str] = set()
+        self._asked_at = clock.seconds()
         self._timer: IDelayedCall | None = None
         self._probes: dict[str, Deferred[None]] = {}
 
@@ -129,10 +135,12 @@ class Health:
         find that out again."""
         opened = [each for each in self.routes if not self.is_closed(each)]
         return frozenset(
-            route.dimensions.host
-            for route in opened
-            if _was_silent(self.states[route.name])
+            route.dimensions.host for route in opened if self._is_silent(route.name)
         )
+
+    def asked(self) -> None:
+        """A caller asks: while callers do, routes that are open are probed."""
+        self._asked_at = self._clock.seconds()
 
     def plan(self, silent: Collection[str] = ()) -> tuple[Route, ...]:
         """The routes to try now, in their order; () when nothing works and the trickle
@@ -215,10 +223,12 @@ class Health:
             each.cancel()
 
     def known(self) -> dict[str, dict[str, float]]:
-        """What outlives a restart: the open breakers, with pauses instead of times."""
+        """What outlives a restart: the open breakers, with pauses instead of times, and
+        which of them were silent."""
         now = self._clock.seconds()
         return {
             name: {"pause": each.pause, "left": max(0.0, each.until - now)}
+            | ({"silent": True} if self._is_silent(name) else {})
             for name, each in self.breakers.items()
             if not each.closed
         }
@@ -237,10 +247,18 @@ class Health:
             if not sane:
                 continue
             opened = Breaker(BreakerState.OPEN, pause=pause, until=now + left)
+            if told.get("silent") is True:
+                self._silent_before.add(name)
             if name in self.breakers:
                 self.breakers[name] = opened
             elif len(self._before) < MOST_BEFORE:
                 self._before[name] = opened
+
+    def _is_silent(self, name: str) -> bool:
+        """True when the last attempt over a route ended in silence, also one before a
+        restart."""
+        state = self.states[name]
+        return _was_silent(state) or (state.at is None and name in self._silent_before)
 
     @property
     def hopeful(self) -> bool:
@@ -287,13 +305,15 @@ class Health:
     def _look(self) -> None:
         """Begin the probes that are due."""
         self._timer = self._clock.callLater(LOOK_EVERY, self._look)
+        if self._clock.seconds() - self._asked_at > IDLE_SECONDS:
+            return
         for route in self.routes:
             self._look_at(route)
 
     def _look_at(self, route: Route) -> None:
         """Begin the probe of a route, if one is due."""
         known = self.breakers[route.name]
-        under_way = route.name in self._probes
+        under_way = route.name in self._probes or len(self._probes) >= MOST_PROBES
         if breaker.due(known, self._clock.seconds()) and not under_way:
             self.breakers[route.name] = breaker.probing(known)
             self._probe(route)

@@ -355,11 +355,12 @@ class News(SynchronousTestCase):
 
 
 class Pauses(SynchronousTestCase):
-    """Five seconds, doubling to five minutes, each a fifth longer or shorter."""
+    """Five seconds, doubling to 37.5, each a fifth longer or shorter."""
 
-    def test_the_pauses_double_up_to_five_minutes(self) -> None:
+    def test_the_pauses_double_up_to_45_seconds_with_the_jitter(self) -> None:
         pauses = [reopened(times).pause for times in range(8)]
-        self.assertEqual(pauses, [5, 10, 20, 40, 80, 160, 300, 300])
+        self.assertEqual(pauses, [5, 10, 20, *[37.5] * 5])
+        self.assertEqual(LONGEST_PAUSE * (1 + JITTER), 45)
 
     def test_chance_moves_a_pause_by_a_fifth_at_most(self) -> None:
         self.assertEqual(JITTER, 0.2)
@@ -376,7 +377,7 @@ class Pauses(SynchronousTestCase):
     def test_a_probe_is_due_when_the_pause_is_over_and_not_before(self) -> None:
         for start in STARTS:
             breaker, now = opened(now=start), start
-            for pause in (5, 10, 20, 40, 80, 160, 300, 300):
+            for pause in (5, 10, 20, *[37.5] * 5):
                 case = (start, pause)
                 self.assertFalse(due(breaker, now), case)
                 self.assertFalse(due(breaker, now + pause - 0.001), case)
@@ -386,7 +387,7 @@ class Pauses(SynchronousTestCase):
                 breaker = after(probing(breaker), False, now, MIDDLE)
 
     def test_every_pause_is_varied_by_a_fifth_of_itself(self) -> None:
-        for times, pause in enumerate((5, 10, 20, 40, 80, 160, 300, 300)):
+        for times, pause in enumerate((5, 10, 20, *[37.5] * 5)):
             before = probing(reopened(times - 1)) if times else told("----")
             for chance, share in ((0.0, 0.8), (0.25, 0.9), (0.75, 1.1)):
                 breaker = after(before, False, 1e4, chance)
@@ -402,9 +403,8 @@ class Pauses(SynchronousTestCase):
                 )
                 # the next that fails doubles that pause, as if it were the first
                 again = after(probing(breaker), False, 600.0, MIDDLE)
-                self.assertEqual(
-                    (again.pause, again.until), (2 * pause, 600 + 2 * pause)
-                )
+                longer = min(2 * pause, LONGEST_PAUSE)
+                self.assertEqual((again.pause, again.until), (longer, 600 + longer))
 
     def test_a_probe_that_said_nothing_changes_no_breaker_that_moved_on(self) -> None:
         # a caller's last resort was faster than the probe

@@ -30,7 +30,7 @@ from streamr.policy.breaker import (
     BreakerState,
 )
 from streamr.policy.retry import HEDGE_AFTER
-from streamr.routing.health import LOOK_EVERY, Health
+from streamr.routing.health import IDLE_SECONDS, LOOK_EVERY, Health
 from streamr.routing.probe import LOOK_SECONDS, PROBE_SECONDS
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.ratelimit import Pacer
@@ -552,6 +552,34 @@ class Told(Several):
         self.health.learn({"b": {"pause": 5.0, "left": 5.0}})
         self.assertEqual(self.health.silent_hosts(), frozenset())
 
+    def test_silence_outlives_a_restart_until_the_first_attempt(self) -> None:
+        self.tried(self.b, "tls_reset", TRIP_IN_ROW - 1)
+        self.tried(self.b, "tls_timeout")
+        known = self.health.known()
+        self.assertIs(known["b"]["silent"], True)
+        self.setUp()
+        self.health.learn(known)
+        self.assertEqual(self.health.silent_hosts(), {"b.test.invalid"})
+        self.tried(self.b, "tls_reset")
+        self.assertEqual(self.health.silent_hosts(), frozenset())
+
+
+class Idle(Several):
+    """Nobody is probed for when nobody has asked for half an hour."""
+
+    def test_probes_end_and_begin_again_with_the_next_caller(self) -> None:
+        break_down(self.health, self.a)
+        self.health.start()
+        self.addCleanup(self.health.stop)
+        self.clock.advance(IDLE_SECONDS)
+        self.assertEqual(len(self.a.sent), 1)
+        self.a.fails("tls_reset")
+        self.clock.pump([0.5] * 200)
+        self.assertEqual(len(self.a.sent), 1)
+        self.health.asked()
+        self.clock.advance(0.5)
+        self.assertEqual(len(self.a.sent), 2)
+
 
 class Hope(Several):
     """All routes are tried, open ones too, while a fifth of the last attempts was good:
@@ -590,7 +618,7 @@ class Hope(Several):
             self.assert_hope(hope, (good, bad))
 
     def test_one_good_attempt_of_five_is_a_fifth(self) -> None:
-        self.health.learn({"a": {"pause": 300.0, "left": 300.0}})
+        self.health.learn({"a": {"pause": 37.5, "left": 37.5}})
         self.tried(self.b, None)
         self.tried(self.b, "tls_reset", 4)
         self.assertEqual(self.planned(), "bca")
@@ -725,8 +753,8 @@ class Restarted(Several):
             {"pause": 0.5, "left": 0.0},
             {"pause": 0.5, "left": 0.5},
             {"pause": 5.0, "left": 10.0},
-            {"pause": 300.0, "left": 1.0},
-            {"pause": 300.0, "left": 600.0},
+            {"pause": 37.5, "left": 1.0},
+            {"pause": 37.5, "left": 75.0},
         ):
             self.setUp()
             self.health.learn({"b": told})
@@ -747,7 +775,7 @@ class Restarted(Several):
             {"pause": 5.0, "left": 10**400},
             {"pause": 0.0, "left": 0.0},
             {"pause": -1.0, "left": 0.0},
-            {"pause": 300.001, "left": 1.0},
+            {"pause": 37.501, "left": 1.0},
             {"pause": 5.0, "left": -0.001},
             {"pause": 5.0, "left": 10.001},
             {"pause": float("nan"), "left": 1.0},
@@ -759,7 +787,7 @@ class Restarted(Several):
             self.assertEqual(self.health.known(), {"b": good}, nonsense)
 
     def test_a_way_that_was_open_is_probed_when_its_pause_is_over(self) -> None:
-        self.health.learn({"a": {"pause": 40.0, "left": 3.0}})
+        self.health.learn({"a": {"pause": 20.0, "left": 3.0}})
         self.health.start()
         self.addCleanup(self.health.stop)
         self.clock.pump([0.25] * 11)
@@ -767,7 +795,7 @@ class Restarted(Several):
         self.clock.advance(0.25)
         self.assertEqual(len(self.a.sent), 1)
         self.a.fails("tls_reset")
-        self.assertEqual(self.health.known(), {"a": {"pause": 80.0, "left": 80.0}})
+        self.assertEqual(self.health.known(), {"a": {"pause": 37.5, "left": 37.5}})
 
 
 class Probed(Several):
@@ -969,7 +997,7 @@ class Probed(Several):
 
     def test_it_goes_on_with_the_next_one_whatever_came_of_the_last(self) -> None:
         self.begin()
-        for wait in (10.0, 20.0, 40.0):
+        for wait in (10.0, 20.0, 37.5):
             self.a.fails("tls_reset")
             tries = len(self.a.sent)
             self.pass_time(wait - 0.125)
