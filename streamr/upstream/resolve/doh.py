@@ -47,7 +47,8 @@ class Channel(Questions, Protocol):
         kind = Http2 if chosen == b"h2" else Http1
         self._wire = kind(self._place)
         self._write()
-        self.ready.callback(self)
+        if not self.ready.called:
+            self.ready.callback(self)
 
     def ask(self, query: dns.Query) -> Deferred[dns.Message]:
         """Ask one question."""
@@ -77,6 +78,8 @@ class Channel(Questions, Protocol):
             query = self.query(each.number)
             if query is not None:
                 self.settle(each.number, _outcome(each, query))
+        if not self.usable:
+            self.rest()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.fail(reason)
