@@ -20,6 +20,9 @@ from twisted.internet.protocol import (
     Protocol,
     connectionDone,
 )
+from twisted.internet.task import deferLater
+from twisted.internet.tcp import Connection
+from twisted.internet.udp import Port as UDP
 from twisted.names import dns
 from twisted.protocols.basic import Int16StringReceiver
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
@@ -35,6 +38,34 @@ NAME = "api.test.invalid"
 V4, V6 = (socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")
 HOST = "dns.test.invalid"
 MEDIA_TYPE = "application/dns-message"
+
+
+# What is to come, comes after some; only a test that fails sees so many.
+MOST_TURNS = 100_000
+
+
+async def until(reactor: Any, so: Callable[[], object]) -> None:
+    """Turn the reactor until it is so."""
+    for _ in range(MOST_TURNS):
+        if so():
+            return
+        await deferLater(reactor, 0)
+    raise AssertionError("it never is")
+
+
+def held(reactor: Any) -> set[Any]:
+    """The connections, the UDP sockets and the timers in the reactor."""
+    kinds = (Connection, UDP)
+    sockets = [each for each in reactor.getReaders() if isinstance(each, kinds)]
+    return {*sockets, *(e for e in reactor.getDelayedCalls() if e.active())}
+
+
+async def let_go(reactor: Any, before: set[Any]) -> None:
+    """End the connections that are new since then, and wait until nothing is left."""
+    for each in held(reactor) - before:
+        if isinstance(each, Connection):
+            each.abortConnection()
+    await until(reactor, lambda: not held(reactor) - before)
 
 
 @dataclass

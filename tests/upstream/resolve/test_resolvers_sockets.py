@@ -10,9 +10,6 @@ from typing import Any
 import pytest
 import pytest_twisted
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.task import deferLater
-from twisted.internet.tcp import Connection
-from twisted.internet.udp import Port
 from twisted.names import dns
 
 from streamr.boundaries import Resolver
@@ -31,7 +28,16 @@ from streamr.upstream.resolve.failures import (
 )
 from streamr.upstream.resolve.resolvers import find_of
 from streamr.upstream.resolve.system import Lookups
-from tests.upstream.resolve.servers import HOST, NAME, V4, V6, Servers
+from tests.upstream.resolve.servers import (
+    HOST,
+    NAME,
+    V4,
+    V6,
+    Servers,
+    held,
+    let_go,
+    until,
+)
 
 KINDS: dict[str, Callable[[Servers], str]] = {
     "udp": lambda s: f"udp://127.0.0.1:{s.udp()}",
@@ -46,7 +52,6 @@ SECURE = [each for each in KINDS if each not in ("udp", "tcp")]
 STREAMS = [each for each in KINDS if each != "udp"]
 # More than any answer on loopback takes; only a test that fails waits for so long.
 SECONDS = 20.0
-MOST_TURNS = 100_000
 
 
 class Asking:
@@ -69,36 +74,18 @@ class Asking:
             seconds,
         )
 
-    async def until(self, so: Callable[[], object]) -> None:
-        """Turn the reactor until it is so."""
-        for _ in range(MOST_TURNS):
-            if so():
-                return
-            await deferLater(self.reactor, 0)
-        raise AssertionError("it never is")
-
     async def gone(self) -> None:
         """Wait until no connection is left; the reactor fixture sees to the rest."""
-        await self.until(lambda: not self.servers.connections)
-
-
-def _held(reactor: Any) -> set[int]:
-    """The sockets and timers in the reactor."""
-    sockets = [e for e in reactor.getReaders() if isinstance(e, Connection | Port)]
-    calls = [each for each in reactor.getDelayedCalls() if each.active()]
-    return {id(each) for each in (*sockets, *calls)}
+        await until(self.reactor, lambda: not self.servers.connections)
 
 
 @pytest.fixture
 def asking(reactor: Reactor, tmp_path: Path) -> Iterator[Asking]:
-    before = _held(reactor)
+    before = held(reactor)
     made = Asking(reactor, tmp_path)
     yield made
-    pytest_twisted.blockon(Deferred.fromCoroutine(made.servers.stop()))
-    pytest_twisted.blockon(Deferred.fromCoroutine(made.gone()))
-    # the client has seen the end of its connections, too
-    ended = made.until(lambda: not _held(reactor) - before)
-    pytest_twisted.blockon(Deferred.fromCoroutine(ended))
+    for ending in (made.servers.stop(), let_go(reactor, before)):
+        pytest_twisted.blockon(Deferred.fromCoroutine(ending))
 
 
 def on(kinds: Any) -> Any:
@@ -233,7 +220,7 @@ async def test_a_connection_that_was_closed_is_opened_again(
 async def test_who_leaves_closes_the_connection(asking: Asking, kind: str) -> None:
     asking.servers.table.silent = True
     finding = asking.find(KINDS[kind](asking.servers))(NAME)
-    await asking.until(lambda: asking.servers.table.asked)
+    await until(asking.reactor, lambda: asking.servers.table.asked)
     finding.cancel()
     with pytest.raises(CancelledError):
         await finding
