@@ -8,15 +8,10 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import connectProtocol
-from twisted.internet.interfaces import (
-    IHandshakeListener,
-    IReactorTime,
-    IStreamClientEndpoint,
-)
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.names import dns
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from streamr.upstream.resolve.cache import Find
 from streamr.upstream.resolve.dns import DNS_SECONDS
@@ -31,24 +26,20 @@ ALPN = (b"h2", b"http/1.1")
 _NUMBER = 0
 
 
-@implementer(IHandshakeListener)
 class Channel(Questions, Protocol):
-    """One connection; `ready` fires when TLS has agreed on the version of HTTP."""
+    """One connection, which begins when TLS has agreed on the version of HTTP."""
 
     def __init__(self, place: Place, clock: IReactorTime, idle: float) -> None:
         super().__init__(clock, idle)
         self._place = place
         self._wire: Wire | None = None
-        self.ready: Deferred[Channel] = Deferred(lambda _: self.abort())
 
-    def handshakeCompleted(self) -> None:
-        """Which version of HTTP it is, TLS knows by now."""
+    def connectionMade(self) -> None:
+        super().connectionMade()
         chosen = self.transport.negotiatedProtocol
         kind = Http2 if chosen == b"h2" else Http1
         self._wire = kind(self._place)
         self._write()
-        if not self.ready.called:
-            self.ready.callback(self)
 
     def ask(self, query: dns.Query) -> Deferred[dns.Message]:
         """Ask one question."""
@@ -83,8 +74,6 @@ class Channel(Questions, Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.fail(reason)
-        if not self.ready.called:
-            self.ready.errback(reason)
 
     def _write(self) -> None:
         if self._wire is not None and (data := self._wire.outgoing()):
@@ -97,13 +86,13 @@ def server_over_https(
     place: Place,
     seconds: float = DNS_SECONDS,
 ) -> Find:
-    """A resolver asked over HTTPS; the endpoint makes TLS connections to it that offer
-    `ALPN`."""
+    """A resolver asked over HTTPS; the endpoint makes verified connections to it,
+    which offer `ALPN` and are ready when their handshake is over."""
 
     def connect() -> Deferred[Channel]:
         channel = Channel(place, clock, IDLE_SECONDS)
         connecting: Deferred[Channel] = connectProtocol(endpoint, channel)
-        return connecting.addCallback(lambda _: channel.ready)
+        return connecting
 
     return find_by(Kept(connect, clock, seconds / 3).ask, clock, seconds)
 

@@ -10,6 +10,7 @@ import socket
 
 from twisted.internet import defer, error
 
+from streamr.errors import Fault
 from streamr.upstream.dial.tls import CertificateRefused, TLSError
 
 
@@ -59,6 +60,8 @@ def lookup_failure(problem: BaseException) -> LookupFailed | None:
     match problem:
         case LookupFailed():
             return problem
+        case Fault():
+            return _of_a_route(problem)
         case CertificateRefused():
             return Unverified(str(problem))
         case TLSError():
@@ -74,6 +77,15 @@ def lookup_failure(problem: BaseException) -> LookupFailed | None:
         case OSError():
             return Unreachable(problem.strerror or str(problem), problem.errno)
     return _of_a_connection(problem)
+
+
+def _of_a_route(problem: Fault) -> LookupFailed:
+    """What the dialer says of its connection to the resolver."""
+    cause, detail = problem.cause, problem.detail
+    if cause.name == "tls_certificate_error":
+        return Unverified(detail)
+    words = f"{cause.meaning} ({detail})" if detail else cause.meaning
+    return Silent(words) if cause.slow else Unreachable(words)
 
 
 def _of_the_system(problem: socket.gaierror) -> LookupFailed:

@@ -14,10 +14,9 @@ from zope.interface import implementer
 
 from streamr.boundaries import Budget, Resolver
 from streamr.interfaces import Reactor
-from streamr.upstream.dial.addresses import Addresses, AddressesEndpoint
-from streamr.upstream.dial.handshake import TLSEndpoint
-from streamr.upstream.dial.race import Rules
-from streamr.upstream.dial.tap import Leg, Trace
+from streamr.upstream.dial.addresses import Addresses
+from streamr.upstream.dial.dialer import Dialer
+from streamr.upstream.dial.tap import Trace
 from streamr.upstream.dial.tls import ProfilePolicy
 from streamr.upstream.resolve import dns
 from streamr.upstream.resolve.book import AddressBook, no_lie
@@ -32,9 +31,6 @@ from streamr.upstream.resolve.system import Lookups
 # The system's resolver has limits of its own, of up to 30 s (resolv.conf(5): three
 # servers, two attempts of five seconds), and what it says late is remembered.
 SYSTEM_SECONDS = 30.0
-# The next address of a resolver is tried this long after the one before.
-ATTEMPT_DELAY = 0.05
-
 # The TLS policy that offers these protocols.
 PolicyFor = Callable[[tuple[bytes, ...]], ProfilePolicy]
 
@@ -56,14 +52,10 @@ def find_of(
         case "tcp":
             return dns.server_over_tcp(reactor, address, port, seconds)
         case "tls":
-            policy = policy_for(())
-            return server_over_tls(
-                reactor, address, port, resolver.host or address, policy, seconds
-            )
+            endpoint = _Verified(resolver, reactor, lookups, policy_for(()))
+            return server_over_tls(reactor, endpoint, seconds)
         case "https":
-            tcp = _tcp(resolver, reactor, lookups)
-            creator = policy_for(ALPN).creatorForNetloc(resolver.host.encode(), port)
-            endpoint = TLSEndpoint(creator, tcp, reactor)
+            endpoint = _Verified(resolver, reactor, lookups, policy_for(ALPN))
             place = Place(resolver.authority, resolver.path)
             return server_over_https(reactor, endpoint, place, seconds)
     return lambda name: (
@@ -73,40 +65,29 @@ def find_of(
     )
 
 
-def _tcp(
-    resolver: Resolver, reactor: Reactor, lookups: Lookups
-) -> IStreamClientEndpoint:
-    """TCP to the resolver's address, or to one that the system finds for its host."""
-    if resolver.address:
-        return dns.endpoint_of(reactor, resolver.address, resolver.port)
-    return _ByName(resolver.host, resolver.port, reactor, lookups)
-
-
 @implementer(IStreamClientEndpoint)
-class _ByName:
-    """A resolver that is given by its name only: the system's finds its addresses."""
+class _Verified:
+    """TLS to a resolver, as routes make it: at its address, or at those that the
+    system's resolver finds for its host, one after the other."""
 
     def __init__(
-        self, host: str, port: int, reactor: Reactor, lookups: Lookups
+        self,
+        resolver: Resolver,
+        reactor: Reactor,
+        lookups: Lookups,
+        policy: ProfilePolicy,
     ) -> None:
-        self._where = host, port
+        self._where = resolver.host or resolver.address, resolver.port
         self._reactor = reactor
-        names = RememberingResolver(lookups.find, reactor)
+        given = ((resolver.address, None),)
+        pins = {self._where[0]: given} if resolver.address else {}
+        names = PinnedResolver(RememberingResolver(lookups.find, reactor), pins, "auto")
         book = AddressBook(reactor, no_lie)
-        self._addresses = Addresses(
-            PinnedResolver(names, {}, "auto"), book, "system", "auto"
-        )
+        self._dialer = Dialer(reactor, Addresses(names, book, "system", "auto"), policy)
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        """TCP to the first of its addresses that answers."""
-        limit = dns.DNS_SECONDS
-        reactor, rules = self._reactor, Rules(False, 1, ATTEMPT_DELAY)
-        trace = Trace(reactor, Budget(limit, limit, limit, limit, limit))
-        endpoint = AddressesEndpoint(
-            *self._where, self._addresses, reactor, reactor, _bare, trace, rules
-        )
+        """Connect; fires when the handshake is over and the name was verified."""
+        # who asks keeps the time, and cancels
+        trace = Trace(self._reactor, Budget(*[dns.DNS_SECONDS] * 5))
+        endpoint = self._dialer.endpoint(*self._where, trace, secure=True, at_once=1)
         return endpoint.connect(protocolFactory)
-
-
-def _bare(tcp: IStreamClientEndpoint, _leg: Leg) -> IStreamClientEndpoint:
-    return tcp

@@ -137,6 +137,14 @@ class Servers:
         site = Site(_Page(self.table, close=close), reactor=self._reactor)
         return self._listen(site, (b"http/1.1",) if alpn else ())
 
+    def impostor(self, port: int) -> None:
+        """Somebody with a certificate of another name, at 127.0.0.2."""
+        leaf = trustme.CA().issue_cert("other.test.invalid")
+        made: Any = Factory.forProtocol(Protocol)
+        context = _Context(leaf, (b"h2",))
+        made = TLSMemoryBIOFactory(context, False, made, self._reactor)
+        self._kept(self._reactor.listenTCP(port, made, 50, "127.0.0.2"))
+
     def drop(self) -> None:
         """Close every connection that there is."""
         for each in self.connections[:]:

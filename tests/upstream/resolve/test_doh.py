@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.task import Clock
 from twisted.names import dns
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface.verify import verifyObject
 
 from streamr.upstream.resolve.doh import Channel
 from streamr.upstream.resolve.failures import ServerFailed
@@ -20,15 +18,12 @@ from tests.upstream.resolve.test_kept import OTHER, QUERY, Transport
 
 
 class OneChannel(SynchronousTestCase):
-    def setUp(self) -> None:
+    def agreed(self, protocol: bytes | None = b"http/1.1") -> None:
+        """The handshake is over, and TLS has agreed on this protocol."""
         self.channel = Channel(PLACE, Clock(), 30.0)
         self.transport = Transport()
-        self.channel.makeConnection(self.transport)
-
-    def agreed(self, protocol: bytes | None = b"http/1.1") -> None:
         self.transport.negotiatedProtocol = protocol  # type: ignore[attr-defined]
-        self.channel.handshakeCompleted()
-        self.assertIs(self.successResultOf(self.channel.ready), self.channel)
+        self.channel.makeConnection(self.transport)
 
     def message(
         self, query: dns.Query = QUERY, number: int = 0, answer: int = 1
@@ -46,20 +41,12 @@ class OneChannel(SynchronousTestCase):
         )
         self.channel.dataReceived("\r\n".join([*head, "", ""]).encode() + body)
 
-    def test_it_listens_for_the_end_of_the_handshake(self) -> None:
-        verifyObject(IHandshakeListener, self.channel)
-
-    def test_before_that_nothing_is_sent(self) -> None:
-        self.assertNoResult(self.channel.ready)
-        self.assertEqual(self.transport.value(), b"")
-
     def test_it_speaks_what_tls_has_agreed_on(self) -> None:
         for protocol, begins in (
             (b"h2", b"PRI * HTTP/2.0"),
             (b"http/1.1", b"POST "),
             (None, b"POST "),
         ):
-            self.setUp()
             self.agreed(protocol)
             self.channel.ask(QUERY)
             self.assertTrue(self.transport.value().startswith(begins), protocol)
@@ -124,18 +111,8 @@ class OneChannel(SynchronousTestCase):
         self.assertEqual(self.transport.closed, ["at once"])
 
     def test_its_end_is_told_to_those_who_wait(self) -> None:
-        self.channel.connectionLost(Failure(ConnectionDone()))
-        self.failureResultOf(self.channel.ready, ConnectionDone)
-        self.setUp()
         self.agreed()
         asked = self.channel.ask(QUERY)
         self.channel.connectionLost(Failure(ConnectionDone()))
         self.failureResultOf(asked, ConnectionDone)
-
-    def test_who_leaves_before_the_handshake_is_over_closes_it(self) -> None:
-        self.channel.ready.cancel()
-        self.failureResultOf(self.channel.ready, CancelledError)
-        self.assertEqual(self.transport.closed, ["at once"])
-        # what TLS had read already may still end the handshake
-        self.transport.negotiatedProtocol = b"h2"  # type: ignore[attr-defined]
-        self.channel.handshakeCompleted()
+        self.assertFalse(self.channel.usable)

@@ -11,6 +11,7 @@ from OpenSSL import SSL, crypto
 from twisted.internet import defer, error
 from twisted.trial.unittest import SynchronousTestCase
 
+from streamr.errors import Fault
 from streamr.upstream.dial.tls import CertificateRefused
 from streamr.upstream.resolve.failures import (
     LookupFailed,
@@ -47,6 +48,11 @@ class Kinds(SynchronousTestCase):
             (SSL.Error(), Unreachable, "the connection ended"),
             (refused(), Unverified, "other.invalid"),
             (Silent("for 3 s"), Silent, "for 3 s"),
+            (Fault("tls_certificate_error", "it is x's"), Unverified, "it is x's"),
+            (Fault("tls_timeout"), Silent, "no answer in the TLS handshake"),
+            (Fault("connection_timeout"), Silent, "no answer to the TCP handshake"),
+            (Fault("tls_reset", "after 517 bytes"), Unreachable, "after 517 bytes"),
+            (Fault("connection_refused"), Unreachable, "refuse"),
         ]
         for problem, kind, words in problems:
             found = lookup_failure(problem)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+import trustme
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.names import dns
 
@@ -283,3 +284,37 @@ async def test_only_a_dns_message_with_status_200_is_an_answer(
 async def test_the_system_s_resolver_is_one_of_them(asking: Asking) -> None:
     asking.known[NAME] = [V4]
     assert await asking.find("system")(NAME) == [V4]
+
+
+@pytest_twisted.ensureDeferred
+async def test_of_a_resolver_s_addresses_the_next_is_tried_when_one_fails(
+    asking: Asking,
+) -> None:
+    # nobody listens at the first; at the second the certificate is another's
+    port = asking.servers.http2()
+    asking.servers.impostor(port)
+    asking.known[HOST] = [
+        (socket.AF_INET, each) for each in ("127.0.0.9", "127.0.0.2", "127.0.0.1")
+    ]
+    assert await asking.find(f"https://{HOST}:{port}/dns-query")(NAME) == [V4, V6]
+
+
+@pytest_twisted.ensureDeferred
+async def test_roots_that_were_read_again_count_from_the_next_connection(
+    asking: Asking, tmp_path: Path
+) -> None:
+    ca_file = tmp_path / "roots.pem"
+    trustme.CA().cert_pem.write_to_path(str(ca_file))
+    policy = ProfilePolicy(MODERN, ca_file, ())
+    find = find_of(
+        resolver(KINDS["tls"](asking.servers)),
+        asking.reactor,
+        Lookups(asking.reactor, asking.known.__getitem__),
+        lambda alpn: policy,
+        SECONDS,
+    )
+    with pytest.raises(Unverified):
+        await find(NAME)
+    ca_file.write_bytes(asking.servers.ca_file.read_bytes())
+    policy.renew()
+    assert await find(NAME) == [V4, V6]
