@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from streamr.upstream.client import Client
 from streamr.upstream.dial.addresses import Addresses
 from streamr.upstream.dial.dialer import Dialer, Outlet
 from streamr.upstream.dial.tls import (
+    CLASSIC,
     HTTP_1_1,
     MODERN,
     PROFILES,
@@ -56,11 +58,11 @@ class Upstream:
         self.book = AddressBook(reactor, tmdb_is_not_there if real else no_lie)
         self._peers_book = AddressBook(reactor, no_lie)
         self._names = RememberingResolver(lookups.find, reactor)
+        self._policies: dict[tuple[str, tuple[bytes, ...]], ProfilePolicy] = {}
         self._resolvers = {
             each.name: self._resolver(each, lookups) for each in settings.resolvers
         }
         self._pacers: dict[str, Pacer] = {}
-        self._policies: dict[str, ProfilePolicy] = {}
         self._credentials = Credentials(
             settings.tmdb_access_token, settings.tmdb_api_key
         )
@@ -182,13 +184,9 @@ class Upstream:
         """A resolver that was given. The system's is one, for whatever needs it."""
         if resolver.scheme == SYSTEM:
             return self._names
-        ca_file = self._settings.tmdb_ca_file
-        find = find_of(
-            resolver,
-            self._reactor,
-            lookups,
-            lambda alpn: tls_policy(MODERN.name, ca_file, alpn),
-        )
+        # a hello of one segment: nothing searches for a profile that reaches a resolver
+        policy_for = partial(self._policy, CLASSIC.name)
+        find = find_of(resolver, self._reactor, lookups, policy_for)
         return RememberingResolver(find, self._reactor)
 
     def _outlet(self, route: Dimensions) -> Outlet | None:
@@ -206,11 +204,13 @@ class Upstream:
         resolver = PinnedResolver(self._names, self._settings.tmdb_pins, family)
         return Addresses(resolver, self._peers_book, SYSTEM, family)
 
-    def _policy(self, profile: str) -> ProfilePolicy:
-        if profile not in self._policies:
+    def _policy(
+        self, profile: str, alpn: tuple[bytes, ...] = HTTP_1_1
+    ) -> ProfilePolicy:
+        if (profile, alpn) not in self._policies:
             ca_file = self._settings.tmdb_ca_file
-            self._policies[profile] = tls_policy(profile, ca_file)
-        return self._policies[profile]
+            self._policies[profile, alpn] = tls_policy(profile, ca_file, alpn)
+        return self._policies[profile, alpn]
 
 
 def tls_policy(
