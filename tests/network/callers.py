@@ -84,14 +84,21 @@ def ask(path: str) -> Reply:
     return Reply(response.status, time.monotonic() - began, body, said)
 
 
-def curl(path: str, route: Route, ca_file: Path) -> list[str]:
-    """The command line that asks TMDB over one route, with streamr's deadline."""
+def curl(path: str, route: Route, ca_file: Path, peer: Mapping[str, str]) -> list[str]:
+    """The command line that asks TMDB over one route, with streamr's deadline. `peer`
+    is what the friend's machine said to set here."""
     base, options = route.curl
     joint = "&" if "?" in path else "?"
     url = f"{base}{path}{joint}api_key={places.KEY}"
     command = ["curl", "--silent", "--show-error", "--compressed"]
     command += ["--max-time", f"{DEADLINE:g}", "--cacert", str(ca_file)]
     command += ["--write-out", "%{stderr}%{http_code} %{time_total}\n"]
+    if route.proxy in ("friend", "vpn"):
+        token = peer["STREAMR_PROXY_TOKEN"]
+        pin = peer["TMDB_PROXY_URL"].partition("#")[2]
+        command += ["--header", f"Authorization: Bearer {token}"]
+        # the pin alone says who it is, as streamr takes it
+        command += ["--insecure", "--pinnedpubkey", pin]
     return [*command, *options, url]
 
 

@@ -20,7 +20,8 @@ def names(network: Network) -> dict[str, Any]:
 COUNTED = {
     "connect": places.CONNECT,
     "socks": places.SOCKS,
-    "friend": places.FRIEND_VPN,
+    "friend": places.FRIEND,
+    "vpn": places.FRIEND_VPN,
 }
 
 
@@ -113,12 +114,17 @@ MICROSOCKS = (
     *("-u", places.SOCKS_USER, "-P", places.SOCKS_PASSWORD),
 )
 
-# a streamr that serves its proxy to others
-FRIEND = {
-    "STREAMR_ONLY": "proxy",
-    "PROXY_HOST": "0.0.0.0",
-    "STREAMR_PROXY_TOKEN": places.FRIEND_TOKEN,
-}
+
+def peer(printed: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The settings that `streamr peer new` prints: for the friend's machine, and for
+    ours."""
+    theirs, ours = (
+        dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        for block in printed.split("\n\n")
+    )
+    url = ours["TMDB_PROXY_URL"].replace("HOST", places.FRIEND)
+    return theirs, {**ours, "TMDB_PROXY_URL": url}
+
 
 # what has no line of its own that says so
 LISTENING = (

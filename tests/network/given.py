@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from streamr.config.settings import TABLE
 from tests.network import places
 from tests.network.places import MAIN, OTHER, TMDB
 
@@ -12,7 +11,8 @@ _SOCKS = (
     f"{places.SOCKS_USER}:{places.SOCKS_PASSWORD}@{places.SOCKS}:{places.SOCKS_PORT}"
 )
 _CONNECT = f"http://{places.CONNECT}:{places.CONNECT_PORT}"
-_FRIEND = f"http://{places.FRIEND_VPN}:{places.FRIEND_PORT}"
+_VPN = f"http://{places.FRIEND_VPN}:{places.FRIEND_PORT}"
+_FRIEND = f"https://{places.FRIEND}:{places.FRIEND_PORT}"
 _DOH = f"https://{places.DNS_NAME}/dns-query"
 # The setting, and one item of its list.
 GIVEN = {
@@ -22,28 +22,28 @@ GIVEN = {
     "udp": ("STREAMR_RESOLVERS", f"udp://{places.HONEST_DNS}"),
     "tcp": ("STREAMR_RESOLVERS", f"tcp://{places.HONEST_DNS}"),
     "dot": ("STREAMR_RESOLVERS", f"tls://{places.HONEST_DNS}#{places.DNS_NAME}"),
-    "friend": ("TMDB_PROXY_URL", _FRIEND),
+    # its pin is what `streamr peer new` prints on the friend's machine
+    "friend": ("TMDB_PROXY_URL", f"{_FRIEND}#PIN"),
+    "vpn": ("TMDB_PROXY_URL", _VPN),
 }
-PROXIES = ("connect", "socks", "friend")
+PROXIES = ("connect", "socks", "friend", "vpn")
 # What a list begins with: what streamr has without the setting.
 FIRST = {"STREAMR_EGRESS": ["direct"], "STREAMR_RESOLVERS": ["system"]}
 
 
-def settings(given: Iterable[str]) -> dict[str, str]:
-    """The settings for what is given, by their names."""
+def settings(given: Iterable[str], peer: Mapping[str, str]) -> dict[str, str]:
+    """The settings for what is given, by their names; `peer` is what the friend's
+    machine said to set here."""
     found: dict[str, list[str]] = {}
     for each in given:
         setting, value = GIVEN[each]
+        if each == "friend":
+            value = peer[setting]
         found.setdefault(setting, list(FIRST.get(setting, ()))).append(value)
     made = {name: ",".join(parts) for name, parts in found.items()}
     if "TMDB_PROXY_URL" in made:
-        made["STREAMR_PROXY_TOKEN"] = places.FRIEND_TOKEN
+        made["STREAMR_PROXY_TOKEN"] = peer["STREAMR_PROXY_TOKEN"]
     return made
-
-
-def unknown(given: Iterable[str]) -> list[str]:
-    """Those of the settings that this version of streamr does not have."""
-    return sorted(settings(given).keys() - {each.name for each in TABLE})
 
 
 def pinned(name: str, addresses: Iterable[str]) -> list[str]:
@@ -70,5 +70,7 @@ CURL: dict[str, tuple[str, list[str]]] = {
         ("udp", "tcp", "dot"),
         (_MAIN, [*pinned(MAIN, TMDB[MAIN]), *pinned(OTHER, TMDB[OTHER])]),
     ),
-    "friend": (_FRIEND, ["-H", f"Authorization: Bearer {places.FRIEND_TOKEN}"]),
+    # with the friend's token, and its pin, which the lab knows
+    "friend": (_FRIEND, []),
+    "vpn": (_VPN, []),
 }

@@ -91,11 +91,24 @@ class Lab:
         self.start(INTERNET, "unbound", "-d", "-c", unbound)
         self.start(INTERNET, "tinyproxy", "-d", "-c", tinyproxy)
         self.start(INTERNET, "microsocks", *configurations.MICROSOCKS)
-        friend = {**self.keys, **configurations.FRIEND}
-        self.friend = self.start(INTERNET, STREAMR, "run", environment=friend)
-        self.friend.wait_for("proxy server listens on")
+        self._befriend()
         for place in configurations.LISTENING:
             wait_until(partial(self._listens, place))
+
+    def _befriend(self) -> None:
+        """A friend's streamr, set up by nothing but what `streamr peer new` prints."""
+        new = [STREAMR, "peer", "new", "--dir", str(self.directory / "friend")]
+        printed = subprocess.run(
+            new,
+            env=callers.clean(self.keys),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        theirs, self.peer = configurations.peer(printed.stdout)
+        settings = {**self.keys, **theirs, "STREAMR_ONLY": "proxy"}
+        self.friend = self.start(INTERNET, STREAMR, "run", environment=settings)
+        self.friend.wait_for("proxy server listens on")
 
     def start(
         self,
@@ -176,17 +189,11 @@ class Lab:
         """What every streamr of the lab needs to take the simulator for TMDB."""
         return {"TMDB_API_KEY": places.KEY, "TMDB_CA_FILE": str(self.ca_file)}
 
-    @property
-    def unknown(self) -> list[str]:
-        """The settings for what is given here that this version does not have."""
-        return given.unknown(self.network.given)
-
     def environment(self, state: str = "state", **more: str) -> dict[str, str]:
         """streamr at home with what is given, and with its defaults otherwise."""
-        settings = given.settings(self.network.given)
-        known = {name: settings[name] for name in settings if name not in self.unknown}
+        settings = given.settings(self.network.given, self.peer)
         folder = str(self.directory / state)
-        return {**self.keys, "STREAMR_STATE_DIR": folder, **known, **more}
+        return {**self.keys, "STREAMR_STATE_DIR": folder, **settings, **more}
 
     def streamr(self, state: str = "state", **more: str) -> Process:
         """A real `streamr run` at home, as soon as it listens. One at a time."""
@@ -212,7 +219,9 @@ class Lab:
         """The same by plain curl, with streamr's own deadline: over this route, or the
         best that there is."""
         chosen = route or oracle.best(self.network) or DIRECT
-        commands = [callers.curl(each, chosen, self.ca_file) for each in paths]
+        commands = [
+            callers.curl(each, chosen, self.ca_file, self.peer) for each in paths
+        ]
         here = [self.spaces.command(HOME, each) for each in commands]
         return callers.run(here, at_once=at_once)
 

@@ -35,7 +35,6 @@ SOCKS_USER, SOCKS_PASSWORD = "lab", "canary-socks-0123"
 # a friend's machine: on the internet, and as a VPN shows it
 FRIEND, FRIEND_VPN = "185.199.10.12", "10.99.0.12"
 FRIEND_PORT = 5001
-FRIEND_TOKEN = "canary-friend-token-0123"
 
 # in the router
 BOX_PORT, BOX_CONTROL = 8443, 9000
