@@ -75,13 +75,10 @@ class PinFile:
         """Read it again. Raises SettingsError, and then keeps the old pin."""
         try:
             self.pin = pin_of(first_certificate(self._path.read_bytes()))
-        except OSError as error:
-            raise self._unusable(f"cannot be read: {error.strerror}") from error
-        except ValueError as error:
-            raise self._unusable(f"cannot be used: {error}") from error
-
-    def _unusable(self, why: str) -> SettingsError:
-        return SettingsError([f"{self._name} {str(self._path)!r} {why}"])
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            told = f"{self._name} {str(self._path)!r} cannot be used: {why}"
+            raise SettingsError([told]) from error
 
 
 def _public_key_info(certificate: bytes) -> bytes:

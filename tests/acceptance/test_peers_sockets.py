@@ -406,3 +406,31 @@ async def test_mains_own_hop_follows_the_certificate(
     finally:
         await stack.stop()
     assert "Traceback" not in stack.log.getvalue()
+
+
+def test_the_doctor_sees_the_daemon_and_asks_both_kinds_of_peers(
+    simulator: Simulator, peer: Daemon, files: Files, tmp_path: Path
+) -> None:
+    own = Files(tmp_path / "own").new()
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as passed:
+        port = str(passed.getsockname()[1])
+        more = {**own.environment, "PROXY_PORT": port}
+        with running(simulator, "proxy", more, listening={"proxy": passed}) as daemon:
+            environment = {
+                **simulator.environment,
+                **TOKEN,
+                **more,
+                **towards(f"{peer.proxy}#{files.pin}"),
+            }
+            doctor = Process([STREAMR, "doctor", "--json"], environment)
+            doctor.ended(2 * PATIENCE)
+    # in front of it are its steps, which go to standard error
+    told = json.loads(doctor.output[doctor.output.index("{") :])
+    proxies = {each["url"]: each for each in told["evidence"]["proxies"]}
+    assert set(proxies) == {peer.proxy, daemon.proxy}
+    for each in proxies.values():
+        assert (each["cause"], each["status"], each["ours"]) == (None, 200, True)
+    (place,) = (
+        each for each in told["evidence"]["house"]["ports"] if each["port"] == int(port)
+    )
+    assert place["holder"] == "streamr"

@@ -162,7 +162,7 @@ class Show(Peer):
     def test_without_one_it_says_so(self) -> None:
         status, text, told = self.said("show")
         self.assertEqual((status, text), (78, ""))
-        self.assertIn("proxy-cert.pem' cannot be read: No such file", told)
+        self.assertIn("proxy-cert.pem' cannot be used: No such file", told)
 
     def test_what_is_no_certificate_is_named_as_it_was_given(self) -> None:
         (self.folder / "file").write_text("none")

@@ -82,7 +82,7 @@ TABLE = {
     + _SPINE
     + "streamr.fields.names streamr.web.server twisted zope",
     "streamr.web.server.certificates": "streamr.errors streamr.keypins cryptography",
-    "streamr.web.server.tls": "streamr.errors streamr.web.server.certificates OpenSSL "
+    "streamr.web.server.tls": "streamr.web.server.certificates OpenSSL "
     "twisted.internet.interfaces twisted.protocols.tls zope",
     "streamr.web.api": _WEB + _KNOWN + "streamr.gateway streamr.web.api "
     "streamr.web.server twisted",

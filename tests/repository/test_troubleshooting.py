@@ -18,6 +18,7 @@ SPEAKERS = (
     *("streamr/app/", "streamr/config/load.py", "streamr/config/settings.py"),
     *("streamr/config/sockets.py", "streamr/config/typos.py"),
     *("streamr/config/state.py", "streamr/config/warm.py"),
+    *("streamr/web/server/certificates.py", "streamr/commands/peer.py"),
     "streamr/service.py",
     *("streamr/commands/selfcheck.py", "streamr/terminal/client.py"),
     *("streamr/terminal/daemon.py", "streamr/terminal/health.py"),

@@ -50,7 +50,8 @@ _VERIFY = SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT
 # OpenSSL's verify codes that the field knows, in words.
 _CODES = SSL.X509VerificationCodes
 # Complaints about the peer's own certificate that a pin makes good: all about who has
-# issued it. Any other, as of a date or a weak key, is none of the pin's.
+# issued it. Any other, as of a date or a weak key, is none of the pin's
+# (docs/facts/tls.md, "A pin in place of chain and name").
 _OF_THE_ISSUER = frozenset(
     (
         _CODES.ERR_DEPTH_ZERO_SELF_SIGNED_CERT,

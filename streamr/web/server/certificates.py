@@ -59,8 +59,8 @@ def read_identity(certificate: Path, key: Path) -> Identity:
     if _public(private.public_key()) != _public(chain[0].public_key()):
         raise SettingsError(
             [
-                f"{KEY} {str(key)!r} is not the key of the first certificate in "
-                f"{CERTIFICATE} {str(certificate)!r}"
+                f"PROXY_TLS_KEY {str(key)!r} is not the key of the first certificate "
+                f"in PROXY_TLS_CERT {str(certificate)!r}"
             ]
         )
     return Identity(chain, private)
@@ -70,19 +70,19 @@ def _chain(path: Path) -> tuple[x509.Certificate, ...]:
     try:
         return tuple(x509.load_pem_x509_certificates(_bytes(CERTIFICATE, path)))
     except ValueError as error:
-        raise _problem(CERTIFICATE, path, "contains no PEM certificate") from error
+        raise problem(CERTIFICATE, path, "it contains no PEM certificate") from error
 
 
 def _key(path: Path) -> PrivateKey:
     try:
         found = load_pem_private_key(_bytes(KEY, path), None)
     except TypeError as error:
-        why = "is encrypted, and nobody is there to type a passphrase"
-        raise _problem(KEY, path, why) from error
+        why = "it is encrypted, and nobody is there to type a passphrase"
+        raise problem(KEY, path, why) from error
     except ValueError as error:
-        raise _problem(KEY, path, "contains no PEM private key") from error
+        raise problem(KEY, path, "it contains no PEM private key") from error
     if not isinstance(found, PrivateKey):
-        raise _problem(KEY, path, "is no EC, RSA or Ed25519 key")
+        raise problem(KEY, path, "it is not an EC, RSA or Ed25519 key")
     return found
 
 
@@ -90,11 +90,12 @@ def _bytes(name: str, path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise _problem(name, path, f"cannot be read: {error.strerror}") from error
+        raise problem(name, path, str(error.strerror)) from error
 
 
-def _problem(name: str, path: Path, why: str) -> SettingsError:
-    return SettingsError([f"{name} {str(path)!r} {why}"])
+def problem(name: str, path: Path, why: str) -> SettingsError:
+    """What is wrong with the file of a setting."""
+    return SettingsError([f"{name} {str(path)!r} cannot be used: {why}"])
 
 
 def _public(key: PublicKeyTypes) -> bytes:

@@ -1,7 +1,8 @@
 """TLS in front of a server: which certificate it shows, and nothing older than TLS 1.2.
 
-A context is frozen after its first connection (docs/facts/tls.md), so files that are
-read again make a new one, for the connections that come.
+A context is frozen after its first connection (docs/facts/tls.md, "The
+price of a context"), so files that are read again make a new one, for the connections
+that come.
 """
 
 from __future__ import annotations
@@ -19,8 +20,12 @@ from twisted.internet.interfaces import (
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
 
-from streamr.errors import SettingsError
-from streamr.web.server.certificates import CERTIFICATE, Identity, read_identity
+from streamr.web.server.certificates import (
+    CERTIFICATE,
+    Identity,
+    problem,
+    read_identity,
+)
 
 HTTP = b"http/1.1"
 # Of TLS 1.2, what keeps a secret forward, and encrypts and authenticates in one.
@@ -48,8 +53,7 @@ class ServerTLS:
         except SSL.Error as error:
             # as of a key that is too short
             why = "; ".join(str(each[-1]) for each in error.args[0])
-            problem = f"{CERTIFICATE} {str(self._files[0])!r} cannot be used: {why}"
-            raise SettingsError([problem]) from error
+            raise problem(CERTIFICATE, self._files[0], why) from error
         self._identity = found
 
     @property

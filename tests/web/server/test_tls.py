@@ -413,10 +413,10 @@ class Renewing(Case):
         _, other = self_signed(datetime.now(UTC))
         for path, data, said in (
             (self.key, other, "is not the key of the first certificate"),
-            (self.key, b"nothing", "contains no PEM private key"),
-            (self.key, None, "cannot be read: No such file"),
-            (self.cert, b"nothing", "contains no PEM certificate"),
-            (self.cert, None, "cannot be read: No such file"),
+            (self.key, b"nothing", "cannot be used: it contains no PEM private key"),
+            (self.key, None, "cannot be used: No such file"),
+            (self.cert, b"nothing", "cannot be used: it contains no PEM certificate"),
+            (self.cert, None, "cannot be used: No such file"),
         ):
             kept = path.read_bytes()
             path.unlink() if data is None else path.write_bytes(data)
