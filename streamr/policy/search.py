@@ -36,10 +36,16 @@ _BY_PHASE = {
     Phase.GATEWAY: frozenset({"host", "egress"}),
 }
 _BY_CAUSE = {
+    # silence may be anybody's: the resolver's, an address', the path's
+    "overtaken": _PATH | _ADDRESS,
     "tls_protocol_error": frozenset({"profile", "host", "egress"}),
     "tls_certificate_error": _IMPOSTOR,
     "tls_not_tls": _IMPOSTOR,
 }
+# While nothing is known, so many routes are tried side by side, each after this share
+# of the time that silence usually takes.
+MOST_EXPLORED = 3
+EXPLORING = 0.4
 # Time is shared among so many routes at most: what helps is found among the first, and
 # each needs enough for a handshake.
 MOST_SHARED = 4

@@ -145,7 +145,7 @@ class Failover:
     def _go(self, journey: _Journey) -> Deferred[Answer]:
         """The next route; behind it, by an errback or by a hedge, the rest."""
         plan, routes_left = journey.plan, journey.plan.left
-        route = plan.take()
+        route, haste = plan.take(), plan.haste
         if plan.upcoming is None:
             return self._attempt(route, journey, 1, Silence(self._clock))
         rest = Rest(lambda: self._go(journey))
@@ -181,7 +181,7 @@ class Failover:
             journey.over = True
 
         def patience() -> float:
-            return route.patience
+            return route.patience * haste
 
         return Race(start, rest, self._clock, may_hedge, hedged, decided, patience).won
 

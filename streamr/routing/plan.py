@@ -25,6 +25,11 @@ class Plan(Protocol):
     def upcoming(self) -> Route | None:
         """The next one by what is known now; None when none is left."""
 
+    @property
+    def haste(self) -> float:
+        """By which share of its patience the route that was taken last is waited for:
+        1, or less while nothing is known of what works."""
+
     def take(self) -> Route:
         """The next one, which is not offered again."""
 
@@ -34,6 +39,8 @@ class Plan(Protocol):
 
 class Fixed:
     """Routes in a fixed order; the names of those that are `opened` are known."""
+
+    haste = 1.0
 
     def __init__(self, routes: Sequence[Route], opened: Collection[str]) -> None:
         self._routes = deque(routes)

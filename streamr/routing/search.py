@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from streamr.boundaries import Call, Dimensions
 from streamr.interfaces import Route
-from streamr.policy.search import Proven, Tried, ranked, worth
+from streamr.policy.search import EXPLORING, MOST_EXPLORED, Proven, Tried, ranked, worth
 from streamr.routing.health import Health
 from streamr.routing.plan import Fixed, Plan
 
@@ -77,6 +77,10 @@ class Search:
             for each in ranked(part, seen, self._proven, silent)
         ]
 
+    def is_proven(self, dimensions: Dimensions) -> bool:
+        """True when a route has worked on this network."""
+        return self._proven(dimensions) is not None
+
     def is_closed(self, route: Route) -> bool:
         """True when callers are sent over a route."""
         return self._health.is_closed(route)
@@ -104,6 +108,7 @@ class _Searched:
         self._seen = seen
         self._silent = silent
         self._taken: set[Dimensions] = set()
+        self._last: Dimensions | None = None
         self._order: list[Dimensions] | None = None
         self.last_resorts: set[str] = set()
 
@@ -116,8 +121,13 @@ class _Searched:
         order = self._ordered()
         return self._search.route(order[0]) if order else None
 
+    @property
+    def haste(self) -> float:
+        known = self._last is not None and self._search.is_proven(self._last)
+        return 1.0 if known or len(self._taken) >= MOST_EXPLORED else EXPLORING
+
     def take(self) -> Route:
-        dimensions = self._ordered()[0]
+        dimensions = self._last = self._ordered()[0]
         self._taken.add(dimensions)
         self._order = None
         route = self._search.route(dimensions)

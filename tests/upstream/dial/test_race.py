@@ -92,13 +92,15 @@ BUDGET = Budget(connect=1.2, first_byte=3.0, body=5.0, idle=2.0, total=8.0)
 class RaceCase(SynchronousTestCase):
     """Three racers that start together, but where a test says otherwise."""
 
+    many = 3
     at_once = 3
     secure = True
 
     def setUp(self) -> None:
         self.clock = Clock()
         self.trace = Trace(self.clock, BUDGET)
-        self.legs = [self.trace.leg(f"192.0.2.{number}") for number in (1, 2, 3)]
+        many = range(1, self.many + 1)
+        self.legs = [self.trace.leg(f"192.0.2.{number}") for number in many]
         self.endpoints = [FakeEndpoint() for _ in self.legs]
         pairs = zip(self.legs, self.endpoints, strict=True)
         racers = [Racer(leg, lambda each=each: each) for leg, each in pairs]
@@ -327,6 +329,21 @@ class InTurn(RaceCase):
         self.won.cancel()
         self.won = Race(racers, factory, Rules(True, 1, 0.05), self.clock).won
         self.assertEqual(self.fault().cause.name, "connection_refused")
+
+
+class InAHurry(RaceCase):
+    """Who has seen several fail tries a few side by side."""
+
+    many = 8
+    at_once = 1
+
+    def test_as_many_as_have_failed_run_side_by_side_up_to_three(self) -> None:
+        running = []
+        for failing in self.endpoints[:6]:
+            failing.result.errback(ConnectionRefusedError())
+            ended = [each for each in self.begun if each.result.called]
+            running.append(len(self.begun) - len(ended))
+        self.assertEqual(running, [1, 2, 3, 3, 3, 2])
 
 
 class OverPlainTCP(RaceCase):
