@@ -161,7 +161,7 @@ class Hints(SynchronousTestCase):
         for flag, text in (("--dns", "x"), ("--second-dns", "9.9.9.9,x")):
             status, _, problems = said("doctor", flag, text)
             self.assertEqual(status, 2)
-            self.assertIn(f"{flag}: 'x' is not the address of a DNS server", problems)
+            self.assertIn(f"{flag}: 'x' is not an IP address", problems)
 
     def test_a_file_that_cannot_be_read_is_a_wrong_word_of_the_line(self) -> None:
         nowhere = self.mktemp()

@@ -13,7 +13,13 @@ from dataclasses import dataclass, field
 LITERAL = "the URL"
 # The causes that are silence: all that says "nothing came" and nothing else.
 SILENCE = frozenset(
-    {"dns_timeout", "connection_timeout", "tls_timeout", "http_response_timeout"}
+    {
+        "dns_timeout",
+        "connection_timeout",
+        "egress_timeout",
+        "tls_timeout",
+        "http_response_timeout",
+    }
 )
 # A reactor that came so late (seconds) may have missed what was there. A sound machine
 # at full work on handshakes stays below a quarter of it; limits begin at a second.

@@ -19,7 +19,7 @@ from streamr.networks import is_private
 
 _log = Logger()
 
-# TMDB's CDN answers on its addresses for days (docs/facts/tmdb.md, "Addresses").
+# TMDB's CDN answers on its addresses for days.
 KEPT_SECONDS = 24 * 3600.0
 # A failure says little about an address later: networks heal.
 FAILED_SECONDS = 600.0

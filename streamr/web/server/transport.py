@@ -51,21 +51,23 @@ def is_secure(transport: object) -> bool:
     return isinstance(transport, ProtocolWrapper)
 
 
-def _raw(transport: object) -> object:
-    """The connection below TLS, or the connection itself."""
-    return transport.transport if isinstance(transport, ProtocolWrapper) else transport
+def below(secure: ProtocolWrapper) -> object:
+    """The connection below TLS."""
+    return secure.transport
 
 
 def gather(transport: object) -> None:
     """Let a connection's writes wait for `flush`, if it can."""
-    transport = _raw(transport)
+    if isinstance(transport, ProtocolWrapper):
+        transport = below(transport)
     if isinstance(transport, PromptServer):
         transport.gather()
 
 
 def flush(transport: object) -> None:
     """Send what a connection has written; see streamr.eventloop.flush."""
-    transport = _raw(transport)
+    if isinstance(transport, ProtocolWrapper):
+        transport = below(transport)
     if isinstance(transport, PromptServer):
         transport.flush()
     else:
