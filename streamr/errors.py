@@ -74,7 +74,7 @@ class Cause:
     @property
     def blame(self) -> Blame:
         """What it may speak against, where it counts at all."""
-        if self.phase is Phase.ANSWER and self.name != "proxy_configuration_error":
+        if self.phase is Phase.ANSWER and self.name != PEER_REFUSES:
             return Blame.RESOURCE
         if self.phase in (Phase.REQUEST, Phase.BODY):
             return Blame.EITHER
@@ -340,6 +340,8 @@ _NOT_THE_ROUTE = frozenset(
 FLOOD = "connection_limit_reached"
 # Causes that our key has: no route to TMDB will do better, and every caller is told.
 KEY_CAUSES = frozenset({"key_refused", "key_suspended"})
+# What a peer has that answers and is of no use: not a streamr, or not for us.
+PEER_REFUSES = "proxy_configuration_error"
 # With these TMDB, or its network, has answered: the route works.
 _REFUSALS = KEY_CAUSES | {"http_request_denied"}
 

@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from streamr.errors import CAUSES, KEY_CAUSES, Fault
+from streamr.errors import CAUSES, KEY_CAUSES, PEER_REFUSES, Fault, RouteKind
 from streamr.interfaces import Route
 from streamr.policy import breaker
 from streamr.policy.breaker import Breaker, BreakerState, Failed
@@ -114,6 +114,7 @@ class Health:
         self._asked_at = clock.seconds()
         self._timer: IDelayedCall | None = None
         self._probes: dict[str, Deferred[None]] = {}
+        self._greetings: dict[str, Deferred[Probed]] = {}
 
     def adopt(self, route: Route) -> None:
         """One more route is there, of which nothing is known yet."""
@@ -198,8 +199,13 @@ class Health:
         self._timer = self._clock.callLater(LOOK_EVERY, self._look)
 
     def probe_first(self) -> None:
-        """Try the first route now, so that a wrong key shows before anybody asks."""
+        """Try the first route now, so that a wrong key shows before anybody asks, and
+        see whether the peers elsewhere take this streamr's requests at all."""
+        here = self.routes[0].dimensions.egress
         self._probe(self.routes[0])
+        for route in self.routes[1:]:
+            if route.kind is RouteKind.PEER and route.dimensions.egress != here:
+                self._greet(route)
 
     def look_again(self) -> Deferred[list[None]]:
         """Probe all routes now, and not for long: somebody has changed something.
@@ -221,6 +227,8 @@ class Health:
         self._timer = None
         for each in list(self._probes.values()):
             each.cancel()
+        for greeting in list(self._greetings.values()):
+            greeting.cancel()
 
     def known(self) -> dict[str, dict[str, float]]:
         """What outlives a restart: the open breakers, with pauses instead of times, and
@@ -285,6 +293,13 @@ class Health:
                 detail=fault.detail,
                 code="key-refused",
             )
+        if fault is not None and fault.cause.name == PEER_REFUSES != state.cause:
+            _log.warn(
+                "The proxy {route} cannot be used: {detail}",
+                route=route.name,
+                detail=fault.detail,
+                code="proxy-refuses",
+            )
         state.at, state.ms = self._wall(), ms
         state.cause = None if fault is None else fault.cause.name
 
@@ -325,6 +340,20 @@ class Health:
         judging.addErrback(_given_up)
         self._probes[route.name] = judging
         return judging.addCallback(self._probed, route)
+
+    def _greet(self, route: Route) -> None:
+        """Ask a peer once. Only that it refuses counts: one that is not there yet may
+        have been started together with this machine."""
+        greeting = probe(route, self._clock, PROBE_SECONDS)
+        self._greetings[route.name] = greeting
+        greeting.addCallback(self._greeted, route)
+        greeting.addErrback(_given_up)
+
+    def _greeted(self, probed: Probed, route: Route) -> None:
+        self._greetings.pop(route.name, None)
+        fault = probed.fault
+        if fault is not None and fault.cause.name == PEER_REFUSES:
+            self._saw(route, fault, round(probed.took * 1000))
 
     def _probed(self, _result: object, route: Route) -> None:
         """Over. One that was given up for another has no place any more."""

@@ -6,6 +6,7 @@ import http.client
 from collections.abc import Iterator
 
 from streamr.config.settings import Settings
+from streamr.errors import PEER_REFUSES
 from streamr.terminal.findings import Finding, Mark
 from streamr.terminal.health import HEALTH_SECONDS
 from streamr.terminal.http import ask, why
@@ -38,6 +39,9 @@ def is_fallback(each: Finding) -> bool:
 
 def _finding(route: str, state: str, ms: int, cause: str | None) -> Finding:
     what = f"{FALLBACK}{route}"
+    if cause == PEER_REFUSES:
+        said = "is not a streamr proxy, or does not accept this one"
+        return Finding(what, Mark.WARNING, said, None, ms, cause)
     if state == "failing":
         return Finding(what, Mark.WARNING, "does not answer", None, ms, cause)
     told = "answers" if state == "ok" else "has not been tried yet"

@@ -204,6 +204,8 @@ def _lost(value: BaseException, trace: Evidence) -> Fault:
         return Fault("http_response_incomplete", "closed" if polite else "reset")
     if polite and trace.tap is not None and trace.tap.bytes_in > _LONG_HEAD:
         return Fault("http_protocol_error", "a header line is longer than the limit")
+    if trace.phase is Phase.REQUEST and _not_http(trace):
+        return Fault("http_protocol_error", "the answer is not HTTP")
     return Fault("connection_terminated", "closed" if polite else "reset")
 
 
@@ -217,6 +219,12 @@ def _not_tls(trace: Evidence) -> bool:
     """TLS records begin with 0x14-0x17; a block page begins with text."""
     first = trace.tap.first_bytes if trace.tap is not None else b""
     return bool(first) and not 0x14 <= first[0] <= 0x17
+
+
+def _not_http(trace: Evidence) -> bool:
+    """True for bytes over plain TCP that begin no answer of HTTP, such as SOCKS5's."""
+    first = trace.tap.first_bytes if trace.tap is not None else b""
+    return _not_tls(trace) and not b"HTTP/".startswith(first[:5])
 
 
 def _alert(trace: Evidence) -> bool:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from streamr.boundaries import Answer, Budget, Call, Dimensions, Query
-from streamr.errors import CAUSES, KEY_CAUSES, Attempt, Fault, RouteKind
+from streamr.errors import CAUSES, KEY_CAUSES, PEER_REFUSES, Attempt, Fault, RouteKind
 from streamr.fields import names, proxy_status
 from streamr.fields.loop import Loop
 from streamr.interfaces import Progress, Veto
@@ -76,7 +77,9 @@ class ProxyRoute(HTTPRoute):
             new_connection=new_connection,
             first_byte=progress.first_byte,
         )
-        return waiting.addCallback(self._judged, query, call)
+        return waiting.addCallbacks(
+            self._judged, self._no_http, callbackArgs=(query, call)
+        )
 
     def _headers(self, call: Call, budget: Budget) -> Mapping[str, str]:
         headers = {
@@ -107,13 +110,18 @@ class ProxyRoute(HTTPRoute):
         if not reported and response.status in (401, 403):
             # a real answer of TMDB through a proxy says which route brought it
             raise Fault(
-                "proxy_configuration_error",
+                PEER_REFUSES,
                 f"{self.next_hop} itself answers with status {response.status}",
                 final=True,
             )
         try:
             answer = judge(query, replace(call, known=None), response)
         except Fault as fault:
+            if not reported and 400 <= response.status < 500:
+                # TMDB's own 4xx, and streamr's, are JSON
+                raise self._stranger(
+                    f"answers with status {response.status} and without JSON"
+                ) from fault
             # a proxy of an older version hands TMDB's word on its key on
             raise self._of_its_key(fault.cause.name, attempts) or fault from fault
         if reported and answer.status == 404:
@@ -121,12 +129,26 @@ class ProxyRoute(HTTPRoute):
             answer = replace(answer, cache_control=None)
         return replace(answer, attempts=attempts)
 
+    def _no_http(self, failure: Failure) -> Failure:
+        value = failure.value
+        if isinstance(value, Fault) and value.cause.name == "http_protocol_error":
+            return Failure(self._stranger("does not answer in HTTP"))
+        return failure
+
+    def _stranger(self, does: str) -> Fault:
+        return Fault(
+            PEER_REFUSES,
+            f"{self.next_hop} {does}, so it is not a streamr proxy; an outbound proxy "
+            "(HTTP, SOCKS5) belongs in STREAMR_EGRESS",
+            final=True,
+        )
+
     def _own_error(
         self, response: Answer, cause: str, route: str, attempts: tuple[Attempt, ...]
     ) -> Fault:
         if cause == "http_request_denied" and not route:
             return Fault(
-                "proxy_configuration_error",
+                PEER_REFUSES,
                 f"{self.next_hop} does not accept STREAMR_PROXY_TOKEN",
                 final=True,
             )
@@ -149,7 +171,7 @@ class ProxyRoute(HTTPRoute):
         if cause not in KEY_CAUSES or self._near:
             return None
         return Fault(
-            "proxy_configuration_error",
+            PEER_REFUSES,
             f"{CAUSES[cause].meaning} at {self.next_hop}",
             attempts,
             final=True,

@@ -3,6 +3,7 @@ whatever becomes of them, and fairly judged."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import settings
@@ -310,6 +311,70 @@ class LastDeed(HealthCase):
         self.until_probed(2)
         self.route.succeeds()
         self.assertEqual((self.told.served, self.told.failed), before)
+
+
+class Peers(SynchronousTestCase):
+    """At the start: whether a peer elsewhere takes this streamr's requests at all."""
+
+    def setUp(self) -> None:
+        self.direct = FakeRoute("direct")
+        self.near = FakeRoute("proxy@near", RouteKind.PEER)
+        far = Dimensions("far.test.invalid", "modern", "auto", "far")
+        self.far = FakeRoute("proxy@far", RouteKind.PEER, dimensions=far)
+        origin = replace(far, egress="tunnel")
+        self.origin = FakeRoute("origin", RouteKind.ORIGIN, dimensions=origin)
+        routes = [self.direct, self.near, self.far, self.origin]
+        self.health = Health(routes, late(), lambda: 1000.0)
+        self.events: list[Any] = []
+        self.health.start()
+        self.health.probe_first()
+
+    def warned(self) -> list[str]:
+        return [each.partition("] ")[2] for each in self.events]
+
+    def listen(self) -> None:
+        def hear(event: Any) -> None:
+            if event.get("code") == "proxy-refuses":
+                self.events.append(eventAsText(event, includeTimestamp=False))
+
+        globalLogPublisher.addObserver(hear)
+        self.addCleanup(globalLogPublisher.removeObserver, hear)
+
+    def test_one_elsewhere_is_asked_once_and_no_other_fallback(self) -> None:
+        asked = [len(each.sent) for each in self.health.routes]  # type: ignore[attr-defined]
+        self.assertEqual(asked, [1, 0, 1, 0])
+
+    def test_one_that_refuses_is_named_once_with_the_reason(self) -> None:
+        self.listen()
+        why = Fault("proxy_configuration_error", "it is not a streamr proxy")
+        self.far.sent[0].result.errback(why)
+        self.health.tried(self.far, why, 3)
+        told = "The proxy proxy@far cannot be used: it is not a streamr proxy"
+        self.assertEqual(self.warned(), [told])
+        self.assertEqual(self.health.states["proxy@far"].cause, why.cause.name)
+
+    def test_one_that_refuses_again_later_is_named_again(self) -> None:
+        self.listen()
+        why = Fault("proxy_configuration_error")
+        for fault in (why, None, why):
+            self.health.tried(self.far, fault, 3)
+        self.assertEqual(len(self.events), 2)
+
+    def test_one_that_is_not_there_yet_has_done_nothing(self) -> None:
+        self.listen()
+        self.far.fails("connection_refused")
+        self.assertEqual(self.events, [])
+        self.assertIsNone(self.health.states["proxy@far"].at)
+        self.assertIs(self.health.breakers["proxy@far"].closed, True)
+
+    def test_one_that_answers_is_no_news(self) -> None:
+        self.listen()
+        self.far.succeeds()
+        self.assertEqual(self.events, [])
+
+    def test_stopping_gives_the_question_up(self) -> None:
+        self.health.stop()
+        self.assertIs(self.far.sent[0].cancelled, True)
 
 
 def nothing_heals(health: Health) -> None:

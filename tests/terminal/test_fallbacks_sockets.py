@@ -54,6 +54,7 @@ def test_each_route_but_the_direct_one_has_its_row(main: Start) -> None:
         route("proxy@p:1", "ok"),
         route("proxy@p:2", "failing", "tls_reset"),
         route("proxy@p:3", "untried"),
+        route("proxy@p:4", "failing", "proxy_configuration_error"),
     ]
     found = list(fallbacks(main({"status": "ok", "routes": routes})))
     assert found == [
@@ -64,6 +65,11 @@ def test_each_route_but_the_direct_one_has_its_row(main: Start) -> None:
         ),
         Finding(
             "fallback proxy@p:3", Mark.OK, "has not been tried yet", "proxy@p:3", 12
+        ),
+        Finding(
+            *("fallback proxy@p:4", Mark.WARNING),
+            "is not a streamr proxy, or does not accept this one",
+            *(None, 12, "proxy_configuration_error"),
         ),
     ]
     assert all(map(is_fallback, found))

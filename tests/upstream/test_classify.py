@@ -452,6 +452,17 @@ class Request(FaultCase):
                 self.assertEqual(fault.cause.name, "connection_terminated")
                 self.assertEqual(fault.detail, detail, (ended, raised))
 
+    def test_one_that_ends_after_bytes_of_another_protocol(self) -> None:
+        for came, cause in (
+            (b"\x05\xff", "http_protocol_error"),
+            (b"SSH-2.0", "http_protocol_error"),
+            (b"HT", "connection_terminated"),
+            (b"HTTP/1.1 200", "connection_terminated"),
+            (RECORD, "connection_terminated"),
+        ):
+            seen = trace(Phase.REQUEST, came=came, ended=FIN)
+            self.assertEqual(self.cause(never_received(FIN), seen), cause, came)
+
     def test_a_request_that_could_not_be_sent_whole(self) -> None:
         raised = RequestTransmissionFailed([Failure(RESET)])
         seen = trace(Phase.REQUEST)
@@ -463,7 +474,8 @@ class Request(FaultCase):
             (16_385, FIN, "http_protocol_error"),
             (16_385, RESET, "connection_terminated"),
         ):
-            seen = trace(Phase.REQUEST, came=b"x" * size, ended=ended)
+            came = b"HTTP/".ljust(size, b"x")
+            seen = trace(Phase.REQUEST, came=came, ended=ended)
             self.assertEqual(self.cause(failed(FIN), seen), cause, (size, ended))
         found = self.cause(failed(FIN), without_tap(Phase.REQUEST))
         self.assertEqual(found, "connection_terminated")

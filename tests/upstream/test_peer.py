@@ -170,6 +170,18 @@ class OverAProxy(RouteCase):
                 )
                 self.assertTrue(fault.final)
 
+    def test_a_stranger_who_answers_without_json_is_named(self) -> None:
+        for status in (400, 404, 405, 407):
+            fault = self.fault(self.proxy(), head(status), HTML)
+            self.assertEqual(fault.cause.name, "proxy_configuration_error")
+            for words in (f"status {status}", "not a streamr", "STREAMR_EGRESS"):
+                self.assertIn(words, fault.detail)
+            self.assertTrue(fault.final)
+
+    def test_what_a_proxy_reports_is_not_a_strangers_answer(self) -> None:
+        fault = self.fault(self.proxy(), head(404, proxy_status=PASSED_ON), HTML)
+        self.assertEqual(fault.cause.name, "http_response_invalid")
+
     def test_tmdbs_own_refusal_through_a_proxy_is_its_answer(self) -> None:
         for status in (401, 403):
             came = head(status, proxy_status=PASSED_ON)
