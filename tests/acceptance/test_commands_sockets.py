@@ -22,15 +22,15 @@ DRILL_PATIENCE = 120.0
 
 
 # What a command may load beside the standard library: rooms of ours, and packages.
-CORE = "cli commands config errors networks terminal tmdb keypins"
+CORE = "boundaries keypins cli commands config errors networks terminal tmdb"
 MAY_LOAD = {
     "version": ("cli terminal", ""),
     "version --json": ("cli terminal", ""),
     "healthcheck": (CORE, "dotenv"),
     "routes": (CORE, "dotenv rich"),
-    "cache stats": (f"{CORE} boundaries policy", "dotenv rich"),
-    "cache purge --all": (f"{CORE} boundaries policy", "dotenv rich"),
-    "config": (f"{CORE} boundaries policy", "dotenv rich"),
+    "cache stats": (f"{CORE} policy", "dotenv rich"),
+    "cache purge --all": (f"{CORE} policy", "dotenv rich"),
+    "config": (f"{CORE} policy", "dotenv rich"),
     "check": (f"{CORE} doctor fields", "dotenv rich http_sf typing_extensions"),
 }
 TELLING = """
