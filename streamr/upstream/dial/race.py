@@ -23,11 +23,12 @@ from twisted.internet.interfaces import (
     IReactorTime,
     IStreamClientEndpoint,
 )
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from streamr.upstream.classify import classify, most_telling
+from streamr.upstream.dial.handover import Handover
 from streamr.upstream.dial.tap import Leg
 
 # A name's addresses mostly fail alike, and a CDN counts connections.
@@ -163,35 +164,22 @@ class Race:
         self._timer = None
 
 
-class _Runner(Protocol):
+class _Runner(Handover):
     """One connection of a race; the winner hands everything on to the real protocol."""
 
     def __init__(self, race: Race, leg: Leg) -> None:
         self._race = race
-        self._real: Any = None
         self.leg = leg
 
     def connectionMade(self) -> None:
         self._race.ready(self)
 
-    def adopt(self, real: Any) -> None:
-        """From now on this connection is the real protocol's."""
-        self._real = real
-        real.makeConnection(self.transport)
-
     def abort(self) -> None:
         """Close it at once."""
         self.transport.abortConnection()  # type: ignore[union-attr]
 
-    def dataReceived(self, data: bytes) -> None:
-        if self._real is not None:
-            self._real.dataReceived(data)
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self._real is not None:
-            self._real.connectionLost(reason)
-        else:
-            self._race.lost(self, reason)
+    def lost(self, reason: Failure) -> None:
+        self._race.lost(self, reason)
 
 
 @implementer(IHandshakeListener)
@@ -203,6 +191,11 @@ class _SecureRunner(_Runner):
 
     def handshakeCompleted(self) -> None:
         self._race.ready(self)
+
+    def adopt(self, real: Any) -> None:
+        super().adopt(real)
+        if IHandshakeListener.providedBy(real):
+            real.handshakeCompleted()
 
 
 class _Runners(Factory):

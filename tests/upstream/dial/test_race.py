@@ -95,6 +95,7 @@ class RaceCase(SynchronousTestCase):
     many = 3
     at_once = 3
     secure = True
+    real: type[Protocol] = Real
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -105,7 +106,7 @@ class RaceCase(SynchronousTestCase):
         pairs = zip(self.legs, self.endpoints, strict=True)
         racers = [Racer(leg, lambda each=each: each) for leg, each in pairs]
         rules = Rules(self.secure, self.at_once, 0.05)
-        factory = Factory.forProtocol(Real)
+        factory = Factory.forProtocol(self.real)
         self.won = Race(racers, factory, rules, self.clock).won
 
     @property
@@ -234,6 +235,28 @@ class Together(RaceCase):
         self.failureResultOf(self.won)
         self.assertTrue(first.transport.aborted)
         self.assertTrue(second.cancelled and third.cancelled)
+
+
+@implementer(IHandshakeListener)
+class Listener(Real):
+    """A protocol that asks to be told of TLS, as a tunnel does."""
+
+    secured = 0
+
+    def handshakeCompleted(self) -> None:
+        assert self.transport is not None
+        self.secured += 1
+
+
+class ToAProxy(RaceCase):
+    """Over TLS to an outbound proxy: above it is a tunnel."""
+
+    real = Listener
+
+    def test_who_listens_for_the_handshake_is_told_that_it_has_ended(self) -> None:
+        self.endpoints[0].stands()
+        self.endpoints[0].secure()
+        self.assertEqual(self.successResultOf(self.won).secured, 1)
 
 
 class Told(RaceCase):
