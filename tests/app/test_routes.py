@@ -1,14 +1,17 @@
-"""How the routes over proxies are made: whom each of them believes."""
+"""How routes are made: whom those over proxies believe, and what is read again."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import trustme
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.app.routes import Upstream
 from streamr.config.load import load
+from streamr.errors import SettingsError
 from streamr.fields.loop import Loop
 from streamr.upstream.dial.tls import PinnedPolicy
 
@@ -53,3 +56,18 @@ class Proxies(SynchronousTestCase):
         known.clear()
         # nobody is known: nobody is believed, and not whom the platform trusts
         self.assertEqual(self.believed(route), set())
+
+
+class Trust(SynchronousTestCase):
+    def test_resolvers_get_the_roots_that_are_read_again(self) -> None:
+        for given in ("tls://192.0.2.53", "https://192.0.2.53/dns-query"):
+            roots = Path(self.mktemp())
+            trustme.CA().cert_pem.write_to_path(str(roots))
+            environment = {"TMDB_CA_FILE": str(roots), "STREAMR_RESOLVERS": given}
+            settings = load({}, environment, needs_key=False)
+            reactor: Any = MemoryReactorClock()
+            upstream = Upstream(settings, reactor)
+            upstream.renew_trust()
+            # whose policy reads the file is seen by its complaint
+            roots.write_text("no certificate")
+            self.assertRaises(SettingsError, upstream.renew_trust)
