@@ -233,7 +233,6 @@ class Http1:
                 case h11.Data():
                     self._reply.add(bytes(event.data))
                     if self._reply.too_long:
-                        self.open = False
                         return self._taken()
                 case h11.EndOfMessage():
                     return self._taken()
@@ -246,7 +245,7 @@ class Http1:
     def _taken(self) -> Reply:
         reply, self._reply = self._reply, None
         assert reply is not None
-        if self.open and self._h11.our_state is self._h11.their_state is h11.DONE:
+        if self._h11.our_state is self._h11.their_state is h11.DONE:
             self._h11.start_next_cycle()
         else:
             # one side has said that it closes, or has not ended its message

@@ -99,8 +99,7 @@ class Kept(Generic[C]):
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             each.callback(connection)
-        if not waiting:
-            connection.rest()
+        connection.rest()
 
     def _failed(self, failure: Failure) -> None:
         waiting, self._waiting = self._waiting, []
@@ -171,14 +170,12 @@ class Questions(TimeoutMixin):
 
     def abort(self) -> None:
         """Close at once, whatever the other side does."""
-        self.usable = False
-        if self.transport is not None:
-            self.transport.abortConnection()
+        self.transport.abortConnection()
 
     def timeoutConnection(self) -> None:
         """Close politely; and at once when the other side did not agree."""
         self.usable = False
-        if self._closing or self.transport is None:
+        if self._closing:
             self.abort()
             return
         self._closing = True

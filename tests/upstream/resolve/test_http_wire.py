@@ -8,6 +8,7 @@ import h2.config
 import h2.connection
 import h2.errors
 import h2.events
+import h2.settings
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.upstream.resolve.failures import Refused, ServerFailed
@@ -27,6 +28,8 @@ class Replies(SynchronousTestCase):
     def test_only_a_whole_dns_message_with_status_200_is_one(self) -> None:
         good = Reply(1, 200, MEDIA_TYPE, bytearray(b"dns"))
         self.assertEqual(good.message(), b"dns")
+        longest = Reply(1, 200, MEDIA_TYPE, bytearray(MOST_BYTES))
+        self.assertEqual(len(longest.message()), 65535)
         spelled = Reply(1, 200, "Application/DNS-Message; x=y", bytearray(b"dns"))
         self.assertEqual(spelled.message(), b"dns")
         for reply, kind in (
@@ -141,7 +144,8 @@ class OverHttp2(SynchronousTestCase):
             self.server.reset_stream(number, code)
             [reply] = self.take()
             self.assertEqual(reply.unread, unread, code)
-            self.assertRaises(ServerFailed, reply.message)
+            problem = self.assertRaises(ServerFailed, reply.message)
+            self.assertIn("broke its HTTP response off", str(problem))
         self.assertTrue(self.wire.open)
 
     def test_a_server_that_says_goodbye_answers_what_it_has_read(self) -> None:
@@ -156,6 +160,13 @@ class OverHttp2(SynchronousTestCase):
         )
         self.assertFalse(self.wire.open)
         self.assertRaises(ServerFailed, self.wire.ask, b"3")
+
+    def test_one_that_takes_no_question_is_left(self) -> None:
+        limit = {h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 0}
+        self.server.update_settings(limit)
+        self.take()
+        self.assertRaises(ServerFailed, self.wire.ask, b"?")
+        self.assertFalse(self.wire.open)
 
     def test_what_is_not_http2_is_said(self) -> None:
         self.wire.ask(b"?")
@@ -193,6 +204,7 @@ class OverHttp1(SynchronousTestCase):
 
     def test_the_next_question_waits_for_the_answer(self) -> None:
         numbers = [self.wire.ask(each) for each in (b"one", b"two", b"three")]
+        self.assertEqual(len(set(numbers)), 3)
         for number, asked in zip(numbers, (b"one", b"two", b"three"), strict=True):
             self.assertTrue(self.wire.outgoing().endswith(b"\r\n\r\n" + asked))
             self.assertEqual(self.wire.outgoing(), b"")

@@ -18,9 +18,11 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import alsoProvides
 
+from streamr.upstream.dial.tls import TLSError
 from streamr.upstream.resolve.failures import ServerFailed
 from streamr.upstream.resolve.kept import (
     CLOSE_SECONDS,
+    IDLE_SECONDS,
     MOST_TRIES,
     Kept,
     NotAsked,
@@ -101,7 +103,7 @@ class Keeping(SynchronousTestCase):
         self.assertEqual((len(self.opening), len(line.asked)), (2, 1))
 
     def test_what_ends_a_kept_one_is_no_failure_of_the_question(self) -> None:
-        for problem in (ConnectionDone(), ConnectionLost(), NotAsked()):
+        for problem in (ConnectionDone(), ConnectionLost(), TLSError(), NotAsked()):
             line = self.known()
             asking = self.kept.ask(QUERY)
             line.usable = False
@@ -148,7 +150,7 @@ class Keeping(SynchronousTestCase):
             line.usable = False
             line.asked[0].errback(NotAsked())
         self.failureResultOf(asking, ServerFailed)
-        self.assertEqual(len(self.opening), MOST_TRIES)
+        self.assertEqual((len(self.opening), MOST_TRIES), (3, 3))
 
     def test_all_who_wait_learn_that_there_is_no_connection(self) -> None:
         asking = [self.kept.ask(query) for query in (QUERY, OTHER)]
@@ -218,6 +220,7 @@ class Open(SynchronousTestCase):
         self.failureResultOf(bad, ServerFailed)
 
     def test_it_is_closed_when_it_has_been_idle_for_so_long(self) -> None:
+        self.assertEqual((IDLE_SECONDS, CLOSE_SECONDS), (30.0, 3.0))
         questions = self.open()
         for number in (1, 2):
             asked = questions.opened(number, QUERY)
@@ -242,6 +245,12 @@ class Open(SynchronousTestCase):
         self.assertEqual(self.transport.closed, ["politely"])
         for each in asked:
             self.successResultOf(each)
+
+    def test_one_that_is_being_closed_is_given_its_time(self) -> None:
+        questions = self.open(0)
+        questions.rest()
+        questions.rest()
+        self.assertEqual(self.transport.closed, ["politely"])
 
     def test_its_end_ends_the_questions_and_the_timers(self) -> None:
         questions = self.open()
