@@ -93,6 +93,8 @@ class OneChannel(SynchronousTestCase):
         self.assertNoResult(asked)
         self.says(self.message(OTHER))
         self.successResultOf(asked)
+        self.assertFalse(self.channel.usable)
+        self.assertEqual(self.transport.closed, ["politely"])
 
     def test_a_server_that_says_goodbye_is_left_when_nothing_is_open(self) -> None:
         self.agreed(b"h2")
@@ -102,6 +104,21 @@ class OneChannel(SynchronousTestCase):
         self.channel.dataReceived(b"\0\0\x08\x07\0" + bytes(4) + bytes(8))
         self.assertFalse(self.channel.usable)
         self.assertEqual(self.transport.closed, ["politely"])
+
+    def test_one_that_takes_no_question_is_closed(self) -> None:
+        self.agreed(b"h2")
+        # SETTINGS with MAX_CONCURRENT_STREAMS 0 (RFC 9113, 6.5)
+        settings = b"\0\0\6\4\0" + bytes(4) + b"\0\3" + bytes(4)
+        self.channel.dataReceived(settings)
+        self.assertRaises(ServerFailed, self.channel.ask, QUERY)
+        self.assertFalse(self.channel.usable)
+        self.assertEqual(self.transport.closed, ["politely"])
+
+    def test_what_the_server_sends_is_acknowledged(self) -> None:
+        self.agreed(b"h2")
+        self.transport.clear()
+        self.channel.dataReceived(bytes(3) + b"\4" + bytes(5))
+        self.assertEqual(self.transport.value(), bytes(3) + b"\4\1" + bytes(4))
 
     def test_who_does_not_speak_http_is_left(self) -> None:
         self.agreed()
