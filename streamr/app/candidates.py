@@ -130,6 +130,10 @@ def _way(route: Dimensions) -> tuple[str, str]:
 def _dimensions(
     host: str, profile: str, family: str, egress: str, resolver: str
 ) -> Dimensions:
+    """A route. What is on this machine is never asked for through an outbound proxy:
+    that would ask the proxy's machine, and tell it the key."""
+    if is_loopback(urlsplit(f"//{host}").hostname or ""):
+        egress = DIRECT.name
     if egress != DIRECT.name:
         family = resolver = REMOTE
     return Dimensions(host, profile, family, egress, resolver)

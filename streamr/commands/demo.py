@@ -41,6 +41,8 @@ ABOUT = "This is the demo: a simulated TMDB with five hundred titles."
 LEADING = frozenset(
     {"TMDB_PINS", "TMDB_BASE_URL", "TMDB_ALTERNATE_URLS", "TMDB_PROXY_URL"}
 )
+# The ways out of this machine: nothing of the demo leaves it.
+HERE = {"STREAMR_EGRESS": "direct", "STREAMR_RESOLVERS": "system"}
 
 
 class DemoOptions(SettingOptions):
@@ -118,6 +120,7 @@ class DemoOptions(SettingOptions):
                 **kept,
                 **quiet,
                 **network.environment,
+                **HERE,
                 "STREAMR_ENVIRONMENT": "demo",
             }
             settings = read_settings(flags, environment)
@@ -239,9 +242,10 @@ def _written(
 
 
 def _without_credentials(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment without the machine's own key or token, or a file of one."""
+    """The environment without the machine's own key, token or outbound proxies, or a
+    file of one."""
     return {
         name: value
         for name, value in environment.items()
-        if not name.startswith(("TMDB_API_KEY", "TMDB_ACCESS_TOKEN"))
+        if not name.startswith(("TMDB_API_KEY", "TMDB_ACCESS_TOKEN", "STREAMR_EGRESS"))
     }
