@@ -69,7 +69,7 @@ FACTS = (
     ("key_suspended", "no", "no"),
     ("upstream_error", "yes", "once"),
     ("upstream_unavailable", "yes", "once"),
-    # what an outbound proxy answers, it answers again
+    # docs/facts/tls.md, "What an outbound proxy answers"
     ("egress_unreachable", "yes", "no"),
     ("egress_timeout", "yes", "no"),
     ("egress_closed", "yes", "no"),

@@ -6,7 +6,7 @@ Whatever cannot be used leaves in place what there was. Other settings need a re
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from twisted.logger import Logger
 
@@ -67,6 +67,10 @@ class Reloader:
     def _reload(self) -> None:
         self._lines.reopen()
         found, problems = reread(self._settings)
+        if found.egress != self._settings.egress:
+            # the routes are made of it
+            problems.append("STREAMR_EGRESS has changed, and needs a restart")
+            found = replace(found, egress=self._settings.egress)
         if found.secrets != self._settings.secrets:
             self._use(found)
         renewals = [self._upstream.renew_trust]

@@ -36,6 +36,7 @@ TOKENS = ("STREAMR_PROXY_TOKEN", "STREAMR_ADMIN_TOKEN")
 async def stack(reactor: Any, tmp_path: Path) -> AsyncIterator[Stack]:
     """Its key is one that TMDB refuses; all secrets are in files."""
     files = {"TMDB_API_KEY": WRONG, **dict.fromkeys(TOKENS, OLD)}
+    files["STREAMR_EGRESS"] = "direct"
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     paths = {f"{name}_FILE": str(tmp_path / name) for name in files}
@@ -111,6 +112,20 @@ async def test_a_bad_file_leaves_the_old_value_and_says_so(
     # what is good is used all the same
     bearer = {"Authorization": f"Bearer {NEW}"}
     assert (await stack.get("/3/movie/550", bearer, server="proxy")).status == 200
+
+
+@pytest_twisted.ensureDeferred
+async def test_another_outbound_proxy_needs_a_restart_and_says_so(
+    stack: Stack, tmp_path: Path
+) -> None:
+    await reload(stack)
+    assert "needs a restart" not in stack.log.getvalue()
+    (tmp_path / "STREAMR_EGRESS").write_text(f"socks5://anna:{NEW}@127.0.0.1:1")
+    (tmp_path / "TMDB_API_KEY").write_text(KEY)
+    await reload(stack)
+    assert "STREAMR_EGRESS has changed, and needs a restart" in stack.log.getvalue()
+    # directly, as at the start, and with what else was in files
+    assert (await stack.get("/3/movie/550")).status == 200
 
 
 @pytest_twisted.ensureDeferred

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from twisted.trial.unittest import SynchronousTestCase
 
+from streamr.boundaries import DIRECT
 from streamr.config.load import SettingsError, load
 from streamr.config.settings import Settings
 from streamr.config.values import is_loopback
@@ -22,6 +25,7 @@ from tests.repository.test_containers import (
     drain,
     image_environment,
     last,
+    read_yaml,
 )
 
 UNIT = (ROOT / "deploy/streamr.service").read_text(encoding="utf-8")
@@ -145,6 +149,61 @@ class Fly(SynchronousTestCase):
         [deploy] = re.findall(r"^fly deploy .*$", page, re.M)
         self.assertLessEqual({"--flycast", "--no-public-ips"}, set(deploy.split()))
         self.assertIs(False, self.app["http_service"]["force_https"])
+
+
+class Outbound(SynchronousTestCase):
+    """deploy/warp.yml and deploy/gluetun.yml, each on top of compose.yaml."""
+
+    FILES = ("deploy/warp.yml", "deploy/gluetun.yml")
+
+    def services(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = read_yaml(name)["services"]
+        return found
+
+    def test_they_keep_to_the_compose_specification(self) -> None:
+        said = subprocess.run(
+            [
+                *(sys.executable, "-m", "check_jsonschema"),
+                *("--builtin-schema", "vendor.compose-spec", *self.FILES),
+            ],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+        self.assertEqual(said.returncode, 0, said.stdout)
+
+    def test_streamr_goes_directly_first_and_then_through_the_service(self) -> None:
+        for name in self.FILES:
+            services = self.services(name)
+            [service] = set(services) - {"streamr"}
+            given = services["streamr"]["environment"]
+            self.assertLessEqual(given.keys(), NAMES)
+            direct, through = as_in_the_image({**given, "TMDB_API_KEY": KEY}).egress
+            self.assertEqual((direct, through.host), (DIRECT, service))
+            self.assertEqual(services["streamr"]["depends_on"], [service])
+
+    def test_they_belong_to_a_service_and_a_profile_of_compose(self) -> None:
+        whole = read_yaml("compose.yaml")["services"]
+        for name in self.FILES:
+            services = self.services(name)
+            [service] = set(services) - {"streamr"}
+            self.assertIn("streamr", whole)
+            self.assertNotIn(service, whole)
+            self.assertEqual(
+                services[service]["profiles"], whole["streamr"]["profiles"]
+            )
+
+    def test_nobody_else_can_use_the_proxy(self) -> None:
+        for name in self.FILES:
+            for service in self.services(name).values():
+                self.assertNotIn("ports", service)
+
+    def test_the_page_and_the_file_say_the_same_command(self) -> None:
+        page = (ROOT / "docs/recipes/hosting.md").read_text(encoding="utf-8")
+        for name in self.FILES:
+            command = f"docker compose -f compose.yaml -f {name} --profile one up -d"
+            self.assertIn(f"\n{command}\n", page)
+            self.assertIn(command, (ROOT / name).read_text(encoding="utf-8"))
 
 
 class SystemdRun(SynchronousTestCase):

@@ -12,7 +12,8 @@ from streamr.upstream.dial.tunnel import Ask, Handshake
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: .*)?")
 _FIELD = re.compile(rb"(?i)(?:proxy|www)-authenticate:[ \t]*([a-z0-9_-]+)")
 
-# tinyproxy asks for a password with 401, where RFC 9110 has 407 for it.
+# tinyproxy refuses a password with 401, where RFC 9110 has 407 for it
+# (docs/facts/tls.md, "What an outbound proxy answers").
 _AUTHENTICATION = (401, 407)
 # tinyproxy says 500 where others say 502, 503 or 504: it could not connect.
 _FAILED = (500, 502, 503, 504)
