@@ -1,6 +1,6 @@
 """One try at one origin: treq over an Agent over a TLS profile, within a budget.
 
-    treq.HTTPClient → RawAgent → Agent → TracedPool → Dialer
+    treq.HTTPClient → Sender → Pool → Connection → Dialer
 
 Everything that can go wrong below comes out as one Fault.
 """
@@ -16,10 +16,17 @@ from hyperlink import EncodedURL
 from treq.client import HTTPClient
 from treq.cookies import IndexableCookieJar
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
-from twisted.web.client import Agent
+from twisted.web.client import URI
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgent, IBodyProducer, IResponse
+from twisted.web.iweb import (
+    IAgent,
+    IAgentEndpointFactory,
+    IBodyProducer,
+    IResponse,
+)
 from zope.interface import implementer
 
 from streamr.boundaries import Answer, Budget, Validators
@@ -28,9 +35,11 @@ from streamr.fields import names
 from streamr.interfaces import Places, Reactor
 from streamr.upstream.body import Collector, decode
 from streamr.upstream.classify import JSON, classify
+from streamr.upstream.connection import Connection, Response
 from streamr.upstream.dial.dialer import Dialer
 from streamr.upstream.dial.tap import Trace
-from streamr.upstream.pool import TracedPool
+from streamr.upstream.head import Head
+from streamr.upstream.pool import Pool
 
 # A reset and a success within this many seconds: the resets are random, so fresh
 # connections are raced.
@@ -39,8 +48,12 @@ RANDOM_WINDOW = 60.0
 MOST_IDLE = 6
 # Origins whose URLs are remembered as ASCII: each route has one.
 REMEMBERED = 64
+# What a field with one value may say: a date, a tag, a type.
+MOST_VALUE = 200
 # Path and query of which hyperlink leaves every character as it is.
 _PLAIN = re.compile(r"/[A-Za-z0-9/._~%-]+(\?[A-Za-z0-9._~%&=-]+)?")
+# What can stand in no request line.
+_NO_TARGET = re.compile(rb"[^!-~]")
 
 
 class Client:
@@ -63,7 +76,7 @@ class Client:
         self._places = places
         self._reactor = reactor
         self._dialer = dialer
-        self._pool = TracedPool(reactor, most_idle)
+        self._pool = Pool(reactor, most_idle)
         self._good_at = self._reset_at = -RANDOM_WINDOW
 
     def get(
@@ -82,9 +95,10 @@ class Client:
         `first_byte` is told when the head has come.
         """
         if new_connection:
-            self._pool.closeCachedConnections()
+            self._pool.close()
         trace = Trace(self._reactor, budget)
-        waiting: Deferred[Any] = self._client(trace).request(
+        sender = _Sender(self._pool, lambda: self._endpoints(trace), trace)
+        waiting: Deferred[Any] = HTTPClient(sender, _NO_COOKIES).request(
             "GET",
             ready_url(url),
             headers=Headers({name: [value] for name, value in headers.items()}),
@@ -94,7 +108,7 @@ class Client:
             reactor=self._reactor,  # type: ignore[arg-type]
         )
         trace.start(waiting.cancel)
-        waiting.addCallback(self._collect, trace, budget, first_byte)
+        waiting.addCallback(self._collect, sender, trace, budget, first_byte)
         waiting.addCallbacks(self._noted, _translate, errbackArgs=(trace,))
         waiting.addErrback(self._noted_fault)
         waiting.addBoth(_stop, trace)
@@ -102,8 +116,7 @@ class Client:
 
     def close(self) -> Deferred[None]:
         """Close all idle connections."""
-        closing: Deferred[None] = self._pool.closeCachedConnections()
-        return closing
+        return self._pool.close()
 
     def _noted(self, answer: Answer) -> Answer:
         self._good_at = self._reactor.seconds()
@@ -120,15 +133,14 @@ class Client:
         oldest: float = self._reactor.seconds() - RANDOM_WINDOW
         return min(self._good_at, self._reset_at) > oldest
 
-    def _client(self, trace: Trace) -> HTTPClient:
+    def _endpoints(self, trace: Trace) -> IAgentEndpointFactory:
         places = self._places if self._resets_at_random() else None
-        endpoints = self._dialer.attempt(trace, places)
-        agent = Agent.usingEndpointFactory(self._reactor, endpoints, self._pool)
-        return HTTPClient(_RawAgent(agent, trace), _NO_COOKIES)
+        return self._dialer.attempt(trace, places)
 
     def _collect(
         self,
         response: IResponse,
+        sender: _Sender,
         trace: Trace,
         budget: Budget,
         first_byte: Callable[[], None],
@@ -137,7 +149,7 @@ class Client:
         first_byte()
         collector = Collector(self._reactor, budget, trace.abort)
         response.deliverBody(collector)
-        return collector.done.addCallback(_answer, response, trace)
+        return collector.done.addCallback(_answer, sender.head)
 
 
 class NoCookies(IndexableCookieJar):
@@ -194,29 +206,30 @@ def _in_ascii(text: str) -> str:
 _origin = lru_cache(REMEMBERED)(_in_ascii)
 
 
-def _answer(collected: tuple[bytes, bool], response: IResponse, trace: Trace) -> Answer:
+def _answer(collected: tuple[bytes, bool], head: Head) -> Answer:
     raw, certain = collected
-    body, gzipped = decode(raw, trace.content_coding, certain=certain)
+    coding = head.all("content-encoding").encode()
+    body, gzipped = decode(raw, coding, certain=certain)
     return Answer(
-        status=response.code,
+        status=head.status,
         body=body,
         gzipped=gzipped,
-        content_type=_first(response.headers, "content-type") or JSON,
-        cache_control=_listed(response.headers, "cache-control"),
-        retry_after=_first(response.headers, "retry-after"),
-        age=_seconds(_first(response.headers, "age")),
-        date=_first(response.headers, "date"),
-        expires=_first(response.headers, "expires"),
-        vary=_listed(response.headers, "vary"),
-        validators=_validators(response.headers),
-        proxy_status=", ".join(_all(response.headers, names.PROXY_STATUS)),
+        content_type=_short(head, "content-type") or JSON,
+        cache_control=head.all("cache-control") or None,
+        retry_after=_short(head, "retry-after"),
+        age=_seconds(_short(head, "age")),
+        date=_short(head, "date"),
+        expires=_short(head, "expires"),
+        vary=head.all("vary") or None,
+        validators=_validators(head),
+        proxy_status=head.all(names.PROXY_STATUS.lower()),
         certain=certain,
     )
 
 
-def _validators(headers: Headers) -> Validators | None:
+def _validators(head: Head) -> Validators | None:
     """What can be used to ask again whether this is still good."""
-    etag, modified = _first(headers, "etag"), _first(headers, "last-modified")
+    etag, modified = _short(head, "etag"), _short(head, "last-modified")
     if etag is None and modified is None:
         return None
     return Validators(etag, modified)
@@ -246,19 +259,10 @@ def _stop(result: Answer | Failure, trace: Trace) -> Answer | Failure:
     return result
 
 
-def _all(headers: Headers, name: str) -> list[str]:
-    return list(headers.getRawHeaders(name, []))
-
-
-def _first(headers: Headers, name: str) -> str | None:
-    found = _all(headers, name)
-    return found[0][:200] if found else None
-
-
-def _listed(headers: Headers, name: str) -> str | None:
-    """A list on one line or several (RFC 9110, 5.3), whole: its last member may be the
-    no-store."""
-    return ", ".join(_all(headers, name)) or None
+def _short(head: Head, name: str) -> str | None:
+    """A field that has one value, of which nobody needs more."""
+    value = head.first(name)
+    return None if value is None else value[:MOST_VALUE]
 
 
 def _seconds(field: str | None) -> float:
@@ -269,12 +273,21 @@ def _seconds(field: str | None) -> float:
 
 
 @implementer(IAgent)
-class _RawAgent:
-    """Hides Content-Encoding from treq, whose decoder turns a broken gzip stream into
-    an empty body without an error. The bytes come raw; `body.decode` checks them."""
+class _Sender:
+    """Sends treq's request over a connection of the pool, or over a new one, and keeps
+    the head that comes: treq is shown none (see `connection.Response`)."""
 
-    def __init__(self, agent: IAgent, trace: Trace) -> None:
-        self._agent = agent
+    head: Head
+
+    def __init__(
+        self,
+        pool: Pool,
+        endpoints: Callable[[], IAgentEndpointFactory],
+        trace: Trace,
+    ) -> None:
+        """`endpoints` is asked when a new connection is needed."""
+        self._pool = pool
+        self._endpoints = endpoints
         self._trace = trace
 
     def request(
@@ -284,11 +297,58 @@ class _RawAgent:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
     ) -> Deferred[IResponse]:
-        waiting = self._agent.request(method, uri, headers, bodyProducer)
-        return waiting.addCallback(self._hide)
+        origin, target = _split(uri)
+        place, host = _place(origin)
+        lines = [b"%b %b HTTP/1.1\r\nHost: %b\r\n" % (method, target, host)]
+        for name, values in headers.getAllRawHeaders() if headers else ():
+            lines += [b"%b: %b\r\n" % (name, value) for value in values]
+        request = b"".join((*lines, b"\r\n"))
+        connection = self._pool.take(origin)
+        if connection is not None:
+            waiting = self._over(connection, request)
+        else:
+            endpoint = self._endpoints().endpointForURI(place)
+            connecting: Deferred[Any] = endpoint.connect(
+                _Connections(origin, self._pool)
+            )
+            waiting = connecting.addCallback(self._over, request)
+        return waiting.addCallback(self._keep)
 
-    def _hide(self, response: IResponse) -> IResponse:
-        codings = response.headers.getRawHeaders(b"content-encoding", [])
-        self._trace.content_coding = b",".join(codings)
-        response.headers.removeHeader(b"content-encoding")
+    def _over(self, connection: Connection, request: bytes) -> Deferred[Response]:
+        if connection.tap is not None:
+            self._trace.carried_by(connection.tap)
+        return connection.ask(request)
+
+    def _keep(self, response: Response) -> Response:
+        self.head = response.head
         return response
+
+
+class _Connections(Factory):
+    """Makes one connection, which the pool gets when it is idle."""
+
+    noisy = False
+
+    def __init__(self, origin: bytes, pool: Pool) -> None:
+        self._origin = origin
+        self._pool = pool
+
+    def buildProtocol(self, addr: IAddress | None) -> Connection:
+        return Connection(self._origin, self._pool.put, self._pool.forget)
+
+
+def _split(uri: bytes) -> tuple[bytes, bytes]:
+    """Origin and request target. Raises ValueError for what could be two lines."""
+    if _NO_TARGET.search(uri):
+        raise ValueError("a URL with spaces, control characters or beyond ASCII")
+    end = uri.find(b"/", uri.find(b"//") + 2)
+    return (uri[:end], uri[end:]) if end > 0 else (uri, b"/")
+
+
+@lru_cache(REMEMBERED)
+def _place(origin: bytes) -> tuple[URI, bytes]:
+    """Where an origin is, and its Host field (RFC 9110, 7.2)."""
+    place = URI.fromBytes(origin)
+    host = b"[%b]" % place.host if b":" in place.host else place.host
+    usual = 443 if place.scheme == b"https" else 80
+    return place, host if place.port == usual else b"%b:%d" % (host, place.port)

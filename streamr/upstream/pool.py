@@ -1,48 +1,74 @@
-"""The pool of connections of one route, which tells an attempt which one it got."""
+"""The pool of connections of one route: those that are open and have nothing to do."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import (
-    IStreamClientEndpoint,
-)
-from twisted.web.client import HTTPConnectionPool
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from streamr.upstream.dial.tap import Tap, Trace, TracedEndpoint
+from streamr.upstream.connection import Connection
+
+# Many servers close idle connections after a minute, which costs a reset on the next
+# request (docs/facts/tls.md, "Idle connections").
+LONGEST_IDLE = 45.0
 
 
-class TracedPool(HTTPConnectionPool):
-    """A pool that tells each attempt which connection carries it.
+class Pool:
+    """Keeps connections for the next requests; the one that has waited longest goes
+    first, so that all of them stay in use."""
 
-    Retries are the gateway's decision, so the pool makes none of its own.
-    """
-
-    retryAutomatically = False
-    # Many servers close idle connections after a minute, which costs a reset on the
-    # next request (docs/facts/tls.md, "Idle connections").
-    cachedConnectionTimeout = 45
-
-    def __init__(self, reactor: Any, most_idle: int) -> None:
+    def __init__(self, clock: IReactorTime, most_idle: int) -> None:
         """Every connection that may be in use at once is kept: with six of 16, one miss
         in eight paid for a new handshake (docs/facts/performance.md, "Idle
         connections")."""
-        super().__init__(reactor)
-        self.maxPersistentPerHost = most_idle
+        self._clock = clock
+        self._most_idle = most_idle
+        # since when each is idle; in the order of these times
+        self._idle: dict[Connection, float] = {}
+        self._timer: IDelayedCall | None = None
 
-    def getConnection(self, key: Any, endpoint: IStreamClientEndpoint) -> Deferred[Any]:
-        connecting: Deferred[Any] = super().getConnection(key, endpoint)
-        if isinstance(endpoint, TracedEndpoint):
-            connecting.addCallback(_carry, endpoint.trace)
-        return connecting
+    def take(self, origin: bytes) -> Connection | None:
+        """A connection to this origin that is open and idle."""
+        for connection in self._idle:
+            if connection.origin == origin:
+                del self._idle[connection]
+                return connection
+        return None
 
+    def put(self, connection: Connection) -> None:
+        """This connection is idle."""
+        self._idle[connection] = self._clock.seconds()
+        if len(self._idle) > self._most_idle:
+            oldest = next(iter(self._idle))
+            self.forget(oldest)
+            oldest.close()
+        if self._timer is None:
+            self._timer = self._clock.callLater(LONGEST_IDLE, self._look)
 
-def _carry(protocol: Any, trace: Trace) -> Any:
-    """Find the tap below a pooled protocol (HTTP, perhaps TLS, tap)."""
-    transport = protocol.transport
-    while transport is not None and not isinstance(transport, Tap):
-        transport = getattr(transport, "transport", None)
-    if transport is not None:
-        trace.carried_by(transport)
-    return protocol
+    def forget(self, connection: Connection) -> None:
+        """This connection is of no use any more."""
+        self._idle.pop(connection, None)
+
+    def close(self) -> Deferred[Any]:
+        """Close what is idle; fires when all of it is closed."""
+        idle, self._idle = self._idle, {}
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        return gatherResults([each.close() for each in idle])
+
+    def _look(self) -> None:
+        """Close what has been idle for too long. One timer for all of them: each
+        request would begin one, and end it."""
+        self._timer = None
+        now = self._clock.seconds()
+        for connection, since in list(self._idle.items()):
+            if now - since >= LONGEST_IDLE:
+                self.forget(connection)
+                connection.close()
+            else:
+                self._timer = self._clock.callLater(
+                    since + LONGEST_IDLE - now, self._look
+                )
+                return
