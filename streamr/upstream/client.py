@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
-from hyperlink import EncodedURL
 from treq.client import HTTPClient
 from treq.cookies import IndexableCookieJar
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
-from twisted.web.client import URI
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import (
     IAgent,
@@ -40,20 +37,15 @@ from streamr.upstream.dial.dialer import Dialer
 from streamr.upstream.dial.tap import Trace
 from streamr.upstream.head import Head
 from streamr.upstream.pool import Pool
+from streamr.upstream.url import Origin, split
 
 # A reset and a success within this many seconds: the resets are random, so fresh
 # connections are raced.
 RANDOM_WINDOW = 60.0
 # Covers a front page's lists.
 MOST_IDLE = 6
-# Origins whose URLs are remembered as ASCII: each route has one.
-REMEMBERED = 64
 # What a field with one value may say: a date, a tag, a type.
 MOST_VALUE = 200
-# Path and query of which hyperlink leaves every character as it is.
-_PLAIN = re.compile(r"/[A-Za-z0-9/._~%-]+(\?[A-Za-z0-9._~%&=-]+)?")
-# What can stand in no request line.
-_NO_TARGET = re.compile(rb"[^!-~]")
 
 
 class Client:
@@ -97,10 +89,13 @@ class Client:
         if new_connection:
             self._pool.close()
         trace = Trace(self._reactor, budget)
-        sender = _Sender(self._pool, lambda: self._endpoints(trace), trace)
+        origin, target = split(url)
+        sender = _Sender(
+            origin, target, self._pool, lambda: self._endpoints(trace), trace
+        )
         waiting: Deferred[Any] = HTTPClient(sender, _NO_COOKIES).request(
             "GET",
-            ready_url(url),
+            origin,
             headers=Headers({name: [value] for name, value in headers.items()}),
             cookies=_NO_COOKIES,
             allow_redirects=False,
@@ -164,46 +159,6 @@ class NoCookies(IndexableCookieJar):
 
 
 _NO_COOKIES = NoCookies()
-
-
-class ReadyURL(EncodedURL):
-    """A URL that treq sends as it stands. Hyperlink would read it, check it and write
-    it again for each request (docs/facts/performance.md, "A cache miss")."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self._ready = text
-
-    def to_uri(self) -> ReadyURL:
-        """The same in ASCII, which it is; treq asks for it."""
-        return self
-
-    def to_text(self, with_password: bool = False) -> str:
-        """The whole URL."""
-        return self._ready
-
-
-def ready_url(text: str) -> ReadyURL:
-    """The URL as hyperlink writes it in ASCII. Raises ValueError when it is none.
-
-    Of the URLs of one origin only path and query differ, and those are plain already,
-    so only the origin is read, and that once.
-    """
-    end = text.find("/", text.find("//") + 2)
-    if end > 0 and _PLAIN.fullmatch(text, end):
-        return ReadyURL(_origin(text[:end]) + text[end:])
-    return ReadyURL(_in_ascii(text))
-
-
-def _in_ascii(text: str) -> str:
-    url = EncodedURL.from_text(text)
-    if ":" not in url.host:
-        return str(url.to_uri().to_text())
-    # hyperlink takes an IPv6 address for a name, and raises (its issues 68 and 188)
-    return str(url.replace(host="").to_uri().replace(host=url.host).to_text())
-
-
-_origin = lru_cache(REMEMBERED)(_in_ascii)
 
 
 def _answer(collected: tuple[bytes, bool], head: Head) -> Answer:
@@ -274,18 +229,25 @@ def _seconds(field: str | None) -> float:
 
 @implementer(IAgent)
 class _Sender:
-    """Sends treq's request over a connection of the pool, or over a new one, and keeps
-    the head that comes: treq is shown none (see `connection.Response`)."""
+    """Sends treq's request over a connection of the pool, or over a new one.
+
+    What treq does not know is here: the target of the request, and the head of the
+    response (see `url.Origin` and `connection.Response`).
+    """
 
     head: Head
 
     def __init__(
         self,
+        origin: Origin,
+        target: bytes,
         pool: Pool,
         endpoints: Callable[[], IAgentEndpointFactory],
         trace: Trace,
     ) -> None:
         """`endpoints` is asked when a new connection is needed."""
+        self._origin = origin
+        self._target = target
         self._pool = pool
         self._endpoints = endpoints
         self._trace = trace
@@ -297,29 +259,26 @@ class _Sender:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
     ) -> Deferred[IResponse]:
-        origin, target = _split(uri)
-        place, host = _place(origin)
-        lines = [b"%b %b HTTP/1.1\r\nHost: %b\r\n" % (method, target, host)]
+        origin, lines = self._origin, [b"%b %b HTTP/1.1" % (method, self._target)]
+        lines.append(b"Host: " + origin.host_field)
         for name, values in headers.getAllRawHeaders() if headers else ():
-            lines += [b"%b: %b\r\n" % (name, value) for value in values]
-        request = b"".join((*lines, b"\r\n"))
-        connection = self._pool.take(origin)
+            lines += [b"%b: %b" % (name, value) for value in values]
+        request = b"\r\n".join((*lines, b"", b""))
+        connection = self._pool.take(origin.key)
         if connection is not None:
-            waiting = self._over(connection, request)
-        else:
-            endpoint = self._endpoints().endpointForURI(place)
-            connecting: Deferred[Any] = endpoint.connect(
-                _Connections(origin, self._pool)
-            )
-            waiting = connecting.addCallback(self._over, request)
-        return waiting.addCallback(self._keep)
+            return self._over(connection, request)
+        endpoint = self._endpoints().endpointForURI(origin.place)
+        connecting: Deferred[Any] = endpoint.connect(
+            _Connections(origin.key, self._pool)
+        )
+        return connecting.addCallback(self._over, request)
 
-    def _over(self, connection: Connection, request: bytes) -> Deferred[Response]:
+    def _over(self, connection: Connection, request: bytes) -> Deferred[IResponse]:
         if connection.tap is not None:
             self._trace.carried_by(connection.tap)
-        return connection.ask(request)
+        return connection.ask(request).addCallback(self._keep)
 
-    def _keep(self, response: Response) -> Response:
+    def _keep(self, response: Response) -> IResponse:
         self.head = response.head
         return response
 
@@ -335,20 +294,3 @@ class _Connections(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> Connection:
         return Connection(self._origin, self._pool.put, self._pool.forget)
-
-
-def _split(uri: bytes) -> tuple[bytes, bytes]:
-    """Origin and request target. Raises ValueError for what could be two lines."""
-    if _NO_TARGET.search(uri):
-        raise ValueError("a URL with spaces, control characters or beyond ASCII")
-    end = uri.find(b"/", uri.find(b"//") + 2)
-    return (uri[:end], uri[end:]) if end > 0 else (uri, b"/")
-
-
-@lru_cache(REMEMBERED)
-def _place(origin: bytes) -> tuple[URI, bytes]:
-    """Where an origin is, and its Host field (RFC 9110, 7.2)."""
-    place = URI.fromBytes(origin)
-    host = b"[%b]" % place.host if b":" in place.host else place.host
-    usual = 443 if place.scheme == b"https" else 80
-    return place, host if place.port == usual else b"%b:%d" % (host, place.port)

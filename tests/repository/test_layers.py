@@ -67,8 +67,8 @@ TABLE = {
     "streamr.observe.scraped": "streamr.observe streamr.policy.breaker "
     "prometheus_client",
     "streamr.upstream": _UPSTREAM,
-    "streamr.upstream.client": _UPSTREAM + "hyperlink",
     "streamr.upstream.resolve.http_wire": _UPSTREAM + "h11 h2",
+    "streamr.upstream.url": _UPSTREAM + "hyperlink",
     "streamr.upstream.dial.tls": _UPSTREAM + "streamr.keypins OpenSSL cryptography "
     "service_identity",
     "streamr.gateway": _SPINE + "streamr.policy streamr.routing streamr.gateway "

@@ -7,9 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from hyperlink import EncodedURL
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
@@ -27,7 +24,7 @@ from zope.interface.verify import verifyObject
 from streamr.boundaries import Answer, Budget, Validators
 from streamr.errors import Fault
 from streamr.upstream.classify import JSON
-from streamr.upstream.client import Client, ready_url
+from streamr.upstream.client import Client
 from streamr.upstream.dial import addresses
 from streamr.upstream.dial.dialer import Dialer
 from streamr.upstream.dial.tls import MODERN, ProfilePolicy
@@ -467,55 +464,6 @@ class Fields(ClientCase):
         self.assertNoResult(asking)
         protocol.connectionLost(Failure(ConnectionDone()))
         self.assertFalse(self.successResultOf(asking).certain)
-
-
-def by_hyperlink(text: str) -> str | None:
-    """A URL as hyperlink writes it; None for what is none."""
-    try:
-        return str(EncodedURL.from_text(text).to_uri().to_text())
-    except ValueError:
-        return None
-
-
-def by_us(text: str) -> str | None:
-    try:
-        return ready_url(text).to_uri().to_text()
-    except ValueError:
-        return None
-
-
-class URLs(SynchronousTestCase):
-    """What treq sends is what hyperlink would have written."""
-
-    @settings(deadline=None, database=None, derandomize=True, max_examples=2000)
-    @given(
-        st.sampled_from(
-            (
-                "https://api.test.invalid",
-                "http://127.0.0.1:5001",
-                "HTTPS://b\xfccher.de:1",
-            )
-        ),
-        st.text("/aZ09._~%-", max_size=12) | st.text(max_size=12),
-        st.text("aZ09._~%-=&", max_size=12) | st.text(max_size=12),
-    )
-    def test_every_url_is_the_same(self, origin: str, path: str, query: str) -> None:
-        text = f"{origin}/3/{path}" + (f"?{query}" if query else "")
-        self.assertEqual(by_us(text), by_hyperlink(text))
-
-    def test_each_character_is_encoded_where_hyperlink_encodes_it(self) -> None:
-        for code in range(1, 0x100):
-            for place in ("/3/x{}y", "/3/x?a{}b=1", "/3/x?a=1{}2", "/3/{}"):
-                text = "https://api.test.invalid" + place.format(chr(code))
-                self.assertEqual(by_us(text), by_hyperlink(text), text)
-
-    def test_a_url_without_a_path_is_one(self) -> None:
-        for text in ("http://a.test", "http://a.test?b=c", "http://a.test/"):
-            self.assertEqual(by_us(text), by_hyperlink(text), text)
-
-    def test_the_host_may_be_an_ipv6_address(self) -> None:
-        for text in ("http://[::1]:5001/3/x?a=b", "http://[::1]", "http://[::1]/\xe9"):
-            self.assertEqual(by_us(text), text.replace("\xe9", "%C3%A9"))
 
 
 class Names(ClientCase):
