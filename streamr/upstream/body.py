@@ -37,18 +37,18 @@ class Collector(Protocol):
     ) -> None:
         self._clock = clock
         self._began = clock.seconds()
-        self._idle = budget.idle
+        self._budget = budget
         self._abort = abort
         self._pieces: list[bytes] = []
         self._size = 0
-        self._timers: list[IDelayedCall] = [
-            clock.callLater(budget.idle, self._stalled),
-            clock.callLater(budget.body, self._too_slow),
-        ]
+        self._heard = self._began
+        # one for both limits: most bodies are whole before it is due
+        soonest = min(budget.idle, budget.body)
+        self._timer: IDelayedCall | None = clock.callLater(soonest, self._look)
         self.done: Deferred[tuple[bytes, bool]] = Deferred(self._cancelled)
 
     def dataReceived(self, data: bytes) -> None:
-        if not self._timers:
+        if self._timer is None:
             return
         self._size += len(data)
         if self._size > MOST_BYTES:
@@ -57,7 +57,7 @@ class Collector(Protocol):
             )
             return
         self._pieces.append(data)
-        self._timers[0].reset(self._idle)
+        self._heard = self._clock.seconds()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if not self._finish():
@@ -68,20 +68,30 @@ class Collector(Protocol):
         else:
             self.done.errback(reason)
 
-    def _stalled(self) -> None:
-        self._give_up(
-            Fault("http_response_timeout", f"the body paused for {self._idle:g} s")
-        )
-
-    def _too_slow(self) -> None:
-        self._give_up(
-            Fault(
-                "http_response_timeout",
-                f"{self._size} bytes when the time was up",
-                received=self._size,
-                seconds=self._clock.seconds() - self._began,
+    def _look(self) -> None:
+        """Give up when one of the limits is reached, or look again when it can be."""
+        now = self._clock.seconds()
+        idle_left = self._heard + self._budget.idle - now
+        body_left = self._began + self._budget.body - now
+        if idle_left <= 0:
+            self._give_up(
+                Fault(
+                    "http_response_timeout",
+                    f"the body paused for {self._budget.idle:g} s",
+                )
             )
-        )
+        elif body_left <= 0:
+            self._give_up(
+                Fault(
+                    "http_response_timeout",
+                    f"{self._size} bytes when the time was up",
+                    received=self._size,
+                    seconds=now - self._began,
+                )
+            )
+        else:
+            soonest = min(idle_left, body_left)
+            self._timer = self._clock.callLater(soonest, self._look)
 
     def _give_up(self, fault: Fault) -> None:
         if self._finish():
@@ -93,12 +103,11 @@ class Collector(Protocol):
             self._abort()
 
     def _finish(self) -> bool:
-        """Stop the timers; False when it was over already."""
-        timers, self._timers = self._timers, []
-        for timer in timers:
-            if timer.active():
-                timer.cancel()
-        return bool(timers)
+        """Stop the timer; False when it was over already."""
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+        return timer is not None
 
 
 def decode(
