@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from streamr.boundaries import Answer, Call, Query
+from streamr.boundaries import Answer, Call, Completeness, Query
 from streamr.errors import Envelope, Fault
 from streamr.tmdb.plausibility import completeness, problem
 from streamr.upstream.body import describe, read_json
@@ -42,9 +42,9 @@ def judge(query: Query, call: Call, response: Answer) -> Answer:
         raise _refused(response) or fault from fault
     if status == 401:
         _check_key(value)
-    if status == 200:
-        return replace(response, completeness=completeness(query, value))
-    return response
+    if status != 200 or (held := completeness(query, value)) is Completeness.WHOLE:
+        return response
+    return replace(response, completeness=held)
 
 
 def _check_key(value: object) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from treq.client import HTTPClient
@@ -27,7 +28,6 @@ from twisted.web.iweb import (
 from zope.interface import implementer
 
 from streamr.boundaries import Answer, Budget, Validators
-from streamr.errors import Fault
 from streamr.fields import names
 from streamr.interfaces import Places, Reactor
 from streamr.upstream.body import Collector, decode
@@ -44,6 +44,8 @@ from streamr.upstream.url import Origin, split
 RANDOM_WINDOW = 60.0
 # Covers a front page's lists.
 MOST_IDLE = 6
+# Requests' fields that are remembered: each route has its own.
+REMEMBERED = 64
 # What a field with one value may say: a date, a tag, a type.
 MOST_VALUE = 200
 
@@ -96,7 +98,7 @@ class Client:
         waiting: Deferred[Any] = HTTPClient(sender, _NO_COOKIES).request(
             "GET",
             origin,
-            headers=Headers({name: [value] for name, value in headers.items()}),
+            headers=_fields(tuple(headers.items())),
             cookies=_NO_COOKIES,
             allow_redirects=False,
             unbuffered=True,
@@ -104,24 +106,27 @@ class Client:
         )
         trace.start(waiting.cancel)
         waiting.addCallback(self._collect, sender, trace, budget, first_byte)
-        waiting.addCallbacks(self._noted, _translate, errbackArgs=(trace,))
-        waiting.addErrback(self._noted_fault)
-        waiting.addBoth(_stop, trace)
+        waiting.addCallbacks(self._came, self._failed, (trace,), errbackArgs=(trace,))
         return _cancellable(waiting, trace)
 
     def close(self) -> Deferred[None]:
         """Close all idle connections."""
         return self._pool.close()
 
-    def _noted(self, answer: Answer) -> Answer:
+    def _came(self, answer: Answer, trace: Trace) -> Answer:
+        trace.stop()
         self._good_at = self._reactor.seconds()
         return answer
 
-    def _noted_fault(self, failure: Failure) -> Failure:
-        value = failure.value
-        if isinstance(value, Fault) and value.cause.name in ("tls_reset", "tls_closed"):
+    def _failed(self, failure: Failure, trace: Trace) -> Failure:
+        """The Fault behind a failure; a cancellation from outside stays what it is."""
+        trace.stop()
+        if trace.left:
+            return Failure(CancelledError())
+        fault = classify(failure, trace)
+        if fault.cause.name in ("tls_reset", "tls_closed"):
             self._reset_at = self._reactor.seconds()
-        return failure
+        return Failure(fault)
 
     def _resets_at_random(self) -> bool:
         """True when handshakes were lately reset, and lately ended well, too."""
@@ -204,14 +209,11 @@ def _cancellable(waiting: Deferred[Answer], trace: Trace) -> Deferred[Answer]:
     return result
 
 
-def _translate(failure: Failure, trace: Trace) -> Failure:
-    """The Fault behind a failure; a cancellation from outside stays what it is."""
-    return Failure(CancelledError() if trace.left else classify(failure, trace))
-
-
-def _stop(result: Answer | Failure, trace: Trace) -> Answer | Failure:
-    trace.stop()
-    return result
+@lru_cache(REMEMBERED)
+def _fields(headers: tuple[tuple[str, str], ...]) -> Headers:
+    """The fields of a request, which treq copies and never changes. Nearly all requests
+    of a route have the same."""
+    return Headers({name: [value] for name, value in headers})
 
 
 def _short(head: Head, name: str) -> str | None:
