@@ -191,21 +191,20 @@ class Cache:
         self, outcome: Outcome, key: str, query: Query, stored: StoredResponse | None
     ) -> Outcome:
         """Keep what may be kept."""
-        use = CacheUse(forward=self._why(stored))
-        answer = outcome.answer
+        why, answer = self._why(stored), outcome.answer
         if answer is None or answer.status == 429:
             paused = self._clock.seconds() + freshness.REFRESH_PAUSE
             self._failed.begin(key, paused)
-            return replace(outcome, cache=use)
+            return replace(outcome, cache=CacheUse(why))
         self._failed.end(key)
         now = self._clock.seconds()
         terms = freshness.terms(_as_kept(answer, stored), query.freshness)
         if answer.status == 304 and stored is not None:
-            return self._still_good(stored, terms, outcome, use)
+            return self._still_good(stored, terms, outcome, why)
         if terms is None:
-            return replace(outcome, cache=use)
+            return replace(outcome, cache=CacheUse(why))
         ready = representation.ready(key, query, answer, terms, now)
-        return self._keep(ready, outcome, use)
+        return self._keep(ready, outcome, why)
 
     def _why(self, stored: StoredResponse | None) -> str:
         """Why TMDB was asked, in RFC 9211's words (2.2)."""
@@ -219,22 +218,20 @@ class Cache:
         stored: StoredResponse,
         terms: freshness.Terms | None,
         outcome: Outcome,
-        use: CacheUse,
+        why: str,
     ) -> Outcome:
         """TMDB says that what is stored is the answer (RFC 9111, 4.3.3)."""
         now = self._clock.seconds()
         # a purge while it was asked, or a no-store, is respected
         if terms is not None and self._store.get(stored.key) is stored:
-            return self._keep(representation.renewed(stored, terms, now), outcome, use)
+            return self._keep(representation.renewed(stored, terms, now), outcome, why)
         age = max(0.0, now - stored.stored_at)
-        return replace(outcome, stored=stored, age=age, cache=use)
+        return replace(outcome, stored=stored, age=age, cache=CacheUse(why))
 
-    def _keep(
-        self, response: StoredResponse, outcome: Outcome, use: CacheUse
-    ) -> Outcome:
+    def _keep(self, response: StoredResponse, outcome: Outcome, why: str) -> Outcome:
         self._store.put(response.key, response)
         age = self._clock.seconds() - response.stored_at
-        use = replace(use, stored=True)
+        use = CacheUse(why, stored=True)
         return replace(outcome, stored=response, age=age, cache=use)
 
     def _was_collapsed(self, outcome: Outcome) -> Outcome:

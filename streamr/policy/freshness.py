@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import Enum
+from functools import lru_cache
 
 from streamr.boundaries import Answer, Completeness, Freshness, StoredResponse
 
@@ -33,6 +34,8 @@ MISSING = Freshness("missing", MINUTE, MINUTE, MINUTE, 0, 0)
 # half of it, and never served after it: at most so long in all (seconds).
 PASSING = {Completeness.PARTIAL: MINUTE, Completeness.EMPTY: 5 * MINUTE}
 
+# Cache-Control fields that are remembered.
+REMEMBERED = 256
 # One directive: a token, perhaps with a token or a quoted string (RFC 9111, 5.2).
 # only from the beginning of a word: within one it would fail at the same place again
 _FIELD = re.compile(r'(?<![a-z-])([a-z-]+)(?:=(?:"([^"]*)"|([^",\s]*)))?\s*(?:,|$)')
@@ -60,7 +63,7 @@ def terms(answer: Answer, kind: Freshness | None) -> Terms | None:
         return None
     if _varies_on_all(answer.vary or ""):
         return None
-    if {"no-store", "private"} & set(directives):
+    if "no-store" in directives or "private" in directives:
         return None
     if answer.status == 404:
         kind = MISSING
@@ -136,7 +139,9 @@ def _named(directives: Mapping[str, str | None], answer: Answer) -> float | None
     return None
 
 
-def _directives(field: str) -> dict[str, str | None]:
+# TMDB says the same of most of its answers.
+@lru_cache(REMEMBERED)
+def _directives(field: str) -> Mapping[str, str | None]:
     """The directives of a Cache-Control field (RFC 9111, 5.2), in small letters."""
     found: dict[str, str | None] = {}
     for name, quoted, plain in _FIELD.findall(field.lower()):
