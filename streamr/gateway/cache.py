@@ -106,6 +106,8 @@ class Cache:
                     self._renewed(outcome, query, call, now)
 
             return self._patiently(waiting, stored, call.deadline - now, given_up)
+        if not collapsed and call.deadline - now >= self._deadline - FLIGHT_MARGIN:
+            return waiting  # a flight of his own, which ends in time by itself
         return waiting.addTimeout(
             max(0.0, call.deadline - now), self._clock, _out_of_time
         )
