@@ -6,12 +6,11 @@ host, no header, no cookie, no key.
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import lru_cache
 from operator import itemgetter
-from urllib.parse import quote, urlencode
 
 from streamr.boundaries import Query
+from streamr.policy.urlencoded import urlencoded
 
 Pairs = tuple[tuple[str, str], ...]
 # Requests that may be under way at once, with a hundred popular pages.
@@ -31,16 +30,15 @@ def key(query: Query) -> str:
 def _key(path: str, parameters: Pairs, given: Pairs) -> str:
     defaults = {name: _canonical(name, value) for name, value in given}
     pairs = [(name, _canonical(name, value)) for name, value in parameters]
-    times = Counter(name for name, _ in dict.fromkeys(pairs))
-    kept = sorted(
-        (
-            (name, value)
-            for name, value in dict.fromkeys(pairs)
-            if value != "" and (times[name] > 1 or defaults.get(name) != value)
-        ),
-        key=itemgetter(0),
-    )
-    return f"{path}?{urlencode(kept, quote_via=quote)}" if kept else path
+    pairs = list(dict.fromkeys(pairs))
+    names = [name for name, _ in pairs]
+    kept = [
+        (name, value)
+        for name, value in pairs
+        if value != "" and (names.count(name) > 1 or defaults.get(name) != value)
+    ]
+    kept.sort(key=itemgetter(0))
+    return f"{path}?{urlencoded(kept)}" if kept else path
 
 
 def _canonical(name: str, value: str) -> str:

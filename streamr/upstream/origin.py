@@ -6,7 +6,7 @@ The one place that builds upstream URLs and puts credentials on them.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from twisted.internet.defer import Deferred, fail
 
@@ -15,6 +15,7 @@ from streamr.errors import RouteKind
 from streamr.fields.loop import Loop
 from streamr.interfaces import Progress, Veto
 from streamr.policy.retry import HEDGE_AFTER, retry_after
+from streamr.policy.urlencoded import urlencoded
 from streamr.upstream.answer import judge
 from streamr.upstream.client import Client
 from streamr.upstream.ratelimit import Pacer
@@ -134,7 +135,7 @@ class TMDBRoute(HTTPRoute):
 
 def upstream_url(base_url: str, query: Query, more: tuple[tuple[str, str], ...]) -> str:
     """The URL of a query below a base such as `https://api.themoviedb.org/3`."""
-    parameters = urlencode([*query.parameters, *more], quote_via=quote)
+    parameters = urlencoded([*query.parameters, *more])
     return f"{base_url}{query.path}" + (f"?{parameters}" if parameters else "")
 
 
