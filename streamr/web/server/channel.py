@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import (
+    IAddress,
     IHalfCloseableProtocol,
     IHandshakeListener,
     IReactorTime,
@@ -116,6 +117,8 @@ class Channel(HTTPChannel):
     def connectionMade(self) -> None:
         super().connectionMade()
         self.peer = peer_of(self.transport)
+        self._peer: IAddress = self.transport.getPeer()
+        self._host: IAddress = self.transport.getHost()
         self._came = bytearray()
         self._head: RequestHead | None = None
         self._body: Body | None = None
@@ -138,6 +141,14 @@ class Channel(HTTPChannel):
         """A caller over TLS can ask now."""
         if not self._closing:
             self._rest()
+
+    # Each request asks for the addresses, of which one costs a system call.
+
+    def getPeer(self) -> IAddress:
+        return self._peer
+
+    def getHost(self) -> IAddress:
+        return self._host
 
     # What comes in
 

@@ -47,6 +47,12 @@ class GatewayRequest(Request):
         """All values of a request header, as one; odd bytes are replaced."""
         return self._fields.get(name.lower(), "")
 
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """A whole request has come. Twisted would also read its query and its body:
+        the query is the resource's to read, and there is no body."""
+        self.method, self.uri, self.clientproto = command, path, version
+        self.process()
+
     def connectionLost(self, reason: Failure) -> None:
         self.left = True
         super().connectionLost(reason)
