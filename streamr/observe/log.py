@@ -12,6 +12,7 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -183,5 +184,11 @@ def _time(event: LogEvent) -> str:
 
 def time_of(moment: float) -> str:
     """A moment (seconds since the epoch) as every line has it at its beginning."""
-    told = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
-    return told.replace("+00:00", "Z")
+    second, rest = divmod(round(moment * 1e6), 1_000_000)
+    return f"{_second(second)}.{rest // 1000:03}Z"
+
+
+# most lines are of the same second as the one before
+@lru_cache(1)
+def _second(moment: int) -> str:
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:%S}"

@@ -107,7 +107,8 @@ class Catalogue:
             raise Refusal(403, Envelope.DENIED, FOR_A_USER)
         endpoint = self.match(path)
         kept = tuple(check(pair for pair in parameters if not is_dropped(pair[0])))
-        appended = dict(kept).get(APPEND, "").split(",")
+        parts = dict(kept).get(APPEND)
+        appended = parts.split(",") if parts else []
         self._check_names(endpoint, kept, path, appended)
         return Query(
             path,

@@ -18,6 +18,8 @@ from streamr.web.page import JSON, Page, envelope
 LEAST_GZIPPED = 1000
 # How much of a stranger's parameters goes back to him: names, and their characters.
 MOST_NAMED, MOST_NAME = 20, 40
+# What clients want, of which a front end's visitors have a few kinds of browsers.
+MOST_WANTS = 64
 # Flights whose fields are remembered until the last of their callers is told.
 REMEMBERED = 256
 
@@ -45,6 +47,7 @@ class Wants:
     none_match: str = ""
 
 
+@lru_cache(MOST_WANTS)
 def wants(accept_encoding: str, if_none_match: str) -> Wants:
     """Read Accept-Encoding (RFC 9110, 12.5.3) and If-None-Match (13.1.2)."""
     weights: dict[str, float] = {}

@@ -178,15 +178,16 @@ class GatewayResource(Resource):
             granting = surface.wishes.grant(wish, query, call, past_store=past_store)
             return granting.addCallback(self._rendered, wanted, query)
         exchanging = surface.gateway.answer(query, call, past_store=past_store)
-        exchanging.addCallback(self._taught, request.uri, query)
-        return exchanging.addCallback(self._rendered, wanted, query)
+        return exchanging.addCallback(self._answered, wanted, query, request.uri)
 
-    def _taught(self, exchange: Exchange, target: bytes, query: Query) -> Exchange:
-        """The fast lane learns what was answered from the store."""
+    def _answered(
+        self, exchange: Exchange, wanted: Wants, query: Query, target: bytes
+    ) -> Answered:
+        """The page; the fast lane learns what was answered from the store."""
         stored, lane = exchange.outcome.stored, self._surface.lane
         if lane is not None and stored is not None:
             lane.learn(target, query, stored)
-        return exchange
+        return self._rendered(exchange, wanted, query)
 
     def _rendered(
         self, exchange: Exchange | Reset, wanted: Wants, query: Query
