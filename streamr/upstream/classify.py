@@ -144,16 +144,6 @@ def _by_type(value: BaseException, trace: Evidence) -> Fault | None:
             return Fault("dns_error", "the name is not a valid host name")
         case ValueError():
             return Fault("http_protocol_error", "the head cannot be parsed")
-    return _by_name(value)
-
-
-def _by_name(value: BaseException) -> Fault | None:
-    """Three of Twisted's exceptions can only be told by their names."""
-    match type(value).__name__:
-        case "_DataLoss":
-            return Fault("http_response_incomplete")
-        case "ParseError" | "BadResponseVersion":
-            return Fault("http_protocol_error", "the head cannot be parsed")
     return None
 
 
@@ -202,17 +192,9 @@ def _lost(value: BaseException, trace: Evidence) -> Fault:
         )
     if trace.phase is Phase.BODY:
         return Fault("http_response_incomplete", "closed" if polite else "reset")
-    if polite and trace.tap is not None and trace.tap.bytes_in > _LONG_HEAD:
-        return Fault("http_protocol_error", "a header line is longer than the limit")
     if trace.phase is Phase.REQUEST and _not_http(trace):
         return Fault("http_protocol_error", "the answer is not HTTP")
     return Fault("connection_terminated", "closed" if polite else "reset")
-
-
-# Twisted closes the connection on a header line beyond 16,384 bytes
-# (docs/facts/twisted.md, "Long header lines"); less than that plus a TLS handshake
-# cannot have been one.
-_LONG_HEAD = 16384
 
 
 def _not_tls(trace: Evidence) -> bool:

@@ -468,18 +468,6 @@ class Request(FaultCase):
         seen = trace(Phase.REQUEST)
         self.assertEqual(self.cause(raised, seen), "connection_terminated")
 
-    def test_twisted_ends_it_politely_at_a_header_line_beyond_16384_bytes(self) -> None:
-        for size, ended, cause in (
-            (16_384, FIN, "connection_terminated"),
-            (16_385, FIN, "http_protocol_error"),
-            (16_385, RESET, "connection_terminated"),
-        ):
-            came = b"HTTP/".ljust(size, b"x")
-            seen = trace(Phase.REQUEST, came=came, ended=ended)
-            self.assertEqual(self.cause(failed(FIN), seen), cause, (size, ended))
-        found = self.cause(failed(FIN), without_tap(Phase.REQUEST))
-        self.assertEqual(found, "connection_terminated")
-
     def test_a_body_that_is_cut(self) -> None:
         for ended, detail in ((RESET, "reset"), (FIN, "closed")):
             long = trace(Phase.BODY, came=b"x" * 20_000, ended=ended)
@@ -512,19 +500,6 @@ class Wrapped(FaultCase):
     def test_what_is_no_failure_among_the_reasons_is_passed_by(self) -> None:
         raised = ResponseFailed([RESET, "text", Failure(ValueError())])
         self.assertEqual(self.cause(raised, trace(Phase.BODY)), "http_protocol_error")
-
-    def test_data_that_is_lost_is_a_cut_body_even_if_nothing_else_is_said(self) -> None:
-        lost = type("_DataLoss", (Exception,), {})
-        found = self.cause(failed(lost()), trace(Phase.BODY))
-        self.assertEqual(found, "http_response_incomplete")
-
-    def test_a_head_that_twisted_cannot_read_is_no_http(self) -> None:
-        for name in ("ParseError", "BadResponseVersion"):
-            unread = type(name, (Exception,), {})("wrong number of parts")
-            for raised in (unread, failed(unread), never_received(unread)):
-                fault = self.fault(raised, trace(Phase.REQUEST))
-                self.assertEqual(fault.cause.name, "http_protocol_error", name)
-                self.assertEqual(fault.detail, "the head cannot be parsed", name)
 
     def test_what_no_row_fits_is_an_error_of_our_own_and_logged(self) -> None:
         for raised in (KeyError("secret"), never_received(KeyError("secret"))):
