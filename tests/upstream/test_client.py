@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -681,3 +682,38 @@ class KeptAlive(ClientCase):
         transport.clear()
         self.get()
         self.assertNotIn(b"ookie", transport.value())
+
+
+class Cost(ClientCase):
+    """What a request does, so that its price cannot rise unnoticed."""
+
+    # Functions that are entered, Twisted's and treq's too, between the question and
+    # its answer over a connection that was kept; 504 with Twisted's own HTTP client.
+    MOST_CALLS = 220
+
+    def test_python_calls_of_a_request(self) -> None:
+        asking = self.get()
+        protocol, _ = self.connect()
+        body = gzip.compress(b"{}")
+        raw = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n" % len(body) + (
+            b"Content-Type: application/json\r\nContent-Encoding: gzip\r\n"
+            b'Cache-Control: public, max-age=300\r\nETag: W/"x"\r\n'
+            b"Date: Mon, 02 Jan 2023 00:00:00 GMT\r\nVary: Accept-Encoding\r\n\r\n"
+        )
+        protocol.dataReceived(raw + body)
+        self.successResultOf(asking)
+        calls: list[str] = []
+
+        def count(frame: Any, event: str, _argument: Any) -> None:
+            if event == "call":
+                calls.append(frame.f_code.co_qualname)
+
+        sys.setprofile(count)
+        try:
+            asking = self.get()
+            protocol.dataReceived(raw + body)
+        finally:
+            sys.setprofile(None)
+        self.successResultOf(asking)
+        sys.stdout.write(f"{len(calls)} Python calls ... ")
+        self.assertLessEqual(len(calls), self.MOST_CALLS, calls)
