@@ -89,6 +89,7 @@ class Answers(SynchronousTestCase):
             (503, "egress_failed"),
             (504, "egress_failed"),
             (101, "egress_protocol_error"),
+            (300, "egress_protocol_error"),
             (302, "egress_protocol_error"),
             (400, "egress_protocol_error"),
             (404, "egress_protocol_error"),
@@ -112,6 +113,11 @@ class Answers(SynchronousTestCase):
             answered(reply, "anna"),
             ("egress_authentication", "status 407: wrong user or password"),
         )
+
+    def test_a_refusal_that_names_no_scheme_is_one_of_the_password(self):
+        told = "status 401: wrong user or password"
+        reply = b"HTTP/1.1 401 No\r\n\r\n"
+        self.assertEqual(answered(reply, "anna"), ("egress_authentication", told))
 
     def test_a_proxy_without_basic_authentication_is_told_apart(self):
         fields = b"proxy-authenticate: NTLM\r\nProxy-Authenticate:Negotiate\r\n"

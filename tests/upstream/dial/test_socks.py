@@ -46,6 +46,14 @@ class Request(SynchronousTestCase):
         spoken.says(LOGGED_IN)
         self.assertEqual(spoken.said, b"\x05\x02\x00\x02" + login + ASKED)
 
+    def test_a_user_may_have_no_password_and_a_password_no_user(self):
+        for user, login in (
+            (("anna",), b"\x01\x04anna\x00"),
+            (("", "x"), b"\x01\x00\x01x"),
+        ):
+            said = Spoken(socks5(NAME, 443, *user), [LOGIN]).said
+            self.assertEqual(said, b"\x05\x02\x00\x02" + login)
+
     def test_they_are_not_sent_where_they_are_not_wanted(self):
         spoken = Spoken(socks5(NAME, 443, "anna", "secret"), [FREE])
         self.assertEqual(spoken.said, b"\x05\x02\x00\x02" + ASKED)
