@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import socket
-import struct
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail
+from twisted.internet.defer import Deferred, DeferredList, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.names import dns
 from twisted.python.failure import Failure
@@ -38,7 +37,7 @@ def read(data: bytes) -> dns.Message | None:
     message = dns.Message()
     try:
         message.fromStr(data)
-    except (EOFError, ValueError, struct.error):
+    except (EOFError, ValueError):
         return None
     return message
 
@@ -71,10 +70,10 @@ def find_by(ask: Ask, clock: IReactorTime, seconds: float) -> Find:
 
 def as_lookup_failure(failure: Failure) -> NoReturn:
     """An errback: raises the LookupFailed that the failure stands for, or the failure
-    itself when it was cancelled or is none that is known."""
+    itself when it is none: somebody has cancelled, or something is broken."""
     assert failure.value is not None
     known = lookup_failure(failure.value)
-    if known is None or failure.check(CancelledError):
+    if known is None:
         failure.raiseException()
     raise known from failure.value
 

@@ -7,6 +7,7 @@ import socket
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import FakeDatagramTransport
@@ -57,11 +58,16 @@ class Network(Clock):
         self.advance(1024.0)
         self.open: list[DatagramProtocol] = []
         self.problem: OSError | None = None
+        self.closed: Exception | None = None
+        self.interfaces: list[str] = []
 
     def listenUDP(
         self, port: int, protocol: Any, interface: str = "", maxPacketSize: int = 8192
     ) -> Any:
         assert port == 0, "the system chooses the port"
+        self.interfaces.append(interface)
+        if self.closed is not None:
+            raise self.closed
         transport = Transport()
         transport.problem = self.problem
         protocol.makeConnection(transport)
@@ -253,6 +259,18 @@ class Asking(SynchronousTestCase):
             each.transport.problem = OSError(errno.EPERM, "forbidden")
         self.network.advance(1.01)
         self.failureResultOf(finding, Unreachable)
+
+    def test_a_socket_that_cannot_be_had_is_told_with_its_number(self) -> None:
+        full = OSError(errno.EMFILE, "too many open files")
+        for problem in (full, CannotListenError("", 0, full)):
+            self.network.closed = problem
+            raised = self.failureResultOf(self.ask(), Unreachable).value
+            self.assertEqual(raised.errno, errno.EMFILE)
+
+    def test_the_socket_is_of_the_server_s_family(self) -> None:
+        self.ask()
+        server(self.network, "2001:db8::53", 53)(NAME)
+        self.assertEqual(self.network.interfaces, ["", "", "::", "::"])
 
     def test_a_name_that_cannot_be_is_not_asked_for(self) -> None:
         for name in ("no..such", "a." + "y" * 64):
