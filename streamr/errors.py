@@ -72,6 +72,11 @@ class Cause:
     code: Envelope = Envelope.BACKEND
 
     @property
+    def silent_host(self) -> bool:
+        """True when TMDB's host was silent: not an outbound proxy in front of it."""
+        return self.slow and not self.name.startswith("egress_")
+
+    @property
     def blame(self) -> Blame:
         """What it may speak against, where it counts at all."""
         if self.phase is Phase.ANSWER and self.name != PEER_REFUSES:

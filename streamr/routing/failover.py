@@ -197,7 +197,7 @@ class Failover:
         fault: Fault = failure.value  # type: ignore[assignment]
         if not fault.cause.next_route:
             return failure
-        if fault.cause.slow:
+        if fault.cause.silent_host:
             journey.found_silent(route)
         journey.found_failing(route, fault.cause.name)
         if not rest.begun:

@@ -379,7 +379,7 @@ class Health:
 def _was_silent(state: RouteState) -> bool:
     """True when the last attempt ended in silence."""
     cause = state.cause
-    return cause is not None and (cause == "overtaken" or CAUSES[cause].slow)
+    return cause is not None and (cause == "overtaken" or CAUSES[cause].silent_host)
 
 
 def _given_up(failure: Failure) -> None:

@@ -64,7 +64,7 @@ class Head:
         # said twice, it may be believed when both say the same (RFC 9112, 6.3)
         said = {each.strip() for each in self.all("content-length").split(",")}
         if len(said) > 1 or not _LENGTH.fullmatch(length := said.pop()):
-            raise Fault("http_protocol_error", "a length that is no number")
+            raise Fault("http_protocol_error", "a length that is not a number")
         return int(length)
 
 

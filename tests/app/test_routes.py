@@ -29,7 +29,7 @@ class Proxies(SynchronousTestCase):
 
     def believed(self, route: Any) -> Any:
         """The pins that a new connection of a route would want."""
-        policy = route._client._policy
+        policy = route._client._dialer.policy
         if not isinstance(policy, PinnedPolicy):
             return None
         return policy.creatorForNetloc(b"a.example", 443)._pins

@@ -1020,7 +1020,7 @@ class SilentOnes(Three):
             self.setUp()
             self.fetch()
             self.a.fails(cause, final=True)
-            expected = {host("a")} if CAUSES[cause].slow else set()
+            expected = {host("a")} if CAUSES[cause].silent_host else set()
             self.assertEqual(self.silent(self.b), expected, cause)
 
     def test_what_the_caller_and_the_breakers_know_is_told_as_well(self) -> None:

@@ -400,7 +400,6 @@ SAYS_NOTHING = {
 SILENCE = {
     "dns_timeout",
     "connection_timeout",
-    "egress_timeout",
     "tls_timeout",
     "http_response_timeout",
     "overtaken",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredList, fail
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.names import dns
 from twisted.python.failure import Failure
 
@@ -19,8 +19,16 @@ from streamr.upstream.resolve.failures import (
     lookup_failure,
 )
 
+T = TypeVar("T")
+# (family, address) pairs.
+Pairs = list[tuple[int, str]]
 # Asks a resolver one question; fires with its answer, which is to that question.
 Ask = Callable[[dns.Query], "Deferred[dns.Message]"]
+
+# When one family's addresses are there, the other's are waited for this long (seconds):
+# some boxes drop each AAAA question. RFC 8305, 3 waits for 50 ms; what comes too late
+# is asked for again after a minute only.
+RESOLUTION_DELAY = 0.3
 
 _FAMILIES = {dns.A: socket.AF_INET, dns.AAAA: socket.AF_INET6}
 
@@ -59,13 +67,43 @@ def find_by(ask: Ask, clock: IReactorTime, seconds: float) -> Find:
         except UnicodeError:
             return fail(NoSuchName("it is not a valid host name"))
         asked = [one(query) for query in queries]
-        return DeferredList(asked, consumeErrors=True).addCallback(_merged)
+        patience = _Patience(asked, clock)
+        for each in asked:
+            each.addCallback(patience.found)
+        both = DeferredList(asked, consumeErrors=True)
+        both.addBoth(patience.over)
+        return both.addCallback(_merged)
 
     def one(query: dns.Query) -> Deferred[list[tuple[int, str]]]:
         asking: Deferred[Any] = ask(query).addTimeout(seconds, clock)
         return asking.addCallback(_addresses).addErrback(as_lookup_failure)
 
     return find
+
+
+class _Patience:
+    """Gives up what is still asked, soon after the first addresses are there."""
+
+    def __init__(self, asked: Sequence[Deferred[Any]], clock: IReactorTime) -> None:
+        self._asked = asked
+        self._clock = clock
+        self._timer: IDelayedCall | None = None
+
+    def found(self, addresses: Pairs) -> Pairs:
+        """A question is answered."""
+        if addresses and self._timer is None:
+            self._timer = self._clock.callLater(RESOLUTION_DELAY, self._give_up)
+        return addresses
+
+    def over(self, result: T) -> T:
+        """All have ended."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        return result
+
+    def _give_up(self) -> None:
+        for each in self._asked:
+            each.cancel()
 
 
 def as_lookup_failure(failure: Failure) -> NoReturn:

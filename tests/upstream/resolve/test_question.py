@@ -8,7 +8,7 @@ from twisted.names import dns
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.upstream.resolve.failures import NoSuchName, ServerFailed, Silent
-from streamr.upstream.resolve.question import find_by, question, read
+from streamr.upstream.resolve.question import RESOLUTION_DELAY, find_by, question, read
 from tests.upstream.resolve.servers import NAME, V6
 
 
@@ -51,14 +51,17 @@ class Finding(SynchronousTestCase):
             problem = self.failureResultOf(self.finding, kind).value
             self.assertIn(words, str(problem))
 
-    def test_a_family_that_is_silent_costs_the_deadline_and_not_the_answer(
-        self,
-    ) -> None:
+    def test_a_family_that_is_silent_costs_a_moment_and_not_the_answer(self) -> None:
         self.says(dns.AAAA, dns.OK, dns.Record_AAAA(V6[1]))
-        self.clock.advance(2.9)
+        self.clock.advance(RESOLUTION_DELAY - 0.01)
         self.assertNoResult(self.finding)
-        self.clock.advance(0.2)
+        self.clock.advance(0.02)
         self.assertEqual(self.successResultOf(self.finding), [V6])
+
+    def test_a_family_without_addresses_hurries_nobody(self) -> None:
+        self.says(dns.AAAA, dns.OK)
+        self.clock.advance(RESOLUTION_DELAY + 0.1)
+        self.assertNoResult(self.finding)
 
     def test_silence_is_one_of_the_kinds(self) -> None:
         self.clock.advance(3.1)
