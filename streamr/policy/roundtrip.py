@@ -1,0 +1,43 @@
+"""What is usual on a line: a smoothed time and how much it varies (RFC 6298, 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# RFC 6298's weights of a new measurement, and how many variations beyond the smoothed
+# time are still usual.
+SMOOTHING = 1 / 8
+VARYING = 1 / 4
+VARIATIONS = 4
+# Seconds after which a measurement says nothing of the line as it is now: people walk
+# out of a tunnel in a minute.
+LASTS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Times in seconds; `at` is when the last one was measured, None for never."""
+
+    smoothed: float = 0.0
+    variation: float = 0.0
+    at: float | None = None
+
+    def usual(self, now: float) -> float:
+        """What it takes at most, usually; 0 when nothing was measured lately."""
+        if not self._fresh(now):
+            return 0.0
+        return self.smoothed + VARIATIONS * self.variation
+
+    def seen(self, seconds: float, now: float) -> Estimate:
+        """The estimate with one more measurement."""
+        if not self._fresh(now):
+            return Estimate(seconds, seconds / 2, now)
+        off = abs(self.smoothed - seconds)
+        return Estimate(
+            (1 - SMOOTHING) * self.smoothed + SMOOTHING * seconds,
+            (1 - VARYING) * self.variation + VARYING * off,
+            now,
+        )
+
+    def _fresh(self, now: float) -> bool:
+        return self.at is not None and now - self.at <= LASTS
