@@ -72,7 +72,13 @@ class Cache:
         self._failed = Pauses(MOST_PAUSED)
         self._renewed_for_callers = Pauses(MOST_PAUSED)
         self._renewing = 0
+        self._waited_for = 0
         self._to_renew: dict[str, tuple[Query, Call]] = {}
+
+    @property
+    def busy(self) -> bool:
+        """True while something is fetched for a caller, or renewed."""
+        return self._waited_for > 0 or self._renewing > 0
 
     def serve(self, query: Query, call: Call) -> Deferred[Outcome]:
         """Serve a query by the call's deadline.
@@ -185,9 +191,16 @@ class Cache:
         flying = maybeDeferred(
             self._upstream.fetch, query, replace(call, deadline=deadline, known=known)
         )
+        if not call.background:
+            self._waited_for += 1
+            flying.addBoth(self._nobody_waits)
         flying.addCallback(self._landed, key, query, stored)
         flying.addErrback(_broke)
         return flying
+
+    def _nobody_waits(self, result: T) -> T:
+        self._waited_for -= 1
+        return result
 
     def _landed(
         self, outcome: Outcome, key: str, query: Query, stored: StoredResponse | None

@@ -17,6 +17,10 @@ from streamr.policy.freshness import State, state
 LOOK_EVERY = 60.0
 # One after another: the set must not take the callers' share of the pacing.
 APART = 0.2
+# While callers wait for something else, or the one before has not come yet, the next
+# one waits: on a slow line it would delay them all. So long in all for each look
+# through the set (seconds), because somebody always waits at a busy gateway.
+GIVES_WAY = 10.0
 
 
 class Warm:
@@ -39,7 +43,7 @@ class Warm:
 
     def start(self) -> None:
         """Look through the set, again and again, from now on."""
-        self._timer = self._clock.callLater(0, self._walk, 0)
+        self._timer = self._clock.callLater(0, self._walk, 0, 0.0)
 
     def stop(self) -> None:
         """Leave no timer."""
@@ -47,19 +51,23 @@ class Warm:
             self._timer.cancel()
         self._timer = None
 
-    def _walk(self, number: int) -> None:
-        """Look at one of the set; then at the next one, or again at the first."""
-        if number < len(self._queries):
-            self._timer = self._clock.callLater(APART, self._walk, number + 1)
-            self._look(self._queries[number])
+    def _walk(self, number: int, gave_way: float) -> None:
+        """Look at one of the set; then at the next one, or again at the first. The set
+        has given way for so many seconds."""
+        if number == len(self._queries):
+            self._timer = self._clock.callLater(LOOK_EVERY, self._walk, 0, 0.0)
+        elif self._cache.busy and gave_way < GIVES_WAY:
+            again = (number, gave_way + APART)
+            self._timer = self._clock.callLater(APART, self._walk, *again)
         else:
-            self._timer = self._clock.callLater(LOOK_EVERY, self._walk, 0)
+            self._timer = self._clock.callLater(APART, self._walk, number + 1, gave_way)
+            self._look(self._queries[number])
 
     def _look(self, query: Query) -> None:
         now = self._clock.seconds()
         stored = self._store.get(cachekey.key(query))
         # until it is looked at again
-        horizon = LOOK_EVERY + len(self._queries) * APART + 1
+        horizon = LOOK_EVERY + len(self._queries) * APART + GIVES_WAY + 1
         if state(stored, now + horizon) is State.FRESH:
             return
         call = Call(

@@ -12,7 +12,7 @@ from streamr.policy.freshness import State, state
 from streamr.store.memory import MemoryStore
 from streamr.tmdb.lifetimes import CLASSES
 from tests.contracts.store import response
-from tests.support import QUERY, FakeRoute, Notes, gateway_over
+from tests.support import QUERY, FakeRoute, Notes, call, gateway_over
 
 LISTS = [
     Query(f"/{kind}/popular", (), f"/{kind}/popular", freshness=CLASSES["lists"])
@@ -62,8 +62,38 @@ class Start(WarmCase):
         self.warm.start()
         self.clock.advance(0)
         self.assertEqual(len(self.paths()), 1)
+        self.direct.succeeds(PAGE)
         self.clock.advance(APART)
         self.assertEqual(len(self.paths()), 2)
+
+    def test_the_next_one_waits_until_the_one_before_has_come(self) -> None:
+        self.warm.start()
+        self.pass_by(3.0, None)
+        self.assertEqual(len(self.paths()), 1)
+        self.direct.succeeds(PAGE)
+        self.clock.advance(APART)
+        self.assertEqual(len(self.paths()), 2)
+
+    def test_it_waits_while_a_caller_waits(self) -> None:
+        until = self.clock.seconds() + 30.0
+        asking = self.gateway.answer(QUERY, call(until))
+        self.warm.start()
+        self.pass_by(3.0, None)
+        self.assertEqual(self.paths(), [QUERY.path])
+        self.direct.succeeds(Answer(200, b'{"id":550}'))
+        self.successResultOf(asking)
+        self.pass_by(1.0)
+        self.assertEqual(len(self.paths()), 4)
+
+    def test_behind_callers_who_never_end_it_waits_ten_seconds_in_all(self) -> None:
+        for _ in range(150):
+            self.clock.advance(0.1)
+            query = replace(QUERY, path=f"/movie/{len(self.direct.sent)}")
+            self.gateway.answer(query, call(self.clock.seconds() + 8.0))
+            if len(self.direct.sent) == 1:
+                self.warm.start()
+        lists = {each.path for each in LISTS}
+        self.assertEqual(lists, lists & set(self.paths()))
 
     def test_what_came_fresh_from_the_disk_is_not_fetched(self) -> None:
         self.warm.start()
@@ -160,8 +190,9 @@ class Looking(WarmCase):
         return bool(self.paths())
 
     def test_it_is_due_when_it_would_not_last_to_the_next_look(self) -> None:
-        # a minute, a fifth of a second for each of the set, and one second
-        for count, left in ((1, 61.2), (3, 61.6), (100, 81.0)):
+        # a minute, a fifth of a second for each of the set, ten seconds for which it
+        # may give way, and one second
+        for count, left in ((1, 71.2), (3, 71.6), (100, 91.0)):
             self.assertTrue(self.asked_with(left - 0.01, count), count)
             self.assertFalse(self.asked_with(left + 0.01, count), count)
 
@@ -181,6 +212,7 @@ class Looking(WarmCase):
         self.warm.start()
         self.clock.advance(0)
         for count in (1, 2):
+            self.direct.succeeds(PAGE)
             self.clock.advance(0.19)
             self.assertEqual(len(self.paths()), count)
             self.clock.advance(0.01)
