@@ -15,6 +15,7 @@ from streamr.errors import RouteKind, SettingsError
 from streamr.fields.loop import Loop
 from streamr.interfaces import Reactor
 from streamr.keypins import Pins, split
+from streamr.networks import is_loopback
 from streamr.tmdb.hosts import OFFICIAL_HOSTS
 from streamr.upstream.client import Client
 from streamr.upstream.dial.addresses import Addresses
@@ -28,6 +29,7 @@ from streamr.upstream.dial.tls import (
     ProfilePolicy,
     TLSError,
 )
+from streamr.upstream.line import Access, Line
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.peer import ProxyRoute
 from streamr.upstream.ratelimit import Pacer
@@ -63,6 +65,8 @@ class Upstream:
             each.name: self._resolver(each, lookups) for each in settings.resolvers
         }
         self._pacers: dict[str, Pacer] = {}
+        self._access = Access(reactor)
+        self._lines: dict[str, Line] = {}
         self._credentials = Credentials(
             settings.tmdb_access_token, settings.tmdb_api_key
         )
@@ -152,9 +156,19 @@ class Upstream:
         if host not in self._pacers:
             settings = self._settings
             self._pacers[host] = Pacer(
-                self._reactor, settings.rate, settings.connections
+                self._reactor, settings.rate, settings.connections, self._line(host)
             )
         return self._pacers[host]
+
+    def _line(self, host: str) -> Line:
+        """What is known of the line to a host, for all routes to it."""
+        if host not in self._lines:
+            # what stays on this machine says nothing of the line that leaves it
+            here = is_loopback(urlsplit(f"//{host}").hostname or "")
+            access = Access(self._reactor) if here else self._access
+            most = self._settings.connections
+            self._lines[host] = Line(self._reactor, most, access)
+        return self._lines[host]
 
     def _client(
         self,
@@ -168,7 +182,9 @@ class Upstream:
         if policy is None and url.startswith("https:"):
             policy = self._policy(profile)
         dialer = Dialer(self._reactor, addresses, policy, outlet)
-        client = Client(self._reactor, dialer, places, self._settings.connections)
+        line = self._line(urlsplit(url).netloc)
+        most = self._settings.connections
+        client = Client(self._reactor, dialer, places, most, line)
         self.clients.append(client)
         return client
 

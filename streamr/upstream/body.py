@@ -16,6 +16,7 @@ from twisted.web.http import PotentialDataLoss
 
 from streamr.boundaries import Budget
 from streamr.errors import Fault
+from streamr.upstream.line import Line
 
 # TMDB's largest bodies are 230-460 kB (docs/facts/tmdb.md, "Sizes").
 MOST_BYTES = 4 * 1024 * 1024
@@ -29,14 +30,24 @@ class Collector(Protocol):
     """Collects one body, with a limit on size, pauses and the whole time.
 
     `done` fires with the bytes and whether their end was certain (a body without length
-    that ends with the connection has no certain end), or fails with Fault.
+    that ends with the connection has no certain end), or fails with Fault. A pause that
+    our own load on the line explains is none, and on a busy line a body has until the
+    deadline of who waits for it.
     """
 
     def __init__(
-        self, clock: IReactorTime, budget: Budget, abort: Callable[[], None]
+        self,
+        clock: IReactorTime,
+        budget: Budget,
+        abort: Callable[[], None],
+        line: Line | None = None,
+        until: float | None = None,
     ) -> None:
+        """`until` is that deadline, by the clock."""
         self._clock = clock
+        self._line = line if line is not None else Line(clock, 1)
         self._began = clock.seconds()
+        self._until = self._began + budget.body if until is None else until
         self._budget = budget
         self._abort = abort
         self._pieces: list[bytes] = []
@@ -62,6 +73,7 @@ class Collector(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if not self._finish():
             return
+        self._line.transferred(self._size, self._began)
         certain = reason.check(ResponseDone) is not None
         if certain or reason.check(PotentialDataLoss):
             self.done.callback((b"".join(self._pieces), certain))
@@ -71,8 +83,11 @@ class Collector(Protocol):
     def _look(self) -> None:
         """Give up when one of the limits is reached, or look again when it can be."""
         now = self._clock.seconds()
+        if now - self._heard >= self._budget.idle and self._line.explains(self._heard):
+            self._heard = now
         idle_left = self._heard + self._budget.idle - now
-        body_left = self._began + self._budget.body - now
+        ends = self._began + self._budget.body
+        body_left = (max(ends, self._until) if self._line.busy else ends) - now
         if idle_left <= 0:
             self._give_up(
                 Fault(
@@ -85,6 +100,7 @@ class Collector(Protocol):
                 Fault(
                     "http_response_timeout",
                     f"{self._size} bytes when the time was up",
+                    own_load=self._line.busy,
                     received=self._size,
                     seconds=now - self._began,
                 )

@@ -56,6 +56,8 @@ class Evidence(Protocol):
     @property
     def timed_out(self) -> bool: ...
     @property
+    def own_load(self) -> bool: ...
+    @property
     def tap(self) -> Tap | None: ...
     @property
     def legs(self) -> Sequence[Leg]: ...
@@ -66,7 +68,7 @@ def classify(failure: Failure, trace: Evidence) -> Fault:
     if isinstance(failure.value, Fault):
         return failure.value
     if isinstance(failure.value, TunnelCancelled) and trace.timed_out:
-        return Fault("egress_timeout", str(failure.value))
+        return Fault("egress_timeout", str(failure.value), own_load=trace.own_load)
     if trace.timed_out:
         connecting = trace.phase in (Phase.CONNECT, Phase.TLS)
         told = most_telling(trace.legs) if connecting else None
@@ -82,8 +84,9 @@ def classify(failure: Failure, trace: Evidence) -> Fault:
 def silence(trace: Evidence) -> Fault:
     """The Fault of an attempt, or of one leg of it, for which the time is up."""
     if isinstance(trace, Leg) and trace.egress and trace.tap is None:
-        return Fault("egress_timeout", "no tunnel yet")
-    return Fault(_TIMEOUTS[trace.phase], f"silent in phase {trace.phase}")
+        return Fault("egress_timeout", "no tunnel yet", own_load=trace.own_load)
+    told = f"silent in phase {trace.phase}"
+    return Fault(_TIMEOUTS[trace.phase], told, own_load=trace.own_load)
 
 
 # Each phase after those before it: how far a leg came.

@@ -36,6 +36,7 @@ from streamr.upstream.connection import Connection, Response
 from streamr.upstream.dial.dialer import Dialer
 from streamr.upstream.dial.tap import Trace
 from streamr.upstream.head import Head
+from streamr.upstream.line import Line
 from streamr.upstream.pool import Pool
 from streamr.upstream.url import Origin, split
 
@@ -64,9 +65,12 @@ class Client:
         dialer: Dialer,
         places: Places | None = None,
         most_idle: int = MOST_IDLE,
+        line: Line | None = None,
     ) -> None:
         """`places` says how many connections may be raced; None for never. `most_idle`
-        is how many stay open for the next requests."""
+        is how many stay open for the next requests. `line` is what is known of the
+        line to the origin; it may be shared with other clients."""
+        self.line = line if line is not None else Line(reactor, most_idle)
         self._places = places
         self._reactor = reactor
         self._dialer = dialer
@@ -81,16 +85,18 @@ class Client:
         *,
         new_connection: bool,
         first_byte: Callable[[], None] = lambda: None,
+        until: float | None = None,
     ) -> Deferred[Answer]:
         """GET the URL: a whole response, not yet judged.
 
         Fails with Fault only; cancelling closes the connection.
         `new_connection` closes the idle ones first: after a reset all are suspect.
-        `first_byte` is told when the head has come.
+        `first_byte` is told when the head has come. `until` is the deadline of who
+        waits, where that is later than the budget's end.
         """
         if new_connection:
             self._pool.close()
-        trace = Trace(self._reactor, budget)
+        trace = Trace(self._reactor, budget, self.line, until)
         origin, target = split(url)
         sender = _Sender(
             origin, target, self._pool, lambda: self._endpoints(trace), trace
@@ -105,7 +111,7 @@ class Client:
             reactor=self._reactor,  # type: ignore[arg-type]
         )
         trace.start(waiting.cancel)
-        waiting.addCallback(self._collect, sender, trace, budget, first_byte)
+        waiting.addCallback(self._collect, sender, trace, budget, first_byte, until)
         waiting.addCallbacks(self._came, self._failed, (trace,), errbackArgs=(trace,))
         return _cancellable(waiting, trace)
 
@@ -144,10 +150,11 @@ class Client:
         trace: Trace,
         budget: Budget,
         first_byte: Callable[[], None],
+        until: float | None,
     ) -> Deferred[Answer]:
         trace.answered()
         first_byte()
-        collector = Collector(self._reactor, budget, trace.abort)
+        collector = Collector(self._reactor, budget, trace.abort, self.line, until)
         response.deliverBody(collector)
         return collector.done.addCallback(_answer, sender.head)
 

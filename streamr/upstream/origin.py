@@ -14,7 +14,7 @@ from streamr.boundaries import DIRECT, Answer, Budget, Call, Dimensions, Query
 from streamr.errors import RouteKind
 from streamr.fields.loop import Loop
 from streamr.interfaces import Progress, Veto
-from streamr.policy.retry import HEDGE_AFTER, retry_after
+from streamr.policy.retry import retry_after
 from streamr.policy.urlencoded import urlencoded
 from streamr.upstream.answer import judge
 from streamr.upstream.client import Client
@@ -60,7 +60,7 @@ class HTTPRoute:
     @property
     def patience(self) -> float:
         """See interfaces.Route."""
-        return HEDGE_AFTER
+        return self._client.line.patience
 
 
 class TMDBRoute(HTTPRoute):
@@ -118,10 +118,17 @@ class TMDBRoute(HTTPRoute):
                 budget,
                 new_connection=new_connection,
                 first_byte=progress.first_byte,
+                until=call.deadline,
             )
 
         # waiting for its turn is no silence of TMDB's: no hedge for that
-        waiting = self._pacer.run(leave, queued=progress.queued, first=call.probe)
+        waiting = self._pacer.run(
+            leave,
+            progress.queued,
+            until=call.deadline,
+            first=call.probe,
+            behind=call.background,
+        )
         return waiting.addCallback(self._paced).addCallback(_judged, query, call)
 
     def _paced(self, answer: Answer) -> Answer:

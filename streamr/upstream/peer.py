@@ -76,6 +76,7 @@ class ProxyRoute(HTTPRoute):
             budget,
             new_connection=new_connection,
             first_byte=progress.first_byte,
+            until=call.deadline,
         )
         return waiting.addCallbacks(
             self._judged, self._no_http, callbackArgs=(query, call)

@@ -19,14 +19,16 @@ from twisted.python.failure import Failure
 
 from streamr.errors import Fault, too_many_waiting
 from streamr.policy.budgets import TokenBucket
+from streamr.upstream.line import Line
 
 T = TypeVar("T")
 
 # What may leave at once after a quiet moment.
 BURST = 10.0
-# Waiting longer is worse than an honest 503; waiting callers cost memory, too.
+# Waiting callers cost memory, and those behind them would wait in vain.
 MOST_WAITING = 200
-LONGEST_WAIT = 2.0
+# Whose turn comes later than this before its deadline (seconds) cannot be answered.
+LEAST_LEFT = 1 / 16
 # Without Retry-After: this long, then twice, up to a minute (seconds).
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
@@ -38,20 +40,29 @@ LONGEST_RETRY_AFTER = 3600.0
 class _Waiting:
     start: Callable[[], None]
     fail: Callable[[Fault], None]
+    queued: Callable[[], None]
     expires: IDelayedCall
 
 
 class Pacer:
     """Lets calls to one host pass at the agreed pace."""
 
-    def __init__(self, clock: IReactorTime, rate: float, at_once: int) -> None:
-        """`rate` is in requests a second."""
+    def __init__(
+        self, clock: IReactorTime, rate: float, at_once: int, line: Line | None = None
+    ) -> None:
+        """`rate` is in requests a second; the `line` may carry fewer at once."""
         now = clock.seconds()
         burst = max(1.0, min(BURST, rate))
         self._clock = clock
         self._bucket = TokenBucket(rate, burst, burst, now)
-        self._free = at_once
+        self._at_once = at_once
+        self._under_way = 0
+        self._line = line
+        if line is not None:
+            line.subscribe(self._line_told)
         self._queue: deque[_Waiting] = deque()
+        # what no caller waits for goes behind all others
+        self._behind: deque[_Waiting] = deque()
         self._timer: IDelayedCall | None = None
         self._paused_until = now
         self._pause = FIRST_PAUSE
@@ -65,12 +76,13 @@ class Pacer:
     @property
     def waiting(self) -> int:
         """How many requests wait for their turn."""
-        return len(self._queue)
+        return len(self._queue) + len(self._behind)
 
     @property
     def free(self) -> int:
         """How many more requests may be under way at once."""
-        return self._free
+        carried = self._at_once if self._line is None else self._line.places
+        return max(0, min(self._at_once, carried) - self._under_way)
 
     @property
     def paused(self) -> float:
@@ -82,36 +94,42 @@ class Pacer:
         call: Callable[[], Deferred[T]],
         queued: Callable[[], None],
         *,
+        until: float,
         first: bool = False,
+        behind: bool = False,
     ) -> Deferred[T]:
-        """Make the call when it is its turn; `queued` is told when it has to wait.
+        """Make the call when it is its turn; `queued` is told when it has to wait for
+        the pace or for a busy line. A place that is not there because nothing has been
+        heard of the host yet is the host's silence like any other.
 
-        One that goes `first` has the next turn: a probe, on whose answer depends what
-        becomes of those who wait. Fails with Fault when the host is paused or the wait
-        gets too long.
+        It keeps its place until so late by the clock. One that goes `first` has the
+        next turn: a probe, on whose answer depends what becomes of those who wait; one
+        that goes `behind` has its turn when nobody else waits. Fails with Fault when
+        the host is paused, when too many wait, or when its time is up.
         """
         now = self._clock.seconds()
         if now < self._paused_until:
             return fail(_limited(self._paused_until - now))
-        if self._free > 0 and not self._queue and self._bucket.wait(now) == 0:
+        if self.free > 0 and not self.waiting and self._bucket.wait(now) == 0:
             return self._begin(call)
-        if len(self._queue) >= MOST_WAITING and not first:
+        if self.waiting >= MOST_WAITING and not first:
             return fail(too_many_waiting())
-        queued()
-        return self._wait(call, first)
+        if self._slowed(now):
+            queued()
+        left = max(0.0, until - LEAST_LEFT - now)
+        return self._wait(call, queued, left, first, behind)
 
     def borrow(self, wanted: int) -> int:
         """Take up to so many places more, for one who races connections; 0 when
         others wait. They are given back when the race is over."""
-        granted = 0 if self._queue else max(0, min(wanted, self._free))
-        self._free -= granted
+        granted = 0 if self.waiting else max(0, min(wanted, self.free))
+        self._under_way += granted
         return granted
 
     def give_back(self, places: int) -> None:
         """Places that were borrowed are free again."""
-        self._free += places
-        if self._queue:
-            self._look_later(0)
+        self._under_way -= places
+        self._wider()
 
     def limited(self, named: float | None) -> float:
         """TMDB has answered 429: pause, tell those who wait. Returns the seconds.
@@ -124,7 +142,9 @@ class Pacer:
             seconds, self._pause = self._pause, min(self._pause * 2, LONGEST_PAUSE)
         now = self._clock.seconds()
         self._paused_until = max(self._paused_until, now + seconds)
-        queue, self._queue = self._queue, deque()
+        queue = [*self._queue, *self._behind]
+        self._queue.clear()
+        self._behind.clear()
         self._look_later(None)
         for waiting in queue:
             waiting.expires.cancel()
@@ -137,23 +157,49 @@ class Pacer:
 
     def _begin(self, call: Callable[[], Deferred[T]]) -> Deferred[T]:
         self._bucket = self._bucket.taken(self._clock.seconds())
-        self._free -= 1
+        self._under_way += 1
         self._passed += 1
         return maybeDeferred(call).addBoth(self._done)
 
     def _done(self, result: T | Failure) -> T | Failure:
-        self._free += 1
-        if self._queue:
-            # not at once: who called reads the answer first, and it may be a 429
-            self._look_later(0)
+        self._under_way -= 1
+        self._wider()
         return result
 
-    def _wait(self, call: Callable[[], Deferred[T]], first: bool) -> Deferred[T]:
+    def _slowed(self, now: float) -> bool:
+        """True when it is not the line's window alone that makes one wait."""
+        if self._line is None or self._line.busy or self._bucket.wait(now) > 0:
+            return True
+        return not self._line.places <= self._under_way < self._at_once
+
+    def _line_told(self) -> None:
+        """Something came over the line: there may be a place, or it is a busy line."""
+        if self._line is not None and self._line.busy:
+            for waiting in (*self._queue, *self._behind):
+                waiting.queued()
+        self._wider()
+
+    def _wider(self) -> None:
+        """There may be a free place for one who waits."""
+        if self.waiting:
+            # not at once: who called reads the answer first, and it may be a 429
+            self._look_later(0)
+
+    def _wait(
+        self,
+        call: Callable[[], Deferred[T]],
+        queued: Callable[[], None],
+        seconds: float,
+        first: bool,
+        behind: bool,
+    ) -> Deferred[T]:
+        queue = self._behind if behind else self._queue
+
         def leave(_result: Deferred[T]) -> None:
-            if waiting in self._queue:
-                self._queue.remove(waiting)
+            if waiting in queue:
+                queue.remove(waiting)
                 waiting.expires.cancel()
-                if not self._queue:
+                if not self.waiting:
                     self._look_later(None)
             elif begun:
                 begun[0].cancel()
@@ -164,32 +210,38 @@ class Pacer:
             begun[0].addBoth(_hand_on, result)
 
         def expire() -> None:
-            self._queue.remove(waiting)
-            if not self._queue:
+            queue.remove(waiting)
+            if not self.waiting:
                 self._look_later(None)
-            result.errback(too_many_waiting())
+            result.errback(self._in_vain())
 
         begun: list[Deferred[T]] = []
         result: Deferred[T] = Deferred(leave)
-        expires = self._clock.callLater(LONGEST_WAIT, expire)
-        waiting = _Waiting(start, lambda fault: result.errback(fault), expires)
+        expires = self._clock.callLater(seconds, expire)
+        waiting = _Waiting(start, lambda fault: result.errback(fault), queued, expires)
         if first:
-            self._queue.appendleft(waiting)
+            queue.appendleft(waiting)
         else:
-            self._queue.append(waiting)
+            queue.append(waiting)
         if self._timer is None:
             self._look()
         return result
 
+    def _in_vain(self) -> Fault:
+        """What those get whose time is up before their turn."""
+        if self._line is not None and self._line.busy:
+            return Fault("deadline_exceeded", "the line is too slow for all requests")
+        return too_many_waiting()
+
     def _look(self) -> None:
         """Start what may start now, and look again when the next token is there."""
         self._timer = None
-        while self._queue and self._free > 0:
+        while self.waiting and self.free > 0:
             wait = self._bucket.wait(self._clock.seconds())
             if wait > 0:
                 self._look_later(wait)
                 return
-            self._queue.popleft().start()
+            (self._queue or self._behind).popleft().start()
 
     def _look_later(self, seconds: float | None) -> None:
         """One timer at the most; None for none."""

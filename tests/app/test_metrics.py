@@ -75,7 +75,7 @@ class Composed(SynchronousTestCase):
     def test_offload_counts_the_calls_of_main_alone(self) -> None:
         house = House("streamr-proxy", "streamr-main")
         pacer = house.pacers["a.test"] = Pacer(house.clock, 10, 10)
-        pacer.run(lambda: succeed(None), lambda: None)
+        pacer.run(lambda: succeed(None), lambda: None, until=1.0)
         for server in ("streamr-proxy", "streamr-main", "streamr-main"):
             house.ask(server)
         name = "streamr_upstream_requests_per_thousand_calls"

@@ -30,6 +30,7 @@ from streamr.policy.retry import HEDGE_AFTER
 from streamr.routing.failover import Failover
 from streamr.routing.health import Health
 from streamr.routing.hedge import ASK_AGAIN
+from streamr.upstream.line import Line
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.ratelimit import Pacer
 from tests.support import GOOD, QUERY, FakeRoute, Sent, call, failover_over, late
@@ -187,7 +188,8 @@ class Starting(WaysCase):
 class SilentClient:
     """A client that TMDB does not answer; the test may."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self.line = Line(clock, 1)
         self.asked: list[Deferred[Answer]] = []
 
     def get(self, *_args: Any, **_more: Any) -> Deferred[Answer]:
@@ -204,7 +206,7 @@ class Queued(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.client = SilentClient()
+        self.client = SilentClient(self.clock)
         self.proxy = FakeRoute("proxy", kind=RouteKind.PEER)
         self.direct = TMDBRoute(
             "direct",

@@ -33,6 +33,7 @@ from streamr.policy.breaker import (
 from streamr.policy.retry import HEDGE_AFTER
 from streamr.routing.health import IDLE_SECONDS, LOOK_EVERY, Health
 from streamr.routing.probe import LOOK_SECONDS, PROBE_SECONDS
+from streamr.upstream.line import Line
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.ratelimit import Pacer
 from tests.support import FakeRoute, failover_over, late
@@ -139,6 +140,8 @@ class Fairness(HealthCase):
         asked: list[Deferred[Answer]] = []
 
         class Client:
+            line = Line(clock, 1)
+
             def get(self, *_args: Any, **_more: Any) -> Deferred[Answer]:
                 asked.append(Deferred())
                 return asked[-1]
@@ -160,7 +163,7 @@ class Fairness(HealthCase):
         for _ in range(200):
             # another route's request takes half a second, and the next one follows
             busy: Deferred[None] = Deferred()
-            pacer.run(lambda busy=busy: busy, lambda: None)
+            pacer.run(lambda busy=busy: busy, lambda: None, until=1e6)
             for _ in range(5):
                 clock.advance(0.1)
                 for each in asked:

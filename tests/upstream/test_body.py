@@ -26,6 +26,7 @@ from streamr.upstream.body import (
     describe,
     read_json,
 )
+from streamr.upstream.line import Line
 
 BODY = json.dumps({"results": [{"id": n} for n in range(200)]}).encode()
 BUDGET = Budget(connect=1.2, first_byte=3.0, body=5.0, idle=2.0, total=8.0)
@@ -70,6 +71,50 @@ class Collecting(SynchronousTestCase):
     def test_a_lost_connection_is_handed_on(self) -> None:
         self.end(ConnectionLost())
         self.failureResultOf(self.collector.done, ConnectionLost)
+
+    def over(self, line: Line) -> None:
+        """A body over a line, for which there are eight seconds."""
+        self.collector.done.addErrback(lambda _failure: None)
+        self.collector.done.cancel()
+        self.aborted, until = 0, self.clock.seconds() + 8.0
+        self.collector = Collector(self.clock, BUDGET, self.abort, line, until)
+
+    def test_a_pause_that_our_own_load_explains_is_none(self) -> None:
+        line = Line(self.clock, 15)
+        self.over(line)
+        for _ in range(32):
+            self.clock.advance(0.125)
+            line.moved()
+        self.assertNoResult(self.collector.done)
+        self.clock.advance(2.0)
+        self.clock.advance(2.0)
+        self.assertEqual((self.cause(), self.aborted), ("http_response_timeout", 1))
+
+    def test_on_a_busy_line_a_body_has_the_whole_time_and_blames_nobody(self) -> None:
+        for busy, lasts in ((False, 5.0), (True, 8.0)):
+            self.begin()
+            line, began = Line(self.clock, 15), self.clock.seconds()
+            self.over(line)
+            while not self.aborted:
+                self.clock.advance(0.5)
+                self.collector.dataReceived(b"ab")
+                if busy:
+                    line.timed_out(self.clock.seconds())
+            self.assertEqual(self.clock.seconds() - began, lasts)
+            fault = self.failureResultOf(self.collector.done, Fault).value
+            self.assertEqual(fault.own_load, busy)
+
+    def test_the_line_learns_how_long_it_took(self) -> None:
+        for seconds, places in ((0.0, 3), (2.0, 2)):
+            self.begin()
+            line = Line(self.clock, 15)
+            line.begun(object())
+            self.over(line)
+            self.clock.advance(seconds / 2)
+            self.collector.dataReceived(b"ab" * 1000)
+            self.clock.advance(seconds / 2)
+            self.end(ResponseDone())
+            self.assertEqual((line.places, line.busy), (places, seconds > 0))
 
     def test_a_pause_beyond_the_limit_closes_the_connection(self) -> None:
         self.collector.dataReceived(b"ab")

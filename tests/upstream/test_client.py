@@ -280,15 +280,31 @@ class Secure(TLSCase):
             protocol.connectionLost(Failure(ended or ConnectionDone()))
             self.assertEqual(self.cause(asking), cause, (come, ended))
 
-    def test_silence_in_the_handshake_belongs_to_the_connect(self) -> None:
+    def test_silence_in_the_handshake_counts_from_the_last_that_was_heard(
+        self,
+    ) -> None:
         asking = self.get_secure()
         self.reactor.advance(1.0)
-        _, transport = self.connect()
-        self.reactor.advance(0.2 - 1 / 64)
+        protocol, transport = self.connect()
+        self.reactor.advance(1.1)
+        # the beginning of a record of TLS
+        protocol.dataReceived(b"\x16\x03\x03\x01")
+        self.reactor.advance(1.2 - 1 / 64)
         self.assertNoResult(asking)
         self.reactor.advance(1 / 64)
         self.assertEqual(self.cause(asking), "tls_timeout")
         self.assertTrue(transport.aborted)
+
+    def test_a_handshake_that_drips_ends_with_the_share_of_its_time(self) -> None:
+        asking = self.get_secure()
+        protocol, transport = self.connect()
+        protocol.dataReceived(b"\x16\x03\x03\x10\x00")
+        for _ in range(100):
+            self.reactor.advance(0.125)
+            if not transport.aborted:
+                protocol.dataReceived(b"\x00")
+        self.assertEqual(self.cause(asking), "tls_timeout")
+        self.assertLessEqual(self.reactor.seconds(), 1024.0 + 100 * 0.125)
 
     def test_without_a_profile_nothing_leaves(self) -> None:
         self.client = client_over(self.reactor, self.resolver, None)

@@ -17,6 +17,7 @@ from streamr.boundaries import Answer, Budget, Call, Dimensions, Query, Validato
 from streamr.errors import Fault, RouteKind
 from streamr.fields.loop import Loop
 from streamr.interfaces import Progress, Route, Veto
+from streamr.upstream.line import Line
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.peer import ProxyRoute
 from streamr.upstream.ratelimit import Pacer
@@ -51,7 +52,8 @@ class Asked:
 class RecordingClient:
     """Stands for the client of one origin."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self.line = Line(clock, 15)
         self.asked: list[Asked] = []
         self.cancelled = 0
 
@@ -63,7 +65,9 @@ class RecordingClient:
         *,
         new_connection: bool,
         first_byte: Any,
+        until: float,
     ) -> Deferred[Answer]:
+        self.until = until
         reply: Deferred[Answer] = Deferred(self._cancel)
         self.asked.append(
             Asked(url, dict(headers), budget, new_connection, first_byte, reply)
@@ -99,7 +103,7 @@ class RouteCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.clock.advance(1024.0)
-        self.client: Any = RecordingClient()
+        self.client: Any = RecordingClient(self.clock)
         self.progress = Follower()
 
     def tmdb(
@@ -139,7 +143,7 @@ class RouteCase(SynchronousTestCase):
     ) -> Deferred[Answer]:
         return route.send(
             query,
-            asked or call(),
+            asked or call(self.clock.seconds() + 8.0),
             budget,
             new_connection=new_connection,
             progress=self.progress,
@@ -148,7 +152,7 @@ class RouteCase(SynchronousTestCase):
 
     def sent(self, route: Route, query: Query = QUERY, **more: Any) -> Asked:
         """What leaves for one query."""
-        sending = self.send(route, query, call(**more))
+        sending = self.send(route, query, call(self.clock.seconds() + 8.0, **more))
         sending.addErrback(lambda _failure: None)
         asked: Asked = self.client.asked[-1]
         return asked
@@ -162,7 +166,7 @@ class RouteCase(SynchronousTestCase):
         self, route: Route, came: Answer, body: bytes = FILM, **more: Any
     ) -> Answer:
         """What one try makes of a reply."""
-        sending = self.send(route, asked=call(**more))
+        sending = self.send(route, asked=call(self.clock.seconds() + 8.0, **more))
         self.reply(came, body)
         answer: Answer = self.successResultOf(sending)
         return answer
@@ -170,7 +174,7 @@ class RouteCase(SynchronousTestCase):
     def fault(
         self, route: Route, came: Answer, body: bytes = FILM, **more: Any
     ) -> Fault:
-        sending = self.send(route, asked=call(**more))
+        sending = self.send(route, asked=call(self.clock.seconds() + 8.0, **more))
         self.reply(came, body)
         fault = self.failureResultOf(sending, Fault).value
         assert isinstance(fault, Fault)

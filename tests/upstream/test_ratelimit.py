@@ -21,20 +21,32 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.errors import Fault
 from streamr.policy.retry import retry_after as named
+from streamr.upstream.line import Line
 from streamr.upstream.ratelimit import (
     BURST,
+    LEAST_LEFT,
     LONGEST_PAUSE,
     LONGEST_RETRY_AFTER,
-    LONGEST_WAIT,
     MOST_WAITING,
     Pacer,
 )
+
+# How long the callers here can wait.
+WAIT = 2.0
 
 
 class Ask:
     """One caller of the pacer, and what became of its call."""
 
-    def __init__(self, pacer: Pacer, clock: Clock, *, first: bool = False) -> None:
+    def __init__(
+        self,
+        pacer: Pacer,
+        clock: Clock,
+        *,
+        first: bool = False,
+        behind: bool = False,
+        wait: float = WAIT,
+    ) -> None:
         self._clock = clock
         self.starts: list[float] = []
         self.queued = 0
@@ -42,7 +54,13 @@ class Ask:
         self.result: Any = None
         self.reply: Deferred[Any] = Deferred(self._cancel)
         self.on_cancel: Callable[[Deferred[Any]], None] = lambda _reply: None
-        self.waiting = pacer.run(self._call, self._queue, first=first)
+        self.waiting = pacer.run(
+            self._call,
+            self._queue,
+            until=clock.seconds() + wait + LEAST_LEFT,
+            first=first,
+            behind=behind,
+        )
         self.waiting.addBoth(self._ended)
 
     def _call(self) -> Deferred[Any]:
@@ -168,7 +186,7 @@ class TheRate(PacerCase):
         for _ in range(2):
             self.clock.advance(86_400.0)
             self.assertEqual(len(self.started(self.several(20))), 10)
-            self.clock.advance(LONGEST_WAIT)
+            self.clock.advance(WAIT)
 
     def test_at_the_rate_and_places_of_production_a_second_lets_45_leave(self) -> None:
         self.make(rate=35.0, at_once=15)
@@ -234,7 +252,9 @@ class AtOnce(PacerCase):
             raise KeyError("bug")
 
         for _ in range(3):
-            self.failureResultOf(self.pacer.run(breaks, lambda: None), KeyError)
+            self.failureResultOf(
+                self.pacer.run(breaks, lambda: None, until=2000.0), KeyError
+            )
         self.assertEqual(self.started(self.several(3)), [0, 1])
 
     def test_each_gets_the_reply_of_its_own_call(self) -> None:
@@ -267,6 +287,58 @@ class AtOnce(PacerCase):
         self.assertEqual(self.started(asks), [0, 1])
 
 
+class OverALine(PacerCase):
+    """The line to the host may carry fewer at once."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.line = Line(self.clock, 8)
+        self.pacer = Pacer(self.clock, 32.0, 8, self.line)
+
+    def comes(self, seconds: float) -> None:
+        """A handshake ends after so many seconds."""
+        attempt = object()
+        self.line.begun(attempt)
+        began = self.clock.seconds()
+        self.clock.advance(seconds)
+        self.line.secured(began, attempt)
+        self.line.ended(attempt)
+        self.clock.advance(0)
+
+    def test_it_begins_with_two_and_grows_with_what_comes_quickly(self) -> None:
+        asks = self.several(4)
+        self.assertEqual(self.started(asks), [0, 1])
+        self.comes(1 / 64)
+        self.assertEqual(self.started(asks), [0, 1, 2])
+
+    def test_never_more_than_may_be_under_way_at_the_host(self) -> None:
+        for _ in range(40):
+            under_way = [object() for _ in range(8)]
+            for each in under_way:
+                self.line.begun(each)
+            self.comes(1 / 64)
+            for each in under_way:
+                self.line.ended(each)
+        self.clock.advance(4.0)
+        self.assertEqual(len(self.started(self.several(12))), 8)
+
+    def test_a_host_of_which_nothing_was_heard_yet_is_silent_to_all(self) -> None:
+        third = self.several(3)[2]
+        self.assertEqual(third.queued, 0)
+
+    def test_on_a_busy_line_waiting_is_no_silence_of_the_host(self) -> None:
+        third = self.several(3)[2]
+        self.comes(1.0)
+        self.assertGreater(third.queued, 0)
+        self.assertEqual(self.ask().queued, 1)
+
+    def test_whose_time_is_up_on_a_busy_line_is_told_of_the_line(self) -> None:
+        third = self.several(3)[2]
+        self.comes(1.5)
+        self.clock.advance(0.5)
+        self.assertEqual(third.fault.cause.name, "deadline_exceeded")
+
+
 class TheQueue(PacerCase):
     def setUp(self) -> None:
         super().setUp()
@@ -274,20 +346,48 @@ class TheQueue(PacerCase):
 
     def test_who_waits_too_long_is_told_429_and_when_to_come_again(self) -> None:
         _, waiting = self.several(2)
-        self.clock.advance(LONGEST_WAIT - 1 / 64)
+        self.clock.advance(WAIT - 1 / 64)
         self.assertFalse(waiting.over)
         self.clock.advance(1 / 64)
         fault = waiting.fault
         self.assertEqual(fault.cause.name, "connection_limit_reached")
         self.assertEqual((fault.cause.status, fault.retry_after), (429, "1"))
 
-    def test_a_wait_is_too_long_after_two_seconds(self) -> None:
-        _, waiting = self.several(2)
-        self.clock.advance(2.0 - 1 / 64)
+    def test_one_keeps_its_place_as_long_as_its_deadline_lasts(self) -> None:
+        self.ask()
+        waiting = Ask(self.pacer, self.clock, wait=30.0)
+        self.clock.advance(30.0 - 1 / 64)
         self.assertFalse(waiting.over)
         self.clock.advance(1 / 64)
         self.assertTrue(waiting.over)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_whose_deadline_has_passed_has_no_place(self) -> None:
+        self.ask()
+        waiting = Ask(self.pacer, self.clock, wait=-5.0)
+        self.clock.advance(0)
+        self.assertEqual(waiting.fault.cause.name, "connection_limit_reached")
+
+    def test_what_no_caller_waits_for_goes_behind_all_others(self) -> None:
+        running = self.ask()
+        behind = [Ask(self.pacer, self.clock, behind=True) for _ in range(2)]
+        callers = self.several(2)
+        probe = Ask(self.pacer, self.clock, first=True)
+        order = [probe, *callers, *behind]
+        for each in order:
+            self.answer(running)
+            self.assertEqual(self.started(order)[-1], order.index(each))
+            running = each
+        self.assertEqual(self.pacer.waiting, 0)
+
+    def test_it_leaves_and_gives_up_and_is_counted_like_any_other(self) -> None:
+        self.ask()
+        leaving, late = (Ask(self.pacer, self.clock, behind=True) for _ in range(2))
+        self.assertEqual(self.pacer.waiting, 2)
+        leaving.waiting.cancel()
+        self.clock.advance(WAIT)
+        self.assertEqual((self.pacer.waiting, late.starts), (0, []))
+        self.assertEqual(late.fault.cause.name, "connection_limit_reached")
 
     def test_a_probe_has_the_next_turn_also_when_too_many_wait(self) -> None:
         asks = self.several(1 + 200)
@@ -320,7 +420,7 @@ class TheQueue(PacerCase):
     def test_the_last_who_gives_up_leaves_nothing_in_the_clock(self) -> None:
         self.make(rate=0.25)
         _, second = self.several(2)
-        self.clock.advance(LONGEST_WAIT)
+        self.clock.advance(WAIT)
         self.assertTrue(second.over)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -332,7 +432,7 @@ class TheQueue(PacerCase):
             return reply
 
         first = self.ask()
-        waiting = self.pacer.run(call, lambda: None)
+        waiting = self.pacer.run(call, lambda: None, until=2000.0)
         self.answer(first)
         self.failureResultOf(waiting, CancelledError)
         self.assertEqual(self.pacer.free, 0)
@@ -341,7 +441,7 @@ class TheQueue(PacerCase):
 
     def test_who_waited_too_long_never_starts(self) -> None:
         first, waiting = self.several(2)
-        self.clock.advance(LONGEST_WAIT)
+        self.clock.advance(WAIT)
         self.answer(first)
         self.clock.advance(60)
         self.assertEqual(waiting.starts, [])
@@ -349,7 +449,7 @@ class TheQueue(PacerCase):
     def test_who_has_started_may_take_longer_than_the_wait(self) -> None:
         first, waiting = self.several(2)
         self.answer(first)
-        self.clock.advance(LONGEST_WAIT * 3)
+        self.clock.advance(WAIT * 3)
         self.assertFalse(waiting.over)
         self.answer(waiting, "late")
         self.assertEqual(waiting.result, "late")

@@ -73,10 +73,12 @@ class Addresses:
         """An attempt to reach the host has ended: what was found at its addresses."""
         if self._fixed(host):
             return
-        for leg in legs:
+        # our own load on the line says nothing of an address
+        telling = [each for each in legs if each.fault is None or not each.own_load]
+        for leg in telling:
             if leg.fault is not None:
                 self._book.failed(host, leg.address, leg.fault)
-        if not won and legs:
+        if not won and telling:
             self._resolver.doubt(host)
 
     def verified(self, host: str, leg: Leg) -> None:

@@ -80,7 +80,7 @@ class Dialer:
         """The connection to a host: the first of `at_once` that are tried together, and
         of those that follow. Raises Fault for https without a TLS profile."""
         wrap = _wrapped(self.reactor, self._creator(host, port) if secure else None)
-        rules = Rules(secure, at_once, ATTEMPT_DELAY)
+        rules = Rules(secure, at_once, trace.line.limit(ATTEMPT_DELAY))
         reactor, outlet = self.reactor, self.outlet
         if outlet is None:
             return AddressesEndpoint(

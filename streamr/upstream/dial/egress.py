@@ -63,6 +63,7 @@ class _NotThere:
 
     phase: Phase = Phase.CONNECT
     timed_out: bool = False
+    own_load: bool = False
     tap: None = None
     legs: tuple[()] = ()
 

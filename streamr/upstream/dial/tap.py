@@ -30,6 +30,7 @@ from zope.interface import implementer
 from streamr.boundaries import Budget
 from streamr.errors import Fault, Phase
 from streamr.eventloop import flush
+from streamr.upstream.line import Line
 
 # Enough of an answer to tell a block page from TLS.
 FIRST_BYTES = 256
@@ -38,14 +39,28 @@ FIRST_BYTES = 256
 class Trace:
     """The evidence of one attempt: how far it came, and what ended it.
 
-    It also keeps the time: each phase has its limit, and when one is reached `cancel`
-    is called once and `timed_out` is set. `left` says that it was cancelled from
-    outside.
+    It also keeps the time: silence has its limit in each phase, and what comes begins
+    it anew; when one is reached `cancel` is called once and `timed_out` is set. A
+    silence that our own load explains is waited out as long as the attempt has time;
+    `own_load` says that even that was not enough. `left` says that it was cancelled
+    from outside.
     """
 
-    def __init__(self, clock: IReactorTime, budget: Budget) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        budget: Budget,
+        line: Line | None = None,
+        until: float | None = None,
+    ) -> None:
+        """`line` learns from the attempt, and knows what is usual; without one the
+        attempt stands by itself. `until` is the deadline of who waits for it."""
         self._clock = clock
         self._budget = budget
+        self.line = line if line is not None else Line(clock, 1)
+        self._heard_at = self._step_at = clock.seconds()
+        self._until = until
+        self.own_load = False
         self._timer: IDelayedCall | None = None
         self._cancel: Callable[[], object] | None = None
         self.began = clock.seconds()
@@ -60,16 +75,12 @@ class Trace:
     def start(self, cancel: Callable[[], object]) -> None:
         """Begin to keep the time."""
         self._cancel = cancel
-        limit = (
-            self._budget.first_byte
-            if self.phase is Phase.REQUEST
-            else self._budget.connect
-        )
-        self._set_timer(limit)
+        self.line.begun(self)
+        self._listen()
 
     def resolved(self) -> None:
         """The name has addresses."""
-        self.phase = Phase.CONNECT
+        self._step(Phase.CONNECT)
 
     def leg(self, address: str, egress: str = "") -> Leg:
         """One more connection is tried, to an address or through an egress."""
@@ -85,8 +96,10 @@ class Trace:
         if self.phase in (Phase.REQUEST, Phase.BODY):
             return  # another connection of the race was quicker
         self.tap = tap
+        if self.phase is not Phase.TLS:  # of several, the first tells how far it is
+            self.line.connected(self._step_at, self)
         if secure:
-            self.phase = Phase.TLS
+            self._step(Phase.TLS)
         else:
             self.requested()
 
@@ -96,15 +109,23 @@ class Trace:
             self.phase is Phase.REQUEST and not self.reused
         ):
             return
-        self.phase = Phase.REQUEST
-        if self._cancel is not None:
-            left = self.began + self._budget.total - self._clock.seconds()
-            self._set_timer(max(0.0, min(self._budget.first_byte, left)))
+        if self.phase is Phase.TLS:
+            self.line.secured(self._step_at, self)
+        self._step(Phase.REQUEST)
+
+    def moved(self) -> None:
+        """Bytes have come: while the connection is made, silence counts anew."""
+        self.line.moved()
+        self._heard_at = self._clock.seconds()
+        if self.phase is Phase.TLS:
+            self._wait()
 
     def answered(self) -> None:
         """The head is here; from now on the collector keeps the time."""
+        if self.phase is Phase.REQUEST:
+            self.line.answered(self._step_at)
         self.phase = Phase.BODY
-        self.stop()
+        self._hush()
 
     def carried_by(self, tap: Tap) -> None:
         """A connection that was kept alive carries this attempt."""
@@ -116,6 +137,10 @@ class Trace:
 
     def stop(self) -> None:
         """Stop keeping the time."""
+        self.line.ended(self)
+        self._hush()
+
+    def _hush(self) -> None:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
@@ -125,12 +150,51 @@ class Trace:
         if self.tap is not None:
             self.tap.abort()
 
-    def _set_timer(self, seconds: float) -> None:
-        self.stop()
-        self._timer = self._clock.callLater(seconds, self._time_is_up)
+    def _step(self, phase: Phase) -> None:
+        """One step further."""
+        self.phase = phase
+        self._step_at = self._clock.seconds()
+        self._listen()
+
+    def _listen(self) -> None:
+        """Silence counts from now on."""
+        self._heard_at = self._clock.seconds()
+        self._wait()
+
+    def _wait(self) -> None:
+        """For the next sign, as long as the attempt may."""
+        if self._cancel is None or self.timed_out:
+            return
+        limit = (
+            self._budget.first_byte
+            if self.phase is Phase.REQUEST
+            else self._budget.connect
+        )
+        self._hush()
+        limit = self.line.limit(limit)
+        wait = max(0.0, min(limit, self._left()) or min(limit, self._more()))
+        self._timer = self._clock.callLater(wait, self._time_is_up)
+
+    def _left(self) -> float:
+        """What is left of the attempt's share of the time."""
+        return max(0.0, self.began + self._budget.total - self._clock.seconds())
+
+    def _more(self) -> float:
+        """The same where our own load is in the way: another route shares the line, so
+        a connection that has been heard of is not left for it."""
+        if self._until is None or self.tap is None or not self.tap.bytes_in:
+            return self._left()
+        return max(0.0, self._until - self._clock.seconds())
 
     def _time_is_up(self) -> None:
         self._timer = None
+        explained = self.line.explains(self._heard_at)
+        if explained and self._more() > 0:
+            self._listen()
+            return
+        self.own_load = explained or self.line.busy
+        if explained:
+            self.line.timed_out(self._step_at)
         self.timed_out = True
         if self._cancel is not None:
             self._cancel()
@@ -155,6 +219,15 @@ class Leg:
         self.begun = False
         self.tap: Tap | None = None
         self.fault: Fault | None = None
+
+    @property
+    def own_load(self) -> bool:
+        """Whether our own load was in its way."""
+        return self._trace.own_load
+
+    def moved(self) -> None:
+        """Bytes have come."""
+        self._trace.moved()
 
     def connected(self, tap: Tap, *, secure: bool) -> None:
         """TCP stands."""
@@ -199,6 +272,7 @@ class Tap(ProtocolWrapper):
 
     def dataReceived(self, data: bytes) -> None:
         self.bytes_in += len(data)
+        self.trace.moved()
         if len(self.first_bytes) < FIRST_BYTES:
             self.first_bytes += data[: FIRST_BYTES - len(self.first_bytes)]
         super().dataReceived(data)

@@ -1,0 +1,222 @@
+"""The line to one host, as our own requests find it: how far, how busy, how late.
+
+Everything is measured on requests that are made anyway. What follows from it:
+
+    patience        how long silence is usual: later, the next route starts beside it
+    places          how many requests may be under way (upstream/ratelimit.py)
+    explains(since) whether a silence is our own doing: other bytes of ours moved
+                    meanwhile, and what they belong to was not there promptly
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorTime
+
+from streamr.policy.congestion import HANDSHAKE, LATE, QUICK, SEGMENT, Window
+from streamr.policy.retry import HEDGE_AFTER
+from streamr.policy.roundtrip import Estimate
+
+# A line on which something came late is busy for so long (seconds).
+BUSY = 5.0
+# What is usual on a busy line is never less than this (RFC 6298, 2.4; seconds).
+LEAST_BUSY = 1.0
+# On one that is not busy nobody waits longer than this before the next route starts.
+MOST_PATIENCE = 2.0
+# A round trip over a geostationary satellite; what takes longer has waited (seconds).
+FARTHEST = 0.7
+
+
+class Access:
+    """This machine's own line to the internet, which the lines to all hosts share."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._late = Estimate()
+        self._moved_at = self._prompt_at = self._late_at = -math.inf
+        # handshakes under way: when each began, and by when it should be over
+        self._open: dict[object, tuple[float, float]] = {}
+
+    @property
+    def busy(self) -> bool:
+        """True when something has just come late, or is late now."""
+        now = self._clock.seconds()
+        return now - self._late_at < BUSY or self._overdue(now) > 0
+
+    @property
+    def usual(self) -> float:
+        """How long what comes late usually takes at most (seconds)."""
+        now = self._clock.seconds()
+        # the first measurement of an estimate counts three times, too
+        return max(self._late.usual(now), 3 * self._overdue(now))
+
+    def begins(self, attempt: object, allowed: float) -> None:
+        """A handshake begins that takes so many seconds on a free line."""
+        now = self._clock.seconds()
+        self._open[attempt] = (now, now + allowed)
+
+    def ends(self, attempt: object) -> None:
+        """It is over, or was given up."""
+        self._open.pop(attempt, None)
+
+    def _overdue(self, now: float) -> float:
+        """How long the oldest handshake takes whose lateness our load explains."""
+        late = (b for b, due in self._open.values() if now > due and self.explains(b))
+        return max((now - began for began in late), default=0.0)
+
+    def explains(self, since: float) -> bool:
+        """True when our own load explains that one attempt has heard nothing `since`
+        then (a reading of the clock)."""
+        if self._moved_at <= since:
+            return False
+        return self._late_at > since or self._moved_at > self._prompt_at + LATE.seconds
+
+    def moved(self) -> None:
+        """Bytes have come."""
+        self._moved_at = self._clock.seconds()
+
+    def was_prompt(self) -> None:
+        """Something came as on a free line."""
+        self._prompt_at = self._clock.seconds()
+
+    def was_late(self, took: float) -> None:
+        """Something came so late (seconds)."""
+        self._late_at = now = self._clock.seconds()
+        self._late = self._late.seen(took, now)
+
+
+class Line:
+    """What is known of the line to one host."""
+
+    def __init__(
+        self, clock: IReactorTime, most: int, access: Access | None = None
+    ) -> None:
+        """At most so many requests are under way at once. Lines that share an `access`
+        are busy together."""
+        self._clock = clock
+        self._access = access if access is not None else Access(clock)
+        self._window = Window(most)
+        self._connect = Estimate()
+        self._handshake = Estimate()
+        self._first_byte = Estimate()
+        self._nearest = math.inf
+        self._under_way: set[object] = set()
+        self._listeners: list[Callable[[], object]] = []
+
+    def subscribe(self, listener: Callable[[], object]) -> None:
+        """Tell whenever something came, on time or late."""
+        self._listeners.append(listener)
+
+    @property
+    def places(self) -> int:
+        """How many requests may be under way at once."""
+        return self._window.places
+
+    @property
+    def busy(self) -> bool:
+        """True when something has just come late."""
+        return self._access.busy
+
+    @property
+    def patience(self) -> float:
+        """How long an attempt is usually silent at most, in seconds: until a connection
+        stands and is secure, and for one round trip more.
+
+        TMDB's own slowness is left out, or a slow hour of it would put off the hedges
+        that cure it; on a busy line only, what an answer takes there is counted in.
+        """
+        now = self._clock.seconds()
+        connect = self._connect.usual(now)
+        trips = 2 * connect + (self._handshake.usual(now) or connect)
+        if self.busy:
+            usual = max(self._access.usual, self._first_byte.usual(now))
+            return max(LEAST_BUSY, trips, usual)
+        return min(MOST_PATIENCE, max(HEDGE_AFTER, trips))
+
+    def limit(self, seconds: float) -> float:
+        """How long silence may last at most where that is so many seconds on a free
+        line: what is lost on a busy one is sent again after a second, then two."""
+        return max(seconds, self.patience) if self.busy else seconds
+
+    def explains(self, since: float) -> bool:
+        """True when our own load explains that one attempt has heard nothing `since`
+        then (a reading of the clock)."""
+        return self._access.explains(since)
+
+    def moved(self) -> None:
+        """Bytes have come."""
+        self._access.moved()
+
+    def connected(self, began: float, attempt: object) -> None:
+        """TCP stands; the attempt to connect began then. TLS begins now."""
+        now = self._clock.seconds()
+        took = now - began
+        self._connect = self._connect.seen(took, now)
+        self._nearest = min(self._nearest, took)
+        if took <= LATE.allowance(0, self._distance):
+            self._access.was_prompt()
+        elif self.explains(began):
+            # with nothing else on the line it is a packet that was lost
+            self._was_late(began)
+        self.moved()
+        self._access.begins(attempt, LATE.allowance(HANDSHAKE, 2 * self._distance))
+
+    def begun(self, attempt: object) -> None:
+        """An attempt is under way."""
+        self._under_way.add(attempt)
+
+    def ended(self, attempt: object) -> None:
+        """An attempt is over, however it ended."""
+        self._under_way.discard(attempt)
+        self._access.ends(attempt)
+
+    def secured(self, began: float, attempt: object) -> None:
+        """TLS stands; the handshake began then."""
+        now = self._clock.seconds()
+        self._access.ends(attempt)
+        self._handshake = self._handshake.seen(now - began, now)
+        self._came(HANDSHAKE, began, 2 * self._distance)
+
+    def answered(self, began: float) -> None:
+        """The head of an answer has come to the request that was sent then."""
+        now = self._clock.seconds()
+        self._first_byte = self._first_byte.seen(now - began, now)
+        # a head that comes late may be TMDB's doing, one that does not is nobody's
+        if now - began <= LATE.allowance(0, self._distance):
+            self._access.was_prompt()
+
+    def transferred(self, size: int, began: float) -> None:
+        """A body of so many bytes has come, its first ones then."""
+        if size > SEGMENT:
+            self._came(size, began, self._distance)
+
+    def timed_out(self, began: float) -> None:
+        """An attempt that began then has ended in a silence that our load explains."""
+        self._was_late(began)
+
+    @property
+    def _distance(self) -> float:
+        """The quickest round trip so far, in seconds."""
+        return min(self._nearest, FARTHEST) if self._nearest < math.inf else 0.0
+
+    def _came(self, size: int, began: float, round_trips: float) -> None:
+        took = self._clock.seconds() - began
+        if took > LATE.allowance(size, round_trips):
+            self._was_late(began)
+            return
+        self._access.was_prompt()
+        if took <= QUICK.allowance(size, round_trips):
+            self._window = self._window.widened(len(self._under_way))
+            self._tell()
+
+    def _was_late(self, began: float) -> None:
+        now = self._clock.seconds()
+        self._access.was_late(now - began)
+        self._window = self._window.halved(began, now)
+        self._tell()
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()
