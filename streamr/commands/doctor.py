@@ -57,8 +57,8 @@ class DoctorOptions(PrintingOptions):
             "dns",
             None,
             None,
-            "Ask this resolver instead of the system's: the ADDRESS[:PORT] of a DNS "
-            "server, or any other that STREAMR_RESOLVERS takes.",
+            "Ask this resolver first, instead of the system's: the ADDRESS[:PORT] of a "
+            "DNS server, or any other that STREAMR_RESOLVERS takes.",
         ],
         [
             "second-dns",
@@ -77,7 +77,7 @@ class DoctorOptions(PrintingOptions):
 
     def postOptions(self) -> None:
         super().postOptions()
-        self.dns = _resolver("dns", self["dns"]) if self["dns"] else SYSTEM
+        self.dns = _resolver("dns", self["dns"]) if self["dns"] else None
         self.second = [
             _resolver("second-dns", each) for each in _listed(self["second-dns"])
         ]
@@ -116,15 +116,22 @@ class DoctorOptions(PrintingOptions):
             policy_for = partial(tls_policy, CLASSIC.name, ca_file)
             return find_of(resolver, reactor, lookups, policy_for)
 
-        by = self["dns"] or SYSTEM.name
-        others = [each for each in self.second if _called(each) != by]
+        listed = settings.resolvers if settings is not None else (SYSTEM,)
+        first = self.dns or listed[0]
+        given = [e for e in listed if e != first and not (self.dns and e == SYSTEM)]
+        by = self["dns"] or first.name
+        known = [by, *(each.name for each in given)]
+        others = [
+            each for each in self.second if not {_called(each), each.name} & {*known}
+        ]
         over_udp = [each for each in others if each.scheme == "udp"]
         try:
             return Examination(
                 reactor,
                 stock,
-                finder(self.dns),
+                finder(first),
                 by,
+                given={each.name: finder(each) for each in given},
                 second={_called(each): finder(each) for each in others},
                 second_over_tcp={
                     _called(each): finder(replace(each, scheme="tcp"))
@@ -138,7 +145,7 @@ class DoctorOptions(PrintingOptions):
 
     def _look_into_the_demo(self) -> None:
         """Without a key it is the network of the demo that runs which is examined."""
-        if self["env-file"] or self.dns != SYSTEM:
+        if self["env-file"] or self.dns is not None:
             return
         settings = self._stock().settings
         if settings is None or settings.tmdb_access_token or settings.tmdb_api_key:
@@ -179,6 +186,8 @@ def show(evidence: Evidence, diagnosis: Diagnosis) -> None:
         out.print(console.verdict(*table.line(each)))
         out.print(console.advice(each.heal))
     out.print(console.verdict(*table.summary(evidence, diagnosis)))
+    if diagnosis.advice is not None:
+        out.print(console.advice(table.advice(diagnosis.advice)))
 
 
 def run(reactor: IReactorCore, examination: Examination) -> Evidence | None:

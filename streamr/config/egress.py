@@ -75,10 +75,11 @@ def names_proxy(environment: Mapping[str, str]) -> str:
 
 def shown(found: Iterable[Egress]) -> str:
     """The list as it may be shown: without users and passwords."""
-    return ",".join(map(_shown, found))
+    return ",".join(map(shown_one, found))
 
 
-def _shown(egress: Egress) -> str:
+def shown_one(egress: Egress) -> str:
+    """One of them as it may be shown."""
     if egress.scheme not in _PORTS:
         return egress.name
     user = "" if egress.user is None else "[redacted]@"

@@ -46,6 +46,20 @@ def resolver(text: str) -> Resolver:
         raise ValueError(f"{text!r}: {problem}") from problem
 
 
+def written(resolver: Resolver) -> str:
+    """A resolver as the setting names it."""
+    if resolver.scheme == SYSTEM.scheme:
+        return SYSTEM.name
+    if resolver.scheme == "https":
+        told = resolver.address in ("", resolver.host)
+        given = "" if told else f"#{resolver.address}"
+        return f"https://{resolver.authority}{resolver.path}{given}"
+    where = f"[{resolver.address}]" if ":" in resolver.address else resolver.address
+    port = "" if resolver.port == _PORTS[resolver.scheme] else f":{resolver.port}"
+    name = f"#{resolver.host}" if resolver.host else ""
+    return f"{resolver.scheme}://{where}{port}{name}"
+
+
 def _plain(scheme: str, rest: str) -> Resolver:
     if "#" in rest:
         raise ValueError(f"{scheme} has no certificate, so nothing may follow #")

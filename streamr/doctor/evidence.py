@@ -278,6 +278,60 @@ class ProxyReply:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """A resolver or an egress that the settings list: its name, and how the setting
+    names it, without user and password."""
+
+    name: str
+    written: str
+
+
+SYSTEM = Given("system", "system")
+NO_PROXY = Given("direct", "direct")
+
+
+@dataclass(frozen=True, slots=True)
+class EgressReply:
+    """One request to TMDB through an outbound proxy, by the proxy's name. `code` is
+    TMDB's own."""
+
+    name: str
+    cause: str | None
+    ms: int
+    status: int | None = None
+    code: int | None = None
+    detail: str = ""
+    lag: float = 0.0
+
+    @property
+    def starved(self) -> bool:
+        """True when this says nothing of the outbound proxy."""
+        return is_starved(self.cause, self.lag)
+
+    @property
+    def works(self) -> bool:
+        """True when TMDB has answered, whatever it thinks of the key."""
+        return self.cause is None and self.status in (200, 401)
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A setting that may help, by what it changes and to what, and one request made as
+    if it were set."""
+
+    kind: str
+    value: str
+    cause: str | None
+    ms: int
+    status: int | None = None
+
+    @property
+    def works(self) -> bool:
+        """True when TMDB has answered, whatever it thinks of the key."""
+        return self.cause is None and self.status in (200, 401)
+
+
+@dataclass(frozen=True, slots=True)
 class PortState:
     """A port of ours: `holder` is None when it is free, "streamr" when it is ours."""
 
@@ -316,9 +370,13 @@ class House:
 class Evidence:
     """Everything. `hosts` are TMDB's names that the settings use, the direct one first.
 
-    `second` holds what other resolvers said of a name whose own answers are bad;
-    `checks` are the single handshakes that tell whose an address is; `today` is the
-    day by this machine's clock (YYYY-MM-DD, UTC).
+    `resolvers` and `egress` are those that the settings list, in their order: the first
+    of each is the direct route's. `second` holds what other resolvers said of a name:
+    those that are listed, and, where its own answers are bad, more; `egresses` what the
+    outbound proxies that are listed brought; `tried` the settings that may help;
+    `checks` are the single handshakes that
+    tell whose an address is; `today` is the day by this machine's clock (YYYY-MM-DD,
+    UTC).
     """
 
     hosts: tuple[str, ...]
@@ -334,6 +392,10 @@ class Evidence:
     names: Matrix = field(default_factory=Matrix)
     replies: tuple[HostReply, ...] = ()
     proxies: tuple[ProxyReply, ...] = ()
+    resolvers: tuple[Given, ...] = (SYSTEM,)
+    egress: tuple[Given, ...] = (NO_PROXY,)
+    egresses: tuple[EgressReply, ...] = ()
+    tried: tuple[Tried, ...] = ()
     seconds: float = 0.0
     out_of_time: bool = False
     lag: float = 0.0
@@ -343,6 +405,11 @@ class Evidence:
     def direct(self) -> str:
         """The host that is asked directly."""
         return self.hosts[0]
+
+    @property
+    def tunnelled(self) -> bool:
+        """True when the direct route itself goes through an outbound proxy."""
+        return self.egress[0].name != NO_PROXY.name
 
 
 def special(address: str) -> str | None:

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Resolver
 from streamr.config import load
-from streamr.config.resolvers import ALLOWED, SYSTEM, resolver, resolvers
+from streamr.config.resolvers import ALLOWED, SYSTEM, resolver, resolvers, written
 from streamr.errors import SettingsError
 
 QUAD9 = "dns.quad9.net"
@@ -113,6 +113,24 @@ class Listed(SynchronousTestCase):
         )
         for each in found:
             self.assertTrue(re.fullmatch(r"[A-Za-z0-9._:-]+", each.name), each)
+
+
+class Written(SynchronousTestCase):
+    def test_what_is_written_means_the_same_again(self) -> None:
+        for text in (
+            "system",
+            "udp://9.9.9.9",
+            "udp://9.9.9.9:54",
+            "tcp://[2620:fe::fe]:54",
+            f"tls://9.9.9.9:8853#{QUAD9}",
+            "tls://9.9.9.9",
+            "https://d.example/dns-query",
+            "https://d.example:8443/dns-query#192.0.2.1",
+            "https://9.9.9.9/dns-query",
+            "https://[2620:fe::fe]/dns-query",
+        ):
+            self.assertEqual(text, written(resolver(text)))
+        self.assertEqual("udp://[2620:fe::fe]", written(resolver("2620:fe::fe")))
 
 
 class TheSetting(SynchronousTestCase):

@@ -37,7 +37,8 @@ async def examine(
     internet: tuple[str, ...] = ("IPv4", "IPv6"),
     ahead: float = 0.0,
 ) -> Evidence:
-    """What the doctor sees with these settings and this resolver.
+    """What the doctor sees with these settings and this resolver, which is the first
+    of those that they list.
 
     `internet` are the families for which the machine would have a route out, `ahead`
     is how far its clock would be ahead (seconds).
@@ -50,11 +51,18 @@ async def examine(
     }
     within = Roads(reactor, roads or {})
     where = resolver(dns)
+    stock = load.take_stock({}, environment, needs_key=False)
+    others = stock.settings.resolvers[1:] if stock.settings is not None else ()
+    given = {
+        each.name: dns_server.server(within, each.address, each.port, LIMITS.dns)
+        for each in others
+    }
     examination = Examination(
         within,
-        load.take_stock({}, environment, needs_key=False),
+        stock,
         dns_server.server(within, where.address, where.port, LIMITS.dns),
         dns,
+        given=given,
         second={},
         second_over_tcp={},
         limits=LIMITS,

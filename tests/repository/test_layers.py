@@ -98,7 +98,7 @@ TABLE = {
     "streamr.inherited streamr.keypins streamr.terminal rich",
     "streamr.service": _APP + "streamr.inherited streamr.terminal",
     "streamr.doctor": "",
-    "streamr.doctor.diagnosis": _EVIDENCE,
+    "streamr.doctor.diagnosis": _EVIDENCE + "streamr.networks",
     "streamr.doctor.report": _EVIDENCE + "streamr.doctor.report streamr.policy.redact "
     "streamr.terminal rich",
     "streamr.doctor.probe": _EVIDENCE + _SPINE + "streamr.app streamr.config "

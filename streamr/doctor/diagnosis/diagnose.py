@@ -10,9 +10,10 @@ called blocked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from streamr.doctor.diagnosis import dns_tcp, http, proxies, tls
+from streamr.doctor.diagnosis import dns_tcp, given, http, proxies, tls
+from streamr.doctor.diagnosis.advice import Advice, advise
 from streamr.doctor.diagnosis.facts import Facts
 from streamr.doctor.diagnosis.verdicts import KINDS, DoctorVerdict, Layer
 from streamr.doctor.evidence import Evidence
@@ -25,12 +26,13 @@ class Diagnosis:
     """The verdicts: the headline first, then those on the direct route.
 
     `sound` is the direct route's; `comes_to` says what it comes to where "it does not
-    work" would miss the point.
+    work" would miss the point; `advice` is the one setting that helps.
     """
 
     verdicts: tuple[DoctorVerdict, ...]
     sound: bool
     comes_to: str = ""
+    advice: Advice | None = None
 
     @property
     def codes(self) -> frozenset[str]:
@@ -41,15 +43,13 @@ class Diagnosis:
 def judge(evidence: Evidence) -> Diagnosis:
     """All verdicts, and whether the direct route is sound."""
     facts = Facts(evidence)
-    found = [
-        *dns_tcp.judge(facts),
-        *tls.judge(facts),
-        *http.judge(facts),
-        *proxies.judge(facts),
-    ]
-    distinct = {(each.code, each.hosts): each for each in found}
+    route = (*dns_tcp.judge(facts), *tls.judge(facts), *http.judge(facts))
+    if evidence.tunnelled:
+        route = tuple(map(_beside, route))
+    distinct = {(each.code, each.hosts): each for each in route}
+    found = (*distinct.values(), *given.judge(facts), *proxies.judge(facts))
     ordered = sorted(
-        distinct.values(),
+        found,
         key=lambda each: (
             not each.direct,
             not KINDS[each.code].comes_to,
@@ -57,7 +57,16 @@ def judge(evidence: Evidence) -> Diagnosis:
         ),
     )
     sound = _is_sound(evidence, ordered)
-    return Diagnosis(tuple(ordered), sound, "" if sound else _comes_to(ordered))
+    if sound:
+        return Diagnosis(tuple(ordered), sound)
+    return Diagnosis(tuple(ordered), sound, _comes_to(ordered), advise(facts, ordered))
+
+
+def _beside(found: DoctorVerdict) -> DoctorVerdict:
+    """Of a direct route that goes through an outbound proxy, what this network does to
+    TMDB says nothing."""
+    here = (Layer.DNS, Layer.TCP, Layer.TLS, Layer.HTTP)
+    return replace(found, direct=False) if found.layer in here else found
 
 
 def _comes_to(ordered: list[DoctorVerdict]) -> str:
@@ -75,7 +84,14 @@ def _is_sound(evidence: Evidence, verdicts: list[DoctorVerdict]) -> bool:
         for each in verdicts
         if each.direct and (not each.hosts or evidence.direct in each.hosts)
     ]
-    answered = any(
-        each.host == evidence.direct and each.status == 200 for each in evidence.replies
-    )
+    if evidence.tunnelled:
+        first = evidence.egress[0].name
+        answered = any(
+            each.name == first and each.status == 200 for each in evidence.egresses
+        )
+    else:
+        answered = any(
+            each.host == evidence.direct and each.status == 200
+            for each in evidence.replies
+        )
     return answered and not against

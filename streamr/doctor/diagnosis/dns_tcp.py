@@ -52,8 +52,10 @@ def _pins(facts: Facts, host: str, found: NameLookup) -> Iterator[DoctorVerdict]
 
 
 def _dns(facts: Facts, host: str, found: NameLookup) -> Iterator[DoctorVerdict]:
-    good = facts.elsewhere(host)
+    good, truthful = facts.elsewhere(host), facts.truthful(host)
     pin = f", or set TMDB_PINS={host}={_pin(good)}" if good is not None else ""
+    truth = f"; the resolver {truthful} gives TMDB's addresses" if truthful else ""
+    route = resolver_route(truthful, pin)
     if found.cause in _NOT_SENT:
         where = f"the resolver {found.by}"
         yield verdict(_NOT_SENT[found.cause], (host,), addresses=where)
@@ -64,7 +66,7 @@ def _dns(facts: Facts, host: str, found: NameLookup) -> Iterator[DoctorVerdict]:
         return
     if found.cause is not None:
         code = "dns_silent" if found.cause == "dns_timeout" else "dns_fails"
-        yield verdict(code, (host,), detail=found.detail, pin=pin)
+        yield verdict(code, (host,), detail=found.detail, truth=truth, route=route)
         return
     false = [place for place in found.places if facts.is_false(host, place)]
     if false:
@@ -73,8 +75,19 @@ def _dns(facts: Facts, host: str, found: NameLookup) -> Iterator[DoctorVerdict]:
             (host,),
             addresses=_listed(tuple(false)),
             how=_why_false(facts, false[0]),
-            pin=pin,
+            truth=truth,
+            route=route,
         )
+
+
+def resolver_route(truthful: str | None, pin: str) -> str:
+    """How another resolver is asked: by itself where it is listed."""
+    if truthful is not None:
+        return f"nothing is needed: streamr also asks {truthful}"
+    return (
+        "name another resolver in STREAMR_RESOLVERS (udp://, tcp://, tls://, https://) "
+        f"or in this machine's network settings{pin}"
+    )
 
 
 def _why_false(facts: Facts, place: Place) -> str:
@@ -141,6 +154,12 @@ def _dead(facts: Facts, cause: str, hosts: tuple[str, ...]) -> DoctorVerdict:
 
 def vantage(facts: Facts) -> str:
     """What may be said of the other side: never "blocked" from here alone."""
+    outlet = facts.outlet
+    if outlet is not None:
+        return (
+            f"; over the outbound proxy {outlet.name} it works, so it fails only from "
+            "this network"
+        )
     if facts.vantage == "fails":
         return f"; your proxy does not reach TMDB either ({meanings(facts.reported)})"
     if facts.vantage == "works":
@@ -150,17 +169,26 @@ def vantage(facts: Facts) -> str:
 
 def route_over(facts: Facts, working: list[str]) -> str:
     """The setting that leads over another of TMDB's names, or over a proxy."""
+    by_itself = _by_itself(facts)
     if not working:
-        if facts.vantage == "works":
-            return "nothing is needed: the proxy in TMDB_PROXY_URL answers in its place"
-        return elsewhere()
+        return by_itself or elsewhere()
     other = working[0]
-    by_itself = (
-        "nothing is needed: the proxy in TMDB_PROXY_URL answers in its place"
-        if facts.vantage == "works"
-        else f"nothing is needed: the proxy on this machine asks {other}"
-    )
+    if not by_itself:
+        by_itself = f"nothing is needed: the proxy on this machine asks {other}"
     return f"{by_itself}; to ask {other} first, set TMDB_BASE_URL=https://{other}/3"
+
+
+def _by_itself(facts: Facts) -> str:
+    """The proxy over which streamr asks by itself, where one works."""
+    outlet = facts.outlet
+    if outlet is not None:
+        return (
+            "nothing is needed: streamr asks over the outbound proxy "
+            f"{outlet.name} by itself"
+        )
+    if facts.vantage == "works":
+        return "nothing is needed: the proxy in TMDB_PROXY_URL answers in its place"
+    return ""
 
 
 def _listed(places: tuple[Place, ...] | list[Place]) -> str:

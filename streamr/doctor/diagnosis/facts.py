@@ -10,6 +10,7 @@ from streamr.doctor.evidence import (
     LITERAL,
     ArmResult,
     Connect,
+    EgressReply,
     Evidence,
     Handshake,
     NameLookup,
@@ -230,11 +231,42 @@ class Facts:
 
     @property
     def vantage(self) -> str:
-        """What the second vantage point adds: "works", "fails" or "" without one."""
+        """What the second vantage point adds: "works", "fails" or "" without one. An
+        outbound proxy is one as well, since it asks from elsewhere."""
+        if self.outlet is not None:
+            return "works"
         chosen = [e for e in self.evidence.proxies if e.chosen and e.ours]
         if any(each.cause is None and each.status == 200 for each in chosen):
             return "works"
         return "fails" if any(of_tmdb(each.reported) for each in chosen) else ""
+
+    @property
+    def outlet(self) -> EgressReply | None:
+        """The first outbound proxy over which TMDB has answered."""
+        return next((each for each in self.evidence.egresses if each.works), None)
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The resolvers that the settings list beside the one in use."""
+        return tuple(each.name for each in self.evidence.resolvers[1:])
+
+    def found_by(self, by: str, host: str) -> Place | None:
+        """The address where a name was verified among those that a resolver names."""
+        return next(
+            (
+                place
+                for each in self.evidence.second
+                if (each.by, each.host) == (by, host)
+                for place in each.places
+                if self.verified(host, place) or self.reached(place)
+            ),
+            None,
+        )
+
+    def truthful(self, host: str) -> str | None:
+        """The listed resolver that names TMDB's addresses of a host, the first that
+        does; the one in use is left out."""
+        return next((by for by in self.given if self.found_by(by, host)), None)
 
     @property
     def reported(self) -> tuple[str, ...]:
@@ -254,6 +286,7 @@ def fair(evidence: Evidence) -> Evidence:
         checks=tuple(each for each in evidence.checks if not each.starved),
         replies=tuple(each for each in evidence.replies if not each.starved),
         proxies=tuple(each for each in evidence.proxies if not each.starved),
+        egresses=tuple(each for each in evidence.egresses if not each.starved),
     )
 
 
@@ -278,6 +311,9 @@ def _unjudged(whole: Evidence, rest: Evidence) -> Iterator[str]:
     for proxy in whole.proxies:
         if proxy.starved:
             yield f"the proxy {proxy.url}"
+    for outlet in whole.egresses:
+        if outlet.starved:
+            yield f"the outbound proxy {outlet.name}"
 
 
 def of_tmdb(reported: Iterable[str]) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ class Layer(StrEnum):
     TCP = "tcp"
     TLS = "tls"
     HTTP = "http"
+    EGRESS = "egress"
     PROXIES = "proxies"
 
 
@@ -52,18 +53,22 @@ class DoctorVerdict:
 
 
 _ELSEWHERE = (
-    "run a streamr proxy on a machine that reaches TMDB (`streamr run --only proxy`); "
-    "here, set TMDB_PROXY_URL and STREAMR_PROXY_TOKEN"
+    "list an outbound proxy on another network in STREAMR_EGRESS; or run a streamr "
+    "proxy on a machine that reaches TMDB (`streamr run --only proxy`) and, here, set "
+    "TMDB_PROXY_URL and STREAMR_PROXY_TOKEN"
 )
 # Main asks directly, then what TMDB_PROXY_URL names, then the proxy on this machine.
 _FALLBACK = "nothing is needed: the proxy on this machine avoids it"
-_OTHER_NETWORK = "use a streamr proxy on another network (TMDB_PROXY_URL)"
+_OTHER_NETWORK = (
+    "use a proxy on another network: an outbound one (STREAMR_EGRESS) or a streamr's "
+    "(TMDB_PROXY_URL)"
+)
 _IF_IT_LASTS = f"if it lasts, {_OTHER_NETWORK}"
 _SIGN_IN = f"sign in to this network in a browser; otherwise {_OTHER_NETWORK}"
 # A proxy elsewhere has a key of its own.
 _NO_ANSWER = "this machine's own routes bring no answer"
 _CLOCK = "set the clock (timedatectl set-ntp true)"
-_RESOLVER = "use another resolver (this machine's network settings){pin}"
+_RESOLVER = "{route}"
 
 KINDS: dict[str, VerdictKind] = {
     # -- settings
@@ -162,12 +167,12 @@ KINDS: dict[str, VerdictKind] = {
     # -- dns
     "dns_fails": VerdictKind(
         Layer.DNS,
-        "the resolver cannot resolve {hosts}: {detail}",
+        "the resolver cannot resolve {hosts}: {detail}{truth}",
         _RESOLVER,
     ),
     "dns_silent": VerdictKind(
         Layer.DNS,
-        "the resolver does not answer when asked for {hosts}",
+        "the resolver does not answer when asked for {hosts}{truth}",
         _RESOLVER,
     ),
     "dns_udp_lost": VerdictKind(
@@ -178,7 +183,7 @@ KINDS: dict[str, VerdictKind] = {
     ),
     "dns_poisoned": VerdictKind(
         Layer.DNS,
-        "DNS is poisoned for {hosts}: the resolver returns {addresses} ({how})",
+        "DNS is poisoned for {hosts}: the resolver returns {addresses} ({how}){truth}",
         _RESOLVER,
     ),
     # -- tcp
@@ -331,6 +336,52 @@ KINDS: dict[str, VerdictKind] = {
         Layer.HTTP,
         "the route is throttled: {rate}",
         _OTHER_NETWORK + "; STREAMR_CACHE_MB keeps what was fetched",
+    ),
+    # -- resolvers and outbound proxies that the settings list
+    "resolver_fails": VerdictKind(
+        Layer.DNS,
+        "the resolver {by} of STREAMR_RESOLVERS does not resolve {hosts}: {detail}",
+        "correct or remove {by} in STREAMR_RESOLVERS",
+        direct=False,
+    ),
+    "resolver_lies": VerdictKind(
+        Layer.DNS,
+        "the resolver {by} of STREAMR_RESOLVERS gives addresses for {hosts} that are "
+        "not TMDB's: {addresses}",
+        "remove {by} from STREAMR_RESOLVERS; nobody on the path can change the answers "
+        "of one over tls:// or https://",
+        direct=False,
+    ),
+    "egress_unreachable": VerdictKind(
+        Layer.EGRESS,
+        "there is no connection to the outbound proxy {name}: {what}",
+        "start it, or correct host and port in STREAMR_EGRESS; inside a container, "
+        "localhost is the container itself",
+        direct=False,
+    ),
+    "egress_authentication": VerdictKind(
+        Layer.EGRESS,
+        "the outbound proxy {name} does not accept the user and password: {what}",
+        "correct the user and password in STREAMR_EGRESS, percent-encoded",
+        direct=False,
+    ),
+    "egress_denied": VerdictKind(
+        Layer.EGRESS,
+        "the outbound proxy {name} forbids connections to {host}: {what}",
+        "allow {host} and port 443 there",
+        direct=False,
+    ),
+    "egress_protocol_error": VerdictKind(
+        Layer.EGRESS,
+        "what answers at the outbound proxy {name} is no proxy of that kind: {what}",
+        "correct scheme and port in STREAMR_EGRESS (http://, https://, socks5://)",
+        direct=False,
+    ),
+    "egress_failed": VerdictKind(
+        Layer.EGRESS,
+        "the outbound proxy {name} does not reach TMDB: {what}",
+        "list another outbound proxy in STREAMR_EGRESS, on another network",
+        direct=False,
     ),
     # -- proxies
     "proxy_unreachable": VerdictKind(

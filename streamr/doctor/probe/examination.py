@@ -13,12 +13,15 @@ from twisted.internet.interfaces import IReactorThreads, IReactorTime
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 
+from streamr.boundaries import DIRECT as NO_EGRESS
 from streamr.config.load import Found, Stock
 from streamr.config.settings import Settings
 from streamr.doctor.evidence import Evidence, House
 from streamr.doctor.probe import machine
-from streamr.doctor.probe.http import Asker
+from streamr.doctor.probe.elsewhere import Elsewhere
+from streamr.doctor.probe.http import Asker, Asking, gathered
 from streamr.doctor.probe.run import Case, Limits
+from streamr.doctor.probe.step_advice import Advising
 from streamr.doctor.probe.step_dns import Names
 from streamr.doctor.probe.step_http import Requests
 from streamr.doctor.probe.step_tcp import Addresses
@@ -48,6 +51,7 @@ class Examination:
         find: Find,
         by: str,
         *,
+        given: Mapping[str, Find],
         second: Mapping[str, Find],
         second_over_tcp: Mapping[str, Find],
         limits: Limits,
@@ -55,8 +59,9 @@ class Examination:
         tell: Callable[[str, str], None] = lambda _step, _text: None,
         inspect: Callable[[Settings, Iterable[Found]], House] = machine.inspect,
     ) -> None:
-        """`find` looks names up and `by` is its name; `second` are other resolvers,
-        which are asked over TCP where UDP brings nothing.
+        """`find` looks names up and `by` is its name; `given` are the other resolvers
+        that the settings list; `second` are asked for what those cannot find, over TCP
+        where UDP brings nothing.
         `inspect` looks at this machine, in a thread.
 
         Raises SettingsError when a setting cannot be used.
@@ -71,24 +76,15 @@ class Examination:
         self._case = case = Case(reactor, settings, limits, tell, wall)
         prober = Prober(reactor, profiles, limits.tcp, limits.tls)
         remembered = RememberingResolver(find, reactor)
-        self._names = Names(case, reactor, find, by, second, second_over_tcp)
+        self._names = Names(case, reactor, find, by, given, second, second_over_tcp)
         self._addresses = Addresses(case, prober)
         self._arms = Arms(
             case, Runner(reactor, prober, case.lateness, MOST_AT_ONCE, limits.pause)
         )
-        self._requests = Requests(
-            case,
-            Asker(
-                reactor,
-                settings,
-                profiles,
-                remembered,
-                case.lateness,
-                wall,
-                limits.http,
-                limits.tls,
-            ),
-        )
+        asking = Asking(reactor, case.lateness, wall, limits.http, limits.tls)
+        asker = Asker(asking, settings, profiles, remembered)
+        self._requests = Requests(case, asker, Elsewhere(asking, settings))
+        self._advising = Advising(case, asker)
 
     async def run(self) -> Evidence:
         """Everything, or as much as there is time for."""
@@ -103,16 +99,27 @@ class Examination:
     async def _work(self) -> None:
         """The steps, as a request meets them; this machine and the proxies beside."""
         inspecting = self._inspect()
-        proxies = Deferred.fromCoroutine(self._requests.ask_proxies())
+        elsewhere = Deferred.fromCoroutine(self._ask_elsewhere())
+        if NO_EGRESS in self._case.settings.egress:
+            await self._go_directly()
+        await elsewhere
+        self._case.house = await inspecting
+        await self._advising.try_options()
+
+    async def _go_directly(self) -> None:
+        """As a request does that leaves from here; not where the settings do not."""
         await self._names.look_up()
         await self._addresses.connect_own()
         await self._addresses.check_own()
+        await self._names.examine_others(self._addresses)
         await self._arms.compare_profiles()
         await self._arms.compare_names(self._addresses)
         await self._names.ask_others(self._addresses)
         await self._requests.ask_tmdb()
-        await proxies
-        self._case.house = await inspecting
+
+    async def _ask_elsewhere(self) -> None:
+        """Over the proxies of both kinds, all at once."""
+        await gathered((self._requests.ask_proxies(), self._requests.ask_egresses()))
 
     def _inspect(self) -> Deferred[House]:
         return deferToThreadPool(

@@ -1,4 +1,4 @@
-"""HTTP probes: TMDB with the key over a route on which TLS works, and the proxies.
+"""HTTP probes: TMDB with the key over a route on which TLS works.
 
 The routes are the daemon's own, so the doctor sees what streamr would see; only the
 address is chosen by the doctor.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -18,19 +17,16 @@ from twisted.internet.interfaces import IReactorTime
 
 from streamr.boundaries import Answer, Budget, Call, Dimensions, Expected, Query
 from streamr.config.settings import Settings
-from streamr.doctor.evidence import HostReply, Place, ProxyReply
+from streamr.doctor.evidence import HostReply, Place
 from streamr.doctor.probe.lateness import Lateness
 from streamr.doctor.probe.tcp_tls import milliseconds
 from streamr.errors import CAUSES, KEY_CAUSES, Fault, Phase, RouteKind
-from streamr.fields.loop import Loop
-from streamr.interfaces import Reactor
-from streamr.keypins import split
+from streamr.interfaces import Reactor, Route
 from streamr.upstream.client import Client
 from streamr.upstream.dial.addresses import Addresses
 from streamr.upstream.dial.dialer import Dialer
-from streamr.upstream.dial.tls import PinnedPolicy, ProfilePolicy
+from streamr.upstream.dial.tls import ProfilePolicy
 from streamr.upstream.origin import Credentials, TMDBRoute
-from streamr.upstream.peer import ProxyRoute
 from streamr.upstream.ratelimit import Pacer
 from streamr.upstream.resolve.book import AddressBook
 from streamr.upstream.resolve.pins import PinnedResolver, Pins, Resolver
@@ -43,9 +39,7 @@ LARGE = Query(
     "/movie/{movie_id}",
     expected=Expected(("id", "title")),
 )
-_TRANSPORT = (Phase.RESOLVE, Phase.CONNECT, Phase.TLS)
-# What a proxy that does not let us in is called; any program may answer so.
-_UNWELCOME = "proxy_configuration_error"
+TRANSPORT = (Phase.RESOLVE, Phase.CONNECT, Phase.TLS)
 # Answers asked of each host: a fault of every second answer shows in all but 1 of 256.
 REPLIES = 8
 ASKED_AT_ONCE = 4
@@ -58,7 +52,7 @@ MOST_LOST = 6
 Result = TypeVar("Result")
 
 
-class _Head:
+class Head:
     """Notes when the head came (interfaces.Progress)."""
 
     def __init__(self, clock: IReactorTime) -> None:
@@ -79,29 +73,65 @@ def _may_leave() -> None:
     """The doctor has no breakers."""
 
 
-class Asker:
-    """Asks TMDB's hosts and the proxies. `wall` is this machine's clock."""
+class Asking:
+    """What requests of the doctor have in common. `wall` is this machine's clock."""
 
     def __init__(
         self,
         reactor: Reactor,
-        settings: Settings,
-        profiles: dict[str, ProfilePolicy],
-        names: Resolver,
         lateness: Lateness,
         wall: Callable[[], float],
         seconds: float,
         connect: float,
     ) -> None:
         """Limits in seconds: of an answer, and of the connection before it."""
+        self.reactor = reactor
+        self.lateness = lateness
+        self._wall = wall
+        self._seconds = seconds
         self._connect = connect
-        self._reactor = reactor
+
+    def send(self, route: Route, query: Query, head: Head) -> Deferred[Answer]:
+        """One request, on a connection of its own; fails with Fault."""
+        return route.send(
+            query,
+            Call("doctor", self.reactor.seconds() + self._seconds),
+            self.budget(),
+            new_connection=True,
+            progress=head,
+            veto=_may_leave,
+        )
+
+    def budget(self) -> Budget:
+        """The time of one request."""
+        limit = self._seconds
+        return Budget(self._connect, limit, limit, limit / 2, limit)
+
+    def skew(self, answer: Answer) -> float | None:
+        """This machine's clock minus the answer's Date, in seconds."""
+        if answer.date is None:
+            return None
+        try:
+            told = parsedate_to_datetime(answer.date).timestamp()
+        except ValueError:
+            return None
+        return round(self._wall() - answer.age - told, 1)
+
+
+class Asker:
+    """Asks TMDB's hosts, each at an address that the doctor has chosen."""
+
+    def __init__(
+        self,
+        asking: Asking,
+        settings: Settings,
+        profiles: dict[str, ProfilePolicy],
+        names: Resolver,
+    ) -> None:
+        self._asking = asking
         self._settings = settings
         self._profiles = profiles
         self._names = names
-        self._lateness = lateness
-        self._wall = wall
-        self._seconds = seconds
 
     async def sampled(
         self,
@@ -118,7 +148,7 @@ class Asker:
         lost, width = 0, 1
         while not _enough(heard) and lost < MOST_LOST:
             replies = await gathered(
-                self._lateness.told(
+                self._asking.lateness.told(
                     self.tmdb(base_url, profile, place, LARGE if number == 1 else SMALL)
                 )
                 for number in range(width)
@@ -142,39 +172,34 @@ class Asker:
         policy = self._profiles[profile] if base_url.startswith("https:") else None
         client = self._client(pins, policy)
         route = self._route(base_url, host, profile, client)
-        began, head = self._reactor.seconds(), _Head(self._reactor)
+        clock = self._asking.reactor
+        began, head = clock.seconds(), Head(clock)
         try:
-            answer = await route.send(
-                query,
-                self._call(),
-                self._budget(),
-                new_connection=True,
-                progress=head,
-                veto=_may_leave,
-            )
+            answer = await self._asking.send(route, query, head)
         except Fault as fault:
-            ms = milliseconds(self._reactor.seconds() - began)
+            ms = milliseconds(clock.seconds() - began)
             return failed(host, query, fault, ms)
         finally:
             await client.close()
-        ended = self._reactor.seconds()
+        ended = clock.seconds()
         return HostReply(
             host,
             query.path,
             None,
             milliseconds(ended - began),
             answer.status,
-            _code(answer),
+            code_of(answer),
             size=len(answer.gzipped or answer.body),
             body_ms=milliseconds(ended - (head.at or began)),
-            skew=self._skew(answer),
+            skew=self._asking.skew(answer),
         )
 
     def _client(self, pins: Pins, policy: ProfilePolicy | None) -> Client:
         """One that remembers nothing of what it finds."""
         resolver = PinnedResolver(self._names, pins, "auto")
-        addresses = Addresses(resolver, AddressBook(self._reactor), "doctor", "auto")
-        return Client(self._reactor, Dialer(self._reactor, addresses, policy))
+        reactor = self._asking.reactor
+        addresses = Addresses(resolver, AddressBook(reactor), "doctor", "auto")
+        return Client(reactor, Dialer(reactor, addresses, policy))
 
     def _route(
         self, base_url: str, host: str, profile: str, client: Client
@@ -188,95 +213,8 @@ class Asker:
             Credentials(settings.tmdb_access_token, settings.tmdb_api_key),
             Dimensions(host, profile, "auto", "here"),
             None,
-            Pacer(self._reactor, settings.rate, settings.connections),
+            Pacer(self._asking.reactor, settings.rate, settings.connections),
         )
-
-    async def proxy(self, url: str, *, chosen: bool) -> ProxyReply:
-        """What a proxy finds: the second vantage point."""
-        return await self._lateness.fair(lambda: self._proxy(url, chosen=chosen))
-
-    async def _proxy(self, url: str, *, chosen: bool) -> ProxyReply:
-        url, pins = split(url)
-        policy = self._profiles["modern"] if url.startswith("https:") else None
-        if pins:
-            policy = PinnedPolicy(lambda: pins)
-        client = self._client({}, policy)
-        route = ProxyRoute(
-            url, client, self._settings.proxy_token, Loop("streamr-doctor")
-        )
-        try:
-            found = await self._over(route, url, chosen=chosen)
-            if found.cause is None or CAUSES[found.cause].phase not in _TRANSPORT:
-                found = await self._named(found, client)
-        finally:
-            await client.close()
-        return found
-
-    async def _over(self, route: ProxyRoute, url: str, *, chosen: bool) -> ProxyReply:
-        """One request over a proxy. Who reports its attempts is a streamr."""
-        try:
-            answer = await route.send(
-                SMALL,
-                self._call(),
-                self._budget(),
-                new_connection=True,
-                progress=_Head(self._reactor),
-                veto=_may_leave,
-            )
-        except Fault as fault:
-            # a final fault is the proxy's own word, but for a 401 that anybody may say
-            final = fault.final and fault.cause.name != _UNWELCOME
-            return ProxyReply(
-                url,
-                chosen,
-                fault.cause.name,
-                detail=fault.detail,
-                reported=_reported(fault, final),
-                ours=bool(fault.attempts) or final,
-            )
-        return ProxyReply(
-            url,
-            chosen,
-            None,
-            answer.status,
-            _code(answer),
-            reported=tuple(each.cause for each in answer.attempts if each.cause),
-            skew=self._skew(answer),
-            ours=bool(answer.attempts),
-        )
-
-    async def _named(self, found: ProxyReply, client: Client) -> ProxyReply:
-        """The same with the version on the proxy's health page, where there is one."""
-        try:
-            page = await client.get(
-                f"{found.url.rstrip('/')}/health",
-                {},
-                self._budget(),
-                new_connection=False,
-            )
-            version = json.loads(page.body)["version"]
-        except (Fault, ValueError, KeyError, TypeError):
-            return found
-        if type(version) is not str:
-            return found
-        return replace(found, ours=True, version=version)
-
-    def _call(self) -> Call:
-        return Call("doctor", self._reactor.seconds() + self._seconds)
-
-    def _budget(self) -> Budget:
-        limit = self._seconds
-        return Budget(self._connect, limit, limit, limit / 2, limit)
-
-    def _skew(self, answer: Answer) -> float | None:
-        """This machine's clock minus the answer's Date, in seconds."""
-        if answer.date is None:
-            return None
-        try:
-            told = parsedate_to_datetime(answer.date).timestamp()
-        except ValueError:
-            return None
-        return round(self._wall() - answer.age - told, 1)
 
 
 def failed(host: str, query: Query, fault: Fault, ms: int) -> HostReply:
@@ -296,21 +234,12 @@ def failed(host: str, query: Query, fault: Fault, ms: int) -> HostReply:
     )
 
 
-def _reported(fault: Fault, final: bool) -> tuple[str, ...]:
-    """The causes that a proxy reports; its own word where it has made no try."""
-    causes = tuple(each.cause for each in fault.attempts if each.cause)
-    if fault.cause.name == _UNWELCOME and fault.attempts:
-        # who has tried routes has let us in: it is its key that TMDB does not take
-        return causes or ("key_refused",)
-    return causes or ((fault.cause.name,) if final else ())
-
-
 def never_arrived(reply: HostReply) -> bool:
     """True when a request failed before TMDB could have seen it."""
-    return reply.cause is not None and CAUSES[reply.cause].phase in _TRANSPORT
+    return reply.cause is not None and CAUSES[reply.cause].phase in TRANSPORT
 
 
-def _code(answer: Answer) -> int | None:
+def code_of(answer: Answer) -> int | None:
     """TMDB's own status_code in an error's body."""
     if answer.status < 400:
         return None

@@ -17,6 +17,7 @@ from zope.interface import implementer
 
 from streamr.doctor.evidence import (
     Connect,
+    EgressReply,
     Handshake,
     HostReply,
     NameLookup,
@@ -31,7 +32,9 @@ LOOK_EVERY = 0.1
 # what the machine has to do.
 MOST_TRIES = 3
 
-Trial = TypeVar("Trial", NameLookup, Connect, Handshake, HostReply, ProxyReply)
+Trial = TypeVar(
+    "Trial", NameLookup, Connect, Handshake, HostReply, ProxyReply, EgressReply
+)
 
 
 class Lateness:

@@ -9,17 +9,22 @@ from urllib.parse import SplitResult, urlsplit
 
 from twisted.internet.interfaces import IReactorTime
 
+from streamr.config.egress import shown_one
+from streamr.config.resolvers import written
 from streamr.config.settings import Settings
 from streamr.doctor.diagnosis.facts import Facts
 from streamr.doctor.evidence import (
     Connect,
+    EgressReply,
     Evidence,
+    Given,
     Handshake,
     HostReply,
     House,
     Matrix,
     NameLookup,
     ProxyReply,
+    Tried,
 )
 from streamr.doctor.probe.lateness import Lateness
 
@@ -77,6 +82,8 @@ class Case:
         self.matrix = self.names = Matrix()
         self.replies: list[HostReply] = []
         self.proxies: list[ProxyReply] = []
+        self.egresses: list[EgressReply] = []
+        self.tried: list[Tried] = []
 
     def begin(self) -> None:
         """The time runs from here, and the lateness is measured."""
@@ -128,6 +135,10 @@ class Case:
             names=self.names,
             replies=tuple(self.replies),
             proxies=tuple(self.proxies),
+            resolvers=tuple(Given(e.name, written(e)) for e in settings.resolvers),
+            egress=tuple(Given(e.name, shown_one(e)) for e in settings.egress),
+            egresses=tuple(self.egresses),
+            tried=tuple(self.tried),
             seconds=round(self._clock.seconds() - self._began, 1),
             out_of_time=self.left <= 0,
             lag=round(self.lateness.worst, 2),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from streamr.doctor.diagnosis.facts import Facts
@@ -14,11 +14,13 @@ from streamr.doctor.probe.dns import look_up
 from streamr.doctor.probe.http import gathered
 from streamr.doctor.probe.run import MOST_PLACES, Case
 from streamr.doctor.probe.step_tcp import Addresses
+from streamr.networks import address_in
 from streamr.upstream.resolve.cache import Find
 
 
 class Names:
-    """The resolver in use, whose name is `by`, and others for a second opinion."""
+    """The resolver in use, whose name is `by`; the others that the settings list
+    (`given`), which are always asked; and more for a second opinion."""
 
     def __init__(
         self,
@@ -26,19 +28,31 @@ class Names:
         clock: IReactorTime,
         find: Find,
         by: str,
+        given: Mapping[str, Find],
         second: Mapping[str, Find],
         second_over_tcp: Mapping[str, Find],
     ) -> None:
         self._case = case
         self._clock = clock
         self._find, self._by, self._second = find, by, second
+        self._given = given
         self._over_tcp = second_over_tcp
 
     async def look_up(self) -> None:
         """Each name once, as streamr finds it: by its pin, or by the resolver."""
         case = self._case
         case.tell("names", ", ".join(case.hosts))
+        given = Deferred.fromCoroutine(self._ask_given())
         case.lookups = await gathered(map(self._first, case.hosts))
+        case.second = await given
+
+    async def _ask_given(self) -> list[NameLookup]:
+        return await gathered(
+            self._asked(host, by, find)
+            for by, find in self._given.items()
+            for host in self._case.hosts
+            if address_in(host) is None
+        )
 
     async def _first(self, host: str) -> NameLookup:
         pinned = self._case.settings.tmdb_pins.get(host)
@@ -46,11 +60,10 @@ class Names:
         if pinned is not None:
             places = tuple(Place(a, port if p is None else p) for a, p in pinned)
             return NameLookup(host, "TMDB_PINS", places)
-        try:
-            literal = str(ipaddress.ip_address(host))
-        except ValueError:
+        literal = address_in(host)
+        if literal is None:
             return await self._asked(host, self._by, self._find)
-        return NameLookup(host, LITERAL, (Place(literal, port),))
+        return NameLookup(host, LITERAL, (Place(str(literal), port),))
 
     async def _asked(self, host: str, by: str, find: Find) -> NameLookup:
         case = self._case
@@ -72,13 +85,20 @@ class Names:
         if not asked:
             return
         case.tell("second opinion", ", ".join({by for _, by, _ in asked}))
-        case.second = await gathered(self._asked(*each) for each in asked)
+        case.second += await gathered(self._asked(*each) for each in asked)
         case.second += await gathered(map(self._asked_over_tcp, self._silent(facts)))
+        await self.examine_others(addresses)
+
+    async def examine_others(self, addresses: Addresses) -> None:
+        """Whose the addresses are that other resolvers have named."""
+        case, facts = self._case, self._case.facts()
+        known = {(each.host, each.place) for each in case.checks}
         fresh = [
             (each.host, place)
             for each in case.second
             for place in facts.allowed(each.places)[:MOST_PLACES]
             if place not in facts.places(each.host)
+            if case.is_tls(each.host) and (each.host, place) not in known
         ]
         await addresses.connect(place for _, place in fresh)
         facts = case.facts()

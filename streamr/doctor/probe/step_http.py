@@ -1,20 +1,22 @@
-"""Steps of the examination: what TMDB and the proxies answer."""
+"""Steps of the examination: what TMDB answers, here and over every proxy."""
 
 from __future__ import annotations
 
 from streamr.config.addresses import pinned_proxy_url
 from streamr.doctor.diagnosis.facts import Facts
 from streamr.doctor.evidence import Place
+from streamr.doctor.probe.elsewhere import Elsewhere
 from streamr.doctor.probe.http import Asker, gathered
 from streamr.doctor.probe.run import Case
 
 
 class Requests:
-    """Requests to TMDB's hosts, each over its best route, and to the proxies."""
+    """Requests to TMDB's hosts, each over its best route, and over every proxy."""
 
-    def __init__(self, case: Case, asker: Asker) -> None:
+    def __init__(self, case: Case, asker: Asker, elsewhere: Elsewhere) -> None:
         self._case = case
         self._asker = asker
+        self._elsewhere = elsewhere
 
     async def ask_tmdb(self) -> None:
         """Several answers of each host that a handshake reaches."""
@@ -47,5 +49,11 @@ class Requests:
         if settings.only == "" and settings.proxy_port:
             urls.setdefault(pinned_proxy_url(settings), False)
         self._case.proxies = await gathered(
-            self._asker.proxy(url, chosen=chosen) for url, chosen in urls.items()
+            self._elsewhere.proxy(url, chosen=chosen) for url, chosen in urls.items()
+        )
+
+    async def ask_egresses(self) -> None:
+        """TMDB over each outbound proxy that is listed."""
+        self._case.egresses = await gathered(
+            map(self._elsewhere.egress, self._elsewhere.outlets)
         )

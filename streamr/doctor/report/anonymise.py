@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 from streamr.doctor.diagnosis.facts import Facts
 from streamr.doctor.evidence import (
     LITERAL,
+    NO_PROXY,
     Certificate,
     Evidence,
     House,
-    NameLookup,
     Place,
     PortState,
     SettingRow,
@@ -76,7 +76,14 @@ class Mask:
             name = self._word(urlsplit(proxy.url).hostname or "-", "proxy-{}.invalid")
             self._words.setdefault(proxy.url, f"http://{name}")
         for each in (*found.lookups, *found.second):
-            self._resolver(each)
+            self._resolver(each.by)
+        for resolver in found.resolvers:
+            self._resolver(resolver.name)
+            self._words.setdefault(resolver.written, self.text(resolver.name))
+        for egress in found.egress:
+            if egress.name != NO_PROXY.name:
+                name = self._word(egress.name, "egress-{}")
+                self._words.setdefault(egress.written, name)
         for shaken in Facts(found).handshakes():
             if shaken.certificate is not None:
                 self._certificate(shaken.certificate)
@@ -135,9 +142,9 @@ class Mask:
             self._words[word] = shape.format(len(self._words) + 1)
         return self._words[word]
 
-    def _resolver(self, found: NameLookup) -> None:
-        if found.by not in ("system", "TMDB_PINS", LITERAL):
-            self._word(found.by, "resolver-{}")
+    def _resolver(self, name: str) -> None:
+        if name not in ("system", "TMDB_PINS", LITERAL):
+            self._word(name, "resolver-{}")
 
     def _certificate(self, found: Certificate) -> Certificate:
         return replace(

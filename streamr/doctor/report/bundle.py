@@ -38,6 +38,7 @@ def bundle(evidence: Evidence, redact: Redactor) -> Json:
         "parts": {name: version(name) for name in _PARTS},
         "sound": diagnosis.sound,
         "verdicts": [asdict(each) for each in diagnosis.verdicts],
+        "advice": asdict(diagnosis.advice) if diagnosis.advice else None,
         "evidence": asdict(masked),
     }
     return {name: _struck(each, redact) for name, each in whole.items()}

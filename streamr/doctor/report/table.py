@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from streamr import __version__
+from streamr.doctor.diagnosis.advice import Advice
 from streamr.doctor.diagnosis.confidence import bounds
 from streamr.doctor.diagnosis.diagnose import Diagnosis
 from streamr.doctor.diagnosis.facts import Facts, main_cause, meaning
@@ -22,13 +23,24 @@ def summary(evidence: Evidence, diagnosis: Diagnosis) -> tuple[Mark, str]:
     """The last line: is the direct route sound?"""
     late = "; it ran out of time" if evidence.out_of_time else ""
     took = f"({evidence.seconds:.0f} s, streamr {__version__}{late})"
+    route = f"the direct route to {evidence.direct}"
+    if evidence.tunnelled:
+        route += f" over the outbound proxy {evidence.egress[0].name}"
     if diagnosis.sound:
-        return Mark.OK, f"the direct route to {evidence.direct} works {took}"
+        return Mark.OK, f"{route} works {took}"
     if diagnosis.comes_to:
         return Mark.FAILED, f"{diagnosis.comes_to} {took}"
     if not any(each.direct for each in diagnosis.verdicts):
         return Mark.FAILED, f"no answer from {evidence.direct} could be judged {took}"
-    return Mark.FAILED, f"the direct route to {evidence.direct} does not work {took}"
+    return (
+        Mark.FAILED,
+        f"{route} does not work {took}",
+    )
+
+
+def advice(found: Advice) -> str:
+    """The setting that helps, as it is written, and what is known of it."""
+    return f"{found.setting} ({found.words})"
 
 
 def line(found: DoctorVerdict) -> tuple[Mark, str]:
@@ -43,6 +55,7 @@ def as_json(evidence: Evidence, diagnosis: Diagnosis) -> Json:
         "streamr": __version__,
         "sound": diagnosis.sound,
         "verdicts": [asdict(each) for each in diagnosis.verdicts],
+        "advice": asdict(diagnosis.advice) if diagnosis.advice else None,
         "evidence": asdict(evidence),
     }
 
@@ -60,6 +73,7 @@ def rows(evidence: Evidence) -> Iterator[TableRow]:
         yield "tls", f"{arm.host} at {arm.place}", _arm_mark(arm), _arm(arm)
     for host in evidence.hosts:
         yield from _http(host, [r for r in evidence.replies if r.host == host])
+    yield from _egresses(evidence)
     yield from _proxies(evidence)
 
 
@@ -185,6 +199,16 @@ def _http(host: str, replies: list[HostReply]) -> Iterator[TableRow]:
         size = max(reply.size for reply in some)
         more = f", {size} bytes" if size else ""
         yield "http", host, Mark.OK if good else Mark.FAILED, f"{words} ({times}{more})"
+
+
+def _egresses(evidence: Evidence) -> Iterator[TableRow]:
+    for each in evidence.egresses:
+        if each.cause is None:
+            seen = f"status {each.status}, {each.ms} ms"
+        else:
+            detail = f" ({each.detail})" if each.detail else ""
+            seen = f"{_cause(each.cause)}{detail}{_busy(each.starved)}"
+        yield "egress", each.name, Mark.OK if each.works else Mark.FAILED, seen
 
 
 def _proxies(evidence: Evidence) -> Iterator[TableRow]:

@@ -17,6 +17,7 @@ from streamr.doctor.probe.http import (
     MOST_LOST,
     REPLIES,
     Asker,
+    Asking,
     failed,
 )
 from streamr.doctor.probe.lateness import LOOK_EVERY, Lateness
@@ -27,15 +28,15 @@ LIMIT = 5.0
 SILENT = good(DIRECT, status=None, size=0, ms=5000, cause="http_response_timeout")
 
 
-class Asking(Asker):
+class Slow(Asker):
     """An Asker whose requests are silent until the machine has come to rest."""
 
     def __init__(self, clock: Clock, lateness: Lateness, rest: float) -> None:
         stock = take_stock({}, {}, needs_key=False)
         assert stock.settings is not None
         names: Any = None
-        wall = clock.seconds
-        super().__init__(clock, stock.settings, {}, names, lateness, wall, LIMIT, LIMIT)
+        asking = Asking(clock, lateness, clock.seconds, LIMIT, LIMIT)  # type: ignore[arg-type]
+        super().__init__(asking, stock.settings, {}, names)
         self._clock = clock
         self._rest = rest
 
@@ -55,7 +56,7 @@ class Sampled(SynchronousTestCase):
         clock, found = Clock(), list[HostReply]()
         lateness = Lateness(clock)
         lateness.start()
-        asker = Asking(clock, lateness, rest)
+        asker = Slow(clock, lateness, rest)
         sampling = Deferred.fromCoroutine(
             asker.sampled(f"https://{DIRECT}/3", "classic", HERE, found.append)
         )
