@@ -207,7 +207,7 @@ class Failover:
                 _told_at(route),
                 "Attempting proxy fallback: {failed} failed ({cause}), trying {route} "
                 "[{request_id}]",
-                failed=journey.attempts[-1].name,
+                failed=journey.attempts[-1].name if journey.attempts else route.name,
                 cause=fault,
                 route=_name_of(journey.plan.upcoming),
                 request_id=journey.call.request_id,
@@ -300,8 +300,6 @@ class Failover:
             self._retrying -= 1
             return result
 
-        if journey.attempts and not journey.over:
-            _forget_a_lookup(journey.attempts)
         self._retrying += 1
         pause: Deferred[object] = deferLater(self._clock, RETRY_JITTER * self._chance())
 
@@ -309,6 +307,8 @@ class Failover:
             refused = self._veto(route, journey)
             if refused is not None:
                 return fail(refused)
+            if journey.attempts and not journey.over:
+                _forget_a_lookup(journey.attempts)
             silence.sent()
             return self._attempt(route, journey, routes_left, silence, tries + 1)
 

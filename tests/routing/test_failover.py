@@ -1206,6 +1206,19 @@ class Lines(Three):
             names = [(each.route, each.cause) for each in attempts]
             self.assertEqual(names, [("a", cause)] * tries + [("b", None)])
 
+    def test_a_second_lookup_that_a_breaker_forbids_leaves_the_first_one_told(
+        self,
+    ) -> None:
+        fetching = self.fetch()
+        self.a.fails("dns_error")
+        self.open(self.a)  # others have found the same meanwhile
+        self.clock.advance(0)
+        self.b.succeeds()
+        attempts = self.successResultOf(fetching).attempts
+        names = [(each.route, each.cause) for each in attempts]
+        self.assertEqual(names, [("a", "dns_error"), ("b", None)])
+        self.assertIn(("info", "a", "b", "req-1"), self.log())
+
     def test_a_fallback_is_no_silence_when_the_hedge_time_is_over(self) -> None:
         self.fetch()
         self.clock.advance(0.125)
