@@ -75,5 +75,5 @@ class Window:
         """Something that `began` then came late."""
         if began < self.cut_at:
             return self
-        half = max(min(LEAST_SIZE, self.most), min(self.size, self.most) / 2)
+        half = max(LEAST_SIZE, self.size / 2)
         return replace(self, size=half, threshold=half, cut_at=now)

@@ -19,6 +19,29 @@ KEY = "0123456789abcdef0123456789abcdef"
 PINS = ["sha256//" + letter * 43 + "=" for letter in "xyz"]
 
 
+class Lines(SynchronousTestCase):
+    """What is known of the line to a host."""
+
+    def setUp(self) -> None:
+        self.reactor: Any = MemoryReactorClock()
+        self.upstream = Upstream(load({}, {"TMDB_API_KEY": KEY}), self.reactor)
+
+    def line(self, url: str) -> Any:
+        return self.upstream.proxy(url, Loop("streamr-me"))._client.line
+
+    def test_all_routes_to_a_host_share_it(self) -> None:
+        first, second = (self.line(f"http://a.test:5001/{n}") for n in "xy")
+        self.assertIs(first, second)
+        self.assertIsNot(first, self.line("http://a.test:5002"))
+
+    def test_those_that_leave_this_machine_are_busy_together(self) -> None:
+        lines = [self.line(f"http://{host}:5001") for host in ("a.test", "b.test")]
+        near = [self.line(f"http://{host}:5001") for host in ("127.0.0.1", "[::1]")]
+        lines[0].timed_out(self.reactor.seconds())
+        self.assertTrue(all(each.busy for each in lines))
+        self.assertFalse(any(each.busy for each in near))
+
+
 class Proxies(SynchronousTestCase):
     def setUp(self) -> None:
         reactor: Any = MemoryReactorClock()

@@ -71,6 +71,10 @@ class Shrinking(SynchronousTestCase):
             sizes.append(window.places)
         self.assertEqual(sizes, [7, 3, 2, 2, 2])
 
+    def test_half_is_that_of_what_may_be_under_way(self) -> None:
+        window = after([("quick", MOST)] * 100)
+        self.assertEqual(window.halved(200.0, 200.0).places, 7)
+
     def test_what_was_under_way_together_cuts_it_once(self) -> None:
         window = Window(MOST, size=12.0)
         for _ in range(12):

@@ -27,7 +27,7 @@ from twisted.web.client import (
 from streamr.boundaries import Budget
 from streamr.errors import Fault, Phase
 from streamr.simulator.hosts.certificates import Authority
-from streamr.upstream.classify import classify
+from streamr.upstream.classify import classify, silence
 from streamr.upstream.dial.tap import Tap, TapFactory, Trace
 from streamr.upstream.dial.tls import CertificateRefused, TLSError
 from streamr.upstream.dial.tunnel import TunnelCancelled
@@ -266,6 +266,18 @@ class Names(FaultCase):
 
 class Time(FaultCase):
     """Time was up: the phase alone counts, whatever is raised then."""
+
+    def test_where_our_own_load_was_in_the_way_it_blames_no_route(self) -> None:
+        for own_load in (False, True):
+            for phase in (Phase.CONNECT, Phase.TLS, Phase.REQUEST):
+                made = timed_out(phase)
+                made.own_load = own_load
+                fault = self.fault(CancelledError(), made)
+                self.assertEqual(fault.counts, not own_load, phase)
+            leg = Trace(Clock(), BUDGET)
+            leg.own_load = own_load
+            fault = silence(leg.leg("", egress="office"))
+            self.assertEqual(fault.own_load, own_load)
 
     def test_each_phase_has_its_cause(self) -> None:
         for phase, cause in (

@@ -17,6 +17,7 @@ from zope.interface.verify import verifyObject
 from streamr.boundaries import Budget
 from streamr.errors import Fault
 from streamr.upstream.dial.addresses import Addresses, AddressesEndpoint
+from streamr.upstream.dial.dialer import Dialer
 from streamr.upstream.dial.race import Rules
 from streamr.upstream.dial.tap import TapEndpoint, Trace
 from streamr.upstream.resolve.book import AddressBook, no_lie
@@ -133,6 +134,31 @@ class Tried(AddressesCase):
             self.reset(self.stands())
         self.failureResultOf(won, Fault)
         self.assertEqual(self.resolver.doubted, [NAME])
+
+    def test_silence_on_a_line_that_we_keep_busy_doubts_nothing(self) -> None:
+        for busy in (False, True):
+            self.setUp()
+            self.connect().addErrback(lambda _failure: None)
+            while not self.trace.timed_out:
+                self.reactor.advance(0.5)
+                if busy:
+                    self.trace.line.timed_out(self.reactor.seconds())
+            self.assertEqual(self.resolver.doubted, [] if busy else [NAME])
+
+    def test_on_a_line_that_we_keep_busy_the_next_one_waits_longer(self) -> None:
+        for busy, tried in ((False, [V6, V4]), (True, [V6])):
+            self.setUp()
+            trace = Trace(self.reactor, BUDGET)
+            if busy:
+                trace.line.timed_out(self.reactor.seconds())
+            found = Addresses(
+                PinnedResolver(self.resolver, {}, "auto"), self.book, "system", "auto"
+            )
+            dialer = Dialer(self.reactor, found, None)
+            made = dialer.endpoint(NAME, 443, trace, secure=False, at_once=1)
+            made.connect(Factory.forProtocol(Real)).addErrback(lambda _failure: None)
+            self.reactor.advance(0.5)
+            self.assertEqual(self.tried, tried)
 
     def test_one_that_led_somewhere_is_not(self) -> None:
         won = self.connect()
