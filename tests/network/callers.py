@@ -93,7 +93,7 @@ def curl(path: str, route: Route, ca_file: Path, peer: Mapping[str, str]) -> lis
     command = ["curl", "--silent", "--show-error", "--compressed"]
     command += ["--max-time", f"{DEADLINE:g}", "--cacert", str(ca_file)]
     command += ["--write-out", "%{stderr}%{http_code} %{time_total}\n"]
-    if route.proxy in ("friend", "vpn"):
+    if route.proxy == "friend":
         token = peer["STREAMR_PROXY_TOKEN"]
         pin = peer["TMDB_PROXY_URL"].partition("#")[2]
         command += ["--header", f"Authorization: Bearer {token}"]

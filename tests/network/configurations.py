@@ -21,7 +21,6 @@ COUNTED = {
     "connect": places.CONNECT,
     "socks": places.SOCKS,
     "friend": places.FRIEND,
-    "vpn": places.FRIEND_VPN,
 }
 
 

@@ -11,7 +11,6 @@ _SOCKS = (
     f"{places.SOCKS_USER}:{places.SOCKS_PASSWORD}@{places.SOCKS}:{places.SOCKS_PORT}"
 )
 _CONNECT = f"http://{places.CONNECT}:{places.CONNECT_PORT}"
-_VPN = f"http://{places.FRIEND_VPN}:{places.FRIEND_PORT}"
 _FRIEND = f"https://{places.FRIEND}:{places.FRIEND_PORT}"
 _DOH = f"https://{places.DNS_NAME}/dns-query"
 # The setting, and one item of its list.
@@ -24,9 +23,8 @@ GIVEN = {
     "dot": ("STREAMR_RESOLVERS", f"tls://{places.HONEST_DNS}#{places.DNS_NAME}"),
     # its pin is what `streamr peer new` prints on the friend's machine
     "friend": ("TMDB_PROXY_URL", f"{_FRIEND}#PIN"),
-    "vpn": ("TMDB_PROXY_URL", _VPN),
 }
-PROXIES = ("connect", "socks", "friend", "vpn")
+PROXIES = ("connect", "socks", "friend")
 # What a list begins with: what streamr has without the setting.
 FIRST = {"STREAMR_EGRESS": ["direct"], "STREAMR_RESOLVERS": ["system"]}
 
@@ -72,5 +70,4 @@ CURL: dict[str, tuple[str, list[str]]] = {
     ),
     # with the friend's token, and its pin, which the lab knows
     "friend": (_FRIEND, []),
-    "vpn": (_VPN, []),
 }

@@ -287,16 +287,15 @@ REFUSED = Network(
     "country-refused",
     "lets everything through; TMDB refuses this country",
     tmdb="status:code=403,body=html",
-    given=PROXIES[:3],
+    given=PROXIES,
     doctor=("country_refused",),
 )
 NOTHING_GIVEN = replace(WALLS[0], name="all-filtered+nothing")
 NETWORKS = (
     Network("healthy", "nothing", doctor=("",)),
     *CAUSES,
-    *(given(each, one) for each in WALLS for one in PROXIES[:3]),
+    *(given(each, one) for each in WALLS for one in PROXIES),
     *(given(each, "doh") for each in DNS),
-    given(WALLS[0], "vpn"),
     given(DNS[2], "udp"),
     given(DNS[2], "tcp"),
     given(DNS[2], "dot"),
@@ -319,9 +318,9 @@ def drawn(count: int, seed: int = 1) -> list[Network]:
         if clash(parts):
             continue
         made = joined(parts)
-        names = random.sample((*PROXIES[:3], "doh", "dot"), random.choice((1, 2)))
+        names = random.sample((*PROXIES, "doh", "dot"), random.choice((1, 2)))
         if any(each in WALLS for each in parts) and not set(names) & set(PROXIES):
-            names.append(random.choice(PROXIES[:3]))
+            names.append(random.choice(PROXIES))
         made = given(made, *names)
         found.setdefault(made.name, made)
     return list(found.values())

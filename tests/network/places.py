@@ -32,8 +32,7 @@ CONNECT_PORT = 3128
 SOCKS = "185.199.10.11"
 SOCKS_PORT = 1080
 SOCKS_USER, SOCKS_PASSWORD = "lab", "canary-socks-0123"
-# a friend's machine: on the internet, and as a VPN shows it
-FRIEND, FRIEND_VPN = "185.199.10.12", "10.99.0.12"
+FRIEND = "185.199.10.12"
 FRIEND_PORT = 5001
 
 # in the router
@@ -41,7 +40,7 @@ BOX_PORT, BOX_CONTROL = 8443, 9000
 # in the internet
 TMDB_CONTROL = 9001
 
-_SERVERS = (HONEST_DNS, SECOND_DNS, CONNECT, SOCKS, FRIEND, FRIEND_VPN)
+_SERVERS = (HONEST_DNS, SECOND_DNS, CONNECT, SOCKS, FRIEND)
 
 
 def _address(address: str, device: str, bits: int | None = None) -> str:
