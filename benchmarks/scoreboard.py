@@ -36,7 +36,7 @@ compare within a table, not across machines. To measure it yourself:
 Rows 19 and 20 are measured in network namespaces with a middlebox, resolvers and
 outbound proxies of their own, as root (`tests/network/`):
 
-    python -m benchmarks.routes         # two hours; --quick for half an hour
+    python -m benchmarks.routes         # three hours; --quick: half an hour
 """
 _SECTION = re.compile(r"<!-- row (\d+) -->\n(.*?)<!-- end of row -->\n", re.DOTALL)
 
