@@ -13,10 +13,9 @@ if TYPE_CHECKING:
     # its room loads Twisted
     from streamr.routing.report import ToldRoute
 
-HEAD = (
-    *("server", "route", "state", "breaker", "cause", "ms", "served", "failed"),
-    "at (UTC)",
-)
+# Dimensions that get a column where routes differ in them: every route's name says its
+# host and its TLS profile.
+GIVEN = ("family", "egress", "resolver")
 MARKS = {"ok": Mark.OK, "failing": Mark.FAILED}
 
 
@@ -25,7 +24,8 @@ class RoutesOptions(AskingOptions):
 
     about = (
         "Asks the streamr that is running on this machine what each route to TMDB "
-        "last did: whether it works, its breaker, the cause of the last failure."
+        "last did: whether it works, its breaker, the cause of the last failure, and "
+        "how long it usually takes if it is known to work on this network."
     )
     example = "streamr routes --json"
 
@@ -35,17 +35,37 @@ class RoutesOptions(AskingOptions):
         if self["json"]:
             console.print_json(told)
         else:
-            console.show(console.console(), HEAD, rows(told))
+            columns = differing(told)
+            console.show(console.console(), head(columns), rows(told, columns))
         return 0
 
 
-def rows(told: Mapping[str, Sequence[ToldRoute]]) -> Iterator[tuple[console.Cell, ...]]:
+Told = Mapping[str, Sequence["ToldRoute"]]
+
+
+def differing(told: Told) -> list[str]:
+    """The dimensions that get a column."""
+    every = [each["dimensions"] for routes in told.values() for each in routes]
+    return [name for name in GIVEN if len({each[name] for each in every}) > 1]
+
+
+def head(columns: Sequence[str]) -> tuple[str, ...]:
+    """The names of the columns."""
+    return (
+        *("server", "route", *columns, "state", "breaker", "cause"),
+        *("ms", "usual ms", "served", "failed", "at (UTC)"),
+    )
+
+
+def rows(told: Told, columns: Sequence[str]) -> Iterator[tuple[console.Cell, ...]]:
     """A row for each route of each server."""
     for server, routes in told.items():
         for each in routes:
             yield (
-                *(server, each["route"], _state(each)),
-                *(each["breaker"], each["cause"], each["ms"]),
+                *(server, each["route"]),
+                *(each["dimensions"][name] for name in columns),
+                *(_state(each), each["breaker"], each["cause"]),
+                *(each["ms"], each["usual_ms"]),
                 *(each["served"], each["failed"], _time(each["at"])),
             )
 

@@ -168,6 +168,10 @@ class Health:
         """True when callers are sent over this route before all that is in doubt."""
         return self.breakers[route.name].sure
 
+    def proven(self, route: Route) -> Proven | None:
+        """How a route does that has worked on this network; None of any other."""
+        return self._memory.proven(route.name)
+
     def worth(self, route: Route) -> bool:
         """True when a caller's request should still go over this route."""
         return self.is_closed(route) or self.hopeful

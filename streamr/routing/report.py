@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import TypedDict
 
@@ -14,17 +14,21 @@ from streamr.routing.health import Health
 class ToldRoute(TypedDict):
     """A route as it is told, key for key, to whoever asks for JSON.
 
-    `state` is untried, failing or ok; `at` is when its last attempt ended, `ms` how
-    long that took, and `cause` why it failed.
+    `dimensions` has each by its name. `state` is untried, failing or ok; `at` is when
+    its last attempt ended, `ms` how long that took, and `cause` why it failed.
+    `usual_ms` is how long an answer usually takes; None while the route is not known
+    to work on this network.
     """
 
     route: str
     next_hop: str
+    dimensions: dict[str, str]
     breaker: str
     state: str
     cause: str | None
     at: str | None
     ms: int
+    usual_ms: int | None
     served: int
     failed: int
     differs_in: list[str]
@@ -49,15 +53,17 @@ def told_route(route: Route, health: Health) -> ToldRoute:
     """A route, its breaker, what it last did, and in what it differs from the first."""
     state, known = health.states[route.name], health.breakers[route.name]
     first = health.routes[0].dimensions
-    untried = state.at is None
+    untried, works = state.at is None, health.proven(route)
     return {
         "route": route.name,
         "next_hop": route.next_hop,
+        "dimensions": asdict(route.dimensions),
         "breaker": known.state.value,
         "state": "untried" if untried else "failing" if state.cause else "ok",
         "cause": state.cause,
         "at": None if state.at is None else iso(state.at),
         "ms": state.ms,
+        "usual_ms": None if works is None else round(works.ms),
         "served": state.served,
         "failed": state.failed,
         "differs_in": differs_in(first, route.dimensions),

@@ -100,13 +100,16 @@ class Breaker(SynchronousTestCase):
         told = ToldRoute(
             route="direct",
             next_hop="api.themoviedb.org",
+            dimensions={},
             breaker=breaker,
             state="failing",
             cause=cause,
             at=None,
             ms=0,
+            usual_ms=None,
             served=0,
             failed=5,
+            differs_in=[],
         )
         return [told]
 

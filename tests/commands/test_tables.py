@@ -18,11 +18,25 @@ ROUTE = {
     "cause": "tls_reset",
     "at": "2026-11-22T12:00:00.000Z",
     "ms": 15,
+    "usual_ms": None,
+    "dimensions": {
+        "host": "api.themoviedb.org",
+        "profile": "modern",
+        "family": "auto",
+        "egress": "direct",
+        "resolver": "system",
+    },
     "served": 3,
     "failed": 5,
     "differs_in": [],
 }
 UNTRIED = {**ROUTE, "route": "modern@api.tmdb.org", "state": "untried", "cause": None}
+OVER_WARP = {
+    **ROUTE,
+    "route": "modern@api.themoviedb.org+via:warp",
+    "dimensions": {**ROUTE["dimensions"], "egress": "warp", "resolver": "remote"},
+    "usual_ms": 41,
+}
 ROUTES = {"main": [ROUTE], "proxy": [{**UNTRIED, "at": None, "ms": None}]}
 STATS = {
     "entries": 3,
@@ -49,11 +63,24 @@ class Tables(SynchronousTestCase):
         self.assertEqual(
             [" ".join(line.split()) for line in lines],
             [
-                "server route state breaker cause ms served failed at (UTC)",
-                "main direct failed open tls_reset 15 3 5 12:00:00",
-                "proxy modern@api.tmdb.org untried open - - 3 5 -",
+                "server route state breaker cause ms usual ms served failed at (UTC)",
+                "main direct failed open tls_reset 15 - 3 5 12:00:00",
+                "proxy modern@api.tmdb.org untried open - - - 3 5 -",
             ],
         )
+
+    def test_a_dimension_gets_a_column_where_routes_differ_in_it(self) -> None:
+        lines = self.said(RoutesOptions, {"main": [ROUTE], "proxy": [OVER_WARP]})
+        words = [line.split() for line in lines]
+        self.assertEqual(
+            words[0][:5], ["server", "route", "egress", "resolver", "state"]
+        )
+        self.assertEqual(words[1][2:4], ["direct", "system"])
+        self.assertEqual(words[2][2:4], ["warp", "remote"])
+
+    def test_how_long_a_route_usually_takes_here_is_told(self) -> None:
+        lines = self.said(RoutesOptions, {"proxy": [OVER_WARP]})
+        self.assertEqual(lines[1].split()[5:7], ["15", "41"])
 
     def test_a_route_that_was_only_overtaken_is_not_called_failed(self) -> None:
         overtaken = {**ROUTE, "cause": "overtaken", "breaker": "closed"}

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Dimensions
 from streamr.routing.health import Health, RouteState
+from streamr.routing.history import NetworkMemory
 from streamr.routing.report import differs_in, iso, told_route
 from tests.support import FakeRoute, late
 
@@ -39,7 +40,10 @@ class Told(SynchronousTestCase):
         self.route = FakeRoute(
             "other", next_hop="b.invalid", dimensions=replace(HERE, host="b.invalid")
         )
-        self.health = Health([first, self.route], late(), lambda: 1000.0)
+        self.memory = NetworkMemory(lambda: "home", lambda: 1000.0)
+        self.health = Health(
+            [first, self.route], late(), lambda: 1000.0, memory=self.memory
+        )
 
     def told(self, *state: Any) -> dict[str, Any]:
         self.health.states["other"] = RouteState(*state)
@@ -51,11 +55,19 @@ class Told(SynchronousTestCase):
             {
                 "route": "other",
                 "next_hop": "b.invalid",
+                "dimensions": {
+                    "host": "b.invalid",
+                    "profile": "modern",
+                    "family": "auto",
+                    "egress": "here",
+                    "resolver": "system",
+                },
                 "breaker": "closed",
                 "state": "untried",
                 "cause": None,
                 "at": None,
                 "ms": 0,
+                "usual_ms": None,
                 "served": 0,
                 "failed": 0,
                 "differs_in": ["host"],
@@ -74,6 +86,12 @@ class Told(SynchronousTestCase):
         }
         self.assertEqual({name: found[name] for name in expected}, expected)
         self.assertEqual(self.told(1_800_000_000.0, None, 12, 3, 4)["state"], "ok")
+
+    def test_what_was_learned_is_told_until_it_is_contradicted(self) -> None:
+        self.memory.noted("other", 40.4)
+        self.assertEqual(self.told()["usual_ms"], 40)
+        self.memory.noted("other", None)
+        self.assertIsNone(self.told()["usual_ms"])
 
     def test_the_first_second_of_the_epoch_is_a_time_as_well(self) -> None:
         found = self.told(0.0)

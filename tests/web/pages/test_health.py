@@ -12,6 +12,7 @@ from streamr import __version__
 from streamr.boundaries import Call, Query
 from streamr.interfaces import Route
 from streamr.policy.breaker import Breaker
+from streamr.policy.search import Proven
 from streamr.routing.health import RouteState
 from streamr.routing.report import iso
 from streamr.web.access import Visit
@@ -30,6 +31,13 @@ UNTRIED = RouteState()
 GOOD = RouteState(at=1.0, ms=80, served=3)
 BAD = RouteState(at=1.0, cause="tls_reset", ms=40, failed=1)
 WALL = 1_700_000_000.25
+DIMENSIONS = {
+    "host": "api.test.invalid",
+    "profile": "modern",
+    "family": "auto",
+    "egress": "here",
+    "resolver": "system",
+}
 STAMP = "2023-11-14T22:13:20.250Z"
 
 
@@ -57,6 +65,11 @@ class FakeGateway:
         return self
 
     key_trouble: str | None = None
+    usual_ms: dict[str, float] = field(default_factory=dict)
+
+    def proven(self, route: Route) -> Proven | None:
+        known = self.usual_ms.get(route.name)
+        return None if known is None else Proven(known)
 
     @property
     def breakers(self) -> dict[str, Breaker]:
@@ -177,6 +190,7 @@ class TMDB(SynchronousTestCase):
 
     def test_it_tells_what_each_route_last_did(self):
         self.gateway.states["direct"] = RouteState(WALL, "tls_reset", 40, 2, 7)
+        self.gateway.usual_ms["proxy@p"] = 61.2
         page = self.ask()
         told = self.told(page)
         self.assertEqual(page.status, 200)
@@ -187,10 +201,12 @@ class TMDB(SynchronousTestCase):
                 {
                     "route": "direct",
                     "next_hop": "api.test.invalid",
+                    "dimensions": DIMENSIONS,
                     "state": "failing",
                     "cause": "tls_reset",
                     "at": STAMP,
                     "ms": 40,
+                    "usual_ms": None,
                     "served": 2,
                     "failed": 7,
                     "breaker": "closed",
@@ -199,10 +215,12 @@ class TMDB(SynchronousTestCase):
                 {
                     "route": "proxy@p",
                     "next_hop": "api.test.invalid",
+                    "dimensions": DIMENSIONS,
                     "state": "untried",
                     "cause": None,
                     "at": None,
                     "ms": 0,
+                    "usual_ms": 61,
                     "served": 0,
                     "failed": 0,
                     "breaker": "closed",
