@@ -163,7 +163,13 @@ class Shared:
 
         health = self._health([make(each) for each in found.usual])
         search = Search(
-            found.candidates, found.further, found.direct, make, health, proven
+            found.candidates,
+            found.further,
+            found.direct,
+            make,
+            health,
+            proven,
+            self.reactor.seconds,
         )
         asking = self._over(PROXY, health, search.plan)
         gateway = Gateway(asking, self.reactor, self._teller(PROXY))

@@ -9,10 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from streamr.boundaries import Call, Dimensions
+from streamr.errors import CAUSES, Blame
 from streamr.interfaces import Route
 from streamr.policy.search import EXPLORING, MOST_EXPLORED, Proven, Tried, ranked, worth
 from streamr.routing.health import Health
 from streamr.routing.plan import Fixed, Plan
+
+# For so long (seconds) what one request has found is known to those that begin: a crowd
+# that starts cold would otherwise find it out all at once.
+LATELY = 10.0
 
 
 class Search:
@@ -26,26 +31,49 @@ class Search:
         make: Callable[[Dimensions], Route],
         health: Health,
         proven: Callable[[Dimensions], Proven | None],
+        now: Callable[[], float],
     ) -> None:
         """`candidates` are in the order of preference. `further` ones are only tried
         where they may heal what was seen. `direct` is how the direct route goes, and
-        `proven` tells how those do that have worked on this network."""
+        `proven` tells how those do that have worked on this network; `now` is monotonic
+        seconds."""
         self._candidates = tuple(candidates)
         self._further = tuple(further)
         self._direct = direct
         self._make = make
         self._health = health
         self._proven = proven
+        self._now = now
+        self._lately: dict[Dimensions, tuple[float, int, Tried]] = {}
         self._made = {route.dimensions: route for route in health.routes}
 
     def plan(self, call: Call) -> Plan:
         """What this call may try."""
         seen = [Tried(self._direct, cause) for cause in call.failed]
+        seen += self._seen_lately()
         searched = _Searched(self, seen, call.silent)
         if searched.upcoming is not None:
             return searched
         trickle = self._health.trickle()
         return Fixed(trickle, [each.name for each in trickle])
+
+    def failed(self, route: Route, cause: str) -> Tried:
+        """A route has failed, which those who begin now need not find out again."""
+        tried = Tried(route.dimensions, cause)
+        if CAUSES[cause].blame is not Blame.RESOURCE:
+            served = self._health.states[route.name].served
+            self._lately[route.dimensions] = (self._now(), served, tried)
+        return tried
+
+    def _seen_lately(self) -> list[Tried]:
+        """What others have just found, of routes that have not worked since."""
+        now, states = self._now(), self._health.states
+        self._lately = {
+            each: (at, served, tried)
+            for each, (at, served, tried) in self._lately.items()
+            if now - at < LATELY and states[self.route(each).name].served == served
+        }
+        return [tried for _, _, tried in self._lately.values()]
 
     def route(self, dimensions: Dimensions) -> Route:
         """The route of these dimensions, made when it is first needed."""
@@ -136,7 +164,7 @@ class _Searched:
         return route
 
     def failed(self, route: Route, cause: str) -> None:
-        self._seen.append(Tried(route.dimensions, cause))
+        self._seen.append(self._search.failed(route, cause))
         self._order = None
 
     def _ordered(self) -> list[Dimensions]:
