@@ -18,7 +18,6 @@ from twisted.python.failure import Failure
 from streamr.errors import Fault, Phase
 from streamr.upstream.dial.tap import Leg, Tap
 from streamr.upstream.dial.tls import CertificateRefused, TLSError
-from streamr.upstream.dial.tunnel import TunnelCancelled
 
 _log = Logger()
 
@@ -67,8 +66,6 @@ def classify(failure: Failure, trace: Evidence) -> Fault:
     """The Fault behind a failed attempt."""
     if isinstance(failure.value, Fault):
         return failure.value
-    if isinstance(failure.value, TunnelCancelled) and trace.timed_out:
-        return Fault("egress_timeout", str(failure.value), own_load=trace.own_load)
     if trace.timed_out:
         connecting = trace.phase in (Phase.CONNECT, Phase.TLS)
         told = most_telling(trace.legs) if connecting else None

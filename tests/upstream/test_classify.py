@@ -30,7 +30,6 @@ from streamr.simulator.hosts.certificates import Authority
 from streamr.upstream.classify import classify, silence
 from streamr.upstream.dial.tap import Tap, TapFactory, Trace
 from streamr.upstream.dial.tls import CertificateRefused, TLSError
-from streamr.upstream.dial.tunnel import TunnelCancelled
 
 BUDGET = Budget(connect=1.2, first_byte=3.0, body=5.0, idle=2.0, total=8.0)
 ADDRESS = IPv4Address("TCP", "192.0.2.1", 443)
@@ -202,8 +201,11 @@ class Egresses(FaultCase):
     """Behind an outbound proxy."""
 
     def test_time_that_is_up_in_its_handshake_is_the_proxys(self) -> None:
-        fault = self.fault(TunnelCancelled("no answer"), timed_out(Phase.CONNECT))
-        self.assertEqual(str(fault), "egress_timeout: no answer")
+        seen = timed_out(Phase.CONNECT)
+        leg = seen.leg("", egress="office")
+        self.assertEqual(silence(leg).cause.name, "egress_timeout")
+        leg.tap = trace(Phase.TLS).tap
+        self.assertEqual(silence(leg).cause.name, "connection_timeout")
 
     def test_a_fault_of_the_tunnel_stays_what_it_is(self) -> None:
         for raised in (Fault("egress_denied"), never_received(Fault("egress_denied"))):

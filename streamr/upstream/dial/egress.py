@@ -36,7 +36,7 @@ def through(
     """The endpoint of `host`, a name or an address, behind an outbound proxy.
 
     `to_proxy` connects to the proxy, for `https` with TLS. A connection that fails does
-    so with a Fault, or with TunnelCancelled.
+    so with a Fault, or with CancelledError.
     """
     handshake = partial(
         _HANDSHAKES[egress.scheme], host, port, egress.user, egress.password

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, NoProtocol
 from twisted.internet.interfaces import (
     IAddress,
@@ -45,10 +45,6 @@ class Ask:
 Handshake = Generator[Ask, bytes, None]
 
 
-class TunnelCancelled(CancelledError):
-    """The tunnel was given up before it was open; the text says how far it had come."""
-
-
 @implementer(IStreamClientEndpoint)
 class TunnelEndpoint:
     """Connects to a proxy, makes one handshake, and hands the transport over."""
@@ -68,34 +64,15 @@ class TunnelEndpoint:
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """Fires with the real protocol. Fails with Fault when the proxy refuses, with
-        TunnelCancelled when cancelled, and with what `endpoint` failed with."""
+        CancelledError when cancelled, and with what `endpoint` failed with."""
         tunnels = _Tunnels(protocolFactory, self._handshake, secure=self._secure)
-        return _Connecting(self._endpoint, tunnels).done
+        connecting: Deferred[Any] = self._endpoint.connect(tunnels)
+        return connecting.addCallback(_begin)
 
 
-class _Connecting:
-    """One connection on its way: to the proxy, then through the handshake."""
-
-    def __init__(self, endpoint: IStreamClientEndpoint, tunnels: _Tunnels) -> None:
-        self.done: Deferred[IProtocol] = Deferred(self._cancel)
-        self._tunnel: _Tunnel | None = None
-        self._connecting: Deferred[Any] = endpoint.connect(tunnels)
-        self._connecting.addCallback(self._begin)
-        self._connecting.addCallbacks(self.done.callback, self._fail)
-
-    def _begin(self, tunnel: Any) -> Deferred[Any]:
-        self._tunnel = tunnel
-        opening: Deferred[Any] = tunnel.begin()
-        return opening
-
-    def _fail(self, failure: Failure) -> None:
-        if not self.done.called:
-            self.done.errback(failure)
-
-    def _cancel(self, done: Deferred[IProtocol]) -> None:
-        where = "no connection yet" if self._tunnel is None else self._tunnel.progress
-        done.errback(TunnelCancelled(where))
-        self._connecting.cancel()
+def _begin(tunnel: Any) -> Deferred[Any]:
+    opening: Deferred[Any] = tunnel.begin()
+    return opening
 
 
 class _Tunnels(Factory):

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import (
     ConnectionDone,
     ConnectionLost,
@@ -24,7 +24,6 @@ from streamr.upstream.dial.tunnel import (
     MOST_BYTES,
     Ask,
     Handshake,
-    TunnelCancelled,
     TunnelEndpoint,
 )
 from tests.upstream.dial.tunnels import FakeEndpoint, Real, Spoken, split
@@ -205,8 +204,7 @@ class Ends(SynchronousTestCase):
     def test_cancelling_gives_up_the_connection_to_the_proxy(self):
         endpoint = self.connect()
         self.opening.cancel()
-        failure = self.failureResultOf(self.opening, TunnelCancelled)
-        self.assertEqual(str(failure.value), "no connection yet")
+        self.failureResultOf(self.opening, CancelledError)
         self.assertTrue(endpoint.cancelled)
 
     def test_cancelling_closes_a_connection_in_its_handshake_at_once(self):
@@ -214,8 +212,7 @@ class Ends(SynchronousTestCase):
         proxy = endpoint.made()
         proxy.dataReceived(b"y")
         self.opening.cancel()
-        failure = self.failureResultOf(self.opening, TunnelCancelled)
-        self.assertEqual(str(failure.value), "after 1 bytes of an answer")
+        self.failureResultOf(self.opening, CancelledError)
         self.assertTrue(endpoint.transport.aborted)
         proxy.dataReceived(b"es")
         proxy.connectionLost(Failure(ConnectionLost()))
