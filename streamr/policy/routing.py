@@ -8,7 +8,7 @@ from streamr.boundaries import Dimensions
 from streamr.errors import RouteKind
 from streamr.interfaces import Route
 from streamr.policy.breaker import Breaker
-from streamr.policy.search import TOLERANCE_MS, Proven
+from streamr.policy.search import Proven
 
 
 def plan(
@@ -32,18 +32,21 @@ def plan(
         opened = []
 
     peers = [each for each in routes if each.kind is RouteKind.PEER]
-    times = {each.name: found.ms for each in peers if (found := proven(each.name))}
-    best = min(times.values(), default=0.0)
+    known = {each.name: found for each in peers if (found := proven(each.name))}
+    best = min((each.ms for each in known.values()), default=0.0)
 
     def late(route: Route) -> float:
         if route.kind is not RouteKind.PEER:
             return -1
-        ms = times.get(route.name)
-        return float("inf") if ms is None else (ms - best) // TOLERANCE_MS
+        works = known.get(route.name)
+        return float("inf") if works is None else works.lateness(best)
 
     def rank(route: Route) -> tuple[bool, bool, float]:
-        known = breakers[route.name]
-        return not known.sure, route.dimensions.host in silent, late(route)
+        return (
+            not breakers[route.name].sure,
+            route.dimensions.host in silent,
+            late(route),
+        )
 
     return (*sorted(closed, key=rank), *sorted(opened, key=rank))
 

@@ -4,44 +4,66 @@ A fallback must differ from what has failed in a dimension that the fault points
 it shares its fate. A reset after the hello points at the name in it, at how it looks,
 at the path; a certificate for another host at an address that a resolver has made up;
 a portal at the way out of this network. So after each fault the candidates are ranked:
-what has worked on this network before all others, what cannot heal a fault that was
-seen behind what can, and, when small changes have not helped, the one that differs in
-most respects from all that was tried. No candidate is ever lost: what is unlikely to
-help stands last.
+
+- what cannot heal a fault that was seen stands behind what can;
+- what has worked on this network stands before what has not, until such a route fails:
+  then this network is not as it was, and memory only decides between equals;
+- then by the likeliest remedy in which a candidate has a value that has not failed yet.
+  Those that came furthest say what is to change, the others what not to go back to;
+- then by the order of preference: of two that may help, the cheaper one is first.
+
+No candidate is ever lost: what is unlikely to help stands last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from streamr.boundaries import Dimensions
 from streamr.errors import CAUSES, Phase
 
-# What may heal a fault of the connection to an address.
-_ADDRESS = frozenset({"host", "family", "resolver", "egress"})
-# What may heal one that a box on the path has made: by the name, by the look of the
-# hello, by the path (docs/facts/field.md, "The name is filtered").
-_PATH = frozenset({"host", "profile", "family", "egress"})
-# What may heal an answer that is not TMDB's.
-_IMPOSTOR = frozenset({"resolver", "egress", "host", "family"})
-_EGRESS = frozenset({"egress"})
+# In which dimensions a route has to differ to heal a fault, and how likely each of them
+# is to do so: 0 is the likeliest (docs/facts/field.md).
+Remedies = Mapping[str, int]
+# Of combinations of values that have all failed, and of TLS 1.2, which heals the rarest
+# fault and is the oldest protocol.
+_COMBINED, _RARE_PROFILE = 3, "tls12"
+# The connection to an address failed, or somebody else was there.
+_ADDRESS: Remedies = {"host": 0, "resolver": 0, "egress": 0, "family": 1}
+# Made by a box on the path: by the name, by the look of the hello, by the path. An
+# address that a resolver has made up may be silent, or reset connections, as well.
+_PATH: Remedies = {"host": 0, "profile": 0, "egress": 1, "resolver": 2, "family": 4}
+_NAME: Remedies = {"host": 0, "resolver": 0, "egress": 0}
+# What stands between us and an outbound proxy is the same for every host.
+_EGRESS: Remedies = {"egress": 0}
+_EGRESS_TO_HOST: Remedies = {"host": 0, "egress": 0}
+# These say nothing of why: a breaker was open, or something here is broken.
+_ANY: Remedies = {"host": 0, "profile": 0, "egress": 0, "resolver": 0, "family": 0}
 _BY_PHASE = {
-    Phase.RESOLVE: frozenset({"resolver", "egress"}),
+    Phase.RESOLVE: _NAME,
     Phase.CONNECT: _ADDRESS,
     Phase.TLS: _PATH,
     Phase.REQUEST: _PATH,
     Phase.BODY: _PATH,
-    Phase.ANSWER: frozenset({"host", "egress", "resolver"}),
-    Phase.GATEWAY: frozenset({"host", "egress"}),
+    Phase.ANSWER: _NAME,
+    Phase.GATEWAY: _ANY,
 }
 _BY_CAUSE = {
-    # silence may be anybody's: the resolver's, an address', the path's
-    "overtaken": _PATH | _ADDRESS,
-    "tls_protocol_error": frozenset({"profile", "host", "egress"}),
-    "tls_certificate_error": _IMPOSTOR,
-    "tls_not_tls": _IMPOSTOR,
+    "sockets_exhausted": _ANY,
+    "egress_unreachable": _EGRESS,
+    "egress_timeout": _EGRESS,
+    "egress_closed": _EGRESS,
+    "egress_authentication": _EGRESS,
+    "egress_protocol_error": _EGRESS,
+    "egress_denied": _EGRESS_TO_HOST,
+    "egress_failed": _EGRESS_TO_HOST,
+    "tls_certificate_error": _ADDRESS,
+    "tls_not_tls": _ADDRESS,
+    "proxy_loop_detected": _EGRESS_TO_HOST,
 }
+# How far an attempt came, by what may heal it.
+_PROGRESS = {phase: place for place, phase in enumerate(Phase, 1)}
 # While nothing is known, so many routes are tried side by side, each after this share
 # of the time that silence usually takes.
 MOST_EXPLORED = 3
@@ -49,31 +71,45 @@ EXPLORING = 0.4
 # Time is shared among so many routes at most: what helps is found among the first, and
 # each needs enough for a handshake.
 MOST_SHARED = 4
-# Of two routes that work, the later one has to be quicker by this (ms): near-equal
-# routes do not take turns (sing-box's urltest tolerates as much).
-TOLERANCE_MS = 50
+# Of two routes that work, the later one has to be quicker by this: near-equal routes do
+# not take turns. In milliseconds (sing-box's urltest tolerates as much), and as a share
+# of the quickest, because on a slow line all times vary by more.
+TOLERANCE_MS = 50.0
+TOLERANCE_SHARE = 0.5
 
 
-def heals(cause: str) -> frozenset[str]:
+def heals(cause: str) -> Remedies:
     """The dimensions in which a route has to differ to heal a fault."""
-    if cause.startswith("egress_"):
-        return _EGRESS
-    return _BY_CAUSE.get(cause, _BY_PHASE[CAUSES[cause].phase])
+    return _BY_CAUSE.get(cause) or _BY_PHASE[CAUSES[cause].phase]
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A route that has failed, or is silent ("overtaken"), and why."""
+    """A route that has failed, or is silent ("overtaken"), and why; `proven` says that
+    it had been expected to work."""
 
     dimensions: Dimensions
     cause: str
+    proven: bool = False
+
+    @property
+    def progress(self) -> int:
+        """How far it came; 0 where the fault does not tell, as a silence anywhere, and
+        those of the outbound proxy's own."""
+        remedies = heals(self.cause)
+        if self.cause == "overtaken" or remedies in (_ANY, _EGRESS, _EGRESS_TO_HOST):
+            return 0
+        # somebody else than TMDB was there: the address is wrong
+        phase = Phase.CONNECT if remedies is _ADDRESS else CAUSES[self.cause].phase
+        return _PROGRESS[phase]
 
     def may_heal(self, other: Dimensions) -> bool:
         """True when another route differs where this one's fault points."""
-        return any(
-            getattr(other, each) != getattr(self.dimensions, each)
-            for each in heals(self.cause)
-        )
+        return any(self.differs(other, name) for name in heals(self.cause))
+
+    def differs(self, other: Dimensions, name: str) -> bool:
+        """True when another route differs in one dimension."""
+        return bool(getattr(other, name) != getattr(self.dimensions, name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,60 +118,97 @@ class Proven:
 
     ms: float
 
+    def lateness(self, best: float) -> int:
+        """By how many tolerances it is slower than one that takes `best` ms."""
+        return int((self.ms - best) // max(TOLERANCE_MS, TOLERANCE_SHARE * best))
+
+
+_Rank = tuple[bool, bool, int, bool, tuple[int, int, int], bool, int]
+
 
 def ranked(
     candidates: Sequence[Dimensions],
     tried: Sequence[Tried],
     proven: Callable[[Dimensions], Proven | None],
-    silent: Collection[str] = (),
+    silent: Callable[[Dimensions], bool] = lambda _candidate: False,
 ) -> list[Dimensions]:
     """The candidates in the order to try them; they are given in that of preference.
 
-    `tried` is what has failed for this request; `silent` are hosts that were found
-    silent, over this machine's own way out.
+    `tried` is what has failed for this request; of those that are `silent`, the host
+    was found so.
     """
-    places = {each: place for place, each in enumerate(candidates)}
     known = {each: found for each in candidates if (found := proven(each)) is not None}
     best = min((each.ms for each in known.values()), default=0.0)
-    spread = _spread(tried)
-    own = candidates[0].egress if candidates else ""
+    contradicted = any(each.proven for each in tried)
+    evidence = _Evidence(tried)
 
-    def rank(each: Dimensions) -> tuple[bool, int, bool, bool, int, int]:
+    def rank(each: Dimensions) -> _Rank:
         works = known.get(each)
-        late = 0 if works is None else int((works.ms - best) // TOLERANCE_MS)
+        late = 0 if works is None else works.lateness(best)
+        trusted = works is not None and not contradicted
         return (
+            not able(each, tried),
+            not trusted,
+            late if trusted else 0,
+            silent(each),
+            evidence.rank(each),
             works is None,
             late,
-            not all(failed.may_heal(each) for failed in tried),
-            each.host in silent and each.egress == own,
-            -_novelty(each, spread),
-            places[each],
         )
 
     return sorted(candidates, key=rank)
 
 
+def able(candidate: Dimensions, tried: Sequence[Tried]) -> bool:
+    """True when a candidate may heal every fault that was seen."""
+    return all(failed.may_heal(candidate) for failed in tried)
+
+
 def worth(candidates: Sequence[Dimensions], tried: Sequence[Tried]) -> int:
     """Among how many routes the time is shared: those that may heal what was seen."""
-    able = sum(
-        all(failed.may_heal(each) for failed in tried)
-        for each in candidates[:MOST_SHARED]
+    return max(1, sum(able(each, tried) for each in candidates[:MOST_SHARED]))
+
+
+class _Evidence:
+    """What the faults say of values."""
+
+    def __init__(self, tried: Sequence[Tried]) -> None:
+        furthest = max((each.progress for each in tried), default=0)
+        self._last = [each for each in tried if each.progress == furthest]
+        self._before = [each for each in tried if 0 < each.progress < furthest]
+        self._remedies: dict[str, int] = {}
+        for each in self._last:
+            for name, likely in heals(each.cause).items():
+                self._remedies[name] = min(likely, self._remedies.get(name, likely))
+        if self._before and "egress" in self._remedies:
+            # several obstacles: an outbound proxy avoids all that this network does
+            self._remedies["egress"] = 0
+
+    def rank(self, candidate: Dimensions) -> tuple[int, int, int]:
+        """The likeliest remedy that this candidate brings; then in how much it differs
+        from what failed before; of combinations, in how much from all others."""
+        likely = min(
+            (
+                self._likelihood(name, candidate)
+                for name in self._remedies
+                if all(each.differs(candidate, name) for each in self._last)
+            ),
+            default=_COMBINED,
+        )
+        new = _differences(candidate, self._last) if likely == _COMBINED else 0
+        return likely, -_differences(candidate, self._before), -new
+
+    def _likelihood(self, name: str, candidate: Dimensions) -> int:
+        rare = name == "profile" and candidate.profile == _RARE_PROFILE
+        return _COMBINED if rare else self._remedies[name]
+
+
+def _differences(candidate: Dimensions, tried: Sequence[Tried]) -> int:
+    """In how many respects it differs where the faults point. One family instead of
+    both is none: what is given up may be what works."""
+    return sum(
+        each.differs(candidate, name)
+        for each in tried
+        for name in heals(each.cause)
+        if name != "family"
     )
-    return max(1, able)
-
-
-def _spread(tried: Sequence[Tried]) -> dict[str, frozenset[str]]:
-    """Of each dimension that the faults point at, the values that have failed; {} as
-    long as the cheapest change may be enough."""
-    if len(tried) < 2:
-        return {}
-    pointed = frozenset[str]().union(*(heals(each.cause) for each in tried))
-    return {
-        name: frozenset(getattr(each.dimensions, name) for each in tried)
-        for name in pointed
-    }
-
-
-def _novelty(candidate: Dimensions, spread: dict[str, frozenset[str]]) -> int:
-    """In how many respects it differs from everything that was tried."""
-    return sum(getattr(candidate, name) not in seen for name, seen in spread.items())

@@ -11,7 +11,15 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from streamr.boundaries import Call, Dimensions
 from streamr.errors import CAUSES, Blame
 from streamr.interfaces import Route
-from streamr.policy.search import EXPLORING, MOST_EXPLORED, Proven, Tried, ranked, worth
+from streamr.policy.search import (
+    EXPLORING,
+    MOST_EXPLORED,
+    Proven,
+    Tried,
+    able,
+    ranked,
+    worth,
+)
 from streamr.routing.health import Health
 from streamr.routing.plan import Fixed, Plan
 
@@ -34,9 +42,9 @@ class Search:
         now: Callable[[], float],
     ) -> None:
         """`candidates` are in the order of preference. `further` ones are only tried
-        where they may heal what was seen. `direct` is how the direct route goes, and
-        `proven` tells how those do that have worked on this network; `now` is monotonic
-        seconds."""
+        where they may heal what was seen, or have worked. `direct` is how the direct
+        route goes, and `proven` tells how those do that have worked on this network;
+        `now` is monotonic seconds."""
         self._candidates = tuple(candidates)
         self._further = tuple(further)
         self._direct = direct
@@ -50,20 +58,20 @@ class Search:
     def plan(self, call: Call) -> Plan:
         """What this call may try."""
         seen = [Tried(self._direct, cause) for cause in call.failed]
-        seen += self._seen_lately()
-        searched = _Searched(self, seen, call.silent)
+        known = {each.dimensions: each for each in self._failing()}
+        known |= {each.dimensions: each for each in self._seen_lately()}
+        searched = _Searched(self, [*seen, *known.values()], call.silent)
         if searched.upcoming is not None:
             return searched
         trickle = self._health.trickle()
         return Fixed(trickle, [each.name for each in trickle])
 
-    def failed(self, route: Route, cause: str) -> Tried:
+    def failed(self, route: Route, cause: str) -> None:
         """A route has failed, which those who begin now need not find out again."""
-        tried = Tried(route.dimensions, cause)
         if CAUSES[cause].blame is not Blame.RESOURCE:
             served = self._health.states[route.name].served
+            tried = Tried(route.dimensions, cause)
             self._lately[route.dimensions] = (self._now(), served, tried)
-        return tried
 
     def _seen_lately(self) -> list[Tried]:
         """What others have just found, of routes that have not worked since."""
@@ -83,27 +91,29 @@ class Search:
             self._health.adopt(made)
         return made
 
-    def order(
-        self,
-        taken: Collection[Dimensions],
-        seen: Sequence[Tried],
-        silent: Collection[str],
-    ) -> list[Dimensions]:
-        """What is left to try, the next one first."""
-        left = [each for each in self._candidates if each not in taken]
-        left += [
-            each
-            for each in self._further
-            if each not in taken and seen and all(one.may_heal(each) for one in seen)
-        ]
-        sure, doubted, opened = self._by_health(left)
-        if not self._health.hopeful:
-            opened = []
+    @property
+    def candidates(self) -> Sequence[Dimensions]:
+        """What each call may try."""
+        return self._candidates
+
+    def admitted(self, seen: Sequence[Tried]) -> list[Dimensions]:
+        """What it may try further, after what was seen."""
         return [
             each
-            for part in (sure, doubted, opened)
-            for each in ranked(part, seen, self._proven, silent)
+            for each in self._further
+            if (seen and able(each, seen)) or self.is_proven(each)
         ]
+
+    def order(
+        self, left: Iterable[Dimensions], seen: Sequence[Tried], silent: Collection[str]
+    ) -> list[Dimensions]:
+        """What is left to try, the next one first; that one is made."""
+        while True:
+            order = self._order(left, seen, silent)
+            if not order or order[0] in self._made:
+                return order
+            # it may have been open before a restart, and then it is not the next one
+            self.route(order[0])
 
     def is_proven(self, dimensions: Dimensions) -> bool:
         """True when a route has worked on this network."""
@@ -112,6 +122,33 @@ class Search:
     def is_closed(self, route: Route) -> bool:
         """True when callers are sent over a route."""
         return self._health.is_closed(route)
+
+    def _order(
+        self, left: Iterable[Dimensions], seen: Sequence[Tried], silent: Collection[str]
+    ) -> list[Dimensions]:
+        sure, doubted, opened = self._by_health(left)
+        if not self._health.hopeful:
+            opened = []
+
+        def is_silent(each: Dimensions) -> bool:
+            # over another way out a host was not found silent
+            return each.host in silent and each.egress == self._direct.egress
+
+        return [
+            each
+            for part in (sure, doubted, opened)
+            for each in ranked(part, seen, self._proven, is_silent)
+        ]
+
+    def _failing(self) -> list[Tried]:
+        """What is known without trying: why routes are open."""
+        opened = [each for each in self._health.routes if not self.is_closed(each)]
+        causes = [self._health.states[each.name].cause for each in opened]
+        return [
+            Tried(route.dimensions, cause)
+            for route, cause in zip(opened, causes, strict=True)
+            if cause is not None
+        ]
 
     def _by_health(
         self, candidates: Iterable[Dimensions]
@@ -135,8 +172,11 @@ class _Searched:
         self._search = search
         self._seen = seen
         self._silent = silent
+        # in the order of preference; what was admitted once stays
+        self._left = dict.fromkeys(search.candidates)
         self._taken: set[Dimensions] = set()
         self._last: Dimensions | None = None
+        self._promised: set[Dimensions] = set()
         self._order: list[Dimensions] | None = None
         self.last_resorts: set[str] = set()
 
@@ -156,7 +196,10 @@ class _Searched:
 
     def take(self) -> Route:
         dimensions = self._last = self._ordered()[0]
+        if self._search.is_proven(dimensions):
+            self._promised.add(dimensions)
         self._taken.add(dimensions)
+        del self._left[dimensions]
         self._order = None
         route = self._search.route(dimensions)
         if not self._search.is_closed(route):
@@ -164,13 +207,21 @@ class _Searched:
         return route
 
     def failed(self, route: Route, cause: str) -> None:
-        self._seen.append(self._search.failed(route, cause))
+        where = route.dimensions
+        # what was silent first, and has failed now, says more
+        self._seen = [each for each in self._seen if each.dimensions != where]
+        self._seen.append(Tried(where, cause, where in self._promised))
+        self._search.failed(route, cause)
         self._order = None
 
     def _ordered(self) -> list[Dimensions]:
         """The rest in its order, until something new is seen."""
         if self._order is None:
-            self._order = self._search.order(self._taken, self._seen, self._silent)
+            more = self._search.admitted(self._seen)
+            self._left |= dict.fromkeys(
+                each for each in more if each not in self._taken
+            )
+            self._order = self._search.order(self._left, self._seen, self._silent)
         return self._order
 
 
