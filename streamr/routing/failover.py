@@ -145,9 +145,9 @@ class Failover:
     def _go(self, journey: _Journey) -> Deferred[Answer]:
         """The next route; behind it, by an errback or by a hedge, the rest."""
         plan, routes_left = journey.plan, journey.plan.left
+        if plan.upcoming is None:  # the last one has opened meanwhile
+            return fail(Fault("destination_unavailable", "no other route is left"))
         route, haste = plan.take(), plan.haste
-        if plan.upcoming is None:
-            return self._attempt(route, journey, 1, Silence(self._clock))
         rest = Rest(lambda: self._go(journey))
 
         def start(silence: Silence) -> Deferred[Answer]:
@@ -155,7 +155,8 @@ class Failover:
             waiting.addErrback(self._fall_back, route, rest, journey)
             return waiting
 
-        if not self._hedge or not self.health.is_closed(plan.upcoming):
+        beside = plan.upcoming
+        if not self._hedge or beside is None or not self.health.is_closed(beside):
             return start(Silence(self._clock))
 
         def may_hedge() -> bool:
