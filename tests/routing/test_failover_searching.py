@@ -39,6 +39,7 @@ class Searching:
             self.make,
             self.health,
             lambda _route: None,
+            self.clock.seconds,
         )
         self.failover = Failover(
             self.health,

@@ -20,7 +20,7 @@ from streamr.policy.deadline import share
 from streamr.policy.search import EXPLORING, MOST_EXPLORED, MOST_SHARED, Proven
 from streamr.routing.health import Health
 from streamr.routing.plan import Fixed, Plan
-from streamr.routing.search import Search
+from streamr.routing.search import LATELY, Search
 from tests.support import FakeRoute, call
 
 COM, ORG = "api.themoviedb.org", "api.tmdb.org"
@@ -358,6 +358,33 @@ class Evidence(SynchronousTestCase):
         bench = Bench()
         bench.health.learn({f"classic@{COM}": {"pause": 5.0, "left": 4.0}})
         self.assertEqual(short(walk(bench.plan(), lambda _route: None)), ["modern@org"])
+
+    def next(self, bench: Bench) -> str:
+        """The route that the next request begins with."""
+        return short([bench.plan().take()])[0]
+
+    def test_what_one_request_has_found_those_that_begin_now_know(self) -> None:
+        bench = Bench(egresses=P1)
+        self.assertEqual(self.next(bench), "classic@com")
+        walk(bench.plan(), filters(RESET))
+        self.assertEqual(self.next(bench), "modern@com+via:p1")
+
+    def test_it_is_known_for_a_while_and_until_the_route_works(self) -> None:
+        for later, served in ((LATELY, False), (0, True)):
+            bench = Bench()
+            plan = bench.plan()
+            plan.failed(plan.take(), RESET)
+            self.assertEqual(self.next(bench), "modern@org")
+            bench.clock.advance(later)
+            if served:
+                bench.health.tried(bench.routes[f"classic@{COM}"], None, 1)
+            self.assertEqual(self.next(bench), "classic@com")
+
+    def test_what_one_resource_has_failed_by_is_no_news_for_others(self) -> None:
+        bench = Bench()
+        plan = bench.plan()
+        plan.failed(plan.take(), "upstream_error")
+        self.assertEqual(self.next(bench), "classic@com")
 
     def test_a_host_is_silent_over_the_usual_way_out_only(self) -> None:
         bench = Bench(egresses=P1)
