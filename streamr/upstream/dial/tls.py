@@ -212,27 +212,15 @@ class PinnedPolicy(ProfilePolicy):
 
 @implementer(IOpenSSLClientConnectionCreator)
 class Creator:
-    """Makes the verified connection to one host.
-
-    `on_secure` is called once the handshake is done and the name was verified.
-    """
+    """Makes the verified connection to one host."""
 
     def __init__(
-        self,
-        context: SSL.Context,
-        host: str,
-        on_secure: Callable[[], None] | None = None,
-        pins: Pins | None = None,
+        self, context: SSL.Context, host: str, pins: Pins | None = None
     ) -> None:
         """With `pins` the peer is known by its key, and not by chain and name."""
         self._context = context
         self._host = host
-        self._on_secure = on_secure
         self._pins = pins
-
-    def watched(self, on_secure: Callable[[], None]) -> Creator:
-        """The same, telling when the connection is secure."""
-        return Creator(self._context, self._host, on_secure, self._pins)
 
     def clientConnectionForTLS(
         self, tlsProtocol: TLSMemoryBIOProtocol
@@ -243,9 +231,9 @@ class Creator:
         if is_name:
             # RFC 6066, 3: addresses are never sent as a server name
             connection.set_tlsext_host_name(self._host.encode("ascii"))
-        verifier: _Verifier = _NameVerifier(tlsProtocol, identity, self._on_secure)
+        verifier: _Verifier = _NameVerifier(tlsProtocol, identity)
         if self._pins is not None:
-            verifier = _PinVerifier(tlsProtocol, self._pins, self._on_secure)
+            verifier = _PinVerifier(tlsProtocol, self._pins)
         connection.set_verify(_VERIFY, verifier.verify)
         connection.set_info_callback(verifier.info)
         connection.set_connect_state()
@@ -255,13 +243,8 @@ class Creator:
 class _Verifier:
     """Judges one connection's certificates, and stops it when they are refused."""
 
-    def __init__(
-        self,
-        protocol: TLSMemoryBIOProtocol,
-        on_secure: Callable[[], None] | None,
-    ) -> None:
+    def __init__(self, protocol: TLSMemoryBIOProtocol) -> None:
         self._protocol = protocol
-        self._on_secure = on_secure
         self._verified = False
 
     def judge(self, certificate: crypto.X509, code: int, depth: int, ok: bool) -> bool:
@@ -289,16 +272,11 @@ class _Verifier:
 
     def info(self, _connection: SSL.Connection, where: int, _code: int) -> None:
         """OpenSSL tells where the handshake is."""
-        if not where & SSL.SSL_CB_HANDSHAKE_DONE:
-            return
-        if not self._verified:
+        if where & SSL.SSL_CB_HANDSHAKE_DONE and not self._verified:
             # only a handshake that skipped the callback can come here
             self._protocol.failVerification(
                 Failure(SSL.Error("the certificate was never verified"))
             )
-        elif self._on_secure is not None:
-            on_secure, self._on_secure = self._on_secure, None
-            on_secure()
 
 
 class _NameVerifier(_Verifier):
@@ -308,9 +286,8 @@ class _NameVerifier(_Verifier):
         self,
         protocol: TLSMemoryBIOProtocol,
         identity: DNS_ID | IPAddress_ID,
-        on_secure: Callable[[], None] | None,
     ) -> None:
-        super().__init__(protocol, on_secure)
+        super().__init__(protocol)
         self._identity = identity
 
     def judge(self, certificate: crypto.X509, code: int, depth: int, ok: bool) -> bool:
@@ -335,13 +312,8 @@ class _PinVerifier(_Verifier):
     """Wants one of the pinned keys in a certificate that is good today, whoever has
     issued it and for whatever name."""
 
-    def __init__(
-        self,
-        protocol: TLSMemoryBIOProtocol,
-        pins: Pins,
-        on_secure: Callable[[], None] | None,
-    ) -> None:
-        super().__init__(protocol, on_secure)
+    def __init__(self, protocol: TLSMemoryBIOProtocol, pins: Pins) -> None:
+        super().__init__(protocol)
         self._pins = pins
 
     def judge(self, certificate: crypto.X509, code: int, depth: int, ok: bool) -> bool:

@@ -114,13 +114,12 @@ class Handshake:
         session: SSL.Session | None = None,
     ) -> None:
         """`server` is another's context; `session` is what the client would resume."""
-        self.told: list[str] = []
+        self.ended: set[SSL.Connection] = set()
         self.protocol = FakeTLSProtocol()
         self.names: list[bytes | None] = []
         creator = policy.creatorForNetloc(host.encode(), 443)
-        watched = creator.watched(lambda: self.told.append("secure"))
         protocol: Any = self.protocol
-        self.client = watched.clientConnectionForTLS(protocol)
+        self.client = creator.clientConnectionForTLS(protocol)
         if session is not None:
             self.client.set_session(session)
         context = server or SSL.Context(SSL.TLS_SERVER_METHOD)
@@ -137,7 +136,8 @@ class Handshake:
 
     @property
     def secure(self) -> bool:
-        return self.told == ["secure"] and self.error is None
+        ended = self.client in self.ended and self.error is None
+        return ended and not self.protocol.reasons
 
     @property
     def refused(self) -> BaseException:
@@ -149,6 +149,7 @@ class Handshake:
             for end, other in ((self.client, self.server), (self.server, self.client)):
                 try:
                     end.do_handshake()
+                    self.ended.add(end)
                 except SSL.WantReadError:
                     pass
                 except SSL.Error as error:
@@ -293,7 +294,7 @@ class Verification(World):
         ):
             protocol: Any = FakeTLSProtocol()
             connection: Any = None
-            verifier = _NameVerifier(protocol, DNS_ID(HOST), None)
+            verifier = _NameVerifier(protocol, DNS_ID(HOST))
             found = verifier.verify(connection, certificate, code, 0, chain_ok)
             self.assertEqual(found, accepted, (code, chain_ok))
             self.assertEqual(protocol.reasons == [], accepted, (code, chain_ok))
@@ -301,21 +302,13 @@ class Verification(World):
     def test_a_code_without_words_is_refused_all_the_same(self) -> None:
         protocol: Any = FakeTLSProtocol()
         connection: Any = None
-        verifier = _NameVerifier(protocol, DNS_ID(HOST), None)
+        verifier = _NameVerifier(protocol, DNS_ID(HOST))
         certificate = Made(alternative(HOST)).certificate
         self.assertFalse(verifier.verify(connection, certificate, 23, 0, 0))
         (refused,) = protocol.reasons
         self.assertEqual(
             (refused.problem, refused.code), ("the chain is not trusted", 23)
         )
-
-    def test_who_does_not_listen_is_not_told_when_it_is_secure(self) -> None:
-        protocol: Any = FakeTLSProtocol()
-        connection: Any = None
-        verifier = _NameVerifier(protocol, DNS_ID(HOST), None)
-        verifier.verify(connection, Made(alternative(HOST)).certificate, 0, 0, 1)
-        verifier.info(connection, SSL.SSL_CB_HANDSHAKE_DONE, 1)
-        self.assertEqual(protocol.reasons, [])
 
     def test_a_wrong_name_is_refused_with_the_names_that_it_has(self) -> None:
         names = [f"{number}.test.invalid" for number in range(6)]
@@ -391,13 +384,9 @@ class Verification(World):
     def test_a_handshake_that_skipped_the_callback_is_stopped(self) -> None:
         policy = self.policy()
         fake = FakeTLSProtocol()
-        told: list[str] = []
         protocol: Any = fake
-        connection = (
-            policy.creatorForNetloc(HOST.encode(), 443)
-            .watched(lambda: told.append("secure"))
-            .clientConnectionForTLS(protocol)
-        )
+        creator = policy.creatorForNetloc(HOST.encode(), 443)
+        connection = creator.clientConnectionForTLS(protocol)
         # what a resumed session would do: verification never asks our callback
         connection.set_verify(SSL.VERIFY_PEER, lambda *arguments: True)
         server = SSL.Context(SSL.TLS_SERVER_METHOD)
@@ -406,8 +395,9 @@ class Verification(World):
         other.set_accept_state()
         shake = Handshake.__new__(Handshake)
         shake.client, shake.server, shake.error = connection, other, None
+        shake.ended, shake.protocol = set(), fake
         shake._shake()
-        self.assertEqual(told, [])
+        self.assertFalse(shake.secure)
         self.assertEqual(len(fake.reasons), 1)
 
     def test_a_connection_without_our_callback_still_verifies_the_chain(self) -> None:
@@ -544,7 +534,7 @@ class Pinned(World):
         ):
             fake = FakeTLSProtocol()
             protocol: Any = fake
-            verifier = _PinVerifier(protocol, frozenset([certificate.pin]), None)
+            verifier = _PinVerifier(protocol, frozenset([certificate.pin]))
             said: Any = (None, certificate.certificate, code, depth, ok)
             self.assertTrue(verifier.verify(*said))
             no_connection: Any = None
@@ -632,13 +622,11 @@ class Hellos(World):
         server.set_max_proto_version(version)
         self.trusted.issue_cert(HOST).configure_cert(server)
         shake = Handshake.__new__(Handshake)
-        protocol: Any = FakeTLSProtocol()
-        shake.told, shake.error = [], None
-        shake.client = (
-            policy.creatorForNetloc(HOST.encode(), 443)
-            .watched(lambda: shake.told.append("secure"))
-            .clientConnectionForTLS(protocol)
-        )
+        shake.protocol = FakeTLSProtocol()
+        shake.ended, shake.error = set(), None
+        protocol: Any = shake.protocol
+        creator = policy.creatorForNetloc(HOST.encode(), 443)
+        shake.client = creator.clientConnectionForTLS(protocol)
         shake.server = SSL.Connection(server, None)
         shake.server.set_accept_state()
         shake._shake()
