@@ -24,13 +24,13 @@ class Estimate:
 
     def usual(self, now: float) -> float:
         """What it takes at most, usually; 0 when nothing was measured lately."""
-        if not self._fresh(now):
+        if self.at is None or now - self.at > LASTS:
             return 0.0
         return self.smoothed + VARIATIONS * self.variation
 
     def seen(self, seconds: float, now: float) -> Estimate:
         """The estimate with one more measurement."""
-        if not self._fresh(now):
+        if self.at is None or now - self.at > LASTS:
             return Estimate(seconds, seconds / 2, now)
         off = abs(self.smoothed - seconds)
         return Estimate(
@@ -38,6 +38,3 @@ class Estimate:
             (1 - VARYING) * self.variation + VARYING * off,
             now,
         )
-
-    def _fresh(self, now: float) -> bool:
-        return self.at is not None and now - self.at <= LASTS

@@ -33,17 +33,18 @@ class Access:
     """This machine's own line to the internet, which the lines to all hosts share."""
 
     def __init__(self, clock: IReactorTime) -> None:
+        """`moved_at` is when bytes came last, `prompt_at` when something came as on a
+        free line."""
         self._clock = clock
         self._late = Estimate()
-        self._moved_at = self._prompt_at = self._late_at = -math.inf
+        self.moved_at = self.prompt_at = self._late_at = -math.inf
         # handshakes under way: when each began, and by when it should be over
-        self._open: dict[object, tuple[float, float]] = {}
+        self.open: dict[object, tuple[float, float]] = {}
 
     @property
     def busy(self) -> bool:
         """True when something has just come late, or is late now."""
-        now = self._clock.seconds()
-        return now - self._late_at < BUSY or self._overdue(now) > 0
+        return self.busy_but_for(None)
 
     @property
     def usual(self) -> float:
@@ -52,34 +53,34 @@ class Access:
         # the first measurement of an estimate counts three times, too
         return max(self._late.usual(now), 3 * self._overdue(now))
 
+    def busy_but_for(self, attempt: object) -> bool:
+        """The same where one attempt asks that may be late by itself."""
+        now = self._clock.seconds()
+        return now - self._late_at < BUSY or self._overdue(now, attempt) > 0
+
     def begins(self, attempt: object, allowed: float) -> None:
         """A handshake begins that takes so many seconds on a free line."""
         now = self._clock.seconds()
-        self._open[attempt] = (now, now + allowed)
+        self.open[attempt] = (now, now + allowed)
 
     def ends(self, attempt: object) -> None:
         """It is over, or was given up."""
-        self._open.pop(attempt, None)
+        self.open.pop(attempt, None)
 
-    def _overdue(self, now: float) -> float:
+    def _overdue(self, now: float, but_for: object = None) -> float:
         """How long the oldest handshake takes whose lateness our load explains."""
-        late = (b for b, due in self._open.values() if now > due and self.explains(b))
-        return max((now - began for began in late), default=0.0)
+        longest = 0.0
+        for attempt, (began, due) in self.open.items():
+            if now > due and attempt is not but_for and self.explains(began):
+                longest = max(longest, now - began)
+        return longest
 
     def explains(self, since: float) -> bool:
         """True when our own load explains that one attempt has heard nothing `since`
         then (a reading of the clock)."""
-        if self._moved_at <= since:
+        if self.moved_at <= since:
             return False
-        return self._late_at > since or self._moved_at > self._prompt_at + LATE.seconds
-
-    def moved(self) -> None:
-        """Bytes have come."""
-        self._moved_at = self._clock.seconds()
-
-    def was_prompt(self) -> None:
-        """Something came as on a free line."""
-        self._prompt_at = self._clock.seconds()
+        return self._late_at > since or self.moved_at > self.prompt_at + LATE.seconds
 
     def was_late(self, took: float) -> None:
         """Something came so late (seconds)."""
@@ -96,7 +97,7 @@ class Line:
         """At most so many requests are under way at once. Lines that share an `access`
         are busy together."""
         self._clock = clock
-        self._access = access if access is not None else Access(clock)
+        self.access = access if access is not None else Access(clock)
         self._window = Window(most)
         self._connect = Estimate()
         self._handshake = Estimate()
@@ -117,7 +118,7 @@ class Line:
     @property
     def busy(self) -> bool:
         """True when something has just come late."""
-        return self._access.busy
+        return self.access.busy
 
     @property
     def patience(self) -> float:
@@ -131,23 +132,25 @@ class Line:
         connect = self._connect.usual(now)
         trips = 2 * connect + (self._handshake.usual(now) or connect)
         if self.busy:
-            usual = max(self._access.usual, self._first_byte.usual(now))
+            usual = max(self.access.usual, self._first_byte.usual(now))
             return max(LEAST_BUSY, trips, usual)
         return min(MOST_PATIENCE, max(HEDGE_AFTER, trips))
 
-    def limit(self, seconds: float) -> float:
-        """How long silence may last at most where that is so many seconds on a free
-        line: what is lost on a busy one is sent again after a second, then two."""
-        return max(seconds, self.patience) if self.busy else seconds
+    def limit(self, seconds: float, attempt: object = None) -> float:
+        """How long the silence of an attempt may last at most where that is so many
+        seconds on a free line: what is lost on a busy one is sent again after a second,
+        then two."""
+        busy = self.access.busy_but_for(attempt)
+        return max(seconds, self.patience) if busy else seconds
 
     def explains(self, since: float) -> bool:
         """True when our own load explains that one attempt has heard nothing `since`
         then (a reading of the clock)."""
-        return self._access.explains(since)
+        return self.access.explains(since)
 
     def moved(self) -> None:
         """Bytes have come."""
-        self._access.moved()
+        self.access.moved_at = self._clock.seconds()
 
     def connected(self, began: float, attempt: object) -> None:
         """TCP stands; the attempt to connect began then. TLS begins now."""
@@ -156,12 +159,12 @@ class Line:
         self._connect = self._connect.seen(took, now)
         self._nearest = min(self._nearest, took)
         if took <= LATE.allowance(0, self._distance):
-            self._access.was_prompt()
+            self.access.prompt_at = now
         elif self.explains(began):
             # with nothing else on the line it is a packet that was lost
             self._was_late(began)
         self.moved()
-        self._access.begins(attempt, LATE.allowance(HANDSHAKE, 2 * self._distance))
+        self.access.begins(attempt, LATE.allowance(HANDSHAKE, 2 * self._distance))
 
     def begun(self, attempt: object) -> None:
         """An attempt is under way."""
@@ -170,22 +173,28 @@ class Line:
     def ended(self, attempt: object) -> None:
         """An attempt is over, however it ended."""
         self._under_way.discard(attempt)
-        self._access.ends(attempt)
+        if self.access.open:
+            self.access.ends(attempt)
 
     def secured(self, began: float, attempt: object) -> None:
         """TLS stands; the handshake began then."""
         now = self._clock.seconds()
-        self._access.ends(attempt)
+        self.access.ends(attempt)
         self._handshake = self._handshake.seen(now - began, now)
         self._came(HANDSHAKE, began, 2 * self._distance)
 
     def answered(self, began: float) -> None:
         """The head of an answer has come to the request that was sent then."""
         now = self._clock.seconds()
-        self._first_byte = self._first_byte.seen(now - began, now)
+        took = now - began
+        if took <= LATE.seconds:
+            self.access.prompt_at = now
+            return
+        # less than this changes no patience, and most take less
+        self._first_byte = self._first_byte.seen(took, now)
         # a head that comes late may be TMDB's doing, one that does not is nobody's
-        if now - began <= LATE.allowance(0, self._distance):
-            self._access.was_prompt()
+        if took <= LATE.allowance(0, self._distance):
+            self.access.prompt_at = now
 
     def transferred(self, size: int, began: float) -> None:
         """A body of so many bytes has come, its first ones then."""
@@ -202,18 +211,19 @@ class Line:
         return min(self._nearest, FARTHEST) if self._nearest < math.inf else 0.0
 
     def _came(self, size: int, began: float, round_trips: float) -> None:
-        took = self._clock.seconds() - began
+        now = self._clock.seconds()
+        took = now - began
         if took > LATE.allowance(size, round_trips):
             self._was_late(began)
             return
-        self._access.was_prompt()
+        self.access.prompt_at = now
         if took <= QUICK.allowance(size, round_trips):
             self._window = self._window.widened(len(self._under_way))
             self._tell()
 
     def _was_late(self, began: float) -> None:
         now = self._clock.seconds()
-        self._access.was_late(now - began)
+        self.access.was_late(now - began)
         self._window = self._window.halved(began, now)
         self._tell()
 

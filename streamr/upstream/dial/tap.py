@@ -58,12 +58,16 @@ class Trace:
         self._clock = clock
         self._budget = budget
         self.line = line if line is not None else Line(clock, 1)
-        self._heard_at = self._step_at = clock.seconds()
+        self.began = clock.seconds()
+        self._heard_at = self._step_at = self._waits_from = self.began
         self._until = until
         self.own_load = False
         self._timer: IDelayedCall | None = None
         self._cancel: Callable[[], object] | None = None
-        self.began = clock.seconds()
+        # how long silence may last in this phase
+        self._limit = budget.connect
+        # when the attempt's share of the time is over
+        self._ends = self.began + budget.total
         self.phase = Phase.RESOLVE
         self.timed_out = False
         self.left = False
@@ -76,7 +80,8 @@ class Trace:
         """Begin to keep the time."""
         self._cancel = cancel
         self.line.begun(self)
-        self._listen()
+        self._heard_at = now = self._clock.seconds()
+        self._wait(now)
 
     def resolved(self) -> None:
         """The name has addresses."""
@@ -115,10 +120,10 @@ class Trace:
 
     def moved(self) -> None:
         """Bytes have come: while the connection is made, silence counts anew."""
-        self.line.moved()
-        self._heard_at = self._clock.seconds()
+        self._heard_at = now = self._clock.seconds()
+        self.line.access.moved_at = now
         if self.phase is Phase.TLS:
-            self._wait()
+            self._wait(now)
 
     def answered(self) -> None:
         """The head is here; from now on the collector keeps the time."""
@@ -138,7 +143,8 @@ class Trace:
     def stop(self) -> None:
         """Stop keeping the time."""
         self.line.ended(self)
-        self._hush()
+        if self._timer is not None:
+            self._hush()
 
     def _hush(self) -> None:
         if self._timer is not None and self._timer.active():
@@ -151,48 +157,47 @@ class Trace:
             self.tap.abort()
 
     def _step(self, phase: Phase) -> None:
-        """One step further."""
+        """One step further: silence counts anew."""
         self.phase = phase
-        self._step_at = self._clock.seconds()
-        self._listen()
+        if phase is Phase.REQUEST:
+            self._limit = self._budget.first_byte
+        self._step_at = self._heard_at = now = self._clock.seconds()
+        if self._cancel is not None:
+            self._wait(now)
 
-    def _listen(self) -> None:
-        """Silence counts from now on."""
-        self._heard_at = self._clock.seconds()
-        self._wait()
-
-    def _wait(self) -> None:
-        """For the next sign, as long as the attempt may."""
-        if self._cancel is None or self.timed_out:
-            return
-        limit = (
-            self._budget.first_byte
-            if self.phase is Phase.REQUEST
-            else self._budget.connect
-        )
-        self._hush()
-        limit = self.line.limit(limit)
-        wait = max(0.0, min(limit, self._left()) or min(limit, self._more()))
-        self._timer = self._clock.callLater(wait, self._time_is_up)
-
-    def _left(self) -> float:
-        """What is left of the attempt's share of the time."""
-        return max(0.0, self.began + self._budget.total - self._clock.seconds())
-
-    def _more(self) -> float:
+    @property
+    def _ends_at_last(self) -> float:
         """The same where our own load is in the way: another route shares the line, so
         a connection that has been heard of is not left for it."""
         if self._until is None or self.tap is None or not self.tap.bytes_in:
-            return self._left()
-        return max(0.0, self._until - self._clock.seconds())
+            return self._ends
+        return self._until
+
+    def _wait(self, now: float) -> None:
+        """For the next sign, as long as the attempt may."""
+        if self._cancel is None or self.timed_out:
+            return
+        if self._timer is not None:
+            self._hush()
+        self._waits_from = now
+        wait = max(0.0, min(self._limit, self._ends - now))
+        self._timer = self._clock.callLater(wait, self._time_is_up)
 
     def _time_is_up(self) -> None:
         self._timer = None
+        now = self._clock.seconds()
         explained = self.line.explains(self._heard_at)
-        if explained and self._more() > 0:
-            self._listen()
+        if explained and now < self._ends_at_last:
+            self._heard_at = self._waits_from = now
+            wait = min(self._limit, self._ends_at_last - now)
+            self._timer = self._clock.callLater(wait, self._time_is_up)
             return
-        self.own_load = explained or self.line.busy
+        limit = self.line.limit(self._limit, self)
+        patient = min(self._waits_from + limit, self._ends)
+        if now < patient:
+            self._timer = self._clock.callLater(patient - now, self._time_is_up)
+            return
+        self.own_load = explained or self.line.access.busy_but_for(self)
         if explained:
             self.line.timed_out(self._step_at)
         self.timed_out = True
