@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tests.network.lab import Lab
 from tests.network.namespaces import missing
-from tests.network.networks import NETWORKS, Network, drawn
+from tests.network.networks import NETWORKS, SLOW, Network, drawn
 
 from .bench import Table, say
 from .rows import networks as rows
@@ -26,7 +26,7 @@ from .rows import slow_lines
 from .run import SCOREBOARD
 from .scoreboard import section, write
 
-SLOW = "slow"
+LINES = "slow"
 DRAWN = 20
 STARTS = 3
 # these are measured once more with a fault of ten minutes
@@ -50,11 +50,11 @@ def parser() -> argparse.ArgumentParser:
 def chosen(everything: Sequence[Network], words: str) -> list[Network]:
     """Those that are named; all where nothing is."""
     beginnings = tuple(filter(None, words.split(",")))
-    lines = [each for each in everything if not each.name.startswith(f"{SLOW}-")]
+    blocked = [each for each in everything if each not in SLOW]
     if not beginnings:
-        return lines
-    exact = [each for each in lines if each.name in beginnings]
-    return exact or [each for each in lines if each.name.startswith(beginnings)]
+        return blocked
+    exact = [each for each in blocked if each.name in beginnings]
+    return exact or [each for each in blocked if each.name.startswith(beginnings)]
 
 
 def plan(
@@ -88,8 +88,8 @@ def blocked(lab: Lab, given: argparse.Namespace, among: Sequence[Network]) -> Ta
 def lines(lab: Lab) -> Table:
     """Row 20."""
     made = slow_lines.table()
-    for rate in slow_lines.RATES:
-        slow_lines.measure(lab, made, rate)
+    for each in SLOW:
+        slow_lines.measure(lab, made, each)
     return made
 
 
@@ -105,10 +105,10 @@ def main() -> int:
         say(reason)
         return 1
     words = given.networks.split(",")
-    among = chosen(everything, given.networks) if given.networks != SLOW else []
+    among = chosen(everything, given.networks) if given.networks != LINES else []
     with Lab() as lab:
         made = [blocked(lab, given, among)] if among else []
-        if not given.networks or SLOW in words:
+        if not given.networks or LINES in words:
             made.append(lines(lab))
     command = "python -m benchmarks.routes" + (" --quick" if given.quick else "")
     for each in made:

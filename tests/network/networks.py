@@ -265,7 +265,6 @@ HIJACKED = Network(
     hijack=True,
     doctor=("dns_poisoned",),
 )
-RATES = (20, 64, 128, 256)
 
 
 def given(network: Network, *names: str) -> Network:
@@ -273,11 +272,13 @@ def given(network: Network, *names: str) -> Network:
     return replace(network, name=f"{network.name}+{'+'.join(names)}", given=names)
 
 
+RATES = (20, 32, 64, 128, 256, 512)
 SLOW = tuple(
     Network(
         f"slow-{rate}",
         f"carries {rate} kbit/s in each direction",
         kbit=rate,
+        # nothing is wrong with it but its rate
         doctor=("", "throttled", "line_slow"),
     )
     for rate in RATES
