@@ -93,29 +93,41 @@ def lines(lab: Lab) -> Table:
     return made
 
 
+def measured(lab: Lab, given: argparse.Namespace, among: Sequence[Network]) -> None:
+    """Both rows, as far as they are wanted; each is written as soon as it is there,
+    where nothing was left out."""
+    everything = not given.networks
+    command = "python -m benchmarks.routes" + (" --quick" if given.quick else "")
+    rows_wanted = [lambda: blocked(lab, given, among)] if among else []
+    if everything or LINES in given.networks.split(","):
+        rows_wanted.append(lambda: lines(lab))
+    for measure in rows_wanted:
+        made = measure()
+        for note in made.notes:
+            say(f"  {note}")
+        say(f"  target: {made.target}: {'met' if made.met else 'MISSED'}")
+        if everything:
+            text = section(made, command, date.today())
+            write(given.output, {made.number: text})
+
+
 def main() -> int:
-    """Measure, show, and write where everything was measured."""
-    given = parser().parse_args()
+    """Measure what is named, or everything."""
+    arguments = parser()
+    given = arguments.parse_args()
     everything = [*NETWORKS, *drawn(DRAWN, given.seed)]
     if given.list:
         sys.stdout.writelines(f"{each.name}: {each.does}\n" for each in everything)
         return 0
+    among = chosen(everything, given.networks) if given.networks != LINES else []
+    if not among and given.networks != LINES:
+        arguments.error("there is no such network: --list names them")
     reason = missing()
     if reason:
         say(reason)
         return 1
-    words = given.networks.split(",")
-    among = chosen(everything, given.networks) if given.networks != LINES else []
     with Lab() as lab:
-        made = [blocked(lab, given, among)] if among else []
-        if not given.networks or LINES in words:
-            made.append(lines(lab))
-    command = "python -m benchmarks.routes" + (" --quick" if given.quick else "")
-    for each in made:
-        say(f"target: {each.target}: {each.met}")
-    if not given.networks:
-        sections = {each.number: section(each, command, date.today()) for each in made}
-        write(given.output, sections)
+        measured(lab, given, among)
     return 0
 
 
