@@ -57,6 +57,7 @@ class Pacer:
         self._bucket = TokenBucket(rate, burst, burst, now)
         self._at_once = at_once
         self._under_way = 0
+        self._begun: dict[object, float] = {}
         self._line = line
         if line is not None:
             line.subscribe(self._line_told)
@@ -81,8 +82,13 @@ class Pacer:
     @property
     def free(self) -> int:
         """How many more requests may be under way at once."""
-        carried = self._at_once if self._line is None else self._line.places
-        return max(0, min(self._at_once, carried) - self._under_way)
+        left = self._at_once - self._under_way
+        if self._line is not None:
+            carried = self._line.places - self._under_way
+            if carried <= 0:
+                carried += self._silent()
+            left = min(left, carried)
+        return max(0, left)
 
     @property
     def paused(self) -> float:
@@ -156,15 +162,30 @@ class Pacer:
         self._pause = FIRST_PAUSE
 
     def _begin(self, call: Callable[[], Deferred[T]]) -> Deferred[T]:
-        self._bucket = self._bucket.taken(self._clock.seconds())
+        now, one = self._clock.seconds(), object()
+        self._bucket = self._bucket.taken(now)
+        self._begun[one] = now
         self._under_way += 1
         self._passed += 1
-        return maybeDeferred(call).addBoth(self._done)
+        return maybeDeferred(call).addBoth(self._done, one)
 
-    def _done(self, result: T | Failure) -> T | Failure:
+    def _done(self, result: T | Failure, one: object) -> T | Failure:
+        del self._begun[one]
         self._under_way -= 1
         self._wider()
         return result
+
+    def _silent(self) -> int:
+        """How many use nothing of the line: on one that is not busy, those for which it
+        was silent for longer than is usual. Another route may get through meanwhile."""
+        usual = self._usual()
+        return sum(at <= usual for at in self._begun.values())
+
+    def _usual(self) -> float:
+        """When those began for which silence is usual by now; never on a busy line."""
+        if self._line is None or self._line.busy:
+            return -math.inf
+        return self._clock.seconds() - self._line.patience
 
     def _slowed(self, now: float) -> bool:
         """True when it is not the line's window alone that makes one wait."""
@@ -242,6 +263,11 @@ class Pacer:
                 self._look_later(wait)
                 return
             (self._queue or self._behind).popleft().start()
+        usual = self._usual()
+        if self.waiting and self._under_way < self._at_once and usual > -math.inf:
+            # one that is still silent then makes room
+            later = min((at for at in self._begun.values() if at > usual), default=None)
+            self._look_later(None if later is None else later - usual)
 
     def _look_later(self, seconds: float | None) -> None:
         """One timer at the most; None for none."""

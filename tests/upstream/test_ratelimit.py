@@ -326,17 +326,38 @@ class OverALine(PacerCase):
         third = self.several(3)[2]
         self.assertEqual(third.queued, 0)
 
+    def test_whoever_is_silent_for_longer_than_is_usual_makes_room(self) -> None:
+        asks = self.several(5)
+        usual = self.line.patience
+        self.clock.advance(usual - 1 / 64)
+        self.assertEqual(self.started(asks), [0, 1])
+        self.clock.advance(1 / 64)
+        self.assertEqual(self.started(asks), [0, 1, 2, 3])
+        self.clock.advance(usual)
+        self.assertEqual(self.started(asks), [0, 1, 2, 3, 4])
+
+    def test_never_beyond_what_may_be_under_way_however_silent_it_is(self) -> None:
+        asks = self.several(12)
+        self.clock.pump([1 / 16] * 20)
+        self.assertEqual(len(self.started(asks)), 8)
+
     def test_on_a_busy_line_waiting_is_no_silence_of_the_host(self) -> None:
-        third = self.several(3)[2]
+        late = self.several(5)[4]
         self.comes(1.0)
-        self.assertGreater(third.queued, 0)
+        self.assertGreater(late.queued, 0)
         self.assertEqual(self.ask().queued, 1)
 
+    def test_on_a_busy_line_nobody_makes_room_by_being_silent(self) -> None:
+        asks = self.several(5)
+        self.comes(1.0)
+        self.clock.pump([1 / 16] * 10)
+        self.assertEqual(self.started(asks), [0, 1, 2, 3])
+
     def test_whose_time_is_up_on_a_busy_line_is_told_of_the_line(self) -> None:
-        third = self.several(3)[2]
+        late = self.several(5)[4]
         self.comes(1.5)
         self.clock.advance(0.5)
-        self.assertEqual(third.fault.cause.name, "deadline_exceeded")
+        self.assertEqual(late.fault.cause.name, "deadline_exceeded")
 
 
 class TheQueue(PacerCase):
