@@ -139,6 +139,8 @@ class Race:
         if self._left == 0:
             self._stop()
             told = most_telling(self._legs)
+            if told is not None and self._failures > 1:
+                told.final = True  # several tries have said so
             self.won.errback(failure if told is None else Failure(told))
         else:
             self._start()

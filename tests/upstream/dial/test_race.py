@@ -285,11 +285,24 @@ class Told(RaceCase):
             last.result.errback(TimeoutError())
             self.assertEqual(self.fault().cause.name, "connection_refused")
 
+    def test_after_several_tries_there_is_no_second_one(self) -> None:
+        for endpoint in self.endpoints:
+            endpoint.result.errback(ConnectionRefusedError())
+        self.assertTrue(self.fault().final)
+
     def test_when_all_are_reset_the_race_is(self) -> None:
         for endpoint in self.endpoints:
             endpoint.stands()
             endpoint.reset()
         self.assertEqual(self.fault().cause.name, "connection_terminated")
+
+
+class Alone(RaceCase):
+    many = 1
+
+    def test_the_one_try_of_a_single_address_may_be_repeated(self) -> None:
+        self.endpoints[0].result.errback(ConnectionRefusedError())
+        self.assertFalse(self.fault().final)
 
 
 class InTurn(RaceCase):
