@@ -28,23 +28,24 @@ class Space:
     """Every local route to TMDB, in the order of preference.
 
     `direct` is how main asks TMDB itself. `candidates` are tried one after the other;
-    `further` ones only where they may heal what was seen. `urls` has the base URL of
-    each host.
+    `further` ones only where they may heal what was seen, or have worked. `urls` has
+    the base URL of each host; `resolver` and `family` are what is usual for connections
+    from here.
     """
 
     direct: Dimensions
     candidates: tuple[Dimensions, ...]
     further: tuple[Dimensions, ...]
     urls: Mapping[str, str]
+    resolver: str
+    family: str
 
     @property
     def usual(self) -> tuple[Dimensions, ...]:
         """Those to begin with, and the first over each resolver and each egress that
         was given: what a page shows before anything was tried."""
         begin = [each for each in self.candidates if _way(each) == _way(self.direct)]
-        firsts = {_way(each): each for each in reversed(self.candidates)}
-        others = [each for each in self.candidates if each in firsts.values()]
-        return tuple(dict.fromkeys([*begin, *others]))
+        return tuple(dict.fromkeys([*begin, *_firsts(self.candidates)]))
 
     def named(self, route: Dimensions) -> str:
         """A route's name, which tells in what it differs from the usual."""
@@ -53,9 +54,9 @@ class Space:
             more += f"+via:{route.egress}"
         elif route.egress != self.direct.egress:
             more += "+direct"
-        if route.resolver not in (self.direct.resolver, REMOTE):
+        if route.resolver not in (self.resolver, REMOTE):
             more += f"+dns:{route.resolver}"
-        if route.family not in (self.direct.family, REMOTE):
+        if route.family not in (self.family, REMOTE):
             more += f"+{route.family}"
         return f"{route.profile}@{route.host}{more}"
 
@@ -72,14 +73,16 @@ def space(
 
     The direct route is no candidate, unless it is the only one.
     """
-    distinct = {_same(url): url for url in reversed((base_url, *alternates))}
-    urls = {urlsplit(url).netloc: url for url in reversed(distinct.values())}
-    profile = _spoken(base_url, "modern")
+    distinct: dict[str, str] = {}
+    for url in (base_url, *alternates):
+        distinct.setdefault(_place(url), url)
+    urls = {urlsplit(url).netloc: url for url in distinct.values()}
     here = urlsplit(base_url).netloc
+    profile = _spoken(base_url, "modern")
     direct = _dimensions(here, profile, family, egresses[0], resolvers[0])
     first = [
         _dimensions(urlsplit(url).netloc, spoken, family, egresses[0], resolvers[0])
-        for url, spoken in alternatives(base_url, alternates)
+        for url, spoken in alternatives(base_url, list(urls.values())[1:])
     ]
     families = [family] if family != "auto" else list(_FAMILIES)
     every = (
@@ -95,9 +98,13 @@ def space(
     extra = [each for each in rest if _way(each) == _way(direct)]
     plain = [each for each in given if each.family in (family, REMOTE)]
     extra += [each for each in given if each not in plain]
-    candidates = tuple(first + plain)[:MOST_CANDIDATES]
+    first = [each for each in first if each != direct or not plain]
+    # each resolver and each egress that was given has a place
+    room = MOST_CANDIDATES - len(first)
+    kept = list(dict.fromkeys([*_firsts(plain), *plain]))[:room]
+    candidates = (*first, *(each for each in plain if each in kept))
     further = tuple(extra)[: MOST_CANDIDATES - len(candidates)]
-    return Space(direct, candidates, further, urls)
+    return Space(direct, candidates, further, urls, resolvers[0], family)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +128,12 @@ class _Order:
 def _given(names: Sequence[str], name: str) -> int:
     place = names.index(name) if name in names else 0
     return _GIVEN + place if place else 0
+
+
+def _firsts(candidates: Sequence[Dimensions]) -> list[Dimensions]:
+    """The first over each resolver and each egress."""
+    ways = {_way(each): each for each in reversed(candidates)}
+    return [each for each in candidates if ways[_way(each)] == each]
 
 
 def _way(route: Dimensions) -> tuple[str, str]:
@@ -191,6 +204,14 @@ def _same_place(url: str, own: str) -> bool:
 
 def _spoken(url: str, profile: str) -> str:
     return profile if url.startswith("https:") else "plain"
+
+
+def _place(url: str) -> str:
+    """Host and port, in a form in which equal ones are equal texts; one host with
+    several paths is one place to fail."""
+    scheme, rest = _same(url).split("://")
+    usual = {"https": ":443", "http": ":80"}[scheme]
+    return rest.partition("/")[0].removesuffix(usual)
 
 
 def _same(url: str) -> str:
