@@ -62,26 +62,30 @@ class NetworkMemory:
 
     def learn(self, known: Mapping[str, object]) -> None:
         """Begin with what was known before. What makes no sense is left out."""
+        now = self._wall()
         for network, routes in list(known.items())[-MOST_NETWORKS:]:
             if isinstance(routes, dict):
-                read = {name: _read(each) for name, each in routes.items()}
-                self._known[network] = {
-                    name: each for name, each in read.items() if each is not None
-                }
+                read = {name: _read(each, now) for name, each in routes.items()}
+                sane = [(name, each) for name, each in read.items() if each is not None]
+                self._known[network] = dict(sane[-MOST_ROUTES:])
 
     def _here(self) -> dict[str, Remembered]:
         network = self._network()
-        if network not in self._known:
-            self._known[network] = {}
-            if len(self._known) > MOST_NETWORKS:
-                del self._known[next(iter(self._known))]
-        return self._known[network]
+        here = self._known.pop(network, {})
+        self._known[network] = here  # the last one is that which was seen last
+        if len(self._known) > MOST_NETWORKS:
+            del self._known[next(iter(self._known))]
+        return here
 
 
-def _read(told: object) -> Remembered | None:
+def _read(told: object, now: float) -> Remembered | None:
+    if not isinstance(told, list):
+        return None
     try:
-        good, bad, ms, worked, at = map(float, told)  # type: ignore[call-overload]
+        good, bad, ms, worked, at = map(float, told)
     except (TypeError, ValueError, OverflowError):
         return None
-    sane = all(0 <= each < 1e12 for each in (good, bad, ms, at))
-    return Remembered(good, bad, ms, bool(worked), at) if sane else None
+    if not all(0 <= each < 1e12 for each in (good, bad, ms, worked, at)):
+        return None
+    # a clock that was set back since makes no memory young for ever
+    return Remembered(good, bad, ms, bool(worked), min(at, now))
