@@ -18,9 +18,10 @@ from streamr.commands.output_options import PrintingOptions
 from streamr.config import load
 from streamr.config.resolvers import ALLOWED, SYSTEM, resolver
 from streamr.doctor.diagnosis.diagnose import Diagnosis, judge
-from streamr.doctor.evidence import Evidence
+from streamr.doctor.evidence import NOBODY, Evidence
 from streamr.doctor.probe.examination import DoctorReactor, Examination
 from streamr.doctor.probe.run import Limits
+from streamr.doctor.probe.step_dns import NOBODY_SECONDS
 from streamr.doctor.report import table
 from streamr.doctor.report.bundle import bundle
 from streamr.doctor.report.progress import ProgressLine
@@ -32,6 +33,7 @@ from streamr.terminal.exits import EX_CONFIG, give_up
 from streamr.terminal.options import UsageError
 from streamr.terminal.running import running
 from streamr.upstream.dial.tls import CLASSIC
+from streamr.upstream.resolve import dns
 from streamr.upstream.resolve.cache import Find
 from streamr.upstream.resolve.resolvers import find_of
 from streamr.upstream.resolve.system import Lookups, system_lookup
@@ -125,6 +127,8 @@ class DoctorOptions(PrintingOptions):
             each for each in self.second if not {_called(each), each.name} & {*known}
         ]
         over_udp = [each for each in others if each.scheme == "udp"]
+        nobody = dns.server(reactor, NOBODY, 53, NOBODY_SECONDS)
+        nobody = dns.server(reactor, NOBODY, 53, NOBODY_SECONDS)
         try:
             return Examination(
                 reactor,
@@ -137,6 +141,7 @@ class DoctorOptions(PrintingOptions):
                     _called(each): finder(replace(each, scheme="tcp"))
                     for each in over_udp
                 },
+                nobody=nobody if others else None,
                 limits=Limits(),
                 tell=progress.tell,
             )

@@ -24,6 +24,9 @@ SILENCE = frozenset(
 # A reactor that came so late (seconds) may have missed what was there. A sound machine
 # at full work on handshakes stays below a quarter of it; limits begin at a second.
 STARVED = 0.2
+# An address for documentation, where nobody is (RFC 5737): a question of DNS that is
+# sent there and answered has been answered on the path.
+NOBODY = "192.0.2.53"
 # Whose answers a resolver may not give for TMDB, in words. Benchmark addresses are what
 # Clash and its kin hand out ("fake IP").
 _SPECIAL = tuple(
@@ -95,7 +98,8 @@ def is_starved(cause: str | None, lag: float) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class NameLookup:
-    """One question to one resolver, `by`: "system", its address, TMDB_PINS, LITERAL.
+    """One question to one resolver, `by`: "system", its address or name, TMDB_PINS,
+    LITERAL, NOBODY.
 
     `tcp` says that it was asked over TCP, because UDP brought nothing. `lag`, here and
     below: how late our own reactor was meanwhile, at most (seconds).
@@ -374,9 +378,9 @@ class Evidence:
     of each is the direct route's. `second` holds what other resolvers said of a name:
     those that are listed, and, where its own answers are bad, more; `egresses` what the
     outbound proxies that are listed brought; `tried` the settings that may help;
-    `checks` are the single handshakes that
-    tell whose an address is; `today` is the day by this machine's clock (YYYY-MM-DD,
-    UTC).
+    `checks` are the single handshakes that tell whose an address is; `addresses`
+    compares two addresses of one name; `today` is the day by this machine's clock
+    (YYYY-MM-DD, UTC).
     """
 
     hosts: tuple[str, ...]
@@ -390,6 +394,7 @@ class Evidence:
     checks: tuple[Handshake, ...] = ()
     matrix: Matrix = field(default_factory=Matrix)
     names: Matrix = field(default_factory=Matrix)
+    addresses: Matrix = field(default_factory=Matrix)
     replies: tuple[HostReply, ...] = ()
     proxies: tuple[ProxyReply, ...] = ()
     resolvers: tuple[Given, ...] = (SYSTEM,)

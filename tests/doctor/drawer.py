@@ -239,6 +239,7 @@ def misled(dice: Random) -> list[Scenario]:
     hole = {"answers": ["127.0.0.6"], "boxes": {"127.0.0.6": "black-hole"}}
     hole6 = {"answers": ["127.0.0.1", "::1"], "boxes": {"::1": "black-hole"}}
     dead = {"answers": ["203.0.113.7"]}
+    both = {"answers": ["203.0.113.1", "2001:db8::7"]}
     how = dice.choice(["silent", "fails"])
     return [
         Scenario("poisoned", {"dns": True, "hosts": {DIRECT: false}}, ["dns_poisoned"]),
@@ -266,6 +267,16 @@ def misled(dice: Random) -> list[Scenario]:
         Scenario("refused", on(BOTH, "refuse"), ["tcp_refused"]),
         Scenario("black hole", {"hosts": dict.fromkeys(BOTH, hole)}, ["tcp_silent"]),
         Scenario("IPv6 black hole", {"hosts": {DIRECT: hole6}}, ["ipv6_blackhole"]),
+        Scenario(
+            "IPv6 filtered on the path",
+            at_home(dice, direct={**both, "boxes": {"::1": "reset-after-hello"}}),
+            ["ipv6_filtered"],
+        ),
+        Scenario(
+            "a lie for IPv6",
+            at_home(dice, direct={**both, "boxes": {"::1": "cert-untrusted"}}),
+            ["dns_poisoned"],
+        ),
         Scenario(
             "a stale pin",
             {"dns": True, "pins": {DIRECT: ["127.0.0.3"]}},

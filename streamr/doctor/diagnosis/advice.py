@@ -30,7 +30,9 @@ _NO_SETTING = frozenset(
     }
 )
 # streamr avoids these by itself, over the same names.
-_BY_ITSELF = frozenset({"split_hello", "tls13_intolerant", "tmdb_fails"})
+_BY_ITSELF = frozenset(
+    {"split_hello", "tls13_intolerant", "random_resets", "tmdb_fails"}
+)
 _LAYERS = (Layer.SETTINGS, Layer.DNS, Layer.TCP, Layer.TLS, Layer.HTTP, Layer.EGRESS)
 FAMILIES = {"IPv4": "ipv4", "IPv6": "ipv6"}
 
@@ -98,7 +100,8 @@ def options(facts: Facts, against: Sequence[DoctorVerdict]) -> Iterator[Option]:
         return
     if not facts.evidence.tunnelled:
         yield from _same_host(facts, {each.layer for each in against})
-        yield from _other_hosts(facts)
+        struck = {host for each in against for host in each.hosts}
+        yield from _other_hosts(facts, struck)
     yield from _egresses(facts)
     if not facts.evidence.tunnelled:
         yield from _elsewhere(facts)
@@ -126,8 +129,11 @@ def _same_host(facts: Facts, layers: set[Layer]) -> Iterator[Option]:
                 yield _option(facts, "resolver", by, setting, found)
 
 
-def _other_hosts(facts: Facts) -> Iterator[Option]:
+def _other_hosts(facts: Facts, struck: set[str]) -> Iterator[Option]:
+    """TMDB's other names, those left out of which the same is said."""
     for host in facts.evidence.hosts[1:]:
+        if host in struck:
+            continue
         replies = [e for e in facts.evidence.replies if e.host == host and not e.cause]
         # what answers at an address that its own resolver does not name, is no help
         if replies and facts.at_home(host):
@@ -172,8 +178,7 @@ def _written(found: NameLookup) -> str:
 
 def _option(facts: Facts, kind: str, value: str, setting: str, place: Place) -> Option:
     host = facts.evidence.direct
-    seen = [e for e in facts.handshakes() if (e.host, e.place) == (host, place)]
-    profile = next((each.profile for each in seen if each.cause is None), "modern")
+    profile = facts.profile(host, place)
     known = (e for e in facts.evidence.tried if (e.kind, e.value) == (kind, value))
     return Option(kind, value, setting, host, place, profile, next(known, None))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from streamr.doctor.diagnosis.facts import UNROUTABLE, Facts, main_cause, meanings
 from streamr.doctor.diagnosis.verdicts import DoctorVerdict, elsewhere, verdict
-from streamr.doctor.evidence import LITERAL, NameLookup, Place, special
+from streamr.doctor.evidence import LITERAL, NOBODY, NameLookup, Place, special
 
 _NO_ROUTE = "it has no route to the internet"
 _NOTHING_ANSWERS = "every resolver and every address is unreachable"
@@ -34,6 +34,8 @@ def judge(facts: Facts) -> Iterator[DoctorVerdict]:
             yield from _dns(facts, host, found)
         yield from _family(facts, host, found)
     yield from _tcp(facts)
+    if facts.hijacked and any(map(facts.is_misled, facts.evidence.hosts)):
+        yield verdict("dns_hijacked", nobody=NOBODY)
 
 
 def _pins(facts: Facts, host: str, found: NameLookup) -> Iterator[DoctorVerdict]:
@@ -55,7 +57,7 @@ def _dns(facts: Facts, host: str, found: NameLookup) -> Iterator[DoctorVerdict]:
     good, truthful = facts.elsewhere(host), facts.truthful(host)
     pin = f", or set TMDB_PINS={host}={_pin(good)}" if good is not None else ""
     truth = f"; the resolver {truthful} gives TMDB's addresses" if truthful else ""
-    route = resolver_route(truthful, pin)
+    route = _resolver_route(truthful, pin, hijacked=facts.hijacked)
     if found.cause in _NOT_SENT:
         where = f"the resolver {found.by}"
         yield verdict(_NOT_SENT[found.cause], (host,), addresses=where)
@@ -68,24 +70,26 @@ def _dns(facts: Facts, host: str, found: NameLookup) -> Iterator[DoctorVerdict]:
         code = "dns_silent" if found.cause == "dns_timeout" else "dns_fails"
         yield verdict(code, (host,), detail=found.detail, truth=truth, route=route)
         return
-    false = [place for place in found.places if facts.is_false(host, place)]
+    false = facts.lies(host)
     if false:
         yield verdict(
             "dns_poisoned",
             (host,),
-            addresses=_listed(tuple(false)),
+            addresses=_listed(false),
             how=_why_false(facts, false[0]),
             truth=truth,
             route=route,
         )
 
 
-def resolver_route(truthful: str | None, pin: str) -> str:
+def _resolver_route(truthful: str | None, pin: str, *, hijacked: bool) -> str:
     """How another resolver is asked: by itself where it is listed."""
     if truthful is not None:
         return f"nothing is needed: streamr also asks {truthful}"
+    if hijacked:
+        return f"list a resolver over TLS or HTTPS in STREAMR_RESOLVERS{pin}"
     return (
-        "name another resolver in STREAMR_RESOLVERS (udp://, tcp://, tls://, https://) "
+        "list another resolver in STREAMR_RESOLVERS (udp://, tcp://, tls://, https://) "
         f"or in this machine's network settings{pin}"
     )
 

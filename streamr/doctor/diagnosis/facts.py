@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from streamr.doctor.evidence import (
     LITERAL,
+    NOBODY,
     ArmResult,
     Connect,
     EgressReply,
@@ -107,6 +108,11 @@ class Facts:
             for each in self.handshakes()
         )
 
+    def profile(self, host: str, place: Place) -> str:
+        """A profile with which a name was verified there."""
+        good = (e for e in self.handshakes() if (e.host, e.place) == (host, place))
+        return next((each.profile for each in good if each.cause is None), "modern")
+
     def at_home(self, host: str) -> bool:
         """True when a name was verified at one of its own places."""
         return any(self.verified(host, place) for place in self.places(host))
@@ -131,15 +137,87 @@ class Facts:
         """True when an address in DNS is not TMDB's.
 
         A handshake that was verified there settles it, whatever the address looks like.
-        Without one, an address that cannot be TMDB's is false, and so is one where
-        somebody else answers while the name is sound at another address. An ordinary
-        address that is silent is a matter of TCP.
+        Without one, an address that cannot be TMDB's is false. Where somebody else
+        answers, either the address is false or the path to a true one is intercepted:
+        `_is_lie` tells them apart. An ordinary address that is silent is a matter of
+        TCP.
         """
         if self.reached(place):
             return False
         if special(place.address) is not None:
             return True
-        return self.is_stranger(place) and self.elsewhere(host) is not None
+        return self.is_stranger(place) and self._is_lie(host, place)
+
+    def _is_lie(self, host: str, place: Place) -> bool:
+        """True when an address where somebody else answers was made up.
+
+        So it is where resolvers are answered for on the path, where two of TMDB's names
+        have one address (each has its own: docs/facts/tmdb.md, "Hosts"), and where
+        nobody else names it, although the name is verified at another address or meets
+        no stranger at those that others name.
+        """
+        if self.hijacked or self._is_shared(place):
+            return True
+        others = [e for e in self.others(host) if e.places]
+        if any(place in each.places for each in others):
+            return False
+        if any(
+            e.cause is None and e.host == host and e.place != place
+            for e in self.handshakes()
+        ):
+            return True
+        named = {each for found in others for each in found.places}
+        tried = [each for each in named if self.answers(each)]
+        return bool(tried) and not any(map(self.is_stranger, tried))
+
+    def _is_shared(self, place: Place) -> bool:
+        """True when several names have this address, as resolvers say."""
+        return sum(place in each.places for each in self._resolved()) > 1
+
+    def _resolved(self) -> Iterator[NameLookup]:
+        """What the resolver in use says of each name."""
+        pins = ("TMDB_PINS", LITERAL)
+        return (each for each in self.evidence.lookups if each.by not in pins)
+
+    def others(self, host: str) -> tuple[NameLookup, ...]:
+        """What other resolvers say of a name."""
+        return tuple(
+            each
+            for each in self.evidence.second
+            if each.host == host and each.by != NOBODY
+        )
+
+    @property
+    def hijacked(self) -> bool:
+        """True when questions of DNS are answered on the path, whomever they are for:
+        an answer came from where nobody is."""
+        return any(
+            each.by == NOBODY and (each.places or each.cause == "dns_error")
+            for each in self.evidence.second
+        )
+
+    def is_doubtful(self, hosts: Iterable[str]) -> bool:
+        """True when another resolver names other addresses for these names, and it is
+        not the same stranger who answers at those: then it is not known whose address
+        a certificate was shown at."""
+        for host in hosts:
+            own = set(self.places(host))
+            issuers = {self._issuer(place) for place in own} - {None}
+            for each in self.others(host):
+                apart = [p for p in each.places if p not in own]
+                if apart and not issuers & {self._issuer(p) for p in apart}:
+                    return True
+        return False
+
+    def _issuer(self, place: Place) -> str | None:
+        """Who issued the certificate that was refused at a place; None without one."""
+        shown = (e.certificate for e in self.handshakes() if e.place == place)
+        return next((each.issuer for each in shown if each is not None), None)
+
+    def lies(self, host: str) -> tuple[Place, ...]:
+        """The false addresses that the resolver in use gives for a name."""
+        found = (each for each in self._resolved() if each.host == host)
+        return tuple(p for each in found for p in each.places if self.is_false(host, p))
 
     def is_misled(self, host: str) -> bool:
         """True when the pin or the resolver leads a name to nobody of TMDB's: what is
@@ -181,8 +259,9 @@ class Facts:
                 yield Handshake(arm.host, arm.profile, arm.place, None, 0)
 
     def arms(self) -> tuple[ArmResult, ...]:
-        """The arms of both studies."""
-        return (*self.evidence.matrix.arms, *self.evidence.names.arms)
+        """The arms of all studies."""
+        found = self.evidence
+        return (*found.matrix.arms, *found.names.arms, *found.addresses.arms)
 
     def shown_by(self, place: Place) -> str:
         """What stands at a place that is not TMDB's, in words."""

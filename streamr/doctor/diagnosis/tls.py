@@ -19,11 +19,17 @@ from streamr.doctor.diagnosis.facts import (
     main_cause,
     meaning,
 )
-from streamr.doctor.diagnosis.verdicts import DoctorVerdict, verdict
+from streamr.doctor.diagnosis.verdicts import (
+    DOUBTFUL,
+    OWN_AUTHORITY,
+    DoctorVerdict,
+    verdict,
+)
 from streamr.doctor.evidence import ArmResult, Certificate, Difference, Matrix
 
 # What contrasts are called; `studies` makes them.
 NAMES = "names"
+ADDRESSES = "addresses"
 SPLIT = "modern/classic"
 OLD = "modern/tls12"
 TLS13 = "classic/tls12"
@@ -46,6 +52,8 @@ def judge(facts: Facts) -> Iterator[DoctorVerdict]:
     names = {matrix.arms[index].host for index in blamed}
     arms = [arm for arm in matrix.arms if arm.host not in names] or matrix.arms
     yield from _profiles(matrix, arms, clear)
+    yield from _behind_a_lie(facts)
+    yield from _addresses(facts)
     for name in (SPLIT, OLD, TLS13):
         if name in clear:
             blamed.update(clear[name].worse)
@@ -99,6 +107,59 @@ def _names(
         vantage=vantage(facts),
         route=route_over(facts, [other]),
     )
+
+
+def _behind_a_lie(facts: Facts) -> Iterator[DoctorVerdict]:
+    """A name that DNS leads astray and that is filtered as well: it fails at another
+    name's address, where that one is verified."""
+    names = facts.evidence.names
+    for difference in names.differences:
+        (worse,), (better,) = (
+            _chosen(names, each) for each in (difference.worse, difference.better)
+        )
+        if worse.place in facts.places(worse.host):
+            continue  # told with the arms of its own addresses
+        cause = main_cause(worse.causes)
+        yield verdict(
+            "name_filtered",
+            (worse.host,),
+            counts=count([worse]),
+            control=f"{_through([better])} with {better.host} at the same address",
+            how=HOW.get(cause, meaning(cause)),
+            vantage=vantage(facts),
+            route=route_over(facts, [better.host]),
+        )
+
+
+def _addresses(facts: Facts) -> Iterator[DoctorVerdict]:
+    """Addresses of one name where handshakes fail, while they succeed at others."""
+    matrix = facts.evidence.addresses
+    if not matrix.differences:
+        return
+    difference = matrix.differences[0]
+    both = zip(
+        _chosen(matrix, difference.worse),
+        _chosen(matrix, difference.better),
+        strict=True,
+    )
+    for worse, better in both:
+        if not worse.failed:
+            continue
+        family = worse.place.family
+        cause = main_cause(worse.causes)
+        told = {
+            "counts": count([worse]),
+            "bad": worse.place,
+            "good": better.place,
+            "how": HOW.get(cause, meaning(cause)),
+        }
+        whole = not any(
+            facts.reached(place)
+            for place in facts.places(worse.host)
+            if place.family == family
+        )
+        code = f"{family.lower()}_filtered" if whole else "address_fails"
+        yield verdict(code, (worse.host,), **told)
 
 
 def _passed(arms: Sequence[ArmResult]) -> bool:
@@ -208,6 +269,7 @@ def _stranger(
         problem=first.problem,
         counts=counts,
         who=f"subject {first.subject}, issuer {first.issuer}{code}",
+        route=DOUBTFUL if facts.is_doubtful(hosts) else OWN_AUTHORITY,
     )
 
 

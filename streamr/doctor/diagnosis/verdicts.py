@@ -70,6 +70,14 @@ _NO_ANSWER = "this machine's own routes bring no answer"
 _CLOCK = "set the clock (timedatectl set-ntp true)"
 _RESOLVER = "{route}"
 
+# Who is behind an address that nobody has verified and resolvers disagree over is not
+# known, so no authority of theirs is to be trusted.
+OWN_AUTHORITY = (
+    "set TMDB_CA_FILE if this is your company's own authority; otherwise "
+    + _OTHER_NETWORK
+)
+DOUBTFUL = f"do not trust this certificate; {_OTHER_NETWORK}"
+
 KINDS: dict[str, VerdictKind] = {
     # -- settings
     "pins_exclude": VerdictKind(
@@ -186,6 +194,14 @@ KINDS: dict[str, VerdictKind] = {
         "DNS is poisoned for {hosts}: the resolver returns {addresses} ({how}){truth}",
         _RESOLVER,
     ),
+    "dns_hijacked": VerdictKind(
+        Layer.DNS,
+        "this network answers for all resolvers: a question to {nobody}, where there "
+        "is none, was answered",
+        "only a resolver over TLS or HTTPS is asked itself: list one in "
+        "STREAMR_RESOLVERS (tls://, https://)",
+        direct=False,
+    ),
     # -- tcp
     "ipv6_blackhole": VerdictKind(
         Layer.TCP,
@@ -225,6 +241,25 @@ KINDS: dict[str, VerdictKind] = {
         "{control}): {how}{vantage}",
         "{route}",
     ),
+    "ipv6_filtered": VerdictKind(
+        Layer.TLS,
+        "IPv6 is filtered on the path: handshakes with {host} fail at {bad} ({counts} "
+        "succeed) and succeed at {good}: {how}",
+        "set STREAMR_ADDRESS_FAMILY=ipv4",
+    ),
+    "ipv4_filtered": VerdictKind(
+        Layer.TLS,
+        "IPv4 is filtered on the path: handshakes with {host} fail at {bad} ({counts} "
+        "succeed) and succeed at {good}: {how}",
+        "set STREAMR_ADDRESS_FAMILY=ipv6",
+    ),
+    "address_fails": VerdictKind(
+        Layer.TLS,
+        "handshakes with {host} fail at {bad} ({counts} succeed) and succeed at "
+        "{good}: {how}",
+        "nothing is needed: streamr tries the next address after a failure",
+        direct=False,
+    ),
     "address_filtered": VerdictKind(
         Layer.TLS,
         "handshakes at {addresses} fail with every name ({counts} succeed); those at "
@@ -256,8 +291,7 @@ KINDS: dict[str, VerdictKind] = {
     "interception": VerdictKind(
         Layer.TLS,
         "interception suspected for {hosts}: {problem} ({counts} handshakes; {who})",
-        "set TMDB_CA_FILE if this is your company's own authority; otherwise "
-        + _OTHER_NETWORK,
+        "{route}",
     ),
     "portal": VerdictKind(
         Layer.TLS,

@@ -54,6 +54,7 @@ class Examination:
         given: Mapping[str, Find],
         second: Mapping[str, Find],
         second_over_tcp: Mapping[str, Find],
+        nobody: Find | None = None,
         limits: Limits,
         wall: Callable[[], float] = time.time,
         tell: Callable[[str, str], None] = lambda _step, _text: None,
@@ -61,7 +62,7 @@ class Examination:
     ) -> None:
         """`find` looks names up and `by` is its name; `given` are the other resolvers
         that the settings list; `second` are asked for what those cannot find, over TCP
-        where UDP brings nothing.
+        where UDP brings nothing. `nobody` asks where there is no resolver.
         `inspect` looks at this machine, in a thread.
 
         Raises SettingsError when a setting cannot be used.
@@ -76,7 +77,9 @@ class Examination:
         self._case = case = Case(reactor, settings, limits, tell, wall)
         prober = Prober(reactor, profiles, limits.tcp, limits.tls)
         remembered = RememberingResolver(find, reactor)
-        self._names = Names(case, reactor, find, by, given, second, second_over_tcp)
+        self._names = Names(
+            case, reactor, find, by, given, second, second_over_tcp, nobody
+        )
         self._addresses = Addresses(case, prober)
         self._arms = Arms(
             case, Runner(reactor, prober, case.lateness, MOST_AT_ONCE, limits.pause)
@@ -112,6 +115,7 @@ class Examination:
         await self._addresses.connect_own()
         await self._addresses.check_own()
         await self._names.examine_others(self._addresses)
+        await self._arms.compare_addresses()
         await self._arms.compare_profiles()
         await self._arms.compare_names(self._addresses)
         await self._names.ask_others(self._addresses)

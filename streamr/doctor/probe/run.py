@@ -79,7 +79,7 @@ class Case:
         self.second: list[NameLookup] = []
         self.connects: list[Connect] = []
         self.checks: list[Handshake] = []
-        self.matrix = self.names = Matrix()
+        self.matrix = self.names = self.addresses = Matrix()
         self.replies: list[HostReply] = []
         self.proxies: list[ProxyReply] = []
         self.egresses: list[EgressReply] = []
@@ -133,6 +133,7 @@ class Case:
             checks=tuple(self.checks),
             matrix=self.matrix,
             names=self.names,
+            addresses=self.addresses,
             replies=tuple(self.replies),
             proxies=tuple(self.proxies),
             resolvers=tuple(Given(e.name, written(e)) for e in settings.resolvers),

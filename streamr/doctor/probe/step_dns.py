@@ -9,13 +9,16 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from streamr.doctor.diagnosis.facts import Facts
-from streamr.doctor.evidence import LITERAL, NameLookup, Place
+from streamr.doctor.evidence import LITERAL, NOBODY, NameLookup, Place
 from streamr.doctor.probe.dns import look_up
 from streamr.doctor.probe.http import gathered
 from streamr.doctor.probe.run import MOST_PLACES, Case
 from streamr.doctor.probe.step_tcp import Addresses
 from streamr.networks import address_in
 from streamr.upstream.resolve.cache import Find
+
+# Nobody answers, so that is waited for; who answers in their place is near.
+NOBODY_SECONDS = 1.0
 
 
 class Names:
@@ -31,12 +34,14 @@ class Names:
         given: Mapping[str, Find],
         second: Mapping[str, Find],
         second_over_tcp: Mapping[str, Find],
+        nobody: Find | None,
     ) -> None:
         self._case = case
         self._clock = clock
         self._find, self._by, self._second = find, by, second
         self._given = given
         self._over_tcp = second_over_tcp
+        self._nobody = nobody
 
     async def look_up(self) -> None:
         """Each name once, as streamr finds it: by its pin, or by the resolver."""
@@ -67,7 +72,8 @@ class Names:
 
     async def _asked(self, host: str, by: str, find: Find) -> NameLookup:
         case = self._case
-        seconds = min(case.limits.dns, max(0.1, case.left))
+        limit = NOBODY_SECONDS if by == NOBODY else case.limits.dns
+        seconds = min(limit, max(0.1, case.left))
         return await case.lateness.fair(
             lambda: look_up(host, case.port(host), by, find, self._clock, seconds)
         )
@@ -79,7 +85,7 @@ class Names:
         asked = [
             (host, by, find)
             for host in case.hosts
-            if case.is_tls(host) and not facts.at_home(host)
+            if case.is_tls(host) and self._is_suspect(facts, host)
             for by, find in self._opinions(facts, host)
         ]
         if not asked:
@@ -96,6 +102,7 @@ class Names:
         fresh = [
             (each.host, place)
             for each in case.second
+            if each.by != NOBODY
             for place in facts.allowed(each.places)[:MOST_PLACES]
             if place not in facts.places(each.host)
             if case.is_tls(each.host) and (each.host, place) not in known
@@ -107,8 +114,9 @@ class Names:
     def _silent(self, facts: Facts) -> Iterator[tuple[str, str]]:
         """Names for which nobody has answered over UDP, with whom to ask over TCP."""
         found = [*self._case.second, *facts.evidence.lookups]
-        for host in dict.fromkeys(each.host for each in self._case.second):
-            causes = {each.cause for each in found if each.host == host}
+        asked = [each for each in self._case.second if each.by != NOBODY]
+        for host in dict.fromkeys(each.host for each in asked):
+            causes = {e.cause for e in found if e.host == host and e.by != NOBODY}
             if causes == {"dns_timeout"}:
                 yield from ((host, by) for by in self._over_tcp)
 
@@ -122,3 +130,12 @@ class Names:
             yield self._by, self._find
         if facts.elsewhere(host) is None:
             yield from self._second.items()
+            if self._nobody is not None:
+                yield NOBODY, self._nobody
+
+    def _is_suspect(self, facts: Facts, host: str) -> bool:
+        """True when a name was verified at none of its addresses, or somebody else
+        answers at one of them."""
+        return not facts.at_home(host) or any(
+            map(facts.is_stranger, facts.places(host))
+        )

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from streamr.doctor.diagnosis.facts import Facts
+from collections.abc import Sequence
+
+from streamr.doctor.diagnosis.facts import STRANGER, Facts, main_cause
 from streamr.doctor.diagnosis.tls import NAMES
 from streamr.doctor.evidence import Matrix, Place
 from streamr.doctor.probe.run import Case
 from streamr.doctor.probe.sampling import Study
 from streamr.doctor.probe.step_tcp import Addresses
-from streamr.doctor.probe.trials import Runner, matrix_study, names_study
+from streamr.doctor.probe.trials import (
+    Runner,
+    addresses_study,
+    matrix_study,
+    names_study,
+)
 
 
 class Arms:
@@ -34,18 +41,18 @@ class Arms:
         that was verified nowhere is tried at the other names' addresses."""
         case = self._case
         for each in case.matrix.differences:
-            if not each.name.startswith(NAMES):
-                continue
             arms = case.matrix.arms
             worse, better = arms[each.worse[0]], arms[each.better[0]]
+            if not each.name.startswith(NAMES) or main_cause(worse.causes) in STRANGER:
+                continue
             good = [arms[index] for index in each.better]
             best = max(good, key=lambda arm: arm.ok / arm.tries)
             study = names_study(worse.host, better.host, best.profile, worse.place)
             case.names = await self._run(study, "names at one address")
         facts = case.facts()
         compared = {arm.host for arm in case.names.arms if case.names.differences}
-        await addresses.check(
-            (host, place)
+        lost = [
+            (host, other, place)
             for host in case.hosts
             if case.is_tls(host) and _is_lost(facts, host)
             if host not in compared
@@ -53,7 +60,38 @@ class Arms:
             if other != host
             for place in facts.places(other)
             if facts.verified(other, place)
-        )
+        ]
+        await addresses.check((host, place) for host, _, place in lost)
+        await self._compare_lost(lost)
+
+    async def _compare_lost(self, lost: Sequence[tuple[str, str, Place]]) -> None:
+        """A/B of names where one is at home and the other, which DNS leads astray, does
+        not get through either."""
+        facts = self._case.facts()
+        for host, other, place in lost:
+            seen = [e for e in facts.handshakes() if (e.host, e.place) == (host, place)]
+            if facts.is_misled(host) and not any(each.reached for each in seen):
+                profile = facts.profile(other, place)
+                study = names_study(host, other, profile, place)
+                self._case.names = await self._run(study, "names at one address")
+                return
+
+    async def compare_addresses(self) -> None:
+        """A/B of two addresses of one name, where it was verified at some of them. A
+        family without one that works is compared before single addresses."""
+        case, facts = self._case, self._case.facts()
+        pairs = []
+        for host in filter(case.is_tls, case.hosts):
+            own = [each for each in facts.places(host) if facts.answers(each)]
+            good = [each for each in own if facts.verified(host, each)]
+            bad = [e for e in own if not facts.reached(e) and not facts.is_stranger(e)]
+            if good and bad:
+                families = {each.family for each in good}
+                worst = min(bad, key=lambda each: each.family in families)
+                profile = facts.profile(host, good[0])
+                pairs.append((host, profile, worst, good[0]))
+        if pairs:
+            case.addresses = await self._run(addresses_study(pairs), "addresses")
 
     async def _run(self, study: Study, step: str) -> Matrix:
         case = self._case

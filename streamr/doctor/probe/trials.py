@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from streamr.doctor.diagnosis.tls import NAMES, OLD, SPLIT, TLS13
+from streamr.doctor.diagnosis.tls import ADDRESSES, NAMES, OLD, SPLIT, TLS13
 from streamr.doctor.evidence import ArmResult, Difference, Handshake, Matrix, Place
 from streamr.doctor.probe.lateness import Lateness
 from streamr.doctor.probe.sampling import Arm, Contrast, Study
@@ -45,6 +45,16 @@ def names_study(host: str, other: str, profile: str, place: Place) -> Study:
     """Two names at one address: what differs then is the name alone."""
     arms = [Arm(name, profile, place.address, place.port) for name in (host, other)]
     return Study(arms, [Contrast(f"{NAMES} {host} {other}", ((arms[0], arms[1]),))])
+
+
+def addresses_study(pairs: Sequence[tuple[str, str, Place, Place]]) -> Study:
+    """Each name with one profile at two of its addresses: the first of them failed."""
+    arms = [
+        tuple(Arm(host, profile, each.address, each.port) for each in places)
+        for host, profile, *places in pairs
+    ]
+    contrast = Contrast(ADDRESSES, tuple((first, other) for first, other in arms))
+    return Study([arm for pair in arms for arm in pair], [contrast])
 
 
 class Runner:

@@ -16,6 +16,7 @@ from streamr.doctor.diagnosis.facts import Facts
 from streamr.doctor.evidence import (
     LITERAL,
     NO_PROXY,
+    NOBODY,
     Certificate,
     Evidence,
     House,
@@ -143,7 +144,7 @@ class Mask:
         return self._words[word]
 
     def _resolver(self, name: str) -> None:
-        if name not in ("system", "TMDB_PINS", LITERAL):
+        if name not in ("system", "TMDB_PINS", LITERAL, NOBODY):
             self._word(name, "resolver-{}")
 
     def _certificate(self, found: Certificate) -> Certificate:

@@ -136,7 +136,7 @@ def _needs_dns(facts: Facts) -> bool:
     hosts = facts.evidence.hosts
     found = [facts.lookup(host) for host in hosts]
     failed = any(each is not None and each.cause is not None for each in found)
-    return failed or any(facts.is_misled(host) for host in hosts)
+    return failed or any(facts.is_misled(host) or facts.lies(host) for host in hosts)
 
 
 def _host(facts: Facts, host: str, boxes: _Boxes) -> ReplayedHost:
@@ -175,11 +175,14 @@ def _box(facts: Facts, host: str, place: Place) -> str | None:
         for each in facts.handshakes()
         if each.place == place and each.cause is not None
     ]
-    if facts.is_misled(host) or facts.elsewhere(host) is not None:
+    if facts.is_false(host, place) or facts.elsewhere(host) is not None:
         stranger = next((each for each in seen if facts.is_stranger(place)), None)
         if stranger is None:
             return "reset-at-accept" if seen else "closed"
         return _stranger(stranger.cause, stranger.certificate)
+    if seen and any(facts.verified(host, each) for each in facts.places(host)):
+        # filtered at this address only: the name gets through at another
+        return _HELLO.get(seen[0].cause or "", "reset-at-accept")
     return None if place.family == "IPv4" else "none"
 
 

@@ -69,7 +69,7 @@ def rows(evidence: Evidence) -> Iterator[TableRow]:
     yield from _tcp(evidence)
     for arm in evidence.matrix.arms:
         yield "tls", f"{arm.host} {arm.profile}", _arm_mark(arm), _arm(arm)
-    for arm in evidence.names.arms:
+    for arm in (*evidence.addresses.arms, *evidence.names.arms):
         yield "tls", f"{arm.host} at {arm.place}", _arm_mark(arm), _arm(arm)
     for host in evidence.hosts:
         yield from _http(host, [r for r in evidence.replies if r.host == host])

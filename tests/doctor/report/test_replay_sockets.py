@@ -25,6 +25,8 @@ from tests.doctor.examining import examine
 from tests.idle import IdleTime
 
 HOLE6 = {"answers": ["127.0.0.1", "::1"], "boxes": {"::1": "black-hole"}}
+FILTERED6 = {**HOLE6, "boxes": {"::1": "reset-after-hello"}}
+LIE6 = {**HOLE6, "boxes": {"::1": "cert-untrusted"}}
 STRANGER = {"answers": ["127.0.0.3"], "boxes": {"127.0.0.3": "cert-untrusted"}}
 NETWORKS: dict[str, dict[str, object]] = {
     "sound": {},
@@ -39,6 +41,8 @@ NETWORKS: dict[str, dict[str, object]] = {
     "portal": on(BOTH, "plain-http"),
     "poisoned": {"dns": True, "hosts": {DIRECT: STRANGER}},
     "resolver fails": {"dns": True, "hosts": {DIRECT: {"answers": "fails"}}},
+    "IPv6 filtered": {"hosts": {DIRECT: FILTERED6}},
+    "a lie for IPv6": {"dns": True, "hosts": {DIRECT: LIE6}},
     "refused": on(BOTH, "refuse"),
     "address": on([DIRECT], "reset-at-accept"),
     "a stale pin": {"dns": True, "pins": {DIRECT: ["127.0.0.3"]}},
