@@ -24,6 +24,9 @@ SILENCE = frozenset(
 # A reactor that came so late (seconds) may have missed what was there. A sound machine
 # at full work on handshakes stays below a quarter of it; limits begin at a second.
 STARVED = 0.2
+# Bytes a second below which the doctor paces itself. It makes twelve handshakes at once
+# of some 5 kB each, which have 2.5 s: 24 kB/s, or 190 kbit/s.
+SLOW = 24_000.0
 # An address for documentation, where nobody is (RFC 5737): a question of DNS that is
 # sent there and answered has been answered on the path.
 NOBODY = "192.0.2.53"
@@ -150,7 +153,8 @@ class Certificate:
 @dataclass(frozen=True, slots=True)
 class Handshake:
     """One TLS handshake with `host` as the name. Version, group and the issuer of the
-    certificate when it stood."""
+    certificate when it stood. `size` bytes came, `waited` of them within `waited_ms`
+    after the first ones."""
 
     host: str
     profile: str
@@ -164,6 +168,9 @@ class Handshake:
     certificate: Certificate | None = None
     issuer: str = ""
     lag: float = 0.0
+    size: int = 0
+    waited: int = 0
+    waited_ms: int = 0
 
     @property
     def starved(self) -> bool:
@@ -181,6 +188,28 @@ class Handshake:
         return self.cause is None or (
             certificate is not None and certificate.code is None
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What the line carries, as one handshake shows that nothing disturbed: `rate` in
+    bytes a second, None where it was too quick to tell; `cost` its bytes."""
+
+    rtt_ms: int
+    cost: int
+    rate: float | None = None
+
+    @property
+    def is_slow(self) -> bool:
+        """True when a dozen handshakes at once would not end within their time."""
+        return self.rate is not None and self.rate < SLOW
+
+    @property
+    def at_once(self) -> int:
+        """How many handshakes it carries within a second, of a dozen at most."""
+        if self.rate is None:
+            return 12
+        return max(1, min(12, int(self.rate / self.cost)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,6 +430,7 @@ class Evidence:
     egress: tuple[Given, ...] = (NO_PROXY,)
     egresses: tuple[EgressReply, ...] = ()
     tried: tuple[Tried, ...] = ()
+    line: Line | None = None
     seconds: float = 0.0
     out_of_time: bool = False
     lag: float = 0.0
@@ -410,6 +440,11 @@ class Evidence:
     def direct(self) -> str:
         """The host that is asked directly."""
         return self.hosts[0]
+
+    @property
+    def slow(self) -> bool:
+        """True when the line is slow."""
+        return self.line is not None and self.line.is_slow
 
     @property
     def tunnelled(self) -> bool:

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from streamr.doctor.evidence import (
     LITERAL,
     NOBODY,
+    SILENCE,
     ArmResult,
     Connect,
     EgressReply,
     Evidence,
     Handshake,
+    HostReply,
+    Matrix,
     NameLookup,
     Place,
+    ProxyReply,
     special,
 )
 from streamr.errors import CAUSES, KEY_CAUSES
@@ -41,6 +46,10 @@ _OF_THE_PROXY = frozenset(
 )
 # How the addresses of resolvers begin that no network is needed for.
 _ON_LOOPBACK = ("127.", "::1", "[::1]")
+
+Trial = TypeVar(
+    "Trial", NameLookup, Connect, Handshake, HostReply, ProxyReply, EgressReply
+)
 
 HOW = {
     "tls_reset": "reset after the ClientHello",
@@ -355,17 +364,32 @@ class Facts:
 
 
 def fair(evidence: Evidence) -> Evidence:
-    """The evidence without the trials for which this machine was too busy: their
-    silence is its own, and nobody else may be blamed for it."""
+    """The evidence without the trials for which this machine was too busy, or the line
+    too slow: their silence is its own, and nobody else may be blamed for it."""
+
+    def heard(trials: Iterable[Trial]) -> tuple[Trial, ...]:
+        return tuple(
+            each
+            for each in trials
+            if not each.starved and not (evidence.slow and each.cause in SILENCE)
+        )
+
+    def compared(study: Matrix) -> Matrix:
+        silent = any(SILENCE.intersection(each.causes) for each in study.arms)
+        return Matrix() if evidence.slow and silent else study
+
     return replace(
         evidence,
-        lookups=tuple(each for each in evidence.lookups if not each.starved),
-        second=tuple(each for each in evidence.second if not each.starved),
-        connects=tuple(each for each in evidence.connects if not each.starved),
-        checks=tuple(each for each in evidence.checks if not each.starved),
-        replies=tuple(each for each in evidence.replies if not each.starved),
-        proxies=tuple(each for each in evidence.proxies if not each.starved),
-        egresses=tuple(each for each in evidence.egresses if not each.starved),
+        lookups=heard(evidence.lookups),
+        second=heard(evidence.second),
+        connects=heard(evidence.connects),
+        checks=heard(evidence.checks),
+        replies=heard(evidence.replies),
+        proxies=heard(evidence.proxies),
+        egresses=heard(evidence.egresses),
+        matrix=compared(evidence.matrix),
+        names=compared(evidence.names),
+        addresses=compared(evidence.addresses),
     )
 
 

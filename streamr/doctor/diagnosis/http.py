@@ -1,4 +1,4 @@
-"""PURE: HTTP, the clock and this machine."""
+"""PURE: what HTTP says, and TMDB of the key."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from streamr.errors import CAUSES, Phase
 # TMDB's codes (docs/facts/tmdb.md, "Error codes") for a suspended key and a suspended
 # user.
 SUSPENDED = (10, 45)
-# A clock further off than this spoils freshness; TLS stands some hours or days.
-MOST_SKEW = 120.0
 # A film's page with everything appended has 20-60 kB in gzip: slower than this and it
 # takes seconds.
 LEAST_RATE = 10_000.0
@@ -50,10 +48,8 @@ def judge(facts: Facts) -> Iterator[DoctorVerdict]:
     replies = [each for each in evidence.replies if not _never_arrived(each)]
     yield from _key(evidence, replies)
     yield from _answers(facts, replies)
-    yield from _rate(replies)
-    yield from _clock(evidence)
-    yield from _machine(evidence)
-    yield from _busy(facts)
+    if not evidence.slow:
+        yield from _rate(replies)
 
 
 def _never_arrived(reply: HostReply) -> bool:
@@ -147,51 +143,3 @@ def _rate(replies: Sequence[HostReply]) -> Iterator[DoctorVerdict]:
             f"{reply.body_ms / 1000:.1f} s from {reply.host})"
         )
         yield verdict("throttled", hosts, rate=told)
-
-
-def _clock(evidence: Evidence) -> Iterator[DoctorVerdict]:
-    told = [each.skew for each in evidence.replies]
-    told += [each.skew for each in evidence.proxies]
-    skews = [skew for skew in told if skew is not None]
-    if not skews:
-        return
-    skew = sorted(skews)[len(skews) // 2]
-    if abs(skew) > MOST_SKEW:
-        direction = "ahead of TMDB's" if skew > 0 else "behind TMDB's"
-        yield verdict("clock_wrong", skew=_span(abs(skew)), direction=direction)
-
-
-def _span(seconds: float) -> str:
-    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} seconds"
-
-
-def _machine(evidence: Evidence) -> Iterator[DoctorVerdict]:
-    house = evidence.house
-    for port in house.ports:
-        if port.holder not in (None, "streamr", "unknown"):
-            yield verdict(
-                "port_held", port=port.port, holder=port.holder, setting=port.setting
-            )
-        elif port.holder == "unknown":
-            yield verdict("port_unusable", problem=port.problem, setting=port.setting)
-    if house.state_problem:
-        yield verdict("state_unusable", problem=house.state_problem)
-    if not house.plugin:
-        yield verdict("plugin_missing")
-
-
-def _busy(facts: Facts) -> Iterator[DoctorVerdict]:
-    """What could not be judged: trials that fell into a stall, and those for which the
-    time was up while this machine came late."""
-    evidence = facts.evidence
-    what = list(facts.unjudged)
-    answered = {each.host for each in evidence.replies}
-    if evidence.out_of_time and evidence.lag >= STARVED:
-        missing = [f"the answers of {h}" for h in evidence.hosts if h not in answered]
-        what += [each for each in missing if each not in what]
-    if what:
-        lag = f"{evidence.lag:.1f} s"
-        yield verdict("machine_busy", what=", ".join(what), lag=lag)

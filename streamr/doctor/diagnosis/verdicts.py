@@ -131,6 +131,15 @@ KINDS: dict[str, VerdictKind] = {
         direct=False,
         comes_to="this machine was too busy to judge the direct route",
     ),
+    "line_slow": VerdictKind(
+        Layer.MACHINE,
+        "this line is slow: a handshake came at {rate}, over a round trip of {rtt} ms, "
+        "so the doctor has tried less, and silence proves nothing about the network",
+        "nothing is needed: streamr makes fewer connections at once on such a line; "
+        "STREAMR_CACHE_MB keeps what was fetched",
+        direct=False,
+        comes_to="this line is too slow to judge the direct route",
+    ),
     "sockets_exhausted": VerdictKind(
         Layer.MACHINE,
         "this machine has no file descriptor or memory left for a connection to {host}",

@@ -24,17 +24,14 @@ from streamr.doctor.probe.run import Case, Limits
 from streamr.doctor.probe.step_advice import Advising
 from streamr.doctor.probe.step_dns import Names
 from streamr.doctor.probe.step_http import Requests
+from streamr.doctor.probe.step_line import Measuring
 from streamr.doctor.probe.step_tcp import Addresses
 from streamr.doctor.probe.step_tls import Arms
-from streamr.doctor.probe.tcp_tls import Prober, policies
+from streamr.doctor.probe.tcp_tls import MOST_AT_ONCE, Prober, policies
 from streamr.doctor.probe.trials import Runner
 from streamr.errors import SettingsError
 from streamr.interfaces import Reactor
 from streamr.upstream.resolve.cache import Find, RememberingResolver
-
-# TMDB's CDN drops connections beyond some 20 from one address (docs/facts/tmdb.md,
-# "Limits on requests and connections").
-MOST_AT_ONCE = 12
 
 
 class DoctorReactor(Reactor, IReactorThreads):
@@ -88,6 +85,8 @@ class Examination:
         asker = Asker(asking, settings, profiles, remembered)
         self._requests = Requests(case, asker, Elsewhere(asking, settings))
         self._advising = Advising(case, asker)
+        self._measuring = Measuring(case, prober)
+        self._asking = asking
 
     async def run(self) -> Evidence:
         """Everything, or as much as there is time for."""
@@ -102,17 +101,24 @@ class Examination:
     async def _work(self) -> None:
         """The steps, as a request meets them; this machine and the proxies beside."""
         inspecting = self._inspect()
-        elsewhere = Deferred.fromCoroutine(self._ask_elsewhere())
         if NO_EGRESS in self._case.settings.egress:
             await self._go_directly()
-        await elsewhere
+        else:
+            await self._ask_elsewhere()
         self._case.house = await inspecting
         await self._advising.try_options()
 
     async def _go_directly(self) -> None:
-        """As a request does that leaves from here; not where the settings do not."""
+        """As a request does that leaves from here; not where the settings do not. What
+        leaves by somebody else is asked meanwhile, but on a slow line afterwards."""
         await self._names.look_up()
         await self._addresses.connect_own()
+        await self._measuring.measure()
+        elsewhere = None
+        if self._case.slow:
+            self._asking.be_patient()
+        else:
+            elsewhere = Deferred.fromCoroutine(self._ask_elsewhere())
         await self._addresses.check_own()
         await self._names.examine_others(self._addresses)
         await self._arms.compare_addresses()
@@ -120,6 +126,7 @@ class Examination:
         await self._arms.compare_names(self._addresses)
         await self._names.ask_others(self._addresses)
         await self._requests.ask_tmdb()
+        await (elsewhere or Deferred.fromCoroutine(self._ask_elsewhere()))
 
     async def _ask_elsewhere(self) -> None:
         """Over the proxies of both kinds, all at once."""

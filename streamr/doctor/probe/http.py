@@ -45,6 +45,8 @@ REPLIES = 8
 ASKED_AT_ONCE = 4
 # After so many milliseconds in all, a few answers have to do.
 SLOW_MS = 6000
+# On a slow line a request has so many times its time.
+PATIENCE = 2
 # Tries that die in a handshake say nothing of HTTP, nor do those for which this machine
 # was too busy; so many are made again.
 MOST_LOST = 6
@@ -90,6 +92,11 @@ class Asking:
         self._wall = wall
         self._seconds = seconds
         self._connect = connect
+
+    def be_patient(self) -> None:
+        """Wait longer for each: the line is slow."""
+        self._connect *= PATIENCE
+        self._seconds *= PATIENCE
 
     def send(self, route: Route, query: Query, head: Head) -> Deferred[Answer]:
         """One request, on a connection of its own; fails with Fault."""
@@ -139,6 +146,7 @@ class Asker:
         profile: str,
         place: Place,
         note: Callable[[HostReply], None],
+        most: int = REPLIES,
     ) -> None:
         """Answers enough to tell a fault's rate, each over a connection of its own.
 
@@ -146,7 +154,7 @@ class Asker:
         """
         heard: list[HostReply] = []
         lost, width = 0, 1
-        while not _enough(heard) and lost < MOST_LOST:
+        while not _enough(heard, most) and lost < MOST_LOST:
             replies = await gathered(
                 self._asking.lateness.told(
                     self.tmdb(base_url, profile, place, LARGE if number == 1 else SMALL)
@@ -161,7 +169,7 @@ class Asker:
                 if not never_arrived(each):
                     note(each)
             # the first one alone: it says whether more are of use
-            width = ASKED_AT_ONCE
+            width = min(ASKED_AT_ONCE, most)
 
     async def tmdb(
         self, base_url: str, profile: str, place: Place, query: Query
@@ -250,12 +258,12 @@ def code_of(answer: Answer) -> int | None:
     return code if type(code) is int else None
 
 
-def _enough(heard: list[HostReply]) -> bool:
+def _enough(heard: list[HostReply], most: int) -> bool:
     """A refusal is one for all; silence costs too much time for many tries."""
     if any(reply.status in (401, 429) for reply in heard):
         return True
     slow = sum(reply.ms for reply in heard) > SLOW_MS
-    return len(heard) >= (2 if slow else REPLIES)
+    return len(heard) >= min(2 if slow else REPLIES, most)
 
 
 async def gathered(

@@ -21,6 +21,7 @@ from streamr.doctor.evidence import (
     Handshake,
     HostReply,
     House,
+    Line,
     Matrix,
     NameLookup,
     ProxyReply,
@@ -84,6 +85,7 @@ class Case:
         self.proxies: list[ProxyReply] = []
         self.egresses: list[EgressReply] = []
         self.tried: list[Tried] = []
+        self.line: Line | None = None
 
     def begin(self) -> None:
         """The time runs from here, and the lateness is measured."""
@@ -94,6 +96,11 @@ class Case:
     def end(self) -> None:
         """Nothing is tried any more."""
         self.lateness.stop()
+
+    @property
+    def slow(self) -> bool:
+        """True when the line is slow, so that less has to do."""
+        return self.line is not None and self.line.is_slow
 
     @property
     def left(self) -> float:
@@ -140,6 +147,7 @@ class Case:
             egress=tuple(Given(e.name, shown_one(e)) for e in settings.egress),
             egresses=tuple(self.egresses),
             tried=tuple(self.tried),
+            line=self.line,
             seconds=round(self._clock.seconds() - self._began, 1),
             out_of_time=self.left <= 0,
             lag=round(self.lateness.worst, 2),

@@ -51,13 +51,16 @@ class Addresses:
         hosts = [host for host in case.hosts if case.is_tls(host)]
         facts = case.facts()
         own = [(h, p) for h in hosts for p in facts.places(h) if facts.answers(p)]
+        if case.slow:
+            own = _one_each(own)
         await self.check(own)
         facts = case.facts()
         doubtful = dict.fromkeys(place for _, place in own if not facts.reached(place))
         await self.check((h, p) for p in doubtful for h in hosts if (h, p) not in own)
 
     async def check(self, pairs: Iterable[tuple[str, Place]]) -> None:
-        """One handshake for each profile: one of them may be what does not pass."""
+        """One handshake for each profile: one of them may be what does not pass. On a
+        slow line, one with the smallest ClientHello."""
         wanted = list(dict.fromkeys(pairs))
         if wanted:
             self._case.tell("identity", f"{len(wanted)} names at addresses")
@@ -65,5 +68,11 @@ class Addresses:
         self._case.checks += await gathered(
             lateness.fair(partial(self._prober.shake, host, profile, place))
             for host, place in wanted
-            for profile in PROFILES
+            for profile in (("classic",) if self._case.slow else PROFILES)
         )
+
+
+def _one_each(pairs: list[tuple[str, Place]]) -> list[tuple[str, Place]]:
+    """The first of each name and family."""
+    firsts = {(host, place.family): (host, place) for host, place in reversed(pairs)}
+    return [each for each in pairs if each in firsts.values()]

@@ -33,7 +33,7 @@ class Arms:
             for host in case.hosts
             if case.is_tls(host) and (place := _anchor(host, facts))
         }
-        if anchors:
+        if anchors and not (case.slow and all(map(facts.at_home, anchors))):
             case.matrix = await self._run(matrix_study(anchors), "arms")
 
     async def compare_names(self, addresses: Addresses) -> None:

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from twisted.internet.defer import CancelledError, Deferred, execute
-from twisted.internet.endpoints import (
-    TCP4ClientEndpoint,
-    TCP6ClientEndpoint,
-    wrapClientTLS,
-)
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, execute
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import (
     IAddress,
+    IDelayedCall,
     IHandshakeListener,
     IProtocol,
     IProtocolFactory,
+    IReactorTime,
     IStreamClientEndpoint,
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
@@ -30,6 +28,7 @@ from streamr.boundaries import Budget
 from streamr.doctor.evidence import Certificate, Connect, Handshake, Place
 from streamr.interfaces import Reactor
 from streamr.upstream.classify import classify
+from streamr.upstream.dial.handshake import TLSEndpoint
 from streamr.upstream.dial.tap import Tap, TapEndpoint, TapFactory, Trace, above
 from streamr.upstream.dial.tls import (
     PROFILES,
@@ -37,6 +36,11 @@ from streamr.upstream.dial.tls import (
     ProfilePolicy,
     issuer_of,
 )
+from streamr.upstream.resolve.dns import endpoint_of
+
+# TMDB's CDN drops connections beyond some 20 from one address (docs/facts/tmdb.md,
+# "Limits on requests and connections").
+MOST_AT_ONCE = 12
 
 
 def policies(ca_file: Path | None) -> dict[str, ProfilePolicy]:
@@ -47,6 +51,10 @@ def policies(ca_file: Path | None) -> dict[str, ProfilePolicy]:
 def milliseconds(seconds: float) -> int:
     """For a person to read."""
     return round(seconds * 1000)
+
+
+# What a connection is cancelled with, before and after TCP has begun.
+_LEFT = (CancelledError, ConnectingCancelledError)
 
 
 class _Hello(Protocol):
@@ -88,12 +96,24 @@ class _Shaking(Protocol):
 
 
 class _HelloTap(Tap):
-    """A tap that knows how long our first flight was."""
+    """A tap that knows how long our first flight was, and how fast the other's came.
+
+    `waited` are the bytes after those that came first, over which the line's rate
+    shows; `came` are the readings of the clock for these and for the last ones.
+    """
 
     hello = 0
+    waited = 0
+    came = (0.0, 0.0)
 
     def dataReceived(self, data: bytes) -> None:
         self.hello = self.hello or self.bytes_out
+        now = self.factory.clock.seconds()
+        if self.bytes_in:
+            self.waited += len(data)
+            self.came = self.came[0], now
+        else:
+            self.came = now, now
         super().dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -110,17 +130,26 @@ class _HelloTap(Tap):
 class _HelloTaps(TapFactory):
     protocol = _HelloTap
 
+    def __init__(
+        self, wrapped: IProtocolFactory, trace: Trace, clock: IReactorTime
+    ) -> None:
+        super().__init__(wrapped, trace, secure=True)
+        self.clock = clock
+
 
 @implementer(IStreamClientEndpoint)
 class _HelloEndpoint:
     """As TapEndpoint, with the tap above."""
 
-    def __init__(self, endpoint: IStreamClientEndpoint, trace: Trace) -> None:
+    def __init__(
+        self, endpoint: IStreamClientEndpoint, trace: Trace, clock: IReactorTime
+    ) -> None:
         self._endpoint = endpoint
         self._trace = trace
+        self._clock = clock
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        factory = _HelloTaps(protocolFactory, self._trace, secure=True)
+        factory = _HelloTaps(protocolFactory, self._trace, self._clock)
         return self._endpoint.connect(factory).addCallback(
             lambda tap: above(cast(Tap, tap))
         )
@@ -139,7 +168,11 @@ class _Single(Factory):
 
 
 class Prober:
-    """Makes probes. `seconds` limits TCP, and TCP with TLS, each on its own."""
+    """Makes probes, at most `MOST_AT_ONCE` handshakes together, fewer on a slow line.
+
+    The limits are those of TCP, and of TCP with TLS. A handshake of which something
+    came in that time has as much again: it is slow, and not silent.
+    """
 
     def __init__(
         self,
@@ -152,6 +185,11 @@ class Prober:
         self._profiles = profiles
         self._tcp = tcp_seconds
         self._tls = tls_seconds
+        self.pace(MOST_AT_ONCE)
+
+    def pace(self, at_once: int) -> None:
+        """From now on, so many handshakes at once."""
+        self._places = DeferredSemaphore(at_once)
 
     async def connect(self, place: Place) -> Connect:
         """TCP to a place."""
@@ -174,13 +212,22 @@ class Prober:
         return Connect(place, cause, milliseconds(self._reactor.seconds() - began))
 
     async def shake(self, host: str, profile: str, place: Place) -> Handshake:
-        """A verified handshake with a name at a place."""
+        """A verified handshake with a name at a place, as soon as it is its turn."""
+        places = self._places
+        await places.acquire()
+        try:
+            return await self._shake(host, profile, place)
+        finally:
+            places.release()
+
+    async def _shake(self, host: str, profile: str, place: Place) -> Handshake:
         trace = self._trace(self._tls)
         began = self._reactor.seconds()
         cause, detail, certificate = None, "", None
         version, group, issuer = "", "", ""
         waiting = self._shaking(host, profile, place, trace)
-        trace.start(waiting.cancel)
+        more = _More(self._reactor, self._tls, trace, waiting)
+        trace.start(more.time_is_up)
         try:
             shaken = await waiting
             version, group, issuer = shaken.version, shaken.group, shaken.issuer
@@ -192,7 +239,10 @@ class Prober:
             certificate = _refused(error)
         finally:
             trace.stop()
+            more.stop()
             trace.abort()
+        tap = trace.tap if isinstance(trace.tap, _HelloTap) else None
+        first, last = tap.came if tap is not None else (0.0, 0.0)
         return Handshake(
             host,
             profile,
@@ -200,11 +250,14 @@ class Prober:
             cause,
             milliseconds(self._reactor.seconds() - began),
             detail,
-            trace.tap.hello_bytes if isinstance(trace.tap, _HelloTap) else 0,
+            tap.hello_bytes if tap is not None else 0,
             version,
             group,
             certificate,
             issuer,
+            size=tap.bytes_in if tap is not None else 0,
+            waited=tap.waited if tap is not None else 0,
+            waited_ms=milliseconds(last - first),
         )
 
     def _shaking(
@@ -212,8 +265,8 @@ class Prober:
     ) -> Deferred[Shaken]:
         done: Deferred[Shaken] = Deferred()
         creator = self._profiles[profile].creatorForNetloc(host.encode(), place.port)
-        tapped = _HelloEndpoint(self._tcp_to(place), trace)
-        endpoint = wrapClientTLS(creator, tapped, self._reactor)
+        tapped = _HelloEndpoint(self._tcp_to(place), trace, self._reactor)
+        endpoint = TLSEndpoint(creator, tapped, self._reactor)
         connecting = endpoint.connect(_Single(_Shaking(done)))
 
         def cancelled(_waiting: Deferred[Shaken]) -> None:
@@ -236,9 +289,38 @@ class Prober:
         return trace
 
     def _tcp_to(self, place: Place) -> IStreamClientEndpoint:
-        kind = TCP6ClientEndpoint if ":" in place.address else TCP4ClientEndpoint
-        # the trace keeps the time; this is only to be longer than it
-        return kind(self._reactor, place.address, place.port, timeout=60)
+        # the trace keeps the time; the endpoint's own limit is longer
+        return endpoint_of(self._reactor, place.address, place.port)
+
+
+class _More:
+    """Gives a handshake its time again when it is up and something has come."""
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        seconds: float,
+        trace: Trace,
+        waiting: Deferred[Shaken],
+    ) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._trace = trace
+        self._waiting = waiting
+        self._timer: IDelayedCall | None = None
+
+    def time_is_up(self) -> None:
+        """Wait on, or give it up."""
+        tap = self._trace.tap
+        if tap is not None and tap.bytes_in:
+            self._timer = self._clock.callLater(self._seconds, self._waiting.cancel)
+        else:
+            self._waiting.cancel()
+
+    def stop(self) -> None:
+        """Leave no timer."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
 
 
 def _shaken(transport: TLSMemoryBIOProtocol) -> Shaken:
@@ -252,7 +334,7 @@ def _shaken(transport: TLSMemoryBIOProtocol) -> Shaken:
 
 def _raise_if_left(error: BaseException, trace: Trace) -> None:
     """A probe that was cancelled from outside has found nothing."""
-    if isinstance(error, CancelledError) and not trace.timed_out:
+    if isinstance(error, _LEFT) and not trace.timed_out:
         raise error
 
 
