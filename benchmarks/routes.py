@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from tests.network.lab import Lab
+from tests.network.lab import Lab, end_on_signals
 from tests.network.namespaces import missing
 from tests.network.networks import NETWORKS, SLOW, Network, drawn
 
@@ -126,6 +126,7 @@ def main() -> int:
     if reason:
         say(reason)
         return 1
+    end_on_signals()
     with Lab() as lab:
         measured(lab, given, among)
     return 0

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 from tests.network.callers import clean
-from tests.network.lab import Lab
+from tests.network.lab import Lab, end_on_signals
 from tests.network.namespaces import HOME, missing
 from tests.network.networks import NETWORKS
 
@@ -26,6 +26,7 @@ def main() -> int:
     if reason:
         sys.stderr.write(f"{reason}\n")
         return 1
+    end_on_signals()
     with Lab(name) as lab:
         here = lab.spaces.command(HOME, command)
         environment = clean(lab.environment())

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import signal
 import socket
 import subprocess
 import tempfile
@@ -246,6 +247,15 @@ class Lab:
             text=True,
             check=False,
         )
+
+
+def end_on_signals() -> None:
+    """Let a signal end the program by way of its contexts, so that the namespaces go.
+
+    What a shell has put behind itself ignores Ctrl-C until it says otherwise.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
 
 
 def known(network: Network | str) -> Network:

@@ -75,7 +75,8 @@ def test_a_request_to_somebody_who_is_not_tmdb_is_counted(lab: Lab) -> None:
     assert lab.unverified() == before + 1
 
 
-def test_nothing_is_left_of_a_lab_that_was_interrupted() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_is_left_of_a_lab_that_was_ended(number: int) -> None:
     reason = missing()
     if reason:
         pytest.skip(reason)
@@ -88,6 +89,6 @@ def test_nothing_is_left_of_a_lab_that_was_interrupted() -> None:
     )
     within = [int(each) for each in listed.stdout.split()]
     assert within
-    assert made.stop(signal.SIGINT) != 0
+    assert made.stop(number) != 0
     assert not [each.name for each in MOUNTED.glob(f"{mine}*")]
     assert not [each for each in within if Path(f"/proc/{each}").exists()]
