@@ -161,7 +161,8 @@ class Shared:
         def proven(route: Dimensions) -> Proven | None:
             return self.memory.proven(found.named(route))
 
-        health = self._health([make(each) for each in found.usual])
+        most = len(found.candidates) + len(found.further)
+        health = self._health([make(each) for each in found.usual], most)
         search = Search(
             found.candidates,
             found.further,
@@ -237,8 +238,8 @@ class Shared:
             admits=admits if surface.limits.rate else None,
         )
 
-    def _health(self, routes: Sequence[Route]) -> Health:
-        return Health(routes, self.reactor, self.wall, memory=self.memory)
+    def _health(self, routes: Sequence[Route], most: int = 0) -> Health:
+        return Health(routes, self.reactor, self.wall, memory=self.memory, most=most)
 
     def _over(
         self,

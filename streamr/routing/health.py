@@ -94,10 +94,13 @@ class Health:
         wall: Callable[[], float],
         *,
         memory: RouteMemory | None = None,
+        most: int = 0,
         chance: Callable[[], float] = random,
     ) -> None:
-        """`memory` is what is known of this network; None when nothing is kept."""
+        """`memory` is what is known of this network; None when nothing is kept. `most`
+        is how many routes there can be, when more are made as they are needed."""
         self.routes: list[Route] = list(routes)
+        self._most = most
         self.states = {route.name: RouteState() for route in routes}
         self.breakers = {route.name: Breaker() for route in routes}
         self._listeners: list[Callable[[], None]] = []
@@ -121,6 +124,11 @@ class Health:
         self.routes.append(route)
         self.states[route.name] = RouteState()
         self.breakers[route.name] = self._before.pop(route.name, Breaker())
+
+    @property
+    def unused(self) -> int:
+        """How many further routes there can be that nobody has needed so far."""
+        return max(0, self._most - len(self.routes))
 
     def subscribe(self, listener: Callable[[], None]) -> None:
         """Tell a listener whenever a breaker changes its state."""

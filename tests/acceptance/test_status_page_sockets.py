@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,7 +16,8 @@ from selenium.webdriver.common.keys import Keys
 
 from streamr.web.status.live import MOST_LISTENERS
 from tests.browser import DESKTOP, PHONE, Browser, chromium
-from tests.processes import STREAMR, Process, ask
+from tests.processes import STREAMR, Daemon, Process, Simulator, ask, wait_until
+from tests.stack import closed_port
 
 DIRECT, OTHER = "api.themoviedb.org", "api.tmdb.org"
 BREAKS = {
@@ -27,6 +30,23 @@ BREAKS = {
 LONG = {"STREAMR_DEADLINE": "60"}
 # axe has some forty rules for what stands on the page; a page it cannot see has none.
 MANY_RULES = 20
+# What leaves its box in a drawing, and what covers something else there.
+OVERLAPS = """
+const map = document.querySelector(`#map .${arguments[0]}`);
+const nodes = [...map.querySelectorAll(".node")];
+const of = (each) => each.getBoundingClientRect();
+const outside = nodes.filter((node) => node.querySelector("rect")).flatMap((node) =>
+  [...node.querySelectorAll("text")].filter((text) =>
+    of(text).right > of(node.querySelector("rect")).right ||
+    of(text).left < of(node.querySelector("rect")).left));
+const covered = nodes.filter((one, place) => nodes.slice(place + 1).some((other) =>
+  of(one).left < of(other).right && of(other).left < of(one).right &&
+  of(one).top < of(other).bottom - 1 && of(other).top < of(one).bottom - 1));
+return {
+  outside: outside.map((each) => each.textContent),
+  covered: covered.map((each) => each.textContent),
+};
+"""
 # Presses of Tab until the last button: the skip link and the buttons.
 MOST_TABS = 12
 
@@ -105,12 +125,15 @@ def test_it_renders_whole_and_accessible(
 
 
 def test_the_first_paint_needs_no_javascript(browser: Browser, demo: str) -> None:
+    # a page without scripts stays as it was when the first probe was under way
+    wait_until(lambda: b"TMDB answers directly" in ask(demo, "/").body)
     browser.scripts(allowed=False)
     try:
         browser.open(demo)
         assert "TMDB answers directly" in verdict(browser)
         assert browser.one("#map svg.wide").is_displayed()
-        assert len(browser.all("#routes tbody tr")) == 7
+        # seven routes, and a line about those that nobody has needed
+        assert len(browser.all("#routes tbody tr")) == 8
         assert "reload it" in browser.text("footer")
         assert len(browser.all(".buttons button")) == 5
     finally:
@@ -228,6 +251,50 @@ def test_stopping_the_daemon_does_not_wait_for_its_live_pages(
     browser.wait(lambda: browser.text("#live") == "live", "live")
     assert process.stop() == 0
     browser.wait(lambda: "no connection" in browser.text("#live"), "its end is told")
+
+
+@pytest.fixture
+def crowded(tmp_path: Path) -> Iterator[str]:
+    """The URL of main where every connection is reset, whichever of three egresses and
+    three resolvers is used, so that far more routes are tried than a page can show."""
+    simulator = Simulator(tmp_path)
+    simulator.switch(fault="reset-after-hello")
+    dead = closed_port()
+    given = {
+        "STREAMR_EGRESS": f"direct,socks5://127.0.0.1:{dead}#warp,"
+        f"http://127.0.0.1:{dead}#vpn",
+        "STREAMR_RESOLVERS": "system,tls://192.0.2.1#dns.example,192.0.2.2",
+        "STREAMR_WARM": "none",
+    }
+    daemon = Daemon({**simulator.environment, **given}, servers=("proxy", "main"))
+    yield daemon.main
+    daemon.stop()
+    simulator.stop()
+    assert "Traceback" not in daemon.output
+    assert "Unhandled" not in daemon.output
+
+
+def routes_in_use(main: str) -> int:
+    """How many routes the proxy has made, after one more question."""
+    ask(main, "/3/movie/550")
+    return len(ask(main, "/status.json").json["routes"][1]["proxy_routes"])
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_forty_routes_are_drawn_so_that_they_can_be_read(
+    browser: Browser, crowded: str, size: tuple[int, int]
+) -> None:
+    wait_until(lambda: routes_in_use(crowded) >= 40)
+    browser.open(crowded, size=size)
+    kind = "narrow" if size == PHONE else "wide"
+    notes = {each.text for each in browser.all(f"#map .{kind} .note")}
+    assert {"directly, resolver udp-192.0.2.2", "through warp", "through vpn"} < notes
+    assert any(re.fullmatch(r"\d+ more routes: \d+ failing.*", each) for each in notes)
+    # no name leaves its box, and no box or name covers another
+    told = browser.run(OVERLAPS, kind)
+    assert told == {"outside": [], "covered": []}
+    width = browser.driver.execute_script("return document.body.scrollWidth")
+    assert width <= size[0]
 
 
 def test_for_a_stranger_it_tells_no_settings_and_acts_for_nobody(demo: str) -> None:

@@ -9,20 +9,22 @@ drawings are hidden from screen readers: the table below says the same in words.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 
 from streamr.web.status import words
+from streamr.web.status.groups import chosen
 from streamr.web.status.shape import MainRoute, ShownRoute, Snapshot
 
 # Heights and gaps in the drawing's units, which are pixels where it has its full size.
-ROUTE, BEHIND, GAP = 58, 46, 8
+ROUTE, BEHIND, GAP, LABEL = 58, 46, 8, 22
 WIDE = 1120
 # Columns of the wide drawing: left edge and width.
 APP, MAIN, TMDB = (0, 124), (176, 176), (1044, 76)
-ROUTES, PROXY_ROUTES = (412, 232), (712, 272)
+ROUTES, PROXY_ROUTES = (396, 240), (684, 324)
 # How wide a letter of a name is on the average, rather too much than too little.
-LETTER = 7.2
+LETTER = 8.9
 # The tree: its width, and how far each level stands in.
 NARROW, STEP = 360, 22
 # An edge is this wide without traffic; a hundred attempts a minute add three units.
@@ -56,17 +58,17 @@ def wide(snapshot: Snapshot) -> str:
     edges: list[str] = []
     placed: list[tuple[MainRoute, Box]] = []
     for route in snapshot["routes"]:
-        behind_it = route["proxy_routes"]
-        height = max(ROUTE, len(behind_it) * (BEHIND + GAP) - GAP)
+        lines = list(_lines(route, y, PROXY_ROUTES))
+        height = max(ROUTE, lines[-1].box.y + lines[-1].box.height - y if lines else 0)
         box = Box(ROUTES[0], y + (height - ROUTE) / 2, ROUTES[1], ROUTE)
         placed.append((route, box))
-        for number, behind in enumerate(behind_it):
-            at = Box(
-                PROXY_ROUTES[0], y + number * (BEHIND + GAP), PROXY_ROUTES[1], BEHIND
-            )
-            parts.append(_node(behind, at))
-            edges.append(_edge(behind, (box.right, box.middle), (at.x, at.middle)))
-            edges.append(_edge(behind, (at.right, at.middle), (TMDB[0], at.middle)))
+        for line in lines:
+            at = line.box
+            parts.append(_drawn(line))
+            if line.route is not None:
+                behind = line.route
+                edges.append(_edge(behind, (box.right, box.middle), (at.x, at.middle)))
+                edges.append(_edge(behind, (at.right, at.middle), (TMDB[0], at.middle)))
         y += height + 2 * GAP
     total = y - 2 * GAP
     main = Box(MAIN[0], total / 2 - 44, MAIN[1], 88)
@@ -98,11 +100,11 @@ def narrow(snapshot: Snapshot) -> str:
         edges.append(_branch(route, 10, main.height, box))
         parts.append(_node(route, box))
         y += ROUTE + GAP
-        for behind in route["proxy_routes"]:
-            at = Box(2 * STEP, y, NARROW - 2 * STEP, BEHIND)
-            edges.append(_branch(behind, STEP + 10, box.y + ROUTE, at))
-            parts.append(_node(behind, at))
-            y += BEHIND + GAP
+        for line in _lines(route, y, (2 * STEP, NARROW - 2 * STEP)):
+            if line.route is not None:
+                edges.append(_branch(line.route, STEP + 10, box.y + ROUTE, line.box))
+            parts.append(_drawn(line))
+            y = line.box.y + line.box.height + GAP
         y += GAP
     return (
         f'<svg class="map narrow" viewBox="-2 -2 {NARROW + 4} {y - GAP:.0f}" '
@@ -110,16 +112,47 @@ def narrow(snapshot: Snapshot) -> str:
     )
 
 
-def _node(route: ShownRoute, box: Box) -> str:
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the column behind a proxy: one of its routes under this name, or words
+    about several."""
+
+    text: str
+    box: Box
+    route: ShownRoute | None = None
+
+
+def _lines(route: MainRoute, y: float, column: tuple[int, int]) -> Iterator[Line]:
+    """What stands behind a route of main's, from this height down."""
+    shown = chosen(route)
+    for group in shown.groups:
+        if group.label:
+            yield Line(group.label, Box(column[0], y, column[1], LABEL))
+            y += LABEL
+        for name, each in group.routes:
+            yield Line(name, Box(column[0], y, column[1], BEHIND), each)
+            y += BEHIND + GAP
+    if shown.rest:
+        yield Line(shown.rest, Box(column[0], y, column[1], LABEL))
+
+
+def _drawn(line: Line) -> str:
+    if line.route is not None:
+        return _node(line.route, line.box, line.text)
+    place = line.box
+    return f'<g class="node">{_text("note", place.x + 4, place.y + 14, line.text)}</g>'
+
+
+def _node(route: ShownRoute, box: Box, called: str = "") -> str:
     """A route: its name, how it is, and how many attempts a minute it takes."""
     # an open route's cause needs the room, and few attempts go there
     shown = route["rate"] and words.mood(route) != "open"
     rate = f"{route['rate']}/min" if shown else ""
-    middle = box.middle
+    middle, name = box.middle, _fitting(called or route["route"], box)
     return (
         f'<g class="node {words.mood(route)}">{_frame(box)}'
         f"{_mark(words.mood(route), box.x + 17, middle)}"
-        f"{_text('name', box.x + 34, middle - 4, _fitting(route['route'], box))}"
+        f"{_text('name', box.x + 34, middle - 4, name)}"
         f"{_text('note', box.x + 34, middle + 14, words.state(route))}"
         f"{_text('rate', box.right - 12, middle + 14, rate)}</g>"
     )

@@ -16,7 +16,8 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from streamr.errors import Envelope, Refusal
 from streamr.web.access import Feed, Stop, Write
 
-# A page for each person of a team and a screen on the wall; each takes up to 20 kB/s.
+# A page for each person of a team and a screen on the wall; each takes up to 20 kB/s,
+# and 50 kB/s while a dozen of the proxy's routes are in use.
 MOST_LISTENERS = 20
 EVERY = 1.0
 # Nothing changes on an idle daemon; proxies cut what is silent for a minute.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from html import escape
 
 from streamr.web.status import charts, drawing, words
+from streamr.web.status.groups import chosen
 from streamr.web.status.shape import ShownFault, ShownRoute, Snapshot
 
 
@@ -61,7 +62,9 @@ def routes(snapshot: Snapshot) -> str:
     rows: list[str] = []
     for route in snapshot["routes"]:
         rows.append(_route(route, ""))
-        rows += [_route(behind, "behind") for behind in route["proxy_routes"]]
+        behind = chosen(route)
+        rows += [_route(each, "behind") for each in behind.routes]
+        rows += [_more(behind.rest)] if behind.rest else []
     return (
         '<thead><tr><th scope="col">route</th><th scope="col">breaker</th>'
         '<th scope="col">last ten minutes</th><th scope="col">last attempt</th>'
@@ -71,8 +74,15 @@ def routes(snapshot: Snapshot) -> str:
     )
 
 
+def _more(rest: str) -> str:
+    return (
+        '<tr class="behind more"><th scope="row" colspan="6">'
+        f"<small>{escape(rest)}</small></th></tr>"
+    )
+
+
 def _route(route: ShownRoute, kind: str) -> str:
-    differs = ", ".join(route["differs_in"])
+    differs = words.differing(route)
     other = f"<small>differs in {escape(differs)}</small>" if differs else ""
     cause = route["cause"]
     last = (
@@ -83,13 +93,15 @@ def _route(route: ShownRoute, kind: str) -> str:
         else words.duration(route["ms"])
     )
     when = "" if route["at"] is None else f" <small>{_time(route['at'])}</small>"
+    learned = words.duration(route["usual_ms"])
+    usual = f" <small>usually {learned} here</small>" if route["usual_ms"] else ""
     return (
         f'<tr class="{kind} {words.mood(route)}"><th scope="row">'
         f"{escape(route['route'])}{other}</th>"
         f'<td><span class="chip {words.mood(route)}">'
         f"{escape(route['breaker'])}</span></td>"
         f'<td class="beat">{charts.beats(route)}</td>'
-        f'<td class="last">{last}{when}</td>'
+        f'<td class="last">{last}{when}{usual}</td>'
         f'<td class="number" data-label="good">{words.number(route["served"])}</td>'
         f'<td class="number" data-label="failed">{words.number(route["failed"])}</td>'
         "</tr>"

@@ -72,9 +72,13 @@ class ShownRoute(ToldRoute):
 
 
 class MainRoute(ShownRoute):
-    """A route of main's; the one to the proxy in this process has that one's routes."""
+    """A route of main's; the one to the proxy in this process has that one's routes.
+
+    `proxy_routes_unused` is how many further ones that proxy has not needed so far.
+    """
 
     proxy_routes: list[ShownRoute]
+    proxy_routes_unused: int
 
 
 class ShownCache(TypedDict):

@@ -1,7 +1,8 @@
 """The one snapshot that the text, the page, its events and /status.json are made of.
 
-It is plain data, read at the moment of asking, and small: some 8 kB as JSON. What only
-this machine may know (the settings) is not in it.
+It is plain data, read at the moment of asking, and small: some 8 kB as JSON, and 1.5 kB
+more for each route that was tried. What only this machine may know (the settings) is
+not in it.
 """
 
 from __future__ import annotations
@@ -146,20 +147,21 @@ def _minute(tally: CallerTally) -> Minute:
 
 
 def _routes(sources: Sources) -> list[MainRoute]:
-    proxies = sources.proxy_gateways
-    return [
-        {
-            **_route(route, sources.gateway, sources),
-            "proxy_routes": _proxy_routes(proxies.get(route.name), sources),
-        }
-        for route in sources.gateway.failover.routes
-    ]
+    return [_main_route(route, sources) for route in sources.gateway.failover.routes]
 
 
-def _proxy_routes(proxy: Gateway | None, sources: Sources) -> list[ShownRoute]:
-    if proxy is None:
-        return []
-    return [_route(route, proxy, sources) for route in proxy.failover.routes]
+def _main_route(route: Route, sources: Sources) -> MainRoute:
+    proxy = sources.proxy_gateways.get(route.name)
+    shown: MainRoute = {
+        **_route(route, sources.gateway, sources),
+        "proxy_routes": [],
+        "proxy_routes_unused": 0,
+    }
+    if proxy is not None:
+        behind = proxy.failover.routes
+        shown["proxy_routes"] = [_route(each, proxy, sources) for each in behind]
+        shown["proxy_routes_unused"] = proxy.failover.health.unused
+    return shown
 
 
 def _route(route: Route, gateway: Gateway, sources: Sources) -> ShownRoute:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from streamr.web.status import words
+from streamr.web.status.groups import chosen
 from streamr.web.status.shape import (
     Callers,
     MainRoute,
@@ -50,19 +51,29 @@ def _recent(recent: Callers) -> str:
 
 
 def _routes(routes: list[MainRoute]) -> Iterator[str]:
-    rows = [("route", "breaker", "last", "per minute")]
+    rows = [("route", "breaker", "last", "usual", "per minute")]
+    rest: list[str] = []
     for route in routes:
+        behind = chosen(route)
         rows.append(_row(route))
-        rows += [_row(behind, "  ") for behind in route["proxy_routes"]]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        rows += [_row(each, "  ") for each in behind.routes]
+        rest += [f"  {behind.rest}"] if behind.rest else []
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=False))
-        yield "  ".join([*cells, row[3]])
+        yield "  ".join([*cells, row[-1]])
+    yield from rest
 
 
-def _row(route: ShownRoute, indent: str = "") -> tuple[str, str, str, str]:
+def _row(route: ShownRoute, indent: str = "") -> tuple[str, str, str, str, str]:
     last = "–" if route["at"] is None else route["cause"] or words.duration(route["ms"])
-    return f"{indent}{route['route']}", route["breaker"], last, str(route["rate"])
+    return (
+        f"{indent}{route['route']}",
+        route["breaker"],
+        last,
+        words.duration(route["usual_ms"]),
+        str(route["rate"]),
+    )
 
 
 def _cache(cache: ShownCache | None) -> str:

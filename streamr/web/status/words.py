@@ -5,6 +5,8 @@ from __future__ import annotations
 from streamr.web.status.shape import ShownFault, ShownRoute
 
 MB = 1024 * 1024
+# The egress of connections that leave without an outbound proxy.
+DIRECT = "direct"
 
 
 def duration(ms: float | None) -> str:
@@ -37,7 +39,9 @@ def state(route: ShownRoute) -> str:
         cause = route["cause"]
         return f"{route['breaker']}, {cause}" if cause else route["breaker"]
     if route["state"] == "untried":
-        return "not tried yet"
+        usual = route["usual_ms"]
+        before = f"worked before, {duration(usual)}"
+        return "not tried yet" if usual is None else before
     if route["cause"]:
         return route["cause"] if failed_lately(route) else "recovered"
     return duration(route["ms"])
@@ -53,6 +57,20 @@ def mood(route: ShownRoute) -> str:
         # a probe has closed the breaker since, or the failure is long ago
         return "shaky" if failed_lately(route) else "idle"
     return "good"
+
+
+def leaving(egress: str, resolver: str, several: bool) -> str:
+    """How routes leave this machine; `several` resolvers are told apart."""
+    if egress != DIRECT:
+        return f"through {egress}"
+    return f"directly, resolver {resolver}" if several else "directly"
+
+
+def differing(route: ShownRoute) -> str:
+    """In what a route differs from the first, with what it has instead."""
+    return ", ".join(
+        f"{name} ({route['dimensions'][name]})" for name in route["differs_in"]
+    )
 
 
 def failed_lately(route: ShownRoute) -> bool:

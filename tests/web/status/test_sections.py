@@ -10,8 +10,9 @@ from xml.etree import ElementTree
 from streamr.tmdb.catalogue import NOTICE
 from streamr.web.status import charts, drawing
 from streamr.web.status.document import BUTTONS, Shown, document
-from streamr.web.status.sections import sections
+from streamr.web.status.sections import routes, sections
 from streamr.web.status.shape import Minute
+from streamr.web.status.text import text
 from tests.observe.test_history import cached, direct, exchange, failed, fallback
 from tests.support import FakeRoute, tell
 from tests.web.status.support import PROXY, PROXY_ROUTE, StatusCase
@@ -157,6 +158,31 @@ class Drawings(StatusCase):
         shown["routes"][1]["proxy_routes"] = []
         self.assertNotIn(PROXY_ROUTE, drawing.wide(shown))
         self.assertIn(PROXY, drawing.wide(shown))
+
+
+class Learned(StatusCase):
+    """What is known of a route beside what it last did."""
+
+    def test_what_it_has_instead_of_the_first_is_in_the_table(self) -> None:
+        shown = self.shown()
+        other = shown["routes"][1]
+        other["differs_in"] = ["host", "family"]
+        other["dimensions"] |= {"host": "a.test", "family": "ipv6"}
+        self.assertIn("differs in host (a.test), family (ipv6)", routes(shown))
+
+    def test_how_long_it_usually_takes_here_is_in_the_table_and_the_text(self) -> None:
+        shown = self.shown()
+        self.assertNotIn("usually", routes(shown))
+        shown["routes"][0]["usual_ms"] = 1234
+        self.assertIn("usually 1.2 s here", routes(shown))
+        [line] = [x for x in text(shown).splitlines() if x.startswith("direct ")]
+        self.assertIn(" 1.2 s ", line)
+
+    def test_one_that_has_worked_before_a_restart_is_drawn_as_that(self) -> None:
+        shown = self.shown()
+        self.assertNotIn("worked before", drawing.wide(shown))
+        shown["routes"][0]["usual_ms"] = 41
+        self.assertIn("worked before, 41 ms", drawing.wide(shown))
 
 
 class Charts(StatusCase):

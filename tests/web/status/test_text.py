@@ -21,8 +21,8 @@ class Text(StatusCase):
         self.breaks(self.gateway, self.direct)
         tell(self.history, fallback())
         found = {line.split()[0]: line for line in self.lines() if line.strip()}
-        self.assertRegex(found["direct"], r"open +tls_reset +1$")
-        self.assertRegex(found[PROXY], r"closed +– +1$")
+        self.assertRegex(found["direct"], r"open +tls_reset +– +1$")
+        self.assertRegex(found[PROXY], r"closed +– +– +1$")
         self.assertRegex(found[PROXY_ROUTE], r"^  \S+ +closed")
 
     def test_it_stays_short(self) -> None:
