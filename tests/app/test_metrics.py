@@ -10,7 +10,10 @@ from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from streamr.app.candidates import MOST_CANDIDATES, space
 from streamr.app.metrics import VERSIONS, Readings
+from streamr.errors import Attempt
+from streamr.observe.history import History
 from streamr.observe.measures import buckets
 from streamr.observe.metrics import Metrics
 from streamr.observe.scraped import Scraped
@@ -39,7 +42,9 @@ class House:
             for server in servers
         }
         for server in servers:
-            self.metrics.serves(server, ["direct"], [])
+            # as `publish` does: those that are made later have labels, too
+            breakers = self.gateways[server].failover.health.breakers
+            self.metrics.serves(server, breakers.keys(), [])
         readings = Readings(
             self.gateways, self.sites, self.pacers, self.metrics.calls, memory
         )
@@ -110,3 +115,36 @@ class Composed(SynchronousTestCase):
         for server, count in (("streamr-main", 2), ("streamr-proxy", 1)):
             found = house.value("streamr_open_connections", server=server)
             self.assertEqual(found, count)
+
+
+class MadeLater(SynchronousTestCase):
+    """Routes that the search makes while the daemon runs."""
+
+    def setUp(self) -> None:
+        self.house = House("streamr-proxy")
+
+    def attempts(self, route: str) -> float | None:
+        labels = {"server": "streamr-proxy", "route": route, "cause": "tls_reset"}
+        return self.house.value("streamr_attempts_total", **labels)
+
+    def test_one_has_labels_when_it_is_made_and_not_before(self) -> None:
+        attempt = Attempt("late", "api.test.invalid", 30, "tls_reset")
+        self.house.metrics.tried("streamr-proxy", attempt)
+        self.assertEqual((self.attempts("late"), self.attempts("other")), (None, 1))
+        health = self.house.gateways["streamr-proxy"].failover.health
+        health.adopt(FakeRoute("late"))
+        self.house.metrics.tried("streamr-proxy", attempt)
+        self.assertEqual((self.attempts("late"), self.attempts("other")), (1, 1))
+        labels = {"route": "late", "state": "closed"}
+        self.assertEqual(self.house.value("streamr_breaker_state", **labels), 1)
+
+    def test_what_is_kept_of_each_has_room_for_all_that_can_be_made(self) -> None:
+        given = [f"given-{number}" for number in range(20)]
+        url, other = "https://api.themoviedb.org/3", "https://api.tmdb.org/3"
+        found = space(url, [other], "auto", ["system", *given], ["direct", *given])
+        made = {found.named(each) for each in (*found.candidates, *found.further)}
+        self.assertEqual(len(made), MOST_CANDIDATES)
+        history = History("streamr-proxy", self.house.clock.seconds, lambda: 0.0)
+        for route in (*made, "direct", "proxy@127.0.0.1:5001", "proxy@elsewhere"):
+            history.tried("streamr-proxy", Attempt(route, "api.test.invalid", 30))
+            self.assertEqual(history.route(route).rate(self.house.clock.seconds()), 1)
