@@ -24,7 +24,7 @@ from streamr.boundaries import Dimensions
 from streamr.errors import CAUSES, Phase
 
 # In which dimensions a route has to differ to heal a fault, and how likely each of them
-# is to do so: 0 is the likeliest (docs/facts/field.md).
+# is to do so: 0 is the likeliest (docs/facts/field.md, "The name is filtered").
 Remedies = Mapping[str, int]
 # Of combinations of values that have all failed, and of TLS 1.2, which heals the rarest
 # fault and is the oldest protocol.
