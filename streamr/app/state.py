@@ -13,12 +13,16 @@ from streamr.app.status import let_know
 from streamr.config.settings import Settings
 from streamr.gateway.gateway import Gateway
 from streamr.interfaces import Reactor
+from streamr.networks import address_in
 from streamr.observe.history import History
 from streamr.routing.fingerprint import Fingerprint
 from streamr.routing.history import NetworkMemory
 from streamr.routing.statefile import FILE_NAME, RouteFile
 from streamr.tmdb.hosts import OFFICIAL_HOSTS
 from streamr.upstream.resolve.book import AddressBook
+
+# No wall clock shows so many seconds since the epoch.
+_MOST_SECONDS = 1e12
 
 
 def file_name(settings: Settings) -> str:
@@ -96,13 +100,18 @@ def _times(ages: Mapping[str, Mapping[str, float]], now: float) -> dict[str, obj
 
 
 def _ages(times: Mapping[str, Any], now: float) -> dict[str, dict[str, float]]:
-    """Ages for times; what makes no sense is left out."""
+    """Ages for times; what makes no sense is left out. What is dated ahead of a clock
+    that was set back is new: it is forgotten a day from now."""
     return {
         host: {
-            address: now - at
+            address: max(0.0, now - at)
             for address, at in known.items()
-            if isinstance(at, (int, float)) and 0 < at <= now
+            if address_in(address) is not None and _is_time(at)
         }
         for host, known in times.items()
         if isinstance(known, dict)
     }
+
+
+def _is_time(told: object) -> bool:
+    return isinstance(told, (int, float)) and 0 < told < _MOST_SECONDS
