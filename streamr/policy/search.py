@@ -25,21 +25,32 @@ from streamr.errors import CAUSES, Phase
 
 # In which dimensions a route has to differ to heal a fault, and how likely each of them
 # is to do so: 0 is the likeliest (docs/facts/field.md, "The name is filtered").
-Remedies = Mapping[str, int]
 # Of combinations of values that have all failed, and of TLS 1.2, which heals the rarest
 # fault and is the oldest protocol.
 _COMBINED, _RARE_PROFILE = 3, "tls12"
 # The connection to an address failed, or somebody else was there.
-_ADDRESS: Remedies = {"host": 0, "resolver": 0, "egress": 0, "family": 1}
+_ADDRESS: Mapping[str, int] = {"host": 0, "resolver": 0, "egress": 0, "family": 1}
 # Made by a box on the path: by the name, by the look of the hello, by the path. An
 # address that a resolver has made up may be silent, or reset connections, as well.
-_PATH: Remedies = {"host": 0, "profile": 0, "egress": 1, "resolver": 2, "family": 4}
-_NAME: Remedies = {"host": 0, "resolver": 0, "egress": 0}
+_PATH: Mapping[str, int] = {
+    "host": 0,
+    "profile": 0,
+    "egress": 1,
+    "resolver": 2,
+    "family": 4,
+}
+_NAME: Mapping[str, int] = {"host": 0, "resolver": 0, "egress": 0}
 # What stands between us and an outbound proxy is the same for every host.
-_EGRESS: Remedies = {"egress": 0}
-_EGRESS_TO_HOST: Remedies = {"host": 0, "egress": 0}
+_EGRESS: Mapping[str, int] = {"egress": 0}
+_EGRESS_TO_HOST: Mapping[str, int] = {"host": 0, "egress": 0}
 # These say nothing of why: a breaker was open, or something here is broken.
-_ANY: Remedies = {"host": 0, "profile": 0, "egress": 0, "resolver": 0, "family": 0}
+_ANY: Mapping[str, int] = {
+    "host": 0,
+    "profile": 0,
+    "egress": 0,
+    "resolver": 0,
+    "family": 0,
+}
 _BY_PHASE = {
     Phase.RESOLVE: _NAME,
     Phase.CONNECT: _ADDRESS,
@@ -78,7 +89,7 @@ TOLERANCE_MS = 50.0
 TOLERANCE_SHARE = 0.5
 
 
-def heals(cause: str) -> Remedies:
+def heals(cause: str) -> Mapping[str, int]:
     """The dimensions in which a route has to differ to heal a fault."""
     return _BY_CAUSE.get(cause) or _BY_PHASE[CAUSES[cause].phase]
 
@@ -180,9 +191,6 @@ class _Evidence:
         for each in self._last:
             for name, likely in heals(each.cause).items():
                 self._remedies[name] = min(likely, self._remedies.get(name, likely))
-        if self._before and "egress" in self._remedies:
-            # several obstacles: an outbound proxy avoids all that this network does
-            self._remedies["egress"] = 0
 
     def rank(self, candidate: Dimensions) -> tuple[int, int, int]:
         """The likeliest remedy that this candidate brings; then in how much it differs

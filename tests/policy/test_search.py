@@ -13,6 +13,8 @@ from streamr.app.candidates import space
 from streamr.boundaries import Dimensions
 from streamr.errors import CAUSES
 from streamr.policy.search import (
+    EXPLORING,
+    MOST_EXPLORED,
     MOST_SHARED,
     TOLERANCE_MS,
     TOLERANCE_SHARE,
@@ -189,6 +191,10 @@ class Order(SynchronousTestCase):
         slow, quick = EVERY[0], EVERY[-1]
         found = self.first(proven={slow: 400.0, quick: 100.0})
         self.assertEqual(found, quick)
+        # also where another dimension is the likelier remedy
+        over = replace(DIRECT, egress="p1", family="remote", resolver="remote")
+        proven = {slow: 400.0, over: 100.0}
+        self.assertEqual(self.first(Tried(DIRECT, "tls_reset"), proven=proven), over)
 
     def test_near_equal_ones_stay_in_the_order_of_preference(self) -> None:
         slow, quick = EVERY[0], EVERY[-1]
@@ -228,6 +234,11 @@ class Order(SynchronousTestCase):
         for first in (name, replace(lie, cause="overtaken")):
             found = ranked(EVERY, [first, name], nothing)[0]
             self.assertEqual(found.egress, "direct", first)
+
+
+class Limits(SynchronousTestCase):
+    def test_a_handshake_has_its_time_and_few_are_side_by_side(self) -> None:
+        self.assertEqual((MOST_SHARED, MOST_EXPLORED, EXPLORING), (4, 3, 0.4))
 
 
 class Promises(SynchronousTestCase):

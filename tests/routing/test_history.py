@@ -171,7 +171,8 @@ class Garbage(HistoryCase):
         self.assertIn("edge", self.made({"home": {"edge": edge}}).known()["home"])
 
     def test_networks_that_make_no_sense_are_left_out(self) -> None:
-        for told in (None, [], "x", 7):
+        wrong: list[object] = [None, [], "x", 7]
+        for told in wrong:
             memory = self.made({"other": told, "home": {ROUTE: GOOD}})
             self.assertEqual(list(memory.known()), ["home"], told)
 

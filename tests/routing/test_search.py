@@ -132,6 +132,7 @@ TABLE = [
             Row(f"main lies ({cause})", [lies(cause, "system", hosts=[COM])], 1, R2),
             Row(f"hijacked ({cause})", [lies(cause, *R2)], 3, R3),
             Row(f"hijacked ({cause})", [lies(cause, *R2)], 3, R2, P1),
+            Row(f"all hijacked ({cause})", [lies(cause, *R3)], 3, R3, P1),
             Row(f"hijacked, p1 dead ({cause})", [lies(cause, *R2), P1_DEAD], 4, R2, P2),
             Row(
                 f"lies and main name ({cause})",
