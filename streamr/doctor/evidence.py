@@ -9,6 +9,8 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+# The host that pictures come from.
+PICTURES = "image.tmdb.org"
 # Who "looked up" a host that is an address already.
 LITERAL = "the URL"
 # The causes that are silence: all that says "nothing came" and nothing else.
@@ -388,7 +390,8 @@ class House:
     """This machine: settings, ports, disk and the twistd plugin.
 
     `internet` holds the address families for which it has a route to the internet,
-    None when that was not looked at.
+    None when that was not looked at; `gateway` says whether the first hop answers, None
+    when the system does not tell.
     """
 
     settings: tuple[SettingRow, ...] = ()
@@ -397,6 +400,7 @@ class House:
     state_problem: str = ""
     plugin: bool = True
     internet: tuple[str, ...] | None = None
+    gateway: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,7 +412,8 @@ class Evidence:
     those that are listed, and, where its own answers are bad, more; `egresses` what the
     outbound proxies that are listed brought; `tried` the settings that may help;
     `checks` are the single handshakes that tell whose an address is; `addresses`
-    compares two addresses of one name; `today` is the day by this machine's clock
+    compares two addresses of one name; `pictures` and `picture_checks` are of the host
+    that pictures come from; `today` is the day by this machine's clock
     (YYYY-MM-DD, UTC).
     """
 
@@ -425,6 +430,8 @@ class Evidence:
     names: Matrix = field(default_factory=Matrix)
     addresses: Matrix = field(default_factory=Matrix)
     replies: tuple[HostReply, ...] = ()
+    pictures: tuple[NameLookup, ...] = ()
+    picture_checks: tuple[Handshake, ...] = ()
     proxies: tuple[ProxyReply, ...] = ()
     resolvers: tuple[Given, ...] = (SYSTEM,)
     egress: tuple[Given, ...] = (NO_PROXY,)

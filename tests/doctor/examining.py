@@ -68,6 +68,7 @@ async def examine(
         limits=LIMITS,
         wall=lambda: time.time() + ahead,
         inspect=lambda *found: replace(inspect(*found), internet=internet),
+        gateway=lambda: None,
     )
     evidence = await examination.run()
     await deferLater(reactor, 0)  # sockets that were just closed leave the reactor

@@ -28,6 +28,8 @@ SEED = int(os.environ.get("STREAMR_TEST_SEED", "20"))
 # How many networks a seed draws; the last test sees that there are no more.
 COUNT = 74
 # "This machine was too busy" names no network: it is run again then, as it asks for.
+# Nor does a slow line on loopback: the other process was busy.
+BUSY = {"machine_busy", "line_slow"}
 MOST_EXAMINATIONS = 3
 
 
@@ -95,7 +97,7 @@ async def test_every_network_is_named_right_and_no_sound_one_is_called_broken(
             place["ahead"],
         )
         diagnosis = judge(evidence)
-        if "machine_busy" not in diagnosis.codes:
+        if not BUSY & diagnosis.codes:
             break
     took = time.monotonic() - began
     truth = drawer.ask("truth")

@@ -12,7 +12,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from streamr.doctor.diagnosis import dns_tcp, given, http, machine, proxies, tls
+from streamr.doctor.diagnosis import (
+    dns_tcp,
+    given,
+    http,
+    machine,
+    pictures,
+    proxies,
+    tls,
+)
 from streamr.doctor.diagnosis.advice import Advice, advise
 from streamr.doctor.diagnosis.facts import Facts
 from streamr.doctor.diagnosis.verdicts import KINDS, DoctorVerdict, Layer
@@ -47,7 +55,12 @@ def judge(evidence: Evidence) -> Diagnosis:
     if evidence.tunnelled:
         route = tuple(map(_beside, route))
     distinct = {(each.code, each.hosts): each for each in route}
-    beside = (*given.judge(facts), *machine.judge(facts), *proxies.judge(facts))
+    beside = (
+        *given.judge(facts),
+        *machine.judge(facts),
+        *pictures.judge(facts),
+        *proxies.judge(facts),
+    )
     found = (*distinct.values(), *beside)
     ordered = sorted(
         found,

@@ -22,7 +22,8 @@ def judge(facts: Facts) -> Iterator[DoctorVerdict]:
     """The verdicts of these layers; without a network there is but one."""
     if facts.offline:
         known = facts.evidence.house.internet is not None
-        yield verdict("offline", how=_NO_ROUTE if known else _NOTHING_ANSWERS)
+        without_route = _NO_ROUTE if known else _NOTHING_ANSWERS
+        yield verdict("offline", how=facts.dead_line or without_route)
         return
     for host in facts.evidence.hosts:
         found = facts.lookup(host)

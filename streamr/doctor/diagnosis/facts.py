@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from streamr.doctor.evidence import (
     LITERAL,
     NOBODY,
+    PICTURES,
     SILENCE,
     ArmResult,
     Connect,
@@ -24,6 +26,7 @@ from streamr.doctor.evidence import (
     special,
 )
 from streamr.errors import CAUSES, KEY_CAUSES
+from streamr.networks import is_loopback
 
 # Causes that say "somebody else answers", against those that say "nobody may".
 STRANGER = frozenset({"tls_certificate_error", "tls_not_tls"})
@@ -42,6 +45,16 @@ _OF_THE_PROXY = frozenset(
         "overtaken",
         "deadline_exceeded",
         *KEY_CAUSES,
+    }
+)
+# With these nobody has answered: neither a resolver, nor a host, nor a proxy.
+_NOTHING = frozenset(
+    {
+        "dns_timeout",
+        "connection_timeout",
+        "egress_timeout",
+        "egress_unreachable",
+        UNROUTABLE,
     }
 )
 # How the addresses of resolvers begin that no network is needed for.
@@ -295,16 +308,59 @@ class Facts:
 
         Without a route to the internet that is so unless something out there answers
         all the same. Where nobody has looked for one, no resolver may have answered and
-        every address and every other resolver must be unroutable.
+        every address and every other resolver must be unroutable. With a route it is so
+        when nothing at all answers, as `dead_line` has it.
+        """
+        return bool(self.dead_line) or self._without_route
+
+    @property
+    def dead_line(self) -> str:
+        """How nothing answers beyond this machine, which has a route; "" where
+        something does, or too little was tried.
+
+        Nothing is heard of any address, resolver or proxy, and the first hop is silent;
+        or others than the system's resolver were asked over UDP and TCP, and addresses
+        were tried.
         """
         found = self.evidence
         tried = [e.cause for e in found.connects if not e.place.is_loopback]
-        asked = [
+        asked = self._asked_outside()
+        others = [each for each in asked if each.by != "system"]
+        proxied = [
+            each.cause
+            for each in found.proxies
+            if each.chosen and not is_loopback(urlsplit(each.url).hostname or "")
+        ]
+        proxied += [each.cause for each in found.egresses]
+        heard = (
+            any(cause not in _NOTHING for cause in tried)
+            or any(cause not in (*_NOTHING, "dns_error") for cause in proxied)
+            or any(each.cause not in _NOTHING for each in others)
+            or any(each.places for each in asked)
+        )
+        if heard or not (tried or asked) or found.slow:
+            return ""
+        if found.house.gateway is False:
+            return "its gateway does not answer"
+        ways = {each.tcp for each in others}
+        if len(ways) == 2 and tried and found.house.internet:
+            return "nothing that was asked beyond it answers"
+        return ""
+
+    def _asked_outside(self) -> list[NameLookup]:
+        """The questions to resolvers that need a network."""
+        return [
             each
-            for each in (*found.lookups, *found.second)
-            if each.by not in ("TMDB_PINS", LITERAL)
+            for each in (*self.evidence.lookups, *self.evidence.second)
+            if each.by not in ("TMDB_PINS", LITERAL, NOBODY)
             and not each.by.startswith(_ON_LOOPBACK)
         ]
+
+    @property
+    def _without_route(self) -> bool:
+        found = self.evidence
+        tried = [e.cause for e in found.connects if not e.place.is_loopback]
+        asked = self._asked_outside()
         if any(cause != UNROUTABLE for cause in tried):
             return False
         if found.house.internet is not None:
@@ -385,6 +441,8 @@ def fair(evidence: Evidence) -> Evidence:
         connects=heard(evidence.connects),
         checks=heard(evidence.checks),
         replies=heard(evidence.replies),
+        pictures=heard(evidence.pictures),
+        picture_checks=heard(evidence.picture_checks),
         proxies=heard(evidence.proxies),
         egresses=heard(evidence.egresses),
         matrix=compared(evidence.matrix),
@@ -414,6 +472,9 @@ def _unjudged(whole: Evidence, rest: Evidence) -> Iterator[str]:
     for proxy in whole.proxies:
         if proxy.starved:
             yield f"the proxy {proxy.url}"
+    late = [each.starved for each in whole.pictures]
+    if any((*late, *(each.starved for each in whole.picture_checks))):
+        yield f"the handshakes with {PICTURES}"
     for outlet in whole.egresses:
         if outlet.starved:
             yield f"the outbound proxy {outlet.name}"

@@ -21,6 +21,7 @@ class Layer(StrEnum):
     TCP = "tcp"
     TLS = "tls"
     HTTP = "http"
+    PICTURES = "pictures"
     EGRESS = "egress"
     PROXIES = "proxies"
 
@@ -379,6 +380,14 @@ KINDS: dict[str, VerdictKind] = {
         Layer.HTTP,
         "the route is throttled: {rate}",
         _OTHER_NETWORK + "; STREAMR_CACHE_MB keeps what was fetched",
+    ),
+    # -- pictures
+    "pictures_fail": VerdictKind(
+        Layer.PICTURES,
+        "pictures do not arrive from {host}: {how}{truth}",
+        "streamr does not carry pictures: give the resolver or proxy that works here "
+        "to the program that shows them",
+        direct=False,
     ),
     # -- resolvers and outbound proxies that the settings list
     "resolver_fails": VerdictKind(

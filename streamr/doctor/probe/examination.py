@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorThreads, IReactorTime
@@ -25,6 +26,7 @@ from streamr.doctor.probe.step_advice import Advising
 from streamr.doctor.probe.step_dns import Names
 from streamr.doctor.probe.step_http import Requests
 from streamr.doctor.probe.step_line import Measuring
+from streamr.doctor.probe.step_pictures import Pictures
 from streamr.doctor.probe.step_tcp import Addresses
 from streamr.doctor.probe.step_tls import Arms
 from streamr.doctor.probe.tcp_tls import MOST_AT_ONCE, Prober, policies
@@ -56,11 +58,12 @@ class Examination:
         wall: Callable[[], float] = time.time,
         tell: Callable[[str, str], None] = lambda _step, _text: None,
         inspect: Callable[[Settings, Iterable[Found]], House] = machine.inspect,
+        gateway: Callable[[], bool | None] = machine.gateway,
     ) -> None:
         """`find` looks names up and `by` is its name; `given` are the other resolvers
         that the settings list; `second` are asked for what those cannot find, over TCP
         where UDP brings nothing. `nobody` asks where there is no resolver.
-        `inspect` looks at this machine, in a thread.
+        `inspect` looks at this machine, in a thread, and `gateway` at its first hop.
 
         Raises SettingsError when a setting cannot be used.
         """
@@ -71,6 +74,7 @@ class Examination:
         self._reactor = reactor
         self._stock = stock
         self._inspector = inspect
+        self._gateway = gateway
         self._case = case = Case(reactor, settings, limits, tell, wall)
         prober = Prober(reactor, profiles, limits.tcp, limits.tls)
         remembered = RememberingResolver(find, reactor)
@@ -86,6 +90,7 @@ class Examination:
         self._requests = Requests(case, asker, Elsewhere(asking, settings))
         self._advising = Advising(case, asker)
         self._measuring = Measuring(case, prober)
+        self._pictures = Pictures(case, self._names, prober)
         self._asking = asking
 
     async def run(self) -> Evidence:
@@ -105,7 +110,8 @@ class Examination:
             await self._go_directly()
         else:
             await self._ask_elsewhere()
-        self._case.house = await inspecting
+        # only now has something been sent to the first hop
+        self._case.house = replace(await inspecting, gateway=self._gateway())
         await self._advising.try_options()
 
     async def _go_directly(self) -> None:
@@ -118,7 +124,7 @@ class Examination:
         if self._case.slow:
             self._asking.be_patient()
         else:
-            elsewhere = Deferred.fromCoroutine(self._ask_elsewhere())
+            elsewhere = Deferred.fromCoroutine(self._look_beside())
         await self._addresses.check_own()
         await self._names.examine_others(self._addresses)
         await self._arms.compare_addresses()
@@ -126,7 +132,11 @@ class Examination:
         await self._arms.compare_names(self._addresses)
         await self._names.ask_others(self._addresses)
         await self._requests.ask_tmdb()
-        await (elsewhere or Deferred.fromCoroutine(self._ask_elsewhere()))
+        await (elsewhere or Deferred.fromCoroutine(self._look_beside()))
+
+    async def _look_beside(self) -> None:
+        """What is not TMDB's API at its own addresses, all at once."""
+        await gathered((self._ask_elsewhere(), self._pictures.examine()))
 
     async def _ask_elsewhere(self) -> None:
         """Over the proxies of both kinds, all at once."""

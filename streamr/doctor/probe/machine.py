@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -58,6 +59,27 @@ def _has_route(family: socket.AddressFamily, address: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def gateway(proc: Path = Path("/proc/net")) -> bool | None:
+    """Whether the first hop of the default route answers, as Linux has noted when it
+    last sent something there; None where that is not known.
+
+    `route` has addresses in the byte order of the machine, in hexadecimal; `arp` has 0
+    in its flags for an address that has not answered (proc_net(5), arp(7)).
+    """
+    try:
+        routes = [line.split() for line in (proc / "route").read_text().splitlines()]
+        known = [line.split() for line in (proc / "arp").read_text().splitlines()]
+    except OSError:
+        return None
+    hops = {_address(each[2]) for each in routes[1:] if each[1:2] == ["00000000"]}
+    flags = {each[2] for each in known[1:] if each[:1] and each[0] in hops}
+    return None if not flags else flags != {"0x0"}
+
+
+def _address(text: str) -> str:
+    return socket.inet_ntoa(int(text, 16).to_bytes(4, sys.byteorder))
 
 
 def rows(stock: Iterable[Found]) -> tuple[SettingRow, ...]:

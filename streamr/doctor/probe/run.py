@@ -82,6 +82,8 @@ class Case:
         self.checks: list[Handshake] = []
         self.matrix = self.names = self.addresses = Matrix()
         self.replies: list[HostReply] = []
+        self.pictures: list[NameLookup] = []
+        self.picture_checks: list[Handshake] = []
         self.proxies: list[ProxyReply] = []
         self.egresses: list[EgressReply] = []
         self.tried: list[Tried] = []
@@ -123,6 +125,8 @@ class Case:
 
     def port(self, host: str) -> int:
         """The port at which a host is asked."""
+        if host not in self._urls:
+            return 443
         return self._urls[host].port or (443 if self.is_tls(host) else 80)
 
     def evidence(self) -> Evidence:
@@ -142,6 +146,8 @@ class Case:
             names=self.names,
             addresses=self.addresses,
             replies=tuple(self.replies),
+            pictures=tuple(self.pictures),
+            picture_checks=tuple(self.picture_checks),
             proxies=tuple(self.proxies),
             resolvers=tuple(Given(e.name, written(e)) for e in settings.resolvers),
             egress=tuple(Given(e.name, shown_one(e)) for e in settings.egress),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from streamr.doctor.diagnosis.facts import Facts
@@ -47,16 +46,16 @@ class Names:
         """Each name once, as streamr finds it: by its pin, or by the resolver."""
         case = self._case
         case.tell("names", ", ".join(case.hosts))
-        given = Deferred.fromCoroutine(self._ask_given())
-        case.lookups = await gathered(map(self._first, case.hosts))
-        case.second = await given
+        found = await gathered(map(self.by_each, case.hosts))
+        case.lookups = [first for first, *_others in found]
+        case.second = [each for _first, *others in found for each in others]
 
-    async def _ask_given(self) -> list[NameLookup]:
+    async def by_each(self, host: str) -> list[NameLookup]:
+        """A name as streamr finds it, and then by the other resolvers that are listed;
+        an address in its place is asked of nobody."""
+        given = self._given.items() if address_in(host) is None else ()
         return await gathered(
-            self._asked(host, by, find)
-            for by, find in self._given.items()
-            for host in self._case.hosts
-            if address_in(host) is None
+            [self._first(host), *(self._asked(host, by, find) for by, find in given)]
         )
 
     async def _first(self, host: str) -> NameLookup:
@@ -93,7 +92,15 @@ class Names:
         case.tell("second opinion", ", ".join({by for _, by, _ in asked}))
         case.second += await gathered(self._asked(*each) for each in asked)
         case.second += await gathered(map(self._asked_over_tcp, self._silent(facts)))
+        await self._knock(addresses)
         await self.examine_others(addresses)
+
+    async def _knock(self, addresses: Addresses) -> None:
+        """Where no resolver has answered: does anything beyond this machine?"""
+        asked = [each for each in self._case.second if each.tcp]
+        if asked and not any(each.places for each in self._case.second):
+            known = (each for each in asked if address_in(each.by) is not None)
+            await addresses.connect(Place(each.by, 443) for each in known)
 
     async def examine_others(self, addresses: Addresses) -> None:
         """Whose the addresses are that other resolvers have named."""

@@ -76,7 +76,7 @@ class Mask:
         for proxy in found.proxies:
             name = self._word(urlsplit(proxy.url).hostname or "-", "proxy-{}.invalid")
             self._words.setdefault(proxy.url, f"http://{name}")
-        for each in (*found.lookups, *found.second):
+        for each in (*found.lookups, *found.second, *found.pictures):
             self._resolver(each.by)
         for resolver in found.resolvers:
             self._resolver(resolver.name)
@@ -85,7 +85,7 @@ class Mask:
             if egress.name != NO_PROXY.name:
                 name = self._word(egress.name, "egress-{}")
                 self._words.setdefault(egress.written, name)
-        for shaken in Facts(found).handshakes():
+        for shaken in (*Facts(found).handshakes(), *found.picture_checks):
             if shaken.certificate is not None:
                 self._certificate(shaken.certificate)
             if shaken.issuer:
@@ -163,6 +163,7 @@ class Mask:
             found.state_problem,
             found.plugin,
             found.internet,
+            found.gateway,
         )
 
     def _port(self, found: PortState) -> PortState:

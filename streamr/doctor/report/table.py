@@ -73,6 +73,7 @@ def rows(evidence: Evidence) -> Iterator[TableRow]:
         yield "tls", f"{arm.host} at {arm.place}", _arm_mark(arm), _arm(arm)
     for host in evidence.hosts:
         yield from _http(host, [r for r in evidence.replies if r.host == host])
+    yield from _pictures(evidence)
     yield from _egresses(evidence)
     yield from _proxies(evidence)
 
@@ -88,6 +89,9 @@ def _house(evidence: Evidence) -> Iterator[TableRow]:
     if house.internet is not None:
         seen = ", ".join(house.internet) or "no route to the internet"
         yield "network", "routes", _mark(bool(house.internet)), seen
+    if house.gateway is not None:
+        seen = "answers" if house.gateway else "does not answer"
+        yield "network", "gateway", _mark(house.gateway), seen
     yield (
         "disk",
         "STREAMR_STATE_DIR",
@@ -199,6 +203,22 @@ def _http(host: str, replies: list[HostReply]) -> Iterator[TableRow]:
         size = max(reply.size for reply in some)
         more = f", {size} bytes" if size else ""
         yield "http", host, Mark.OK if good else Mark.FAILED, f"{words} ({times}{more})"
+
+
+def _pictures(evidence: Evidence) -> Iterator[TableRow]:
+    for looked in evidence.pictures:
+        where = f"{looked.host} by {looked.by}"
+        if looked.cause is not None:
+            seen = f"{looked.cause}: {looked.detail}{_busy(looked.starved)}"
+            yield "pictures", where, Mark.FAILED, seen
+            continue
+        for each in evidence.picture_checks:
+            if each.place not in looked.places:
+                continue
+            good = each.cause is None
+            seen = f"verified, {each.ms} ms" if good else _cause(each.cause or "")
+            mark = Mark.OK if good else Mark.FAILED
+            yield "pictures", f"{where} at {each.place}", mark, seen
 
 
 def _egresses(evidence: Evidence) -> Iterator[TableRow]:

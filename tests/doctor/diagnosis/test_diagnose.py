@@ -15,6 +15,7 @@ from streamr.doctor.evidence import (
     LITERAL,
     Connect,
     Difference,
+    EgressReply,
     Evidence,
     HostReply,
     House,
@@ -352,6 +353,60 @@ class Machine(Judged):
             said = self.says(found, "offline")
             self.assertIn("this machine has no network", said)
             self.assertIn("outside this machine", judge(found).comes_to)
+
+    def silence(self, **more: object) -> Evidence:
+        """A machine with a route, which hears nothing."""
+        second = tuple(
+            NameLookup(DIRECT, "9.9.9.9", (), "dns_timeout", tcp=tcp)
+            for tcp in (False, True)
+        )
+        knocked = Connect(Place("9.9.9.9", 443), "connection_timeout", 3000)
+        found = self.nothing(
+            lookups=self.lost("dns_timeout"),
+            second=second,
+            connects=(knocked,),
+            house=House(internet=("IPv4",)),
+        )
+        return replace(found, **more)  # type: ignore[arg-type]
+
+    def test_a_line_on_which_nothing_answers_is_no_network(self) -> None:
+        proxied = replace(FAILS, cause="dns_error", reported=())
+        outlet = EgressReply("socks", "egress_unreachable", 9)
+        for found in (
+            self.silence(),
+            self.silence(lookups=self.lost("dns_error")),
+            self.silence(proxies=(proxied,), egresses=(outlet,)),
+        ):
+            said = self.says(found, "offline")
+            self.assertIn("nothing that was asked beyond it answers", said)
+
+    def test_a_gateway_that_does_not_answer_is_named(self) -> None:
+        dead = House(internet=("IPv4",), gateway=False)
+        pinned = tuple(NameLookup(h, "TMDB_PINS", (HERE,)) for h in (DIRECT, OTHER))
+        silent = (Connect(HERE, "connection_timeout", 3000),)
+        for found in (
+            self.nothing(house=dead),
+            self.silence(house=dead, second=()),
+            self.nothing(lookups=pinned, connects=silent, house=dead),
+        ):
+            self.assertIn("its gateway does not answer", self.says(found, "offline"))
+        self.says(but(house=dead), sound=True)
+
+    def test_whoever_answers_shows_that_there_is_a_network(self) -> None:
+        refused = Connect(Place("9.9.9.9", 443), "connection_refused", 9)
+        denied = EgressReply("socks", "egress_denied", 9)
+        known = tuple(NameLookup(h, "system", (HERE,)) for h in (DIRECT, OTHER))
+        silent = (Connect(HERE, "connection_timeout", 3000),)
+        refusing = NameLookup(DIRECT, "9.9.9.9", (), "dns_error", "REFUSED", tcp=True)
+        for found, *codes in (
+            (self.silence(connects=(refused,)), "dns_silent"),
+            (self.silence(proxies=(FAILS,)), "dns_silent", "proxy_fails"),
+            (self.silence(egresses=(denied,)), "dns_silent", "egress_denied"),
+            (self.silence(lookups=known, connects=silent), "tcp_silent"),
+            (self.silence(second=(refusing,)), "dns_silent"),
+            (self.silence(second=self.silence().second[:1]), "dns_silent"),
+        ):
+            self.says(found, *codes)
 
     def test_a_network_in_which_something_answers_is_one(self) -> None:
         unroutable = self.lost(UNROUTABLE, by="9.9.9.9")

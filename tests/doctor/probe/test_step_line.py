@@ -98,6 +98,8 @@ class Measured(SynchronousTestCase):
     def test_it_shows_in_several_where_each_flight_comes_at_once(self) -> None:
         for rate in (2500, 8000, 16000):
             found = self.measured(rate)
+            sure = rate < 9000
+            self.assertEqual(5 if sure else 9, len(self.line.made))
             assert found is not None and found.rate is not None
             self.assertTrue(found.is_slow)
             self.assertLess(abs(found.rate / rate - 1), 0.2)
@@ -114,6 +116,12 @@ class Measured(SynchronousTestCase):
         assert found is not None
         self.assertFalse(found.is_slow)
         self.assertEqual(9, len(self.line.made))
+
+    def test_a_quarter_second_may_be_the_machines(self) -> None:
+        found = self.measured(1e6, held=0.25)
+        assert found is not None
+        self.assertIsNone(found.rate)
+        self.assertEqual(5, len(self.line.made))
 
     def test_the_others_keep_to_what_the_line_carries_in_a_second(self) -> None:
         for rate, at_once in ((2500, 1), (8000, 2), (1e6, 12)):

@@ -1,0 +1,56 @@
+"""Steps of the examination: can pictures be fetched from here?
+
+streamr does not carry them; who shows them asks TMDB's host for pictures directly.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from streamr.doctor.evidence import PICTURES, Place
+from streamr.doctor.probe.http import gathered
+from streamr.doctor.probe.run import Case
+from streamr.doctor.probe.step_dns import Names
+from streamr.doctor.probe.tcp_tls import Prober
+from streamr.tmdb.hosts import OFFICIAL_HOSTS
+
+
+class Pictures:
+    """The host that pictures come from: its addresses, and whose they are."""
+
+    def __init__(self, case: Case, names: Names, prober: Prober) -> None:
+        self._case = case
+        self._names = names
+        self._prober = prober
+
+    async def examine(self) -> None:
+        """Look it up as TMDB's other hosts, and make a verified handshake at an address
+        of each family that each resolver gives."""
+        case = self._case
+        if not self._is_tmdb():
+            return
+        case.pictures = await self._names.by_each(PICTURES)
+        facts = case.facts()
+        firsts = dict.fromkeys(
+            place
+            for found in case.pictures
+            for place in _one_each(facts.allowed(found.places))
+        )
+        case.picture_checks = await gathered(
+            case.lateness.fair(partial(self._prober.shake, PICTURES, "classic", place))
+            for place in firsts
+        )
+
+    def _is_tmdb(self) -> bool:
+        """False for a lookalike, which has no pictures."""
+        case = self._case
+        direct = case.hosts[0]
+        places = case.facts().places(direct)
+        here = bool(places) and all(each.is_loopback for each in places)
+        at_home = (case.is_tls(direct), case.port(direct)) == (True, 443)
+        return direct in OFFICIAL_HOSTS and at_home and not here
+
+
+def _one_each(places: tuple[Place, ...]) -> tuple[Place, ...]:
+    """The first of each family."""
+    return tuple({place.family: place for place in reversed(places)}.values())
