@@ -130,6 +130,12 @@ class Facts:
             for each in self.handshakes()
         )
 
+    def fails(self, host: str, place: Place) -> bool:
+        """True when handshakes with this name were made there, and no server of TMDB's
+        was proved."""
+        tried = any((e.host, e.place) == (host, place) for e in self.handshakes())
+        return tried and not self.reached(place)
+
     def profile(self, host: str, place: Place) -> str:
         """A profile with which a name was verified there."""
         good = (e for e in self.handshakes() if (e.host, e.place) == (host, place))

@@ -84,7 +84,7 @@ class Arms:
         for host in filter(case.is_tls, case.hosts):
             own = [each for each in facts.places(host) if facts.answers(each)]
             good = [each for each in own if facts.verified(host, each)]
-            bad = [e for e in own if not facts.reached(e) and not facts.is_stranger(e)]
+            bad = [e for e in own if facts.fails(host, e) and not facts.is_stranger(e)]
             if good and bad:
                 families = {each.family for each in good}
                 worst = min(bad, key=lambda each: each.family in families)
