@@ -334,7 +334,9 @@ class Health:
         self._timer = self._clock.callLater(LOOK_EVERY, self._look)
         if self._clock.seconds() - self._asked_at > IDLE_SECONDS:
             return
-        for route in self.routes:
+        # with more than can be under way, each has its turn
+        waiting = sorted(self.routes, key=lambda each: self.breakers[each.name].until)
+        for route in waiting:
             self._look_at(route)
 
     def _look_at(self, route: Route) -> None:

@@ -31,7 +31,14 @@ from streamr.policy.breaker import (
     BreakerState,
 )
 from streamr.policy.retry import HEDGE_AFTER
-from streamr.routing.health import IDLE_SECONDS, LOOK_EVERY, Health
+from streamr.routing.health import (
+    IDLE_SECONDS,
+    LOOK_EVERY,
+    MOST_BEFORE,
+    MOST_PROBES,
+    Health,
+    NoMemory,
+)
 from streamr.routing.probe import LOOK_SECONDS, PROBE_SECONDS
 from streamr.upstream.line import Line
 from streamr.upstream.origin import Credentials, TMDBRoute
@@ -378,6 +385,83 @@ class Peers(SynchronousTestCase):
     def test_stopping_gives_the_question_up(self) -> None:
         self.health.stop()
         self.assertIs(self.far.sent[0].cancelled, True)
+
+
+class Many(SynchronousTestCase):
+    """As many routes as there can be, and all of them silent."""
+
+    def test_each_is_probed_in_turn_and_few_at_once(self) -> None:
+        clock = late()
+        routes = [FakeRoute(str(each)) for each in range(MOST_BEFORE)]
+        health = Health(routes, clock, lambda: 1000.0, chance=lambda: 0.5)
+        self.addCleanup(health.stop)
+        for route in routes:
+            for _ in range(TRIP_IN_ROW):
+                health.tried(route, Fault("tls_timeout"), 1)
+        health.start()
+        for _ in range(4000):
+            clock.advance(0.1)
+            under_way = [
+                each
+                for route in routes
+                for each in route.sent
+                if not each.result.called
+            ]
+            self.assertLessEqual(len(under_way), MOST_PROBES)
+        counts = {len(route.sent) for route in routes}
+        self.assertLessEqual(max(counts) - min(counts), 2)
+
+
+class Later(SynchronousTestCase):
+    """Routes that are made when they are needed."""
+
+    def setUp(self) -> None:
+        self.clock = late()
+        self.first = FakeRoute("first")
+        self.health = Health([self.first], self.clock, lambda: 1.0, chance=lambda: 0.5)
+
+    def test_one_that_was_open_before_a_restart_is_open_when_it_is_made(self) -> None:
+        told = {"pause": 5.0, "left": 4.0}
+        self.health.learn({"later": told, "other": told})
+        later, new = FakeRoute("later"), FakeRoute("new")
+        self.health.adopt(later)
+        self.health.adopt(new)
+        self.assertFalse(self.health.is_closed(later))
+        self.assertTrue(self.health.is_closed(new))
+        self.assertEqual(self.health.routes, [self.first, later, new])
+        self.assertEqual(list(self.health.known()), ["later"])
+
+    def test_no_more_is_kept_for_later_than_there_can_be(self) -> None:
+        told = {"pause": 5.0, "left": 4.0}
+        self.health.learn({str(each): told for each in range(MOST_BEFORE + 1)})
+        for number, closed in ((MOST_BEFORE - 1, False), (MOST_BEFORE, True)):
+            route = FakeRoute(str(number))
+            self.health.adopt(route)
+            self.assertIs(self.health.is_closed(route), closed, number)
+
+    def test_each_attempt_is_remembered_that_says_something_of_the_route(self) -> None:
+        notes: list[tuple[str, float | None]] = []
+
+        class Memory(NoMemory):
+            def noted(self, route: str, ms: float | None) -> None:
+                notes.append((route, ms))
+
+        health = Health([self.first], self.clock, lambda: 1.0, memory=Memory())
+        health.tried(self.first, None, 40)
+        health.tried(self.first, Fault("tls_reset"), 5)
+        health.tried(self.first, Fault("http_rate_limited"), 5)
+        health.tried(self.first, Fault("tls_timeout", own_load=True), 5)
+        self.assertEqual(notes, [("first", 40), ("first", None)])
+
+    def test_a_trickle_is_one_route_a_second_in_turn(self) -> None:
+        later = FakeRoute("later")
+        self.health.adopt(later)
+        found = []
+        for _ in range(4):
+            found += self.health.trickle()
+            self.assertEqual(self.health.trickle(), ())
+            self.clock.advance(1.0)
+        self.assertEqual(found, [self.first, later] * 2)
 
 
 def nothing_heals(health: Health) -> None:
