@@ -37,7 +37,7 @@ def plan(
 
     def late(route: Route) -> float:
         if route.kind is not RouteKind.PEER:
-            return -1
+            return 0
         works = known.get(route.name)
         return float("inf") if works is None else works.lateness(best)
 

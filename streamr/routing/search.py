@@ -208,8 +208,6 @@ class _Searched:
 
     def failed(self, route: Route, cause: str) -> None:
         where = route.dimensions
-        # what was silent first, and has failed now, says more
-        self._seen = [each for each in self._seen if each.dimensions != where]
         self._seen.append(Tried(where, cause, where in self._promised))
         self._search.failed(route, cause)
         self._order = None

@@ -8,8 +8,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.app.candidates import alternatives
 from streamr.boundaries import Dimensions
+from streamr.errors import RouteKind
 from streamr.policy.breaker import Breaker, BreakerState
 from streamr.policy.routing import plan, shared_fate
+from streamr.policy.search import Proven
 from tests.support import FakeRoute
 
 steady = settings(deadline=None, database=None, derandomize=True)
@@ -71,6 +73,40 @@ class Plan(SynchronousTestCase):
 
     def test_a_silent_host_is_still_a_route(self):
         self.assertEqual(self.names("c", silent="ab"), "ab")
+
+
+class Peers(SynchronousTestCase):
+    """Several proxies of ours: those that have worked first, the quickest in front."""
+
+    def names(self, **ms: float) -> str:
+        kinds = dict.fromkeys("abc", RouteKind.PEER) | {"d": RouteKind.DIRECT}
+        routes = [FakeRoute(name, kinds[name]) for name in "dabc"]
+        breakers = {name: Breaker() for name in "dabc"}
+        known = {name: Proven(each) for name, each in ms.items()}
+        order = plan(routes, breakers, False, (), known.get)
+        return "".join(route.name for route in order)
+
+    def test_those_that_have_worked_come_first_behind_direct(self):
+        for ms, expected in (
+            ({}, "dabc"),
+            ({"c": 40.0}, "dcab"),
+            ({"b": 90.0, "c": 10.0}, "dcba"),
+            ({"b": 59.0, "c": 10.0}, "dbca"),
+            # a time of direct's own is nothing to compare with
+            ({"d": 1.0, "a": 60.0, "b": 40.0}, "dabc"),
+            ({"a": 224.0, "b": 149.0}, "dbac"),
+            ({"a": 223.0, "b": 149.0}, "dabc"),
+        ):
+            self.assertEqual(self.names(**ms), expected, ms)
+
+    def test_a_silent_host_comes_behind_them_all_the_same(self):
+        routes = [
+            FakeRoute(name, RouteKind.PEER, dimensions=replace(DIRECT, host=name))
+            for name in "ab"
+        ]
+        breakers = {name: Breaker() for name in "ab"}
+        order = plan(routes, breakers, False, ["a"], {"a": Proven(1.0)}.get)
+        self.assertEqual([route.name for route in order], ["b", "a"])
 
 
 class Alternatives(SynchronousTestCase):

@@ -355,6 +355,28 @@ class Evidence(SynchronousTestCase):
         self.assertNotIn("classic@com+via:p1", names)
         self.assertIn("modern@org+via:p1", names)
 
+    def test_what_cannot_heal_is_not_tried_beyond_the_candidates(self) -> None:
+        bench = Bench(("r1", "r2"), alternates=())
+        offered = walk(bench.plan("http_response_invalid"), lambda _r: "upstream_error")
+        names = short(offered)
+        self.assertNotIn("modern@com+ipv4", names)
+        # another resolver may heal it, over one family as well
+        self.assertIn("modern@com+dns:r2+ipv4", names)
+
+    def test_with_nothing_seen_nothing_further_is_tried(self) -> None:
+        bench = Bench()
+        known = {"pause": 5.0, "left": 4.0}
+        bench.health.learn(dict.fromkeys(bench.routes, known))
+        self.assertIsInstance(bench.plan(), Fixed)
+
+    def test_what_was_admitted_once_stays(self) -> None:
+        bench = Bench(alternates=())
+        plan = bench.plan("connection_timeout")
+        first = plan.take()
+        plan.failed(first, "connection_timeout")
+        names = short(walk(plan, lambda _route: "http_response_invalid"))
+        self.assertIn("modern@com+ipv6", names)
+
     def test_without_a_cause_an_open_route_says_nothing(self) -> None:
         bench = Bench()
         bench.health.learn({f"classic@{COM}": {"pause": 5.0, "left": 4.0}})

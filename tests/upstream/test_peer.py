@@ -46,6 +46,14 @@ class WhatItGets(RouteCase):
             self.assertEqual(asked.headers, always | headers, (token, more))
             self.assertEqual(asked.url, f"{PROXY}/3/movie/550")
 
+    def test_why_the_direct_route_failed_is_for_the_proxy_on_this_machine(self) -> None:
+        failed = ("overtaken", "tls_reset")
+        told = self.sent(self.proxy(near=True), failed=failed).headers
+        self.assertEqual(told["Streamr-Failed"], "overtaken, tls_reset")
+        for near, causes in ((False, failed), (True, ())):
+            told = self.sent(self.proxy(near=near), failed=causes).headers
+            self.assertNotIn("Streamr-Failed", told)
+
     def test_a_proxy_is_given_less_time_than_is_waited_for_it(self) -> None:
         for first_byte, told in (
             (3.0, "2700"),

@@ -403,6 +403,22 @@ class Secrets(SurfaceCase):
         self.assertNotIn("callers", repr(sent.query))
 
 
+class WhatMainHasSeen(SurfaceCase):
+    """Hints of another gateway: of them only what makes sense is taken."""
+
+    def test_why_its_direct_route_failed_is_handed_on(self) -> None:
+        for told, expected in (
+            ("tls_reset", ("tls_reset",)),
+            ("overtaken, tls_timeout", ("overtaken", "tls_timeout")),
+            ("", ()),
+            ("TLS_RESET; drop, no_such_cause, dns_error", ("dns_error",)),
+            (", ".join(["dns_error"] * 9), ("dns_error",) * 4),
+            (f"{'x' * 500}, dns_error", ()),
+        ):
+            self.get("/3/movie/550", headers={"Streamr-Failed": told})
+            self.assertEqual(self.route.sent[-1].call.failed, expected, told)
+
+
 class Deadlines(SurfaceCase):
     def test_a_deadline_handed_on_shortens(self) -> None:
         self.get("/3/movie/550", headers={"Streamr-Deadline-Ms": "1500"})
