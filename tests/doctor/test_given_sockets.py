@@ -139,3 +139,22 @@ async def test_a_listed_resolver_that_tells_the_truth_is_advised(
     assert diagnosis.advice.setting == (
         f"STREAMR_RESOLVERS=udp://{server.address},udp://{network.dns}"
     )
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_peer_is_asked_where_the_settings_pin_it(
+    reactor: Any, tmp_path: Path
+) -> None:
+    spec = {"proxies": ["works"]}
+    network = Network(reactor, tmp_path, spec, keys=frozenset({KEY}))
+    network.startService()
+    place = Place(reactor, tmp_path, network)
+    found = network.environment
+    url = found["TMDB_PROXY_URL"].replace("127.0.0.1", "friend.internal")
+    pins = f"{found['TMDB_PINS']},friend.internal=127.0.0.1"
+    try:
+        evidence = await place.examined(TMDB_PROXY_URL=url, TMDB_PINS=pins)
+    finally:
+        await network.stopService()
+    chosen = [each for each in evidence.proxies if each.chosen]
+    assert [(each.cause, each.status) for each in chosen] == [(None, 200)]
