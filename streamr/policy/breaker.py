@@ -39,7 +39,8 @@ TRIP_LEAST = 20
 TRIP_SHARE = 0.5
 WINDOW = 10.0
 # A probe costs TMDB one small request: soon at first, then rarely. With its jitter the
-# longest pause is 45 s, so that a route that works again is used within a minute.
+# longest pause is 45 s, so that a route that works again is used within a minute
+# (docs/facts/routes.md, "How soon a fault is over").
 FIRST_PAUSE = 5.0
 LONGEST_PAUSE = 37.5
 # Pauses vary by a fifth, so that several daemons do not probe in step.

@@ -7,7 +7,8 @@
                                                 for what was under way at that time
 
 A crowd of handshakes on a slow line delays each of them beyond every limit, and what
-was sent for them is lost. Lateness is the sign, as in LEDBAT (RFC 6817): the queues of
+was sent for them is lost (docs/facts/routes.md, "Own congestion looks like a fault").
+Lateness is the sign, as in LEDBAT (RFC 6817): the queues of
 slow lines are seconds long, and little is lost in them.
 """
 

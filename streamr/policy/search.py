@@ -83,8 +83,8 @@ EXPLORING = 0.4
 # each needs enough for a handshake.
 MOST_SHARED = 4
 # Of two routes that work, the later one has to be quicker by this: near-equal routes do
-# not take turns. In milliseconds (sing-box's urltest tolerates as much), and as a share
-# of the quickest, because on a slow line all times vary by more.
+# not take turns (docs/facts/routes.md, "Routes that are nearly equal"). Milliseconds,
+# and a share of the quickest, because on a slow line all times vary by more.
 TOLERANCE_MS = 50.0
 TOLERANCE_SHARE = 0.5
 

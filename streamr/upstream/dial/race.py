@@ -2,9 +2,10 @@
 
 Two needs, one race. The addresses of a name are tried one after the other and, where
 one is slow, side by side (RFC 8305, "Happy Eyeballs"), and not TCP alone: a network may
-let TCP through to one address and reset TLS there. And where handshakes are reset at
-random, a few connections are started at once, so that resets are paid once, and not by
-each request (at p = 0.5 all three fail once in eight).
+let TCP through to one address and reset TLS there (docs/facts/routes.md, "TLS decides
+about an address"). And where handshakes are reset at random, a few connections are
+started at once, so that resets are paid once, and not by each request (at p = 0.5 all
+three fail once in eight).
 """
 
 from __future__ import annotations

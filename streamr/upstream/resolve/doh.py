@@ -20,7 +20,8 @@ from streamr.upstream.resolve.http_wire import Http1, Http2, Place, Reply, Wire
 from streamr.upstream.resolve.kept import IDLE_SECONDS, Kept, NotAsked, Questions
 from streamr.upstream.resolve.question import answers, find_by, question, read
 
-# What is offered to a resolver (RFC 7301).
+# What is offered to a resolver (RFC 7301). Some speak HTTP/2 only
+# (docs/facts/routes.md, "What a lookup costs").
 ALPN = (b"h2", b"http/1.1")
 # The same question is the same bytes, for HTTP's caches (RFC 8484, 4.1).
 _NUMBER = 0

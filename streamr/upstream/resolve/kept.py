@@ -1,4 +1,8 @@
-"""One connection to a resolver: opened when there is a question, kept for a while."""
+"""One connection to a resolver: opened when there is a question, kept for a while.
+
+A new one for each question costs a handshake (docs/facts/routes.md, "What a lookup
+costs").
+"""
 
 from __future__ import annotations
 
