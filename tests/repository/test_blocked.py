@@ -19,7 +19,7 @@ LINE = re.compile(r"^(?P<name>[A-Z_]+)=(?P<value>\S+)$")
 SECTION = re.compile(r"^## (?P<heading>.+)\n(?P<said>(?:(?!## ).*\n)*)", re.M)
 # What the reader has to have: any file does here.
 FILES = {"TMDB_CA_FILE": str(PAGE)}
-# Verdicts about the network; notes say that there is nothing to do.
+# Verdicts about the network. Most notes say that there is nothing to do.
 OF_THE_NETWORK = {
     *(
         name
@@ -28,6 +28,7 @@ OF_THE_NETWORK = {
     ),
     *("tcp_silent", "tcp_refused", "ipv6_blackhole", "ipv4_blackhole"),
     *("portal_page", "throttled", "country_refused"),
+    *("dns_hijacked", "line_slow", "pictures_fail"),
 }
 
 
