@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.policy.memory import DAY, HALF_LIFE, Remembered, is_proven, noted
+from streamr.policy.memory import DAY, HALF_LIFE, LEAST, Remembered, is_proven, noted
 
 NOW = 1_800_000_000.0
 steady = settings(deadline=None, database=None, derandomize=True)
@@ -28,6 +28,12 @@ class Proven(SynchronousTestCase):
         self.assertFalse(is_proven(Remembered(), NOW))
         self.assertFalse(is_proven(Remembered(worked=True, at=NOW), NOW))
 
+    def test_of_it_nothing_counts_for_or_against(self) -> None:
+        self.assertEqual(Remembered(), Remembered(0.0, 0.0, 0.0, False, 0.0))
+
+    def test_the_least_that_is_remembered_is_enough(self) -> None:
+        self.assertTrue(is_proven(Remembered(LEAST, 0.0, 40.0, True, NOW), NOW))
+
     def test_one_good_attempt_is_enough(self) -> None:
         self.assertTrue(is_proven(after(40.0), NOW))
 
@@ -41,6 +47,7 @@ class Proven(SynchronousTestCase):
 
     def test_it_lasts_a_week_and_no_longer(self) -> None:
         known = after(40.0)
+        self.assertEqual(DAY, 86_400.0)
         self.assertTrue(is_proven(known, NOW + 7 * DAY))
         self.assertFalse(is_proven(known, NOW + 7.2 * DAY))
 
