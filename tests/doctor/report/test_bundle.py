@@ -11,14 +11,20 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.doctor.diagnosis.diagnose import judge
 from streamr.doctor.evidence import (
+    NO_PROXY,
+    PICTURES,
+    SYSTEM,
     Certificate,
+    EgressReply,
     Evidence,
+    Given,
     House,
     NameLookup,
     Place,
     PortState,
     ProxyReply,
     SettingRow,
+    Tried,
     special,
 )
 from streamr.doctor.report.anonymise import Mask
@@ -47,6 +53,8 @@ SHOWN = Certificate(
     "CN=Box Root",
     None,
 )
+JANES_RESOLVER = "https://dns.jane.example/dns-query#198.51.100.8"
+JANES_PROXY = "socks5://[redacted]@198.51.100.9:1080#janes-socks"
 HOUSE = House(
     settings=(
         SettingRow("TMDB_PINS", f"{DIRECT}=198.51.100.7", "environment"),
@@ -109,6 +117,30 @@ class Bundles(SynchronousTestCase):
         ):
             self.assertNotIn(private, text)
         self.assertIn('"STREAMR_RATE", "shown": "20"', text)
+
+    def test_nothing_private_goes_out_of_what_is_listed(self) -> None:
+        listed = but(
+            resolvers=(SYSTEM, Given("https-dns.jane.example", JANES_RESOLVER)),
+            second=(NameLookup(DIRECT, "https-dns.jane.example", (HERE,)),),
+            egress=(NO_PROXY, Given("janes-socks", JANES_PROXY)),
+            egresses=(
+                EgressReply(
+                    *("janes-socks", "egress_unreachable", 9),
+                    detail="no way to 198.51.100.9 of janes-socks",
+                ),
+            ),
+            pictures=(NameLookup(PICTURES, "192.168.178.1", (HERE,)),),
+            picture_checks=(
+                shaken(PICTURES, HERE, "tls_certificate_error", SHOWN, detail="so"),
+            ),
+            tried=(Tried("resolver", "https-dns.jane.example", None, 9, 200),),
+        )
+        text = sent(listed)
+        for private in ("jane", "198.51.100", "192.168.178.1", "gate.isp.example"):
+            self.assertNotIn(private, text)
+        received = read(json.loads(text))
+        self.assertEqual(judge(listed).codes, judge(received).codes)
+        self.assertEqual("direct", received.egress[0].written)
 
     def test_a_secret_that_slipped_in_is_struck_out(self) -> None:
         found = but(replies=(good(DIRECT, detail=f"said {SECRET}"),))

@@ -9,9 +9,13 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from streamr.doctor.diagnosis.advice import Advice
 from streamr.doctor.diagnosis.diagnose import judge
 from streamr.doctor.diagnosis.verdicts import KINDS
 from streamr.doctor.evidence import (
+    PICTURES,
+    EgressReply,
+    Given,
     House,
     NameLookup,
     Place,
@@ -25,9 +29,12 @@ from tests.doctor.scenes import (
     AT_ONE_ADDRESS,
     DIRECT,
     FILTERED,
+    HERE,
     OTHER,
+    THERE,
     but,
     good,
+    shaken,
     sound,
 )
 
@@ -99,6 +106,38 @@ class Rows(SynchronousTestCase):
         for layer in ("ports", "disk", "plugin"):
             self.assertIs(Mark.WARNING, marks[layer])
         self.assertIs(Mark.OK, marks["proxies"])
+
+    def test_outbound_proxies_and_pictures_have_their_rows(self) -> None:
+        replies = (
+            EgressReply("socks", None, 120, 200),
+            EgressReply("http", "egress_denied", 9, detail="status 403"),
+        )
+        self.assertEqual(
+            [("socks", Mark.OK), ("http", Mark.FAILED)],
+            [row[:2] for row in self.rows("egress", egresses=replies)],
+        )
+        looked = NameLookup(PICTURES, "system", (HERE, THERE))
+        checks = (shaken(PICTURES, HERE), shaken(PICTURES, THERE, "tls_reset"))
+        rows = self.rows("pictures", pictures=(looked,), picture_checks=checks)
+        self.assertEqual([Mark.OK, Mark.FAILED], [mark for _, mark, _ in rows])
+        self.assertIn("tls_reset: ", rows[1][2])
+
+    def test_a_route_over_an_outbound_proxy_is_told_as_such(self) -> None:
+        socks = Given("socks", "socks5://192.0.2.9:1080#socks")
+        reply = EgressReply("socks", None, 120, 200)
+        works = but(egress=(socks,), egresses=(reply,))
+        for evidence, words in (
+            (works, "over the outbound proxy socks works"),
+            (replace(works, egresses=()), "could be judged"),
+        ):
+            said = table.summary(evidence, judge(evidence))[1]
+            self.assertIn(words, said)
+
+    def test_advice_is_written_as_it_is_set(self) -> None:
+        found = Advice("STREAMR_ADDRESS_FAMILY=ipv4", "tried: so it is", tried=True)
+        self.assertEqual(
+            "STREAMR_ADDRESS_FAMILY=ipv4 (tried: so it is)", table.advice(found)
+        )
 
     def test_the_last_line_says_whether_the_direct_route_is_sound(self) -> None:
         mark, said = table.summary(sound(), judge(sound()))
