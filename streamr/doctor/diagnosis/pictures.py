@@ -18,7 +18,7 @@ def judge(facts: Facts) -> Iterator[DoctorVerdict]:
         return
     first, *others = looked
     good = {each.place for each in checks if each.cause is None}
-    causes = {each.place: each.cause for each in checks if each.cause is not None}
+    causes = {e.place: e.cause for e in checks if e.cause and e.place not in good}
     if good.intersection(first.places) or not (first.cause or causes):
         return
     by = next((each.by for each in others if good.intersection(each.places)), "")

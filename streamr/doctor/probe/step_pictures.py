@@ -13,6 +13,7 @@ from streamr.doctor.probe.run import Case
 from streamr.doctor.probe.step_dns import Names
 from streamr.doctor.probe.tcp_tls import Prober
 from streamr.tmdb.hosts import OFFICIAL_HOSTS
+from streamr.upstream.dial.tls import PROFILES
 
 
 class Pictures:
@@ -24,8 +25,8 @@ class Pictures:
         self._prober = prober
 
     async def examine(self) -> None:
-        """Look it up as TMDB's other hosts, and make a verified handshake at an address
-        of each family that each resolver gives."""
+        """Look it up as TMDB's other hosts, and make a verified handshake of each
+        profile at an address of each family that each resolver gives."""
         case = self._case
         if not self._is_tmdb():
             return
@@ -37,16 +38,17 @@ class Pictures:
             for place in _one_each(facts.allowed(found.places))
         )
         case.picture_checks = await gathered(
-            case.lateness.fair(partial(self._prober.shake, PICTURES, "classic", place))
+            case.lateness.fair(partial(self._prober.shake, PICTURES, profile, place))
             for place in firsts
+            for profile in (("classic",) if case.slow else PROFILES)
         )
 
     def _is_tmdb(self) -> bool:
         """False for a lookalike, which has no pictures."""
         case = self._case
         direct = case.hosts[0]
-        places = case.facts().places(direct)
-        here = bool(places) and all(each.is_loopback for each in places)
+        found = case.facts().lookup(direct)
+        here = found is not None and any(each.is_loopback for each in found.places)
         at_home = (case.is_tls(direct), case.port(direct)) == (True, 443)
         return direct in OFFICIAL_HOSTS and at_home and not here
 

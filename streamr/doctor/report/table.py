@@ -218,7 +218,8 @@ def _pictures(evidence: Evidence) -> Iterator[TableRow]:
             good = each.cause is None
             seen = f"verified, {each.ms} ms" if good else _cause(each.cause or "")
             mark = Mark.OK if good else Mark.FAILED
-            yield "pictures", f"{where} at {each.place}", mark, seen
+            what = f"{where} at {each.place} {each.profile}"
+            yield "pictures", what, mark, seen
 
 
 def _egresses(evidence: Evidence) -> Iterator[TableRow]:

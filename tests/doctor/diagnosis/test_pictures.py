@@ -19,6 +19,8 @@ class Pictures(Judged):
             but(pictures=(LOOKED,), picture_checks=(shaken(PICTURES, HERE),)),
             sound=True,
         )
+        old = (shaken(PICTURES, HERE, "tls_reset"), shaken(PICTURES, HERE))
+        self.says(but(pictures=(LOOKED,), picture_checks=old), sound=True)
         both = replace(LOOKED, places=(SIX, HERE))
         one = (shaken(PICTURES, SIX, "tls_reset"), shaken(PICTURES, HERE))
         self.says(but(pictures=(both,), picture_checks=one), sound=True)
