@@ -40,6 +40,8 @@ def egresses(text: str) -> tuple[Egress, ...]:
             found.append(_read(entry))
         except ValueError as error:
             raise ValueError(f"entry {number}: {error}") from None
+    if text.strip() and not found:
+        raise ValueError("no entry is listed; write direct to use no outbound proxy")
     return _named_apart(found) or (DIRECT,)
 
 
@@ -99,7 +101,8 @@ def _named_apart(found: Iterable[Egress]) -> tuple[Egress, ...]:
     for name in names:
         if names.count(name) > 1:
             raise ValueError(
-                f"two entries have the name {name}: write #name behind them"
+                f"two entries have the name {name}: give each a name of its own with "
+                "#name"
             )
     return each_once
 
@@ -107,9 +110,16 @@ def _named_apart(found: Iterable[Egress]) -> tuple[Egress, ...]:
 def _read(entry: str) -> Egress:
     if entry in ("direct", "env"):
         return DIRECT if entry == "direct" else FROM_ENVIRONMENT
+    if re.search(r"\s", entry):
+        raise ValueError(
+            "it contains a space or a line break; entries are separated by commas"
+        )
     scheme, found, rest = entry.partition("://")
     if not found:
-        raise ValueError(f"it does not begin with direct, env, {SCHEMES}")
+        raise ValueError(
+            f"it is neither direct nor env, and does not begin with {SCHEMES} (a comma "
+            "in a password is written %2C)"
+        )
     scheme = scheme.lower()
     if scheme not in _PORTS:
         raise ValueError(f"its scheme is not one of {SCHEMES}")
@@ -141,10 +151,19 @@ def _where(text: str, usual: int) -> tuple[str, int]:
     bracketed = found["host"].startswith("[")
     if bracketed != (":" in host and address_in(host) is not None):
         raise ValueError("only an IPv6 address is written in brackets")
-    port = usual if found["port"] is None else values.port(found["port"])
-    if port == 0:
-        raise ValueError("port 0 cannot be reached")
+    port = usual if found["port"] is None else _port(found["port"])
     return host, port
+
+
+def _port(text: str) -> int:
+    """The port of the proxy. Raises ValueError that does not repeat it."""
+    try:
+        return values.reachable_port(text)
+    except ValueError:
+        raise ValueError(
+            "what follows the host is not a port from 1 to 65535 (a comma or a slash "
+            "in a password is percent-encoded)"
+        ) from None
 
 
 def _name(text: str) -> str:

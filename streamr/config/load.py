@@ -341,8 +341,8 @@ def _about_environment(
     elif FROM_ENVIRONMENT in egresses(given.text) and not named:
         yield Notice(
             "egress-env",
-            "STREAMR_EGRESS is env, but the environment has no HTTPS_PROXY for TMDB, "
-            "so TMDB is asked directly",
+            "STREAMR_EGRESS names env, but the environment has no HTTPS_PROXY for "
+            "TMDB, so TMDB is asked directly in its place",
         )
 
 

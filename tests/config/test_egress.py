@@ -92,26 +92,33 @@ class Forms(SynchronousTestCase):
             "http://anna:1@a,http://bert:2@a",
             "socks5://a#http-b-80,http://b",
         ):
-            with self.assertRaisesRegex(ValueError, "two entries have the name"):
+            with self.assertRaisesRegex(
+                ValueError, "two entries have the name .*: give each"
+            ):
                 egresses(text)
 
     def test_what_is_wrong_is_said_by_its_place(self):
         for text, told in (
-            ("proxy:8080", "entry 1: it does not begin with direct, env, http://"),
+            ("proxy:8080", "entry 1: it is neither direct nor env, and does not begin"),
+            ("direct#x", "entry 1: it is neither direct nor env"),
+            ("http://a:b,c@proxy:1", "entry 1: what follows the host is not a port"),
+            ("http://a:1\nhttp://b:1", "a space or a line break; entries are"),
+            ("http://a:1 http://b:1", "entries are separated by commas"),
+            (" , ", "no entry is listed"),
             ("direct,,ftp://proxy", "entry 2: its scheme is not one of http://"),
             ("socks4://proxy", "its scheme is not one of"),
             ("http://", "its host is not a valid host name"),
-            ("http://a b", "its host is not a valid host name"),
-            ("http://proxy:", "it is not a port number"),
-            ("http://proxy:x", "it is not a port number"),
-            ("http://proxy:65536", "it is not a port number"),
-            ("http://proxy:0", "port 0 cannot be reached"),
+            ("http://a/b", "its host is not a valid host name"),
+            ("http://proxy:", "is not a port from 1 to 65535"),
+            ("http://proxy:x", "is not a port from 1 to 65535"),
+            ("http://proxy:65536", "is not a port from 1 to 65535"),
+            ("http://proxy:0", "is not a port from 1 to 65535"),
             ("http://2001:db8::1", "an IPv6 address is written in brackets"),
             ("http://[192.0.2.1]", "only an IPv6 address is written in brackets"),
             ("http://[proxy]", "its host is not a valid host name"),
-            ("http://proxy:80/path", "it is not a port number"),
+            ("http://proxy:80/path", "is not a port from 1 to 65535"),
             ("http://proxy#", "the name after # is not"),
-            ("http://proxy#a b", "the name after # is not"),
+            ("http://proxy#a/b", "the name after # is not"),
             ("http://proxy#direct", "direct cannot be the name"),
             ("http://a:50%@proxy", "is written %25"),
             ("http://a:%ff@proxy", "not UTF-8"),
@@ -119,7 +126,6 @@ class Forms(SynchronousTestCase):
             ("http://a%3Ab:c@proxy", "a colon"),
             (f"socks5://a:{'x' * 256}@proxy", "longer than 255 bytes"),
             (f"socks5://{'ü' * 128}:x@proxy", "longer than 255 bytes"),
-            ("direct#x", "it does not begin with"),
         ):
             with self.assertRaises(ValueError) as caught:
                 egresses(text)
@@ -273,6 +279,10 @@ class FromTheEnvironment(SynchronousTestCase):
         ):
             found = load({}, {**KEY, **environment}).warnings
             self.assertEqual([each.code for each in found], codes, environment)
+
+    def test_where_env_is_one_of_several_it_is_not_called_the_only_one(self):
+        (found,) = load({}, {**KEY, "STREAMR_EGRESS": "env,socks5://a"}).warnings
+        self.assertIn("STREAMR_EGRESS names env, but", found.text)
 
 
 class InAFile(SynchronousTestCase):
