@@ -78,7 +78,10 @@ def _tls(scheme: str, rest: str) -> Resolver:
 def _https(scheme: str, rest: str) -> Resolver:
     url, hash_, given = rest.partition("#")
     # the form in which resolvers publish it (RFC 8484, 3); a POST needs no parameter
-    parts = urlsplit(f"https://{url.removesuffix('{?dns}')}")
+    try:
+        parts = urlsplit(f"https://{url.removesuffix('{?dns}')}")
+    except ValueError:
+        raise ValueError("an IPv6 address is written in brackets") from None
     host = parts.hostname or ""
     literal = address_in(host)
     if literal is None and not HOST_NAME.fullmatch(host):

@@ -173,7 +173,13 @@ def proxy_url(text: str) -> str:
 def _check_not_outbound(text: str) -> None:
     """Elsewhere a setting of this name means an outbound proxy. Raises ValueError."""
     outbound = "that is an outbound proxy, and belongs in STREAMR_EGRESS"
-    if text.lower().startswith("socks"):
+    scheme = text.partition("://")[0].lower()
+    if scheme.startswith("socks4"):
+        raise ValueError(
+            "that is an outbound proxy, and this setting is for another streamr; "
+            "STREAMR_EGRESS takes outbound proxies, but SOCKS5 and HTTP ones only"
+        )
+    if scheme.startswith("socks"):
         raise ValueError(f"{outbound}; this setting is for another streamr")
     if "@" in urlsplit(text).netloc:
         raise ValueError(f"a streamr has no user and password: {outbound}")

@@ -71,7 +71,7 @@ class One(SynchronousTestCase):
             ("https://dns.example:/q", "not a port"),
             ("https:///q", "is not a host name"),
             ("https://dns.example/q#", "is not an IP address"),
-            ("https://[::1/q", "IPv6"),
+            ("https://[::1/q", "an IPv6 address is written in brackets"),
         ):
             raised = self.assertRaises(ValueError, resolver, text)
             self.assertIn(text, str(raised))

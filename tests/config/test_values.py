@@ -282,7 +282,7 @@ class Urls(Readers):
         for read, text, said in (
             (values.proxy_url, "socks5://proxy:1080", "another streamr"),
             (values.proxy_url, "SOCKS5H://anna:canary@proxy", "another streamr"),
-            (values.proxy_url, "socks4a://proxy", "another streamr"),
+            (values.proxy_url, "socks4a://proxy", "SOCKS5 and HTTP ones only"),
             (values.proxy_url, "http://anna:canary@proxy:8080", "user and password"),
             (values.proxy_url, "https://anna@proxy.example", "user and password"),
             (values.address, "http://proxy:8080", "TMDB_PROXY_URL"),
