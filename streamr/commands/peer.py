@@ -89,7 +89,15 @@ class ShowOptions(SettingOptions):
         named = settings.proxy_tls_cert
         if named is not None:
             return PinFile(named)
-        return PinFile(state_folder(settings) / CERTIFICATE, "PROXY_TLS_CERT is unset;")
+        own = state_folder(settings) / CERTIFICATE
+        if not own.exists():
+            raise SettingsError(
+                [
+                    f"PROXY_TLS_CERT is unset, and there is no {str(own)!r}, which "
+                    "streamr peer new would make"
+                ]
+            )
+        return PinFile(own, "PROXY_TLS_CERT is unset;")
 
 
 class PeerOptions(Helpful):

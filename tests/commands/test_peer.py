@@ -162,7 +162,8 @@ class Show(Peer):
     def test_without_one_it_says_so(self) -> None:
         status, text, told = self.said("show")
         self.assertEqual((status, text), (78, ""))
-        self.assertIn("proxy-cert.pem' cannot be used: No such file", told)
+        self.assertIn("PROXY_TLS_CERT is unset, and there is no", told)
+        self.assertIn("proxy-cert.pem', which streamr peer new would make", told)
 
     def test_what_is_no_certificate_is_named_as_it_was_given(self) -> None:
         (self.folder / "file").write_text("none")
