@@ -58,9 +58,8 @@ class Admission:
         if self._told_at is None or now - self._told_at >= TELL_EVERY:
             self._told_at = now
             _log.warn(
-                "{most} requests wait for TMDB: more are answered with 429 ({count} so "
-                "far)",
-                most=self._most,
+                "more requests wait for TMDB than it could answer in time: "
+                "{count} answered with 429 so far",
                 count=self._turned_away,
                 code="turned-away",
             )

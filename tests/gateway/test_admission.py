@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred
-from twisted.logger import LogEvent, globalLogPublisher
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Outcome
@@ -65,6 +65,13 @@ class Crowd(SynchronousTestCase):
             self.ask()
             self.asked[number].callback(Outcome(fault=too_many_waiting()))
         self.assertEqual(self.told(), [1])
+
+    def test_the_line_does_not_say_how_many_wait_which_it_does_not_know(self) -> None:
+        self.ask()
+        self.asked[0].callback(Outcome(fault=too_many_waiting()))
+        (told,) = map(formatEvent, self.events)
+        self.assertIn("in time: 1 answered with 429 so far", told)
+        self.assertNotIn("3", told)
 
     def test_a_flood_is_told_in_one_line_every_ten_seconds(self) -> None:
         for _ in range(3):
