@@ -194,16 +194,17 @@ def _untried(against: Sequence[DoctorVerdict]) -> Advice | None:
     if layers == {Layer.DNS}:
         return Advice(
             "STREAMR_RESOLVERS",
-            "untried, because none is listed that works: a resolver over TLS or HTTPS "
-            "(tls://, https://), whose answers nobody on the path can change",
+            "list a resolver over TLS or HTTPS (tls://, https://), whose answers "
+            "nobody on the path can change; this is untried, because none that is "
+            "listed works",
             tried=False,
         )
     if layers & {Layer.TCP, Layer.TLS, Layer.HTTP, Layer.EGRESS}:
         return Advice(
             "STREAMR_EGRESS",
-            "untried, because none is listed that works: an outbound proxy (http://, "
-            "https://, socks5://) on another network; or TMDB_PROXY_URL, another "
-            "streamr's proxy",
+            "list an outbound proxy (http://, https://, socks5://) on another network, "
+            "or another streamr's proxy in TMDB_PROXY_URL; this is untried, because "
+            "none that is listed works",
             tried=False,
         )
     return None

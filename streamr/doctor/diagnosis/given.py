@@ -18,6 +18,12 @@ _CODES = {
     "egress_denied": "egress_denied",
     "egress_protocol_error": "egress_protocol_error",
 }
+# What these come to, of a proxy that the verdict has named.
+_SAID = {
+    "egress_unreachable": "there is no connection to it",
+    "egress_timeout": "it did not answer in time",
+    "egress_closed": "it closed the connection in place of an answer",
+}
 
 
 def judge(facts: Facts) -> Iterator[DoctorVerdict]:
@@ -51,7 +57,17 @@ def _resolvers(facts: Facts) -> Iterator[DoctorVerdict]:
 
 
 def _egress(facts: Facts, reply: EgressReply) -> DoctorVerdict:
-    told = meaning(reply.cause) if reply.cause else f"status {reply.status}"
-    what = f"{told} ({reply.detail})" if reply.detail else told
-    code = _CODES.get(reply.cause or "", "egress_failed")
-    return verdict(code, (facts.evidence.direct,), name=reply.name, what=what)
+    cause = reply.cause or ""
+    code = _CODES.get(cause, "egress_failed")
+    return verdict(code, (facts.evidence.direct,), name=reply.name, what=_what(reply))
+
+
+def _what(reply: EgressReply) -> str:
+    """Why, without what the verdict says already where the reply has a detail."""
+    cause, detail = reply.cause, reply.detail
+    if cause is None:
+        return f"status {reply.status}" + (f" ({detail})" if detail else "")
+    if detail and cause not in _SAID and cause.startswith("egress_"):
+        return detail
+    told = _SAID.get(cause) or meaning(cause)
+    return f"{told} ({detail})" if detail else told

@@ -406,9 +406,9 @@ KINDS: dict[str, VerdictKind] = {
     ),
     "egress_unreachable": VerdictKind(
         Layer.EGRESS,
-        "there is no connection to the outbound proxy {name}: {what}",
-        "start it, or correct host and port in STREAMR_EGRESS; inside a container, "
-        "localhost is the container itself",
+        "the outbound proxy {name} cannot be used: {what}",
+        "start it, or correct its scheme, host and port in STREAMR_EGRESS; inside a "
+        "container, localhost is the container itself",
         direct=False,
     ),
     "egress_authentication": VerdictKind(

@@ -40,7 +40,9 @@ def summary(evidence: Evidence, diagnosis: Diagnosis) -> tuple[Mark, str]:
 
 def advice(found: Advice) -> str:
     """The setting that helps, as it is written, and what is known of it."""
-    return f"{found.setting} ({found.words})"
+    if found.tried:
+        return f"{found.setting} ({found.words})"
+    return f"{found.setting}: {found.words}"
 
 
 def line(found: DoctorVerdict) -> tuple[Mark, str]:

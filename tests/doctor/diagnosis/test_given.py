@@ -91,6 +91,7 @@ class Egresses(Judged):
             said = self.says(listed, code, sound=True)
             self.assertIn("outbound proxy socks", said)
             self.assertIn("so it said", said)
+            self.assertEqual(said.partition("->")[0].count("outbound proxy"), 1)
 
     def test_a_refused_country_is_told_as_what_it_is(self) -> None:
         reply = EgressReply("socks", None, 9, 403)

@@ -168,6 +168,16 @@ class Rows(SynchronousTestCase):
         self.assertTrue(said.endswith(" [name_filtered]"), said)
         self.assertIs(Mark.WARNING, table.line(replace(found, direct=False))[0])
 
+    def test_what_was_not_tried_is_a_sentence_behind_the_setting(self) -> None:
+        untried = Advice("STREAMR_EGRESS", "list an outbound proxy", tried=False)
+        self.assertEqual(
+            "STREAMR_EGRESS: list an outbound proxy", table.advice(untried)
+        )
+        tried = Advice("STREAMR_EGRESS=socks5://a", "tried: so it was", tried=True)
+        self.assertEqual(
+            "STREAMR_EGRESS=socks5://a (tried: so it was)", table.advice(tried)
+        )
+
     def test_json_holds_verdicts_and_all_that_was_seen(self) -> None:
         broken = but(matrix=FILTERED)
         value = json.loads(json.dumps(table.as_json(broken, judge(broken))))
