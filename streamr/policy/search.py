@@ -79,6 +79,9 @@ _PROGRESS = {phase: place for place, phase in enumerate(Phase, 1)}
 # of the time that silence usually takes.
 MOST_EXPLORED = 3
 EXPLORING = 0.4
+# Those after them come further and further apart: when several have heard nothing it
+# may be the line that is slow, and each route is a burden to it.
+MOST_APART = 4.0
 # Time is shared among so many routes at most: what helps is found among the first, and
 # each needs enough for a handshake.
 MOST_SHARED = 4
@@ -173,6 +176,14 @@ def ranked(
 def able(candidate: Dimensions, tried: Sequence[Tried]) -> bool:
     """True when a candidate may heal every fault that was seen."""
     return all(failed.may_heal(candidate) for failed in tried)
+
+
+def haste(taken: int) -> float:
+    """By which share of its patience the last of so many routes is waited for, of which
+    none is known to work."""
+    if taken < MOST_EXPLORED:
+        return EXPLORING
+    return float(min(MOST_APART, 2 ** (taken - MOST_EXPLORED)))
 
 
 def worth(candidates: Sequence[Dimensions], tried: Sequence[Tried]) -> int:

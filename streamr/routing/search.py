@@ -12,11 +12,10 @@ from streamr.boundaries import Call, Dimensions
 from streamr.errors import CAUSES, Blame
 from streamr.interfaces import Route
 from streamr.policy.search import (
-    EXPLORING,
-    MOST_EXPLORED,
     Proven,
     Tried,
     able,
+    haste,
     ranked,
     worth,
 )
@@ -192,7 +191,7 @@ class _Searched:
     @property
     def haste(self) -> float:
         known = self._last is not None and self._search.is_proven(self._last)
-        return 1.0 if known or len(self._taken) >= MOST_EXPLORED else EXPLORING
+        return 1.0 if known else haste(len(self._taken))
 
     def take(self) -> Route:
         dimensions = self._last = self._ordered()[0]

@@ -21,6 +21,7 @@ from streamr.policy.search import (
     Proven,
     Tried,
     able,
+    haste,
     heals,
     ranked,
     worth,
@@ -326,3 +327,9 @@ class Promises(SynchronousTestCase):
         self.assertLessEqual(found, MOST_SHARED)
         first = [able(each, tried) for each in candidates[:MOST_SHARED]]
         self.assertEqual(found, max(1, sum(first)))
+
+
+class Haste(SynchronousTestCase):
+    def test_routes_of_which_nothing_is_known_come_further_and_further_apart(self):
+        found = [haste(taken) for taken in range(1, 8)]
+        self.assertEqual(found, [0.4, 0.4, 1.0, 2.0, 4.0, 4.0, 4.0])

@@ -494,7 +494,7 @@ class Plans(SynchronousTestCase):
         for _ in range(MOST_EXPLORED + 1):
             plan.take()
             found.append(plan.haste)
-        self.assertEqual(found, [EXPLORING] * (MOST_EXPLORED - 1) + [1.0, 1.0])
+        self.assertEqual(found, [EXPLORING] * (MOST_EXPLORED - 1) + [1.0, 2.0])
 
     def test_one_that_has_worked_is_waited_for(self) -> None:
         plan = Bench(proven={f"tls12@{ORG}": 50.0}).plan()

@@ -40,6 +40,8 @@ T = TypeVar("T")
 # The next address is tried this long after the one before (RFC 8305, 5 recommends
 # 250 ms and allows 10 ms). It is what an address that does not answer costs.
 ATTEMPT_DELAY = 0.05
+# Where TCP stands, a handshake is waited for this long: the same section's 250 ms.
+HANDSHAKE_DELAY = 0.25
 # Where handshakes are reset at random, three are tried at once: TMDB's CDN counts
 # connections (docs/facts/tmdb.md, "Limits on requests and connections"), and a fourth
 # would gain 6 %.
@@ -80,7 +82,7 @@ class Dialer:
         """The connection to a host: the first of `at_once` that are tried together, and
         of those that follow. Raises Fault for https without a TLS profile."""
         wrap = _wrapped(self.reactor, self._creator(host, port) if secure else None)
-        rules = Rules(secure, at_once, trace.line.limit(ATTEMPT_DELAY))
+        rules = _rules(trace, secure=secure, at_once=at_once)
         reactor, outlet = self.reactor, self.outlet
         if outlet is None:
             return AddressesEndpoint(
@@ -98,6 +100,12 @@ class Dialer:
         if self.policy is None:
             raise Fault("proxy_internal_error", "https without a TLS profile")
         return self.policy.creatorForNetloc(host.encode("ascii"), port)
+
+
+def _rules(trace: Trace, *, secure: bool, at_once: int) -> Rules:
+    """How addresses are tried on a line like this one."""
+    limit = trace.line.limit
+    return Rules(secure, at_once, limit(ATTEMPT_DELAY), limit(HANDSHAKE_DELAY))
 
 
 def _wrapped(reactor: Reactor, creator: Creator | None) -> Wrap:
@@ -124,7 +132,7 @@ def _to_proxy(reactor: Reactor, outlet: Outlet, trace: Trace) -> IStreamClientEn
         reactor,
         _wrapped(reactor, creator),
         trace.aside(),
-        Rules(creator is not None, 1, ATTEMPT_DELAY),
+        _rules(trace, secure=creator is not None, at_once=1),
     )
 
 

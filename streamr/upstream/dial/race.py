@@ -10,6 +10,7 @@ three fail once in eight).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,13 +54,15 @@ class Rules:
 
     `secure` says that a connection is ready when its handshake has ended well, not when
     TCP stands. `at_once` racers start together; the next one follows when one fails, or
-    after `delay` seconds. Who has seen several fail is in a hurry: then as many run
-    side by side, up to MOST_AT_ONCE.
+    after `delay` seconds, or, where TCP stands, when its handshake takes longer than
+    `patience`: each handshake is a burden to a slow line. Who has seen several fail is
+    in a hurry: then as many run side by side, up to MOST_AT_ONCE.
     """
 
     secure: bool
     at_once: int
     delay: float
+    patience: float
 
 
 class Race:
@@ -129,7 +132,18 @@ class Race:
         connecting.addErrback(self._failed, racer.leg)
         self._hush()
         if not self._over:
-            self._timer = self._clock.callLater(self._rules.delay, self._start)
+            self._timer = self._clock.callLater(self._rules.delay, self._look)
+
+    def _look(self) -> None:
+        """Start the next one, unless a handshake has only just begun."""
+        times = (each.stood_at for each in self._under_way)
+        stood = max((each for each in times if each is not None), default=-math.inf)
+        left = stood + self._rules.patience
+        left -= self._clock.seconds()
+        if left > 0:
+            self._timer = self._clock.callLater(left, self._look)
+        else:
+            self._start()
 
     def _failed(self, failure: Failure, leg: Leg) -> None:
         if self._over:
@@ -145,12 +159,12 @@ class Race:
             self.won.errback(failure if told is None else Failure(told))
         else:
             self._start()
-            if self._under_way < min(self._failures, MOST_AT_ONCE):
+            if len(self._under_way) < min(self._failures, MOST_AT_ONCE):
                 self._start()
 
     @property
-    def _under_way(self) -> int:
-        return sum(each.begun and each.fault is None for each in self._legs)
+    def _under_way(self) -> list[Leg]:
+        return [each for each in self._legs if each.begun and each.fault is None]
 
     def _stop(self) -> None:
         self._over = True

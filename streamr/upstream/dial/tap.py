@@ -92,6 +92,10 @@ class Trace:
         self.legs.append(Leg(self, address, egress))
         return self.legs[-1]
 
+    def seconds(self) -> float:
+        """What the clock says."""
+        return self._clock.seconds()
+
     def aside(self) -> Trace:
         """The evidence of a connection that this one needs, to an outbound proxy."""
         return Trace(self._clock, self._budget)
@@ -209,8 +213,8 @@ class Leg:
     """The evidence of one connection of an attempt, as `classify` reads it.
 
     `address` is what it leads to, or `egress` the outbound proxy that it goes through;
-    `begun` says that it was tried; `fault` is why it is not the one that carries the
-    request, None while it may still be.
+    `begun` says that it was tried, and `stood_at` when TCP stood; `fault` is why it is
+    not the one that carries the request, None while it may still be.
     """
 
     timed_out = False
@@ -222,6 +226,7 @@ class Leg:
         self.egress = egress
         self.phase = Phase.CONNECT
         self.begun = False
+        self.stood_at: float | None = None
         self.tap: Tap | None = None
         self.fault: Fault | None = None
 
@@ -237,6 +242,7 @@ class Leg:
     def connected(self, tap: Tap, *, secure: bool) -> None:
         """TCP stands."""
         self.tap, tap.trace = tap, self._trace
+        self.stood_at = self._trace.seconds()
         self.phase = Phase.TLS if secure else Phase.REQUEST
         self._trace.connected(tap, secure=secure)
 

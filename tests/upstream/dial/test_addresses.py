@@ -55,7 +55,7 @@ class AddressesCase(SynchronousTestCase):
             self.reactor,
             lambda tcp, leg: TapEndpoint(tcp, leg, secure=secure),
             self.trace,
-            Rules(secure, 1, 0.05),
+            Rules(secure, 1, 0.05, 0.25),
         )
         won = self.endpoint.connect(Factory.forProtocol(Real))
         self.trace.start(won.cancel)
@@ -97,6 +97,9 @@ class Tried(AddressesCase):
         won = self.connect()
         self.stands()
         self.reactor.advance(0.06)
+        # each handshake is a burden to a slow line
+        self.assertEqual(self.tried, [V6])
+        self.reactor.advance(0.2)
         self.assertEqual(self.tried, [V6, V4])
         self.secure(self.stands())
         self.successResultOf(won)

@@ -105,7 +105,7 @@ class RaceCase(SynchronousTestCase):
         self.endpoints = [FakeEndpoint() for _ in self.legs]
         pairs = zip(self.legs, self.endpoints, strict=True)
         racers = [Racer(leg, lambda each=each: each) for leg, each in pairs]
-        rules = Rules(self.secure, self.at_once, 0.05)
+        rules = Rules(self.secure, self.at_once, 0.05, 0.25)
         factory = Factory.forProtocol(self.real)
         self.won = Race(racers, factory, rules, self.clock).won
 
@@ -363,7 +363,7 @@ class InTurn(RaceCase):
         factory = Factory.forProtocol(Real)
         self.won.addErrback(lambda _: None)
         self.won.cancel()
-        self.won = Race(racers, factory, Rules(True, 1, 0.05), self.clock).won
+        self.won = Race(racers, factory, Rules(True, 1, 0.05, 0.25), self.clock).won
         self.assertEqual(self.fault().cause.name, "connection_refused")
 
 
