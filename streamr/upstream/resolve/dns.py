@@ -83,6 +83,8 @@ class _Asking(DatagramProtocol):
         return self._done
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+        if self._done.called:
+            return  # Twisted hands on what it has read together, also to a closed port
         message = read(datagram)
         # what does not fit may be forged: the answer can still come (RFC 5452, 9)
         if message is not None and answers(message, self._query, self._number):

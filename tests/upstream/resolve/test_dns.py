@@ -35,6 +35,7 @@ class Transport(FakeDatagramTransport):
     peer: tuple[str, int] | None = None
     problem: OSError | None = None
     listening = True
+    stops = 0
 
     def connect(self, host: str, port: int) -> None:
         self.peer = (host, port)
@@ -48,6 +49,7 @@ class Transport(FakeDatagramTransport):
     def stopListening(self) -> None:
         """The question has ended."""
         self.listening = False
+        self.stops += 1
 
 
 class Network(Clock):
@@ -122,6 +124,15 @@ class Asking(SynchronousTestCase):
         self.assertNoResult(finding)
         self.network.answers(dns.A, dns.Record_A(V4[1]), dns.Record_A(OTHER[1]))
         self.assertEqual(self.successResultOf(finding), [V4, OTHER, V6])
+
+    def test_an_answer_that_comes_twice_counts_once(self) -> None:
+        # both are read in one turn of the reactor, whatever was closed between them
+        finding = self.ask()
+        for _ in range(2):
+            self.network.answers(dns.A, dns.Record_A(V4[1]))
+            self.network.answers(dns.AAAA)
+        self.assertEqual(self.successResultOf(finding), [V4])
+        self.assertEqual([each.transport.stops for each in self.network.open], [1, 1])
 
     def test_an_address_is_found_once_and_an_alias_is_none(self) -> None:
         finding = self.ask()
