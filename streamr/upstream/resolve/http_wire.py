@@ -123,7 +123,8 @@ class Http2:
         try:
             for event in self._h2.receive_data(data):
                 self._take(event)
-        except h2.exceptions.H2Error as problem:
+        except (h2.exceptions.H2Error, ValueError) as problem:
+            # ValueError: a status that is no number, or a field that is no text
             self.open = False
             raise ServerFailed(f"what it sends is not HTTP/2: {problem}") from problem
         ended = [each for each in self._replies.values() if each.ended]

@@ -109,6 +109,21 @@ class OverHttp2(SynchronousTestCase):
         [reply] = self.take()
         self.assertEqual((reply.number, reply.message()), (first, b"one"))
 
+    def test_a_head_that_makes_no_sense_ends_the_connection(self) -> None:
+        for head in (
+            [(":status", "abc")],
+            [(":status", "")],
+            [(":status", "200"), ("content-type", b"\xff\xfe")],
+            [(":status", "200"), ("x-other", b"\xff\xfe")],
+        ):
+            self.setUp()
+            self.server.config.validate_outbound_headers = False
+            number = self.wire.ask(b"?")
+            self.serve()
+            self.server.send_headers(number, head)
+            self.assertRaises(ServerFailed, self.take)
+            self.assertFalse(self.wire.open, head)
+
     def test_the_window_stays_open(self) -> None:
         # more than the 65,535 bytes that a connection may send unacknowledged
         for _ in range(40):
