@@ -38,8 +38,15 @@ class Lookups:
         if self._running >= MOST_AT_ONCE:
             result.errback(ServerFailed("too many lookups are waiting"))
             return result
+        thread = threading.Thread(target=self._work, args=(name, result), daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            # of a container's limit on processes each thread is one
+            result.errback(ServerFailed("this machine starts no further thread"))
+            return result
+        # it can only end in the reactor's next turn
         self._running += 1
-        threading.Thread(target=self._work, args=(name, result), daemon=True).start()
         return result.addErrback(as_lookup_failure)
 
     def _work(self, name: str, result: Deferred[list[tuple[int, str]]]) -> None:

@@ -92,6 +92,17 @@ class InThreads(SynchronousTestCase):
         self.failureResultOf(bad, NoSuchName)
         self.failureResultOf(odd, NoSuchName)
 
+    def test_a_thread_that_cannot_begin_takes_no_place(self) -> None:
+        size = threading.stack_size(1 << 47)  # no machine has as much
+        try:
+            for _ in range(MOST_AT_ONCE):
+                self.failureResultOf(self.lookups.find(NAME), ServerFailed)
+        finally:
+            threading.stack_size(size)
+        found = self.lookups.find(NAME)
+        self.reactor.run(1)
+        self.assertEqual(self.successResultOf(found), [V4])
+
     def test_who_leaves_does_not_free_the_thread(self) -> None:
         for each in self.silent(MOST_AT_ONCE):
             each.cancel()
