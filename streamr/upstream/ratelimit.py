@@ -148,11 +148,10 @@ class Pacer:
             seconds, self._pause = self._pause, min(self._pause * 2, LONGEST_PAUSE)
         now = self._clock.seconds()
         self._paused_until = max(self._paused_until, now + seconds)
-        queue = [*self._queue, *self._behind]
-        self._queue.clear()
-        self._behind.clear()
         self._look_later(None)
-        for waiting in queue:
+        # one by one: who is told may cancel another, which is then none that waits
+        while self.waiting:
+            waiting = (self._queue or self._behind).popleft()
             waiting.expires.cancel()
             waiting.fail(_limited(self._paused_until - now))
         return seconds

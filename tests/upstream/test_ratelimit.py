@@ -547,6 +547,15 @@ class TheQueue(PacerCase):
 class Limited(PacerCase):
     """TMDB answers 429: the host is left alone."""
 
+    def test_one_who_is_told_may_cancel_another_who_waits(self) -> None:
+        self.make(at_once=1)
+        _, told, cancelled, last = self.several(4)
+        told.waiting.addCallback(lambda _: cancelled.waiting.cancel())
+        self.limited_by("30")
+        self.assertIsInstance(cancelled.result, CancelledError)
+        self.assertEqual(last.fault.cause.name, "http_rate_limited")
+        self.assertEqual(self.pacer.waiting, 0)
+
     def test_nothing_leaves_within_retry_after(self) -> None:
         self.assertEqual(self.limited_by("30"), 30.0)
         for _ in range(29):
