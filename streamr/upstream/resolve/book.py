@@ -8,6 +8,7 @@ that failed stands behind those of which nothing is known.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -112,7 +113,7 @@ class AddressBook:
             for each in known.values()
             if _is_verified(each, now) and _is_of(each.address, family)
         ]
-        verified.sort(key=lambda each: -(each.verified_at or 0.0))
+        verified.sort(key=_verified_at, reverse=True)
         first = [each.address for each in verified]
         others = [each for each in dict.fromkeys(named) if each not in first]
         bad = [each for each in others if _has_failed(known.get(each), now)]
@@ -144,7 +145,7 @@ class AddressBook:
         fact = facts.get(address)
         if fact is None:
             if len(facts) >= MOST_KNOWN:
-                oldest = min(facts.values(), key=lambda each: each.verified_at or 0.0)
+                oldest = min(facts.values(), key=_verified_at)
                 del facts[oldest.address]
             fact = facts[address] = Fact(address)
         return fact
@@ -159,6 +160,12 @@ def interleaved(addresses: Sequence[str]) -> list[str]:
     for place in range(max(len(first), len(second))):
         mixed += first[place : place + 1] + second[place : place + 1]
     return mixed
+
+
+def _verified_at(fact: Fact) -> float:
+    """When it was verified; of one that never was, before all others. Also a time
+    before this machine's start, which its clock counts below zero, is one."""
+    return -math.inf if fact.verified_at is None else fact.verified_at
 
 
 def _is_verified(fact: Fact, now: float) -> bool:

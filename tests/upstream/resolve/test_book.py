@@ -183,6 +183,13 @@ class Kept(BookCase):
         self.assertEqual(len(self.book.facts(NAME)), MOST_KNOWN)
         self.assertEqual(self.order(), [ONE])
 
+    def test_what_was_verified_before_this_machine_began_stays(self) -> None:
+        # the monotonic clock may begin with the machine, after that
+        self.book.learn({NAME: {ONE: self.clock.seconds() + 600.0}})
+        for number in range(MOST_KNOWN + 1):
+            self.book.named(NAME, "system", [f"203.0.113.{number}"])
+        self.assertEqual(self.order(), [ONE])
+
 
 class InTurn(SynchronousTestCase):
     def test_the_first_decides_which_family_begins(self) -> None:
