@@ -42,7 +42,8 @@ HOPE_OVER = 40
 HOPE_SHARE = 0.2
 # When nobody has asked for so long (seconds), nobody needs to know.
 IDLE_SECONDS = 1800.0
-# Probes under way at once: routes to a network that is blocked all fail alike.
+# Probes under way at once: routes to a network that is blocked all fail alike. The
+# first route, whose rhythm is promised, waits for no place.
 MOST_PROBES = 4
 # As many routes as there can be (app/candidates.py).
 MOST_BEFORE = 64
@@ -342,7 +343,8 @@ class Health:
     def _look_at(self, route: Route) -> None:
         """Begin the probe of a route, if one is due."""
         known = self.breakers[route.name]
-        under_way = route.name in self._probes or len(self._probes) >= MOST_PROBES
+        full = len(self._probes) >= MOST_PROBES and route is not self.routes[0]
+        under_way = route.name in self._probes or full
         if breaker.due(known, self._clock.seconds()) and not under_way:
             self.breakers[route.name] = breaker.probing(known)
             self._probe(route)

@@ -4,6 +4,7 @@ whatever becomes of them, and fairly judged."""
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import settings
@@ -403,12 +404,12 @@ class Many(SynchronousTestCase):
             clock.advance(0.1)
             under_way = [
                 each
-                for route in routes
+                for route in routes[1:]  # the first one waits for no place
                 for each in route.sent
                 if not each.result.called
             ]
             self.assertLessEqual(len(under_way), MOST_PROBES)
-        counts = {len(route.sent) for route in routes}
+        counts = {len(route.sent) for route in routes[1:]}
         self.assertLessEqual(max(counts) - min(counts), 2)
 
 
@@ -527,6 +528,26 @@ class Several(SynchronousTestCase):
     def left(self, name: str) -> float:
         """Seconds of the pause that are left."""
         return float(self.health.known()[name]["left"])
+
+
+class Crowd(SynchronousTestCase):
+    def test_each_has_its_turn_and_the_first_one_its_rhythm(self) -> None:
+        clock = late()
+        routes = [FakeRoute(f"route{number}") for number in range(64)]
+        health = Health(routes, clock, lambda: 0.0, chance=lambda: 0.5)
+        self.addCleanup(health.stop)
+        health.start()
+        for route in routes:
+            break_down(health, route)
+        direct = []
+        for _ in range(1200):  # ten minutes
+            health.asked()
+            before = len(routes[0].sent)
+            clock.advance(LOOK_EVERY)
+            direct += [clock.seconds()] * (len(routes[0].sent) - before)
+        self.assertEqual([each.name for each in routes if len(each.sent) < 3], [])
+        gaps = [late - early for early, late in pairwise(direct)]
+        self.assertLess(max(gaps), LONGEST_PAUSE + PROBE_SECONDS + 2 * LOOK_EVERY)
 
 
 class Key(Several):
