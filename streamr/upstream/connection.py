@@ -139,10 +139,10 @@ class Connection(Protocol):
                 self._head_came(data)
             else:
                 # nobody has asked: it would be taken for the next answer
-                self._abort()
+                self.abort()
         except Fault as fault:
             self._end(Failure(fault))
-            self._abort()
+            self.abort()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._closed = True
@@ -190,7 +190,8 @@ class Connection(Protocol):
             if reusable:
                 self._idle(self)
             else:
-                self.transport.loseConnection()
+                # all has come, and who is out of reach never agrees to an end
+                self.abort()
             response.end(_WHOLE)
 
     def _end(self, reason: Failure) -> None:
@@ -205,8 +206,9 @@ class Connection(Protocol):
 
     def _left(self, _asking: Deferred[Response]) -> None:
         self._asking = None
-        self._abort()
+        self.abort()
 
-    def _abort(self) -> None:
+    def abort(self) -> None:
+        """Close it at once, whatever the other side does."""
         self._gone(self)
         self.transport.abortConnection()

@@ -12,6 +12,8 @@ from streamr.upstream.connection import Connection
 # Many servers close idle connections after a minute, which costs a reset on the next
 # request (docs/facts/tls.md, "Idle connections").
 LONGEST_IDLE = 45.0
+# The other side has this long to agree to the end of a connection (seconds).
+CLOSE_SECONDS = 3.0
 
 
 class Pool:
@@ -42,7 +44,7 @@ class Pool:
         if len(self._idle) > self._most_idle:
             oldest = next(iter(self._idle))
             self.forget(oldest)
-            oldest.close()
+            self._close(oldest)
         if self._timer is None:
             self._timer = self._clock.callLater(LONGEST_IDLE, self._look)
 
@@ -56,7 +58,21 @@ class Pool:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        return gatherResults([each.close() for each in idle])
+        return gatherResults([self._close(each) for each in idle])
+
+    def _close(self, connection: Connection) -> Deferred[None]:
+        """Close politely, and at once when the other side does not agree: with TLS it
+        has to answer, and one that is out of reach never does."""
+        closing = connection.close()
+        if closing.called:
+            return closing
+        timer = self._clock.callLater(CLOSE_SECONDS, connection.abort)
+
+        def closed(_result: None) -> None:
+            if timer.active():
+                timer.cancel()
+
+        return closing.addCallback(closed)
 
     def _look(self) -> None:
         """Close what has been idle for too long. One timer for all of them: each
@@ -66,7 +82,7 @@ class Pool:
         for connection, since in list(self._idle.items()):
             if now - since >= LONGEST_IDLE:
                 self.forget(connection)
-                connection.close()
+                self._close(connection)
             else:
                 self._timer = self._clock.callLater(
                     since + LONGEST_IDLE - now, self._look

@@ -122,7 +122,7 @@ class InTurn(ConnectionCase):
             self.come(raw)
             self.assertEqual(reader.end, WHOLE)
             self.assertEqual(self.idle, [])
-            self.assertTrue(self.transport.disconnecting)
+            self.assertTrue(self.transport.disconnected)
 
     def test_what_comes_behind_an_answer_is_never_the_next_one(self) -> None:
         raw = OK + b"Content-Length: 2\r\n\r\nab"
@@ -130,7 +130,7 @@ class InTurn(ConnectionCase):
         self.come(raw + OK)
         self.assertEqual((reader.body, reader.end), (b"ab", WHOLE))
         self.assertEqual(self.idle, [])
-        self.assertTrue(self.transport.disconnecting)
+        self.assertTrue(self.transport.disconnected)
         self.setUp()
         self.ask()
         self.come(raw, raw)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.upstream.connection import Connection
-from streamr.upstream.pool import LONGEST_IDLE, Pool
+from streamr.upstream.pool import CLOSE_SECONDS, LONGEST_IDLE, Pool
 
 HERE, THERE = b"http://a.test", b"http://b.test"
 
@@ -64,6 +64,7 @@ class Idle(SynchronousTestCase):
         self.assertFalse(self.closed(late))
         self.clock.advance(1 / 64)
         self.assertTrue(self.closed(late))
+        late.connectionLost(Failure(ConnectionDone()))
         self.assertIsNone(self.pool.take(HERE))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -92,6 +93,32 @@ class Idle(SynchronousTestCase):
         self.successResultOf(closing)
         self.assertIsNone(self.pool.take(HERE))
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_who_does_not_agree_to_the_end_is_left_without(self) -> None:
+        # with TLS the other side has to say so, too
+        idle, other = self.put(), self.put()
+        closing = self.pool.close()
+        other.connectionLost(Failure(ConnectionDone()))
+        self.clock.advance(CLOSE_SECONDS - 1 / 64)
+        self.assertFalse(idle.transport.disconnected)
+        self.clock.advance(1 / 64)
+        self.assertTrue(idle.transport.disconnected)
+        self.assertFalse(other.transport.disconnected)
+        idle.connectionLost(Failure(ConnectionAborted()))
+        self.successResultOf(closing)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_the_same_holds_for_one_that_was_idle_for_long(self) -> None:
+        idle = self.put()
+        self.clock.advance(LONGEST_IDLE)
+        self.assertFalse(idle.transport.disconnected)
+        self.clock.advance(CLOSE_SECONDS)
+        self.assertTrue(idle.transport.disconnected)
+
+    def test_the_same_holds_for_one_too_many(self) -> None:
+        oldest, *_ = [self.put() for _ in range(4)]
+        self.clock.advance(CLOSE_SECONDS)
+        self.assertTrue(oldest.transport.disconnected)
 
     def test_closing_an_empty_pool_is_no_work(self) -> None:
         self.successResultOf(self.pool.close())
