@@ -11,6 +11,9 @@ from streamr.upstream.dial.tunnel import Ask, Handshake
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: .*)?")
 _FIELD = re.compile(rb"(?i)(?:proxy|www)-authenticate:[ \t]*([a-z0-9_-]+)")
+# What a proxy may ask for, besides Basic. Any other word is not told: a proxy knows the
+# password, and could say that.
+_SCHEMES = {"bearer", "digest", "kerberos", "negotiate", "ntlm"}
 
 # tinyproxy refuses a password with 401, where RFC 9110 has 407 for it
 # (docs/facts/tls.md, "What an outbound proxy answers").
@@ -63,8 +66,9 @@ def _refusal(status: int, schemes: Iterable[str], *, with_user: bool) -> Fault:
         why = (
             "wrong user or password" if with_user else "it requires a user and password"
         )
-        if asked and "basic" not in asked:
-            listed = ", ".join(sorted(asked))
+        known = asked & _SCHEMES
+        if known and "basic" not in asked:
+            listed = ", ".join(sorted(known))
             why = f"it accepts {listed}, and streamr only offers Basic"
         return Fault("egress_authentication", f"status {status}: {why}")
     if status == 403:

@@ -127,6 +127,16 @@ class Answers(SynchronousTestCase):
         both = reply.replace(b"\r\n\r\n", b"\r\nProxy-Authenticate: basic\r\n\r\n")
         self.assertNotIn("only offers", str(answered(both)))
 
+    def test_nothing_that_a_proxy_says_instead_of_a_scheme_is_told(self):
+        # it knows the user and the password, and has room for 16 KiB
+        fields = b"Proxy-Authenticate: secret\r\nProxy-Authenticate: Digest\r\n"
+        reply = b"HTTP/1.1 407 secret\r\n" + fields + b"\r\n"
+        told = "status 407: it accepts digest, and streamr only offers Basic"
+        self.assertEqual(answered(reply), ("egress_authentication", told))
+        strange = reply.replace(b"Digest", b"secret-too")
+        told = "status 407: it requires a user and password"
+        self.assertEqual(answered(strange), ("egress_authentication", told))
+
     def test_what_is_no_http_is_named_at_its_first_byte(self):
         for reply in (b"\x05", b"\x15\x03\x01\x00\x02\x02\x46", b"SSH-2.0", b"\n"):
             self.assertEqual(
