@@ -34,7 +34,8 @@ def _one(proxy: ProxyReply) -> Iterator[DoctorVerdict]:
 def code_of(proxy: ProxyReply) -> str | None:
     """What is wrong with one proxy; None for one that brought an answer of TMDB's."""
     if _never_arrived(proxy):
-        return "proxy_unreachable"
+        refused = proxy.cause == "tls_certificate_error"
+        return "proxy_certificate" if refused else "proxy_unreachable"
     if not proxy.ours:
         return "proxy_stranger"
     if KEY_CAUSES.intersection(proxy.reported):
@@ -61,5 +62,7 @@ def _what(proxy: ProxyReply) -> str:
         return meanings(of_tmdb(proxy.reported))
     if proxy.cause is None:
         return f"status {proxy.status}"
+    if proxy.cause == "tls_certificate_error" and proxy.detail:
+        return proxy.detail
     told = meaning(proxy.cause)
     return f"{told} ({proxy.detail})" if proxy.detail else told

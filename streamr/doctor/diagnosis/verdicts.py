@@ -442,10 +442,19 @@ KINDS: dict[str, VerdictKind] = {
         "start the proxy there, or correct TMDB_PROXY_URL",
         direct=False,
     ),
+    "proxy_certificate": VerdictKind(
+        Layer.PROXIES,
+        "the certificate of the proxy {url} is not accepted: {what}",
+        "run streamr peer show there, and write the pin that it prints behind a # in "
+        "TMDB_PROXY_URL; without a pin, an authority that this machine trusts must "
+        "have issued the certificate",
+        direct=False,
+    ),
     "proxy_stranger": VerdictKind(
         Layer.PROXIES,
         "something other than a streamr proxy answers at {url}: {what}",
-        "correct TMDB_PROXY_URL: a streamr proxy listens on port 5001 by default",
+        "correct TMDB_PROXY_URL: a streamr proxy listens on port 5001 by default, and "
+        "with PROXY_TLS_CERT speaks https:// only",
         direct=False,
     ),
     "proxy_token": VerdictKind(

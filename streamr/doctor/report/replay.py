@@ -67,6 +67,7 @@ _HTTP = {
 # The simulator's proxies, by what the doctor says of them.
 _PROXIES = {
     "proxy_unreachable": "closed",
+    "proxy_certificate": "closed",
     "proxy_stranger": "stranger",
     "proxy_token": "token",
     "proxy_loop": "loop",

@@ -108,9 +108,9 @@ def _house(evidence: Evidence) -> Iterator[TableRow]:
     )
 
 
-def _cause(name: str) -> str:
+def _cause(name: str, detail: str = "") -> str:
     """A fault by the name that log, headers and metrics use, and in words."""
-    return f"{name}: {meaning(name)}"
+    return f"{name}: {meaning(name)}" + (f" ({detail})" if detail else "")
 
 
 def _busy(starved: bool) -> str:
@@ -229,8 +229,7 @@ def _egresses(evidence: Evidence) -> Iterator[TableRow]:
         if each.cause is None:
             seen = f"status {each.status}, {each.ms} ms"
         else:
-            detail = f" ({each.detail})" if each.detail else ""
-            seen = f"{_cause(each.cause)}{detail}{_busy(each.starved)}"
+            seen = f"{_cause(each.cause, each.detail)}{_busy(each.starved)}"
         yield "egress", each.name, Mark.OK if each.works else Mark.FAILED, seen
 
 
@@ -239,7 +238,7 @@ def _proxies(evidence: Evidence) -> Iterator[TableRow]:
         if proxy.cause is None:
             seen, mark = f"status {proxy.status}", Mark.OK
         elif proxy.chosen:
-            seen, mark = f"{_cause(proxy.cause)} {proxy.detail}".strip(), Mark.FAILED
+            seen, mark = _cause(proxy.cause, proxy.detail), Mark.FAILED
             seen += _busy(proxy.starved)
         else:
             seen, mark = "not running: nothing to ask", Mark.OK

@@ -546,6 +546,11 @@ class Answers(Judged):
                 "proxy_unreachable",
                 "refused",
             ),
+            (
+                replace(WORKS, cause="tls_certificate_error", detail="another key"),
+                "proxy_certificate",
+                "is not accepted: another key -> run streamr peer show",
+            ),
             (FAILS, "proxy_fails", "the connection was reset"),
             (STRANGER, "proxy_stranger", "a page of HTML"),
             (replace(STRANGER, cause=None, status=404), "proxy_stranger", "status 404"),

@@ -139,6 +139,11 @@ class Rows(SynchronousTestCase):
             "STREAMR_ADDRESS_FAMILY=ipv4 (tried: so it is)", table.advice(found)
         )
 
+    def test_what_a_proxy_said_stands_apart_from_what_it_means(self) -> None:
+        refused = ProxyReply("http://a", True, "connection_terminated", detail="closed")
+        ((_, _, seen),) = self.rows("proxies", proxies=(refused,))
+        self.assertIn("before the answer (closed)", seen)
+
     def test_the_last_line_says_whether_the_direct_route_is_sound(self) -> None:
         mark, said = table.summary(sound(), judge(sound()))
         self.assertIs(Mark.OK, mark)
