@@ -84,8 +84,8 @@ TABLE: tuple[Setting, ...] = (
         "PROXY_TLS_CERT",
         "",
         values.existing_file,
-        "The TMDB proxy's certificate (PEM), with the certificates that lead to its "
-        "authority behind it, if there are any. With it, the proxy speaks https only. "
+        "The TMDB proxy's certificate (PEM), followed by the intermediate "
+        "certificates, if there are any. With it, the proxy speaks https only. "
         "streamr peer new makes one.",
         "a readable PEM file",
     ),
@@ -130,7 +130,7 @@ TABLE: tuple[Setting, ...] = (
         "exist only in private networks: single-label names, and names that end in "
         ".internal, .local, .lan, .home.arpa and the like; a pin has the form "
         "https://proxy.example:5001#sha256//… as streamr peer new and peer show print "
-        "it, several with ; between them",
+        "it, several separated by ;",
     ),
     Setting(
         "STREAMR_PROXY_TOKEN",
@@ -174,9 +174,9 @@ TABLE: tuple[Setting, ...] = (
         "listed is used, and only for TMDB's hosts; env is what HTTPS_PROXY and "
         "NO_PROXY say.",
         "direct, env, and http://[user:password@]host:port, https://… (TLS to the "
-        "proxy), socks5://… or socks5h://…, each with #name behind it if it should "
-        "have one; in user and password, other characters than letters, digits and "
-        "-._~ are percent-encoded",
+        "proxy), socks5://… or socks5h://…, each optionally followed by #name; in user "
+        "and password, characters other than letters, digits and -._~ are "
+        "percent-encoded (a comma is %2C)",
         secret=True,
         shows=egress.shown,
     ),
@@ -191,9 +191,8 @@ TABLE: tuple[Setting, ...] = (
         "STREAMR_RESOLVERS",
         SYSTEM.name,
         resolvers,
-        "Who is asked for the addresses of TMDB's hosts, separated by commas. Others "
-        "than the system's resolver are asked only when they are named here, and the "
-        "system's only when the list names it.",
+        "The resolvers that are asked for the addresses of TMDB's hosts, separated by "
+        "commas. Only those in the list are asked; system is this machine's own.",
         ALLOWED,
     ),
     Setting(
