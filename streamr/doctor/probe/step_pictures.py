@@ -44,11 +44,13 @@ class Pictures:
         )
 
     def _is_tmdb(self) -> bool:
-        """False for a lookalike, which has no pictures."""
+        """False for a lookalike, which has no pictures. That a resolver gives this
+        machine's address makes none."""
         case = self._case
         direct = case.hosts[0]
         found = case.facts().lookup(direct)
-        here = found is not None and any(each.is_loopback for each in found.places)
+        pinned = found.places if found and found.by == "TMDB_PINS" else ()
+        here = any(each.is_loopback for each in pinned)
         at_home = (case.is_tls(direct), case.port(direct)) == (True, 443)
         return direct in OFFICIAL_HOSTS and at_home and not here
 

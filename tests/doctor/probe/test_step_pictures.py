@@ -30,13 +30,15 @@ class Probing:
 class Looked(SynchronousTestCase):
     """One lookup, one handshake of each profile in each family."""
 
-    def made(self, place: Place = HERE, **settings: str) -> list[tuple[str, Place]]:
+    def made(
+        self, place: Place = HERE, by: str = "system", **settings: str
+    ) -> list[tuple[str, Place]]:
         clock, prober = Clock(), Probing()
         stock = take_stock({}, settings, needs_key=False)
         assert stock.settings is not None, stock.problems
         case = Case(clock, stock.settings, Limits(), lambda *_: None, clock.seconds)
         case.begin()
-        case.lookups = [NameLookup(DIRECT, "system", (place,))]
+        case.lookups = [NameLookup(DIRECT, by, (place,))]
         names = Names(
             case, clock, lambda _name: succeed(FOUND), "system", {}, {}, {}, None
         )
@@ -62,6 +64,8 @@ class Looked(SynchronousTestCase):
     def test_a_lookalike_has_no_pictures(self) -> None:
         for family in ("auto", "ipv6"):
             here = Place("127.0.0.1", 443)
-            self.assertEqual([], self.made(here, STREAMR_ADDRESS_FAMILY=family))
+            more = {"STREAMR_ADDRESS_FAMILY": family}
+            self.assertEqual([], self.made(here, by="TMDB_PINS", **more))
+        self.assertNotEqual([], self.made(here))
         for url in ("https://api.themoviedb.org:4430/3", "https://localhost/3"):
             self.assertEqual([], self.made(TMDB_BASE_URL=url))
