@@ -65,12 +65,12 @@ class Arms:
         await self._compare_lost(lost)
 
     async def _compare_lost(self, lost: Sequence[tuple[str, str, Place]]) -> None:
-        """A/B of names where one is at home and the other, which DNS leads astray, does
-        not get through either."""
+        """A/B of names where one is at home and the other, which DNS may lead astray,
+        does not get through either."""
         facts = self._case.facts()
         for host, other, place in lost:
             seen = [e for e in facts.handshakes() if (e.host, e.place) == (host, place)]
-            if facts.is_misled(host) and not any(each.reached for each in seen):
+            if not any(each.reached or each.cause in STRANGER for each in seen):
                 profile = facts.profile(other, place)
                 study = names_study(host, other, profile, place)
                 self._case.names = await self._run(study, "names at one address")
