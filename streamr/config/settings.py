@@ -121,7 +121,8 @@ TABLE: tuple[Setting, ...] = (
         "TMDB_PROXY_URL",
         "",
         values.listed(values.proxy_url),
-        "The proxies that main falls back to, in this order, separated by commas. "
+        "The proxies that main falls back to, separated by commas: in this order until "
+        "it is known which of them work, and how quickly. "
         "This machine's own proxy comes after them; unset, it is the only one, at "
         "http://127.0.0.1:5001 or the port set by PROXY_PORT. An https URL may end in "
         "the pin of the proxy's public key: then its certificate needs neither an "

@@ -117,6 +117,11 @@ class Tried:
         phase = Phase.CONNECT if remedies is _ADDRESS else CAUSES[self.cause].phase
         return _PROGRESS[phase]
 
+    @property
+    def ends_egress(self) -> bool:
+        """True when no other route over the same outbound proxy can do better."""
+        return heals(self.cause) is _EGRESS
+
     def may_heal(self, other: Dimensions) -> bool:
         """True when another route differs where this one's fault points."""
         return any(self.differs(other, name) for name in heals(self.cause))

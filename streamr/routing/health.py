@@ -18,6 +18,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from streamr.boundaries import DIRECT
 from streamr.errors import CAUSES, KEY_CAUSES, PEER_REFUSES, Fault, RouteKind
 from streamr.interfaces import Route
 from streamr.policy import breaker
@@ -214,10 +215,10 @@ class Health:
     def probe_first(self) -> None:
         """Try the first route now, so that a wrong key shows before anybody asks, and
         see whether the peers elsewhere take this streamr's requests at all."""
-        here = self.routes[0].dimensions.egress
         self._probe(self.routes[0])
         for route in self.routes[1:]:
-            if route.kind is RouteKind.PEER and route.dimensions.egress != here:
+            elsewhere = route.dimensions.egress != DIRECT.name
+            if route.kind is RouteKind.PEER and elsewhere:
                 self._greet(route)
 
     def look_again(self) -> Deferred[list[None]]:

@@ -14,8 +14,8 @@ from streamr.policy.search import Proven
 
 # A laptop's usual places. The one that was not seen for the longest is forgotten.
 MOST_NETWORKS = 8
-# As many as there can be routes (app/candidates.py).
-MOST_ROUTES = 64
+# The proxy's, as many as there can be (app/candidates.py), and main's.
+MOST_ROUTES = 128
 
 
 class NetworkMemory:

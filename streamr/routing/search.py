@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from streamr.boundaries import Call, Dimensions
+from streamr.boundaries import DIRECT, Call, Dimensions
 from streamr.errors import CAUSES, Blame
 from streamr.interfaces import Route
 from streamr.policy.search import (
@@ -176,6 +176,7 @@ class _Searched:
         self._taken: set[Dimensions] = set()
         self._last: Dimensions | None = None
         self._promised: set[Dimensions] = set()
+        self._dead: set[str] = set()
         self._order: list[Dimensions] | None = None
         self.last_resorts: set[str] = set()
 
@@ -207,7 +208,10 @@ class _Searched:
 
     def failed(self, route: Route, cause: str) -> None:
         where = route.dimensions
-        self._seen.append(Tried(where, cause, where in self._promised))
+        tried = Tried(where, cause, where in self._promised)
+        self._seen.append(tried)
+        if tried.ends_egress and where.egress != DIRECT.name:
+            self._dead.add(where.egress)
         self._search.failed(route, cause)
         self._order = None
 
@@ -218,7 +222,8 @@ class _Searched:
             self._left |= dict.fromkeys(
                 each for each in more if each not in self._taken
             )
-            self._order = self._search.order(self._left, self._seen, self._silent)
+            left = [each for each in self._left if each.egress not in self._dead]
+            self._order = self._search.order(left, self._seen, self._silent)
         return self._order
 
 

@@ -329,7 +329,8 @@ class Peers(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.direct = FakeRoute("direct")
-        self.near = FakeRoute("proxy@near", RouteKind.PEER)
+        here = Dimensions("near.test.invalid", "modern", "auto", "direct")
+        self.near = FakeRoute("proxy@near", RouteKind.PEER, dimensions=here)
         far = Dimensions("far.test.invalid", "modern", "auto", "far")
         self.far = FakeRoute("proxy@far", RouteKind.PEER, dimensions=far)
         origin = replace(far, egress="tunnel")

@@ -177,7 +177,7 @@ class Garbage(HistoryCase):
             self.assertEqual(list(memory.known()), ["home"], told)
 
     def test_no_more_is_read_than_may_be_kept(self) -> None:
-        self.assertEqual((MOST_NETWORKS, MOST_ROUTES), (8, 64))
+        self.assertEqual((MOST_NETWORKS, MOST_ROUTES), (8, 128))
         many = {str(number): GOOD for number in range(MOST_ROUTES + 9)}
         known = self.made({str(n): many for n in range(MOST_NETWORKS + 9)}).known()
         self.assertEqual(list(known), [str(9 + n) for n in range(MOST_NETWORKS)])

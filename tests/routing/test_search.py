@@ -17,7 +17,13 @@ from streamr.errors import CAUSES, Fault, RouteKind
 from streamr.interfaces import Route
 from streamr.policy.breaker import TRIP_IN_ROW
 from streamr.policy.deadline import share
-from streamr.policy.search import EXPLORING, MOST_EXPLORED, MOST_SHARED, Proven
+from streamr.policy.search import (
+    EXPLORING,
+    MOST_EXPLORED,
+    MOST_SHARED,
+    Proven,
+    Tried,
+)
 from streamr.routing.health import Health
 from streamr.routing.plan import Fixed, Plan
 from streamr.routing.search import LATELY, Search
@@ -432,6 +438,20 @@ class Plans(SynchronousTestCase):
         assert upcoming is not None
         self.assertEqual(short([upcoming]), ["modern@org"])
 
+    def test_a_proxy_that_cannot_be_used_is_not_tried_for_another_host(self) -> None:
+        for cause in ("egress_unreachable", "egress_timeout", "egress_authentication"):
+            plan = Bench(egresses=("p1", "p2")).plan()
+            offered = walk(
+                plan, lambda route, c=cause: c if route.egress == "p1" else RESET
+            )
+            over = [each for each in offered if each.dimensions.egress == "p1"]
+            self.assertEqual(len(over), 1, cause)
+
+    def test_one_that_only_refuses_a_host_is(self) -> None:
+        plan = Bench(egresses=("p1", "p2")).plan()
+        offered = walk(plan, lambda _route: "egress_denied")
+        self.assertGreater(len(offered), 2)
+
     def test_a_last_resort_is_named(self) -> None:
         bench = Bench(alternates=())
         for route in bench.routes.values():
@@ -540,10 +560,19 @@ class Promises(SynchronousTestCase):
         self, bench: Bench, failed: list[str], data: st.DataObject
     ) -> None:
         plan = bench.plan(*failed, silent=data.draw(st.sets(st.sampled_from(BOTH))))
-        offered = walk(plan, lambda _route: data.draw(CAUSE))
-        found = [each.dimensions for each in offered]
+        dead: set[str] = set()
+
+        def ask(route: Dimensions) -> str:
+            cause: str = data.draw(CAUSE)
+            self.assertNotIn(route.egress, dead)
+            if Tried(route, cause).ends_egress and route.egress != "direct":
+                dead.add(route.egress)
+            return cause
+
+        found = [each.dimensions for each in walk(plan, ask)]
         self.assertEqual(len(found), len(set(found)))
-        self.assertLessEqual(set(bench.space.candidates), set(found))
+        alive = {each for each in bench.space.candidates if each.egress not in dead}
+        self.assertLessEqual(alive, set(found))
         self.assertLessEqual(len(found), MOST_CANDIDATES)
 
     @steady
