@@ -24,9 +24,14 @@ class Estimate:
 
     def usual(self, now: float) -> float:
         """What it takes at most, usually; 0 when nothing was measured lately."""
+        smoothed, spread = self.parts(now)
+        return smoothed + spread
+
+    def parts(self, now: float) -> tuple[float, float]:
+        """The smoothed time, and how much more is still usual."""
         if self.at is None or now - self.at > LASTS:
-            return 0.0
-        return self.smoothed + VARIATIONS * self.variation
+            return 0.0, 0.0
+        return self.smoothed, VARIATIONS * self.variation
 
     def seen(self, seconds: float, now: float) -> Estimate:
         """The estimate with one more measurement."""

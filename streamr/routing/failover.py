@@ -29,7 +29,7 @@ from streamr.interfaces import Route
 from streamr.policy import cachekey
 from streamr.policy.budgets import HedgeBudget, may_retry
 from streamr.policy.deadline import LEAST_ATTEMPT, share
-from streamr.policy.retry import RETRY_JITTER, again
+from streamr.policy.retry import HEDGE_AFTER, RETRY_JITTER, again
 from streamr.routing.health import Health
 from streamr.routing.hedge import Race, Rest, Silence
 from streamr.routing.plan import Fixed, Plan
@@ -274,8 +274,12 @@ class Failover:
         journey.attempts += fault.attempts
         cancelled = failure.check(CancelledError) is not None
         # nobody waited for its end, which says nothing; that it was overtaken does
-        since = max(began, silence.since)
-        silent = self._clock.seconds() - since >= route.patience and not silence.broken
+        # what is usual here may have grown since the next route was started for it, and
+        # it may have left only now, when another's silence made a place free
+        outlasted = silence.outlasted
+        since = began if outlasted else max(began, silence.since)
+        patience = HEDGE_AFTER if outlasted else route.patience
+        silent = self._clock.seconds() - since >= patience and not silence.broken
         telling = not cancelled or (journey.over and silent)
         self._record(route, journey, began, fault, telling=telling)
         if cancelled:

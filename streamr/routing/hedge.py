@@ -81,6 +81,7 @@ class Race:
         if not self._may_hedge():
             self._timer = self._clock.callLater(ASK_AGAIN, self._hedge)
             return
+        self._silence.outlasted = True
         self._hedged()
         # a failing rest is not the end: the first route may still answer
         self._rest.wait().addCallbacks(self._win, lambda _failure: None)
@@ -115,7 +116,8 @@ class Silence:
     """How long the other side has been silent (interfaces.Progress).
 
     `broken` says that it has spoken, or that there is a reason to be patient;
-    `since` is when the attempt left last, 0 while it never had to wait.
+    `since` is when the attempt left last, 0 while it never had to wait. `outlasted`
+    says that the next route has started for it.
     """
 
     def __init__(
@@ -125,6 +127,7 @@ class Silence:
         self._clock = clock
         self._anew = anew
         self.broken = False
+        self.outlasted = False
         self.since = 0.0
 
     def queued(self) -> None:
@@ -133,7 +136,7 @@ class Silence:
     def sent(self) -> None:
         self.since = self._clock.seconds()
         if self.broken:
-            self.broken = False
+            self.broken = self.outlasted = False
             self._anew()
 
     def first_byte(self) -> None:

@@ -129,8 +129,9 @@ class Line:
         that cure it; on a busy line only, what an answer takes there is counted in.
         """
         now = self._clock.seconds()
-        connect = self._connect.usual(now)
-        trips = 2 * connect + (self._handshake.usual(now) or connect)
+        connect, spread = self._connect.parts(now)
+        handshake, more = self._handshake.parts(now)
+        trips = 2 * connect + (handshake or connect) + max(spread, more)
         if self.busy:
             usual = max(self.access.usual, self._first_byte.usual(now))
             return max(LEAST_BUSY, trips, usual)

@@ -86,6 +86,21 @@ class Blame(WaysCase):
         self.direct.succeeds()
         self.assertEqual(self.in_row(self.proxy), 0)
 
+    def test_one_that_was_hedged_was_silent_though_more_is_usual_by_now(self) -> None:
+        self.fetch()
+        self.clock.advance(HEDGE_AFTER)
+        self.direct.patience = HEDGE_AFTER * 4
+        self.proxy.succeeds()
+        self.assertEqual(self.in_row(self.direct), 1)
+
+    def test_one_that_got_a_place_by_anothers_silence_was_silent_too(self) -> None:
+        self.fetch()
+        self.clock.advance(HEDGE_AFTER)
+        self.direct.sent[-1].leaves()
+        self.clock.advance(0.1)
+        self.proxy.succeeds()
+        self.assertEqual(self.in_row(self.direct), 1)
+
     def test_what_ended_by_the_deadline_or_the_caller_blames_nobody(self) -> None:
         travelling = self.fetch()
         self.clock.advance(HEDGE_AFTER)

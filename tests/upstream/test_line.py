@@ -62,7 +62,7 @@ class Patience(LineCase):
 
     def test_the_first_measurement_is_trusted_less(self) -> None:
         self.connect(0.12)
-        self.assertAlmostEqual(self.line.patience, 9 * 0.12)
+        self.assertAlmostEqual(self.line.patience, 5 * 0.12)
 
     def test_tmdb_itself_being_slow_puts_off_no_hedge(self) -> None:
         for _ in range(20):

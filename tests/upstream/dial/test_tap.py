@@ -123,7 +123,7 @@ class Learning(TraceCase):
         self.trace.resolved()
         self.pass_by(0.25)
         self.connect()
-        self.assertEqual(self.line.patience, 2.0)
+        self.assertEqual(self.line.patience, 5 * 0.25)
         self.pass_by(0.25)
         self.trace.requested()
         self.assertEqual(self.line.places, 3)
