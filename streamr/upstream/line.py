@@ -103,6 +103,7 @@ class Line:
         self._handshake = Estimate()
         self._first_byte = Estimate()
         self._nearest = math.inf
+        self.moved_at = -math.inf
         self._under_way: set[object] = set()
         self._listeners: list[Callable[[], object]] = []
 
@@ -149,9 +150,19 @@ class Line:
         then (a reading of the clock)."""
         return self.access.explains(since)
 
+    @property
+    def speaks(self) -> bool:
+        """True when bytes have come from the host lately: it is not silent to those who
+        only wait for a place."""
+        return self._clock.seconds() - self.moved_at < BUSY
+
     def moved(self) -> None:
-        """Bytes have come."""
-        self.access.moved_at = self._clock.seconds()
+        """Bytes have come from the host."""
+        now = self._clock.seconds()
+        began, self.moved_at = now - self.moved_at >= BUSY, now
+        self.access.moved_at = now
+        if began:
+            self._tell()
 
     def connected(self, began: float, attempt: object) -> None:
         """TCP stands; the attempt to connect began then. TLS begins now."""
@@ -164,7 +175,7 @@ class Line:
         elif self.explains(began):
             # with nothing else on the line it is a packet that was lost
             self._was_late(began)
-        self.moved()
+        self.access.moved_at = now
         self.access.begins(attempt, LATE.allowance(HANDSHAKE, 2 * self._distance))
 
     def begun(self, attempt: object) -> None:

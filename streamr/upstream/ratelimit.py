@@ -188,13 +188,16 @@ class Pacer:
 
     def _slowed(self, now: float) -> bool:
         """True when it is not the line's window alone that makes one wait."""
-        if self._line is None or self._line.busy or self._bucket.wait(now) > 0:
+        line = self._line
+        if line is None or line.busy or line.speaks or self._bucket.wait(now) > 0:
             return True
-        return not self._line.places <= self._under_way < self._at_once
+        return not line.places <= self._under_way < self._at_once
 
     def _line_told(self) -> None:
-        """Something came over the line: there may be a place, or it is a busy line."""
-        if self._line is not None and self._line.busy:
+        """Something came over the line: there may be a place, it is a busy line, or the
+        host has spoken."""
+        line = self._line
+        if line is not None and (line.busy or line.speaks):
             for waiting in (*self._queue, *self._behind):
                 waiting.queued()
         self._wider()

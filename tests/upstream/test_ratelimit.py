@@ -341,6 +341,14 @@ class OverALine(PacerCase):
         self.clock.pump([1 / 16] * 20)
         self.assertEqual(len(self.started(asks)), 8)
 
+    def test_once_bytes_have_come_from_it_waiting_is_no_silence(self) -> None:
+        third = self.several(3)[2]
+        self.line.moved()
+        self.assertEqual((third.queued, self.ask().queued), (1, 1))
+        self.clock.advance(1.0)
+        self.line.moved()
+        self.assertEqual(third.queued, 1)
+
     def test_on_a_busy_line_waiting_is_no_silence_of_the_host(self) -> None:
         late = self.several(5)[4]
         self.comes(1.0)

@@ -125,7 +125,7 @@ class Trace:
     def moved(self) -> None:
         """Bytes have come: while the connection is made, silence counts anew."""
         self._heard_at = now = self._clock.seconds()
-        self.line.access.moved_at = now
+        self.line.moved()
         if self.phase is Phase.TLS:
             self._wait(now)
 
