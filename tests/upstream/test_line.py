@@ -167,6 +167,7 @@ class Places(LineCase):
 
     def test_neither_quick_nor_late_changes_nothing(self) -> None:
         told: list[int] = []
+        self.line.moved()
         self.line.subscribe(lambda: told.append(self.line.places))
         self.handshake(0.02)
         self.handshake(0.3)
