@@ -6,9 +6,9 @@ case $0 in */*) CDPATH='' cd -- "${0%/*}" || exit 1 ;; esac
 . ./deploy/venv.sh
 
 # A file of tests stays in one process, and the files keep their order (tests/conftest.py
-# has the reason). Four, though two processors are common: tests with sockets wait more
+# has the reason). Three, though two processors are common: tests with sockets wait more
 # than they compute.
-SIDE_BY_SIDE='--numprocesses 4 --dist loadfile --no-loadscope-reorder'
+SIDE_BY_SIDE='--numprocesses 3 --dist loadfile --no-loadscope-reorder'
 
 make_environment test
 failed=
