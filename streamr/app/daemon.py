@@ -22,7 +22,7 @@ from streamr import __version__
 from streamr.app.commands import commands
 from streamr.app.control import Command, open_control
 from streamr.app.descriptors import fitting, lowered, open_files
-from streamr.app.identity import Identity, identity_of
+from streamr.app.identity import ProxyIdentity, identity_of
 from streamr.app.metrics import VERSIONS, publish
 from streamr.app.reload import Reloader, Served
 from streamr.app.routes import Lookup, Upstream
@@ -106,26 +106,11 @@ def build(
         fitting(settings, len(sockets), open_files()),
     )
     built = _built(shared, sockets, history, demo, identity)
-    resources = {
-        name: GatewayResource(each.surface, reactor, shared.observer)
-        for name, each in built.items()
-    }
-    sites = {
-        name: GatewaySite(
-            resources[name],
-            reactor,
-            each.surface.cors.headers,
-            date=shared.date,
-            lane=each.surface.lane,
-            refused=resources[name].refused,
-            limits=each.surface.limits,
-        )
-        for name, each in built.items()
-    }
+    served = {name: _served(each, shared) for name, each in built.items()}
+    sites = {name: _site(served[name], built[name], shared) for name in built}
     publish(metrics, built, sites, shared.upstream.pacers)
     gateways = {name: each.gateway for name, each in built.items()}
     told = supervisor or Supervisor(reactor)
-    served = {name: Served(resources[name], gateways[name]) for name in built}
     return Daemon(
         Parts(
             settings,
@@ -134,17 +119,7 @@ def build(
             shared.upstream,
             built,
             shared.life,
-            {
-                name: Server(
-                    name,
-                    reactor,
-                    sockets[name],
-                    site,
-                    drain_seconds(settings),
-                    tls if name == "proxy" else None,
-                )
-                for name, site in sites.items()
-            },
+            _servers(sites, sockets, shared, tls),
             directory,
             LoopLag(reactor, metrics.late),
             shared.observer.settle,
@@ -163,7 +138,7 @@ def _built(
     sockets: Mapping[str, socket.socket],
     history: History,
     demo: Demo | None,
-    shown: Identity | None,
+    shown: ProxyIdentity | None,
 ) -> dict[str, Built]:
     """The servers that shall run, by name. The proxy is the first: main's status page
     looks into it."""
@@ -178,6 +153,40 @@ def _built(
         loop, address = Loop(f"{identity}-main"), url_at(sockets["main"])
         built["main"] = shared.main(loop, address, near, history, demo)
     return built
+
+
+def _served(built: Built, shared: Shared) -> Served:
+    resource = GatewayResource(built.surface, shared.reactor, shared.observer)
+    return Served(resource, built.gateway)
+
+
+def _site(served: Served, built: Built, shared: Shared) -> GatewaySite:
+    surface = built.surface
+    return GatewaySite(
+        served.resource,
+        shared.reactor,
+        surface.cors.headers,
+        date=shared.date,
+        lane=surface.lane,
+        refused=served.resource.refused,
+        limits=surface.limits,
+    )
+
+
+def _servers(
+    sites: Mapping[str, GatewaySite],
+    sockets: Mapping[str, socket.socket],
+    shared: Shared,
+    tls: ServerTLS | None,
+) -> dict[str, Server]:
+    """The servers by name; `tls` is the proxy's."""
+    reactor, drain = shared.reactor, drain_seconds(shared.settings)
+    return {
+        name: Server(
+            name, reactor, sockets[name], site, drain, tls if name == "proxy" else None
+        )
+        for name, site in sites.items()
+    }
 
 
 def drain_seconds(settings: Settings) -> float:

@@ -7,10 +7,10 @@ from streamr.keypins import PinFile
 from streamr.web.server.tls import ServerTLS
 
 # Its certificate with the key, where it runs in this process; elsewhere its key's pin.
-Identity = ServerTLS | PinFile
+ProxyIdentity = ServerTLS | PinFile
 
 
-def identity_of(settings: Settings, *, runs_here: bool) -> Identity | None:
+def identity_of(settings: Settings, *, runs_here: bool) -> ProxyIdentity | None:
     """Read the files of the settings; None without any. Raises SettingsError."""
     certificate, key = settings.proxy_tls_cert, settings.proxy_tls_key
     if certificate is None:

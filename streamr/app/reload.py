@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from twisted.logger import Logger
 
-from streamr.app.identity import Identity
+from streamr.app.identity import ProxyIdentity
 from streamr.app.routes import Upstream
 from streamr.app.supervisor import Supervisor
 from streamr.config.load import reread
@@ -42,7 +42,7 @@ class Reloader:
         upstream: Upstream,
         served: Mapping[str, Served],
         supervisor: Supervisor,
-        identity: Identity | None = None,
+        identity: ProxyIdentity | None = None,
     ) -> None:
         """`served` is by "main" and "proxy"; `identity` is what this machine's proxy
         shows, if it has TLS."""

@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 from twisted.internet.defer import gatherResults
 
 from streamr.app.cache import Storage
-from streamr.app.candidates import Space, peers, space
+from streamr.app.candidates import peers
 from streamr.app.routes import Upstream
+from streamr.app.search import search_over, space_of
 from streamr.app.status import shown, store_size_of
-from streamr.boundaries import Call, Dimensions
+from streamr.boundaries import Call
 from streamr.config.settings import Settings
 from streamr.config.warm import warm_queries
 from streamr.errors import RouteKind
@@ -30,12 +31,10 @@ from streamr.keypins import Pins
 from streamr.observe.access import LogObserver
 from streamr.observe.fan import Fan
 from streamr.observe.history import History
-from streamr.policy.search import Proven
 from streamr.routing.failover import Failover
 from streamr.routing.health import Health
 from streamr.routing.history import NetworkMemory
 from streamr.routing.plan import Plan
-from streamr.routing.search import Search
 from streamr.tmdb.catalogue import Catalogue
 from streamr.web.access import Who
 from streamr.web.api import target
@@ -56,17 +55,6 @@ from streamr.web.status.snapshot import Sources
 
 # The servers' names in log, headers and metrics.
 MAIN, PROXY = "streamr-main", "streamr-proxy"
-
-
-def space_of(settings: Settings) -> Space:
-    """The local routes to TMDB that the settings give."""
-    return space(
-        settings.tmdb_base_url,
-        settings.tmdb_alternate_urls,
-        settings.address_family,
-        [each.name for each in settings.resolvers],
-        [each.name for each in settings.egress],
-    )
 
 
 def main_routes(
@@ -152,25 +140,9 @@ class Shared:
 
     def proxy(self, loop: Loop) -> Built:
         """The proxy, which keeps nothing."""
-        found = space_of(self.settings)
-
-        def make(route: Dimensions) -> Route:
-            name, url = found.named(route), found.urls[route.host]
-            return self.upstream.tmdb(name, RouteKind.ORIGIN, url, route, loop)
-
-        def proven(route: Dimensions) -> Proven | None:
-            return self.memory.proven(found.named(route))
-
-        most = len(found.candidates) + len(found.further)
-        health = self._health([make(each) for each in found.usual], most)
-        search = Search(
-            found.candidates,
-            found.further,
-            found.direct,
-            make,
-            health,
-            proven,
-            self.reactor.seconds,
+        found, reactor = space_of(self.settings), self.reactor
+        health, search = search_over(
+            found, self.upstream, loop, self.memory, reactor, self._health
         )
         asking = self._over(PROXY, health, search.plan)
         gateway = Gateway(asking, self.reactor, self._teller(PROXY))
