@@ -43,9 +43,15 @@ class Head:
 
     @property
     def closes(self) -> bool:
-        """Whether nothing can be asked on this connection any more (RFC 9112, 9.3)."""
+        """Whether nothing can be asked on this connection any more (RFC 9112, 9.3).
+
+        Where two framings are told, or one that HTTP/1.0 does not have, somebody on the
+        path may see the body end elsewhere (6.1 and 6.3).
+        """
         options = {each.strip() for each in self.all("connection").lower().split(",")}
-        return "close" in options or (self.version < 1 and "keep-alive" not in options)
+        old, coded = self.version < 1, "transfer-encoding" in self.fields
+        doubtful = coded and (old or "content-length" in self.fields)
+        return doubtful or "close" in options or (old and "keep-alive" not in options)
 
     @property
     def chunked(self) -> bool:

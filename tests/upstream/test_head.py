@@ -81,6 +81,13 @@ class Keeping(SynchronousTestCase):
             (OK, (b"Connection: closed",), False),
             (b"HTTP/1.0 200 OK", (), True),
             (b"HTTP/1.0 200 OK", (b"Connection: Keep-Alive",), False),
+            (OK, (b"Transfer-Encoding: chunked",), False),
+            (OK, (b"Transfer-Encoding: chunked", b"Content-Length: 2"), True),
+            (
+                b"HTTP/1.0 200 OK",
+                (b"Connection: Keep-Alive", b"Transfer-Encoding: chunked"),
+                True,
+            ),
         ):
             self.assertIs(read(line, *fields).closes, closes, (line, fields))
 
