@@ -14,7 +14,7 @@ from pathlib import Path
 
 from streamr.errors import SettingsError
 
-Pins = frozenset[str]
+KeyPins = frozenset[str]
 
 SCHEME = "sha256//"
 _FORM = re.compile(re.escape(SCHEME) + r"[A-Za-z0-9+/]{43}=", re.ASCII)
@@ -25,7 +25,7 @@ _SEQUENCE, _VERSION = 0x30, 0xA0
 _IN_FRONT = 5
 
 
-def read_pins(text: str) -> Pins:
+def read_pins(text: str) -> KeyPins:
     """The pins in a text, at least one. Raises ValueError."""
     found = text.split(";")
     for each in found:
@@ -37,7 +37,7 @@ def read_pins(text: str) -> Pins:
     return frozenset(found)
 
 
-def split(url: str) -> tuple[str, Pins]:
+def split(url: str) -> tuple[str, KeyPins]:
     """A URL without what follows its `#`, and the pins that stand there."""
     base, mark, pins = url.partition("#")
     return base, read_pins(pins) if mark else frozenset()

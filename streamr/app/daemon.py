@@ -28,7 +28,7 @@ from streamr.app.reload import Reloader, Served
 from streamr.app.routes import Lookup, Upstream
 from streamr.app.server import Server, url_at
 from streamr.app.servers import MAIN, Built, Near, Shared
-from streamr.app.state import State
+from streamr.app.state import KeptState
 from streamr.app.supervisor import Supervisor
 from streamr.app.warnings import ending, notices
 from streamr.config.addresses import proxy_url
@@ -87,7 +87,7 @@ def build(
     metrics = Metrics(templates, buckets(settings.deadline), VERSIONS)
     history = History(MAIN, reactor.seconds, wall)
     log = LogObserver(lines)
-    state = State(kept, reactor, wall)
+    state = KeptState(kept, reactor, wall)
     identity = identity_of(settings, runs_here="proxy" in sockets)
     tls = identity if isinstance(identity, ServerTLS) else None
     shared = Shared(

@@ -14,11 +14,11 @@ from streamr.config.settings import Settings
 from streamr.errors import RouteKind, SettingsError
 from streamr.fields.loop import Loop
 from streamr.interfaces import Reactor
-from streamr.keypins import Pins, split
+from streamr.keypins import KeyPins, split
 from streamr.networks import is_loopback
 from streamr.tmdb.hosts import OFFICIAL_HOSTS
 from streamr.upstream.client import Client
-from streamr.upstream.dial.addresses import Addresses
+from streamr.upstream.dial.addresses import HostAddresses
 from streamr.upstream.dial.dialer import Dialer, Outlet
 from streamr.upstream.dial.tls import (
     CLASSIC,
@@ -29,7 +29,7 @@ from streamr.upstream.dial.tls import (
     ProfilePolicy,
     TLSError,
 )
-from streamr.upstream.line import Access, Line
+from streamr.upstream.line import Access, HostLine
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.peer import ProxyRoute
 from streamr.upstream.ratelimit import Pacer
@@ -66,7 +66,7 @@ class Upstream:
         }
         self._pacers: dict[str, Pacer] = {}
         self._access = Access(reactor)
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[str, HostLine] = {}
         self._credentials = Credentials(
             settings.tmdb_access_token, settings.tmdb_api_key
         )
@@ -106,7 +106,7 @@ class Upstream:
         loop: Loop,
         *,
         near: bool = False,
-        known: Callable[[], Pins] | None = None,
+        known: Callable[[], KeyPins] | None = None,
     ) -> ProxyRoute:
         """A route over a proxy of ours. One that is `near` is this machine's own: its
         bytes leave from here, too, and with the same key. Its pins are those behind its
@@ -160,21 +160,21 @@ class Upstream:
             )
         return self._pacers[host]
 
-    def _line(self, host: str) -> Line:
+    def _line(self, host: str) -> HostLine:
         """What is known of the line to a host, for all routes to it."""
         if host not in self._lines:
             # what stays on this machine says nothing of the line that leaves it
             here = is_loopback(urlsplit(f"//{host}").hostname or "")
             access = Access(self._reactor) if here else self._access
             most = self._settings.connections
-            self._lines[host] = Line(self._reactor, most, access)
+            self._lines[host] = HostLine(self._reactor, most, access)
         return self._lines[host]
 
     def _client(
         self,
         url: str,
         profile: str,
-        addresses: Addresses,
+        addresses: HostAddresses,
         places: Pacer | None = None,
         outlet: Outlet | None = None,
         policy: ProfilePolicy | None = None,
@@ -188,13 +188,13 @@ class Upstream:
         self.clients.append(client)
         return client
 
-    def _addresses(self, route: Dimensions) -> Addresses:
+    def _addresses(self, route: Dimensions) -> HostAddresses:
         """Where a route to TMDB looks up its hosts."""
         pins = self._settings.tmdb_pins
         family = "auto" if route.family == REMOTE else route.family
         asked = self._resolvers.get(route.resolver, self._names)
         resolver = PinnedResolver(asked, pins, family)
-        return Addresses(resolver, self.book, route.resolver, family)
+        return HostAddresses(resolver, self.book, route.resolver, family)
 
     def _resolver(self, resolver: Resolver, lookups: Lookups) -> RememberingResolver:
         """A resolver that was given. The system's is one, for whatever needs it."""
@@ -213,12 +213,12 @@ class Upstream:
         policy = self._policy(MODERN.name) if egress.scheme == "https" else None
         return Outlet(egress, self._of_peers(), policy)
 
-    def _of_peers(self) -> Addresses:
+    def _of_peers(self) -> HostAddresses:
         """Peers and outbound proxies are looked up by the system's resolver: they may
         be in this network."""
         family = self._settings.address_family
         resolver = PinnedResolver(self._names, self._settings.tmdb_pins, family)
-        return Addresses(resolver, self._peers_book, SYSTEM, family)
+        return HostAddresses(resolver, self._peers_book, SYSTEM, family)
 
     def _policy(
         self, profile: str, alpn: tuple[bytes, ...] = HTTP_1_1

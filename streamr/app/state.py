@@ -37,7 +37,7 @@ def file_name(settings: Settings) -> str:
     return f"cache-{hashlib.blake2b(where.encode(), digest_size=6).hexdigest()}.sqlite"
 
 
-class State:
+class KeptState:
     """What is known of the routes, begun with what was known before the last end.
 
     One file holds it: the open breakers of each server, what has worked on each

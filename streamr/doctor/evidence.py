@@ -193,7 +193,7 @@ class Handshake:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class MeasuredLine:
     """What the line carries, as one handshake shows that nothing disturbed: `rate` in
     bytes a second, None where it was too quick to tell; `cost` its bytes."""
 
@@ -437,7 +437,7 @@ class Evidence:
     egress: tuple[Given, ...] = (NO_PROXY,)
     egresses: tuple[EgressReply, ...] = ()
     tried: tuple[Tried, ...] = ()
-    line: Line | None = None
+    line: MeasuredLine | None = None
     seconds: float = 0.0
     out_of_time: bool = False
     lag: float = 0.0

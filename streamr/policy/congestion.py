@@ -28,7 +28,7 @@ HANDSHAKE = 4000
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class LinePace:
     """Seconds beyond the round trips, and bytes a second."""
 
     seconds: float
@@ -41,9 +41,9 @@ class Pace:
 
 
 # What keeps to it leaves room for more: a line that carries 400 kbit/s.
-QUICK = Pace(0.1, 50_000.0)
+QUICK = LinePace(0.1, 50_000.0)
 # What comes later has waited behind other things: a page of a list takes a second then.
-LATE = Pace(0.25, 20_000.0)
+LATE = LinePace(0.25, 20_000.0)
 
 
 @dataclass(frozen=True, slots=True)

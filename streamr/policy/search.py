@@ -98,7 +98,7 @@ def heals(cause: str) -> Mapping[str, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class TriedRoute:
     """A route that has failed, or is silent ("overtaken"), and why; `proven` says that
     it had been expected to work."""
 
@@ -147,7 +147,7 @@ _Rank = tuple[bool, bool, int, bool, tuple[int, int, int], bool, int]
 
 def ranked(
     candidates: Sequence[Dimensions],
-    tried: Sequence[Tried],
+    tried: Sequence[TriedRoute],
     proven: Callable[[Dimensions], Proven | None],
     silent: Callable[[Dimensions], bool] = lambda _candidate: False,
 ) -> list[Dimensions]:
@@ -178,7 +178,7 @@ def ranked(
     return sorted(candidates, key=rank)
 
 
-def able(candidate: Dimensions, tried: Sequence[Tried]) -> bool:
+def able(candidate: Dimensions, tried: Sequence[TriedRoute]) -> bool:
     """True when a candidate may heal every fault that was seen."""
     return all(failed.may_heal(candidate) for failed in tried)
 
@@ -191,7 +191,7 @@ def haste(taken: int) -> float:
     return float(min(MOST_APART, 2 ** (taken - MOST_EXPLORED)))
 
 
-def worth(candidates: Sequence[Dimensions], tried: Sequence[Tried]) -> int:
+def worth(candidates: Sequence[Dimensions], tried: Sequence[TriedRoute]) -> int:
     """Among how many routes the time is shared: those that may heal what was seen."""
     return max(1, sum(able(each, tried) for each in candidates[:MOST_SHARED]))
 
@@ -199,7 +199,7 @@ def worth(candidates: Sequence[Dimensions], tried: Sequence[Tried]) -> int:
 class _Evidence:
     """What the faults say of values."""
 
-    def __init__(self, tried: Sequence[Tried]) -> None:
+    def __init__(self, tried: Sequence[TriedRoute]) -> None:
         furthest = max((each.progress for each in tried), default=0)
         self._last = [each for each in tried if each.progress == furthest]
         self._before = [each for each in tried if 0 < each.progress < furthest]
@@ -227,7 +227,7 @@ class _Evidence:
         return _COMBINED if rare else self._remedies[name]
 
 
-def _differences(candidate: Dimensions, tried: Sequence[Tried]) -> int:
+def _differences(candidate: Dimensions, tried: Sequence[TriedRoute]) -> int:
     """In how many respects it differs where the faults point. One family instead of
     both is none: what is given up may be what works."""
     return sum(

@@ -32,7 +32,7 @@ from streamr.policy.deadline import LEAST_ATTEMPT, share
 from streamr.policy.retry import HEDGE_AFTER, RETRY_JITTER, again
 from streamr.routing.health import Health
 from streamr.routing.hedge import Race, Rest, Silence
-from streamr.routing.plan import Fixed, Plan
+from streamr.routing.plan import FixedPlan, Plan
 
 _log = Logger()
 
@@ -121,7 +121,7 @@ class Failover:
 
     def _fixed(self, routes: Sequence[Route]) -> Plan:
         opened = [each.name for each in routes if not self.health.is_closed(each)]
-        return Fixed(routes, opened)
+        return FixedPlan(routes, opened)
 
     def _travel(self, query: Query, call: Call, plan: Plan) -> Deferred[Outcome]:
         journey = _Journey(query, call, plan)

@@ -37,7 +37,7 @@ class Plan(Protocol):
         """One has failed, or is silent: "overtaken"."""
 
 
-class Fixed:
+class FixedPlan:
     """Routes in a fixed order; the names of those that are `opened` are known."""
 
     haste = 1.0
@@ -61,4 +61,4 @@ class Fixed:
         """The order stays."""
 
 
-_plans: type[Plan] = Fixed
+_plans: type[Plan] = FixedPlan

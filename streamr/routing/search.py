@@ -13,14 +13,14 @@ from streamr.errors import CAUSES, Blame
 from streamr.interfaces import Route
 from streamr.policy.search import (
     Proven,
-    Tried,
+    TriedRoute,
     able,
     haste,
     ranked,
     worth,
 )
 from streamr.routing.health import Health
-from streamr.routing.plan import Fixed, Plan
+from streamr.routing.plan import FixedPlan, Plan
 
 # For so long (seconds) what one request has found is known to those that begin: a crowd
 # that starts cold would otherwise find it out all at once.
@@ -51,28 +51,28 @@ class Search:
         self._health = health
         self._proven = proven
         self._now = now
-        self._lately: dict[Dimensions, tuple[float, int, Tried]] = {}
+        self._lately: dict[Dimensions, tuple[float, int, TriedRoute]] = {}
         self._made = {route.dimensions: route for route in health.routes}
 
     def plan(self, call: Call) -> Plan:
         """What this call may try."""
-        seen = [Tried(self._direct, cause) for cause in call.failed]
+        seen = [TriedRoute(self._direct, cause) for cause in call.failed]
         known = {each.dimensions: each for each in self._failing()}
         known |= {each.dimensions: each for each in self._seen_lately()}
         searched = _Searched(self, [*seen, *known.values()], call.silent)
         if searched.upcoming is not None:
             return searched
         trickle = self._health.trickle()
-        return Fixed(trickle, [each.name for each in trickle])
+        return FixedPlan(trickle, [each.name for each in trickle])
 
     def failed(self, route: Route, cause: str) -> None:
         """A route has failed, which those who begin now need not find out again."""
         if CAUSES[cause].blame is not Blame.RESOURCE:
             served = self._health.states[route.name].served
-            tried = Tried(route.dimensions, cause)
+            tried = TriedRoute(route.dimensions, cause)
             self._lately[route.dimensions] = (self._now(), served, tried)
 
-    def _seen_lately(self) -> list[Tried]:
+    def _seen_lately(self) -> list[TriedRoute]:
         """What others have just found, of routes that have not worked since."""
         now, states = self._now(), self._health.states
         self._lately = {
@@ -95,7 +95,7 @@ class Search:
         """What each call may try."""
         return self._candidates
 
-    def admitted(self, seen: Sequence[Tried]) -> list[Dimensions]:
+    def admitted(self, seen: Sequence[TriedRoute]) -> list[Dimensions]:
         """What it may try further, after what was seen."""
         return [
             each
@@ -104,7 +104,10 @@ class Search:
         ]
 
     def order(
-        self, left: Iterable[Dimensions], seen: Sequence[Tried], silent: Collection[str]
+        self,
+        left: Iterable[Dimensions],
+        seen: Sequence[TriedRoute],
+        silent: Collection[str],
     ) -> list[Dimensions]:
         """What is left to try, the next one first; that one is made."""
         while True:
@@ -123,7 +126,10 @@ class Search:
         return self._health.is_closed(route)
 
     def _order(
-        self, left: Iterable[Dimensions], seen: Sequence[Tried], silent: Collection[str]
+        self,
+        left: Iterable[Dimensions],
+        seen: Sequence[TriedRoute],
+        silent: Collection[str],
     ) -> list[Dimensions]:
         sure, doubted, opened = self._by_health(left)
         if not self._health.hopeful:
@@ -139,12 +145,12 @@ class Search:
             for each in ranked(part, seen, self._proven, is_silent)
         ]
 
-    def _failing(self) -> list[Tried]:
+    def _failing(self) -> list[TriedRoute]:
         """What is known without trying: why routes are open."""
         opened = [each for each in self._health.routes if not self.is_closed(each)]
         causes = [self._health.states[each.name].cause for each in opened]
         return [
-            Tried(route.dimensions, cause)
+            TriedRoute(route.dimensions, cause)
             for route, cause in zip(opened, causes, strict=True)
             if cause is not None
         ]
@@ -166,7 +172,7 @@ class _Searched:
     """What one request has tried, and what that says of the rest."""
 
     def __init__(
-        self, search: Search, seen: list[Tried], silent: Collection[str]
+        self, search: Search, seen: list[TriedRoute], silent: Collection[str]
     ) -> None:
         self._search = search
         self._seen = seen
@@ -208,7 +214,7 @@ class _Searched:
 
     def failed(self, route: Route, cause: str) -> None:
         where = route.dimensions
-        tried = Tried(where, cause, where in self._promised)
+        tried = TriedRoute(where, cause, where in self._promised)
         self._seen.append(tried)
         if tried.ends_egress and where.egress != DIRECT.name:
             self._dead.add(where.egress)

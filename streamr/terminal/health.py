@@ -10,7 +10,7 @@ from pathlib import Path
 from streamr.config.settings import Settings
 from streamr.errors import SettingsError
 from streamr.terminal.findings import Finding, Mark
-from streamr.terminal.http import CertificateRefused, ask, why
+from streamr.terminal.http import ServerRefused, ask, why
 
 HEALTH = {"main": "/api/health", "proxy": "/health"}
 # Both servers have these: what a supervisor asks, and who sends requests.
@@ -90,7 +90,7 @@ def _problem(place: Place, path: str, good: tuple[str, ...]) -> str | None:
             return f"the server at {where} is stopping"
     except SettingsError as error:
         return "; ".join(error.problems)
-    except CertificateRefused as error:
+    except ServerRefused as error:
         return (
             f"the certificate of the server at {where} is refused: {error}; send "
             "SIGHUP to the server if the file is newer than what it shows"

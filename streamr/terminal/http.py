@@ -14,7 +14,7 @@ from streamr.config.addresses import reachable
 from streamr.keypins import PinFile, pin_of
 
 
-class CertificateRefused(Exception):
+class ServerRefused(Exception):
     """A server shows a certificate that is not acceptable; the text says why."""
 
 
@@ -56,7 +56,7 @@ def ask(
     try:
         return exchange(connection, method, path, headers or {})
     except ssl.SSLCertVerificationError as error:
-        raise CertificateRefused(error.verify_message) from error
+        raise ServerRefused(error.verify_message) from error
 
 
 def _trusting(host: str, port: int, pin: str, seconds: float) -> ssl.SSLContext:
@@ -68,7 +68,7 @@ def _trusting(host: str, port: int, pin: str, seconds: float) -> ssl.SSLContext:
     """
     shown = ssl.get_server_certificate((host, port), timeout=seconds)
     if pin_of(ssl.PEM_cert_to_DER_cert(shown)) != pin:
-        raise CertificateRefused("its public key is not that of PROXY_TLS_CERT")
+        raise ServerRefused("its public key is not that of PROXY_TLS_CERT")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     # it may be for a name that others reach this machine by
     context.check_hostname = False

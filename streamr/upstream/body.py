@@ -16,7 +16,7 @@ from twisted.web.http import PotentialDataLoss
 
 from streamr.boundaries import Budget
 from streamr.errors import Fault
-from streamr.upstream.line import Line
+from streamr.upstream.line import HostLine
 
 # TMDB's largest bodies are 230-460 kB (docs/facts/tmdb.md, "Sizes").
 MOST_BYTES = 4 * 1024 * 1024
@@ -40,12 +40,12 @@ class Collector(Protocol):
         clock: IReactorTime,
         budget: Budget,
         abort: Callable[[], None],
-        line: Line | None = None,
+        line: HostLine | None = None,
         until: float | None = None,
     ) -> None:
         """`until` is that deadline, by the clock."""
         self._clock = clock
-        self._line = line if line is not None else Line(clock, 1)
+        self._line = line if line is not None else HostLine(clock, 1)
         self._began = clock.seconds()
         self._until = self._began + budget.body if until is None else until
         self._budget = budget

@@ -47,7 +47,7 @@ _NUMBERS = {
 _HTML = (b"<", b"HTTP/")
 
 
-class Evidence(Protocol):
+class AttemptEvidence(Protocol):
     """What is read of an attempt's trace, or of one leg of it."""
 
     @property
@@ -62,7 +62,7 @@ class Evidence(Protocol):
     def legs(self) -> Sequence[Leg]: ...
 
 
-def classify(failure: Failure, trace: Evidence) -> Fault:
+def classify(failure: Failure, trace: AttemptEvidence) -> Fault:
     """The Fault behind a failed attempt."""
     if isinstance(failure.value, Fault):
         return failure.value
@@ -78,7 +78,7 @@ def classify(failure: Failure, trace: Evidence) -> Fault:
     return Fault("proxy_internal_error", f"unexpected {type(failure.value).__name__}")
 
 
-def silence(trace: Evidence) -> Fault:
+def silence(trace: AttemptEvidence) -> Fault:
     """The Fault of an attempt, or of one leg of it, for which the time is up."""
     if isinstance(trace, Leg) and trace.egress and trace.tap is None:
         return Fault("egress_timeout", "no tunnel yet", own_load=trace.own_load)
@@ -117,7 +117,7 @@ def _reasons(failure: Failure) -> list[BaseException]:
     return [*found, failure.value] if failure.value is not None else found
 
 
-def _by_type(value: BaseException, trace: Evidence) -> Fault | None:
+def _by_type(value: BaseException, trace: AttemptEvidence) -> Fault | None:
     """The Fault for one exception, or None when it says nothing by itself."""
     match value:
         case Fault():
@@ -162,7 +162,7 @@ def _connect(value: error.ConnectError) -> Fault:
     return Fault("connection_refused", str(value)[:80])
 
 
-def _tls(value: Exception, trace: Evidence) -> Fault:
+def _tls(value: Exception, trace: AttemptEvidence) -> Fault:
     """OpenSSL's error queue, read for what it says of the other side."""
     if not value.args or not value.args[0]:
         return _lost(error.ConnectionLost(), trace)
@@ -181,7 +181,7 @@ def _tls(value: Exception, trace: Evidence) -> Fault:
     return Fault("tls_protocol_error", text)
 
 
-def _lost(value: BaseException, trace: Evidence) -> Fault:
+def _lost(value: BaseException, trace: AttemptEvidence) -> Fault:
     """The connection ended: in which phase, and by reset or by FIN, the tap knows."""
     ended = trace.tap.ended if trace.tap is not None else None
     polite = isinstance(ended or value, error.ConnectionDone)
@@ -197,26 +197,26 @@ def _lost(value: BaseException, trace: Evidence) -> Fault:
     return Fault("connection_terminated", "closed" if polite else "reset")
 
 
-def _not_tls(trace: Evidence) -> bool:
+def _not_tls(trace: AttemptEvidence) -> bool:
     """TLS records begin with 0x14-0x17; a block page begins with text."""
     first = trace.tap.first_bytes if trace.tap is not None else b""
     return bool(first) and not 0x14 <= first[0] <= 0x17
 
 
-def _not_http(trace: Evidence) -> bool:
+def _not_http(trace: AttemptEvidence) -> bool:
     """True for bytes over plain TCP that begin no answer of HTTP, such as SOCKS5's."""
     first = trace.tap.first_bytes if trace.tap is not None else b""
     return _not_tls(trace) and not b"HTTP/".startswith(first[:5])
 
 
-def _alert(trace: Evidence) -> bool:
+def _alert(trace: AttemptEvidence) -> bool:
     """The first record was an alert (RFC 8446, 5.1). OpenSSL's text names it, and does
     not always say what it is: "tlsv1 unrecognized name"."""
     first = trace.tap.first_bytes if trace.tap is not None else b""
     return trace.phase is Phase.TLS and first[:1] == b"\x15"
 
 
-def _first_bytes(trace: Evidence) -> str:
+def _first_bytes(trace: AttemptEvidence) -> str:
     first = trace.tap.first_bytes if trace.tap is not None else b""
     if first.startswith(_HTML):
         return "plain HTTP: a block page or a portal"

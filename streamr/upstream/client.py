@@ -35,8 +35,8 @@ from streamr.upstream.classify import JSON, classify
 from streamr.upstream.connection import Connection, Response
 from streamr.upstream.dial.dialer import Dialer
 from streamr.upstream.dial.tap import Trace
-from streamr.upstream.head import Head
-from streamr.upstream.line import Line
+from streamr.upstream.head import ResponseHead
+from streamr.upstream.line import HostLine
 from streamr.upstream.pool import Pool
 from streamr.upstream.url import Origin, split
 
@@ -65,12 +65,12 @@ class Client:
         dialer: Dialer,
         places: Places | None = None,
         most_idle: int = MOST_IDLE,
-        line: Line | None = None,
+        line: HostLine | None = None,
     ) -> None:
         """`places` says how many connections may be raced; None for never. `most_idle`
         is how many stay open for the next requests. `line` is what is known of the
         line to the origin; it may be shared with other clients."""
-        self.line = line if line is not None else Line(reactor, most_idle)
+        self.line = line if line is not None else HostLine(reactor, most_idle)
         self._places = places
         self._reactor = reactor
         self._dialer = dialer
@@ -173,7 +173,7 @@ class NoCookies(IndexableCookieJar):
 _NO_COOKIES = NoCookies()
 
 
-def _answer(collected: tuple[bytes, bool], head: Head) -> Answer:
+def _answer(collected: tuple[bytes, bool], head: ResponseHead) -> Answer:
     raw, certain = collected
     coding = head.all("content-encoding").encode()
     body, gzipped = decode(raw, coding, certain=certain)
@@ -194,7 +194,7 @@ def _answer(collected: tuple[bytes, bool], head: Head) -> Answer:
     )
 
 
-def _validators(head: Head) -> Validators | None:
+def _validators(head: ResponseHead) -> Validators | None:
     """What can be used to ask again whether this is still good."""
     etag, modified = _short(head, "etag"), _short(head, "last-modified")
     if etag is None and modified is None:
@@ -223,7 +223,7 @@ def _fields(headers: tuple[tuple[str, str], ...]) -> Headers:
     return Headers({name: [value] for name, value in headers})
 
 
-def _short(head: Head, name: str) -> str | None:
+def _short(head: ResponseHead, name: str) -> str | None:
     """A field that has one value, of which nobody needs more."""
     value = head.first(name)
     return None if value is None else value[:MOST_VALUE]
@@ -244,7 +244,7 @@ class _Sender:
     response (see `url.Origin` and `connection.Response`).
     """
 
-    head: Head
+    head: ResponseHead
 
     def __init__(
         self,

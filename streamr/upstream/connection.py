@@ -23,8 +23,8 @@ from zope.interface import implementer
 
 from streamr.errors import Fault
 from streamr.upstream.dial.tap import Tap
-from streamr.upstream.framing import Body, body_of
-from streamr.upstream.head import END, MOST_HEAD, Head, read_head
+from streamr.upstream.framing import FramedBody, body_of
+from streamr.upstream.head import END, MOST_HEAD, ResponseHead, read_head
 
 # The end of a whole body, as Twisted's client tells it.
 _WHOLE = Failure(ResponseDone())
@@ -45,7 +45,7 @@ class Response:
     request = None
     previousResponse = None
 
-    def __init__(self, head: Head, transport: Any) -> None:
+    def __init__(self, head: ResponseHead, transport: Any) -> None:
         self.head = head
         self.code = head.status
         self.headers = Headers()
@@ -102,7 +102,7 @@ class Connection(Protocol):
         self._asking: Deferred[Response] | None = None
         self._came = b""
         self._response: Response | None = None
-        self._body: Body | None = None
+        self._body: FramedBody | None = None
         self._closing: Deferred[None] | None = None
         self._closed = False
 
@@ -154,7 +154,7 @@ class Connection(Protocol):
 
     def _head_came(self, data: bytes) -> None:
         self._came += data
-        head: Head | None = None
+        head: ResponseHead | None = None
         while head is None or head.interim:
             end = END.search(self._came)
             if end is None:
@@ -166,7 +166,7 @@ class Connection(Protocol):
         body, rest, self._came = body_of(head), self._came, b""
         self._answer(head, body, rest)
 
-    def _answer(self, head: Head, body: Body, rest: bytes) -> None:
+    def _answer(self, head: ResponseHead, body: FramedBody, rest: bytes) -> None:
         """Hand the response out, and then what came with its head."""
         asking, self._asking = self._asking, None
         response = Response(head, self.transport)
@@ -176,7 +176,7 @@ class Connection(Protocol):
         if self._body is body:  # nobody has closed the connection meanwhile
             self._body_came(body, rest)
 
-    def _body_came(self, body: Body, data: bytes) -> None:
+    def _body_came(self, body: FramedBody, data: bytes) -> None:
         response = self._response
         piece = body.take(data)
         if response is None:

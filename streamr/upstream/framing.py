@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Protocol
 
 from streamr.errors import Fault
-from streamr.upstream.head import MOST_HEAD, Head
+from streamr.upstream.head import MOST_HEAD, ResponseHead
 
 # They have no body, whatever they say of one (RFC 9112, 6.3).
 BODILESS = (204, 304)
@@ -27,7 +27,7 @@ class _Step(Enum):
     TRAILERS = "trailers"
 
 
-class Body(Protocol):
+class FramedBody(Protocol):
     """Tells a body's bytes from its framing.
 
     When it is `over`, `rest` is what came behind it; `open_ended` is one that ends with
@@ -42,17 +42,17 @@ class Body(Protocol):
         """The body's own bytes in what came. Raises Fault."""
 
 
-def body_of(head: Head) -> Body:
+def body_of(head: ResponseHead) -> FramedBody:
     """How the body behind a head is framed. Raises Fault."""
     if head.status in BODILESS:
-        return Counted(0)
+        return CountedBody(0)
     if head.chunked:
-        return Chunked()
+        return ChunkedBody()
     length = head.length
-    return Unlimited() if length is None else Counted(length)
+    return OpenEndedBody() if length is None else CountedBody(length)
 
 
-class Counted:
+class CountedBody:
     """A body whose length was announced."""
 
     open_ended = False
@@ -71,7 +71,7 @@ class Counted:
         return data
 
 
-class Unlimited:
+class OpenEndedBody:
     """A body that ends with its connection."""
 
     open_ended = True
@@ -83,7 +83,7 @@ class Unlimited:
         return data
 
 
-class Chunked:
+class ChunkedBody:
     """A body in chunks: a size, so many bytes, a line's end; after an empty chunk
     trailers, which nobody asked for, and an empty line."""
 

@@ -20,7 +20,7 @@ _LENGTH = re.compile(r"[0-9]{1,15}")
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class ResponseHead:
     """A status, and the fields by their names in small letters: each line's value."""
 
     status: int
@@ -74,7 +74,7 @@ class Head:
         return int(length)
 
 
-def read_head(raw: bytes) -> Head:
+def read_head(raw: bytes) -> ResponseHead:
     """The head in these bytes, which end with an empty line. Raises Fault."""
     text = raw.decode("utf-8", "replace")
     if "\n " in text or "\n\t" in text:
@@ -88,7 +88,7 @@ def read_head(raw: bytes) -> Head:
     fields: dict[str, list[str]] = {}
     for name, value in found:
         fields.setdefault(name.lower(), []).append(value.strip(" \t"))
-    return Head(int(status[2]), fields, int(status[1]))
+    return ResponseHead(int(status[2]), fields, int(status[1]))
 
 
 def _unreadable() -> Fault:

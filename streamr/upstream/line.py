@@ -88,7 +88,7 @@ class Access:
         self._late = self._late.seen(took, now)
 
 
-class Line:
+class HostLine:
     """What is known of the line to one host."""
 
     def __init__(

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 from streamr.errors import Fault, too_many_waiting
 from streamr.policy.budgets import TokenBucket
-from streamr.upstream.line import Line
+from streamr.upstream.line import HostLine
 
 T = TypeVar("T")
 
@@ -48,7 +48,11 @@ class Pacer:
     """Lets calls to one host pass at the agreed pace."""
 
     def __init__(
-        self, clock: IReactorTime, rate: float, at_once: int, line: Line | None = None
+        self,
+        clock: IReactorTime,
+        rate: float,
+        at_once: int,
+        line: HostLine | None = None,
     ) -> None:
         """`rate` is in requests a second; the `line` may carry fewer at once."""
         now = clock.seconds()

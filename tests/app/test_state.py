@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.app.state import State, file_name
+from streamr.app.state import KeptState, file_name
 from streamr.config import load
 from streamr.errors import Fault
 from streamr.observe.history import History
@@ -71,7 +71,7 @@ class Run:
         self.route = FakeRoute("direct")
         gateway = gateway_over([self.route], self.clock, Notes())
         self.health = gateway.failover.health
-        self.state = State(directory, reactor, lambda: self.now)
+        self.state = KeptState(directory, reactor, lambda: self.now)
         self.book = AddressBook(self.clock)
         history = History("streamr-main", self.clock.seconds, lambda: self.now)
         self.file = self.state.remember({"main": gateway}, self.book, history)

@@ -19,7 +19,7 @@ from streamr.policy.search import (
     TOLERANCE_MS,
     TOLERANCE_SHARE,
     Proven,
-    Tried,
+    TriedRoute,
     able,
     haste,
     heals,
@@ -39,7 +39,7 @@ EVERY = (*GIVEN.candidates, *GIVEN.further)
 DIRECT = GIVEN.direct
 steady = settings(deadline=None, database=None, derandomize=True)
 routes = st.sampled_from((DIRECT, *EVERY))
-faults = st.builds(Tried, routes, st.sampled_from(sorted(CAUSES)), st.booleans())
+faults = st.builds(TriedRoute, routes, st.sampled_from(sorted(CAUSES)), st.booleans())
 lists = st.lists(st.sampled_from(EVERY), unique=True)
 
 
@@ -104,15 +104,15 @@ class MayHeal(SynchronousTestCase):
         for name in NAMES:
             other = replace(DIRECT, **{name: "other"})
             for cause in CAUSES:
-                heal = Tried(DIRECT, cause).may_heal(other)
+                heal = TriedRoute(DIRECT, cause).may_heal(other)
                 self.assertIs(heal, name in heals(cause), (name, cause))
 
     def test_a_route_never_heals_itself(self) -> None:
         for cause in CAUSES:
-            self.assertFalse(Tried(DIRECT, cause).may_heal(DIRECT))
+            self.assertFalse(TriedRoute(DIRECT, cause).may_heal(DIRECT))
 
     def test_every_fault_counts(self) -> None:
-        seen = [Tried(DIRECT, "tls_reset"), Tried(EVERY[0], "dns_error")]
+        seen = [TriedRoute(DIRECT, "tls_reset"), TriedRoute(EVERY[0], "dns_error")]
         self.assertTrue(able(EVERY[0], seen[:1]))
         self.assertFalse(able(EVERY[0], seen))
         self.assertTrue(able(EVERY[0], []))
@@ -131,19 +131,19 @@ class Progress(SynchronousTestCase):
             "http_response_incomplete",
             "upstream_error",
         ]
-        found = [Tried(DIRECT, cause).progress for cause in order]
+        found = [TriedRoute(DIRECT, cause).progress for cause in order]
         self.assertEqual(found, sorted(set(found)))
         self.assertEqual(found[0], 0)
 
     def test_who_was_not_tmdb_says_that_the_address_is_wrong(self) -> None:
-        expected = Tried(DIRECT, "connection_refused").progress
+        expected = TriedRoute(DIRECT, "connection_refused").progress
         for cause in ("tls_certificate_error", "tls_not_tls"):
-            self.assertEqual(Tried(DIRECT, cause).progress, expected)
+            self.assertEqual(TriedRoute(DIRECT, cause).progress, expected)
 
     def test_what_does_not_tell_how_far_it_came(self) -> None:
         says_nothing = {"overtaken", "sockets_exhausted"}
         for cause, known in CAUSES.items():
-            told = Tried(DIRECT, cause).progress
+            told = TriedRoute(DIRECT, cause).progress
             silent = cause.startswith("egress_") or known.phase == "gateway"
             self.assertIs(told == 0, silent or cause in says_nothing, cause)
 
@@ -151,7 +151,9 @@ class Progress(SynchronousTestCase):
 class Order(SynchronousTestCase):
     """What stands in front of what."""
 
-    def first(self, *tried: Tried, proven: Mapping[Dimensions, float]) -> Dimensions:
+    def first(
+        self, *tried: TriedRoute, proven: Mapping[Dimensions, float]
+    ) -> Dimensions:
         def known(route: Dimensions) -> Proven | None:
             return Proven(proven[route]) if route in proven else None
 
@@ -167,10 +169,10 @@ class Order(SynchronousTestCase):
             ("overtaken", "classic"),
             ("destination_unavailable", "classic"),
         ):
-            found = ranked(EVERY, [Tried(DIRECT, cause)], nothing)[0]
+            found = ranked(EVERY, [TriedRoute(DIRECT, cause)], nothing)[0]
             self.assertEqual(found, replace(DIRECT, profile=expected), cause)
         for cause in ("dns_error", "connection_timeout", "upstream_error"):
-            found = ranked(EVERY, [Tried(DIRECT, cause)], nothing)[0]
+            found = ranked(EVERY, [TriedRoute(DIRECT, cause)], nothing)[0]
             self.assertEqual(found, replace(DIRECT, host="api.tmdb.org"), cause)
 
     def test_what_takes_twice_the_time_is_not_near(self) -> None:
@@ -195,7 +197,9 @@ class Order(SynchronousTestCase):
         # also where another dimension is the likelier remedy
         over = replace(DIRECT, egress="p1", family="remote", resolver="remote")
         proven = {slow: 400.0, over: 100.0}
-        self.assertEqual(self.first(Tried(DIRECT, "tls_reset"), proven=proven), over)
+        self.assertEqual(
+            self.first(TriedRoute(DIRECT, "tls_reset"), proven=proven), over
+        )
 
     def test_near_equal_ones_stay_in_the_order_of_preference(self) -> None:
         slow, quick = EVERY[0], EVERY[-1]
@@ -213,7 +217,7 @@ class Order(SynchronousTestCase):
         promised = replace(DIRECT, profile="tls12")
         rest = {replace(promised, family="ipv6"): 5.0}
         for proven, expected in ((False, True), (True, False)):
-            seen = Tried(promised, "tls_reset", proven)
+            seen = TriedRoute(promised, "tls_reset", proven)
             self.assertIs(self.first(seen, proven=rest) in rest, expected)
 
     def test_memory_still_decides_between_equals(self) -> None:
@@ -221,14 +225,14 @@ class Order(SynchronousTestCase):
             replace(DIRECT, profile="classic"),
             replace(DIRECT, host="api.tmdb.org"),
         ]
-        seen = [Tried(replace(DIRECT, profile="tls12"), "tls_reset", True)]
+        seen = [TriedRoute(replace(DIRECT, profile="tls12"), "tls_reset", True)]
         for proven in hosts:
             known = {proven: Proven(1.0)}
             self.assertEqual(ranked(hosts, seen, known.get)[0], proven)
 
     def test_an_outbound_proxy_is_first_after_a_second_obstacle(self) -> None:
-        lie = Tried(DIRECT, "connection_refused")
-        name = Tried(replace(DIRECT, resolver="r2"), "tls_reset")
+        lie = TriedRoute(DIRECT, "connection_refused")
+        name = TriedRoute(replace(DIRECT, resolver="r2"), "tls_reset")
         found = ranked(EVERY, [lie, name], nothing)[0]
         self.assertEqual(found.egress, "p1")
         # the same twice is one obstacle, and so is one that was silent first
@@ -250,7 +254,7 @@ class Promises(SynchronousTestCase):
     def test_no_candidate_is_lost_and_none_is_added(
         self,
         candidates: list[Dimensions],
-        tried: list[Tried],
+        tried: list[TriedRoute],
         proven: set[Dimensions],
         silent: set[Dimensions],
     ) -> None:
@@ -265,7 +269,7 @@ class Promises(SynchronousTestCase):
     @steady
     @given(st.lists(faults, max_size=8), st.sets(routes), st.sets(routes))
     def test_what_cannot_heal_stands_behind_what_can(
-        self, tried: list[Tried], proven: set[Dimensions], silent: set[Dimensions]
+        self, tried: list[TriedRoute], proven: set[Dimensions], silent: set[Dimensions]
     ) -> None:
         order = ranked(
             EVERY,
@@ -279,7 +283,7 @@ class Promises(SynchronousTestCase):
     @steady
     @given(st.lists(faults, max_size=8), faults)
     def test_one_more_fault_never_makes_a_route_able(
-        self, tried: list[Tried], more: Tried
+        self, tried: list[TriedRoute], more: TriedRoute
     ) -> None:
         for each in EVERY:
             self.assertLessEqual(able(each, [*tried, more]), able(each, tried))
@@ -287,7 +291,7 @@ class Promises(SynchronousTestCase):
     @steady
     @given(st.lists(faults, max_size=8), st.randoms())
     def test_the_order_in_which_faults_came_does_not_matter(
-        self, tried: list[Tried], random: object
+        self, tried: list[TriedRoute], random: object
     ) -> None:
         mixed = list(tried)
         random.shuffle(mixed)  # type: ignore[attr-defined]
@@ -296,7 +300,7 @@ class Promises(SynchronousTestCase):
     @steady
     @given(st.lists(faults, max_size=8), st.sets(st.sampled_from(EVERY), min_size=1))
     def test_while_memory_holds_what_is_proven_and_able_is_first(
-        self, tried: list[Tried], proven: set[Dimensions]
+        self, tried: list[TriedRoute], proven: set[Dimensions]
     ) -> None:
         tried = [replace(each, proven=False) for each in tried]
         found = ranked(
@@ -320,7 +324,7 @@ class Promises(SynchronousTestCase):
     @steady
     @given(lists, st.lists(faults, max_size=8))
     def test_time_is_shared_among_a_few_of_those_that_may_heal(
-        self, candidates: list[Dimensions], tried: list[Tried]
+        self, candidates: list[Dimensions], tried: list[TriedRoute]
     ) -> None:
         found = worth(candidates, tried)
         self.assertLessEqual(1, found)

@@ -30,7 +30,7 @@ from streamr.policy.retry import HEDGE_AFTER
 from streamr.routing.failover import Failover
 from streamr.routing.health import Health
 from streamr.routing.hedge import ASK_AGAIN
-from streamr.upstream.line import Line
+from streamr.upstream.line import HostLine
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.ratelimit import Pacer
 from tests.support import GOOD, QUERY, FakeRoute, Sent, call, failover_over, late
@@ -204,7 +204,7 @@ class SilentClient:
     """A client that TMDB does not answer; the test may."""
 
     def __init__(self, clock: Clock) -> None:
-        self.line = Line(clock, 1)
+        self.line = HostLine(clock, 1)
         self.asked: list[Deferred[Answer]] = []
 
     def get(self, *_args: Any, **_more: Any) -> Deferred[Answer]:

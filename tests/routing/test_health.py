@@ -41,7 +41,7 @@ from streamr.routing.health import (
     NoMemory,
 )
 from streamr.routing.probe import LOOK_SECONDS, PROBE_SECONDS
-from streamr.upstream.line import Line
+from streamr.upstream.line import HostLine
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.ratelimit import Pacer
 from tests.support import FakeRoute, failover_over, late
@@ -148,7 +148,7 @@ class Fairness(HealthCase):
         asked: list[Deferred[Answer]] = []
 
         class Client:
-            line = Line(clock, 1)
+            line = HostLine(clock, 1)
 
             def get(self, *_args: Any, **_more: Any) -> Deferred[Answer]:
                 asked.append(Deferred())

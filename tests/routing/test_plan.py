@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.routing.plan import Fixed
+from streamr.routing.plan import FixedPlan
 from tests.support import FakeRoute
 
 
-class FixedPlan(SynchronousTestCase):
+class InOrder(SynchronousTestCase):
     def setUp(self) -> None:
         self.routes = [FakeRoute(name) for name in "abc"]
-        self.plan = Fixed(self.routes, ["c"])
+        self.plan = FixedPlan(self.routes, ["c"])
 
     def test_each_is_offered_once_in_its_order(self) -> None:
         for number, route in enumerate(self.routes):

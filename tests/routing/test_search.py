@@ -22,10 +22,10 @@ from streamr.policy.search import (
     MOST_EXPLORED,
     MOST_SHARED,
     Proven,
-    Tried,
+    TriedRoute,
 )
 from streamr.routing.health import Health
-from streamr.routing.plan import Fixed, Plan
+from streamr.routing.plan import FixedPlan, Plan
 from streamr.routing.search import LATELY, Search
 from tests.support import FakeRoute, call
 
@@ -373,7 +373,7 @@ class Evidence(SynchronousTestCase):
         bench = Bench()
         known = {"pause": 5.0, "left": 4.0}
         bench.health.learn(dict.fromkeys(bench.routes, known))
-        self.assertIsInstance(bench.plan(), Fixed)
+        self.assertIsInstance(bench.plan(), FixedPlan)
 
     def test_what_was_admitted_once_stays(self) -> None:
         bench = Bench(alternates=())
@@ -487,7 +487,7 @@ class Plans(SynchronousTestCase):
         found = []
         for _ in range(len(bench.routes) + 1):
             plan = bench.plan()
-            self.assertIsInstance(plan, Fixed)
+            self.assertIsInstance(plan, FixedPlan)
             route = plan.take()
             self.assertIsNone(plan.upcoming)
             self.assertEqual(plan.last_resorts, {route.name})
@@ -565,7 +565,7 @@ class Promises(SynchronousTestCase):
         def ask(route: Dimensions) -> str:
             cause: str = data.draw(CAUSE)
             self.assertNotIn(route.egress, dead)
-            if Tried(route, cause).ends_egress and route.egress != "direct":
+            if TriedRoute(route, cause).ends_egress and route.egress != "direct":
                 dead.add(route.egress)
             return cause
 

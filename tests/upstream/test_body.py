@@ -26,7 +26,7 @@ from streamr.upstream.body import (
     describe,
     read_json,
 )
-from streamr.upstream.line import Line
+from streamr.upstream.line import HostLine
 
 BODY = json.dumps({"results": [{"id": n} for n in range(200)]}).encode()
 BUDGET = Budget(connect=1.2, first_byte=3.0, body=5.0, idle=2.0, total=8.0)
@@ -72,7 +72,7 @@ class Collecting(SynchronousTestCase):
         self.end(ConnectionLost())
         self.failureResultOf(self.collector.done, ConnectionLost)
 
-    def over(self, line: Line) -> None:
+    def over(self, line: HostLine) -> None:
         """A body over a line, for which there are eight seconds."""
         self.collector.done.addErrback(lambda _failure: None)
         self.collector.done.cancel()
@@ -80,7 +80,7 @@ class Collecting(SynchronousTestCase):
         self.collector = Collector(self.clock, BUDGET, self.abort, line, until)
 
     def test_a_pause_that_our_own_load_explains_is_none(self) -> None:
-        line = Line(self.clock, 15)
+        line = HostLine(self.clock, 15)
         self.over(line)
         for _ in range(32):
             self.clock.advance(0.125)
@@ -93,7 +93,7 @@ class Collecting(SynchronousTestCase):
     def test_on_a_busy_line_a_body_has_the_whole_time_and_blames_nobody(self) -> None:
         for busy, lasts in ((False, 5.0), (True, 8.0)):
             self.begin()
-            line, began = Line(self.clock, 15), self.clock.seconds()
+            line, began = HostLine(self.clock, 15), self.clock.seconds()
             self.over(line)
             while not self.aborted:
                 self.clock.advance(0.5)
@@ -107,7 +107,7 @@ class Collecting(SynchronousTestCase):
     def test_the_line_learns_how_long_it_took(self) -> None:
         for seconds, places in ((0.0, 3), (2.0, 2)):
             self.begin()
-            line = Line(self.clock, 15)
+            line = HostLine(self.clock, 15)
             line.begun(object())
             self.over(line)
             self.clock.advance(seconds / 2)

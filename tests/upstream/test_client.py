@@ -97,7 +97,9 @@ def client_over(
     """A client that looks names up in a resolver, pinned or not."""
     if not isinstance(resolver, PinnedResolver):
         resolver = PinnedResolver(resolver, {}, family)
-    looked_up = addresses.Addresses(resolver, AddressBook(reactor), "system", family)
+    looked_up = addresses.HostAddresses(
+        resolver, AddressBook(reactor), "system", family
+    )
     return Client(reactor, Dialer(reactor, looked_up, policy), places, **more)
 
 

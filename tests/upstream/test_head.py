@@ -5,10 +5,10 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.errors import Fault
-from streamr.upstream.head import END, Head, read_head
+from streamr.upstream.head import END, ResponseHead, read_head
 
 
-def read(*lines: bytes) -> Head:
+def read(*lines: bytes) -> ResponseHead:
     return read_head(b"\r\n".join((*lines, b"", b"")))
 
 

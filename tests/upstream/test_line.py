@@ -4,7 +4,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.policy.retry import HEDGE_AFTER
-from streamr.upstream.line import BUSY, LEAST_BUSY, MOST_PATIENCE, Access, Line
+from streamr.upstream.line import BUSY, LEAST_BUSY, MOST_PATIENCE, Access, HostLine
 
 
 class LineCase(SynchronousTestCase):
@@ -12,9 +12,9 @@ class LineCase(SynchronousTestCase):
         self.clock = Clock()
         self.clock.advance(1024.0)
         self.access = Access(self.clock)
-        self.line = Line(self.clock, 15, self.access)
+        self.line = HostLine(self.clock, 15, self.access)
 
-    def connect(self, seconds: float, line: Line | None = None) -> object:
+    def connect(self, seconds: float, line: HostLine | None = None) -> object:
         """TCP stands after so long, and TLS begins."""
         attempt, began = object(), self.clock.seconds()
         (line or self.line).begun(attempt)
@@ -146,8 +146,8 @@ class OurLoad(LineCase):
         self.assertFalse(self.line.busy)
 
     def test_lines_that_share_the_access_are_busy_together(self) -> None:
-        other = Line(self.clock, 15, self.access)
-        apart = Line(self.clock, 15)
+        other = HostLine(self.clock, 15, self.access)
+        apart = HostLine(self.clock, 15)
         since = self.clock.seconds()
         self.handshake(2.0)
         self.assertTrue(other.busy and other.explains(since))

@@ -17,7 +17,7 @@ from streamr.boundaries import Answer, Budget, Call, Dimensions, Query, Validato
 from streamr.errors import Fault, RouteKind
 from streamr.fields.loop import Loop
 from streamr.interfaces import Progress, Route, Veto
-from streamr.upstream.line import Line
+from streamr.upstream.line import HostLine
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.peer import ProxyRoute
 from streamr.upstream.ratelimit import Pacer
@@ -53,7 +53,7 @@ class RecordingClient:
     """Stands for the client of one origin."""
 
     def __init__(self, clock: Clock) -> None:
-        self.line = Line(clock, 15)
+        self.line = HostLine(clock, 15)
         self.asked: list[Asked] = []
         self.cancelled = 0
 

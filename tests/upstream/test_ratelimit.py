@@ -21,7 +21,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.errors import Fault
 from streamr.policy.retry import retry_after as named
-from streamr.upstream.line import Line
+from streamr.upstream.line import HostLine
 from streamr.upstream.ratelimit import (
     BURST,
     LEAST_LEFT,
@@ -292,7 +292,7 @@ class OverALine(PacerCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.line = Line(self.clock, 8)
+        self.line = HostLine(self.clock, 8)
         self.pacer = Pacer(self.clock, 32.0, 8, self.line)
 
     def comes(self, seconds: float) -> None:

@@ -23,13 +23,13 @@ from streamr.doctor.probe.tcp_tls import milliseconds
 from streamr.errors import CAUSES, KEY_CAUSES, Fault, Phase, RouteKind
 from streamr.interfaces import Reactor, Route
 from streamr.upstream.client import Client
-from streamr.upstream.dial.addresses import Addresses
+from streamr.upstream.dial.addresses import HostAddresses
 from streamr.upstream.dial.dialer import Dialer
 from streamr.upstream.dial.tls import ProfilePolicy
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.ratelimit import Pacer
 from streamr.upstream.resolve.book import AddressBook
-from streamr.upstream.resolve.pins import PinnedResolver, Pins, Resolver
+from streamr.upstream.resolve.pins import NameResolver, PinnedResolver, Pins
 
 SMALL = Query("/configuration", (), "/configuration", expected=Expected(("images",)))
 # The largest bodies that front ends ask for: they show cuts, damage and throttling.
@@ -133,7 +133,7 @@ class Asker:
         asking: Asking,
         settings: Settings,
         profiles: dict[str, ProfilePolicy],
-        names: Resolver,
+        names: NameResolver,
     ) -> None:
         self._asking = asking
         self._settings = settings
@@ -206,7 +206,7 @@ class Asker:
         """One that remembers nothing of what it finds."""
         resolver = PinnedResolver(self._names, pins, "auto")
         reactor = self._asking.reactor
-        addresses = Addresses(resolver, AddressBook(reactor), "doctor", "auto")
+        addresses = HostAddresses(resolver, AddressBook(reactor), "doctor", "auto")
         return Client(reactor, Dialer(reactor, addresses, policy))
 
     def _route(

@@ -21,8 +21,8 @@ from streamr.doctor.evidence import (
     Handshake,
     HostReply,
     House,
-    Line,
     Matrix,
+    MeasuredLine,
     NameLookup,
     ProxyReply,
     Tried,
@@ -87,7 +87,7 @@ class Case:
         self.proxies: list[ProxyReply] = []
         self.egresses: list[EgressReply] = []
         self.tried: list[Tried] = []
-        self.line: Line | None = None
+        self.line: MeasuredLine | None = None
 
     def begin(self) -> None:
         """The time runs from here, and the lateness is measured."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from streamr.doctor.evidence import STARVED, Handshake, Line, Place
+from streamr.doctor.evidence import STARVED, Handshake, MeasuredLine, Place
 from streamr.doctor.probe.http import gathered
 from streamr.doctor.probe.run import Case
 from streamr.doctor.probe.tcp_tls import Prober
@@ -58,8 +58,8 @@ class Measuring:
             if alone.cause == "tls_timeout":
                 return  # another one would cost as much time
 
-    async def _line(self, alone: Handshake, rtt_ms: int) -> Line:
-        found = Line(rtt_ms, cost(alone), rate_of(alone))
+    async def _line(self, alone: Handshake, rtt_ms: int) -> MeasuredLine:
+        found = MeasuredLine(rtt_ms, cost(alone), rate_of(alone))
         if found.rate is not None or alone.cause is not None:
             return found
         for _ in range(ATTEMPTS):

@@ -26,7 +26,7 @@ from zope.interface import implementer
 from streamr.networks import address_in
 from streamr.upstream.classify import silence
 from streamr.upstream.dial.names import look_up
-from streamr.upstream.dial.race import Race, Racer, Rules
+from streamr.upstream.dial.race import ConnectionRace, Racer, Rules
 from streamr.upstream.dial.tap import Leg, Trace
 from streamr.upstream.resolve.book import AddressBook
 from streamr.upstream.resolve.cache import Address, address_of
@@ -40,7 +40,7 @@ Wrap = Callable[[IStreamClientEndpoint, Leg], IStreamClientEndpoint]
 TCP_SECONDS = 60
 
 
-class Addresses:
+class HostAddresses:
     """Where a route looks up its hosts, and what it makes of the answers."""
 
     def __init__(
@@ -108,7 +108,7 @@ class AddressesEndpoint:
         self,
         host: str,
         port: int,
-        addresses: Addresses,
+        addresses: HostAddresses,
         reactor: IReactorTCP,
         clock: IReactorTime,
         wrap: Wrap,
@@ -142,7 +142,7 @@ class AddressesEndpoint:
             more = self._rules.at_once - len(racers)
             racers += [self._racer(found[n % len(found)]) for n in range(more)]
         legs = [each.leg for each in racers]
-        race = Race(racers, factory, self._rules, self._clock)
+        race = ConnectionRace(racers, factory, self._rules, self._clock)
         return race.won.addCallbacks(
             self._won, self._lost, callbackArgs=(legs,), errbackArgs=(legs,)
         )
@@ -199,7 +199,7 @@ class TunnelledEndpoint:
         self._trace.resolved()
         racers = [self._racer() for _ in range(self._rules.at_once)]
         legs = [each.leg for each in racers]
-        race = Race(racers, protocolFactory, self._rules, self._clock)
+        race = ConnectionRace(racers, protocolFactory, self._rules, self._clock)
         return race.won.addErrback(self._lost, legs)
 
     def _racer(self) -> Racer:

@@ -24,8 +24,8 @@ from streamr.boundaries import Egress
 from streamr.errors import Fault
 from streamr.interfaces import Places, Reactor
 from streamr.upstream.dial.addresses import (
-    Addresses,
     AddressesEndpoint,
+    HostAddresses,
     TunnelledEndpoint,
     Wrap,
 )
@@ -54,7 +54,7 @@ class Outlet:
     which TLS, None where the proxy speaks none."""
 
     egress: Egress
-    addresses: Addresses
+    addresses: HostAddresses
     policy: ProfilePolicy | None
 
 
@@ -67,7 +67,7 @@ class Dialer:
     """
 
     reactor: Reactor
-    addresses: Addresses
+    addresses: HostAddresses
     policy: ProfilePolicy | None
     outlet: Outlet | None = None
 

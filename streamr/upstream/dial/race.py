@@ -65,7 +65,7 @@ class Rules:
     patience: float
 
 
-class Race:
+class ConnectionRace:
     """Several connections, one of which will carry the request.
 
     `won` fires with the protocol that the factory makes, on the connection that was
@@ -184,7 +184,7 @@ class Race:
 class _Runner(Handover):
     """One connection of a race; the winner hands everything on to the real protocol."""
 
-    def __init__(self, race: Race, leg: Leg) -> None:
+    def __init__(self, race: ConnectionRace, leg: Leg) -> None:
         self._race = race
         self.leg = leg
 
@@ -220,7 +220,7 @@ class _Runners(Factory):
 
     noisy = False
 
-    def __init__(self, race: Race, leg: Leg) -> None:
+    def __init__(self, race: ConnectionRace, leg: Leg) -> None:
         self._race = race
         self._leg = leg
 

@@ -30,7 +30,7 @@ from zope.interface import implementer
 from streamr.boundaries import Budget
 from streamr.errors import Fault, Phase
 from streamr.eventloop import flush
-from streamr.upstream.line import Line
+from streamr.upstream.line import HostLine
 
 # Enough of an answer to tell a block page from TLS.
 FIRST_BYTES = 256
@@ -50,14 +50,14 @@ class Trace:
         self,
         clock: IReactorTime,
         budget: Budget,
-        line: Line | None = None,
+        line: HostLine | None = None,
         until: float | None = None,
     ) -> None:
         """`line` learns from the attempt, and knows what is usual; without one the
         attempt stands by itself. `until` is the deadline of who waits for it."""
         self._clock = clock
         self._budget = budget
-        self.line = line if line is not None else Line(clock, 1)
+        self.line = line if line is not None else HostLine(clock, 1)
         self.began = clock.seconds()
         self._heard_at = self._step_at = self._waits_from = self.began
         self._until = until

@@ -28,7 +28,7 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
-from streamr.keypins import Pins, pin_of
+from streamr.keypins import KeyPins, pin_of
 
 if TYPE_CHECKING:
     from twisted.protocols.tls import TLSMemoryBIOProtocol
@@ -198,7 +198,7 @@ class ProfilePolicy:
 class PinnedPolicy(ProfilePolicy):
     """Gives the connections to one peer, which is known by its public key."""
 
-    def __init__(self, pins: Callable[[], Pins]) -> None:
+    def __init__(self, pins: Callable[[], KeyPins]) -> None:
         """`pins` is asked for each connection: this machine's own proxy may have got
         another key. The context trusts nobody: should a connection ever be made without
         the pin's check, it is refused."""
@@ -215,7 +215,7 @@ class Creator:
     """Makes the verified connection to one host."""
 
     def __init__(
-        self, context: SSL.Context, host: str, pins: Pins | None = None
+        self, context: SSL.Context, host: str, pins: KeyPins | None = None
     ) -> None:
         """With `pins` the peer is known by its key, and not by chain and name."""
         self._context = context
@@ -312,7 +312,7 @@ class _PinVerifier(_Verifier):
     """Wants one of the pinned keys in a certificate that is good today, whoever has
     issued it and for whatever name."""
 
-    def __init__(self, protocol: TLSMemoryBIOProtocol, pins: Pins) -> None:
+    def __init__(self, protocol: TLSMemoryBIOProtocol, pins: KeyPins) -> None:
         super().__init__(protocol)
         self._pins = pins
 

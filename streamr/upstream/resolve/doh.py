@@ -16,8 +16,8 @@ from twisted.python.failure import Failure
 from streamr.upstream.resolve.cache import Find
 from streamr.upstream.resolve.dns import DNS_SECONDS
 from streamr.upstream.resolve.failures import LookupFailed, ServerFailed
-from streamr.upstream.resolve.http_wire import Http1, Http2, Place, Reply, Wire
-from streamr.upstream.resolve.kept import IDLE_SECONDS, Kept, NotAsked, Questions
+from streamr.upstream.resolve.http_wire import DNSResource, Http1, Http2, Reply, Wire
+from streamr.upstream.resolve.kept import IDLE_SECONDS, KeptOpen, NotAsked, Questions
 from streamr.upstream.resolve.question import answers, find_by, question, read
 
 # What is offered to a resolver (RFC 7301). Some speak HTTP/2 only
@@ -27,10 +27,10 @@ ALPN = (b"h2", b"http/1.1")
 _NUMBER = 0
 
 
-class Channel(Questions, Protocol):
+class DoHChannel(Questions, Protocol):
     """One connection, which begins when TLS has agreed on the version of HTTP."""
 
-    def __init__(self, place: Place, clock: IReactorTime, idle: float) -> None:
+    def __init__(self, place: DNSResource, clock: IReactorTime, idle: float) -> None:
         super().__init__(clock, idle)
         self._place = place
         self._wire: Wire | None = None
@@ -84,18 +84,18 @@ class Channel(Questions, Protocol):
 def server_over_https(
     clock: IReactorTime,
     endpoint: IStreamClientEndpoint,
-    place: Place,
+    place: DNSResource,
     seconds: float = DNS_SECONDS,
 ) -> Find:
     """A resolver asked over HTTPS; the endpoint makes verified connections to it,
     which offer `ALPN` and are ready when their handshake is over."""
 
-    def connect() -> Deferred[Channel]:
-        channel = Channel(place, clock, IDLE_SECONDS)
-        connecting: Deferred[Channel] = connectProtocol(endpoint, channel)
+    def connect() -> Deferred[DoHChannel]:
+        channel = DoHChannel(place, clock, IDLE_SECONDS)
+        connecting: Deferred[DoHChannel] = connectProtocol(endpoint, channel)
         return connecting
 
-    return find_by(Kept(connect, clock, seconds / 3).ask, clock, seconds)
+    return find_by(KeptOpen(connect, clock, seconds / 3).ask, clock, seconds)
 
 
 def _outcome(reply: Reply, query: dns.Query) -> dns.Message | Exception:

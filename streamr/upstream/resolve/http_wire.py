@@ -25,7 +25,7 @@ MOST_BYTES = 65535
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DNSResource:
     """Where questions are sent: the authority and the path of the resolver's URL."""
 
     authority: str
@@ -90,7 +90,7 @@ class Wire(Protocol):
 class Http2:
     """HTTP/2 (RFC 9113): questions next to each other."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: DNSResource) -> None:
         self._place = place
         # what h2 checks of our own header fields cannot go wrong
         config = H2Configuration(client_side=True, header_encoding="utf-8")
@@ -174,7 +174,7 @@ class Http2:
 class Http1:
     """HTTP/1.1 (RFC 9112): one question after the other."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: DNSResource) -> None:
         self._place = place
         self._h11 = h11.Connection(h11.CLIENT)
         self._waiting: deque[tuple[int, bytes]] = deque()

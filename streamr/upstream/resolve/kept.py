@@ -36,7 +36,7 @@ class NotAsked(Exception):
     """The connection took the question, and its end came before it."""
 
 
-class Connection(Protocol):
+class KeptConnection(Protocol):
     """One connection on which questions are asked."""
 
     usable: bool
@@ -48,10 +48,10 @@ class Connection(Protocol):
         """Close the connection later, unless somebody asks."""
 
 
-C = TypeVar("C", bound=Connection)
+C = TypeVar("C", bound=KeptConnection)
 
 
-class Kept(Generic[C]):
+class KeptOpen(Generic[C]):
     """Asks over one connection, and opens another when that is gone."""
 
     def __init__(

@@ -22,7 +22,7 @@ from streamr.upstream.resolve.cache import Address, Resolution, address_of
 Pins = Mapping[str, Sequence[tuple[str, int | None]]]
 
 
-class Resolver(Protocol):
+class NameResolver(Protocol):
     """A name resolver of Twisted's kind, whose answers can be doubted."""
 
     def resolveHostName(
@@ -54,7 +54,7 @@ class PinnedResolver:
     always obeyed.
     """
 
-    def __init__(self, inner: Resolver, pins: Pins, family: str) -> None:
+    def __init__(self, inner: NameResolver, pins: Pins, family: str) -> None:
         self._inner = inner
         self._pins = pins
         self._types = FAMILIES[family]

@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from streamr.boundaries import Budget, Resolver
 from streamr.interfaces import Reactor
-from streamr.upstream.dial.addresses import Addresses
+from streamr.upstream.dial.addresses import HostAddresses
 from streamr.upstream.dial.dialer import Dialer
 from streamr.upstream.dial.tap import Trace
 from streamr.upstream.dial.tls import ProfilePolicy
@@ -23,7 +23,7 @@ from streamr.upstream.resolve.book import AddressBook, no_lie
 from streamr.upstream.resolve.cache import Find, RememberingResolver
 from streamr.upstream.resolve.doh import ALPN, server_over_https
 from streamr.upstream.resolve.dot import server_over_tls
-from streamr.upstream.resolve.http_wire import Place
+from streamr.upstream.resolve.http_wire import DNSResource
 from streamr.upstream.resolve.pins import PinnedResolver
 from streamr.upstream.resolve.question import as_lookup_failure
 from streamr.upstream.resolve.system import Lookups
@@ -56,7 +56,7 @@ def find_of(
             return server_over_tls(reactor, endpoint, seconds)
         case "https":
             endpoint = _Verified(resolver, reactor, lookups, policy_for(ALPN))
-            place = Place(resolver.authority, resolver.path)
+            place = DNSResource(resolver.authority, resolver.path)
             return server_over_https(reactor, endpoint, place, seconds)
     return lambda name: (
         lookups.find(name)
@@ -83,7 +83,9 @@ class _Verified:
         pins = {self._where[0]: given} if resolver.address else {}
         names = PinnedResolver(RememberingResolver(lookups.find, reactor), pins, "auto")
         book = AddressBook(reactor, no_lie)
-        self._dialer = Dialer(reactor, Addresses(names, book, "system", "auto"), policy)
+        self._dialer = Dialer(
+            reactor, HostAddresses(names, book, "system", "auto"), policy
+        )
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """Connect; fires when the handshake is over and the name was verified."""

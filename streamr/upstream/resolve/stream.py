@@ -13,7 +13,7 @@ from twisted.protocols.basic import Int16StringReceiver
 from twisted.python.failure import Failure
 
 from streamr.upstream.resolve.failures import ServerFailed
-from streamr.upstream.resolve.kept import Kept, Questions
+from streamr.upstream.resolve.kept import KeptOpen, Questions
 from streamr.upstream.resolve.question import Ask, answers, question, read
 
 
@@ -54,4 +54,4 @@ def over_stream(
         connecting: Deferred[Stream] = connectProtocol(endpoint, Stream(clock, idle))
         return connecting
 
-    return Kept(connect, clock, seconds / 3).ask
+    return KeptOpen(connect, clock, seconds / 3).ask

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from streamr.doctor.diagnosis.diagnose import judge
-from streamr.doctor.evidence import SLOW, House, Line, PortState
+from streamr.doctor.evidence import SLOW, House, MeasuredLine, PortState
 from tests.doctor.diagnosis.test_diagnose import SPLIT, Judged, replies
 from tests.doctor.scenes import DIRECT, but, everywhere, good, sound
 
-SLOWLY = Line(40, 3000, 2500.0)
+SLOWLY = MeasuredLine(40, 3000, 2500.0)
 
 
 class SlowLine(Judged):

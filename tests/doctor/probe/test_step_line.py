@@ -10,7 +10,7 @@ from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.config.load import take_stock
-from streamr.doctor.evidence import Connect, Handshake, Line, NameLookup, Place
+from streamr.doctor.evidence import Connect, Handshake, MeasuredLine, NameLookup, Place
 from streamr.doctor.probe.run import Case, Limits
 from streamr.doctor.probe.step_line import Measuring, cost, rate_of
 from tests.doctor.scenes import DIRECT, HERE, OTHER, THERE, shaken
@@ -68,7 +68,7 @@ class Measured(SynchronousTestCase):
         at_once: int = FLIGHT,
         cause: Callable[[str], str | None] = lambda host: None,
         held: float = 0.0,
-    ) -> Line | None:
+    ) -> MeasuredLine | None:
         clock = Clock()
         stock = take_stock({}, {}, needs_key=False)
         assert stock.settings is not None

@@ -16,7 +16,7 @@ from zope.interface.verify import verifyObject
 
 from streamr.boundaries import Budget
 from streamr.errors import Fault
-from streamr.upstream.dial.addresses import Addresses, AddressesEndpoint
+from streamr.upstream.dial.addresses import AddressesEndpoint, HostAddresses
 from streamr.upstream.dial.dialer import Dialer
 from streamr.upstream.dial.race import Rules
 from streamr.upstream.dial.tap import TapEndpoint, Trace
@@ -46,7 +46,7 @@ class AddressesCase(SynchronousTestCase):
     def connect(self, host: str = NAME, *, secure: bool = True) -> Deferred[Any]:
         self.trace = Trace(self.reactor, BUDGET)
         pinned = PinnedResolver(self.resolver, self.pins, "auto")
-        addresses = Addresses(pinned, self.book, "system", "auto")
+        addresses = HostAddresses(pinned, self.book, "system", "auto")
         self.endpoint = AddressesEndpoint(
             host,
             443,
@@ -154,7 +154,7 @@ class Tried(AddressesCase):
             trace = Trace(self.reactor, BUDGET)
             if busy:
                 trace.line.timed_out(self.reactor.seconds())
-            found = Addresses(
+            found = HostAddresses(
                 PinnedResolver(self.resolver, {}, "auto"), self.book, "system", "auto"
             )
             dialer = Dialer(self.reactor, found, None)

@@ -24,7 +24,7 @@ from zope.interface.verify import verifyObject
 from streamr.boundaries import Budget
 from streamr.errors import Fault, Phase
 from streamr.upstream.dial.dialer import RACERS, _Lent
-from streamr.upstream.dial.race import Race, Racer, Rules
+from streamr.upstream.dial.race import ConnectionRace, Racer, Rules
 from streamr.upstream.dial.tap import Trace
 
 ADDRESS = IPv4Address("TCP", "192.0.2.1", 443)
@@ -107,7 +107,7 @@ class RaceCase(SynchronousTestCase):
         racers = [Racer(leg, lambda each=each: each) for leg, each in pairs]
         rules = Rules(self.secure, self.at_once, 0.05, 0.25)
         factory = Factory.forProtocol(self.real)
-        self.won = Race(racers, factory, rules, self.clock).won
+        self.won = ConnectionRace(racers, factory, rules, self.clock).won
 
     @property
     def begun(self) -> list[FakeEndpoint]:
@@ -363,7 +363,9 @@ class InTurn(RaceCase):
         factory = Factory.forProtocol(Real)
         self.won.addErrback(lambda _: None)
         self.won.cancel()
-        self.won = Race(racers, factory, Rules(True, 1, 0.05, 0.25), self.clock).won
+        self.won = ConnectionRace(
+            racers, factory, Rules(True, 1, 0.05, 0.25), self.clock
+        ).won
         self.assertEqual(self.fault().cause.name, "connection_refused")
 
 

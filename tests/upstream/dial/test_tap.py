@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr.boundaries import Budget
 from streamr.errors import Phase
 from streamr.upstream.dial.tap import Tap, TapFactory, Trace
-from streamr.upstream.line import Line
+from streamr.upstream.line import HostLine
 
 BUDGET = Budget(connect=1.2, first_byte=3.0, body=5.0, idle=2.0, total=5.0)
 ADDRESS = IPv4Address("TCP", "192.0.2.1", 443)
@@ -21,7 +21,7 @@ class TraceCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.clock.advance(1024.0)
-        self.line = Line(self.clock, 15)
+        self.line = HostLine(self.clock, 15)
         self.ended_at: list[float] = []
         self.trace = Trace(self.clock, BUDGET, self.line, until=1024.0 + 8.0)
         self.trace.start(

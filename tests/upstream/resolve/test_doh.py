@@ -9,7 +9,7 @@ from twisted.names import dns
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.upstream.resolve.doh import Channel
+from streamr.upstream.resolve.doh import DoHChannel
 from streamr.upstream.resolve.failures import ServerFailed
 from streamr.upstream.resolve.http_wire import MEDIA_TYPE
 from streamr.upstream.resolve.kept import NotAsked
@@ -20,7 +20,7 @@ from tests.upstream.resolve.test_kept import OTHER, QUERY, Transport
 class OneChannel(SynchronousTestCase):
     def agreed(self, protocol: bytes | None = b"http/1.1") -> None:
         """The handshake is over, and TLS has agreed on this protocol."""
-        self.channel = Channel(PLACE, Clock(), 30.0)
+        self.channel = DoHChannel(PLACE, Clock(), 30.0)
         self.transport = Transport()
         self.transport.negotiatedProtocol = protocol  # type: ignore[attr-defined]
         self.channel.makeConnection(self.transport)

@@ -15,13 +15,13 @@ from streamr.upstream.resolve.failures import Refused, ServerFailed
 from streamr.upstream.resolve.http_wire import (
     MEDIA_TYPE,
     MOST_BYTES,
+    DNSResource,
     Http1,
     Http2,
-    Place,
     Reply,
 )
 
-PLACE = Place("dns.test.invalid:8443", "/dns-query")
+PLACE = DNSResource("dns.test.invalid:8443", "/dns-query")
 
 
 class Replies(SynchronousTestCase):

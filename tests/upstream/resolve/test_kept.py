@@ -24,7 +24,7 @@ from streamr.upstream.resolve.kept import (
     CLOSE_SECONDS,
     IDLE_SECONDS,
     MOST_TRIES,
-    Kept,
+    KeptOpen,
     NotAsked,
     Questions,
 )
@@ -60,7 +60,7 @@ class Keeping(SynchronousTestCase):
         self.clock = Clock()
         self.opening: list[Deferred[Line]] = []
         self.cancelled = 0
-        self.kept = Kept(self.connect, self.clock, 1.0)
+        self.kept = KeptOpen(self.connect, self.clock, 1.0)
 
     def connect(self) -> Deferred[Line]:
         opening: Deferred[Line] = Deferred(self.give_up)
