@@ -32,7 +32,7 @@ from streamr.upstream.dial.addresses import (
 from streamr.upstream.dial.egress import through
 from streamr.upstream.dial.handshake import TLSEndpoint
 from streamr.upstream.dial.race import Rules
-from streamr.upstream.dial.tap import Leg, TapEndpoint, Trace, TracedEndpoint
+from streamr.upstream.dial.tap import Leg, TapEndpoint, Trace
 from streamr.upstream.dial.tls import Creator, ProfilePolicy
 
 T = TypeVar("T")
@@ -154,7 +154,7 @@ class _Attempt:
                 host, uri.port, self._trace, secure=secure, at_once=at_once
             )
 
-        return TracedEndpoint(_Lent(make, places), self._trace)
+        return _Lent(make, places)
 
 
 @implementer(IStreamClientEndpoint)

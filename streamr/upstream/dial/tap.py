@@ -74,7 +74,6 @@ class Trace:
         self.reused = False
         self.legs: list[Leg] = []
         self.tap: Tap | None = None
-        self.content_coding: bytes | None = None
 
     def start(self, cancel: Callable[[], object]) -> None:
         """Begin to keep the time."""
@@ -327,18 +326,6 @@ class TapEndpoint:
         factory = TapFactory(protocolFactory, self._trace, secure=self._secure)
         connecting: Deferred[Any] = self._endpoint.connect(factory)
         return connecting.addCallback(above)
-
-
-@implementer(IStreamClientEndpoint)
-class TracedEndpoint:
-    """What the pool is handed: an endpoint, and the trace of the attempt."""
-
-    def __init__(self, endpoint: IStreamClientEndpoint, trace: Trace) -> None:
-        self._endpoint = endpoint
-        self.trace = trace
-
-    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        return self._endpoint.connect(protocolFactory)
 
 
 def above(wrapper: ProtocolWrapper) -> Any:
