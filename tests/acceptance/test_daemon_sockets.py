@@ -218,7 +218,8 @@ def test_a_wrong_proxy_token_is_our_misconfiguration_and_no_401(
     )
     try:
         assert ask(proxy.urls["proxy"], "/popular").status == 401
-        simulator.switch(DIRECT, fault="reset-after-hello")
+        # also over the connection that main's first probe has left behind
+        simulator.switch(DIRECT, fault="reset-after-request")
         answer = ask(main.main, LISTS[0])
         assert answer.status == 502
         assert answer.json["details"]["attempts"][-1]["cause"] == (
