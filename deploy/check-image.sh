@@ -142,9 +142,9 @@ up() {
     done
 }
 
-# ask CONTAINER PATH: the head and body of an answer, over the published port.
+# ask CONTAINER PATH OPTION…: the head and body of an answer, over the published port.
 ask() {
-    curl -sSi --max-time 20 "http://$(podman port "check_$1_1" 3001)$2"
+    curl -sSi --max-time 20 "${@:3}" "http://$(podman port "check_$1_1" 3001)$2"
 }
 
 # status METHOD PATH OPTION…: of an answer over the one container's published port.
@@ -228,13 +228,10 @@ two_containers() {
     up two main proxy
     # not one that is fetched at the start, or the store may answer; a main that was up
     # before its proxy has opened its breaker, and probes it within seconds
-    local try
-    for try in {1..20}; do
-        ask main /api/tmdb/movie/550 >"$place/answer"
-        grep -qi '^X-Proxy-Source: .*proxy:5001' "$place/answer" && break
-        ((try < 20)) || { head -20 "$place/answer"; wrong "main does not reach the proxy"; }
-        sleep 1
-    done
+    ask main /api/tmdb/movie/550 --fail --output "$place/answer" \
+        --retry 20 --retry-max-time 60 --retry-all-errors 2>/dev/null || true
+    grep -qi '^X-Proxy-Source: .*proxy:5001' "$place/answer" ||
+        { head -20 "$place/answer"; wrong "main does not reach the proxy"; }
     stops_well main
     stops_well proxy
     compose two down -v &>/dev/null
