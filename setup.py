@@ -31,6 +31,7 @@ setup(
         "streamr.doctor.report",
         "streamr.fields",
         "streamr.gateway",
+        "streamr.net",
         "streamr.observe",
         "streamr.openapi",
         "streamr.policy",

@@ -27,8 +27,8 @@ from streamr.app.sockets import CannotListen, adopt, listen
 from streamr.app.supervisor import Supervisor
 from streamr.config.settings import HOW_TO_GET_A_KEY, Settings
 from streamr.errors import SettingsError
-from streamr.inherited import SOCKETS, Passed
 from streamr.interfaces import Reactor
+from streamr.net.inherited import SOCKETS, Passed
 from streamr.observe.log import LineObserver, Sink, console
 from streamr.policy.redact import Redactor
 from streamr.terminal.exits import EX_CONFIG, give_up

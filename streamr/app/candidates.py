@@ -8,7 +8,7 @@ from itertools import product
 from urllib.parse import urlsplit
 
 from streamr.boundaries import DIRECT, Dimensions
-from streamr.networks import is_loopback
+from streamr.net.networks import is_loopback
 
 # Each may get a pool, a breaker and labels in the metrics. What differs from the direct
 # route in the fewest respects comes first; the rest are combinations of many changes.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streamr.config.settings import Settings
-from streamr.keypins import PinFile
+from streamr.net.keypins import PinFile
 from streamr.web.server.tls import ServerTLS
 
 # Its certificate with the key, where it runs in this process; elsewhere its key's pin.

@@ -14,8 +14,8 @@ from streamr.config.settings import Settings
 from streamr.errors import RouteKind, SettingsError
 from streamr.fields.loop import Loop
 from streamr.interfaces import Reactor
-from streamr.keypins import KeyPins, split
-from streamr.networks import is_loopback
+from streamr.net.keypins import KeyPins, split
+from streamr.net.networks import is_loopback
 from streamr.tmdb.hosts import OFFICIAL_HOSTS
 from streamr.upstream.client import Client
 from streamr.upstream.dial.addresses import HostAddresses

@@ -27,7 +27,7 @@ from streamr.gateway.negative import NegativeCache
 from streamr.gateway.prefetch import Warm
 from streamr.gateway.telling import Teller
 from streamr.interfaces import Memory, Reactor, Route
-from streamr.keypins import KeyPins
+from streamr.net.keypins import KeyPins
 from streamr.observe.access import LogObserver
 from streamr.observe.fan import Fan
 from streamr.observe.history import History

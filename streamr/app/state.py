@@ -13,7 +13,7 @@ from streamr.app.status import let_know
 from streamr.config.settings import Settings
 from streamr.gateway.gateway import Gateway
 from streamr.interfaces import Reactor
-from streamr.networks import address_in
+from streamr.net.networks import address_in
 from streamr.observe.history import History
 from streamr.routing.fingerprint import Fingerprint
 from streamr.routing.history import NetworkMemory

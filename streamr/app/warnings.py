@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from streamr.boundaries import Dimensions
 from streamr.config.settings import Notice, Settings
 from streamr.config.state import no_folder
-from streamr.networks import is_loopback
+from streamr.net.networks import is_loopback
 from streamr.policy.routing import shared_fate
 from streamr.routing.report import differs_in
 

@@ -13,8 +13,8 @@ from typing import ClassVar
 from streamr.config.settings import Settings
 from streamr.config.state import no_folder, state_directory
 from streamr.errors import SettingsError
-from streamr.keypins import PinFile
-from streamr.networks import is_loopback
+from streamr.net.keypins import PinFile
+from streamr.net.networks import is_loopback
 from streamr.terminal.exits import EX_CONFIG, give_up
 from streamr.terminal.options import Helpful, UsageError
 from streamr.terminal.settings import SettingOptions, read_settings

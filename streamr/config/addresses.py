@@ -6,7 +6,7 @@ import contextlib
 
 from streamr.config.settings import Settings
 from streamr.errors import SettingsError
-from streamr.keypins import PinFile
+from streamr.net.keypins import PinFile
 
 
 def reachable(host: str) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from streamr.boundaries import DIRECT, Egress
 from streamr.config import values
-from streamr.networks import address_in
+from streamr.net.networks import address_in
 from streamr.tmdb.hosts import OFFICIAL_HOSTS
 
 # The ports that the schemes have by themselves (RFC 9110, 4.2; RFC 1928, 3).

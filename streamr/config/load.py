@@ -29,7 +29,7 @@ from streamr.config.sockets import ORIGIN
 from streamr.config.typos import unknown
 from streamr.config.values import is_plain_beyond_loopback
 from streamr.errors import SettingsError
-from streamr.networks import is_loopback
+from streamr.net.networks import is_loopback
 
 # One of them is needed.
 CREDENTIALS = ("TMDB_API_KEY", "TMDB_ACCESS_TOKEN")

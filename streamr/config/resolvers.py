@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from streamr.boundaries import Resolver
 from streamr.config.values import HOST_NAME, reachable_port, unicast
-from streamr.networks import address_in
+from streamr.net.networks import address_in
 
 SYSTEM = Resolver("system", "system")
 ALLOWED = (

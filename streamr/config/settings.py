@@ -13,7 +13,7 @@ from typing import Any
 from streamr.boundaries import Egress, Resolver
 from streamr.config import egress, values
 from streamr.config.resolvers import ALLOWED, SYSTEM, resolvers
-from streamr.networks import Network
+from streamr.net.networks import Network
 
 HOW_TO_GET_A_KEY = (
     "streamr needs a TMDB key: put TMDB_API_KEY=<your key> into .env or the "

@@ -10,7 +10,7 @@ import os
 import socket
 
 from streamr.errors import SettingsError
-from streamr.inherited import Passed
+from streamr.net.inherited import Passed
 
 # The settings that a socket of this name stands for.
 NAMES = {"main": ("HOST", "PORT"), "proxy": ("PROXY_HOST", "PROXY_PORT")}

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from streamr import keypins
-from streamr.networks import (
+from streamr.net import keypins
+from streamr.net.networks import (
     LOOPBACK,
     PRIVATE_RANGES,
     Address,

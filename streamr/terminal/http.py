@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from streamr.config.addresses import reachable
-from streamr.keypins import PinFile, pin_of
+from streamr.net.keypins import PinFile, pin_of
 
 
 class ServerRefused(Exception):

@@ -11,7 +11,7 @@ from streamr.config import load
 from streamr.config.settings import TABLE, Setting, Settings
 from streamr.config.sockets import addresses
 from streamr.errors import SettingsError
-from streamr.inherited import SOCKETS
+from streamr.net.inherited import SOCKETS
 from streamr.terminal.exits import EX_CONFIG, give_up
 from streamr.terminal.options import Helpful
 

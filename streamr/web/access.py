@@ -10,7 +10,7 @@ from enum import Enum
 
 from streamr.boundaries import Call
 from streamr.errors import Envelope, Refusal
-from streamr.networks import PRIVATE_RANGES, address_in, is_peer_here
+from streamr.net.networks import PRIVATE_RANGES, address_in, is_peer_here
 from streamr.tmdb.parameters import Pair
 from streamr.web.callers import TrustedProxies
 from streamr.web.hosts import names_loopback

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from streamr.networks import Address, Network, address_in
+from streamr.net.networks import Address, Network, address_in
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from streamr.errors import Envelope, Refusal
-from streamr.networks import address_in, is_loopback
+from streamr.net.networks import address_in, is_loopback
 
 _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[^:\[\]/@?#]+)(:\d+)?")
 

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from twisted.internet.task import deferLater
 
-from streamr.keypins import first_certificate, pin_of
+from streamr.net.keypins import first_certificate, pin_of
 from streamr.web.server.certificates import self_signed
 from tests.processes import PATIENCE, STREAMR, Daemon, Process, Simulator, ask
 from tests.stack import DIRECT, PROXY_TOKEN, Stack

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr import cli
 from streamr.config.load import load
 from streamr.config.settings import Settings
-from streamr.keypins import PinFile, split
+from streamr.net.keypins import PinFile, split
 from streamr.web.server.tls import ServerTLS
 
 KEY = "0123456789abcdef0123456789abcdef"

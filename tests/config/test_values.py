@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.config import values
-from streamr.networks import is_loopback
+from streamr.net.networks import is_loopback
 from streamr.tmdb.hosts import OFFICIAL_HOSTS
 
 steady = settings(deadline=None, database=None, derandomize=True)

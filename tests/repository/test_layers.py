@@ -27,7 +27,7 @@ MAY_USE_THE_REACTOR = {
 # What each room may import beside the standard library: the longest name that fits
 # counts, and what has no row may import nothing.
 _SPINE = (
-    "streamr.errors streamr.networks streamr.boundaries streamr.interfaces "
+    "streamr.errors streamr.net.networks streamr.boundaries streamr.interfaces "
     "streamr.eventloop "
 )
 _KNOWN = _SPINE + "streamr.policy streamr.tmdb streamr.fields "
@@ -37,17 +37,16 @@ _WEB = (
 )
 _APP = _KNOWN + (
     "streamr.app streamr.config streamr.gateway streamr.observe streamr.routing "
-    "streamr.store streamr.upstream streamr.web streamr.keypins twisted "
+    "streamr.store streamr.upstream streamr.web streamr.net.keypins twisted "
 )
 _UPSTREAM = _KNOWN + "streamr.upstream treq twisted zope "
 _SIM = "streamr.simulator."
 _EVIDENCE = "streamr.errors streamr.doctor.evidence streamr.doctor.diagnosis "
 TABLE = {
-    "streamr": "streamr.inherited",
-    "streamr.inherited": "",
+    "streamr": "streamr.net.inherited",
     "streamr.errors": "",
-    "streamr.networks": "",
-    "streamr.keypins": "streamr.errors",
+    "streamr.net": "",
+    "streamr.net.keypins": "streamr.errors",
     "streamr.boundaries": "streamr.errors",
     "streamr.interfaces": "streamr.errors streamr.boundaries twisted.internet.defer "
     "twisted.internet.interfaces",
@@ -56,8 +55,8 @@ TABLE = {
     "streamr.policy": "streamr.errors streamr.boundaries streamr.interfaces "
     "streamr.policy brotli",
     "streamr.tmdb": "streamr.errors streamr.boundaries streamr.policy streamr.tmdb",
-    "streamr.config": "streamr.boundaries streamr.errors streamr.inherited "
-    "streamr.keypins streamr.networks streamr.tmdb streamr.config dotenv",
+    "streamr.config": "streamr.boundaries streamr.errors streamr.net.inherited "
+    "streamr.net.keypins streamr.net.networks streamr.tmdb streamr.config dotenv",
     "streamr.store": _SPINE + "streamr.policy streamr.store twisted zope",
     "streamr.routing": _SPINE + "streamr.policy streamr.routing twisted zope",
     "streamr.observe": _SPINE + "streamr.policy.redact streamr.observe twisted zope",
@@ -69,19 +68,20 @@ TABLE = {
     "streamr.upstream": _UPSTREAM,
     "streamr.upstream.resolve.http_wire": _UPSTREAM + "h11 h2",
     "streamr.upstream.url": _UPSTREAM + "hyperlink",
-    "streamr.upstream.dial.tls": _UPSTREAM + "streamr.keypins OpenSSL cryptography "
+    "streamr.upstream.dial.tls": _UPSTREAM + "streamr.net.keypins OpenSSL cryptography "
     "service_identity",
     "streamr.gateway": _SPINE + "streamr.policy streamr.routing streamr.gateway "
     "twisted.internet.defer twisted.internet.interfaces twisted.logger "
     "twisted.python.failure",
     "streamr.openapi": "streamr.errors streamr.fields streamr.openapi streamr.policy "
     "streamr.tmdb",
-    "streamr.web": _WEB + "streamr.errors streamr.networks streamr.boundaries "
+    "streamr.web": _WEB + "streamr.errors streamr.net.networks streamr.boundaries "
     "streamr.fields streamr.tmdb.parameters twisted.internet.defer",
     "streamr.web.server": _WEB
     + _SPINE
     + "streamr.fields.names streamr.web.server twisted zope",
-    "streamr.web.server.certificates": "streamr.errors streamr.keypins cryptography",
+    "streamr.web.server.certificates": "streamr.errors streamr.net.keypins "
+    "cryptography",
     "streamr.web.server.tls": "streamr.web.server.certificates OpenSSL "
     "twisted.internet.interfaces twisted.protocols.tls zope",
     "streamr.web.api": _WEB + _KNOWN + "streamr.gateway streamr.web.api "
@@ -95,15 +95,15 @@ TABLE = {
     "twisted.internet",
     "streamr.app": _APP,
     "streamr.terminal": "streamr.config streamr.errors streamr.fields "
-    "streamr.inherited streamr.keypins streamr.terminal rich",
-    "streamr.service": _APP + "streamr.inherited streamr.terminal",
+    "streamr.net.inherited streamr.net.keypins streamr.terminal rich",
+    "streamr.service": _APP + "streamr.net.inherited streamr.terminal",
     "streamr.doctor": "",
-    "streamr.doctor.diagnosis": _EVIDENCE + "streamr.networks",
+    "streamr.doctor.diagnosis": _EVIDENCE + "streamr.net.networks",
     "streamr.doctor.report": _EVIDENCE + "streamr.doctor.report streamr.policy.redact "
     "streamr.terminal rich",
     "streamr.doctor.probe": _EVIDENCE + _SPINE + "streamr.app streamr.config "
     "streamr.doctor.probe streamr.fields streamr.observe.lag streamr.policy "
-    "streamr.keypins streamr.terminal.health streamr.tmdb streamr.upstream twisted "
+    "streamr.net.keypins streamr.terminal.health streamr.tmdb streamr.upstream twisted "
     "zope",
     "streamr.doctor.probe.sampling": "",
     "streamr.commands": "streamr twisted",

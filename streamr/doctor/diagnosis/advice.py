@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from streamr.doctor.diagnosis.facts import Facts
 from streamr.doctor.diagnosis.verdicts import DoctorVerdict, Layer
 from streamr.doctor.evidence import Given, NameLookup, Place, Tried
-from streamr.networks import address_in
+from streamr.net.networks import address_in
 
 # With these no setting of streamr's helps, or their own advice says all.
 _NO_SETTING = frozenset(

@@ -26,7 +26,7 @@ from streamr.doctor.evidence import (
     special,
 )
 from streamr.errors import CAUSES, KEY_CAUSES
-from streamr.networks import is_loopback
+from streamr.net.networks import is_loopback
 
 # Causes that say "somebody else answers", against those that say "nobody may".
 STRANGER = frozenset({"tls_certificate_error", "tls_not_tls"})

@@ -13,7 +13,7 @@ from streamr.doctor.probe.dns import look_up
 from streamr.doctor.probe.http import gathered
 from streamr.doctor.probe.run import MOST_PLACES, Case
 from streamr.doctor.probe.step_tcp import Addresses
-from streamr.networks import address_in
+from streamr.net.networks import address_in
 from streamr.upstream.resolve.cache import Find
 
 # Nobody answers, so that is waited for; who answers in their place is near.

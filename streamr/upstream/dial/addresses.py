@@ -23,7 +23,7 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from streamr.networks import address_in
+from streamr.net.networks import address_in
 from streamr.upstream.classify import silence
 from streamr.upstream.dial.names import look_up
 from streamr.upstream.dial.race import ConnectionRace, Racer, Rules

@@ -28,7 +28,7 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
-from streamr.keypins import KeyPins, pin_of
+from streamr.net.keypins import KeyPins, pin_of
 
 if TYPE_CHECKING:
     from twisted.protocols.tls import TLSMemoryBIOProtocol

@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from streamr.errors import Fault
-from streamr.networks import is_private
+from streamr.net.networks import is_private
 
 _log = Logger()
 

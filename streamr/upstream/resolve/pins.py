@@ -16,7 +16,7 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
-from streamr.networks import address_in
+from streamr.net.networks import address_in
 from streamr.upstream.resolve.cache import Address, Resolution, address_of
 
 Pins = Mapping[str, Sequence[tuple[str, int | None]]]

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from streamr.errors import SettingsError
-from streamr.keypins import pin_of
+from streamr.net.keypins import pin_of
 
 # The names of the settings, which what is wrong with a file is told with.
 CERTIFICATE, KEY = "PROXY_TLS_CERT", "PROXY_TLS_KEY"

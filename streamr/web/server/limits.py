@@ -17,7 +17,7 @@ from ipaddress import IPv6Address, ip_network
 from typing import TypeVar
 
 from streamr.errors import Envelope, Refusal
-from streamr.networks import LOOPBACK, PRIVATE_RANGES, address_in
+from streamr.net.networks import LOOPBACK, PRIVATE_RANGES, address_in
 from streamr.web.callers import TrustedProxies
 
 Kept = TypeVar("Kept")

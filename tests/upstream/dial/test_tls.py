@@ -31,7 +31,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface.verify import verifyObject
 
-from streamr.keypins import pin_of
+from streamr.net.keypins import pin_of
 from streamr.upstream.dial.tls import (
     CLASSIC,
     MODERN,

@@ -21,7 +21,7 @@ from streamr.boundaries import Answer, Call, Exchange, Query
 from streamr.errors import CAUSES
 from streamr.fields import names
 from streamr.fields.loop import Loop
-from streamr.networks import LOOPBACK, PRIVATE_RANGES
+from streamr.net.networks import LOOPBACK, PRIVATE_RANGES
 from streamr.observe.history import outcome_of
 from streamr.store.memory import MemoryStore
 from streamr.tmdb import catalogue

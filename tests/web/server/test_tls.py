@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
 from streamr.errors import SettingsError
-from streamr.keypins import first_certificate, pin_of
+from streamr.net.keypins import first_certificate, pin_of
 from streamr.web.api.surface import Surface
 from streamr.web.page import Page
 from streamr.web.router import Row

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.errors import SettingsError
-from streamr.keypins import PinFile, first_certificate, pin_of, read_pins, split
+from streamr.net.keypins import PinFile, first_certificate, pin_of, read_pins, split
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 PIN = "sha256//" + base64.b64encode(b"x" * 32).decode()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.inherited import passed
+from streamr.net.inherited import passed
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PID = 4711
 TWO = {"LISTEN_PID": str(PID), "LISTEN_FDS": "2", "LISTEN_FDNAMES": "proxy:main"}
 
@@ -43,8 +43,8 @@ class Inherited(SynchronousTestCase):
         # whichever module of ours is the first one
         look = (
             "import os; os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1',"
-            "LISTEN_FDNAMES='main'); import streamr.service, streamr.inherited;"
-            "print(streamr.inherited.SOCKETS, os.environ.get('LISTEN_FDS'))"
+            "LISTEN_FDNAMES='main'); import streamr.service, streamr.net.inherited;"
+            "print(streamr.net.inherited.SOCKETS, os.environ.get('LISTEN_FDS'))"
         )
         told = subprocess.run(
             [sys.executable, "-c", look], capture_output=True, cwd=ROOT

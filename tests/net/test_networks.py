@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.networks import is_loopback, is_peer_here, is_private
+from streamr.net.networks import is_loopback, is_peer_here, is_private
 
 
 class Loopback(SynchronousTestCase):
