@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.app.candidates import MOST_CANDIDATES, REMOTE, Space, peers, space
 from streamr.boundaries import Dimensions
+from tests.properties import examples
 
 COM, ORG = "api.themoviedb.org", "api.tmdb.org"
 BASE, OTHER = f"https://{COM}/3", f"https://{ORG}/3"
@@ -191,7 +192,7 @@ NAME = st.text("abcdefXYZ019.-_:", min_size=1, max_size=12)
 class Promises(SynchronousTestCase):
     """Whatever is given."""
 
-    @settings(deadline=None, database=None, derandomize=True)
+    @examples()
     @given(
         st.sampled_from([BASE, OTHER, "http://127.0.0.1:1/3", "https://[::1]:2/3"]),
         st.lists(st.sampled_from([BASE, OTHER, f"{BASE}/3", "http://[::1]:3/3"])),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -17,8 +17,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr.app.control import Command, ControlResource, remove_stale_socket
 from streamr.config.state import SOCKET_NAME
 from streamr.web.server.site import GatewaySite
+from tests.properties import examples
 
-steady = settings(deadline=None, database=None, derandomize=True, max_examples=200)
+steady = examples(200)
 
 
 class Broken(Exception):

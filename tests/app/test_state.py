@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -20,6 +20,7 @@ from streamr.policy.breaker import TRIP_IN_ROW
 from streamr.policy.search import Proven
 from streamr.routing.statefile import FILE_NAME, WRITE_AFTER
 from streamr.upstream.resolve.book import KEPT_SECONDS, AddressBook
+from tests.properties import examples
 from tests.support import FakeRoute, Notes, gateway_over
 
 KEY = {"TMDB_API_KEY": "0" * 32}
@@ -186,7 +187,7 @@ class Restarts(SynchronousTestCase):
                 Run(self.directory).ends()
                 self.assertEqual(len(self.known()["salt"]), 16)
 
-    @settings(deadline=None, database=None, derandomize=True, max_examples=60)
+    @examples(60)
     @given(
         st.fixed_dictionaries(
             {},

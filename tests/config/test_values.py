@@ -7,15 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.config import values
 from streamr.net.networks import is_loopback
 from streamr.tmdb.hosts import OFFICIAL_HOSTS
+from tests.properties import examples
 
-steady = settings(deadline=None, database=None, derandomize=True)
+steady = examples()
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJ4In0.c2ln"
 KEY = "0123456789abcdefABCDEF0123456789"
 NOBODY = 65534

@@ -3,14 +3,15 @@
 from typing import Any
 
 import http_sf
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import CacheUse
 from streamr.fields.cache_status import render
+from tests.properties import examples
 
-steady = settings(deadline=None, database=None, derandomize=True, max_examples=200)
+steady = examples(200)
 # RFC 9211, 2.2
 REASONS = ("bypass", "method", "uri-miss", "vary-miss", "miss", "request", "stale")
 DETAILS = ("", "stale-while-revalidate", "stale-while-slow", "stale-if-error")

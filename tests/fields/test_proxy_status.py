@@ -3,14 +3,15 @@
 from dataclasses import replace
 
 import http_sf
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.errors import CAUSES, Attempt
 from streamr.fields.proxy_status import MOST_MEMBERS, own_error, parse, render
+from tests.properties import examples
 
-steady = settings(deadline=None, database=None, derandomize=True, max_examples=300)
+steady = examples(300)
 printable = st.text("".join(map(chr, range(0x20, 0x7F))), max_size=200)
 attempts = st.builds(
     Attempt,

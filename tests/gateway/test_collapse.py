@@ -3,7 +3,6 @@
 import contextlib
 from typing import Any
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -17,6 +16,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.gateway.collapse import TELLING, Flights
+from tests.properties import examples
 from tests.support import turn
 
 
@@ -337,7 +337,5 @@ class Sequences(SynchronousTestCase):
     def test_no_sequence_of_events_breaks_a_promise(self) -> None:
         run_state_machine_as_test(
             Machine,
-            settings=settings(
-                deadline=None, database=None, derandomize=True, max_examples=60
-            ),
+            settings=examples(60),
         )

@@ -17,12 +17,13 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 from cryptography.x509.oid import NameOID
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.errors import SettingsError
 from streamr.net.keypins import PinFile, first_certificate, pin_of, read_pins, split
+from tests.properties import examples
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 PIN = "sha256//" + base64.b64encode(b"x" * 32).decode()
@@ -39,7 +40,7 @@ MAMBAf8wCgYIKoZIzj0EAwIDRwAwRAIgcrepBiaYx9YSSz8MqOXmVw9UPyBp8Oia
 oQlVAsC9ehwCIF56FVDSusAH0QwwUts8reQBFPHlmsbx3ctyOWMgKfG8
 -----END CERTIFICATE-----
 """
-steady = settings(deadline=None, database=None, derandomize=True, max_examples=300)
+steady = examples(300)
 
 
 def certificate(key: Key, name: str = "a") -> x509.Certificate:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.logger import Logger, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
@@ -19,10 +19,11 @@ from streamr.errors import Attempt, Fault
 from streamr.observe.access import LogObserver
 from streamr.observe.log import LineObserver, Sink
 from streamr.policy.redact import MASK, Redactor
+from tests.properties import examples
 from tests.support import but
 from tests.support import exchange as made
 
-steady = settings(deadline=None, database=None, derandomize=True, max_examples=200)
+steady = examples(200)
 KEY = "c0ffee00c0ffee00c0ffee00c0ffee00"
 ODD = "odd\"secret\\with'quotes"
 FAILED = Attempt("direct", "api.tmdb.org", 40, "tls_reset", "after 1568 bytes")

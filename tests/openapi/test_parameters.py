@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from twisted.trial.unittest import SynchronousTestCase
@@ -18,8 +18,9 @@ from streamr.tmdb.shortcuts import DEFAULTS
 from streamr.web.pages.docs import OWN
 from streamr.web.pages.health import PROBES
 from tests.openapi.samples import CATALOGUE, operations, parameters
+from tests.properties import examples
 
-steady = settings(deadline=None, database=None, derandomize=True, max_examples=300)
+steady = examples(300)
 # Words that are near to right, beside any text.
 near = st.text(max_size=12) | st.sampled_from(
     ["en", "en-US", "US", "usa", "1", "500", "501", "0", "credits,season/1", "a//b"]

@@ -7,7 +7,7 @@ from dataclasses import FrozenInstanceError, replace
 from functools import reduce
 from math import floor
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -37,6 +37,7 @@ from streamr.policy.breaker import (
     probing,
     succeeded,
 )
+from tests.properties import examples
 
 MIDDLE = 0.5  # the chance at which a pause is neither longer nor shorter
 CHANCES = st.floats(0, 1, exclude_max=True)
@@ -198,7 +199,7 @@ class Counting(SynchronousTestCase):
     @given(
         st.lists(st.tuples(st.floats(0, 1.5), st.booleans()), min_size=1, max_size=60)
     )
-    @settings(max_examples=200, deadline=None)
+    @examples(200)
     def test_it_opens_exactly_when_the_rules_say_so(
         self, events: list[tuple[float, bool]]
     ) -> None:
@@ -369,7 +370,7 @@ class Pauses(SynchronousTestCase):
             self.assertAlmostEqual(until - 100.0, seconds, places=4)
 
     @given(st.integers(0, 12), CHANCES)
-    @settings(deadline=None)
+    @examples()
     def test_a_varied_pause_never_adds_up(self, times: int, chance: float) -> None:
         breaker = reopened(times, chance)
         self.assertEqual(breaker.pause, min(FIRST_PAUSE * 2**times, LONGEST_PAUSE))
@@ -488,11 +489,11 @@ class AnySequence(SynchronousTestCase):
     def test_nothing_leaves_it_open_for_ever_or_probes_twice(self) -> None:
         run_state_machine_as_test(
             Prober,
-            settings=settings(max_examples=150, stateful_step_count=40, deadline=None),
+            settings=examples(150, stateful_step_count=40),
         )
 
     @given(CHANCES, st.floats(0, 1e6))
-    @settings(deadline=None)
+    @examples()
     def test_a_route_that_stays_dead_is_probed_for_ever(
         self, chance: float, start: float
     ) -> None:

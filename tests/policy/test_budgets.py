@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -16,6 +16,7 @@ from streamr.policy.budgets import (
     TokenBucket,
     may_retry,
 )
+from tests.properties import examples
 
 # what float arithmetic may be off by in all of a test's sums
 DUST = 1e-6
@@ -79,7 +80,7 @@ class Hedges(SynchronousTestCase):
             max_size=25,
         )
     )
-    @settings(max_examples=150, deadline=None)
+    @examples(150)
     def test_no_sequence_exceeds_it_by_a_whole_hedge(
         self, steps: list[tuple[float, int, int]]
     ) -> None:
@@ -212,7 +213,7 @@ class Tokens(SynchronousTestCase):
         burst=st.floats(1, 50),
         waits=st.lists(st.floats(0, 3), min_size=1, max_size=80),
     )
-    @settings(max_examples=200, deadline=None)
+    @examples(200)
     def test_never_more_than_the_burst_and_the_rate_go_through(
         self, rate: float, burst: float, waits: list[float]
     ) -> None:
@@ -237,7 +238,7 @@ class Tokens(SynchronousTestCase):
         owed=st.integers(1, 50),
         start=st.floats(0, 1e6),
     )
-    @settings(deadline=None)
+    @examples()
     def test_after_the_wait_there_is_a_token(
         self, rate: float, owed: int, start: float
     ) -> None:

@@ -4,7 +4,7 @@ import random
 import string
 from urllib.parse import quote
 
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -13,8 +13,9 @@ from streamr.policy.cachekey import key
 from streamr.tmdb import catalogue
 from streamr.tmdb.target import split
 from streamr.web.api.target import main_query
+from tests.properties import examples
 
-steady = settings(deadline=None, database=None, derandomize=True, max_examples=100)
+steady = examples(100)
 FIND = main_query(catalogue.load())
 # What the catalogue lets through for /discover/movie, with the defaults of TMDB.
 DEFAULTS = (

@@ -3,7 +3,7 @@
 import re
 from dataclasses import astuple
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr.boundaries import Budget
 from streamr.policy import deadline
 from streamr.policy.deadline import HOP_MARGIN, LEAST_ATTEMPT, handed_on, share
+from tests.properties import examples
 from tests.support import QUERY, FakeRoute, call, failover_over
 
 _ROW = re.compile(
@@ -18,7 +19,7 @@ _ROW = re.compile(
     r"(?P<connect>[\d.]+) +(?P<first_byte>[\d.]+) +(?P<body>[\d.]+) +\w",
     re.MULTILINE,
 )
-steady = settings(deadline=None, database=None, derandomize=True, max_examples=300)
+steady = examples(300)
 seconds = st.floats(0.001, 60)
 routes = st.integers(1, 20)
 

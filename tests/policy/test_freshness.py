@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -23,9 +23,10 @@ from streamr.policy.freshness import (
 from streamr.policy.freshness import terms as terms_in
 from streamr.tmdb import catalogue
 from streamr.tmdb.lifetimes import CLASSES
+from tests.properties import examples
 from tests.support import QUERY
 
-steady = settings(deadline=None, database=None, derandomize=True, max_examples=300)
+steady = examples(300)
 PARTIAL, EMPTY = Completeness.PARTIAL, Completeness.EMPTY
 DETAILS = "/movie/{movie_id}"
 LISTS = "/movie/popular"

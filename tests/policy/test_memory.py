@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.policy.memory import DAY, HALF_LIFE, LEAST, Remembered, is_proven, noted
+from tests.properties import examples
 
 NOW = 1_800_000_000.0
-steady = settings(deadline=None, database=None, derandomize=True)
+steady = examples()
 attempts = st.lists(
     st.tuples(st.none() | st.floats(0, 1e5), st.floats(-DAY, 3 * DAY)), max_size=30
 )

@@ -6,14 +6,15 @@ import string
 import traceback
 from urllib.parse import quote, quote_plus
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.config.settings import HOW_TO_GET_A_KEY
 from streamr.policy.redact import MASK, Redactor
+from tests.properties import examples
 
-steady = settings(deadline=None, database=None, derandomize=True, max_examples=300)
+steady = examples(300)
 # Both are made up; the second has a character that each encoding changes.
 KEY = "c0ffee00c0ffee00c0ffee00c0ffee00"
 TOKEN = "a\"b\\c'd/e+f g&h=i%j?k~l{m}n"

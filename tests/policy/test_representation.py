@@ -8,16 +8,17 @@ from dataclasses import replace
 from importlib.util import find_spec, module_from_spec
 from types import ModuleType
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Answer, Validators
 from streamr.policy import representation
 from streamr.policy.freshness import State, Terms, state
+from tests.properties import examples
 from tests.support import QUERY
 
-steady = settings(deadline=None, database=None, derandomize=True, max_examples=200)
+steady = examples(200)
 TERMS = Terms("details", 100.0, 900.0, 50.0, 500.0)
 VALIDATORS = Validators('W/"abc"', "Sun, 22 Nov 2026 10:00:00 GMT")
 ANSWER = Answer(

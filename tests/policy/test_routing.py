@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -12,9 +12,10 @@ from streamr.errors import RouteKind
 from streamr.policy.breaker import Breaker, BreakerState
 from streamr.policy.routing import plan, shared_fate
 from streamr.policy.search import Proven
+from tests.properties import examples
 from tests.support import FakeRoute
 
-steady = settings(deadline=None, database=None, derandomize=True)
+steady = examples()
 COM, ORG = "https://api.themoviedb.org/3", "https://api.tmdb.org/3"
 DIRECT = Dimensions("api.themoviedb.org", "modern", "auto", "here")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields, replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -26,6 +26,7 @@ from streamr.policy.search import (
     ranked,
     worth,
 )
+from tests.properties import examples
 
 NAMES = [each.name for each in fields(Dimensions)]
 GIVEN = space(
@@ -37,7 +38,7 @@ GIVEN = space(
 )
 EVERY = (*GIVEN.candidates, *GIVEN.further)
 DIRECT = GIVEN.direct
-steady = settings(deadline=None, database=None, derandomize=True)
+steady = examples()
 routes = st.sampled_from((DIRECT, *EVERY))
 faults = st.builds(TriedRoute, routes, st.sampled_from(sorted(CAUSES)), st.booleans())
 lists = st.lists(st.sampled_from(EVERY), unique=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlencode
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.policy.urlencoded import urlencoded
+from tests.properties import examples
 
 WORDS = st.text("aZ09_.~-", max_size=6) | st.text(max_size=6).filter(
     lambda text: text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text)
@@ -16,12 +17,7 @@ WORDS = st.text("aZ09_.~-", max_size=6) | st.text(max_size=6).filter(
 
 
 class Pairs(SynchronousTestCase):
-    @settings(
-        deadline=None,
-        database=None,
-        derandomize=True,
-        suppress_health_check=[HealthCheck.too_slow],
-    )
+    @examples()
     @given(st.lists(st.tuples(WORDS, WORDS), max_size=4))
     def test_they_are_written_as_urlencode_writes_them(
         self, pairs: list[tuple[str, str]]

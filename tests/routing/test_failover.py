@@ -7,7 +7,7 @@ import gc
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import Phase, settings
+from hypothesis import Phase
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -33,6 +33,7 @@ from streamr.routing.hedge import ASK_AGAIN
 from streamr.upstream.line import HostLine
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.ratelimit import Pacer
+from tests.properties import examples
 from tests.support import GOOD, QUERY, FakeRoute, Sent, call, failover_over, late
 
 
@@ -1400,10 +1401,7 @@ class AnySequence(SynchronousTestCase):
         run_state_machine_as_test(
             Travels,
             # not shrunk: that takes minutes here, and the steps are few
-            settings=settings(
-                max_examples=100,
-                stateful_step_count=STEPS,
-                deadline=None,
-                phases=(Phase.reuse, Phase.generate),
+            settings=examples(
+                100, stateful_step_count=STEPS, phases=(Phase.reuse, Phase.generate)
             ),
         )

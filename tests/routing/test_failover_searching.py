@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -15,11 +15,12 @@ from streamr.policy.retry import HEDGE_AFTER
 from streamr.routing.failover import Failover
 from streamr.routing.health import Health
 from streamr.routing.search import Search
+from tests.properties import examples
 from tests.support import GOOD, QUERY, FakeRoute, call, failover_over
 
 DEADLINE = 8.0
 DIRECT = Dimensions("a.invalid", "modern", "auto", "direct")
-steady = settings(deadline=None, database=None, derandomize=True)
+steady = examples()
 FAULTS = st.sampled_from(sorted(each for each in CAUSES if CAUSES[each].next_route))
 
 

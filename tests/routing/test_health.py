@@ -7,7 +7,6 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -44,6 +43,7 @@ from streamr.routing.probe import LOOK_SECONDS, PROBE_SECONDS
 from streamr.upstream.line import HostLine
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.ratelimit import Pacer
+from tests.properties import examples
 from tests.support import FakeRoute, failover_over, late
 
 
@@ -1247,5 +1247,5 @@ class AnySequence(SynchronousTestCase):
     def test_one_probe_at_a_time_and_none_is_left_open_for_ever(self) -> None:
         run_state_machine_as_test(
             Probes,
-            settings=settings(max_examples=60, stateful_step_count=20, deadline=None),
+            settings=examples(60, stateful_step_count=20),
         )

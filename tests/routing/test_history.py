@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.policy.memory import DAY
 from streamr.policy.search import Proven
 from streamr.routing.history import MOST_NETWORKS, MOST_ROUTES, NetworkMemory
+from tests.properties import examples
 
-steady = settings(deadline=None, database=None, derandomize=True)
+steady = examples()
 ROUTE = "modern@api.tmdb.org+via:p1"
 # good, bad, ms, worked, at
 GOOD = [1.0, 0.0, 40.0, True, 1_800_000_000.0]

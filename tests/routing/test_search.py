@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -27,6 +27,7 @@ from streamr.policy.search import (
 from streamr.routing.health import Health
 from streamr.routing.plan import FixedPlan, Plan
 from streamr.routing.search import LATELY, Search
+from tests.properties import examples
 from tests.support import FakeRoute, call
 
 COM, ORG = "api.themoviedb.org", "api.tmdb.org"
@@ -34,7 +35,7 @@ URLS = f"https://{COM}/3", (f"https://{ORG}/3",)
 PROFILES, BOTH, HERE = ("modern", "classic", "tls12"), (COM, ORG), ("direct",)
 # A box on the path, a resolver or an outbound proxy: the fault it causes, or None.
 Box = Callable[[Dimensions], str | None]
-steady = settings(deadline=None, database=None, derandomize=True)
+steady = examples()
 
 
 def filters(

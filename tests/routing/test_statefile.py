@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, globalLogPublisher
@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr.errors import Fault
 from streamr.policy.breaker import TRIP_IN_ROW
 from streamr.routing.statefile import FILE_NAME, WRITE_AFTER, RouteFile
+from tests.properties import examples
 from tests.support import FakeRoute, failover_over
 
 KNOWN = {"main": {"direct": {"pause": 5.0, "left": 2.5}}, "proxy": {}}
@@ -186,7 +187,7 @@ class Garbage(RoutesCase):
     @example(b'{"main": {"direct": {"pause": 5')
     @example(b"\xff\xfe\x00")
     @given(st.binary(max_size=60))
-    @settings(max_examples=60, deadline=None)
+    @examples(60)
     def test_bytes_that_say_nothing_open_nothing(self, content: bytes) -> None:
         self.assertEqual(self.learned(content), {"direct": True, "proxy": True})
 

@@ -4,7 +4,6 @@ import json
 import random
 from dataclasses import replace
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -18,6 +17,7 @@ from streamr.boundaries import StoredResponse
 from streamr.interfaces import Store
 from streamr.store.memory import OVERHEAD, MemoryStore, size_of
 from tests.contracts.store import StoreContract, hot_share, response, sized, traced
+from tests.properties import examples
 
 MB = 1024 * 1024
 
@@ -185,13 +185,7 @@ class Limits(SynchronousTestCase):
     def test_no_sequence_breaks_a_bound_or_the_books(self) -> None:
         run_state_machine_as_test(
             Bounds,
-            settings=settings(
-                deadline=None,
-                database=None,
-                derandomize=True,
-                max_examples=60,
-                stateful_step_count=60,
-            ),
+            settings=examples(60, stateful_step_count=60),
         )
 
     def test_the_size_of_a_response_counts_key_and_every_body(self) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.logger import LogEvent, eventAsText, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
@@ -18,10 +18,11 @@ from streamr.boundaries import StoredResponse
 from streamr.policy.freshness import DAY, State, state
 from streamr.store.sqlite import SCHEMA_VERSION, TIDY_EVERY, DiskStore
 from tests.contracts.store import NOW, TierContract, response
+from tests.properties import examples
 
 HOUR = 3600.0
 KEYS = [f"/movie/{number}" for number in range(8)]
-steady = settings(deadline=None, database=None, derandomize=True, max_examples=40)
+steady = examples(40)
 
 
 class Clocks:

@@ -3,7 +3,7 @@
 import re
 from importlib import resources
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -11,8 +11,9 @@ from streamr.boundaries import Query
 from streamr.errors import Refusal
 from streamr.simulator.tmdb import answers
 from streamr.tmdb import catalogue
+from tests.properties import examples
 
-steady = settings(deadline=None, database=None, derandomize=True, max_examples=400)
+steady = examples(400)
 TABLE = resources.files("streamr.tmdb") / "endpoints.txt"
 
 

@@ -1,6 +1,6 @@
 """What a parameter's value may look like."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -14,9 +14,10 @@ from streamr.tmdb.parameters import (
     is_dropped,
     only,
 )
+from tests.properties import examples
 
 ARABIC_ONE = "\N{ARABIC-INDIC DIGIT ONE}"
-steady = settings(deadline=None, database=None, derandomize=True)
+steady = examples()
 
 
 class Checks(SynchronousTestCase):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
@@ -25,6 +25,7 @@ from zope.interface.verify import verifyObject
 
 from streamr.errors import Fault
 from streamr.upstream.connection import Connection, Response
+from tests.properties import examples
 
 OK = b"HTTP/1.1 200 OK\r\n"
 WHOLE, PERHAPS = "whole", "perhaps whole"
@@ -350,13 +351,7 @@ class AsTwisted(SynchronousTestCase):
     """Whatever comes, and in whatever pieces, Twisted's own client makes the same of
     it: this one may be quicker, and not more lenient."""
 
-    @settings(
-        deadline=None,
-        database=None,
-        derandomize=True,
-        max_examples=1500,
-        suppress_health_check=[HealthCheck.too_slow],
-    )
+    @examples(1500)
     @given(
         STATUS,
         st.lists(FIELD, max_size=6),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -16,6 +16,7 @@ from streamr.upstream.framing import (
     body_of,
 )
 from streamr.upstream.head import MOST_HEAD, read_head
+from tests.properties import examples
 
 
 def taken(body: FramedBody, raw: bytes, *cuts: int) -> bytes:
@@ -70,13 +71,7 @@ class Lengths(SynchronousTestCase):
 
 
 class Chunks(SynchronousTestCase):
-    @settings(
-        deadline=None,
-        database=None,
-        derandomize=True,
-        max_examples=300,
-        suppress_health_check=[HealthCheck.too_slow],
-    )
+    @examples(300)
     @given(
         st.lists(st.binary(min_size=1, max_size=40), max_size=6),
         st.sampled_from((b"\r\n", b"\n")),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -30,6 +29,7 @@ from streamr.upstream.ratelimit import (
     MOST_WAITING,
     Pacer,
 )
+from tests.properties import examples
 
 # How long the callers here can wait.
 WAIT = 2.0
@@ -912,7 +912,7 @@ class AnySequence(SynchronousTestCase):
     def check(self, machine: type[RuleBasedStateMachine]) -> None:
         run_state_machine_as_test(
             machine,
-            settings=settings(max_examples=80, stateful_step_count=30, deadline=None),
+            settings=examples(80, stateful_step_count=30),
         )
 
     def test_none_is_lost_and_never_too_many_run(self) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 
 from hyperlink import EncodedURL
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.upstream.url import split
+from tests.properties import examples
 
 
 def by_hyperlink(text: str) -> str | None:
@@ -29,13 +30,7 @@ def by_us(text: str) -> str | None:
 
 
 class URLs(SynchronousTestCase):
-    @settings(
-        deadline=None,
-        database=None,
-        derandomize=True,
-        max_examples=2000,
-        suppress_health_check=[HealthCheck.too_slow],
-    )
+    @examples(2000)
     @given(
         st.sampled_from(
             (

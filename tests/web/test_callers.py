@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.web.callers import TrustedProxies
+from tests.properties import examples
 
 PROXIES = TrustedProxies(
     (ip_network("10.0.0.0/8"), ip_network("127.0.0.1/32"), ip_network("2001:db8::/64"))
 )
 STRANGER = "203.0.113.9"
-steady = settings(deadline=None, database=None, derandomize=True, max_examples=200)
+steady = examples(200)
 ADDRESSES = st.ip_addresses().map(str)
 
 

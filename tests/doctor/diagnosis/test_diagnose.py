@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -47,6 +47,7 @@ from tests.doctor.scenes import (
     shaken,
     sound,
 )
+from tests.properties import examples
 
 SPLIT = matrix(
     {(h, "modern"): arm(h, "modern", 0, 12) for h in (DIRECT, OTHER)},
@@ -71,7 +72,7 @@ STRANGER = ProxyReply(
 )
 UNROUTABLE = "destination_ip_unroutable"
 
-steady = settings(deadline=None, database=None, derandomize=True)
+steady = examples()
 
 
 class Judged(SynchronousTestCase):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import product
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,6 +15,7 @@ from streamr.doctor.diagnosis.confidence import bounds
 from streamr.doctor.evidence import Place
 from streamr.doctor.probe.sampling import ERROR_RATE, MOST_ROUNDS, Arm, Duel, Study
 from streamr.doctor.probe.trials import matrix_study, names_study
+from tests.properties import examples
 
 DIRECT, OTHER = "api.themoviedb.org", "api.tmdb.org"
 ANCHORS = {DIRECT: Place("203.0.113.1", 443), OTHER: Place("203.0.113.2", 443)}
@@ -47,7 +48,7 @@ def clear(study: Study) -> set[tuple[str, str]]:
     }
 
 
-steady = settings(deadline=None, database=None, derandomize=True)
+steady = examples()
 
 
 class Sampling(SynchronousTestCase):

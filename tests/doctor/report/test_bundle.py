@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -45,6 +45,7 @@ from tests.doctor.scenes import (
     shaken,
     sound,
 )
+from tests.properties import examples
 
 SECRET = "c0ffee00c0ffee11c0ffee22c0ffee33"
 SHOWN = Certificate(
@@ -94,7 +95,7 @@ def sent(evidence: Evidence) -> str:
     return json.dumps(bundle(evidence, Redactor([SECRET])))
 
 
-steady = settings(deadline=None, database=None, derandomize=True)
+steady = examples()
 
 
 class Bundles(SynchronousTestCase):

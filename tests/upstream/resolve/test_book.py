@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
@@ -18,6 +18,7 @@ from streamr.upstream.resolve.book import (
     interleaved,
     tmdb_is_not_there,
 )
+from tests.properties import examples
 
 NAME = "api.test.invalid"
 ONE, TWO, THREE = "198.51.100.1", "198.51.100.2", "198.51.100.3"
@@ -104,7 +105,7 @@ class Order(BookCase):
         named = [f"198.51.100.{number}" for number in range(20)]
         self.assertEqual(self.order(*named), named[:MOST_TRIED])
 
-    @settings(deadline=None, database=None, derandomize=True, max_examples=300)
+    @examples(300)
     @given(
         st.lists(st.sampled_from([ONE, TWO, THREE, SIX, SEVEN]), max_size=8),
         st.lists(

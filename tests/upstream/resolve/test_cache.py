@@ -7,7 +7,6 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -36,6 +35,7 @@ from streamr.upstream.resolve.cache import (
     RememberingResolver,
 )
 from streamr.upstream.resolve.pins import FAMILIES, PinnedResolver
+from tests.properties import examples
 
 NAME = "api.test.invalid"
 V4, V6 = (socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")
@@ -533,5 +533,5 @@ class AnySequence(SynchronousTestCase):
     def test_everybody_is_told_and_no_name_is_looked_up_twice_at_once(self) -> None:
         run_state_machine_as_test(
             Asking,
-            settings=settings(max_examples=80, stateful_step_count=30, deadline=None),
+            settings=examples(80, stateful_step_count=30),
         )

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
@@ -40,10 +40,11 @@ from streamr.web.server.channel import PIECE
 from streamr.web.server.response import DateField
 from streamr.web.server.site import GatewaySite
 from tests.contracts.store import response
+from tests.properties import examples
 from tests.support import FakeRoute, Notes, gateway_over
 from tests.web.api.test_resource import ANSWER, Transport
 
-steady = settings(deadline=None, database=None, derandomize=True, max_examples=250)
+steady = examples(250)
 BEGAN = 1_000_000.0
 OURS = f"{os.sep}streamr{os.sep}"
 CATALOGUE = catalogue.load()

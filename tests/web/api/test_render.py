@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import http_sf
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -16,10 +16,11 @@ from streamr.errors import CAUSES, Attempt, Envelope, Fault, Refusal
 from streamr.policy.representation import HEAVY
 from streamr.web.api.render import LEAST_GZIPPED, answer_page, matches, wants
 from streamr.web.page import Page, envelope, json_page, refusal_page
+from tests.properties import examples
 from tests.support import but
 from tests.support import exchange as made
 
-steady = settings(deadline=None, database=None, derandomize=True, max_examples=200)
+steady = examples(200)
 FAILED = Attempt("direct", "api.themoviedb.org", 40, "tls_reset", "after 1568 bytes")
 BY_PROXY = Attempt("proxy@127.0.0.1:5001", "127.0.0.1:5001", 80, status=200)
 ANSWER = Answer(200, b'{"id":550}', cache_control="public, max-age=60")

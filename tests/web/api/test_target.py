@@ -1,6 +1,6 @@
 """Request targets: each row of the endpoints' tables, and what is refused."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -9,9 +9,10 @@ from streamr.errors import Refusal
 from streamr.tmdb import catalogue
 from streamr.tmdb.target import split
 from streamr.web.api.target import main_query, proxy_query
+from tests.properties import examples
 from tests.tmdb.test_shortcuts import PATHS
 
-steady = settings(deadline=None, database=None, derandomize=True, max_examples=300)
+steady = examples(300)
 CATALOGUE = catalogue.load()
 MAIN, PROXY = main_query(CATALOGUE), proxy_query(CATALOGUE)
 DEFAULTS = {"language": "en-US", "page": "1"}

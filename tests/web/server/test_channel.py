@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
@@ -21,9 +21,10 @@ from streamr.web.server.channel import (
     WRITE_SECONDS,
 )
 from streamr.web.server.site import LOOK_EVERY
+from tests.properties import examples
 from tests.web.api.test_resource import ANSWER, SurfaceCase
 
-steady = settings(deadline=None, database=None, derandomize=True, max_examples=60)
+steady = examples(60)
 BIG = b"x" * 100_000
 HUGE = b"y" * (3 * PIECE)
 HEALTH = b"GET /api/health HTTP/1.1\r\nHost: a\r\n\r\n"

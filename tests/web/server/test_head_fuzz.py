@@ -5,15 +5,16 @@ from __future__ import annotations
 from random import Random
 
 import h11
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.web.server.head import LAST_CHUNK, Body, RequestHead, find_end, read_head
 from streamr.web.server.rules import HeadRefused
+from tests.properties import examples
 from tests.web.server.test_rules import head, told
 
-steady = settings(deadline=None, database=None, derandomize=True, max_examples=1000)
+steady = examples(1000)
 STATUSES = (400, 413, 414, 417, 431, 501, 505)
 FRAMING = (
     *(b"content-length", b"transfer-encoding"),
