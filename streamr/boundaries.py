@@ -6,8 +6,10 @@ No decisions live here. Data goes down once (Query, Call, Budget) and comes up o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Protocol
 
 from streamr.errors import CLIENT_LEFT, Attempt, Fault, RouteKind
 
@@ -73,6 +75,15 @@ class Validators:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """The rest of a picture, from byte `begins` on: of the one with this strong entity
+    tag (RFC 9110, 14.2 and 13.1.5)."""
+
+    begins: int
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """The circumstances of one caller's request.
 
@@ -83,7 +94,8 @@ class Call:
     `failed` are the causes for which the direct route has failed on this machine.
     `renew` says that the caller wants no copy that was made a while ago. A `probe` is
     asked for no caller, and its answer is waited for by many. What is asked in the
-    `background` was asked by no caller either: it goes behind those of callers.
+    `background` was asked by no caller either: it goes behind those of callers. Of a
+    picture the `part` alone is wanted that is still missing.
     """
 
     request_id: str
@@ -97,6 +109,7 @@ class Call:
     renew: bool = False
     probe: bool = False
     background: bool = False
+    part: Part | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +135,25 @@ class Completeness(Enum):
     PARTIAL = "a part that was to be appended is missing"
 
 
+class Incoming(Protocol):
+    """The body of a response, as it comes."""
+
+    def deliver(
+        self, came: Callable[[bytes], object], ended: Callable[[Fault | None], object]
+    ) -> None:
+        """Hand on what has come and what is to come; `ended` is told once, with the
+        Fault that cut it, or None at its end."""
+
+    def pause(self) -> None:
+        """No more for now: its sender has to wait."""
+
+    def resume(self) -> None:
+        """More can be taken."""
+
+    def close(self) -> None:
+        """No more is wanted; nobody is told of its end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A whole response of TMDB, or of a peer; `upstream.answer.judge` says whether it
@@ -131,7 +163,8 @@ class Answer:
     wire, when they came gzipped; `certain` says that their end was marked. `attempts`
     is what a peer tried to get it, from its `proxy_status`. `age` is in seconds, the
     other fields are header fields as they came. Status 304 says that what was known is
-    still good.
+    still good. Of a picture the body is `incoming`, from byte `begins` on; `length` is
+    that of the whole, None when it was not told.
     """
 
     status: int
@@ -149,6 +182,9 @@ class Answer:
     proxy_status: str = ""
     certain: bool = True
     completeness: Completeness = Completeness.WHOLE
+    incoming: Incoming | None = field(default=None, compare=False)
+    begins: int = 0
+    length: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ _SIZE = re.compile(
 )
 _FILE = re.compile(r"[A-Za-z0-9]{1,64}\.(?:jpg|jpeg|png|svg|webp|avif)")
 
-# The root element of an SVG stands behind a prolog of not more than this: a declaration,
-# comments, a document type with what a drawing program puts into it.
+# The root element of an SVG stands behind a prolog of not more than this: comments, a
+# document type with what a drawing program puts into it.
 SVG_PROLOG = 4096
 _SVG = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?"

@@ -166,16 +166,18 @@ def read_json(body: bytes, *, certain: bool) -> object:
     return value
 
 
-def describe(body: bytes) -> str:
-    """What a body that is no JSON looks like, in a few words, without its content."""
+def describe(body: bytes, wanted: str = "JSON") -> str:
+    """What a body that is not what was wanted looks like, in a few words, without its
+    content."""
     start = body[:64].lstrip().lower()
     if not body:
         return "an empty body"
     if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<?xml")):
         return f"a page of HTML, {len(body)} bytes"
     if start.startswith((b"{", b"[")):
-        return f"broken JSON, {len(body)} bytes"
-    return f"{len(body)} bytes that are not JSON"
+        kind = "broken JSON" if wanted == "JSON" else "JSON"
+        return f"{kind}, {len(body)} bytes"
+    return f"{len(body)} bytes that are not {wanted}"
 
 
 def _gunzip(raw: bytes, *, certain: bool) -> bytes:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, TypeVar
 
 from treq.client import HTTPClient
 from treq.cookies import IndexableCookieJar
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
@@ -38,7 +38,10 @@ from streamr.upstream.dial.tap import Trace
 from streamr.upstream.head import ResponseHead
 from streamr.upstream.line import HostLine
 from streamr.upstream.pool import Pool
+from streamr.upstream.stream import StreamedBody
 from streamr.upstream.url import Origin, split
+
+T = TypeVar("T")
 
 # A reset and a success within this many seconds: the resets are random, so fresh
 # connections are raced.
@@ -47,6 +50,8 @@ RANDOM_WINDOW = 60.0
 MOST_IDLE = 6
 # Requests' fields that are remembered: each route has its own.
 REMEMBERED = 64
+# Of what else is asked for, the status is the answer.
+STREAMED = (200, 206)
 # What a field with one value may say: a date, a tag, a type.
 MOST_VALUE = 200
 
@@ -94,6 +99,35 @@ class Client:
         `first_byte` is told when the head has come. `until` is the deadline of who
         waits, where that is later than the budget's end.
         """
+        collect = partial(self._collect, first_byte=first_byte, until=until)
+        return self._ask(url, headers, budget, collect, new_connection, until)
+
+    def open(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        budget: Budget,
+        enough: Callable[[bytes], bool],
+        *,
+        new_connection: bool,
+        first_byte: Callable[[], None] = lambda: None,
+        until: float | None = None,
+    ) -> Deferred[tuple[ResponseHead, StreamedBody]]:
+        """GET the URL: a response as soon as the first bytes of its body are `enough`;
+        of one that is no picture, the head. Otherwise as `get`, until then."""
+        begin = partial(self._begin, enough=enough, first_byte=first_byte)
+        return self._ask(url, headers, budget, begin, new_connection, until)
+
+    def _ask(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        budget: Budget,
+        answered: Callable[[IResponse, _Sender, Trace, Budget], Deferred[T]],
+        new_connection: bool,
+        until: float | None,
+    ) -> Deferred[T]:
+        """Send a request, and let `answered` make something of its response."""
         if new_connection:
             self._pool.close()
         trace = Trace(self._reactor, budget, self.line, until)
@@ -111,7 +145,7 @@ class Client:
             reactor=self._reactor,  # type: ignore[arg-type]
         )
         trace.start(waiting.cancel)
-        waiting.addCallback(self._collect, sender, trace, budget, first_byte, until)
+        waiting.addCallback(answered, sender, trace, budget)
         waiting.addCallbacks(self._came, self._failed, (trace,), errbackArgs=(trace,))
         return _cancellable(waiting, trace)
 
@@ -119,10 +153,10 @@ class Client:
         """Close all idle connections."""
         return self._pool.close()
 
-    def _came(self, answer: Answer, trace: Trace) -> Answer:
+    def _came(self, answered: T, trace: Trace) -> T:
         trace.stop()
         self._good_at = self._reactor.seconds()
-        return answer
+        return answered
 
     def _failed(self, failure: Failure, trace: Trace) -> Failure:
         """The Fault behind a failure; a cancellation from outside stays what it is."""
@@ -149,6 +183,7 @@ class Client:
         sender: _Sender,
         trace: Trace,
         budget: Budget,
+        *,
         first_byte: Callable[[], None],
         until: float | None,
     ) -> Deferred[Answer]:
@@ -157,6 +192,32 @@ class Client:
         collector = Collector(self._reactor, budget, trace.abort, self.line, until)
         response.deliverBody(collector)
         return collector.done.addCallback(_answer, sender.head)
+
+    def _begin(
+        self,
+        response: IResponse,
+        sender: _Sender,
+        trace: Trace,
+        budget: Budget,
+        *,
+        enough: Callable[[bytes], bool],
+        first_byte: Callable[[], None],
+    ) -> Deferred[tuple[ResponseHead, StreamedBody]]:
+        trace.answered()
+        first_byte()
+        body = StreamedBody(
+            self._reactor,
+            budget.idle,
+            self.line,
+            trace.abort,
+            enough,
+            lambda failure: classify(failure, trace),
+        )
+        response.deliverBody(body)
+        if sender.head.status not in STREAMED:
+            body.drop()
+            return succeed((sender.head, body))
+        return body.begun.addCallback(lambda _first: (sender.head, body))
 
 
 class NoCookies(IndexableCookieJar):
@@ -194,6 +255,22 @@ def _answer(collected: tuple[bytes, bool], head: ResponseHead) -> Answer:
     )
 
 
+def opened(head: ResponseHead, body: StreamedBody) -> Answer:
+    """A response whose body is still coming, not yet judged. Raises Fault."""
+    return Answer(
+        status=head.status,
+        body=b"",
+        content_type=_short(head, "content-type") or "",
+        retry_after=_short(head, "retry-after"),
+        age=_seconds(_short(head, "age")),
+        date=_short(head, "date"),
+        validators=_validators(head),
+        proxy_status=head.all(names.PROXY_STATUS.lower()),
+        incoming=body,
+        length=None if head.chunked else head.length,
+    )
+
+
 def _validators(head: ResponseHead) -> Validators | None:
     """What can be used to ask again whether this is still good."""
     etag, modified = _short(head, "etag"), _short(head, "last-modified")
@@ -202,16 +279,16 @@ def _validators(head: ResponseHead) -> Validators | None:
     return Validators(etag, modified)
 
 
-def _cancellable(waiting: Deferred[Answer], trace: Trace) -> Deferred[Answer]:
+def _cancellable(waiting: Deferred[T], trace: Trace) -> Deferred[T]:
     """The same result, remembering whether it was cancelled from outside: a cancelled
     lookup alone would look like a name that does not exist (docs/facts/tls.md, "Lookups
     have no time limit")."""
 
-    def cancel(_result: Deferred[Answer]) -> None:
+    def cancel(_result: Deferred[T]) -> None:
         trace.left = True
         waiting.cancel()
 
-    result: Deferred[Answer] = Deferred(cancel)
+    result: Deferred[T] = Deferred(cancel)
     waiting.chainDeferred(result)
     return result
 

@@ -1,4 +1,4 @@
-"""The route over a proxy of ours."""
+"""Routes over a proxy of ours."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ from streamr.upstream.origin import (
 )
 
 
-class ProxyRoute(HTTPRoute):
-    """A route over another streamr proxy, which uses its own key and its own routes."""
+class PeerRoute(HTTPRoute):
+    """What routes over another streamr proxy are, which uses its own key and its own
+    routes."""
 
     kind = RouteKind.PEER
 
@@ -39,16 +40,18 @@ class ProxyRoute(HTTPRoute):
         *,
         family: str = "auto",
         near: bool = False,
+        of: str = "",
     ) -> None:
         """It is named after the proxy's place, from which its bytes leave, too.
 
         One that is `near` runs on this machine: its bytes leave from `here`, over
-        addresses of our `family`, and with our key.
+        addresses of our `family`, and with our key. `of` tells it from other routes
+        over the same proxy.
         """
         where = urlsplit(base_url).netloc
         egress = HERE if near else where
         dimensions = Dimensions(where, "proxy", family, egress)
-        super().__init__(f"proxy@{where}", base_url, client, dimensions)
+        super().__init__(f"proxy@{where}{of}", base_url, client, dimensions)
         self._token = token
         self._loop = loop
         self._near = near
@@ -57,34 +60,9 @@ class ProxyRoute(HTTPRoute):
         """Send another token from now on."""
         self._token = token
 
-    def send(
-        self,
-        query: Query,
-        call: Call,
-        budget: Budget,
-        *,
-        new_connection: bool,
-        progress: Progress,
-        veto: Veto,
-    ) -> Deferred[Answer]:
-        """One try; see interfaces.Route. Our key does not go along."""
-        url = upstream_url(f"{self._base_url}/3", query, ())
-        # no veto is asked: nothing makes it wait here
-        waiting = self._client.get(
-            url,
-            self._headers(call, budget),
-            budget,
-            new_connection=new_connection,
-            first_byte=progress.first_byte,
-            until=call.deadline,
-        )
-        return waiting.addCallbacks(
-            self._judged, self._no_http, callbackArgs=(query, call)
-        )
-
     def _headers(self, call: Call, budget: Budget) -> Mapping[str, str]:
+        """What a proxy has to know of a request. Our key does not go along."""
         headers = {
-            **COMMON,
             names.REQUEST_ID: call.request_id,
             names.DEADLINE: str(handed_on(budget)),
             **self._loop.headers(call.loop),
@@ -97,8 +75,9 @@ class ProxyRoute(HTTPRoute):
             headers["Authorization"] = f"Bearer {self._token}"
         return headers
 
-    def _judged(self, response: Answer, query: Query, call: Call) -> Answer:
-        """The proxy's answer, or the Fault that it reports of its own.
+    def _reported(self, response: Answer) -> tuple[Attempt, ...]:
+        """What the proxy has tried; () when it does not tell. Raises the Fault that it
+        reports of its own.
 
         The last member of Proxy-Status speaks of the response: with an error there the
         proxy made the response itself, and all its tries are behind it.
@@ -115,20 +94,7 @@ class ProxyRoute(HTTPRoute):
                 f"{self.next_hop} itself answers with status {response.status}",
                 final=True,
             )
-        try:
-            answer = judge(query, replace(call, known=None), response)
-        except Fault as fault:
-            if not reported and 400 <= response.status < 500:
-                # TMDB's own 4xx, and streamr's, are JSON
-                raise self._stranger(
-                    f"answers with status {response.status} and without JSON"
-                ) from fault
-            # a proxy of an older version hands TMDB's word on its key on
-            raise self._of_its_key(fault.cause.name, attempts) or fault from fault
-        if reported and answer.status == 404:
-            # on each error a proxy says no-store: to its callers, not of TMDB's answer
-            answer = replace(answer, cache_control=None)
-        return replace(answer, attempts=attempts)
+        return attempts
 
     def _no_http(self, failure: Failure) -> Failure:
         value = failure.value
@@ -180,3 +146,50 @@ class ProxyRoute(HTTPRoute):
 
     def _merged(self, attempt: Attempt) -> Attempt:
         return replace(attempt, route=attempt.name, peer=self.name)
+
+
+class ProxyRoute(PeerRoute):
+    """A route to TMDB's answers over another streamr proxy."""
+
+    def send(
+        self,
+        query: Query,
+        call: Call,
+        budget: Budget,
+        *,
+        new_connection: bool,
+        progress: Progress,
+        veto: Veto,
+    ) -> Deferred[Answer]:
+        """One try; see interfaces.Route. Our key does not go along."""
+        url = upstream_url(f"{self._base_url}/3", query, ())
+        # no veto is asked: nothing makes it wait here
+        waiting = self._client.get(
+            url,
+            {**COMMON, **self._headers(call, budget)},
+            budget,
+            new_connection=new_connection,
+            first_byte=progress.first_byte,
+            until=call.deadline,
+        )
+        return waiting.addCallbacks(
+            self._judged, self._no_http, callbackArgs=(query, call)
+        )
+
+    def _judged(self, response: Answer, query: Query, call: Call) -> Answer:
+        """The proxy's answer, or the Fault that it reports of its own."""
+        attempts = self._reported(response)
+        try:
+            answer = judge(query, replace(call, known=None), response)
+        except Fault as fault:
+            if not attempts and 400 <= response.status < 500:
+                # TMDB's own 4xx, and streamr's, are JSON
+                raise self._stranger(
+                    f"answers with status {response.status} and without JSON"
+                ) from fault
+            # a proxy of an older version hands TMDB's word on its key on
+            raise self._of_its_key(fault.cause.name, attempts) or fault from fault
+        if attempts and answer.status == 404:
+            # on each error a proxy says no-store: to its callers, not of TMDB's answer
+            answer = replace(answer, cache_control=None)
+        return replace(answer, attempts=attempts)
