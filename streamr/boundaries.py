@@ -215,6 +215,42 @@ class StoredResponse:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureHead:
+    """What is known of a picture beside its bytes.
+
+    `key` is its path as it is asked for, `/t/p/w342/abc.jpg`. `etag` is a strong one,
+    in its quotes, as callers get it. `length` is that of the body in bytes, None while
+    nobody has announced it. `made_at` is the wall clock's reading (seconds) at which
+    TMDB sent it: when it came, less its Age.
+    """
+
+    key: str
+    content_type: str
+    etag: str
+    length: int | None
+    made_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PictureStats:
+    """How a store of pictures is doing.
+
+    `bytes` is what the whole pictures take on the disk, `most_bytes` what they may
+    take. `evicted` left for others since the start, `damaged` were not what had been
+    written, `expired` had reached the outer bound. `trouble` says why nothing is
+    written at the moment, and is empty when pictures are kept.
+    """
+
+    pictures: int
+    bytes: int
+    most_bytes: int
+    evicted: int = 0
+    damaged: int = 0
+    expired: int = 0
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CacheUse:
     """How the cache was used for one answer, in RFC 9211's words.
 

@@ -24,6 +24,8 @@ from streamr.boundaries import (
     Dimensions,
     Exchange,
     Hit,
+    PictureHead,
+    PictureStats,
     Query,
     StoredResponse,
 )
@@ -187,6 +189,99 @@ class Tier(Protocol):
 
     def close(self) -> None:
         """Let go of what is open; it is opened again when it is needed."""
+
+
+class PictureFile(Protocol):
+    """A whole picture, open. It may leave the store meanwhile: reading goes on."""
+
+    @property
+    def head(self) -> PictureHead:
+        """What is known of it; its length is."""
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Up to so many bytes of the body from there on; b"" at its end only.
+
+        Raises OSError when the disk cannot be read, or when what stands there is not
+        what was written: then no end of it may be told, and the store has dropped it.
+        """
+
+    def close(self) -> None:
+        """Let go of it. Can be called again."""
+
+
+class NewPicture(Protocol):
+    """A picture that is being downloaded. Readers follow it at their own pace.
+
+    `size` and `read` serve until `close`, whatever has become of it.
+    """
+
+    @property
+    def size(self) -> int:
+        """How many bytes of the body are there by now."""
+
+    def write(self, data: bytes) -> bool:
+        """Append. False when it can be kept no longer, because the disk takes no more
+        or because it grows too large: none of this data is there then, what was there
+        before stays, and every later write is refused as well."""
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Up to so many bytes from there on, of those that are there by now; b"" when
+        there are none yet. Raises OSError when the disk cannot be read."""
+
+    def finish(self) -> PictureFile | None:
+        """It is whole: keep it. None when it is not kept, also because its length is
+        not the one that was announced. What is returned is closed on its own."""
+
+    def abandon(self) -> None:
+        """It will not be whole: it is never kept."""
+
+    def close(self) -> None:
+        """Nobody reads it here any more. Can be called again; without `finish` it is
+        abandoned."""
+
+
+class PictureFiles(Protocol):
+    """Where pictures are kept. What it raises is nothing: a disk that fails costs
+    pictures that are asked for again, and a line in the log.
+
+    All but `load`, `purge` and `scrub` are short, and called in the reactor's thread;
+    those three block, and may be called in any.
+    """
+
+    @property
+    def bytes(self) -> int:
+        """What the whole pictures take on the disk."""
+
+    @property
+    def most_bytes(self) -> int:
+        """What they may take; 0 when none are kept."""
+
+    def __len__(self) -> int:
+        """How many there are, as far as is known; all of them after `load`."""
+
+    def load(self) -> None:
+        """Find what is there. Until then `find` works as it does afterwards."""
+
+    def find(self, key: str) -> PictureFile | None:
+        """The picture of this key, open; None when there is no whole one that is young
+        enough."""
+
+    def begin(self, head: PictureHead) -> NewPicture | None:
+        """Somewhere to write a picture to. None when it will not be kept: the store is
+        off, the disk too full, or the announced length is more than one may take."""
+
+    def purge(self, unwanted: Callable[[str], bool] | None = None) -> int:
+        """Drop those with an unwanted key, or all; how many those were."""
+
+    def scrub(self, now: float) -> int:
+        """Look whether one picture is what was written, the next one each time, and
+        drop it if not, or if it is too old by `now` (wall clock, seconds).
+
+        Returns how many bytes were read, 0 when there was nothing to look at.
+        """
+
+    def stats(self) -> PictureStats:
+        """How it is doing."""
 
 
 class Observer(Protocol):
