@@ -265,12 +265,16 @@ class CacheUse:
     detail: str = ""
 
 
+# The source of what no route has just brought.
+STORED = "cache"
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of one query: an answer or a fault, the tries, and the store's part.
 
-    `source` names the route that answered, and `kind` is that route's; a stored
-    response that no route has just brought has the source "cache" and no kind. `stored`
+    `source` names the route that answered, and `kind` is that route's; what was stored,
+    and no route has just brought, has the source `STORED` and no kind. `stored`
     is the response that is served in each coding, `age` its age in seconds. `left` says
     that the caller went away.
     """
@@ -298,8 +302,8 @@ class Outcome:
 
     @property
     def from_store(self) -> bool:
-        """True for a stored response that no route has just brought."""
-        return self.stored is not None and self.kind is None
+        """True for what was stored, and no route has just brought."""
+        return self.source == STORED and self.kind is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,6 +191,27 @@ class Tier(Protocol):
         """Let go of what is open; it is opened again when it is needed."""
 
 
+class PictureReader(Protocol):
+    """A picture as one caller reads it: one that is stored, or still comes."""
+
+    @property
+    def head(self) -> PictureHead:
+        """What is known of it."""
+
+    def seek(self, offset: int) -> None:
+        """Read on from there, before anything was read."""
+
+    def read(self, size: int) -> bytes | None:
+        """Up to so many bytes more; b"" while none are there, None at the end. Raises
+        Fault when it was cut: no end of it may be told."""
+
+    def wait(self, told: Callable[[], object]) -> None:
+        """Call once, as soon as another `read` makes sense."""
+
+    def close(self) -> None:
+        """Nobody reads it any more. Can be called again."""
+
+
 class PictureFile(Protocol):
     """A whole picture, open. It may leave the store meanwhile: reading goes on."""
 

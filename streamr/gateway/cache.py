@@ -19,7 +19,15 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from streamr.boundaries import Answer, CacheUse, Call, Outcome, Query, StoredResponse
+from streamr.boundaries import (
+    STORED,
+    Answer,
+    CacheUse,
+    Call,
+    Outcome,
+    Query,
+    StoredResponse,
+)
 from streamr.errors import Fault
 from streamr.gateway.codings import Codings, Threads
 from streamr.gateway.collapse import Flights
@@ -264,7 +272,7 @@ class Cache:
         age = max(0.0, self._clock.seconds() - stored.stored_at)
         ttl = math.floor(stored.lifetime - age)
         use = CacheUse(forward, ttl=ttl, detail=detail)
-        return Outcome(source="cache", stored=stored, age=age, cache=use)
+        return Outcome(source=STORED, stored=stored, age=age, cache=use)
 
     def _patiently(
         self,

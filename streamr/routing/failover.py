@@ -77,16 +77,19 @@ class Failover:
         *,
         tried: Callable[[Attempt], object],
         plan: Callable[[Call], Plan] | None = None,
+        failed: Callable[[Route, str], object] | None = None,
         hedge: bool = True,
         chance: Callable[[], float] = random,
     ) -> None:
         """`tried` is told of each try once; `plan` says what a call may try, which is
-        otherwise the routes in their order; `hedge` lets the next route start when one
-        is silent for longer than is usual."""
+        otherwise the routes in their order, and `failed` is told which route has cut a
+        body, and why, after its head was an answer; `hedge` lets the next route start
+        when one is silent for longer than is usual."""
         self.health = health
         self._plan = plan or self._in_order
         self._clock = clock
         self._tried = tried
+        self._failed_later = failed
         self._hedge = hedge
         self._chance = chance
         # the background has one of its own: it spends none of the callers' hedges, and
@@ -111,6 +114,15 @@ class Failover:
         silent = call.silent | self.health.silent_hosts()
         call = replace(call, silent=silent)
         return self._travel(query, call, self._plan(call))
+
+    def broke(self, source: str, fault: Fault, query: Query) -> Route:
+        """The body of an answer was cut: tell it of the route that brought it."""
+        [route] = [each for each in self.routes if each.name == source]
+        self._tried(Attempt(route.name, route.next_hop, 0, fault.cause.name))
+        self.health.tried(route, fault, 0, cachekey.key(query))
+        if self._failed_later is not None:
+            self._failed_later(route, fault.cause.name)
+        return route
 
     def over(self, route: Route, query: Query, call: Call) -> Deferred[Outcome]:
         """An outcome over one route alone, to see whether it works."""
@@ -256,6 +268,8 @@ class Failover:
         journey.attempts += answer.attempts
         self._record(route, journey, began, None, answer.status)
         if journey.over:  # it was cancelled, and answered all the same: too late
+            if answer.incoming is not None:
+                answer.incoming.close()
             return answer
         journey.source, journey.kind, journey.won_by = route.name, route.kind, began
         return answer

@@ -10,6 +10,7 @@ from enum import Enum
 
 from streamr.boundaries import Call
 from streamr.errors import Envelope, Refusal
+from streamr.interfaces import PictureReader
 from streamr.net.networks import PRIVATE_RANGES, address_in, is_peer_here
 from streamr.tmdb.parameters import Pair
 from streamr.web.callers import TrustedProxies
@@ -57,6 +58,20 @@ class Feed:
 
     headers: tuple[tuple[str, str], ...]
     start: Start
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An answer that is written as its caller takes it, and as it comes: a picture.
+
+    `length` is how many bytes of it are wanted, None for all that come. Who does not
+    write it closes its reader.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    reader: PictureReader
+    length: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""The table of a server's own pages: path, methods, who may, and what answers.
+"""The table of what is no path of TMDB's API: path, methods, who may, what answers.
 
-Every other path is TMDB's (`api/target.py`). What answers returns a whole `Page`, or
-`Feed`, which has no end; a body that is streamed would be a third kind beside them.
+Every other path is TMDB's (`api/target.py`). What answers returns a whole `Page`, a
+`Stream`, which is written as its caller takes it, or a `Feed`, which has no end.
 """
 
 from __future__ import annotations
@@ -11,14 +11,22 @@ from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 
-from streamr.web.access import Feed, Visit, Who
+from streamr.web.access import Feed, Reset, Stream, Visit, Who
 from streamr.web.page import Page
 
+# What a request can end in.
+Answered = Page | Stream | Feed | Reset
 # Answers a visit. It may raise Refusal.
 Handler = Callable[[Visit], "Page | Deferred[Page] | Feed"]
+# Answers it with what comes from TMDB, of which the gateway tells by itself.
+Streams = Callable[[Visit], Deferred[Answered]]
 
 READ = ("GET", "HEAD")
 CHANGE = ("POST",)
+
+
+def _no_page(_visit: Visit) -> Page:
+    raise AssertionError("it streams")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +36,18 @@ class Row:
     What changes something has the methods `CHANGE`, and is for operators; the demo's
     own switches are for players. What `reveals` how this server is doing is read under
     its own names only, as are the pages of those two (`hosts.py`). A
-    `probe` is asked by machines that watch this one, and never limited.
+    `probe` is asked by machines that watch this one, and never limited. What `streams`
+    takes the place of the handler, and has the limits of every answer of TMDB's.
     """
 
     path: str
-    handler: Handler
+    handler: Handler = _no_page
     methods: tuple[str, ...] = READ
     who: Who = Who.CALLERS
     below: bool = False
     reveals: bool = False
     probe: bool = False
+    streams: Streams | None = None
 
     @property
     def under_our_names(self) -> bool:

@@ -17,7 +17,15 @@ from dataclasses import dataclass
 
 from twisted.internet.interfaces import IReactorTime
 
-from streamr.boundaries import CacheUse, Exchange, Hit, Outcome, Query, StoredResponse
+from streamr.boundaries import (
+    STORED,
+    CacheUse,
+    Exchange,
+    Hit,
+    Outcome,
+    Query,
+    StoredResponse,
+)
 from streamr.fields import cache_status, names
 from streamr.interfaces import Memory
 from streamr.policy import freshness, representation
@@ -263,7 +271,7 @@ class FastLane:
             status=stored.status,
             ms=0,
             template=page.query.template,
-            outcome=Outcome(source="cache", stored=stored, cache=CacheUse(ttl=0)),
+            outcome=Outcome(source=STORED, stored=stored, cache=CacheUse(ttl=0)),
         )
         wants = Wants(codings, stored.etag if known else "")
         told = render.query_page(exchange, wants, stored.stored_at, page.query)

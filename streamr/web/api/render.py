@@ -78,7 +78,7 @@ def answer_page(
         return _stored_page(exchange, exchange.outcome.stored, wanted, now, coded)
     if exchange.outcome.answer is None:
         fault = exchange.outcome.fault or Fault("proxy_internal_error")
-        return _fault_page(exchange, fault)
+        return fault_page(exchange, fault)
     answer = exchange.outcome.answer
     headers = [("Content-Type", answer.content_type), ("Vary", "Accept-Encoding")]
     if answer.status == 200 and answer.cache_control:
@@ -96,7 +96,7 @@ def answer_page(
     if gzipped is not None:
         body = gzipped
         headers.append(("Content-Encoding", "gzip"))
-    return Page(answer.status, body, (*headers, *_provenance(exchange)))
+    return Page(answer.status, body, (*headers, *provenance(exchange)))
 
 
 def query_page(
@@ -147,7 +147,7 @@ def _stored_page(
     ]
     known = wanted.none_match and matches(wanted.none_match, stored.etag)
     if stored.status == 200 and known:
-        return Page(304, b"", (*headers, *_provenance(exchange)))
+        return Page(304, b"", (*headers, *provenance(exchange)))
     headers.append(("Content-Type", stored.content_type))
     stored = coded(stored, wanted.codings)
     body = stored.body
@@ -157,7 +157,7 @@ def _stored_page(
     elif stored.gzipped is not None and "gzip" in wanted.codings:
         body = stored.gzipped
         headers.append(("Content-Encoding", "gzip"))
-    return Page(stored.status, body, (*headers, *_provenance(exchange)))
+    return Page(stored.status, body, (*headers, *provenance(exchange)))
 
 
 def _freshness(stored: StoredResponse, now: float) -> str:
@@ -171,7 +171,8 @@ def matches(none_match: str, etag: str) -> bool:
     return "*" in tags or etag.removeprefix("W/") in tags
 
 
-def _fault_page(exchange: Exchange, fault: Fault) -> Page:
+def fault_page(exchange: Exchange, fault: Fault) -> Page:
+    """The error that a caller gets when no route had an answer."""
     headers = [("Content-Type", JSON), ("Cache-Control", "no-store")]
     if fault.retry_after:
         headers.append(("Retry-After", fault.retry_after))
@@ -181,7 +182,7 @@ def _fault_page(exchange: Exchange, fault: Fault) -> Page:
         message(fault, exchange),
         exchange.outcome.attempts,
     )
-    return Page(fault.cause.status, body, (*headers, *_provenance(exchange)))
+    return Page(fault.cause.status, body, (*headers, *provenance(exchange)))
 
 
 def message(fault: Fault, exchange: Exchange) -> str:
@@ -201,7 +202,7 @@ def message(fault: Fault, exchange: Exchange) -> str:
     return text + "".join(configuration)
 
 
-def _provenance(exchange: Exchange) -> list[tuple[str, str]]:
+def provenance(exchange: Exchange) -> list[tuple[str, str]]:
     """Who answered, what failed before, and how long each of them took."""
     attempts = list(exchange.outcome.attempts)
     if exchange.outcome.fault is not None and not (

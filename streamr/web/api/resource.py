@@ -26,6 +26,7 @@ from streamr.tmdb.target import split
 from streamr.web.access import (
     Feed,
     Reset,
+    Stream,
     Visit,
     Who,
     check,
@@ -40,15 +41,13 @@ from streamr.web.api.ids import is_sane
 from streamr.web.api.render import Wants
 from streamr.web.api.surface import Surface
 from streamr.web.page import Page, refusal_page
-from streamr.web.router import CHANGE, READ
+from streamr.web.router import CHANGE, READ, Answered
 from streamr.web.server.events import Reader
 from streamr.web.server.request import GatewayRequest
 from streamr.web.server.response import NOSNIFF
+from streamr.web.server.stream import StreamWriter
 
 _log = Logger()
-
-# What a request can end in.
-Answered = Page | Feed | Reset
 
 # Cloudflare puts a page of its own in place of the body of these, and hands 503 on.
 REPLACED = (502, 504)
@@ -138,9 +137,9 @@ class GatewayResource(Resource):
             checks.token(request, now)
         if call.method not in (READ if row is None else row.methods):
             raise _wrong_method(call, READ if row is None else row.methods)
+        if row is None or row.streams is not None:
+            call = self._for_tmdb(request, call)
         if row is None:
-            if surface.hosts.for_data:
-                checks.host(request)
             return self._asked(path, pairs, request, call)
         visit = self._visit(path, pairs, request, call)
         if row.under_our_names:
@@ -150,26 +149,34 @@ class GatewayResource(Resource):
             checks.host(request)
         check(who, visit, changes=row.methods == CHANGE)
         surface.settle()
+        if row.streams is not None:
+            return row.streams(visit)
         page = row.handler(visit)
         if isinstance(page, Feed):
             checks.streams(request)
         return self._noted(page, call, row.path)
+
+    def _for_tmdb(self, request: GatewayRequest, call: Call) -> Call:
+        """The call as it may go on to TMDB. Raises Refusal."""
+        surface = self._surface
+        if surface.hosts.for_data:
+            self._checks.host(request)
+        if surface.looped(call.loop):
+            raise Refusal(
+                508,
+                Envelope.BACKEND,
+                "Loop detected: this request has already passed through this "
+                "gateway. Check TMDB_BASE_URL, TMDB_IMAGE_BASE_URL and TMDB_PROXY_URL: "
+                "one of them points back here.",
+            )
+        return _shortened(call, request.header(names.DEADLINE), self._clock)
 
     def _asked(
         self, path: str, pairs: list[Pair], request: GatewayRequest, call: Call
     ) -> Deferred[Answered]:
         """TMDB's answer, or what the demo was asked to make of it. Raises Refusal."""
         surface = self._surface
-        if surface.looped(call.loop):
-            raise Refusal(
-                508,
-                Envelope.BACKEND,
-                "Loop detected: this request has already passed through this "
-                "gateway. Check TMDB_BASE_URL and TMDB_PROXY_URL: one of them points "
-                "back here.",
-            )
         query = surface.find(path, pairs)
-        call = _shortened(call, request.header(names.DEADLINE), self._clock)
         wanted = render.wants(
             request.header("accept-encoding"), request.header("if-none-match")
         )
@@ -257,11 +264,13 @@ class GatewayResource(Resource):
 
     def _write(self, page: Answered, request: GatewayRequest, call: Call) -> None:
         if request.left:
+            if isinstance(page, Stream):
+                page.reader.close()
             return
         if isinstance(page, Reset):
             request.channel.forceAbortClient()
             return
-        status = page.status if isinstance(page, Page) else 200
+        status = 200 if isinstance(page, Feed) else page.status
         if status in REPLACED and request.header(names.CF_RAY):
             status = 503
         headers = [
@@ -270,6 +279,9 @@ class GatewayResource(Resource):
             (names.REQUEST_ID, call.request_id),
             NOSNIFF,
         ]
+        if isinstance(page, Stream):
+            self._stream(page, request, headers)
+            return
         if isinstance(page, Feed) and request.method != b"HEAD":
             request.begin(status, headers)
             ended = self._surface.limits.stream(self._checks.caller(request))
@@ -277,6 +289,21 @@ class GatewayResource(Resource):
             Reader(request).begin(page)
             return
         request.respond(status, headers, page.body if isinstance(page, Page) else b"")
+
+    def _stream(
+        self,
+        stream: Stream,
+        request: GatewayRequest,
+        headers: list[tuple[str, str]],
+    ) -> None:
+        if stream.length is not None:
+            headers.append(("Content-Length", str(stream.length)))
+        request.begin(stream.status, headers)
+        if request.method == b"HEAD":
+            stream.reader.close()
+            request.finish()
+        else:
+            StreamWriter(request, stream).begin()
 
 
 def _shortened(call: Call, given: str, clock: IReactorTime) -> Call:

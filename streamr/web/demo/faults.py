@@ -20,6 +20,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from streamr.boundaries import (
+    STORED,
     Answer,
     CacheUse,
     Call,
@@ -145,7 +146,7 @@ class WishGranter:
         return replace(
             exchange,
             outcome=Outcome(
-                source="cache",
+                source=STORED,
                 stored=replace(stored, stored_at=now - age),
                 age=age,
                 cache=CacheUse(ttl=-int(STALE_BY), detail="stale-if-error"),

@@ -1,0 +1,81 @@
+"""Writes a picture as fast as its caller takes it, and as it comes."""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer
+
+from streamr.errors import Fault
+from streamr.interfaces import PictureReader
+from streamr.web.access import Stream
+from streamr.web.server.channel import PIECE
+from streamr.web.server.request import GatewayRequest
+
+
+@implementer(IPushProducer)
+class StreamWriter:
+    """Hands a picture from its reader to the connection."""
+
+    def __init__(self, request: GatewayRequest, stream: Stream) -> None:
+        self._request = request
+        self._reader: PictureReader = stream.reader
+        self._left = stream.length
+        self._paused = self._writing = self._over = False
+
+    def begin(self) -> None:
+        """Write until it has ended, or the caller has left."""
+        self._request.notifyFinish().addBoth(lambda _ended: self.stopProducing())
+        self._request.registerProducer(self, True)
+        self._write_on()
+
+    def pauseProducing(self) -> None:
+        """The connection takes no more."""
+        self._paused = True
+
+    def resumeProducing(self) -> None:
+        """The connection takes more again."""
+        self._paused = False
+        self._write_on()
+
+    def stopProducing(self) -> None:
+        """Over: it has ended, or the caller is gone."""
+        self._over = True
+        self._reader.close()
+
+    def _write_on(self) -> None:
+        if self._writing:
+            return
+        self._writing = True
+        try:
+            while not (self._paused or self._over):
+                if not self._write_piece():
+                    break
+        except Fault:
+            # half a picture has no clean end
+            self._request.channel.forceAbortClient()
+        finally:
+            self._writing = False
+
+    def _write_piece(self) -> bool:
+        """Write a piece, or finish; False when there is nothing to write now. Raises
+        Fault."""
+        wanted = PIECE if self._left is None else min(PIECE, self._left)
+        data = self._reader.read(wanted) if wanted else None
+        if data is None:
+            if self._left:
+                raise Fault(
+                    "http_response_incomplete", f"{self._left} bytes are missing"
+                )
+            self._finish()
+            return False
+        if not data:
+            self._reader.wait(self._write_on)
+            return False
+        if self._left is not None:
+            self._left -= len(data)
+        self._request.write(data)
+        return True
+
+    def _finish(self) -> None:
+        self._request.unregisterProducer()
+        self._request.finish()
