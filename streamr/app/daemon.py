@@ -43,8 +43,9 @@ from streamr.observe.lag import LoopLag
 from streamr.observe.log import LineObserver, Sink
 from streamr.observe.measures import buckets
 from streamr.observe.metrics import Metrics
+from streamr.routing.health import Health
 from streamr.routing.statefile import RouteFile
-from streamr.tmdb import catalogue
+from streamr.tmdb import catalogue, images
 from streamr.upstream.resolve.system import system_lookup
 from streamr.web.api.resource import GatewayResource
 from streamr.web.demo.pages import Demo
@@ -83,7 +84,7 @@ def build(
     # what a simulator has said, and how it was reached, is nothing to go by later
     kept = directory if demo is None else None
     offered = catalogue.load(settings.extra_paths)
-    templates = (each.template for each in offered.endpoints)
+    templates = [*(each.template for each in offered.endpoints), images.TEMPLATE]
     metrics = Metrics(templates, buckets(settings.deadline), VERSIONS)
     history = History(MAIN, reactor.seconds, wall)
     log = LogObserver(lines)
@@ -109,7 +110,6 @@ def build(
     served = {name: _served(each, shared) for name, each in built.items()}
     sites = {name: _site(served[name], built[name], shared) for name in built}
     publish(metrics, built, sites, shared.upstream.pacers)
-    gateways = {name: each.gateway for name, each in built.items()}
     told = supervisor or Supervisor(reactor)
     return Daemon(
         Parts(
@@ -123,7 +123,7 @@ def build(
             directory,
             LoopLag(reactor, metrics.late),
             shared.observer.settle,
-            state.remember(gateways, shared.upstream.book, history),
+            state.remember(_healths(built), shared.upstream.book, history),
             told,
             Reloader(settings, lines, shared.upstream, served, told, identity),
             wall,
@@ -153,6 +153,15 @@ def _built(
         loop, address = Loop(f"{identity}-main"), url_at(sockets["main"])
         built["main"] = shared.main(loop, address, near, history, demo)
     return built
+
+
+def _healths(built: Mapping[str, Built]) -> dict[str, Health]:
+    """Those of all routes, by the names under which they are remembered."""
+    found = {name: each.gateway.failover.health for name, each in built.items()}
+    for name, each in built.items():
+        if each.pictures is not None:
+            found[f"{name}-pictures"] = each.pictures.failover.health
+    return found
 
 
 def _served(built: Built, shared: Shared) -> Served:
@@ -253,7 +262,8 @@ class Daemon(MultiService):
         parts.lag.start()
         super().startService()
         for built in parts.built.values():
-            built.gateway.failover.health.start()
+            for health in built.healths:
+                health.start()
         # a wrong key shows now, and not to the first caller
         first = parts.built.get("main") or parts.built["proxy"]
         first.gateway.failover.health.probe_first()
@@ -294,7 +304,8 @@ class Daemon(MultiService):
         # main's port first: its requests in flight may still need the proxy's
         for name in ("main", "proxy"):
             if name in parts.servers:
-                parts.built[name].gateway.failover.health.stop()
+                for health in parts.built[name].healths:
+                    health.stop()
                 await parts.servers[name].stopService()
         parts.lag.stop()
         parts.settle()

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from streamr import __version__
 from streamr.app.servers import MAIN, Built
-from streamr.gateway.gateway import Gateway
 from streamr.interfaces import Memory
 from streamr.observe.metrics import Metrics
 from streamr.observe.scraped import Kept, Pace, Reading, Scraped
+from streamr.routing.health import Health
 from streamr.upstream.ratelimit import Pacer
 from streamr.web.server.site import GatewaySite
 from twisted import __version__ as twisted_version
@@ -28,11 +28,11 @@ VERSIONS = {
 class Readings:
     """Looks at what runs, each time it is asked.
 
-    `gateways` and `sites` are by the servers' names; `calls` counts callers' requests
+    `healths` and `sites` are by the servers' names; `calls` counts callers' requests
     by the same names; `memory` is None without a store.
     """
 
-    gateways: Mapping[str, Gateway]
+    healths: Mapping[str, Sequence[Health]]
     sites: Mapping[str, GatewaySite]
     pacers: Mapping[str, Pacer]
     calls: Counter[str]
@@ -44,8 +44,9 @@ class Readings:
         return Reading(
             breakers={
                 (server, route): breaker.state
-                for server, gateway in self.gateways.items()
-                for route, breaker in gateway.failover.health.breakers.items()
+                for server, healths in self.healths.items()
+                for health in healths
+                for route, breaker in health.breakers.items()
             },
             connections={name: len(site.channels) for name, site in self.sites.items()},
             paces={host: _pace(pacer) for host, pacer in self.pacers.items()},
@@ -58,7 +59,7 @@ class Readings:
     def _calls(self) -> int:
         """Main's calls: what it asks of the proxy beside it is no caller's request.
         The proxy's own when it runs alone."""
-        first = MAIN if MAIN in self.gateways else next(iter(self.gateways))
+        first = MAIN if MAIN in self.healths else next(iter(self.healths))
         return self.calls[first]
 
 
@@ -73,14 +74,14 @@ def publish(
     pacers: Mapping[str, Pacer],
 ) -> None:
     """Let the metrics name what there is, and read it at each scrape."""
-    gateways = {each.gateway.server: each.gateway for each in built.values()}
+    healths = {each.gateway.server: each.healths for each in built.values()}
     memory = None
     for each in built.values():
-        routes = each.gateway.failover.health.breakers.keys()
+        routes = [name for health in each.healths for name in health.breakers]
         metrics.serves(each.gateway.server, routes, each.surface.router.paths)
         if each.storage is not None:
             memory = each.storage.memory
             metrics.caches(each.gateway.server)
     by_server = {built[name].gateway.server: site for name, site in sites.items()}
-    readings = Readings(gateways, by_server, pacers, metrics.calls, memory)
+    readings = Readings(healths, by_server, pacers, metrics.calls, memory)
     metrics.add(Scraped(readings.read))

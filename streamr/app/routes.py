@@ -17,6 +17,7 @@ from streamr.interfaces import Reactor
 from streamr.net.keypins import KeyPins, split
 from streamr.net.networks import is_loopback
 from streamr.tmdb.hosts import OFFICIAL_HOSTS
+from streamr.tmdb.images import PICTURES
 from streamr.upstream.client import Client
 from streamr.upstream.dial.addresses import HostAddresses
 from streamr.upstream.dial.dialer import Dialer, Outlet
@@ -31,7 +32,8 @@ from streamr.upstream.dial.tls import (
 )
 from streamr.upstream.line import Access, HostLine
 from streamr.upstream.origin import Credentials, TMDBRoute
-from streamr.upstream.peer import ProxyRoute
+from streamr.upstream.peer import PeerRoute, ProxyRoute
+from streamr.upstream.picture import PeerPictureRoute, PictureRoute, Sample
 from streamr.upstream.ratelimit import Pacer
 from streamr.upstream.resolve.book import AddressBook, no_lie, tmdb_is_not_there
 from streamr.upstream.resolve.cache import RememberingResolver
@@ -41,6 +43,9 @@ from streamr.upstream.resolve.system import Lookups, system_lookup
 
 # The name of the system's resolver.
 SYSTEM = "system"
+# TMDB limits how many connections there are to its picture host, and not how many
+# requests a second (docs/images.md).
+NO_RATE = 1e6
 # Finds the (family, address) pairs of a name, blocking; raises OSError.
 Lookup = Callable[[str], Sequence[tuple[int, str]]]
 
@@ -72,7 +77,7 @@ class Upstream:
         )
         self.clients: list[Client] = []
         self._origins: list[TMDBRoute] = []
-        self._peers: list[ProxyRoute] = []
+        self._peers: list[PeerRoute] = []
 
     @property
     def pacers(self) -> Mapping[str, Pacer]:
@@ -100,6 +105,16 @@ class Upstream:
         self._origins.append(made)
         return made
 
+    def pictures(
+        self, name: str, kind: RouteKind, url: str, route: Dimensions, sample: Sample
+    ) -> PictureRoute:
+        """A route to TMDB's picture host itself."""
+        pacer = self._pacer(urlsplit(url).netloc, PICTURES, NO_RATE)
+        client = self._client(
+            url, route.profile, self._addresses(route), pacer, self._outlet(route)
+        )
+        return PictureRoute(name, kind, url, client, route, pacer, sample)
+
     def proxy(
         self,
         url: str,
@@ -111,21 +126,40 @@ class Upstream:
         """A route over a proxy of ours. One that is `near` is this machine's own: its
         bytes leave from here, too, and with the same key. Its pins are those behind its
         URL, or those that are `known` when a connection is made."""
-        family = self._settings.address_family if near else "auto"
+        url, client, family = self._peer(url, near, known)
+        token = self._settings.proxy_token
+        made = ProxyRoute(url, client, token, loop, family=family, near=near)
+        self._peers.append(made)
+        return made
+
+    def proxy_pictures(
+        self,
+        url: str,
+        loop: Loop,
+        sample: Sample,
+        *,
+        near: bool = False,
+        known: Callable[[], KeyPins] | None = None,
+    ) -> PeerPictureRoute:
+        """The same to pictures."""
+        url, client, family = self._peer(url, near, known)
+        token = self._settings.proxy_token
+        made = PeerPictureRoute(
+            url, client, token, loop, sample, family=family, near=near
+        )
+        self._peers.append(made)
+        return made
+
+    def _peer(
+        self, url: str, near: bool, known: Callable[[], KeyPins] | None
+    ) -> tuple[str, Client, str]:
+        """A proxy's URL without pins, a client for it, and its address family."""
         url, pins = split(url)
         policy = None
         if known is not None or pins:
             policy = PinnedPolicy(known or (lambda: pins))
-        made = ProxyRoute(
-            url,
-            self._client(url, MODERN.name, self._of_peers(), policy=policy),
-            self._settings.proxy_token,
-            loop,
-            family=family,
-            near=near,
-        )
-        self._peers.append(made)
-        return made
+        client = self._client(url, MODERN.name, self._of_peers(), policy=policy)
+        return url, client, self._settings.address_family if near else "auto"
 
     def renew(self, settings: Settings) -> None:
         """Use these settings' credentials from now on."""
@@ -151,14 +185,18 @@ class Upstream:
             except TLSError as error:
                 raise _no_certificate(ca_file) from error
 
-    def _pacer(self, host: str) -> Pacer:
-        """The host's one pacer, for main and proxy alike."""
-        if host not in self._pacers:
+    def _pacer(self, host: str, what: str = "", rate: float | None = None) -> Pacer:
+        """The host's one pacer (for `what` it serves), for main and proxy alike."""
+        name = f"{host}{what}"
+        if name not in self._pacers:
             settings = self._settings
-            self._pacers[host] = Pacer(
-                self._reactor, settings.rate, settings.connections, self._line(host)
+            self._pacers[name] = Pacer(
+                self._reactor,
+                settings.rate if rate is None else rate,
+                settings.connections,
+                self._line(host),
             )
-        return self._pacers[host]
+        return self._pacers[name]
 
     def _line(self, host: str) -> HostLine:
         """What is known of the line to a host, for all routes to it."""

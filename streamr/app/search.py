@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from streamr.app.candidates import Space, space
-from streamr.app.routes import Upstream
 from streamr.boundaries import Dimensions
 from streamr.config.settings import Settings
-from streamr.errors import RouteKind
-from streamr.fields.loop import Loop
 from streamr.interfaces import Reactor, Route
 from streamr.policy.search import Proven
 from streamr.routing.health import Health
@@ -28,22 +25,32 @@ def space_of(settings: Settings) -> Space:
     )
 
 
+def picture_space_of(settings: Settings) -> Space:
+    """The local routes to TMDB's pictures."""
+    return space(
+        settings.tmdb_image_base_url,
+        (),
+        settings.address_family,
+        [each.name for each in settings.resolvers],
+        [each.name for each in settings.egress],
+    )
+
+
 def search_over(
     found: Space,
-    upstream: Upstream,
-    loop: Loop,
+    route_to: Callable[[str, str, Dimensions], Route],
     memory: NetworkMemory,
     reactor: Reactor,
     health_of: Callable[[Sequence[Route], int], Health],
 ) -> tuple[Health, Search]:
     """The search over these routes, and the health of those that are made.
 
-    `health_of` makes that of the usual ones, and is told how many there can be.
+    `route_to` makes one, of a name and a base URL; `health_of` makes the health of the
+    usual ones, and is told how many there can be.
     """
 
     def make(route: Dimensions) -> Route:
-        name, url = found.named(route), found.urls[route.host]
-        return upstream.tmdb(name, RouteKind.ORIGIN, url, route, loop)
+        return route_to(found.named(route), found.urls[route.host], route)
 
     def proven(route: Dimensions) -> Proven | None:
         return memory.proven(found.named(route))

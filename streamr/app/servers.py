@@ -12,18 +12,20 @@ from twisted.internet.defer import gatherResults
 
 from streamr.app.cache import Storage
 from streamr.app.candidates import peers
+from streamr.app.pictures import Peer, PictureMaker
 from streamr.app.routes import Upstream
 from streamr.app.search import search_over, space_of
 from streamr.app.status import shown, store_size_of
-from streamr.boundaries import Call
+from streamr.boundaries import Call, Dimensions
 from streamr.config.settings import Settings
 from streamr.config.warm import warm_queries
-from streamr.errors import RouteKind
+from streamr.errors import Attempt, RouteKind
 from streamr.fields import names
 from streamr.fields.loop import Loop
 from streamr.gateway.cache import Cache
 from streamr.gateway.gateway import Gateway
 from streamr.gateway.negative import NegativeCache
+from streamr.gateway.pictures import Pictures
 from streamr.gateway.prefetch import Warm
 from streamr.gateway.telling import Teller
 from streamr.interfaces import Memory, Reactor, Route
@@ -37,7 +39,7 @@ from streamr.routing.history import NetworkMemory
 from streamr.routing.plan import Plan
 from streamr.tmdb.catalogue import Catalogue
 from streamr.web.access import Who
-from streamr.web.api import target
+from streamr.web.api import pictures, target
 from streamr.web.api.cors import Cors
 from streamr.web.api.fastlane import FastLane
 from streamr.web.api.surface import Surface
@@ -62,16 +64,21 @@ def main_routes(
 ) -> list[Route]:
     """Direct first, then the proxies that are named, then this machine's own."""
     direct, kind = space_of(settings).direct, RouteKind.DIRECT
-    named, runs_here = settings.tmdb_proxy_url, near.gateway is not None
-    proxies = peers(named, near.url, runs_here=runs_here)
     return [
         upstream.tmdb(kind.value, kind, settings.tmdb_base_url, direct, loop),
         *(
-            upstream.proxy(
-                url, loop, near=own, known=near.known if url == near.url else None
-            )
-            for url, own in proxies
+            upstream.proxy(url, loop, near=own, known=known)
+            for url, own, known in main_peers(settings, near)
         ),
+    ]
+
+
+def main_peers(settings: Settings, near: Near) -> list[Peer]:
+    """The proxies that main falls back to."""
+    named, runs_here = settings.tmdb_proxy_url, near.gateway is not None
+    return [
+        (url, own, near.known if url == near.url else None)
+        for url, own in peers(named, near.url, runs_here=runs_here)
     ]
 
 
@@ -87,14 +94,24 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A server but for its socket: its gateway, and what it answers. Main has a status
-    page, and a store with its warm set unless it is off."""
+    """A server but for its socket: its gateway, and what it answers, with pictures
+    unless they are off. Main has a status page, and a store with its warm set unless it
+    is off."""
 
     gateway: Gateway
     surface: Surface
+    pictures: Pictures | None = None
     status: Status | None = None
     storage: Storage | None = None
     warm: Warm | None = None
+
+    @property
+    def healths(self) -> list[Health]:
+        """Those of all its routes."""
+        found = [self.gateway.failover.health]
+        if self.pictures is not None:
+            found.append(self.pictures.failover.health)
+        return found
 
     def start(self) -> None:
         """Fill the memory, then fetch what is to be warm."""
@@ -110,6 +127,8 @@ class Built:
 
     async def stop(self) -> None:
         """Write what waits to be written."""
+        if self.pictures is not None:
+            self.pictures.stop()
         if self.warm is not None:
             self.warm.stop()
         if self.storage is not None:
@@ -140,13 +159,20 @@ class Shared:
 
     def proxy(self, loop: Loop) -> Built:
         """The proxy, which keeps nothing."""
-        found, reactor = space_of(self.settings), self.reactor
+
+        def make(name: str, url: str, route: Dimensions) -> Route:
+            return self.upstream.tmdb(name, RouteKind.ORIGIN, url, route, loop)
+
         health, search = search_over(
-            found, self.upstream, loop, self.memory, reactor, self._health
+            space_of(self.settings), make, self.memory, self.reactor, self._health
         )
         asking = self._over(PROXY, health, search.plan)
-        gateway = Gateway(asking, self.reactor, self._teller(PROXY))
-        return Built(gateway, self._proxy_surface(gateway, loop))
+        teller = self._teller(PROXY)
+        gateway = Gateway(asking, self.reactor, teller)
+        images = None
+        if self.settings.images:
+            images = self._maker.proxy(teller, self._tried(PROXY))
+        return Built(gateway, self._proxy_surface(gateway, loop, images), images)
 
     def main(
         self, loop: Loop, address: str, near: Near, history: History, demo: Demo | None
@@ -182,11 +208,16 @@ class Shared:
             gateway.failover.health,
             lambda: 0 if storage is None else len(storage.memory),
         )
+        images = None
+        if settings.images:
+            tried, peers = self._tried(MAIN), main_peers(settings, near)
+            images = self._maker.main(teller, tried, loop, peers, None)
         own = [*probes, *self._main_rows(gateway, address, status, demo, look_again)]
+        own += pictures.rows(images) if images is not None else []
         surface = self._main_surface(gateway, loop, own, demo)
         if storage is not None:
             surface = replace(surface, lane=self._lane(surface, storage.memory))
-        return Built(gateway, surface, status, storage, warm)
+        return Built(gateway, surface, images, status, storage, warm)
 
     def _lane(self, surface: Surface, memory: Memory) -> FastLane:
         """Main's stored answers, as they are written."""
@@ -220,9 +251,23 @@ class Shared:
         plan: Callable[[Call], Plan] | None = None,
     ) -> NegativeCache:
         """What asks over routes, and tells of each try."""
-        tried = partial(self.observer.tried, server)
+        tried = self._tried(server)
         failover = Failover(health, self.reactor, tried=tried, plan=plan)
         return NegativeCache(failover, self.reactor)
+
+    @property
+    def _maker(self) -> PictureMaker:
+        return PictureMaker(
+            self.settings,
+            self.reactor,
+            self.wall,
+            self.upstream,
+            self.memory,
+            self._health,
+        )
+
+    def _tried(self, server: str) -> Callable[[Attempt], object]:
+        return partial(self.observer.tried, server)
 
     def _teller(self, server: str) -> Teller:
         return Teller(server, self.reactor, self.observer)
@@ -247,7 +292,9 @@ class Shared:
         warm = Warm(queries, cache, storage.memory, reactor, settings.deadline)
         return storage, cache, warm
 
-    def _proxy_surface(self, gateway: Gateway, loop: Loop) -> Surface:
+    def _proxy_surface(
+        self, gateway: Gateway, loop: Loop, images: Pictures | None
+    ) -> Surface:
         settings = self.settings
         rows = [
             Row(
@@ -258,6 +305,7 @@ class Shared:
             ),
             *readiness.rows(self.life, gateway.failover.health),
             self._metrics(),
+            *(pictures.rows(images) if images is not None else ()),
         ]
         return Surface(
             gateway,

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 from streamr.app.status import let_know
 from streamr.config.settings import Settings
-from streamr.gateway.gateway import Gateway
 from streamr.interfaces import Reactor
 from streamr.net.networks import address_in
 from streamr.observe.history import History
 from streamr.routing.fingerprint import Fingerprint
+from streamr.routing.health import Health
 from streamr.routing.history import NetworkMemory
 from streamr.routing.statefile import FILE_NAME, RouteFile
 from streamr.tmdb.hosts import OFFICIAL_HOSTS
@@ -61,11 +61,10 @@ class KeptState:
         self.memory.learn(self._part("networks"))
 
     def remember(
-        self, gateways: Mapping[str, Gateway], book: AddressBook, history: History
+        self, healths: Mapping[str, Health], book: AddressBook, history: History
     ) -> RouteFile | None:
         """Hand on what was known before, and write each change from now on. None
         without a directory."""
-        healths = {name: each.failover.health for name, each in gateways.items()}
         for name, health in healths.items():
             health.learn(self._part(name))
             let_know(history, health)

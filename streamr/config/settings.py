@@ -118,6 +118,13 @@ TABLE: tuple[Setting, ...] = (
         "the same as for TMDB_BASE_URL",
     ),
     Setting(
+        "TMDB_IMAGE_BASE_URL",
+        "https://image.tmdb.org",
+        values.image_url,
+        "The base URL of TMDB's pictures, without /t/p.",
+        "https on image.tmdb.org or on loopback; http on loopback only",
+    ),
+    Setting(
         "TMDB_PROXY_URL",
         "",
         values.listed(values.proxy_url),
@@ -299,6 +306,21 @@ TABLE: tuple[Setting, ...] = (
         "0 to 65536",
     ),
     Setting(
+        "STREAMR_IMAGES",
+        "1",
+        values.switch,
+        "Whether both servers also serve TMDB's pictures, below /t/p.",
+        "1 or 0",
+    ),
+    Setting(
+        "STREAMR_IMAGE_CACHE_MB",
+        "",
+        values.optional(values.number(0, 1_000_000)),
+        "Megabytes of pictures that main keeps on disk, in STREAMR_STATE_DIR; 0 keeps "
+        "none. Unset: 1024, or a tenth of the free space if that is less.",
+        "0 to 1000000",
+    ),
+    Setting(
         "STREAMR_STATE_DIR",
         "",
         values.folder,
@@ -387,6 +409,7 @@ class Settings:
     only: str
     tmdb_base_url: str
     tmdb_alternate_urls: tuple[str, ...]
+    tmdb_image_base_url: str
     tmdb_proxy_url: tuple[str, ...]
     proxy_token: str | None = field(repr=False)
     admin_token: str | None = field(repr=False)
@@ -407,6 +430,8 @@ class Settings:
     rate: int
     connections: int
     cache_mb: int
+    images: bool
+    image_cache_mb: int | None
     state_dir: Path | None
     warm: tuple[str, ...]
     environment: str

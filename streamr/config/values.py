@@ -25,7 +25,7 @@ from streamr.net.networks import (
     is_loopback,
     is_private,
 )
-from streamr.tmdb.hosts import OFFICIAL_HOSTS
+from streamr.tmdb.hosts import OFFICIAL_HOSTS, PICTURE_HOST
 
 T = TypeVar("T")
 
@@ -129,6 +129,18 @@ def number(least: int, most: int) -> Callable[[str], int]:
     return read
 
 
+def switch(text: str) -> bool:
+    """On or off."""
+    if text not in ("0", "1"):
+        raise ValueError("")
+    return text == "1"
+
+
+def optional(read: Callable[[str], T]) -> Callable[[str], T | None]:
+    """The same, or nothing."""
+    return lambda text: read(text) if text else None
+
+
 def listed(read: Callable[[str], T]) -> Callable[[str], tuple[T, ...]]:
     """A list with commas; empty entries and repetitions are left out."""
 
@@ -154,6 +166,19 @@ def tmdb_url(text: str) -> str:
         raise ValueError("over plain http, anyone on the path could read the key")
     if not parts.path.rstrip("/").endswith("/3"):
         raise ValueError("it has to end in /3, the version of TMDB's API")
+    return text.rstrip("/")
+
+
+def image_url(text: str) -> str:
+    """The base URL of TMDB's pictures."""
+    parts = _url(text)
+    host = parts.hostname or ""
+    if host != PICTURE_HOST and not is_loopback(host):
+        raise ValueError(f"{host} is not TMDB's picture host")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValueError("over plain http, anyone on the path could replace pictures")
+    if parts.path.rstrip("/"):
+        raise ValueError("it ends with the host: /t/p is put behind it")
     return text.rstrip("/")
 
 

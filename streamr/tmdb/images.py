@@ -14,7 +14,6 @@ from dataclasses import dataclass
 PICTURES = "/t/p/"
 # The name of all of them in logs, metrics and on the page.
 TEMPLATE = "/t/p/{size}/{file}"
-OFFICIAL_HOST = "image.tmdb.org"
 # `original`, a width, a height, or both with a word on how it is cut. TMDB has more of
 # them than /configuration lists.
 _SIZE = re.compile(
