@@ -21,7 +21,7 @@ from twisted.internet.interfaces import IReactorTCP, IReactorUDP
 
 from streamr.simulator.hosts.host import Latency
 from streamr.simulator.hosts.ports import LOOPBACK, all_done
-from streamr.simulator.service import HOSTS, SimulatorService
+from streamr.simulator.service import API_HOSTS, HOSTS, SimulatorService
 from streamr.simulator.surroundings.dns import (
     FAILS,
     Answers,
@@ -143,7 +143,7 @@ class Network(Service):
         found = {"TMDB_CA_FILE": str(self.simulator.ca_file)}
         if self.spec.get("dns"):
             ports = {name: door.number for name, door in self.simulator.doors.items()}
-            base, *others = (f"https://{n}:{ports[n]}/3" for n in HOSTS)
+            base, *others = (f"https://{n}:{ports[n]}/3" for n in API_HOSTS)
             found["TMDB_BASE_URL"] = base
             found["TMDB_ALTERNATE_URLS"] = ",".join(others)
         pins = ",".join(self.pins())

@@ -11,16 +11,21 @@ from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from streamr.simulator.control import Control
 from streamr.simulator.faults.http import make_ready
 from streamr.simulator.faults.table import parse
+from streamr.simulator.hosts.api import Lookalike
 from streamr.simulator.hosts.certificates import Vault
 from streamr.simulator.hosts.counts import Json
 from streamr.simulator.hosts.front import FrontFactory
 from streamr.simulator.hosts.host import Host, Latency
+from streamr.simulator.hosts.pictures import PictureHost
 from streamr.simulator.hosts.ports import LOOPBACK, Door, all_done
-from streamr.simulator.hosts.site import Lookalike, Quiet
+from streamr.simulator.hosts.site import Answering, Quiet
+from streamr.simulator.hosts.studio import Studio
 from streamr.simulator.pictures.gallery import Gallery
+from streamr.simulator.tmdb import images
 from streamr.simulator.tmdb.world import load
 
-HOSTS = ("api.themoviedb.org", "api.tmdb.org")
+API_HOSTS = ("api.themoviedb.org", "api.tmdb.org")
+HOSTS = (*API_HOSTS, images.HOST)
 
 
 class SimulatorService(Service):
@@ -49,6 +54,7 @@ class SimulatorService(Service):
         self.control_url: str | None = None
         self.world = load()
         self.gallery = Gallery(self.world)
+        self.studio = Studio(self.gallery, self.clock)
         self.hosts = {
             name: Host(name, self.clock, seed, latency, keep_alive) for name in hosts
         }
@@ -79,10 +85,15 @@ class SimulatorService(Service):
             self.open_control(self.control_port)
 
     def front(self, host: Host) -> FrontFactory:
-        """What serves a host: this world over TLS."""
-        resource = Lookalike(host, self.world, self.keys, self.gallery)
-        site = Quiet(resource, reactor=self.reactor)
+        """What serves a host: this world, or its pictures, over TLS."""
+        site = Quiet(self.answering(host), reactor=self.reactor)
         return FrontFactory(host, self.vault, site, self.clock)
+
+    def answering(self, host: Host) -> Answering:
+        """Who answers for a host, by its name."""
+        if host.name == images.HOST:
+            return PictureHost(host, self.studio)
+        return Lookalike(host, self.world, self.keys)
 
     def impostor(self, name: str, expression: str) -> FrontFactory:
         """What serves a name at an address that is not TMDB's own, with a fault of its
@@ -117,6 +128,7 @@ class SimulatorService(Service):
             ending += [door.factory.abort_all(), door.settled()]
         for host in self.hosts.values():
             host.timers.cancel()
+        self.studio.timers.cancel()
         return all_done(*ending)
 
     def chosen(self, host: str) -> Iterator[Host]:

@@ -61,12 +61,13 @@ class Client:
         port: int,
         context: ssl.SSLContext,
         struck: Callable[[], bool] = lambda: False,
+        host: str = HOST,
     ) -> None:
         """`struck` tells whether what comes now may be silence."""
         self.outcome = Outcome()
         self.struck = struck
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname=HOST)
+        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname=host)
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         self.socket.settimeout(SILENCE)
 
@@ -146,13 +147,14 @@ def fetch(
     trust: Path | ssl.SSLContext,
     request: bytes | None = None,
     struck: Callable[[], bool] = lambda: False,
+    host: str = HOST,
 ) -> Outcome:
     """One connection, one request, and all that came of it."""
     context = trust
     if isinstance(context, Path):
         context = ssl.create_default_context(cafile=str(context))
     try:
-        client = Client(port, context, struck)
+        client = Client(port, context, struck, host)
     except ConnectionRefusedError:
         return Outcome(end="refused")
     except ConnectionResetError:

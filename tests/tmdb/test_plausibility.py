@@ -8,7 +8,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Completeness, Query
-from streamr.simulator.hosts.site import other_path
+from streamr.simulator.hosts.api import other_path
 from streamr.simulator.tmdb.answers import TMDBReply, answer
 from streamr.simulator.tmdb.request import REFUSALS
 from streamr.tmdb import catalogue

@@ -59,8 +59,8 @@ def one_of_codes(text: str) -> int:
 
 def a_path(text: str) -> str:
     """One path of TMDB's."""
-    if not text.startswith("/3/"):
-        raise ValueError("a path such as /3/movie/603")
+    if not text.startswith(("/3/", "/t/p/")):
+        raise ValueError("a path such as /3/movie/603 or /t/p/w342/x.jpg")
     return text
 
 

@@ -14,17 +14,12 @@ from streamr.simulator.faults.table import HTTP, SimulatedFault
 from streamr.simulator.hosts.counts import Json
 from streamr.simulator.hosts.front import Inside
 from streamr.simulator.hosts.host import Host
-from streamr.simulator.pictures.gallery import Gallery
-from streamr.simulator.tmdb.answers import TMDBReply, answer, authorised, unauthorised
-from streamr.simulator.tmdb.rendering import Rendered, accepts_gzip, render
-from streamr.simulator.tmdb.world import World
+from streamr.simulator.tmdb.rendering import Rendered, accepts_gzip
 
 # Time for bytes to leave before an RST throws away what is unsent.
 BEFORE_RESET = 0.05
 SECRETS = frozenset({"authorization", "cookie", "proxy-authorization"})
 KEY = "api_key"
-# Where TMDB's image host has its files: /t/p/<size>/<file>. They need no key.
-IMAGES = "/t/p/"
 
 
 class Quiet(Site):
@@ -53,6 +48,11 @@ class Asked:
         self.bearer = token.strip() if kind.lower() == "bearer" else None
         self.gzip_wanted = accepts_gzip(request.getHeader("accept-encoding"))
         self.headers = plain_headers(request)
+
+    def header(self, name: str) -> str | None:
+        """A header's value: all of them, if it was sent more than once."""
+        found = [value for each, value in self.headers if each.lower() == name]
+        return ", ".join(found) if found else None
 
     @property
     def auth(self) -> str:
@@ -83,26 +83,19 @@ def plain_headers(request: Request) -> list[list[str]]:
     ]
 
 
-class Lookalike(Resource):
-    """Every path of one host."""
+class Answering(Resource):
+    """Every path of one host: what is said there is for the kinds of host to say."""
 
     isLeaf = True
 
-    def __init__(
-        self, host: Host, world: World, keys: frozenset[str], gallery: Gallery
-    ) -> None:
-        """Answer from this world, to these keys, with these pictures."""
+    def __init__(self, host: Host) -> None:
+        """Answer for this host."""
         super().__init__()
         self.host = host
-        self.world = world
-        self.keys = keys
-        self.gallery = gallery
 
-    def render(self, request: Request) -> int | bytes:
+    def render(self, request: Request) -> int:
         """Take a request; the answer leaves when it has been thought about."""
         asked = Asked(request)
-        if asked.path.startswith(IMAGES):
-            return self.picture(request, asked.path)
         self.host.ledger.note_request(asked.as_dict())
         fault = self.host.strike(HTTP, path=asked.path)
         seconds = self.host.thinking()
@@ -111,41 +104,20 @@ class Lookalike(Resource):
         Delivery(self.host, request, fault).after(seconds, self, asked)
         return NOT_DONE_YET
 
-    def picture(self, request: Request, path: str) -> bytes:
-        """What a file of the image host shows, in any of its sizes."""
-        drawn = self.gallery.draw(path.rpartition("/")[2])
-        request.setResponseCode(200 if drawn else 404)
-        request.setHeader("Content-Type", "image/svg+xml" if drawn else "text/plain")
-        return drawn or b"File not found"
+    def scene(self, asked: Asked) -> Deferred[Scene]:
+        """The good answer, and one to something else."""
+        raise NotImplementedError
 
-    def reply(self, asked: Asked) -> TMDBReply:
-        """What TMDB's application says."""
-        if not authorised(self.keys, asked.api_key, asked.bearer):
-            return unauthorised()
-        return answer(self.world, asked.method, asked.path, asked.params)
+    @property
+    def now(self) -> float:
+        """The time of the answers' making."""
+        return self.host.timers.clock.seconds()
 
-    def scene(self, asked: Asked) -> Scene:
-        """The good answer, and how to make the one for another title."""
-        now = self.host.timers.clock.seconds()
-
-        def rendered(reply: TMDBReply) -> Rendered:
-            return render(reply, asked.path, now, asked.gzip_wanted)
-
-        def other() -> Rendered:
-            path = other_path(self.world, asked.path)
-            return rendered(answer(self.world, "GET", path, asked.params))
-
-        date = datetimeToString(time.time() + self.host.ahead).decode("ascii")
-        return Scene(rendered(self.reply(asked)), other, date)
-
-
-def other_path(world: World, path: str) -> str:
-    """The details of a title that was not asked for."""
-    words = path.split("/")
-    kind = words[2] if len(words) > 2 and words[2] in ("movie", "tv") else "movie"
-    asked_for = words[3].partition("-")[0] if len(words) > 3 else ""
-    ids = [one for one in world.titles(kind) if str(one) != asked_for]
-    return f"/3/{kind}/{ids[0]}"
+    @property
+    def date(self) -> str:
+        """What the host's clock says, as a field."""
+        said: bytes = datetimeToString(time.time() + self.host.ahead)
+        return said.decode("ascii")
 
 
 class Delivery:
@@ -166,19 +138,23 @@ class Delivery:
         """The client is gone."""
         self.gone = True
 
-    def after(self, seconds: float, resource: Lookalike, asked: Asked) -> None:
+    def after(self, seconds: float, resource: Answering, asked: Asked) -> None:
         """Send now, or after a while."""
         if seconds > 0:
             self.host.timers.later(seconds, self.send, resource, asked)
         else:
             self.send(resource, asked)
 
-    def send(self, resource: Lookalike, asked: Asked) -> None:
+    def send(self, resource: Answering, asked: Asked) -> None:
+        """Have the answer made, and send it."""
+        if not self.gone:
+            resource.scene(asked).addCallback(self.made)
+
+    def made(self, scene: Scene) -> None:
         """Send the answer, or what the fault makes of it."""
         if self.gone:
             return
         name = self.fault.name if self.fault else ""
-        scene = resource.scene(asked)
         if self.fault is not None and name in SCRIPTS:
             self.play(SCRIPTS[name](scene, self.fault))
         elif self.fault is not None and name in REWRITES:

@@ -10,11 +10,13 @@ from functools import cached_property, partial
 from html import escape
 from random import Random
 
+from streamr.simulator.pictures import noise, png, sizes
 from streamr.simulator.pictures.canvas import Canvas, Inks
 from streamr.simulator.pictures.inks import BRIGHT, INKS
 from streamr.simulator.pictures.lettering import FACES, GROTESQUE, fitted, lettered
 from streamr.simulator.pictures.portraits import portrait
 from streamr.simulator.pictures.scenes import SCENES, Painter
+from streamr.simulator.tmdb.images import Drawing, Picture
 from streamr.simulator.tmdb.titles import first_date
 from streamr.simulator.tmdb.world import Value, World, image
 
@@ -45,6 +47,13 @@ FACE_OF = {
 }
 
 
+def plain(frame: sizes.Frame, name: str) -> Drawing:
+    ink = bytes(ord(each) for each in name[:3])
+    row = b"\0" + ink * frame.width
+    data = yield from png.write(frame.width, frame.height, [row] * frame.height)
+    return Picture(png.KIND, data)
+
+
 class Gallery:
     """Finds what a file name stands for, and draws it."""
 
@@ -56,6 +65,16 @@ class Gallery:
         """The SVG of a file name such as `x.jpg`; None when nothing is called so."""
         drawing = self.drawings.get(f"/{name.lstrip('/')}")
         return None if drawing is None else drawing().encode()
+
+    def picture(self, size: str, name: str) -> Drawing | None:
+        """What draws a file in a size; None where there is no such file or size."""
+        frame = sizes.framed(size, *POSTER)
+        if frame is None:
+            return None
+        card = noise.size_of(name)
+        if card is not None:
+            return noise.drawing(card)
+        return plain(frame, name) if f"/{name}" in self.drawings else None
 
     @cached_property
     def drawings(self) -> dict[str, Callable[[], str]]:

@@ -24,6 +24,10 @@ LIFETIMES: Mapping[str, int] = {
 }
 NEVER = re.compile(r"q=0(\.0*)?")
 SPELT = {"etag": "ETag"}
+# What a header says of one body and of no other.
+OF_THE_BODY = dict.fromkeys(
+    ("content_encoding", "etag", "last_modified", "accept_ranges", "content_range")
+)
 LIFETIME = 21_600
 SHORTEST = 60
 
@@ -49,9 +53,10 @@ class Rendered:
         return replace(self, headers=(*kept, *new))
 
     def with_body(self, body: bytes, kind: str = JSON) -> "Rendered":
-        """The same with another body, not compressed and with its length."""
-        changed = replace(self, body=body, plain=body, chunked=False)
-        return changed.but(content_encoding=None, etag=None, content_type=kind)
+        """The same with another body, whole, not compressed and with its length."""
+        status = 200 if self.status == 206 else self.status
+        changed = replace(self, status=status, body=body, plain=body, chunked=False)
+        return changed.but(**OF_THE_BODY, content_type=kind)
 
     def gzipped(self) -> "Rendered":
         """The same, compressed."""
