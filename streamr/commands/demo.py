@@ -70,13 +70,12 @@ class DemoOptions(SettingOptions):
 
     def opt_fault(self, expression: str) -> None:
         """Let the simulator misbehave: [HOST=]FAULT, see --list-faults. Repeatable."""
-        from streamr.simulator.faults.table import addressed, parse
-        from streamr.simulator.service import check_host
+        from streamr.simulator.faults.table import addressed
+        from streamr.simulator.service import check_fault
 
         host, fault = addressed(expression)
         try:
-            check_host(host)
-            parse(fault)
+            check_fault(host, fault)
         except ValueError as error:
             raise UsageError(f"--fault: {error}") from error
         self.faults.append((host, fault))

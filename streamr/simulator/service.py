@@ -10,7 +10,14 @@ from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 
 from streamr.simulator.control import Control
 from streamr.simulator.faults.http import make_ready
-from streamr.simulator.faults.table import parse
+from streamr.simulator.faults.table import (
+    API,
+    KINDS,
+    PICTURES,
+    fitting,
+    parse,
+    strangers,
+)
 from streamr.simulator.hosts.api import Lookalike
 from streamr.simulator.hosts.certificates import Vault
 from streamr.simulator.hosts.counts import Json
@@ -91,7 +98,7 @@ class SimulatorService(Service):
 
     def answering(self, host: Host) -> Answering:
         """Who answers for a host, by its name."""
-        if host.name == images.HOST:
+        if served_by(host.name) == PICTURES:
             return PictureHost(host, self.studio)
         return Lookalike(host, self.world, self.keys)
 
@@ -137,11 +144,13 @@ class SimulatorService(Service):
         return iter(self.hosts.values() if host == "*" else [self.hosts[host]])
 
     def set_fault(self, host: str, expression: str) -> None:
-        """Replace a host's fault expression; `none` clears it."""
+        """Replace a host's fault expression; `none` clears it. For `*`, each host gets
+        the faults that make sense there. Raises ValueError."""
+        check_fault(host, expression, self.hosts)
         for fault in parse(expression):
             make_ready(fault)
         for one in self.chosen(host):
-            one.set_fault(expression)
+            one.set_fault(fitting(expression, served_by(one.name)))
             if one.name in self.doors and self.running:
                 self.doors[one.name].want(not one.refusing)
 
@@ -191,6 +200,26 @@ def check_host(name: str, known: Iterable[str] = HOSTS) -> None:
     allowed = ["*", *known]
     if name not in allowed:
         raise ValueError(f"There is no host {name!r}; allowed: {', '.join(allowed)}.")
+
+
+def served_by(name: str) -> str:
+    """What a host serves: PICTURES or API."""
+    return PICTURES if name == images.HOST else API
+
+
+def check_fault(host: str, expression: str, known: Iterable[str] = HOSTS) -> None:
+    """Raises ValueError for a host that there is not, a fault that there is not, and a
+    fault that makes no sense at that host."""
+    check_host(host, known)
+    parse(expression)
+    strange = [] if host == "*" else strangers(expression, served_by(host))
+    if strange:
+        serves = served_by(host)
+        allowed = [name for name, kind in KINDS.items() if serves in kind.hosts]
+        raise ValueError(
+            f"{host} serves {'JSON' if serves == API else serves}, and {strange[0]!r} "
+            f"is no fault of that; allowed: {', '.join(['none', *allowed])}."
+        )
 
 
 def host_status(host: Host) -> Json:

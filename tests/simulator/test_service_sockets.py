@@ -500,6 +500,20 @@ def test_faults_are_checked_before_they_are_set(bench):
         ValueError, match=r"\*, api.themoviedb.org, api.tmdb.org, image.tmdb.org"
     ):
         bench.service.set_fault("example.org", "html")
+    with pytest.raises(ValueError, match=r"serves pictures, .* 'cut-json'"):
+        bench.service.set_fault("image.tmdb.org", "html+cut-json")
+    with pytest.raises(ValueError, match=r"serves JSON, .* 'cut-picture'"):
+        bench.service.set_fault(HOST, "cut-picture")
+    assert set(bench.service.faults().values()) == {"none"}
+
+
+def test_a_fault_for_all_strikes_each_host_where_it_makes_sense(bench):
+    bench.service.set_fault("*", "cut-json+cut-picture")
+    assert bench.service.faults() == {
+        HOST: "cut-json",
+        OTHER_HOST: "cut-json",
+        "image.tmdb.org": "cut-picture",
+    }
 
 
 def test_no_private_key_is_written(bench, tmp_path):

@@ -2,7 +2,7 @@
 
 Two tables: REWRITES turn an answer into another one that is still whole HTTP; SCRIPTS
 turn it into raw bytes and an end, sent below twisted.web. Both only decide; the site
-does. Faults of time (slow, drip) are the site's own.
+does. Faults of time (slow, and those that are DRIPPING) are the site's own.
 """
 
 import json
@@ -28,6 +28,25 @@ CDN_PAGE = (
 )
 OWN_CODES = {401: 7, 403: 45, 404: 34, 405: 42, 422: 20, 429: 25, 400: 22}
 OWN_CODES |= {500: 11, 502: 43, 503: 9, 504: 24}
+# The faults that send a right body drop by drop.
+DRIPPING = frozenset({"drip", "slow-picture"})
+# What wrong-type calls a picture.
+LABELS: dict[str, str | None] = {
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+    "html": HTML,
+    "none": None,
+}
+# A JPEG file of one grey pixel (ITU T.81), marker by marker.
+JPEG = bytes.fromhex(
+    "ffd8"
+    "ffdb004300" + "01" * 64 + "ffc0000b080001000101011100"  # one value for all steps
+    "ffc40014000100000000000000000000000000000000"  # code 0 is a difference of nothing
+    "ffc40014100100000000000000000000000000000000"  # code 0 ends a block
+    "ffda0008010100003f003f"
+    "ffd9"
+)
 BOMB_BYTES = 100_000_000
 OVERSIZE_BYTES = 4_500_000
 
@@ -50,11 +69,22 @@ class Script:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a fault has to work with: the good answer, and another title's."""
+    """What a fault has to work with: the good answer, and another title's.
+
+    `whole` is the good answer to a request for a part of a picture, if it is one, as
+    it would be to a request for all of it.
+    """
 
     good: Rendered
     other: Callable[[], Rendered]
     date: str
+    whole: Rendered | None = None
+    html: bool = False
+
+    @property
+    def picture(self) -> bool:
+        """Is the good answer a picture, or a part of one?"""
+        return self.whole is not None and bool(self.good.body)
 
 
 Rewrite = Callable[[Scene, SimulatedFault], Rendered]
@@ -189,29 +219,66 @@ def oversize(scene: Scene, fault: SimulatedFault) -> Rendered:
     return scene.good.with_body(body)
 
 
+def refused(scene: Scene, code: int, words: bytes) -> Rendered:
+    """An error: these words in JSON, or the CDN's page where there is no JSON."""
+    failed = replace(scene.good, status=code).but(cache_control=None)
+    if scene.html:
+        return failed.with_body(CDN_PAGE.format(code, reason(code)).encode(), HTML)
+    return failed.with_body(words)
+
+
 def status(scene: Scene, fault: SimulatedFault) -> Rendered:
     """An error status of TMDB's application, or of the CDN."""
     code = fault.whole("code")
-    failed = replace(scene.good, status=code).but(cache_control=None)
-    if fault.arguments["body"] == "html":
-        return failed.with_body(CDN_PAGE.format(code, reason(code)).encode(), HTML)
+    body = fault.arguments["body"]
+    html = scene.html if body is None else body == "html"
     usual = fault.arguments["own"] is None
     own = OWN_CODES.get(code, 11) if usual else fault.whole("own")
-    return failed.with_body(envelope(own))
+    return refused(replace(scene, html=html), code, envelope(own))
 
 
 def rate_limit(scene: Scene, fault: SimulatedFault) -> Rendered:
     """Too many requests, with or without a word on when to come back."""
     after = fault.arguments["retry-after"]
-    limited = replace(scene.good, status=429).with_body(envelope(25))
+    limited = refused(scene, 429, envelope(25))
     text = None if after is None else str(after)
-    return limited.but(cache_control=None, retry_after=text)
+    return limited.but(retry_after=text)
 
 
 def redirect(scene: Scene, fault: SimulatedFault) -> Rendered:
     """To the portal."""
     moved = replace(scene.good, status=302).with_body(b"", HTML)
     return moved.but(cache_control=None, location="http://portal.invalid/")
+
+
+def wrong_type(scene: Scene, fault: SimulatedFault) -> Rendered:
+    """A picture that is not what its label says."""
+    label = LABELS[str(fault.arguments["label"])]
+    if not scene.picture:
+        return scene.good
+    if label == "image/png":
+        return scene.good.with_body(JPEG, label)
+    return scene.good.but(content_type=label)
+
+
+def cut_picture(scene: Scene, fault: SimulatedFault) -> Rendered:
+    """Half of a picture, as if it were all."""
+    body = half(scene.good.body)
+    return replace(scene.good, body=body, plain=body) if scene.picture else scene.good
+
+
+def ignore_range(scene: Scene, fault: SimulatedFault) -> Rendered:
+    """All of a picture, whatever was asked for."""
+    return scene.whole or scene.good
+
+
+def wrong_range(scene: Scene, fault: SimulatedFault) -> Rendered:
+    """As much as was asked for, but from the beginning; it says so."""
+    whole, long = scene.whole, len(scene.good.body)
+    if whole is None or scene.good.status != HTTPStatus.PARTIAL_CONTENT:
+        return scene.good
+    told = scene.good.but(content_range=f"bytes 0-{long - 1}/{len(whole.body)}")
+    return replace(told, body=whole.body[:long], plain=whole.body[:long])
 
 
 REWRITES: dict[str, Rewrite] = {
@@ -221,7 +288,7 @@ REWRITES: dict[str, Rewrite] = {
     "gzip-unlabelled": unlabelled,
     "html": lambda scene, fault: scene.good.with_body(PORTAL, HTML),
     "cut-json": lambda scene, fault: scene.good.with_body(half(scene.good.plain)),
-    "empty": lambda scene, fault: scene.good.with_body(b""),
+    "empty": lambda scene, fault: scene.good.with_body(b"", scene.good.kind),
     "null": lambda scene, fault: scene.good.with_body(b"null"),
     "redirect": redirect,
     "status": status,
@@ -229,4 +296,8 @@ REWRITES: dict[str, Rewrite] = {
     "oversize": oversize,
     "error-200": lambda scene, fault: scene.good.with_body(envelope(34)),
     "wrong-id": lambda scene, fault: scene.other(),
+    "wrong-type": wrong_type,
+    "cut-picture": cut_picture,
+    "ignore-range": ignore_range,
+    "wrong-range": wrong_range,
 }

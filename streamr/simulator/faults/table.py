@@ -11,7 +11,7 @@ sign, and the first one that applies wins, once per layer.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import nan
 from random import Random
 
@@ -19,6 +19,8 @@ from streamr.simulator.faults.client_hello import Hello
 from streamr.simulator.tmdb.request import REFUSALS
 
 PORT, ACCEPT, HELLO, HTTP = "port", "accept", "hello", "http"
+# What a host serves: a fault of JSON is none of a picture's.
+API, PICTURES = "api", "pictures"
 Argument = float | str | None
 Check = Callable[[str], Argument]
 
@@ -78,6 +80,7 @@ class FaultKind:
     says: str
     checks: Mapping[str, Check]
     defaults: Mapping[str, Argument] = field(default_factory=dict)
+    hosts: tuple[str, ...] = (API, PICTURES)
 
 
 def at_accept(says: str) -> FaultKind:
@@ -96,6 +99,16 @@ def in_http(says: str, **more: tuple[Argument, Check]) -> FaultKind:
     checks = {name: check for name, (_, check) in names.items()}
     defaults = {name: default for name, (default, _) in names.items()}
     return FaultKind(HTTP, says, {**P, **PATH, **checks}, defaults)
+
+
+def in_json(says: str) -> FaultKind:
+    """A fault of the API's answers."""
+    return replace(in_http(says), hosts=(API,))
+
+
+def in_pictures(says: str, **more: tuple[Argument, Check]) -> FaultKind:
+    """A fault of the image host's answers."""
+    return replace(in_http(says, **more), hosts=(PICTURES,))
 
 
 KINDS: dict[str, FaultKind] = {
@@ -134,18 +147,18 @@ KINDS: dict[str, FaultKind] = {
     "gzip-bomb": in_http("97 kB of gzip that inflate to 100 MB"),
     "gzip-unlabelled": in_http("gzip bytes without Content-Encoding"),
     "html": in_http("a portal page with status 200"),
-    "cut-json": in_http("the right length, but the JSON is truncated"),
+    "cut-json": in_json("the right length, but the JSON is truncated"),
     "empty": in_http("status 200 and no body"),
-    "null": in_http("status 200 and the JSON value null"),
+    "null": in_json("status 200 and the JSON value null"),
     "redirect": in_http("302 to http://portal.invalid/"),
     "status": in_http(
-        "an error status, in TMDB's envelope or as the CDN's HTML",
+        "an error status, in TMDB's envelope or as the CDN's HTML (as pictures do)",
         code=(500, between(400, 599, int)),
-        body=("json", one_of("json", "html")),
+        body=(None, one_of("json", "html")),
         own=(None, one_of_codes),
     ),
     "rate-limit": in_http(
-        "429 in TMDB's envelope", retry_after=(None, between(0, 86400, int))
+        "429, in TMDB's envelope or as HTML", retry_after=(None, between(0, 86400, int))
     ),
     "slow": in_http("the right answer, after a delay", delay=(2.0, SECONDS)),
     "drip": in_http(
@@ -153,9 +166,23 @@ KINDS: dict[str, FaultKind] = {
         interval=(0.2, SECONDS),
         size=(64, between(1, 65536, int)),
     ),
-    "oversize": in_http("a JSON body of more than 4 MB"),
-    "error-200": in_http("TMDB's error envelope with status 200"),
-    "wrong-id": in_http("another title's details"),
+    "oversize": in_json("a JSON body of more than 4 MB"),
+    "error-200": in_json("TMDB's error envelope with status 200"),
+    "wrong-id": in_http("another title's details, or another picture"),
+    "wrong-type": in_pictures(
+        "a PNG file labelled as JPEG or otherwise; label=png labels a JPEG file as PNG",
+        label=("jpeg", one_of("jpeg", "png", "webp", "html", "none")),
+    ),
+    "cut-picture": in_pictures("the right length, but of half of the picture"),
+    "slow-picture": in_pictures(
+        "the right picture, at 20 kB a second",
+        interval=(0.1, SECONDS),
+        size=(2048, between(1, 65536, int)),
+    ),
+    "ignore-range": in_pictures("the whole picture where a part was asked for"),
+    "wrong-range": in_pictures(
+        "the first part of the picture, whichever was asked for"
+    ),
 }
 
 
@@ -202,6 +229,24 @@ def parse(expression: str) -> tuple[SimulatedFault, ...]:
     if text in ("", "none"):
         return ()
     return tuple(parse_one(part.strip()) for part in text.split("+"))
+
+
+def fitting(expression: str, serves: str) -> str:
+    """The part of an expression that makes sense where API or PICTURES are served."""
+    parts = [part.strip() for part in expression.split("+")]
+    kept = [one for one in parts if not _strange(one, serves)]
+    return "+".join(kept) or "none"
+
+
+def _strange(text: str, serves: str) -> bool:
+    """Whether a fault, or `none`, is for hosts that serve something else."""
+    kind = KINDS.get(text.partition(":")[0])
+    return kind is not None and serves not in kind.hosts
+
+
+def strangers(expression: str, serves: str) -> list[str]:
+    """The names of the faults that make no sense there."""
+    return [each.name for each in parse(expression) if _strange(each.name, serves)]
 
 
 def parse_one(text: str) -> SimulatedFault:

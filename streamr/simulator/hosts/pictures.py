@@ -1,5 +1,7 @@
 """TMDB's image host: /t/p/<size>/<file>, without a key, and nothing else."""
 
+from dataclasses import replace
+
 from twisted.internet.defer import Deferred, succeed
 
 from streamr.simulator.faults.http import Scene
@@ -38,14 +40,17 @@ class PictureHost(Answering):
 
     def told(self, good: Rendered) -> Deferred[Scene]:
         """Words in a picture's place."""
-        return succeed(Scene(good, lambda: good, self.date))
+        return succeed(self.refused(good))
+
+    def refused(self, words: Rendered) -> Scene:
+        """The same words to whatever is asked."""
+        return Scene(words, lambda: words, self.date, html=True)
 
     def shown(self, picture: Picture | None, asked: Asked) -> Scene:
         """A picture that has been drawn, or None where there is none to draw."""
         path, now = asked.path, self.now
         if picture is None:
-            good = missing(path, now)
-            return Scene(good, lambda: good, self.date)
+            return self.refused(missing(path, now))
         wanted = Conditions(
             asked.method,
             asked.header("if-none-match"),
@@ -56,4 +61,6 @@ class PictureHost(Answering):
         def other() -> Rendered:
             return serve(noise(len(picture.data), 1), path, now, wanted)
 
-        return Scene(serve(picture, path, now, wanted), other, self.date)
+        good = serve(picture, path, now, wanted)
+        whole = serve(picture, path, now, replace(wanted, range=None))
+        return Scene(good, other, self.date, whole, html=True)

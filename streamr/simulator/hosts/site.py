@@ -9,7 +9,15 @@ from twisted.web.http import Request, datetimeToString
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
-from streamr.simulator.faults.http import REWRITES, SCRIPTS, End, Scene, Script, reason
+from streamr.simulator.faults.http import (
+    DRIPPING,
+    REWRITES,
+    SCRIPTS,
+    End,
+    Scene,
+    Script,
+    reason,
+)
 from streamr.simulator.faults.table import HTTP, SimulatedFault
 from streamr.simulator.hosts.counts import Json
 from streamr.simulator.hosts.front import Inside
@@ -159,7 +167,7 @@ class Delivery:
             self.play(SCRIPTS[name](scene, self.fault))
         elif self.fault is not None and name in REWRITES:
             self.answer(REWRITES[name](scene, self.fault))
-        elif self.fault is not None and name == "drip":
+        elif self.fault is not None and name in DRIPPING:
             self.begin(scene.good)
             self.drip(scene.good.body, self.fault)
         else:

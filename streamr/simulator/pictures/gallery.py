@@ -50,8 +50,8 @@ FACE_OF = {
 def plain(frame: sizes.Frame, name: str) -> Drawing:
     ink = bytes(ord(each) for each in name[:3])
     row = b"\0" + ink * frame.width
-    data = yield from png.write(frame.width, frame.height, [row] * frame.height)
-    return Picture(png.KIND, data)
+    data = yield from png.packed([row] * frame.height)
+    return Picture(png.KIND, png.joined(png.header(frame.width, frame.height), data))
 
 
 class Gallery:

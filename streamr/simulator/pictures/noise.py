@@ -14,33 +14,32 @@ LARGEST = 64_000_000
 ENDS, STORED = 32, 4096
 
 
-def noise(size: int, variant: int = 0) -> Picture:
-    """A valid PNG of exactly so many bytes, always the same for a size and a variant.
-    Below 1,000 bytes there is no room for one: then it has 1,000."""
-    size = max(size, 1000)
-    room = size - png.FRAME - 12
-    side = isqrt((room - ENDS - room // STORED) // 3) - 1  # a row has 3 * side + 1
-    dice = Random(f"{size} {variant}")
-    rows = b"".join(b"\0" + dice.randbytes(3 * side) for _ in range(side))
-    packed = png.stored(rows)
-    rest = room - len(packed)
-    data = (
-        png.header(side, side)
-        # a chunk that no reader knows and each skips: what is missing to the size
-        + png.chunk(b"paDD", dice.randbytes(rest))
-        + png.chunk(b"IDAT", packed)
-        + png.chunk(b"IEND", b"")
-    )
-    return Picture(png.KIND, data)
-
-
 def size_of(name: str) -> int | None:
     """How many bytes a file of that name has, if it is one of these."""
     found = NAME.fullmatch(name)
     return int(found[1]) if found and int(found[1]) <= LARGEST else None
 
 
-def drawing(size: int) -> Drawing:
-    """The same, as pictures are drawn: it takes some 20 ms for 5 MB."""
-    yield
-    return noise(size)
+def drawing(size: int, variant: int = 0) -> Drawing:
+    """A valid PNG of exactly so many bytes, always the same for a size and a variant.
+    Below 1,000 bytes there is no room for one: then it has 1,000."""
+    size = max(size, 1000)
+    room = size - png.FRAME - 12
+    side = isqrt((room - ENDS - room // STORED) // 3) - 1  # a row has 3 * side + 1
+    dice = Random(f"{size} {variant}")
+    rows = (b"\0" + dice.randbytes(3 * side) for _ in range(side))
+    packed = yield from png.packed(rows, level=0)
+    # a chunk that no reader knows and each skips: what is missing to the size
+    rest = png.chunk(b"paDD", dice.randbytes(room - len(packed)))
+    return Picture(png.KIND, png.joined(png.header(side, side) + rest, packed))
+
+
+def noise(size: int, variant: int = 0) -> Picture:
+    """The same, at once."""
+    steps = drawing(size, variant)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            picture: Picture = end.value
+            return picture

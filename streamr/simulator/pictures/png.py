@@ -29,22 +29,17 @@ def header(width: int, height: int) -> bytes:
     return SIGNATURE + chunk(b"IHDR", content)
 
 
-def stored(rows: bytes) -> bytes:
-    """Rows as they are, in the form of compressed ones."""
-    return zlib.compress(rows, 0)
-
-
-def write(
-    width: int, height: int, pieces: Iterable[bytes], level: int = LEVEL
-) -> Generator[None, None, bytes]:
-    """A file, from rows that each begin with their filter's number, in pieces of any
-    length; pauses after each piece."""
+def packed(pieces: Iterable[bytes], level: int = LEVEL) -> Generator[None, None, bytes]:
+    """Rows, each of which begins with its filter's number, in the form that IDAT has;
+    pauses after each of the pieces, which may be of any length."""
     packer = zlib.compressobj(level)
-    packed = []
+    found = []
     for piece in pieces:
-        packed.append(packer.compress(piece))
+        found.append(packer.compress(piece))
         yield
-    packed.append(packer.flush())
-    return (
-        header(width, height) + chunk(b"IDAT", b"".join(packed)) + chunk(b"IEND", b"")
-    )
+    return b"".join([*found, packer.flush()])
+
+
+def joined(head: bytes, content: bytes) -> bytes:
+    """A file, from what stands in front of its picture, and the picture packed."""
+    return head + chunk(b"IDAT", content) + chunk(b"IEND", b"")

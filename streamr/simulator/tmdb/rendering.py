@@ -45,6 +45,11 @@ class Rendered:
     plain: bytes
     chunked: bool = True
 
+    @property
+    def kind(self) -> str:
+        """The media type."""
+        return dict(self.headers)["Content-Type"]
+
     def but(self, **headers: str | None) -> "Rendered":
         """The same with some headers replaced, or removed by None."""
         names = {name.replace("_", "-").lower(): v for name, v in headers.items()}

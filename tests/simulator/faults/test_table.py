@@ -5,15 +5,19 @@ from random import Random
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.simulator.faults.client_hello import Hello
-from streamr.simulator.faults.http import REWRITES, SCRIPTS
+from streamr.simulator.faults.http import DRIPPING, REWRITES, SCRIPTS
 from streamr.simulator.faults.table import (
+    API,
     HELLO,
     HTTP,
     KINDS,
+    PICTURES,
     addressed,
     choose,
     describe,
+    fitting,
     parse,
+    strangers,
 )
 
 BIG = Hello(1568, "x", True)
@@ -83,7 +87,31 @@ class Grammar(SynchronousTestCase):
 
     def test_every_http_fault_is_carried_out_somewhere(self):
         http = {name for name, kind in KINDS.items() if kind.layer == HTTP}
-        self.assertEqual(http, {*REWRITES, *SCRIPTS, "slow", "drip"})
+        self.assertEqual(http, {*REWRITES, *SCRIPTS, "slow", *DRIPPING})
+
+
+class Serving(SynchronousTestCase):
+    """Faults of JSON are none of pictures', and the other way round."""
+
+    def test_an_expression_keeps_what_fits(self) -> None:
+        mixed = "reset-after-hello:p=0.5 + cut-json:path=/3/tv/1+cut-picture + html"
+        for serves, kept in (
+            (API, "reset-after-hello:p=0.5+cut-json:path=/3/tv/1+html"),
+            (PICTURES, "reset-after-hello:p=0.5+cut-picture+html"),
+        ):
+            self.assertEqual(kept, fitting(mixed, serves))
+        self.assertEqual("none", fitting("cut-json+null", PICTURES))
+        self.assertEqual("none", fitting("none", API))
+
+    def test_what_does_not_fit_is_named(self) -> None:
+        mixed = "wrong-type:label=webp+html+null"
+        self.assertEqual(["wrong-type"], strangers(mixed, API))
+        self.assertEqual(["null"], strangers(mixed, PICTURES))
+
+    def test_a_fault_of_a_connection_is_one_of_every_host(self) -> None:
+        for name, kind in KINDS.items():
+            if kind.layer != HTTP:
+                self.assertEqual((API, PICTURES), kind.hosts, name)
 
 
 class Choice(SynchronousTestCase):
@@ -119,6 +147,7 @@ class Choice(SynchronousTestCase):
         with self.assertRaises(ValueError) as caught:
             parse("html:path=movie/603")
         self.assertIn("/3/movie/603", str(caught.exception))
+        self.assertEqual("/t/p/w92/a.jpg", parse("html:path=/t/p/w92/a.jpg")[0].path)
 
     def test_each_layer_has_its_own(self):
         faults = parse("garbage+html")

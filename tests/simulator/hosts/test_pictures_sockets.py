@@ -142,3 +142,36 @@ async def test_it_breaks_alone_and_with_all(gate):
     assert outcome.status == 200
     assert b"sign in" in outcome.body
     assert (await deferToThread(*api)).body.startswith(b"<!DOCTYPE html>")
+
+
+@run
+async def test_a_picture_meets_its_faults_on_the_wire(gate):
+    whole = (await gate.ask(CARD)).body
+    for fault, end, begins, long in (
+        ("reset-in-body", "reset", whole[:9], 100_000),
+        ("short-body", "close", whole[:9], 100_000),
+        ("cut-chunks", "close", whole[:9], 100_000),
+        ("no-length-fin", "close", whole[:9], 100_000),
+        ("cut-picture", "close", whole[:9], 100_000),
+        ("wrong-type", "close", whole[:9], 200_000),
+        ("wrong-type:label=png", "close", b"\xff\xd8\xff", 141),
+        ("slow:delay=0.1", "close", whole[:9], 200_000),
+        ("slow-picture:interval=0.001,size=20000", "close", whole[:9], 200_000),
+        ("drip:interval=0.001,size=20000", "close", whole[:9], 200_000),
+        ("ignore-range", "close", whole[:9], 200_000),
+        ("empty", "close", b"", 0),
+    ):
+        gate.service.set_fault(HOST, fault)
+        outcome = await gate.ask(
+            CARD, "Range: bytes=5-\r\n" if "range" in fault else ""
+        )
+        assert (outcome.status, outcome.end) == (200, end), fault
+        assert (outcome.body[:9][: len(begins)], len(outcome.body)) == (begins, long)
+    assert gate.counts["faults"]["slow-picture"] == 1
+
+
+@run
+async def test_a_fault_of_one_picture_spares_the_others(gate):
+    gate.service.set_fault(HOST, f"status:code=503,path={CARD}")
+    assert (await gate.ask(CARD)).status == 503
+    assert (await gate.ask(POSTER)).status == 200
