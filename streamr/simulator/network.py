@@ -36,6 +36,7 @@ from streamr.simulator.surroundings.middleboxes import (
     Impostor,
 )
 from streamr.simulator.surroundings.remote_proxy import Vantage
+from streamr.simulator.tmdb import images
 
 
 class HostSpec(TypedDict, total=False):
@@ -152,6 +153,13 @@ class Network(Service):
         if self.proxies:
             found["TMDB_PROXY_URL"] = ",".join(each.url for each in self.proxies)
         return found
+
+    @property
+    def pictures(self) -> str:
+        """The base URL of TMDB's image host in this network."""
+        # where names are looked up, no pin says which port it is
+        port = self.simulator.doors[images.HOST].number
+        return f"https://{images.HOST}{f':{port}' if self.spec.get('dns') else ''}"
 
     @property
     def dns(self) -> str:
