@@ -40,6 +40,7 @@ from streamr.routing.plan import Plan
 from streamr.tmdb.catalogue import Catalogue
 from streamr.web.access import Who
 from streamr.web.api import pictures, target
+from streamr.web.api.configuration import PictureAddress
 from streamr.web.api.cors import Cors
 from streamr.web.api.fastlane import FastLane
 from streamr.web.api.surface import Surface
@@ -363,7 +364,15 @@ class Shared:
             hosts=self._hosts(),
             proxies=TrustedProxies(settings.trusted_proxies),
             limits=self._limits(),
+            images=self._picture_address(),
         )
+
+    def _picture_address(self) -> PictureAddress | None:
+        settings = self.settings
+        if not (settings.images and settings.rewrite_images):
+            return None
+        proxies = TrustedProxies(settings.trusted_proxies)
+        return PictureAddress(settings.public_url, self._hosts(), proxies)
 
     def _limits(self) -> Limits:
         proxies = TrustedProxies(self.settings.trusted_proxies)

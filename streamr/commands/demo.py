@@ -39,7 +39,10 @@ NUMBERS: tuple[tuple[str, Callable[[str], int], str], ...] = (
 ABOUT = "This is the demo: a simulated TMDB with five hundred titles."
 # The settings that say where TMDB is.
 LEADING = frozenset(
-    {"TMDB_PINS", "TMDB_BASE_URL", "TMDB_ALTERNATE_URLS", "TMDB_PROXY_URL"}
+    {
+        *("TMDB_PINS", "TMDB_BASE_URL", "TMDB_ALTERNATE_URLS", "TMDB_IMAGE_BASE_URL"),
+        "TMDB_PROXY_URL",
+    }
 )
 # The ways out of this machine: nothing of the demo leaves it.
 HERE = {"STREAMR_EGRESS": "direct", "STREAMR_RESOLVERS": "system"}
@@ -121,6 +124,10 @@ class DemoOptions(SettingOptions):
                 **network.environment,
                 **HERE,
                 "STREAMR_ENVIRONMENT": "demo",
+                # a front end that is pointed here shows posters
+                "STREAMR_IMAGES": "1",
+                "TMDB_IMAGE_BASE_URL": network.pictures,
+                "STREAMR_REWRITE_IMAGES": "1",
             }
             settings = read_settings(flags, environment)
             env_file = _written(Path(directory), environment, seen)
@@ -208,7 +215,6 @@ def _made_demo(simulator: SimulatorService, network: Mapping[str, str]) -> Demo:
         simulator.faults,
         {name: kind.says for name, kind in KINDS.items()},
         simulator.strike,
-        simulator.gallery.draw,
         network,
     )
 

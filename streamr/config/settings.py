@@ -313,6 +313,15 @@ TABLE: tuple[Setting, ...] = (
         "1 or 0",
     ),
     Setting(
+        "STREAMR_REWRITE_IMAGES",
+        "0",
+        values.switch,
+        "Whether /3/configuration names main's own address for pictures: "
+        "STREAMR_PUBLIC_URL, or else the Host of the request, if that is a loopback "
+        "name, an address, or one of STREAMR_ALLOWED_HOSTS and CORS_ORIGINS.",
+        "1 or 0",
+    ),
+    Setting(
         "STREAMR_IMAGE_CACHE_MB",
         "",
         values.optional(values.number(0, 1_000_000)),
@@ -431,6 +440,7 @@ class Settings:
     connections: int
     cache_mb: int
     images: bool
+    rewrite_images: bool
     image_cache_mb: int | None
     state_dir: Path | None
     warm: tuple[str, ...]

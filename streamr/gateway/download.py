@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from streamr.boundaries import Answer, Incoming, Outcome, Part, PictureHead
 from streamr.errors import Fault
 from streamr.interfaces import NewPicture, PictureFile, PictureReader
-from streamr.tmdb.images import PictureCheck
+from streamr.policy.pictures import PictureCheck
 
 # What may lie between a sender and a reader in memory: two of the writes of 64 kB that
 # are on their way, and as much to come.

@@ -16,6 +16,7 @@ from streamr.boundaries import Answer, Budget, Call, Dimensions, Query
 from streamr.errors import Fault, RouteKind
 from streamr.fields.loop import Loop
 from streamr.interfaces import Progress, Route, Veto
+from streamr.policy import pictures
 from streamr.policy.retry import retry_after
 from streamr.tmdb import images
 from streamr.upstream.body import describe
@@ -210,10 +211,10 @@ def _whole(answer: Answer, head: ResponseHead, body: StreamedBody, _: Call) -> A
     coding = head.all("content-encoding").lower()
     if coding not in ("", "identity"):
         raise Fault("http_response_content_coding", f"unknown coding {coding[:40]}")
-    kind = images.kind_of(body.first, whole=body.over)
+    kind = pictures.kind_of(body.first, whole=body.over)
     if not kind:
         raise Fault("http_response_invalid", describe(body.first, "a picture"))
-    if not images.agrees(answer.content_type, kind):
+    if not pictures.agrees(answer.content_type, kind):
         what = f"{kind} under the name {answer.content_type[:40]}"
         raise Fault("http_response_invalid", what)
     return replace(answer, content_type=kind)
@@ -261,7 +262,7 @@ _JUDGES = {
 
 def _is_told(first: bytes) -> bool:
     """True when the first bytes tell whether this is a picture."""
-    return images.kind_of(first) is not None
+    return pictures.kind_of(first) is not None
 
 
 def _part(call: Call) -> dict[str, str]:

@@ -45,8 +45,11 @@ class House:
             # as `publish` does: those that are made later have labels, too
             breakers = self.gateways[server].failover.health.breakers
             self.metrics.serves(server, breakers.keys(), [])
+        healths = {
+            server: [each.failover.health] for server, each in self.gateways.items()
+        }
         readings = Readings(
-            self.gateways, self.sites, self.pacers, self.metrics.calls, memory
+            healths, self.sites, self.pacers, self.metrics.calls, memory
         )
         self.metrics.add(Scraped(readings.read))
 

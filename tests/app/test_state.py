@@ -75,7 +75,9 @@ class Run:
         self.state = KeptState(directory, reactor, lambda: self.now)
         self.book = AddressBook(self.clock)
         history = History("streamr-main", self.clock.seconds, lambda: self.now)
-        self.file = self.state.remember({"main": gateway}, self.book, history)
+        self.file = self.state.remember(
+            {"main": gateway.failover.health}, self.book, history
+        )
         self.memory = self.state.memory
 
     def passes(self, seconds: float) -> None:

@@ -307,7 +307,7 @@ class Unknown(Loading):
     def test_what_only_reminds_of_a_setting_is_a_warning(self):
         """It may be the app's own, whose .env this is, too."""
         for name, meant in (
-            ("TMDB_IMAGE_URL", "TMDB_BASE_URL"),
+            ("TMDB_IMAGE_URL", "TMDB_IMAGE_BASE_URL"),
             ("PROXY_URL", "TMDB_PROXY_URL"),
             ("LOG_LEVEL", "STREAMR_LOG_LEVEL"),
         ):
@@ -330,7 +330,7 @@ class Unknown(Loading):
     def test_what_looks_like_a_setting_that_is_set_is_somebody_elses(self):
         for name, given in (
             ("CORS_ORIGIN", "CORS_ORIGINS=https://app.example"),
-            ("TMDB_IMAGE_URL", "TMDB_BASE_URL=https://api.tmdb.org/3"),
+            ("TMDB_IMAGE_URL", "TMDB_IMAGE_BASE_URL=https://image.tmdb.org"),
         ):
             env_file = self.dotenv(f"{given}\n{name}=canary\n")
             self.assertEqual(load({}, WITH_KEY, env_file).warnings, ())

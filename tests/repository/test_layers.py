@@ -76,6 +76,7 @@ TABLE = {
     "streamr.openapi": "streamr.errors streamr.fields streamr.openapi streamr.policy "
     "streamr.tmdb",
     "streamr.web": _WEB + "streamr.errors streamr.net.networks streamr.boundaries "
+    "streamr.interfaces "
     "streamr.fields streamr.tmdb.parameters twisted.internet.defer",
     "streamr.web.server": _WEB
     + _SPINE

@@ -11,6 +11,7 @@ from streamr.errors import Envelope, Refusal
 from streamr.fields import ranges
 from streamr.gateway.pictures import Pictures, Shown
 from streamr.policy.freshness import MOST_KEPT
+from streamr.policy.pictures import SVG
 from streamr.tmdb import images
 from streamr.web.access import Stream, Visit
 from streamr.web.api import render
@@ -92,7 +93,7 @@ def _picture(shown: Shown, head: PictureHead, visit: Visit) -> Page | Stream:
         return Page(304, b"", headers)
     typed = (("Content-Type", head.content_type), ("Accept-Ranges", "bytes"))
     headers = (*typed, *headers)
-    if head.content_type == images.SVG:
+    if head.content_type == SVG:
         headers = (*headers, _INERT)
     whole = Stream(200, headers, reader, head.length)
     if visit.call.method != "GET":  # a HEAD has no parts (14.2)

@@ -35,7 +35,7 @@ from streamr.web.access import (
     prefix,
     trusted,
 )
-from streamr.web.api import render
+from streamr.web.api import configuration, render
 from streamr.web.api.checks import Checks
 from streamr.web.api.ids import is_sane
 from streamr.web.api.render import Wants
@@ -185,7 +185,17 @@ class GatewayResource(Resource):
             granting = surface.wishes.grant(wish, query, call, past_store=past_store)
             return granting.addCallback(self._rendered, wanted, query)
         exchanging = surface.gateway.answer(query, call, past_store=past_store)
+        if surface.images is not None and configuration.concerns(query):
+            # the fast lane never learns it: it differs with Host
+            exchanging.addCallback(self._pointed, request)
+            return exchanging.addCallback(self._rendered, wanted, query)
         return exchanging.addCallback(self._answered, wanted, query, request.uri)
+
+    def _pointed(self, exchange: Exchange, request: GatewayRequest) -> Exchange:
+        """The configuration, with our address for its pictures."""
+        images = self._surface.images
+        base = images.base(request.header, request.peer) if images is not None else None
+        return exchange if base is None else configuration.pointing_to(exchange, base)
 
     def _answered(
         self, exchange: Exchange, wanted: Wants, query: Query, target: bytes

@@ -12,6 +12,7 @@ from streamr.boundaries import Call, Exchange, Query
 from streamr.fields import names
 from streamr.gateway.gateway import Gateway
 from streamr.web.access import Reset
+from streamr.web.api.configuration import PictureAddress
 from streamr.web.api.cors import Cors
 from streamr.web.api.fastlane import FastLane
 from streamr.web.api.ids import RequestIds
@@ -32,7 +33,8 @@ class Surface:
     whether a CDN-Loop field shows that a request was here; `wishes` grants the faults
     that callers ask for, None outside the demo; `settle` tells observers of what was
     put off, before a page of ours is made; `hosts` are the server's names, and
-    `proxies` those whose word on their callers is believed; `limits` are its own.
+    `proxies` those whose word on their callers is believed; `limits` are its own;
+    `images` says where callers find our pictures, None when TMDB's address stays.
     """
 
     gateway: Gateway
@@ -50,6 +52,7 @@ class Surface:
     hosts: Hosts = field(default_factory=Hosts)
     limits: Limits = field(default_factory=Limits)
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
+    images: PictureAddress | None = None
 
     @property
     def more(self) -> tuple[tuple[str, str], ...]:

@@ -3,13 +3,12 @@
     GET  /demo/state                  the fault of each host, and what could be wished
     POST /demo/fault?host=…&fault=…   break something (host: a name, or * for all)
     POST /demo/heal                   mend everything
-    GET  /demo/posters/<file>         the picture that a poster_path names, drawn
 
 What is open here, and nowhere else: breaking and mending for who may be at this machine
 when the demo runs in a container, and for pages of loopback origins, which may read the
 answers as well. OPEN says so on the page.
 
-The simulator is handed in as four callables: nothing here knows it.
+The simulator is handed in as callables: nothing here knows it.
 """
 
 from __future__ import annotations
@@ -23,15 +22,7 @@ from streamr.web.access import Visit, Who
 from streamr.web.page import Page, json_page
 from streamr.web.router import CHANGE, Handler, Row
 
-POSTERS = "/demo/posters/"
 EVERYWHERE = "*"
-# A picture hangs on its title alone; an hour, because the next version may draw better.
-_PICTURE_HEADERS = (
-    ("Content-Type", "image/svg+xml"),
-    ("Cache-Control", "public, max-age=3600"),
-    # opened by itself, a picture may style itself and nothing else
-    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +30,13 @@ class Demo:
     """The simulator, as far as the web may reach it.
 
     `faults` tells each host's fault expression, `known` what each fault does;
-    `set_fault(host, expression)` raises ValueError with what is allowed; `draw` gives
-    the SVG of a file name, None for a name that no title has. `network` is what
-    `streamr doctor` has to know to look into the demo's network: `env_file`, `dns`.
+    `set_fault(host, expression)` raises ValueError with what is allowed. `network` is
+    what `streamr doctor` has to know to look into that network: `env_file`, `dns`.
     """
 
     faults: Callable[[], Mapping[str, str]]
     known: Mapping[str, str]
     set_fault: Callable[[str, str], None]
-    draw: Callable[[str], bytes | None]
     network: Mapping[str, str] = field(default_factory=dict)
 
     def rows(self, changed: Callable[[], object]) -> list[Row]:
@@ -66,7 +55,6 @@ class Demo:
             Row("/demo/state", self._state),
             Row("/demo/fault", acting(self._break), CHANGE, Who.PLAYERS),
             Row("/demo/heal", acting(self._heal), CHANGE, Who.PLAYERS),
-            Row(POSTERS, self._poster, below=True),
         ]
 
     def _state(self, _visit: Visit | None = None) -> Page:
@@ -95,14 +83,6 @@ class Demo:
         _takes(visit)
         self.set_fault(EVERYWHERE, "none")
         return self._state()
-
-    def _poster(self, visit: Visit) -> Page:
-        drawn = self.draw(visit.path.removeprefix(POSTERS))
-        if drawn is None:
-            raise Refusal(
-                404, Envelope.NOT_FOUND, "No title of the demo has this picture."
-            )
-        return Page(200, drawn, _PICTURE_HEADERS)
 
 
 def _takes(visit: Visit, *names: str) -> None:

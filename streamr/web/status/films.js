@@ -52,7 +52,11 @@ function tile(film) {
   const key = document.createElement("span");
   const text = document.createElement("span");
   const ms = document.createElement("span");
-  image.src = `demo/posters${film.poster_path}`;
+  image.src = `t/p/w154${film.poster_path}`;
+  // an image that was not to be had is asked for again
+  image.addEventListener("error", () => setTimeout(() => {
+    image.src = `t/p/w154${film.poster_path}`;
+  }, AGAIN_MS));
   image.alt = film.title ?? film.name;
   image.title = image.alt;
   image.width = 100;

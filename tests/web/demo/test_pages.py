@@ -176,24 +176,6 @@ class Readers(DemoCase):
             self.assertIsNone(self.reads(origin), origin)
 
 
-class Posters(DemoCase):
-    def test_a_picture_is_an_svg_that_may_be_kept(self) -> None:
-        seen = self.get("/demo/posters/a.jpg")
-        self.assertEqual((seen.status, seen.body), (200, b"<svg/>"))
-        self.assertEqual(seen.headers["content-type"], "image/svg+xml")
-        self.assertEqual(seen.headers["cache-control"], "public, max-age=3600")
-        self.assertIn("default-src 'none'", seen.headers["content-security-policy"])
-
-    def test_a_name_that_no_title_has_is_404(self) -> None:
-        for name in ("b.jpg", "a.jpg/a.jpg", "", "..a.jpg"):
-            seen = self.get(f"/demo/posters/{name}")
-            self.assertEqual((seen.status, seen.json["status_code"]), (404, 34), name)
-
-    def test_all_pictures_are_told_under_one_name(self) -> None:
-        self.get("/demo/posters/a.jpg")
-        self.assertEqual(self.notes.exchanges[-1].template, "/demo/posters/")
-
-
 class Elsewhere(SurfaceCase):
     """A daemon that is no demo."""
 
@@ -204,7 +186,7 @@ class Elsewhere(SurfaceCase):
         self.assertNotIn("access-control-allow-origin", seen.headers)
 
     def test_there_is_no_page_of_the_demo(self) -> None:
-        for path in ("/demo/state", "/demo/posters/a.jpg", "/demo/fault", "/demo/heal"):
+        for path in ("/demo/state", "/demo/fault", "/demo/heal"):
             self.assertEqual(self.get(path, **HERE).status, 404, path)
 
     def test_there_is_nothing_to_switch(self) -> None:
