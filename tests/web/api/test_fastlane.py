@@ -19,7 +19,7 @@ from streamr.fields import names
 from streamr.fields.loop import Loop
 from streamr.observe.fan import GATHERING, Fan
 from streamr.policy import cachekey, representation
-from streamr.store.memory import MemoryStore
+from streamr.store.memory import MemoryStore, size_of
 from streamr.tmdb import catalogue
 from streamr.tmdb.target import split
 from streamr.web.api import target
@@ -39,7 +39,7 @@ from streamr.web.router import Router, Row
 from streamr.web.server.channel import PIECE
 from streamr.web.server.response import DateField
 from streamr.web.server.site import GatewaySite
-from tests.contracts.store import response
+from tests.contracts.store import response, sized
 from tests.properties import examples
 from tests.support import FakeRoute, Notes, gateway_over
 from tests.web.api.test_resource import ANSWER, Transport
@@ -446,7 +446,8 @@ class Bounds(LaneCase):
         self.assertEqual(self.store.bytes, 0)
 
     def test_a_page_that_makes_the_store_overflow_is_not_kept(self) -> None:
-        self.store.most_bytes = self.store.bytes + 100
+        left = self.store.most_bytes - self.store.bytes
+        self.store.put("/rest", sized("/rest", left - 100 - size_of(sized("/rest", 0))))
         for path in STORED:
             if self.store.peek(key_of(path)) is not None:
                 self.learn(path)
