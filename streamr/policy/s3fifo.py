@@ -96,6 +96,12 @@ class Queues(Generic[K, V]):
         entry.value = value
         return self._grow(key, entry, size - entry.size)
 
+    def mark(self, key: K, value: V) -> None:
+        """Keep another value of the same size, if there is one of this key."""
+        entry = self._main.get(key) or self._small.get(key)
+        if entry is not None:
+            entry.value = value
+
     def grow(self, key: K, size: int) -> list[K]:
         """So many bytes more are kept with this key, as long as it is there."""
         entry = self._main.get(key) or self._small.get(key)
