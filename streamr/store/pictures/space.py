@@ -55,7 +55,12 @@ def room(directory: Path) -> Room:
 
 def usual_bytes(directory: Path) -> int:
     """How many bytes of pictures are kept there by default. Raises OSError."""
-    return min(USUAL, int(room(directory).free * USUAL_SHARE))
+    return usual_of(room(directory))
+
+
+def usual_of(found: Room) -> int:
+    """The same of a disk with so much room."""
+    return min(USUAL, int(found.free * USUAL_SHARE))
 
 
 def reserve(total: int) -> int:
