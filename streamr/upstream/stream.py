@@ -59,6 +59,7 @@ class StreamedBody(Protocol):
         self._came: Callable[[bytes], object] | None = None
         self._ended: Callable[[Fault | None], object] | None = None
         self._paused = self._dropped = False
+        self._paused_at = self._began
         self.over = False
         self._fault: Fault | None = None
         self._timer: IDelayedCall | None = clock.callLater(idle, self._look)
@@ -84,12 +85,13 @@ class StreamedBody(Protocol):
     def pause(self) -> None:
         """See Incoming."""
         if not (self.over or self._paused):
-            self._paused = True
+            self._paused, self._paused_at = True, self._clock.seconds()
             self.transport.pauseProducing()
 
     def resume(self) -> None:
         """See Incoming."""
         if self._paused:
+            self._rested()
             self._paused, self._heard = False, self._clock.seconds()
             self.transport.resumeProducing()
 
@@ -133,9 +135,17 @@ class StreamedBody(Protocol):
         else:
             self._end(self._classify(reason))
 
+    def _rested(self) -> None:
+        """A pause that was asked for says nothing of the line, nor of its sender."""
+        now = self._clock.seconds()
+        self._began += now - self._paused_at
+        self._paused_at = now
+
     def _look(self) -> None:
         """Give up when it pauses or lasts for too long, or look again."""
         now = self._clock.seconds()
+        if self._paused:
+            self._rested()
         explained = self._paused or self._line.explains(self._heard)
         if now - self._heard >= self._idle and explained:
             self._heard = now

@@ -194,6 +194,15 @@ class Ending(StreamCase):
             self.assertIs(self.line.busy, late, why)
 
 
+    def test_a_pause_that_was_asked_for_tells_nothing_of_the_line(self) -> None:
+        self.body.dataReceived(bytes(2 * SEGMENT))
+        self.body.pause()
+        self.clock.pump([IDLE] * 10)
+        self.body.resume()
+        self.lose(ResponseDone())
+        self.assertFalse(self.line.busy)
+
+
 class Limits(StreamCase):
     """One that stalls, drips or never ends is given up, and its connection closed."""
 
@@ -262,6 +271,17 @@ class Limits(StreamCase):
         self.clock.advance(IDLE - MOMENT)
         self.assertFalse(self.body.over)
         self.clock.advance(MOMENT)
+        self.assertEqual(self.given_up(), TIMEOUT)
+
+    def test_one_does_not_drip_whose_reader_is_slow(self) -> None:
+        self.deliver()
+        for _ in range(2):
+            self.body.pause()
+            self.clock.pump([IDLE] * round(LONGEST / IDLE))
+            self.body.resume()
+            self.body.dataReceived(b"a")
+        self.assertFalse(self.body.over)
+        self.clock.advance(LONGEST)
         self.assertEqual(self.given_up(), TIMEOUT)
 
     def test_one_that_is_too_large_is_given_up(self) -> None:
