@@ -311,6 +311,16 @@ class Pausing(StreamCase):
         self.body.resume()
         self.assertFalse(self.paused)
 
+    def test_it_can_be_paused_again_before_it_goes_on(self) -> None:
+        # its pause began with the first of them
+        self.body.dataReceived(bytes(2 * SEGMENT))
+        self.body.pause()
+        self.clock.pump([IDLE / 4] * 3)
+        self.body.pause()
+        self.body.resume()
+        self.lose(ResponseDone())
+        self.assertFalse(self.line.busy)
+
     def test_what_was_not_paused_is_not_resumed(self) -> None:
         # who reads this connection may have paused it for a reason of its own
         self.transport.pauseProducing()
