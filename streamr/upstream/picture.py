@@ -187,13 +187,13 @@ class PeerPictureRoute(PeerRoute):
                 raise self._stranger(f"answers with status {response.status}")
             return replace(_judged(came, call), attempts=attempts)
         except Fault:
-            came[1].close()
+            came[1].reject()
             raise
 
 
 def _judged(came: tuple[ResponseHead, StreamedBody], call: Call) -> Answer:
-    """The answer in a response whose body is still coming; else the Fault that it is is
-    raised, and the connection closed.
+    """The answer in a response whose body is still coming. Raises the Fault that it is
+    otherwise; then nobody wants its body.
 
     That TMDB has no such picture is an answer, and that it asks us to wait; a redirect,
     a 5xx, or what does not begin as a picture of the kind that it is called is none.
@@ -203,7 +203,7 @@ def _judged(came: tuple[ResponseHead, StreamedBody], call: Call) -> Answer:
         answer = opened(head, body)
         return _JUDGES.get(head.status, _refused)(answer, head, body, call)
     except Fault:
-        body.close()
+        body.reject()
         raise
 
 

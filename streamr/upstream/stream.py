@@ -62,7 +62,7 @@ class StreamedBody(Protocol):
         self._paused_at = self._began
         self.over = False
         self._fault: Fault | None = None
-        self._timer: IDelayedCall | None = clock.callLater(idle, self._look)
+        self._timer: IDelayedCall = clock.callLater(idle, self._look)
         self.begun: Deferred[bytes] = Deferred(lambda _begun: self.close())
         self.finished: Deferred[None] = Deferred()
 
@@ -100,6 +100,12 @@ class StreamedBody(Protocol):
         self._came = self._ended = None
         if self._finish(None):
             self._abort()
+
+    def reject(self) -> None:
+        """It is not what was asked for. That of an error is being dropped already, and
+        its connection can be used again."""
+        if not self._dropped:
+            self.close()
 
     def drop(self) -> None:
         """Nobody wants it: read it to its end, if that is near."""
@@ -177,7 +183,7 @@ class StreamedBody(Protocol):
         if self.over:
             return False
         self.over, self._fault = True, fault
-        if self._timer is not None and self._timer.active():
+        if self._timer.active():
             self._timer.cancel()
         self.finished.callback(None)
         return True

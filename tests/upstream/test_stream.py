@@ -193,14 +193,22 @@ class Ending(StreamCase):
             self.lose(why)
             self.assertIs(self.line.busy, late, why)
 
-
     def test_a_pause_that_was_asked_for_tells_nothing_of_the_line(self) -> None:
         self.body.dataReceived(bytes(2 * SEGMENT))
         self.body.pause()
-        self.clock.pump([IDLE] * 10)
+        self.clock.advance(IDLE / 2)
         self.body.resume()
         self.lose(ResponseDone())
         self.assertFalse(self.line.busy)
+
+    def test_what_it_takes_beside_such_a_pause_does(self) -> None:
+        self.body.dataReceived(bytes(2 * SEGMENT))
+        self.body.pause()
+        self.clock.advance(IDLE / 2)
+        self.body.resume()
+        self.clock.advance(LATE.allowance(2 * SEGMENT, 0) + MOMENT)
+        self.lose(ResponseDone())
+        self.assertTrue(self.line.busy)
 
 
 class Limits(StreamCase):
@@ -262,6 +270,19 @@ class Limits(StreamCase):
         self.clock.advance(IDLE)
         self.assertEqual(self.given_up(), TIMEOUT)
 
+    def test_what_came_meanwhile_needs_no_explanation(self) -> None:
+        self.deliver()
+        self.clock.advance(IDLE / 2)
+        self.body.dataReceived(b"a")
+        self.clock.advance(IDLE / 4)
+        self.line.moved()
+        self.line.access.was_late(IDLE)
+        # its silence began with the last byte, and is explained once
+        self.clock.pump([IDLE / 4] * 6)
+        self.assertFalse(self.body.over)
+        self.clock.advance(IDLE / 4)
+        self.assertEqual(self.given_up(), TIMEOUT)
+
     def test_a_pause_that_was_asked_for_is_none(self) -> None:
         self.deliver()
         self.body.pause()
@@ -280,8 +301,11 @@ class Limits(StreamCase):
             self.clock.pump([IDLE] * round(LONGEST / IDLE))
             self.body.resume()
             self.body.dataReceived(b"a")
+        for _ in range(round(LONGEST) - 1):
+            self.clock.advance(1.0)
+            self.body.dataReceived(b"a")
         self.assertFalse(self.body.over)
-        self.clock.advance(LONGEST)
+        self.clock.advance(1.0)
         self.assertEqual(self.given_up(), TIMEOUT)
 
     def test_one_that_is_too_large_is_given_up(self) -> None:
@@ -371,6 +395,18 @@ class Dropped(StreamCase):
             self.assertEqual(self.aborted, 0 if cut else 1)
             self.assert_over()
 
+    def test_whoever_rejects_it_leaves_it_to_its_end(self) -> None:
+        self.body.reject()
+        self.assertEqual(self.aborted, 0)
+        self.lose(ResponseDone())
+        self.assert_over()
+
+    def test_one_that_is_not_dropped_is_closed_when_it_is_rejected(self) -> None:
+        self.body = self.made()
+        self.body.reject()
+        self.assertEqual(self.aborted, 1)
+        self.assertTrue(self.body.over)
+
     def test_what_had_come_before_is_no_longer_kept(self) -> None:
         self.body = self.made(enough=100)
         self.body.dataReceived(b"abcd")
@@ -414,5 +450,3 @@ class Always(SynchronousTestCase):
         self.assertEqual(over, [None] if body.over else [])
         self.assertEqual(bool(case.clock.getDelayedCalls()), not body.over)
         self.assertLessEqual(case.aborted, 1)
-
-
