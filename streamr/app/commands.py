@@ -8,6 +8,7 @@ from pathlib import Path
 from streamr import __version__
 from streamr.app.cache import PURGES, Storage
 from streamr.app.control import Command
+from streamr.app.pictures import PictureDisk
 from streamr.gateway.gateway import Gateway
 from streamr.routing.report import ToldRoute, told_route
 
@@ -17,6 +18,7 @@ def commands(
     certificate: Path | None,
     gateways: Mapping[str, Gateway],
     stored: Sequence[Storage],
+    disks: Sequence[PictureDisk],
     network: Mapping[str, str] | None,
 ) -> list[Command]:
     """`urls` and `gateways` are by the servers' names; `certificate` is the file by
@@ -46,4 +48,7 @@ def commands(
     for storage in stored:
         found.append(Command("/cache", storage.stats))
         found.append(Command("/cache/purge", storage.purge, "POST", PURGES))
+    for disk in disks:
+        found.append(Command("/pictures", disk.stats))
+        found.append(Command("/pictures/purge", disk.purge, "POST"))
     return found

@@ -102,6 +102,7 @@ def build(
         Upstream(settings, reactor, lookup),
         state.memory,
         kept,
+        directory if demo is None else demo.folder,
         DateField(wall),
         Lifecycle(),
         fitting(settings, len(sockets), open_files()),
@@ -341,6 +342,7 @@ class Daemon(MultiService):
             self.settings.proxy_tls_cert,
             {name: each.gateway for name, each in built.items()},
             [each.storage for each in built.values() if each.storage is not None],
+            [each.disk for each in built.values() if each.disk is not None],
             None if demo is None else demo.network,
         )
 

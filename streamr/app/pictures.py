@@ -1,10 +1,17 @@
-"""What both servers are made with to serve pictures."""
+"""What both servers are made with to serve pictures, and where main keeps them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
 
 from streamr.app.routes import Upstream
 from streamr.app.search import picture_space_of, search_over
@@ -19,8 +26,17 @@ from streamr.net.keypins import KeyPins
 from streamr.routing.failover import Failover
 from streamr.routing.health import Health
 from streamr.routing.history import NetworkMemory
+from streamr.store.pictures.files import PictureStore
+from streamr.store.pictures.space import MB, usual_bytes
 from streamr.upstream.picture import SUFFIX, Sample
 
+T = TypeVar("T")
+
+# Where pictures are, in the state directory.
+FOLDER = "pictures"
+# One stored picture is read and compared with its digest so often (seconds): 10,000 of
+# 100 kB in three hours, at the cost of one more read of 100 kB a second.
+SCRUB_EVERY = 1.0
 # A proxy's URL, whether it is this machine's own, and the pins that it is known by.
 Peer = tuple[str, bool, Callable[[], KeyPins] | None]
 
@@ -84,3 +100,68 @@ class PictureMaker:
     ) -> Pictures:
         deadline = self.settings.deadline
         return Pictures(failover, self.reactor, self.wall, teller, deadline, files)
+
+
+class PictureDisk:
+    """Main's pictures on the disk, and the thread that looks after them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        reactor: Reactor,
+        wall: Callable[[], float],
+        directory: Path,
+    ) -> None:
+        """They are kept below this directory."""
+        self._reactor = reactor
+        self._wall = wall
+        self._threads = ThreadPool(0, 1, "streamr-pictures")
+        self._timer: IDelayedCall | None = None
+        most = settings.image_cache_mb
+        self.files = PictureStore(
+            directory / FOLDER,
+            usual(directory) if most is None else most * MB,
+            reactor,
+            wall,
+        )
+
+    def start(self) -> None:
+        """Find what is there, and look through it from then on."""
+        self._threads.start()
+        self._timer = self._reactor.callLater(SCRUB_EVERY, self._look)
+        self._in_thread(self.files.load)
+
+    async def stop(self) -> None:
+        """Leave no timer and no thread."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._threads.stop()
+
+    def stats(self, _given: Mapping[str, str]) -> dict[str, object]:
+        """What is stored, for `streamr cache stats`."""
+        return asdict(self.files.stats())
+
+    def purge(self, _given: Mapping[str, str]) -> dict[str, int]:
+        """Drop all of it."""
+        return {"purged": self.files.purge()}
+
+    def _look(self) -> None:
+        """Compare the next picture with its digest, then wait again."""
+        looking = self._in_thread(self.files.scrub, self._wall())
+        looking.addBoth(self._looked)
+
+    def _looked(self, _result: object) -> None:
+        if self._threads.started:
+            self._timer = self._reactor.callLater(SCRUB_EVERY, self._look)
+
+    def _in_thread(self, work: Callable[..., T], *args: object) -> Deferred[T]:
+        return deferToThreadPool(self._reactor, self._threads, work, *args)
+
+
+def usual(directory: Path) -> int:
+    """How many bytes of pictures are kept unless a setting says so; none where the disk
+    cannot be asked."""
+    try:
+        return usual_bytes(directory)
+    except OSError:
+        return 0

@@ -12,7 +12,7 @@ from twisted.internet.defer import gatherResults
 
 from streamr.app.cache import Storage
 from streamr.app.candidates import peers
-from streamr.app.pictures import Peer, PictureMaker
+from streamr.app.pictures import Peer, PictureDisk, PictureMaker
 from streamr.app.routes import Upstream
 from streamr.app.search import search_over, space_of
 from streamr.app.status import shown, store_size_of
@@ -96,12 +96,13 @@ class Near:
 @dataclass(frozen=True, slots=True)
 class Built:
     """A server but for its socket: its gateway, and what it answers, with pictures
-    unless they are off. Main has a status page, and a store with its warm set unless it
-    is off."""
+    unless they are off. Main has a status page, a disk for pictures, and a store with
+    its warm set, unless they are off."""
 
     gateway: Gateway
     surface: Surface
     pictures: Pictures | None = None
+    disk: PictureDisk | None = None
     status: Status | None = None
     storage: Storage | None = None
     warm: Warm | None = None
@@ -118,6 +119,8 @@ class Built:
         """Fill the memory, then fetch what is to be warm."""
         if self.storage is not None:
             self.storage.start()
+        if self.disk is not None:
+            self.disk.start()
         if self.warm is not None:
             self.warm.start()
 
@@ -130,6 +133,8 @@ class Built:
         """Write what waits to be written."""
         if self.pictures is not None:
             self.pictures.stop()
+        if self.disk is not None:
+            await self.disk.stop()
         if self.warm is not None:
             self.warm.stop()
         if self.storage is not None:
@@ -140,7 +145,8 @@ class Built:
 class Shared:
     """What both servers are made with. `log` makes the lines of hits; `scrape`
     answers `/metrics`; `memory` is what is known of the routes on this network;
-    `directory` is where state is kept, None when there is no place for it; `life` says
+    `directory` is where state is kept, and `pictures_in` where pictures are, None when
+    there is no place for it; `life` says
     whether the daemon is about to stop; `connections` is how many each server can take.
     """
 
@@ -154,6 +160,7 @@ class Shared:
     upstream: Upstream
     memory: NetworkMemory
     directory: Path | None
+    pictures_in: Path | None
     date: DateField
     life: Lifecycle
     connections: int
@@ -209,16 +216,18 @@ class Shared:
             gateway.failover.health,
             lambda: 0 if storage is None else len(storage.memory),
         )
-        images = None
+        images = disk = None
         if settings.images:
+            disk = self._picture_disk()
+            files = disk.files if disk is not None else None
             tried, peers = self._tried(MAIN), main_peers(settings, near)
-            images = self._maker.main(teller, tried, loop, peers, None)
+            images = self._maker.main(teller, tried, loop, peers, files)
         own = [*probes, *self._main_rows(gateway, address, status, demo, look_again)]
         own += pictures.rows(images) if images is not None else []
         surface = self._main_surface(gateway, loop, own, demo)
         if storage is not None:
             surface = replace(surface, lane=self._lane(surface, storage.memory))
-        return Built(gateway, surface, images, status, storage, warm)
+        return Built(gateway, surface, images, disk, status, storage, warm)
 
     def _lane(self, surface: Surface, memory: Memory) -> FastLane:
         """Main's stored answers, as they are written."""
@@ -266,6 +275,11 @@ class Shared:
             self.memory,
             self._health,
         )
+
+    def _picture_disk(self) -> PictureDisk | None:
+        if self.pictures_in is None or self.settings.image_cache_mb == 0:
+            return None
+        return PictureDisk(self.settings, self.reactor, self.wall, self.pictures_in)
 
     def _tried(self, server: str) -> Callable[[Attempt], object]:
         return partial(self.observer.tried, server)

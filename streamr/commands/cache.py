@@ -13,7 +13,8 @@ from streamr.tmdb.lifetimes import KINDS
 
 MEGABYTE = 1024 * 1024
 # What can be purged, exactly one of them at a time.
-WANTED = ("all", "class", "path")
+WANTED = ("all", "class", "path", "images")
+ONE_OF = "--all, --class NAME, --path PATH, --images"
 
 
 class CacheStats(TypedDict):
@@ -26,6 +27,15 @@ class CacheStats(TypedDict):
     by_state: dict[str, int]
 
 
+class PicturesTold(TypedDict):
+    """What it tells of its pictures (streamr/app/pictures.py, `stats`)."""
+
+    pictures: int
+    bytes: int
+    most_bytes: int
+    trouble: str
+
+
 class StatsOptions(AskingOptions):
     """`streamr cache stats`: how much is kept, by class and by state."""
 
@@ -34,12 +44,15 @@ class StatsOptions(AskingOptions):
         "in which freshness classes, and how fresh they are."
     )
     example = "streamr cache stats"
+    optFlags: ClassVar = [["images", None, "Show the pictures instead."]]
 
     def perform(self) -> int:
         """Print what is kept."""
-        told = self.ask("/cache")
+        told = self.ask("/pictures" if self["images"] else "/cache")
         if self["json"]:
             console.print_json(told)
+        elif self["images"]:
+            _print_pictures(told)
         else:
             _print(told)
         return 0
@@ -48,13 +61,17 @@ class StatsOptions(AskingOptions):
 class PurgeOptions(AskingOptions):
     """`streamr cache purge`: drop all, a class, or what lies below a path."""
 
-    synopsis = "(--all | --class NAME | --path PATH) [options]"
+    synopsis = "(--all | --class NAME | --path PATH | --images) [options]"
     about = (
         "Asks the streamr that is running on this machine to delete stored answers: "
-        "all of them, one freshness class, or everything below a TMDB path."
+        "all of them, one freshness class, or everything below a TMDB path; or all "
+        "stored pictures."
     )
     example = "streamr cache purge --path /movie/550"
-    optFlags: ClassVar = [["all", None, "Delete everything."]]
+    optFlags: ClassVar = [
+        ["all", None, "Delete all answers."],
+        ["images", None, "Delete all pictures."],
+    ]
     optParameters: ClassVar = [
         ["class", None, None, f"Delete one freshness class: {', '.join(KINDS)}."],
         ["path", None, None, "Delete a TMDB path and everything below it."],
@@ -64,9 +81,7 @@ class PurgeOptions(AskingOptions):
         super().postOptions()
         wanted = [name for name in WANTED if self[name]]
         if len(wanted) != 1:
-            raise UsageError(
-                "say what to purge, one of: --all, --class NAME, --path PATH"
-            )
+            raise UsageError(f"say what to purge, one of: {ONE_OF}")
         if self["class"] and self["class"] not in KINDS:
             raise UsageError(
                 f"{self['class']!r} is not a valid --class; allowed: {', '.join(KINDS)}"
@@ -79,13 +94,17 @@ class PurgeOptions(AskingOptions):
 
     def perform(self) -> int:
         """Have it dropped, and print how many answers that were."""
-        wanted = {name: str(self[name]) for name in WANTED if self[name]}
-        told = self.ask("/cache/purge", "POST", **wanted)
+        if self["images"]:
+            told = self.ask("/pictures/purge", "POST")
+        else:
+            wanted = {name: str(self[name]) for name in WANTED if self[name]}
+            told = self.ask("/cache/purge", "POST", **wanted)
         if self["json"]:
             console.print_json(told)
         else:
+            what = "picture" if self["images"] else "answer"
             count = told["purged"]
-            print(f"{count} answer{'' if count == 1 else 's'} deleted")
+            print(f"{count} {what}{'' if count == 1 else 's'} deleted")
         return 0
 
 
@@ -126,3 +145,10 @@ def _print(told: CacheStats) -> None:
             if each.name.lower() in states
         ]
         console.show(out, ("state", "answers", "what may be done with them"), rows)
+
+
+def _print_pictures(told: PicturesTold) -> None:
+    used, most = told["bytes"] / MEGABYTE, told["most_bytes"] / MEGABYTE
+    print(f"{told['pictures']} pictures, {used:.1f} of {most:.0f} MB")
+    if told["trouble"]:
+        print(f"No more are stored at the moment: {told['trouble']}")

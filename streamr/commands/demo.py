@@ -132,7 +132,7 @@ class DemoOptions(SettingOptions):
             settings = read_settings(flags, environment)
             env_file = _written(Path(directory), environment, seen)
             examined = {"env_file": str(env_file), "dns": network.dns}
-            demo = _made_demo(network.simulator, examined)
+            demo = _made_demo(network.simulator, examined, Path(directory))
             daemon = start_up(settings, reactor, demo, network.lookup)
             # "during" comes when the daemon, stopped "before", has let its requests end
             reactor.addSystemEventTrigger("during", "shutdown", network.stopService)
@@ -207,7 +207,9 @@ def _seen(path: Path) -> Evidence:
     return seen
 
 
-def _made_demo(simulator: SimulatorService, network: Mapping[str, str]) -> Demo:
+def _made_demo(
+    simulator: SimulatorService, network: Mapping[str, str], folder: Path
+) -> Demo:
     """The simulator's switches, as the web may reach them."""
     from streamr.simulator.faults.table import KINDS
 
@@ -216,6 +218,7 @@ def _made_demo(simulator: SimulatorService, network: Mapping[str, str]) -> Demo:
         {name: kind.says for name, kind in KINDS.items()},
         simulator.strike,
         network,
+        folder,
     )
 
 

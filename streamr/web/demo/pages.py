@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from streamr.errors import Envelope, Refusal
 from streamr.tmdb import parameters
@@ -32,12 +33,14 @@ class Demo:
     `faults` tells each host's fault expression, `known` what each fault does;
     `set_fault(host, expression)` raises ValueError with what is allowed. `network` is
     what `streamr doctor` has to know to look into that network: `env_file`, `dns`.
+    Pictures are kept below `folder` while it runs.
     """
 
     faults: Callable[[], Mapping[str, str]]
     known: Mapping[str, str]
     set_fault: Callable[[str, str], None]
     network: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
 
     def rows(self, changed: Callable[[], object]) -> list[Row]:
         """The demo's pages and actions for the table of main; `changed` is called when
