@@ -29,6 +29,9 @@ MOST_CONTINUED = 4
 # One that nobody reads any more is still ended when no more than this is missing, or
 # half of it.
 NEARLY = 256 * 1024
+# Until a picture is known to be whole its last byte stays here: who has all that were
+# announced takes them for the whole.
+HELD_BACK = 1
 _STRONG = re.compile(r'"[!#-~]*"')
 
 
@@ -110,14 +113,20 @@ class Download:
 
     def read(self, offset: int, size: int) -> bytes | None:
         """See PictureReader.read. Raises Fault."""
+        whole = self._ended and self._fault is None
+        size = min(size, self.size - (0 if whole else HELD_BACK) - offset)
+        if size <= 0:
+            return self._nothing()
         if self._new is not None and offset < self._new.size:
             try:
                 return self._new.read(offset, size)
             except OSError as error:
                 raise unreadable(error) from error
         at = offset - self._tail_at
-        if 0 <= at < len(self._tail):
-            return bytes(self._tail[at : at + size])
+        return bytes(self._tail[at : at + size])
+
+    def _nothing(self) -> bytes | None:
+        """What is read where nothing more is there."""
         if self._fault is not None:
             raise self._fault
         return None if self._ended else b""
