@@ -18,7 +18,7 @@ def commands(
     certificate: Path | None,
     gateways: Mapping[str, Gateway],
     stored: Sequence[Storage],
-    disks: Sequence[PictureDisk],
+    disks: Sequence[PictureDisk | None],
     network: Mapping[str, str] | None,
 ) -> list[Command]:
     """`urls` and `gateways` are by the servers' names; `certificate` is the file by
@@ -48,7 +48,7 @@ def commands(
     for storage in stored:
         found.append(Command("/cache", storage.stats))
         found.append(Command("/cache/purge", storage.purge, "POST", PURGES))
-    for disk in disks:
+    for disk in filter(None, disks):
         found.append(Command("/pictures", disk.stats))
         found.append(Command("/pictures/purge", disk.purge, "POST"))
     return found

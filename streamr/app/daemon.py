@@ -161,7 +161,7 @@ def _healths(built: Mapping[str, Built]) -> dict[str, Health]:
     found = {name: each.gateway.failover.health for name, each in built.items()}
     for name, each in built.items():
         if each.pictures is not None:
-            found[f"{name}-pictures"] = each.pictures.failover.health
+            found[f"{name}-pictures"] = each.pictures.gateway.failover.health
     return found
 
 
@@ -342,7 +342,11 @@ class Daemon(MultiService):
             self.settings.proxy_tls_cert,
             {name: each.gateway for name, each in built.items()},
             [each.storage for each in built.values() if each.storage is not None],
-            [each.disk for each in built.values() if each.disk is not None],
+            [
+                each.pictures.disk
+                for each in built.values()
+                if each.pictures is not None
+            ],
             None if demo is None else demo.network,
         )
 

@@ -12,7 +12,7 @@ from twisted.internet.defer import gatherResults
 
 from streamr.app.cache import Storage
 from streamr.app.candidates import peers
-from streamr.app.pictures import Peer, PictureDisk, PictureMaker
+from streamr.app.pictures import Peer, PictureMaker, ServedPictures
 from streamr.app.routes import Upstream
 from streamr.app.search import search_over, space_of
 from streamr.app.status import shown, store_size_of
@@ -25,7 +25,6 @@ from streamr.fields.loop import Loop
 from streamr.gateway.cache import Cache
 from streamr.gateway.gateway import Gateway
 from streamr.gateway.negative import NegativeCache
-from streamr.gateway.pictures import Pictures
 from streamr.gateway.prefetch import Warm
 from streamr.gateway.telling import Teller
 from streamr.interfaces import Memory, Reactor, Route
@@ -96,13 +95,12 @@ class Near:
 @dataclass(frozen=True, slots=True)
 class Built:
     """A server but for its socket: its gateway, and what it answers, with pictures
-    unless they are off. Main has a status page, a disk for pictures, and a store with
-    its warm set, unless they are off."""
+    unless they are off. Main has a status page, and a store with its warm set unless it
+    is off."""
 
     gateway: Gateway
     surface: Surface
-    pictures: Pictures | None = None
-    disk: PictureDisk | None = None
+    pictures: ServedPictures | None = None
     status: Status | None = None
     storage: Storage | None = None
     warm: Warm | None = None
@@ -112,17 +110,17 @@ class Built:
         """Those of all its routes."""
         found = [self.gateway.failover.health]
         if self.pictures is not None:
-            found.append(self.pictures.failover.health)
+            found.append(self.pictures.gateway.failover.health)
         return found
 
     def start(self) -> None:
         """Fill the memory, then fetch what is to be warm."""
         if self.storage is not None:
             self.storage.start()
-        if self.disk is not None:
-            self.disk.start()
         if self.warm is not None:
             self.warm.start()
+        if self.pictures is not None:
+            self.pictures.start()
 
     def end_live_pages(self) -> None:
         """A daemon that stops does not wait for the live pages."""
@@ -133,8 +131,6 @@ class Built:
         """Write what waits to be written."""
         if self.pictures is not None:
             self.pictures.stop()
-        if self.disk is not None:
-            await self.disk.stop()
         if self.warm is not None:
             self.warm.stop()
         if self.storage is not None:
@@ -216,18 +212,19 @@ class Shared:
             gateway.failover.health,
             lambda: 0 if storage is None else len(storage.memory),
         )
-        images = disk = None
+        images = None
         if settings.images:
-            disk = self._picture_disk()
-            files = disk.files if disk is not None else None
             tried, peers = self._tried(MAIN), main_peers(settings, near)
-            images = self._maker.main(teller, tried, loop, peers, files)
+            images = self._maker.main(teller, tried, loop, peers)
+            if cache is not None and storage is not None:
+                lists = warm_queries(settings, self.offered)
+                images = images.warmed(lists, storage.memory, cache, self._maker)
         own = [*probes, *self._main_rows(gateway, address, status, demo, look_again)]
-        own += pictures.rows(images) if images is not None else []
+        own += pictures.rows(images.gateway) if images is not None else []
         surface = self._main_surface(gateway, loop, own, demo)
         if storage is not None:
             surface = replace(surface, lane=self._lane(surface, storage.memory))
-        return Built(gateway, surface, images, disk, status, storage, warm)
+        return Built(gateway, surface, images, status, storage, warm)
 
     def _lane(self, surface: Surface, memory: Memory) -> FastLane:
         """Main's stored answers, as they are written."""
@@ -274,12 +271,8 @@ class Shared:
             self.upstream,
             self.memory,
             self._health,
+            self.pictures_in,
         )
-
-    def _picture_disk(self) -> PictureDisk | None:
-        if self.pictures_in is None or self.settings.image_cache_mb == 0:
-            return None
-        return PictureDisk(self.settings, self.reactor, self.wall, self.pictures_in)
 
     def _tried(self, server: str) -> Callable[[Attempt], object]:
         return partial(self.observer.tried, server)
@@ -308,7 +301,7 @@ class Shared:
         return storage, cache, warm
 
     def _proxy_surface(
-        self, gateway: Gateway, loop: Loop, images: Pictures | None
+        self, gateway: Gateway, loop: Loop, images: ServedPictures | None
     ) -> Surface:
         settings = self.settings
         rows = [
@@ -320,7 +313,7 @@ class Shared:
             ),
             *readiness.rows(self.life, gateway.failover.health),
             self._metrics(),
-            *(pictures.rows(images) if images is not None else ()),
+            *(pictures.rows(images.gateway) if images is not None else ()),
         ]
         return Surface(
             gateway,

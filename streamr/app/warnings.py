@@ -56,7 +56,8 @@ def exposure(settings: Settings, servers: Collection[str]) -> list[Notice]:
             Notice(
                 "main-exposed",
                 f"the main server on {settings.host} answers everyone who can reach "
-                "it, with your TMDB key",
+                "it, with your TMDB key"
+                + (", and serves them TMDB's pictures" if settings.images else ""),
             )
         )
         if not settings.cors_origins:

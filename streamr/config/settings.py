@@ -345,6 +345,14 @@ TABLE: tuple[Setting, ...] = (
         "paths such as /movie/popular, or the word none",
     ),
     Setting(
+        "STREAMR_WARM_IMAGES",
+        "",
+        values.listed(values.image_size),
+        "Sizes in which main fetches the posters of the lists in STREAMR_WARM before "
+        "anyone asks, separated by commas.",
+        "sizes such as w342,w500",
+    ),
+    Setting(
         "STREAMR_ENVIRONMENT",
         "production",
         values.word,
@@ -444,6 +452,7 @@ class Settings:
     image_cache_mb: int | None
     state_dir: Path | None
     warm: tuple[str, ...]
+    warm_images: tuple[str, ...]
     environment: str
     log_file: Path | None
     log_level: str

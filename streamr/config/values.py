@@ -182,6 +182,16 @@ def image_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def image_size(text: str) -> str:
+    """A size of TMDB's pictures."""
+    # few want one, and a command reads all settings
+    from streamr.tmdb.images import is_size
+
+    if not is_size(text):
+        raise ValueError(f"{text!r} is not a size of TMDB's pictures")
+    return text
+
+
 def proxy_url(text: str) -> str:
     """The base URL of a streamr proxy, with the pins of its public key behind it."""
     _check_not_outbound(text)

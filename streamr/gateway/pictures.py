@@ -105,6 +105,20 @@ class Pictures:
         opening.addErrback(_left)
         return opening.addCallback(self._opened, query, call, began)
 
+    @property
+    def busy(self) -> bool:
+        """True while something is downloaded."""
+        return bool(self._downloads or self._alone)
+
+    def has(self, query: Query) -> bool:
+        """Whether a picture is stored, or TMDB has just said that it has none."""
+        if self._gone.hold(query.path, self._clock.seconds()):
+            return True
+        stored = self._files_have(query.path)
+        if stored is not None:
+            stored.close()
+        return stored is not None
+
     def stop(self) -> None:
         """End all downloads."""
         for each in [*self._downloads.values(), *self._alone]:

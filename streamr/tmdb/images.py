@@ -6,6 +6,7 @@ A picture never changes under its name, and no key is needed for one
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 
@@ -32,6 +33,21 @@ class PictureName:
     def path(self) -> str:
         """Its path at TMDB, by which it is also stored."""
         return f"{PICTURES}{self.size}/{self.file}"
+
+
+def is_size(text: str) -> bool:
+    """Whether this is a size of TMDB's."""
+    return _SIZE.fullmatch(text) is not None
+
+
+def posters(body: bytes) -> list[str]:
+    """The files of the posters that a list shows, in its order."""
+    told = json.loads(body)
+    results = told.get("results") if isinstance(told, dict) else None
+    rows = results if isinstance(results, list) else []
+    paths = [each.get("poster_path") for each in rows if isinstance(each, dict)]
+    files = [each.removeprefix("/") for each in paths if isinstance(each, str)]
+    return [each for each in dict.fromkeys(files) if _FILE.fullmatch(each)]
 
 
 def picture_name(below: str) -> PictureName | None:

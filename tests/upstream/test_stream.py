@@ -420,7 +420,7 @@ class Always(SynchronousTestCase):
     @given(
         st.lists(
             st.sampled_from(
-                "data data data pause resume close drop deliver done lost wait".split()
+                ["data", "data", "data", "pause", "resume", "close", "drop", "deliver", "done", "lost", "wait"]
             ),
             max_size=12,
         )
