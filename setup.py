@@ -43,6 +43,7 @@ setup(
         "streamr.simulator.surroundings",
         "streamr.simulator.tmdb",
         "streamr.store",
+        "streamr.store.pictures",
         "streamr.terminal",
         "streamr.tmdb",
         "streamr.upstream",
