@@ -2,13 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from html import escape
 from itertools import pairwise
 from math import cos, sin
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 Point = tuple[float, float]
+# Of a gradient: where, which colour, how dense.
+Stop = tuple[float, str, float]
+# The centre and the radius of the gradient of a ball, in parts of the ball's box.
+BALL = (0.3, 0.25, 0.9)
+
+
+class Mark(NamedTuple):
+    """One thing drawn: an element of SVG and its attributes, before they are text."""
+
+    tag: str
+    attributes: dict[str, Any]
 
 
 class Inks(NamedTuple):
@@ -30,15 +40,32 @@ class Canvas:
     height: float
     inks: Inks
     dice: Random
-    parts: list[str] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+
+    @property
+    def gradients(self) -> dict[str, tuple[Stop, ...]]:
+        """The gradients from above to below that a fill may name: `url(#sky)`."""
+        night, _, middle, accent, glow, _ = self.inks
+        top = night if self.dark else middle
+        return {
+            "sky": ((0, top, 1), (0.6, accent, 1), (1, glow, 1)),
+            "fade": ((0.42, night, 0), (0.66, night, 0.78), (1, night, 0.97)),
+        }
+
+    @property
+    def ball(self) -> tuple[Stop, ...]:
+        """The gradient from the light to the shade of `url(#ball)`."""
+        inks = self.inks
+        return ((0, inks.glow, 1), (0.45, inks.accent, 1), (1, inks.deep, 1))
+
+    @property
+    def dark(self) -> bool:
+        """Half of the skies begin at night."""
+        return Random(str(self.inks)).random() < 0.5
 
     def add(self, tag: str, **attributes: object) -> None:
-        """Draw one element; an underscore in a name stands for a hyphen."""
-        told = "".join(
-            f' {name.replace("_", "-")}="{escape(shown(value))}"'
-            for name, value in attributes.items()
-        )
-        self.parts.append(f"<{tag}{told}/>")
+        """Draw one element."""
+        self.marks.append(Mark(tag, attributes))
 
     def fill(self, colour: str) -> None:
         """Cover the whole sheet."""
@@ -60,8 +87,7 @@ class Canvas:
 
     def shape(self, points: Sequence[Point], fill: str, **more: object) -> None:
         """A polygon."""
-        told = " ".join(f"{shown(x)},{shown(y)}" for x, y in points)
-        self.add("polygon", points=told, fill=fill, **more)
+        self.add("polygon", points=tuple(points), fill=fill, **more)
 
     def path(self, d: str, fill: str, **more: object) -> None:
         """A path, its numbers as they are."""

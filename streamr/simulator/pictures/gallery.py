@@ -2,26 +2,38 @@
 
 A poster is a scene that fits the genre, in inks that fit the scene, with the title in
 type below; a backdrop is the same scene on a wide sheet, a profile a bust. The same
-name always gives the same picture, as SVG without scripts, fonts or links.
+name always gives the same picture, as PNG and as SVG.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property, partial
-from html import escape
 from random import Random
+from typing import Any, NamedTuple
 
-from streamr.simulator.pictures import noise, png, sizes
+from streamr.simulator.pictures import noise, png, sizes, svg
 from streamr.simulator.pictures.canvas import Canvas, Inks
 from streamr.simulator.pictures.inks import BRIGHT, INKS
-from streamr.simulator.pictures.lettering import FACES, GROTESQUE, fitted, lettered
+from streamr.simulator.pictures.lettering import (
+    FACES,
+    SMALL,
+    ems,
+    fitted,
+    lettered,
+    line,
+)
+from streamr.simulator.pictures.logos import ICON, LOGO, icon, plate, wordmark
+from streamr.simulator.pictures.painter import paint
 from streamr.simulator.pictures.portraits import portrait
+from streamr.simulator.pictures.raster import Raster
 from streamr.simulator.pictures.scenes import SCENES, Painter
 from streamr.simulator.tmdb.images import Drawing, Picture
-from streamr.simulator.tmdb.titles import first_date
+from streamr.simulator.tmdb.titles import PROVIDERS, first_date
 from streamr.simulator.tmdb.world import Value, World, image
 
 POSTER, BACKDROP, PROFILE = (500.0, 750.0), (1280.0, 720.0), (400.0, 600.0)
 MARGIN = 38.0
+# So many rows are packed at once: of the widest, in about a millisecond.
+ROWS = 32
 # One of these decides the scene wherever it stands among a title's genres.
 STRONG = (37, 27, 10402, 10752)
 DRAMA = 18
@@ -47,11 +59,12 @@ FACE_OF = {
 }
 
 
-def plain(frame: sizes.Frame, name: str) -> Drawing:
-    ink = bytes(ord(each) for each in name[:3])
-    row = b"\0" + ink * frame.width
-    data = yield from png.packed([row] * frame.height)
-    return Picture(png.KIND, png.joined(png.header(frame.width, frame.height), data))
+class Plan(NamedTuple):
+    """The sheet of a picture, and what draws on it."""
+
+    width: float
+    height: float
+    draw: Callable[[], Canvas]
 
 
 class Gallery:
@@ -63,45 +76,77 @@ class Gallery:
 
     def draw(self, name: str) -> bytes | None:
         """The SVG of a file name such as `x.jpg`; None when nothing is called so."""
-        drawing = self.drawings.get(f"/{name.lstrip('/')}")
-        return None if drawing is None else drawing().encode()
+        plan = self.drawings.get(f"/{name.lstrip('/')}")
+        return None if plan is None else svg.document(plan.draw())
 
     def picture(self, size: str, name: str) -> Drawing | None:
         """What draws a file in a size; None where there is no such file or size."""
-        frame = sizes.framed(size, *POSTER)
+        plan, card = self.drawings.get(f"/{name}"), noise.size_of(name)
+        sheet = POSTER if plan is None else plan[:2]
+        frame = sizes.framed(size, *sheet)
         if frame is None:
             return None
-        card = noise.size_of(name)
         if card is not None:
             return noise.drawing(card)
-        return plain(frame, name) if f"/{name}" in self.drawings else None
+        if plan is None:
+            return None
+        return written(plan) if name.endswith(".svg") else drawn(plan, frame)
 
     @cached_property
-    def drawings(self) -> dict[str, Callable[[], str]]:
-        """What draws each picture, by its path."""
-        found: dict[str, Callable[[], str]] = {}
-        for kind in ("movie", "tv"):
-            for number, title in self.world.titles(kind).items():
-                for more in ((), ("second",)):
-                    path = image("poster", kind, number, *more)
-                    found[path] = partial(self.poster, title, *more)
-                    path = image("backdrop", kind, number, *more)
-                    found[path] = partial(self.backdrop, title, *more)
-        for season in self.world.seasons.values():
-            title = self.world.series[season["series_id"]]
-            path = image("poster", "season", season["id"])
-            found[path] = partial(self.poster, title, season["name"])
-        for number, record in self.world.collections.items():
-            first = self.first_of(number)
-            alias = {**first, "title": record["name"]}
-            found[image("poster", "collection", number)] = partial(self.poster, alias)
-            path = image("backdrop", "collection", number)
-            found[path] = partial(self.backdrop, alias)
+    def drawings(self) -> dict[str, Plan]:
+        """How each picture is drawn, by its path."""
+        found = {
+            path: Plan(*POSTER, partial(self.poster, *given))
+            for path, given in self.posters()
+        }
+        found |= {
+            path: Plan(*BACKDROP, partial(backdrop, *given))
+            for path, given in self.backdrops()
+        }
         for number, person in self.world.people.items():
             for more in ((), ("second",)):
                 path = image("profile", number, *more)
-                found[path] = partial(profile, person, *more)
-        return found
+                found[path] = Plan(*PROFILE, partial(profile, person, *more))
+        return found | dict(self.logos())
+
+    def posters(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """The path of each poster, and whose it is."""
+        for kind in ("movie", "tv"):
+            for number, title in self.world.titles(kind).items():
+                yield image("poster", kind, number), (title,)
+                yield image("poster", kind, number, "second"), (title, "second")
+        for season in self.world.seasons.values():
+            title = self.world.series[season["series_id"]]
+            yield image("poster", "season", season["id"]), (title, season["name"])
+        for number, record in self.world.collections.items():
+            alias = {**self.first_of(number), "title": record["name"]}
+            yield image("poster", "collection", number), (alias,)
+
+    def backdrops(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """The path of each backdrop and still, and whose it is."""
+        for kind in ("movie", "tv"):
+            for number, title in self.world.titles(kind).items():
+                yield image("backdrop", kind, number), (title,)
+                yield image("backdrop", kind, number, "second"), (title, "second")
+        for number, record in self.world.collections.items():
+            alias = {**self.first_of(number), "title": record["name"]}
+            yield image("backdrop", "collection", number), (alias,)
+        for number, episode in self.world.episodes.items():
+            title = self.world.series[episode["series_id"]]
+            yield image("still", number), (title, f"still {number}")
+
+    def logos(self) -> Iterator[tuple[str, Plan]]:
+        """How each logo is drawn, by its path; those of PNG are there as SVG, too."""
+        for kind in ("movie", "tv"):
+            for number, title in self.world.titles(kind).items():
+                draw = partial(title_logo, title)
+                yield image("logo", kind, number), Plan(*LOGO, draw)
+        for record in (*self.world.companies.values(), *self.world.networks.values()):
+            plan = Plan(*LOGO, partial(wordmark, record["name"]))
+            for suffix in ("png", "svg"):
+                yield image("logo", record["name"], suffix=suffix), plan
+        for number, name, _ in PROVIDERS:
+            yield image("provider", number), Plan(*ICON, partial(icon, name))
 
     def first_of(self, collection: int) -> Value:
         """The part of a collection that came out first."""
@@ -110,7 +155,7 @@ class Gallery:
         ]
         return min(parts, key=first_date)
 
-    def poster(self, title: Value, more: str = "") -> str:
+    def poster(self, title: Value, more: str = "") -> Canvas:
         """A scene with the title below."""
         name = title.get("title") or title["name"]
         c = sheet(POSTER, title, f"{name} {more}")
@@ -118,30 +163,49 @@ class Gallery:
         face = FACES[face_of(title)]
         setting = fitted(name, face, width - 2 * MARGIN, height * 0.27)
         top = height - 74 - setting.height
-        c.add("rect", x=0, y=0, width=width, height=height, fill="url(#fade)")
-        middle = width / 2
-        words = lettered(setting, middle, top, c.inks.paper)
-        line = self.small_print(title, more)
-        return framed(c, words + line)
-
-    def backdrop(self, title: Value, more: str = "") -> str:
-        """The scene alone, on a wide sheet."""
-        name = title.get("title") or title["name"]
-        return framed(sheet(BACKDROP, title, f"{name} {more}"), "")
+        c.fill("url(#fade)")
+        lettered(c, setting, width / 2, top, c.inks.paper)
+        words = self.small_print(title, more)
+        size = min(SMALL.largest, (width - 2 * MARGIN) / ems(words, SMALL))
+        line(c, words, SMALL, size, width / 2, height - 32, c.inks.glow)
+        return c
 
     def small_print(self, title: Value, more: str) -> str:
-        """The year, and what kind of title it is, between two rules."""
+        """The year, and what kind of title it is."""
         kind = "movie" if "date" in title else "tv"
         names = self.world.data["genres"][kind]
         genre = names[str(title["genres"][0])]
         season = more if more.startswith("Season") else ""
         words = "  ·  ".join(filter(None, (first_date(title)[:4], genre, season)))
-        width, height = POSTER
-        return (
-            f'<text x="{width / 2:.0f}" y="{height - 32:.0f}" text-anchor="middle" '
-            f'font-family="{GROTESQUE}" font-size="15" letter-spacing="3" '
-            f'fill="{inks_of(title).glow}">{escape(words.upper())}</text>'
-        )
+        return words.upper()
+
+
+def drawn(plan: Plan, frame: sizes.Frame) -> Drawing:
+    """A picture in a size."""
+    c = plan.draw()
+    yield
+    raster = Raster(frame.width, frame.height)
+    yield from paint(c, raster, frame)
+    data = yield from png.packed(raster.rows(ROWS))
+    return Picture(png.KIND, png.joined(png.header(frame.width, frame.height), data))
+
+
+def written(plan: Plan) -> Drawing:
+    """A picture as SVG, which has every size."""
+    yield
+    return Picture(svg.KIND, svg.document(plan.draw()))
+
+
+def title_logo(title: Value) -> Canvas:
+    """A title in its own type and inks."""
+    name = title.get("title") or title["name"]
+    return plate(name, LOGO, FACES[face_of(title)], inks_of(title))
+
+
+def backdrop(title: Value, more: str = "") -> Canvas:
+    """The scene alone, on a wide sheet."""
+    name = title.get("title") or title["name"]
+    return sheet(BACKDROP, title, f"{name} {more}")
 
 
 def leading_genre(title: Value) -> int:
@@ -181,44 +245,9 @@ def sheet(size: tuple[float, float], title: Value, seed: str) -> Canvas:
     return c
 
 
-def profile(person: Value, more: str = "") -> str:
+def profile(person: Value, more: str = "") -> Canvas:
     """Somebody, as a bust in a few inks."""
     dice = Random(f"{person['name']} {more}".strip())
     c = Canvas(*PROFILE, dice.choice(BRIGHT), dice)
     portrait(c)
-    return framed(c, "")
-
-
-def framed(c: Canvas, words: str) -> str:
-    """The whole document."""
-    night, deep, middle, accent, glow, _ = c.inks
-    gradients = (
-        gradient("sky", (0, night if dark(c) else middle), (0.6, accent), (1, glow))
-        + gradient("fade", (0.42, night, 0), (0.66, night, 0.78), (1, night, 0.97))
-        + '<radialGradient id="ball" cx="0.3" cy="0.25" r="0.9">'
-        f'<stop offset="0" stop-color="{glow}"/>'
-        f'<stop offset="0.45" stop-color="{accent}"/>'
-        f'<stop offset="1" stop-color="{deep}"/></radialGradient>'
-    )
-    return (
-        '<svg xmlns="http://www.w3.org/2000/svg" '
-        f'viewBox="0 0 {c.width:.0f} {c.height:.0f}">'
-        f"<defs>{gradients}</defs>{''.join(c.parts)}{words}</svg>"
-    )
-
-
-def dark(c: Canvas) -> bool:
-    """Half of the skies begin at night."""
-    return Random(str(c.inks)).random() < 0.5
-
-
-def gradient(name: str, *stops: tuple[float, str] | tuple[float, str, float]) -> str:
-    """A gradient from above to below."""
-    told = ""
-    for offset, colour, *opacity in stops:
-        shade = f' stop-opacity="{opacity[0]}"' if opacity else ""
-        told += f'<stop offset="{offset}" stop-color="{colour}"{shade}/>'
-    return (
-        f'<linearGradient id="{name}" x1="0" y1="0" x2="0" y2="1">{told}'
-        "</linearGradient>"
-    )
+    return c

@@ -7,12 +7,15 @@ the same with every family that a system has.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from html import escape
+
+from streamr.simulator.pictures.canvas import Canvas
 
 GROTESQUE = "'Helvetica Neue',Helvetica,Arial,'Liberation Sans',sans-serif"
 SERIF = "Georgia,'Times New Roman','Liberation Serif','DejaVu Serif',serif"
 NARROW = set("IJ.,:;'!()|·1-")
 WIDE = set("MWÆŒ@—")
+# How high a capital is, in ems.
+CAPITAL = 0.74
 # Lines of a title beyond this become too small to read on a wall of films.
 MOST_LINES = 5
 
@@ -35,14 +38,21 @@ FACES = {
     "book": Face(SERIF, 700, 0.02, largest=76.0),
     "fine": Face(SERIF, 400, 0.09, largest=66.0),
 }
+SMALL = Face(GROTESQUE, 400, 0.2, largest=15.0)
 
 
 @lru_cache(4096)  # a long title is broken in hundreds of ways, of the same few lines
 def ems(text: str, face: Face) -> float:
     """The width of a line of capitals in ems, about."""
-    wide = sum(0.32 if c in NARROW else 0.92 if c in WIDE else 0.68 for c in text)
-    wide -= 0.4 * text.count(" ")
+    wide = sum(map(cell, text))
     return max(0.4, wide + face.spread * (len(text) - 1))
+
+
+def cell(letter: str) -> float:
+    """The width of one letter in ems, about."""
+    if letter == " ":
+        return 0.28
+    return 0.32 if letter in NARROW else 0.92 if letter in WIDE else 0.68
 
 
 def broken(words: list[str], count: int) -> Iterator[list[str]]:
@@ -71,7 +81,7 @@ class Typesetting:
     @property
     def height(self) -> float:
         """All lines together."""
-        return self.leading * (len(self.lines) - 1) + self.size * 0.74
+        return self.leading * (len(self.lines) - 1) + self.size * CAPITAL
 
 
 def fitted(text: str, face: Face, wide: float, high: float) -> Typesetting:
@@ -92,22 +102,16 @@ def broken_all(words: list[str]) -> Iterable[list[str]]:
         yield from broken(words, count)
 
 
-def lettered(
-    setting: Typesetting, x: float, top: float, ink: str, anchor: str = "middle"
-) -> str:
-    """The lines as SVG text, the first one's capitals beginning at `top`."""
-    face = setting.face
-    style = "italic" if face.slant else "normal"
-    parts = [
-        f'<g font-family="{face.family}" font-weight="{face.weight}" '
-        f'font-style="{style}" font-size="{setting.size:.1f}" fill="{ink}" '
-        f'text-anchor="{anchor}">'
-    ]
-    for index, line in enumerate(setting.lines):
-        y = top + setting.size * 0.74 + index * setting.leading
-        long = ems(line, face) * setting.size
-        parts.append(
-            f'<text x="{x:.0f}" y="{y:.1f}" textLength="{long:.0f}" '
-            f'lengthAdjust="spacingAndGlyphs">{escape(line)}</text>'
-        )
-    return "".join([*parts, "</g>"])
+def lettered(c: Canvas, setting: Typesetting, x: float, top: float, ink: str) -> None:
+    """The lines, each about `x`, the first one's capitals beginning at `top`."""
+    for index, words in enumerate(setting.lines):
+        y = top + setting.size * CAPITAL + index * setting.leading
+        line(c, words, setting.face, setting.size, x, y, ink)
+
+
+def line(
+    c: Canvas, words: str, face: Face, size: float, x: float, y: float, ink: str
+) -> None:
+    """One line about `x` that stands on `y`."""
+    long = ems(words, face) * size
+    c.add("text", words=words, face=face, size=size, long=long, x=x, y=y, fill=ink)

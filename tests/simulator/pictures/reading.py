@@ -32,3 +32,8 @@ def rows(data: bytes) -> list[bytes]:
     assert len(flat) == stride * high
     assert not any(flat[::stride]), "no filters are expected"
     return [flat[at + 1 : at + stride] for at in range(0, len(flat), stride)]
+
+
+def near(expected: float, found: float, most: float) -> None:
+    """AssertionError if two numbers are further apart than that."""
+    assert abs(expected - found) <= most, (expected, found)
