@@ -2,6 +2,7 @@
 
 import unicodedata
 from functools import lru_cache
+from itertools import pairwise
 
 from streamr.simulator.pictures.canvas import Point
 from streamr.simulator.pictures.outlines import lines
@@ -80,18 +81,15 @@ def glyph(letter: str) -> list[list[Point]]:
 
 
 def stems(strokes: list[list[Point]]) -> list[Point]:
-    """Where serifs belong: at the ends of lines that stand free at top or foot."""
-    ends = [
-        (line[at], line[other])
-        for line in strokes
-        for at, other in ((0, 1), (-1, -2))
-        if len(line) > 1 and line[at] != line[other]
-    ]
-    corners = [point for line in strokes for point in line[1:-1]]
-    return [
-        point
-        for point, before in ends
-        if point[1] in (0.0, 1.0)
-        and abs(point[1] - before[1]) > abs(point[0] - before[0])
-        and point not in corners
-    ]
+    """Where serifs belong: at top and foot of upright lines, and of others that end
+    there and meet none."""
+    found: dict[Point, None] = {}
+    for line in strokes:
+        for index, (before, after) in enumerate(pairwise(line)):
+            wide, high = after[0] - before[0], after[1] - before[1]
+            first, last = index == 0, index == len(line) - 2
+            for point, free in ((before, first), (after, last)):
+                stands = abs(high) > abs(wide) and (free or not wide)
+                if stands and point[1] in (0.0, 1.0):
+                    found[point] = None
+    return list(found)

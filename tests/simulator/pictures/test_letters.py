@@ -59,14 +59,21 @@ class Letters(SynchronousTestCase):
                 reach = 50 + cell(letter) * SIZE + lean + serif
                 self.assertLessEqual(right, reach, letter)
 
+    def test_a_fast_letter_leans_forward(self) -> None:
+        cover = Cover(200)
+        write(cover, "I", FACES["fast"], 50, FOOT, SIZE)
+        (top,), (foot,) = cover[min(cover)], cover[max(cover)]
+        near(74 * 0.2, top[0] - foot[0], 2)
+
     def test_letters_follow_each_other(self) -> None:
         first, both = box("H"), box("HH")
         wide = (cell("H") + FACES["heavy"].spread) * SIZE
         near(first[2] + wide, both[2], 0.01)
 
-    def test_stems_have_serifs_where_they_stand_free(self) -> None:
+    def test_stems_have_serifs_at_top_and_foot(self) -> None:
         self.assertEqual([(0.5, 0.0), (0.5, 1.0)], stems(glyph("I")))
         self.assertEqual([(0.0, 1.0), (1.0, 1.0)], stems(glyph("A")))
+        self.assertEqual([(0.0, 0.0), (0.0, 1.0)], stems(glyph("L")))
         self.assertEqual([], stems(glyph("O")))
         left, _, right, _ = box("I", "book")
         plain = box("I", "heavy")
