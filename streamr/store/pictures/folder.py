@@ -58,9 +58,8 @@ class Folder:
         """Every whole picture, without a look into it."""
         for part in _listed(self._path):
             if _TWO.fullmatch(part.name) and part.is_dir(follow_symlinks=False):
-                for entry in _listed(part.path):
-                    if _REST.fullmatch(entry.name):
-                        yield from _found(part.name, entry)
+                found = (_found(part.name, each) for each in _listed(part.path))
+                yield from (each for each in found if each is not None)
 
     def open(self, name: bytes) -> int:
         """A descriptor to read from."""
@@ -127,12 +126,17 @@ def _listed(path: str | Path) -> list[os.DirEntry[str]]:
         return []
 
 
-def _found(part: str, entry: os.DirEntry[str]) -> Iterator[FoundFile]:
-    with contextlib.suppress(FileNotFoundError):
+def _found(part: str, entry: os.DirEntry[str]) -> FoundFile | None:
+    if not _REST.fullmatch(entry.name):
+        return None
+    try:
         known = entry.stat(follow_symlinks=False)
-        if stat.S_ISREG(known.st_mode):
-            name = bytes.fromhex(part + entry.name)
-            yield FoundFile(name, known.st_size, known.st_mtime)
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(known.st_mode):
+        return None
+    name = bytes.fromhex(part + entry.name)
+    return FoundFile(name, known.st_size, known.st_mtime)
 
 
 def _remove_unlocked(path: Path) -> None:

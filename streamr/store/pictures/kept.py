@@ -57,11 +57,11 @@ class KeptPictures:
     def load(self, now: float) -> None:
         """Find what is there, and drop what is too old. Raises OSError."""
         # as they came, so that the oldest are the first to leave
-        for each in sorted(self._folder.files(), key=lambda each: each.made_at):
-            if is_out_of_date(each.made_at, now):
-                self._expire(each.name)
-            else:
-                self.index.find(each.name, each.size)
+        files = sorted(self._folder.files(), key=lambda each: each.made_at)
+        old = {each.name for each in files if is_out_of_date(each.made_at, now)}
+        for name in old:
+            self._expire(name)
+        self.index.find([each for each in files if each.name not in old])
 
     def open(self, name: bytes, now: float) -> OpenPicture | None:
         """The file of this name, if it is there and believed."""

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from streamr.store.pictures.folder import FoundFile
 from streamr.store.pictures.index import BLOCK, MOST_PICTURES, PictureIndex, taken
 
 
@@ -30,14 +31,14 @@ class Index(SynchronousTestCase):
 
     def test_what_is_known_already_is_not_found_again(self) -> None:
         self.index.add(name(1), 1, right=True)
-        self.index.find(name(1), 2 * BLOCK)
+        self.index.find([FoundFile(name(1), 2 * BLOCK, 0.0)])
         self.assertEqual(BLOCK, self.index.total)
         self.assertTrue(self.index.ask(name(1), 1))
 
     def test_nobody_knows_whether_what_was_found_is_right(
         self,
     ) -> None:
-        self.index.find(name(1), 1)
+        self.index.find([FoundFile(name(1), 1, 0.0)])
         self.assertFalse(self.index.ask(name(1), 1))
         self.assertFalse(self.index.ask(name(2), 1))
         self.assertEqual(2, len(self.index))
