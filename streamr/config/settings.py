@@ -25,7 +25,8 @@ HOW_TO_GET_A_KEY = (
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One row of the table. `read` turns text into the value or raises ValueError;
-    `shows` makes of a secret's value what may be shown of it, where there is such."""
+    `shows` makes of a secret's value what may be shown of it, where there is such;
+    `flag_name` is the flag's where the setting's own name has another meaning."""
 
     name: str
     default: str
@@ -34,6 +35,7 @@ class Setting:
     allowed: str
     secret: bool = False
     shows: Callable[[Any], str] | None = None
+    flag_name: str = ""
 
     @property
     def field(self) -> str:
@@ -43,7 +45,8 @@ class Setting:
     @property
     def flag(self) -> str | None:
         """The flag's name without dashes; secrets have none, `ps` would show them."""
-        return None if self.secret else self.field.replace("_", "-")
+        own = self.flag_name or self.field.replace("_", "-")
+        return None if self.secret else own
 
 
 TABLE: tuple[Setting, ...] = (
@@ -311,6 +314,8 @@ TABLE: tuple[Setting, ...] = (
         values.switch,
         "Whether both servers also serve TMDB's pictures, below /t/p.",
         "1 or 0",
+        # streamr cache purge --images
+        flag_name="serve-images",
     ),
     Setting(
         "STREAMR_REWRITE_IMAGES",
