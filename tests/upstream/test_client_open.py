@@ -36,6 +36,9 @@ class OpenCase(ClientCase):
             first_byte=self.hear,
         )
 
+    def connect(self) -> tuple[Any, Any]:
+        return super().connect()
+
     def hear(self) -> None:
         self.heard += 1
 

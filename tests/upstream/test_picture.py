@@ -17,6 +17,7 @@ from streamr.boundaries import Answer, Budget, Dimensions, Part, Query
 from streamr.errors import Attempt, Fault, RouteKind
 from streamr.fields.loop import Loop
 from streamr.interfaces import Route, Veto
+from streamr.policy import pictures
 from streamr.tmdb import images
 from streamr.upstream.head import ResponseHead, read_head
 from streamr.upstream.line import HostLine
@@ -52,7 +53,7 @@ class Asked:
             BUDGET.idle,
             HostLine(clock, 15),
             self._abort,
-            lambda first: images.kind_of(first) is not None,
+            lambda first: pictures.kind_of(first) is not None,
             lambda _failure: Fault("connection_terminated"),
         )
         self.body.makeConnection(StringTransport())
