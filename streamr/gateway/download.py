@@ -135,7 +135,7 @@ class Download:
         """A reader has read on."""
         if not self._spilled:
             return
-        slowest = min(each.offset for each in self._readers)
+        slowest = min(self.size, *(each.offset for each in self._readers))
         if slowest > self._tail_at:
             del self._tail[: slowest - self._tail_at]
             self._tail_at = slowest
@@ -292,8 +292,9 @@ class _Following:
     def read(self, size: int) -> bytes | None:
         """See PictureReader."""
         data = self._download.read(self.offset, size)
-        if data:
+        if data is not None:
             self.offset += len(data)
+            # also where his part has not come yet: what lies in front of it can go
             self._download.advanced()
         return data
 

@@ -496,6 +496,17 @@ class Windowed(DownloadCase):
         self.coming.ends()
         self.assertEqual(rest.end, "whole")
 
+    def test_a_part_that_lies_beyond_the_window_is_reached(self) -> None:
+        reader = self.download.reader()
+        reader.seek(5 * WINDOW)
+        part = ReadAll(reader)
+        for at in range(0, self.size, PIECE):
+            self.assertFalse(self.coming.paused, at)
+            self.comes(at, at + PIECE)
+        self.coming.ends()
+        self.assertEqual(part.end, "whole")
+        self.assertTrue(part.data == self.body[5 * WINDOW :])
+
     def test_with_its_reader_it_ends_however_little_is_missing(self) -> None:
         reader = self.reader()
         self.comes(0, self.size - 1)
