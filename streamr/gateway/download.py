@@ -228,11 +228,15 @@ class Download:
         answer = outcome.answer
         if answer is None or answer.incoming is None:
             self._break(outcome.fault or fault)
-        elif strong(answer) != etag or answer.length not in (None, self.head.length):
+        elif not (strong(answer) == etag and self._may_be(answer.length)):
             answer.incoming.close()
             self._break(fault)
         else:
             self._take(answer)
+
+    def _may_be(self, length: int | None) -> bool:
+        """Whether this can be the length of the whole, as far as that was told."""
+        return None in (length, self.head.length) or length == self.head.length
 
     def _gave_up(self, failure: Failure) -> None:
         failure.trap(CancelledError)

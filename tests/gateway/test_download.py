@@ -409,6 +409,16 @@ class Continued(DownloadCase):
         self.coming.ends()
         self.assertEqual(self.got.end, "whole")
 
+    def test_one_without_a_length_is_continued_by_its_version(self) -> None:
+        self.download = self.made(length=None)
+        self.got = self.reader()
+        self.comes(0, 5 * PIECE)
+        self.coming.is_cut()
+        self.rest()
+        self.comes(5 * PIECE)
+        self.coming.ends()
+        self.assertEqual((self.got.data == self.body, self.got.end), (True, "whole"))
+
     def test_no_answer_is_the_end(self) -> None:
         for fault, told in (("tls_reset", "tls_reset"), ("", CUT)):
             self.setUp()
