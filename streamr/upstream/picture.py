@@ -10,7 +10,6 @@ import re
 from dataclasses import replace
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.python.failure import Failure
 
 from streamr.boundaries import Answer, Budget, Call, Dimensions, Query
 from streamr.errors import Fault, RouteKind
@@ -107,7 +106,7 @@ class PictureRoute(HTTPRoute):
             first=call.probe,
             behind=call.background,
         )
-        turn.addErrback(_failed, result)
+        turn.addErrback(result.errback)
         return result.addCallback(self._paced)
 
     def _arrived(
@@ -271,11 +270,6 @@ def _part(call: Call) -> dict[str, str]:
     if part is None:
         return {}
     return {"Range": f"bytes={part.begins}-", "If-Range": part.etag}
-
-
-def _failed(failure: Failure, result: Deferred[Answer]) -> None:
-    if not result.called:
-        result.errback(failure)
 
 
 def _of_a_probe(answer: Answer) -> Answer:

@@ -35,6 +35,7 @@ JPEG = b"\xff\xd8\xff\xe0" + bytes(20)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 HTML = b"<html><title>Blocked</title>"
 ETAG = '"v1"'
+SAID = {"Accept": "image/*", "User-Agent": "streamr"}
 
 
 class Asked:
@@ -170,7 +171,8 @@ class Asking(PictureCase):
         self.send(new_connection=True)
         self.assertEqual(self.asked.url, f"{HOST}{PATH}")
         self.assertEqual(self.asked.headers, COMMON)
-        self.assertEqual(COMMON["Accept-Encoding"], "identity")
+        # a coding of ours would keep it from being continued elsewhere
+        self.assertEqual(COMMON, {**SAID, "Accept-Encoding": "identity"})
         self.assertTrue(self.asked.new_connection)
         self.assertEqual(self.asked.until, self.clock.seconds() + 8.0)
 
@@ -183,6 +185,9 @@ class Asking(PictureCase):
         self.assertEqual(
             self.asked.headers, {**COMMON, "Range": "bytes=5-", "If-Range": ETAG}
         )
+
+    def test_it_is_of_the_kind_that_it_was_made_as(self) -> None:
+        self.assertIs(self.route.kind, RouteKind.DIRECT)
 
     def test_it_is_followed_on_its_way(self) -> None:
         self.send()
@@ -270,8 +275,9 @@ class Judging(PictureCase):
         self.assertEqual(answer.content_type, "image/jpeg")
 
     def test_a_coding_that_was_not_asked_for_is_a_fault(self) -> None:
-        fault = self.fault(200, "Content-Encoding: gzip")
+        fault = self.fault(200, "Content-Encoding: gzip" + "x" * 99)
         self.assertEqual(fault.cause.name, "http_response_content_coding")
+        self.assertEqual(fault.detail, "unknown coding gzip" + "x" * 36)
         for coding in ("identity", "IDENTITY", ""):
             self.setUp()
             self.answer(200, f"Content-Encoding: {coding}")
@@ -284,6 +290,7 @@ class Judging(PictureCase):
 
     def test_each_refusal_is_a_fault_of_its_name(self) -> None:
         for status, cause in (
+            (300, "http_response_redirect"),
             (301, "http_response_redirect"),
             (302, "http_response_redirect"),
             (304, "http_response_redirect"),
@@ -496,6 +503,12 @@ class OverAPeer(PictureCase):
         self.assertEqual(self.route.name, f"{NAME}:pictures")
         self.assertEqual(self.route.dimensions, answers.dimensions)
 
+    def test_one_near_differs_in_neither_egress_nor_key(self) -> None:
+        far = self.route.dimensions.egress
+        self.near = True
+        near = self.made().dimensions.egress
+        self.assertEqual((far, near), ("127.0.0.1:5001", "direct"))
+
     def test_it_is_asked_as_for_answers(self) -> None:
         self.send(silent=frozenset({"a.test"}), **self.part(5))
         self.assertEqual(self.asked.url, f"{PROXY}{PATH}")
@@ -576,6 +589,15 @@ class OverAPeer(PictureCase):
         self.asked.reply.errback(Fault("http_protocol_error"))
         fault = self.failureResultOf(sending, Fault).value
         self.assertEqual(fault.cause.name, "proxy_configuration_error")
+
+    def test_a_status_of_a_server_is_no_strangers(self) -> None:
+        fault = self.fault(500)
+        self.assertEqual(fault.cause.name, "upstream_error")
+
+    def test_a_probe_asks_for_a_picture_that_is_there(self) -> None:
+        self.sample.was_there("/t/p/w92/there.jpg")
+        self.send(probe=True)
+        self.assertEqual(self.asked.url, f"{PROXY}/t/p/w92/there.jpg")
 
     def test_a_probe_reads_no_body(self) -> None:
         answer = self.answer(200, f"Proxy-Status: {PASSED_ON}", probe=True)
