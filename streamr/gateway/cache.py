@@ -123,7 +123,7 @@ class Cache:
         if not collapsed and call.deadline - now >= self._deadline - FLIGHT_MARGIN:
             return waiting  # a flight of his own, which ends in time by itself
         return waiting.addTimeout(
-            max(0.0, call.deadline - now), self._clock, _out_of_time
+            max(0.0, call.deadline - now), self._clock, out_of_time
         )
 
     def fetch(self, query: Query, call: Call) -> Deferred[Outcome]:
@@ -131,7 +131,7 @@ class Cache:
         now = self._clock.seconds()
         waiting = self._join(cachekey.key(query), query, call, None)
         left = max(0.0, call.deadline - now)
-        return waiting.addTimeout(left, self._clock, _out_of_time)
+        return waiting.addTimeout(left, self._clock, out_of_time)
 
     def renew(self, query: Query, call: Call) -> None:
         """Fetch with nobody waiting, unless that is under way or failed lately."""
@@ -332,7 +332,7 @@ def _broke(failure: Failure) -> Outcome | Failure:
     return Outcome(fault=Fault("proxy_internal_error", detail, final=True))
 
 
-def _out_of_time(_cancelled: object, seconds: float) -> Outcome:
+def out_of_time(_cancelled: object, seconds: float) -> Outcome:
     """This caller's time is up; the flight goes on for the others."""
     fault = Fault("deadline_exceeded", f"no answer within {seconds:.1f} s")
     return Outcome(fault=fault, cache=CacheUse(forward="uri-miss"))

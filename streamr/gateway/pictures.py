@@ -28,6 +28,7 @@ from streamr.boundaries import (
     Query,
 )
 from streamr.errors import Fault
+from streamr.gateway.cache import FLIGHT_MARGIN, out_of_time
 from streamr.gateway.collapse import Flights
 from streamr.gateway.download import Download, StoredReader, strong
 from streamr.gateway.pauses import Pauses
@@ -75,8 +76,8 @@ class Pictures:
         deadline: float,
         files: PictureFiles | None = None,
     ) -> None:
-        """`deadline` is how long the rest of a picture may be looked for, in seconds,
-        when it was cut."""
+        """`deadline` is how long the routes may take for a picture, in seconds, and for
+        the rest of one that was cut."""
         self.failover = failover
         self.files = files
         self._clock = clock
@@ -134,7 +135,15 @@ class Pictures:
             return succeed((_joined(download.outcome), download))
         if self.files is None or not self.files.most_bytes or download is not None:
             return self._begin(query, call)
-        return self._flights.join(query.path, lambda: self._begin(query, call))
+        now, collapsed = self._clock.seconds(), query.path in self._flights
+        # for all who wait: the first one may have less time than the next
+        deadline = now + self._deadline - FLIGHT_MARGIN
+        flying = replace(call, deadline=deadline)
+        waiting = self._flights.join(query.path, lambda: self._begin(query, flying))
+        if collapsed:
+            waiting.addCallback(_collapsed)
+        left = max(0.0, call.deadline - now)
+        return waiting.addTimeout(left, self._clock, _out_of_time)
 
     def _begin(self, query: Query, call: Call) -> Deferred[_Opened]:
         # not first where it was cut before
@@ -258,6 +267,15 @@ def _joined(outcome: Outcome) -> Outcome:
     """How one is answered who joins a download under way."""
     used = outcome.cache or CacheUse(forward="uri-miss")
     return replace(outcome, cache=replace(used, collapsed=True, stored=False))
+
+
+def _collapsed(opened: _Opened) -> _Opened:
+    outcome, download = opened
+    return _joined(outcome), download
+
+
+def _out_of_time(cancelled: object, seconds: float) -> _Opened:
+    return out_of_time(cancelled, seconds), None
 
 
 def _etag(answer: Answer, key: str) -> str:

@@ -298,6 +298,14 @@ class Together(PicturesCase):
         self.is_whole(*readings)
         self.assertEqual(len(self.files.begun), 1)
 
+    def test_they_are_told_that_they_have_waited_for_another(self) -> None:
+        serving = [self.serve() for _ in range(3)]
+        self.begins()
+        used = [self.cache(self.successResultOf(each)) for each in serving]
+        first = CacheUse(forward="uri-miss", stored=True)
+        joined = CacheUse(forward="uri-miss", collapsed=True)
+        self.assertEqual(used, [first, joined, joined])
+
     def test_who_asks_later_reads_what_there_is_and_follows(self) -> None:
         first = self.serve()
         coming = self.begins()
@@ -311,6 +319,23 @@ class Together(PicturesCase):
         )
         self.comes(coming, 1000)
         self.is_whole(*readings)
+
+    def test_each_has_a_deadline_of_his_own(self) -> None:
+        for first, second in ((1.0, 8.0), (8.0, 1.0)):
+            self.setUp()
+            one, two = self.serve(seconds=first), self.serve(seconds=second)
+            hasty, patient = (one, two) if first < second else (two, one)
+            self.clock.advance(1.0)
+            shown = self.successResultOf(hasty)
+            fault = shown.exchange.outcome.fault
+            assert fault is not None
+            self.assertEqual((fault.cause.name, shown.reader), (LATE, None))
+            self.assertNoResult(patient)
+            coming = self.begins()
+            reading = self.read(patient)
+            self.comes(coming)
+            self.is_whole(reading)
+            self.no_timer_is_left()
 
     def test_one_who_leaves_before_the_head_leaves_the_others(self) -> None:
         leaves, stays = self.serve(), self.serve()
