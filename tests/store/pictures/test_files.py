@@ -62,6 +62,43 @@ class Keeping(PictureCase):
         self.addCleanup(found.close)
         self.assertEqual(5, found.head.length)
 
+    def test_one_of_another_length_than_was_announced_is_not_kept(self) -> None:
+        for length in (0, 6, 8):
+            self.assertFalse(self.world.put(body=b"picture", length=length), length)
+        self.assertEqual([], self.world.files())
+
+    def test_one_without_a_byte_is_not_kept(self) -> None:
+        self.assertFalse(self.world.put(body=b""))
+        self.assertFalse(self.world.put(body=b"", length=0))
+        self.assertIsNone(self.world.get())
+
+    def test_one_that_is_abandoned_or_only_closed_is_not_kept(self) -> None:
+        for ends in ("abandon", "close"):
+            new = self.world.store.begin(head())
+            assert new is not None
+            self.addCleanup(new.close)
+            new.write(b"half")
+            getattr(new, ends)()
+            self.assertEqual([], self.world.files(), ends)
+            self.assertIsNone(new.finish(), ends)
+            self.assertFalse(new.write(b"more"), ends)
+
+    def test_readers_follow_a_download_and_read_on_when_it_is_kept(self) -> None:
+        new = self.world.store.begin(head())
+        assert new is not None
+        self.addCleanup(new.close)
+        self.assertEqual(b"", new.read(0, 10))
+        new.write(b"12345")
+        self.assertEqual(b"45", new.read(3, 10))
+        self.assertEqual(b"", new.read(5, 10))
+        new.write(b"678")
+        whole = new.finish()
+        assert whole is not None
+        self.addCleanup(whole.close)
+        self.assertEqual((b"5678", 8), (new.read(4, 10), new.size))
+        new.close()
+        self.assertEqual(b"12345678", read(whole))
+
     def test_a_new_process_finds_it_before_it_has_looked_and_after(self) -> None:
         self.world.put(body=b"one")
         self.world.again()
@@ -210,7 +247,7 @@ class Torn(PictureCase):
     def test_a_link_is_not_followed(self) -> None:
         place = self.world.path / "elsewhere"
         self.world.file().rename(place)
-        self.world.file().symlink_to(place)
+        self.world.file().symlink_to(place.resolve())
         self.world.loaded()
         self.assertIsNone(self.world.get())
         self.assertTrue(place.exists())
@@ -509,6 +546,7 @@ class Failing(PictureCase):
             self.world.clock.advance(TRY_AGAIN)
         self.world.folder.errors.clear()
         self.world.put()
+        self.world.store.purge(lambda _key: False)
         self.world.change(0, b"\0")
         self.world.get()
         self.assertEqual(before, open_files())
