@@ -152,6 +152,7 @@ class Hints(SynchronousTestCase):
             ("nonsense", "There is no fault 'nonsense'; allowed: none, "),
             ("slow:delay=never", "slow:delay=never is not valid"),
             ("api.example.org=html", "There is no host 'api.example.org'"),
+            ("image.tmdb.org=null", "image.tmdb.org serves pictures, and 'null'"),
         ):
             status, out, problems = said("demo", "--fault", fault)
             self.assertEqual((status, out), (2, ""))
