@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr.boundaries import Answer, Outcome, Part, PictureHead, Validators
 from streamr.errors import Fault
 from streamr.gateway.download import (
+    HELD_BACK,
     MOST_CONTINUED,
     NEARLY,
     WINDOW,
@@ -134,7 +135,7 @@ class Together(DownloadCase):
     def test_what_has_come_is_read_at_once(self) -> None:
         first = self.reader()
         self.comes(0, 5 * PIECE)
-        self.assertEqual(first.data, self.body[: 5 * PIECE])
+        self.assertEqual(first.data, self.body[: 5 * PIECE - HELD_BACK])
         self.assertIsNone(first.end)
 
     def test_it_is_kept_when_it_is_whole(self) -> None:
@@ -298,6 +299,15 @@ class Ends(DownloadCase):
         # nobody can mend what was handed on
         self.assertEqual((self.supply.cuts, self.supply.asked), ([WHOLE_CUT], []))
 
+    def test_nobody_has_all_that_were_announced_before_it_is_whole(self) -> None:
+        readers = [self.reader(), self.reader()]
+        self.comes()
+        for each in readers:
+            self.assertEqual(len(each.data), self.size - HELD_BACK)
+        self.coming.ends()
+        for each in readers:
+            self.assertEqual((each.data == self.body, each.end), (True, "whole"))
+
     def test_one_of_another_length_is_cut(self) -> None:
         for length in (self.size - 1, self.size + 1):
             self.setUp()
@@ -328,7 +338,7 @@ class Ends(DownloadCase):
         self.comes(0, 3 * PIECE)
         self.coming.is_cut()
         read = ReadAll(slow)
-        self.assertTrue(read.data == self.body[: 3 * PIECE])
+        self.assertTrue(read.data == self.body[: 3 * PIECE - HELD_BACK])
         self.assert_broken(CUT, read)
 
 
@@ -467,7 +477,7 @@ class Continued(DownloadCase):
     def test_one_may_join_while_the_rest_is_looked_for(self) -> None:
         self.coming.is_cut()
         late = self.reader()
-        self.assertEqual(late.data, self.body[: 5 * PIECE])
+        self.assertEqual(late.data, self.body[: 5 * PIECE - HELD_BACK])
         self.rest()
         self.comes(5 * PIECE)
         self.coming.ends()
@@ -575,7 +585,7 @@ class Spilled(DownloadCase):
         self.assertFalse(self.coming.paused)
         self.comes(3 * WINDOW, 3 * WINDOW + PIECE)
         self.assertTrue(self.coming.paused)
-        self.assertEqual(len(quick.data), 3 * WINDOW + PIECE)
+        self.assertEqual(len(quick.data), 3 * WINDOW + PIECE - HELD_BACK)
         read = b""
         while len(read) < 2 * WINDOW:
             read += slow.read(PIECE) or b""
