@@ -23,15 +23,15 @@ def head(key: str = KEY, length: int | None = len(BODY)) -> PictureHead:
 
 
 class PictureFilesContract(Case):
-    """A store passes when the class that mixes this in says how to make one, in which
-    a picture may have `most` bytes, and how much of one the disk still takes."""
+    """A store passes when the class that mixes this in says how to make one in which a
+    picture may have `most` bytes, and how its disk fills."""
 
     def make(self, most: int = 1 << 20) -> PictureFiles:
         """An empty one."""
         raise NotImplementedError
 
-    def fill(self, files: PictureFiles, room: int) -> None:
-        """The disk takes so many bytes of a picture more, and then nothing."""
+    def fill(self, files: PictureFiles) -> None:
+        """The disk takes nothing more."""
         raise NotImplementedError
 
     def keep(self, files: PictureFiles, key: str = KEY, body: bytes = BODY) -> None:
@@ -124,18 +124,17 @@ class PictureFilesContract(Case):
         self.assertIsNone(files.begin(head()))
 
     def test_one_that_grows_too_large_is_refused_from_then_on(self) -> None:
-        files = self.make(most=150)
-        self.refuses_after_hundred(files)
+        self.is_refused_after_hundred(self.make(most=150), full=False)
 
     def test_one_for_which_the_disk_is_full_is_refused_from_then_on(self) -> None:
-        files = self.make()
-        self.fill(files, 150)
-        self.refuses_after_hundred(files)
+        self.is_refused_after_hundred(self.make(), full=True)
 
-    def refuses_after_hundred(self, files: PictureFiles) -> None:
+    def is_refused_after_hundred(self, files: PictureFiles, *, full: bool) -> None:
         new = files.begin(head(length=None))
         assert new is not None
         self.assertTrue(new.write(BODY[:100]))
+        if full:
+            self.fill(files)
         self.assertFalse(new.write(BODY[100:200]))
         # nothing of it is there, and what was there stays
         self.assertEqual((new.size, new.read(0, 1000)), (100, BODY[:100]))

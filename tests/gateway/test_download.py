@@ -44,8 +44,8 @@ class MemoryKeeps(PictureFilesContract, SynchronousTestCase):
         files.most_each = most
         return files
 
-    def fill(self, files: Any, room: int) -> None:
-        files.room = room
+    def fill(self, files: Any) -> None:
+        files.room = 0
 
 
 class DownloadCase(SynchronousTestCase):

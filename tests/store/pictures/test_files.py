@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import random
 import stat
@@ -11,11 +12,15 @@ from pathlib import Path
 from twisted.logger import LogEvent, eventAsText, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from streamr.interfaces import PictureFiles
 from streamr.policy.freshness import DAY, MOST_KEPT
+from streamr.policy.s3fifo import SMALL_SHARE
 from streamr.store.pictures import head as heads
 from streamr.store.pictures.files import PictureStore
 from streamr.store.pictures.index import BLOCK
 from streamr.store.pictures.space import LOOK_EVERY, MB, RESERVE, TRY_AGAIN
+from tests.contracts import pictures as contract
+from tests.contracts.pictures import PictureFilesContract
 from tests.store.pictures.support import FULL, KEY, NOW, World, error, head, read
 
 
@@ -38,6 +43,20 @@ class PictureCase(SynchronousTestCase):
             for each in self.events
         ]
         return [each for each in texts if "icture" in each]
+
+
+class Contract(PictureFilesContract, SynchronousTestCase):
+    """What whoever keeps pictures keeps to."""
+
+    def make(self, most: int = 1 << 20) -> PictureStore:
+        size = math.ceil((most + heads.SIZE) / SMALL_SHARE)
+        # its pictures are of another time
+        world = World(Path(self.mktemp()), size, now=contract.NOW)
+        self.folder = world.folder
+        return world.store
+
+    def fill(self, _files: PictureFiles) -> None:
+        self.folder.errors["write"] = FULL
 
 
 class Keeping(PictureCase):
