@@ -193,6 +193,21 @@ class Braking(StreamCase):
         self.channel.resumeProducing()
         self.assertEqual((self.sent(), self.reader.closed), (b"abcdefghij", 1))
 
+    def test_one_that_brakes_and_releases_at_once_keeps_the_order(self) -> None:
+        write = self.transport.write
+
+        def full(data: bytes) -> None:
+            write(data)
+            # as a connection does that the kernel takes all of
+            self.channel.pauseProducing()
+            self.channel.resumeProducing()
+
+        self.transport.write = full  # type: ignore[method-assign]
+        self.reader.gives(b"abc", b"defg", b"hij")
+        self.send("/picture")
+        self.assertEqual(self.sent(), b"abcdefghij")
+        self.assertEqual(self.reader.wanted, [10, 7, 3])
+
     def test_who_takes_nothing_for_too_long_is_given_up(self) -> None:
         self.send("/picture")
         self.channel.pauseProducing()
