@@ -10,7 +10,7 @@ from streamr.app.cache import PURGES, Storage
 from streamr.app.control import Command
 from streamr.app.pictures import PictureDisk
 from streamr.gateway.gateway import Gateway
-from streamr.routing.report import ToldRoute, told_route
+from streamr.routing.report import ToldRoute, told_routes
 
 
 def commands(
@@ -36,13 +36,7 @@ def commands(
 
     def routes(_given: Mapping[str, str]) -> dict[str, list[ToldRoute]]:
         """What each route last did."""
-        return {
-            name: [
-                told_route(route, gateway.failover.health)
-                for route in gateway.failover.routes
-            ]
-            for name, gateway in gateways.items()
-        }
+        return {name: told_routes(each.failover) for name, each in gateways.items()}
 
     found = [Command("/running", running), Command("/routes", routes)]
     for storage in stored:

@@ -101,8 +101,7 @@ class PictureMaker:
             health,
             self.reactor,
             tried=tried,
-            plan=search.plan,
-            failed=search.failed,
+            search=search,
         )
         return ServedPictures(self._over(failover, teller, None))
 

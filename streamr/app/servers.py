@@ -16,7 +16,7 @@ from streamr.app.pictures import Peer, PictureMaker, ServedPictures
 from streamr.app.routes import Upstream
 from streamr.app.search import search_over, space_of
 from streamr.app.status import shown, store_size_of
-from streamr.boundaries import Call, Dimensions
+from streamr.boundaries import Dimensions
 from streamr.config.settings import Settings
 from streamr.config.warm import warm_queries
 from streamr.errors import Attempt, RouteKind
@@ -35,7 +35,7 @@ from streamr.observe.history import History
 from streamr.routing.failover import Failover
 from streamr.routing.health import Health
 from streamr.routing.history import NetworkMemory
-from streamr.routing.plan import Plan
+from streamr.routing.search import Search
 from streamr.tmdb.catalogue import Catalogue
 from streamr.web.access import Who
 from streamr.web.api import pictures, target
@@ -170,7 +170,7 @@ class Shared:
         health, search = search_over(
             space_of(self.settings), make, self.memory, self.reactor, self._health
         )
-        asking = self._over(PROXY, health, search.plan)
+        asking = self._over(PROXY, health, search)
         teller = self._teller(PROXY)
         gateway = Gateway(asking, self.reactor, teller)
         images = None
@@ -219,7 +219,8 @@ class Shared:
             if cache is not None and storage is not None:
                 lists = warm_queries(settings, self.offered)
                 images = images.warmed(lists, storage.memory, cache, self._maker)
-        own = [*probes, *self._main_rows(gateway, address, status, demo, look_again)]
+        tmdb = health.TMDBHealth(gateway, reactor, self.wall)
+        own = [*probes, *self._main_rows(tmdb, address, status, demo, look_again)]
         own += pictures.rows(images.gateway) if images is not None else []
         surface = self._main_surface(gateway, loop, own, demo)
         if storage is not None:
@@ -252,14 +253,11 @@ class Shared:
         return Health(routes, self.reactor, self.wall, memory=self.memory, most=most)
 
     def _over(
-        self,
-        server: str,
-        health: Health,
-        plan: Callable[[Call], Plan] | None = None,
+        self, server: str, health: Health, search: Search | None = None
     ) -> NegativeCache:
         """What asks over routes, and tells of each try."""
         tried = self._tried(server)
-        failover = Failover(health, self.reactor, tried=tried, plan=plan)
+        failover = Failover(health, self.reactor, tried=tried, search=search)
         return NegativeCache(failover, self.reactor)
 
     @property
@@ -332,7 +330,7 @@ class Shared:
 
     def _main_rows(
         self,
-        gateway: Gateway,
+        tmdb: health.TMDBHealth,
         address: str,
         status: Status,
         demo: Demo | None,
@@ -341,7 +339,6 @@ class Shared:
         """Main's own pages but for the probes."""
         reactor = self.reactor
         up = health.main_health(reactor, self.wall, self.settings.environment)
-        tmdb = health.TMDBHealth(gateway, reactor, self.wall)
         return [
             Row("/api/health", up, probe=True),
             Row("/api/tmdb/health", tmdb, probe=True),

@@ -24,8 +24,9 @@ class RoutesOptions(AskingOptions):
 
     about = (
         "Asks the streamr that is running on this machine what each route to TMDB "
-        "last did: whether it works, its breaker, the cause of the last failure, and "
-        "how long it usually takes if it is known to work on this network."
+        "last did: its place in the order in which the next request tries them, and "
+        "why; whether it works, its breaker, the cause of the last failure, and how "
+        "long it usually takes if it is known to work on this network."
     )
     example = "streamr routes --json"
 
@@ -52,8 +53,8 @@ def differing(told: Told) -> list[str]:
 def head(columns: Sequence[str]) -> tuple[str, ...]:
     """The names of the columns."""
     return (
-        *("server", "route", *columns, "state", "breaker", "cause"),
-        *("ms", "usual ms", "served", "failed", "at (UTC)"),
+        *("server", "next", "route", *columns, "state", "breaker", "cause"),
+        *("ms", "usual ms", "served", "failed", "at (UTC)", "why it is next, or not"),
     )
 
 
@@ -62,11 +63,11 @@ def rows(told: Told, columns: Sequence[str]) -> Iterator[tuple[console.Cell, ...
     for server, routes in told.items():
         for each in routes:
             yield (
-                *(server, each["route"]),
+                *(server, each["place"], each["route"]),
                 *(each["dimensions"][name] for name in columns),
                 *(_state(each), each["breaker"], each["cause"]),
                 *(each["ms"], each["usual_ms"]),
-                *(each["served"], each["failed"], _time(each["at"])),
+                *(each["served"], each["failed"], _time(each["at"]), each["why"]),
             )
 
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 from streamr.boundaries import Dimensions
 from streamr.errors import CAUSES, Phase
+from streamr.policy.standing import AS_LISTED, SILENT, in_words, works
 
 # In which dimensions a route has to differ to heal a fault, and how likely each of them
 # is to do so: 0 is the likeliest (docs/facts/field.md, "The name is filtered").
@@ -73,6 +74,8 @@ _BY_CAUSE = {
     "tls_not_tls": _ADDRESS,
     "proxy_loop_detected": _EGRESS_TO_HOST,
 }
+# What a route differs in, as people call it; the others have their own names.
+_CALLED = {"profile": "TLS profile", "family": "address family"}
 # How far an attempt came, by what may heal it.
 _PROGRESS = {phase: place for place, phase in enumerate(Phase, 1)}
 # While nothing is known, so many routes are tried side by side, each after this share
@@ -143,39 +146,85 @@ class Proven:
 
 
 _Rank = tuple[bool, bool, int, bool, tuple[int, int, int], bool, int]
+_Found = Callable[[Dimensions], Proven | None]
+
+
+def _never(_candidate: Dimensions) -> bool:
+    return False
 
 
 def ranked(
     candidates: Sequence[Dimensions],
     tried: Sequence[TriedRoute],
-    proven: Callable[[Dimensions], Proven | None],
-    silent: Callable[[Dimensions], bool] = lambda _candidate: False,
+    proven: _Found,
+    silent: Callable[[Dimensions], bool] = _never,
 ) -> list[Dimensions]:
     """The candidates in the order to try them; they are given in that of preference.
 
     `tried` is what has failed for this request; of those that are `silent`, the host
     was found so.
     """
-    known = {each: found for each in candidates if (found := proven(each)) is not None}
-    best = min((each.ms for each in known.values()), default=0.0)
-    contradicted = any(each.proven for each in tried)
-    evidence = _Evidence(tried)
+    return sorted(candidates, key=_Ranking(candidates, tried, proven, silent).rank)
 
-    def rank(each: Dimensions) -> _Rank:
-        works = known.get(each)
-        late = 0 if works is None else works.lateness(best)
-        trusted = works is not None and not contradicted
+
+def reasons(
+    candidates: Sequence[Dimensions],
+    tried: Sequence[TriedRoute],
+    proven: _Found,
+    silent: Callable[[Dimensions], bool] = _never,
+) -> dict[Dimensions, str]:
+    """Why each candidate stands where `ranked` puts it, in words."""
+    ranking = _Ranking(candidates, tried, proven, silent)
+    return {each: ranking.why(each) for each in candidates}
+
+
+class _Ranking:
+    """What speaks for and against each candidate."""
+
+    def __init__(
+        self,
+        candidates: Sequence[Dimensions],
+        tried: Sequence[TriedRoute],
+        proven: _Found,
+        silent: Callable[[Dimensions], bool],
+    ) -> None:
+        self._tried = tried
+        self._known = {
+            each: found for each in candidates if (found := proven(each)) is not None
+        }
+        self._best = min((each.ms for each in self._known.values()), default=0.0)
+        self._contradicted = any(each.proven for each in tried)
+        self._silent = silent
+        self._evidence = _Evidence(tried)
+
+    def rank(self, each: Dimensions) -> _Rank:
+        works = self._known.get(each)
+        late = 0 if works is None else works.lateness(self._best)
+        trusted = self._is_trusted(each)
         return (
-            not able(each, tried),
+            not able(each, self._tried),
             not trusted,
             late if trusted else 0,
-            silent(each),
-            evidence.rank(each),
+            self._silent(each),
+            self._evidence.rank(each),
             works is None,
             late,
         )
 
-    return sorted(candidates, key=rank)
+    def why(self, each: Dimensions) -> str:
+        """What decides its rank, in the order of the rank's parts."""
+        against = next((one for one in self._tried if not one.may_heal(each)), None)
+        if against is not None:
+            told = in_words(against.cause)
+            failed = against.dimensions == each
+            return f"failed lately ({told})" if failed else f"cannot help ({told})"
+        if self._is_trusted(each):
+            found = self._known[each]
+            return works(found.ms, found.lateness(self._best) > 0)
+        return SILENT if self._silent(each) else self._evidence.why(each)
+
+    def _is_trusted(self, each: Dimensions) -> bool:
+        return each in self._known and not self._contradicted
 
 
 def able(candidate: Dimensions, tried: Sequence[TriedRoute]) -> bool:
@@ -211,16 +260,35 @@ class _Evidence:
     def rank(self, candidate: Dimensions) -> tuple[int, int, int]:
         """The likeliest remedy that this candidate brings; then in how much it differs
         from what failed before; of combinations, in how much from all others."""
-        likely = min(
+        likely, _ = self._remedy(candidate)
+        new = _differences(candidate, self._last) if likely == _COMBINED else 0
+        return likely, -_differences(candidate, self._before), -new
+
+    def why(self, candidate: Dimensions) -> str:
+        """The remedy that it brings, and the fault which that may heal."""
+        if not self._last:
+            return AS_LISTED
+        likely, name = self._remedy(candidate)
+        said = [
+            each.cause for each in self._last if not name or name in heals(each.cause)
+        ]
+        if not name:
+            return f"another combination ({in_words(said[-1])})"
+        rarely = ", which rarely helps" * (likely >= _COMBINED)
+        return f"another {_CALLED.get(name, name)}{rarely} ({in_words(said[-1])})"
+
+    def _remedy(self, candidate: Dimensions) -> tuple[int, str]:
+        """How likely the likeliest remedy is, and which dimension that is; "" when it
+        only combines values that have all failed."""
+        return min(
             (
-                self._likelihood(name, candidate)
+                (self._likelihood(name, candidate), name)
                 for name in self._remedies
                 if all(each.differs(candidate, name) for each in self._last)
             ),
-            default=_COMBINED,
+            key=lambda found: found[0],
+            default=(_COMBINED, ""),
         )
-        new = _differences(candidate, self._last) if likely == _COMBINED else 0
-        return likely, -_differences(candidate, self._before), -new
 
     def _likelihood(self, name: str, candidate: Dimensions) -> int:
         rare = name == "profile" and candidate.profile == _RARE_PROFILE

@@ -12,7 +12,7 @@ early.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import random
 from typing import Any
@@ -30,9 +30,11 @@ from streamr.policy import cachekey
 from streamr.policy.budgets import HedgeBudget, may_retry
 from streamr.policy.deadline import LEAST_ATTEMPT, share
 from streamr.policy.retry import HEDGE_AFTER, RETRY_JITTER, again
+from streamr.policy.standing import Standing
 from streamr.routing.health import Health
 from streamr.routing.hedge import Race, Rest, Silence
 from streamr.routing.plan import FixedPlan, Plan
+from streamr.routing.search import Search
 
 _log = Logger()
 
@@ -76,20 +78,17 @@ class Failover:
         clock: IReactorTime,
         *,
         tried: Callable[[Attempt], object],
-        plan: Callable[[Call], Plan] | None = None,
-        failed: Callable[[Route, str], object] | None = None,
+        search: Search | None = None,
         hedge: bool = True,
         chance: Callable[[], float] = random,
     ) -> None:
-        """`tried` is told of each try once; `plan` says what a call may try, which is
-        otherwise the routes in their order, and `failed` is told which route has cut a
-        body, and why, after its head was an answer; `hedge` lets the next route start
-        when one is silent for longer than is usual."""
+        """`tried` is told of each try once; `search` says what a call may try, which is
+        otherwise the routes in their order; `hedge` lets the next route start when one
+        is silent for longer than is usual."""
         self.health = health
-        self._plan = plan or self._in_order
+        self._search = search
         self._clock = clock
         self._tried = tried
-        self._failed_later = failed
         self._hedge = hedge
         self._chance = chance
         # the background has one of its own: it spends none of the callers' hedges, and
@@ -113,27 +112,36 @@ class Failover:
             self.health.asked()
         silent = call.silent | self.health.silent_hosts()
         call = replace(call, silent=silent)
-        return self._travel(query, call, self._plan(call))
+        return self._travel(query, call, self._planned(call))
 
     def broke(self, source: str, fault: Fault, query: Query) -> Route:
         """The body of an answer was cut: tell it of the route that brought it."""
         [route] = [each for each in self.routes if each.name == source]
         self._tried(Attempt(route.name, route.next_hop, 0, fault.cause.name))
         self.health.tried(route, fault, 0, cachekey.key(query))
-        if self._failed_later is not None:
-            self._failed_later(route, fault.cause.name)
+        if self._search is not None:
+            self._search.failed(route, fault.cause.name)
         return route
 
     def over(self, route: Route, query: Query, call: Call) -> Deferred[Outcome]:
         """An outcome over one route alone, to see whether it works."""
         return self._travel(query, call, self._fixed((route,)))
 
-    def _in_order(self, call: Call) -> Plan:
+    def standings(self) -> Mapping[str, Standing]:
+        """Where each route stands for a request that begins now, and why, by name."""
+        return (self._search or self.health).standings()
+
+    def _planned(self, call: Call) -> Plan:
+        if self._search is not None:
+            return self._search.plan(call)
         return self._fixed(self.health.plan(call.silent))
 
     def _fixed(self, routes: Sequence[Route]) -> Plan:
         opened = [each.name for each in routes if not self.health.is_closed(each)]
-        return FixedPlan(routes, opened)
+        return FixedPlan(routes, opened, self._why)
+
+    def _why(self, route: Route) -> str:
+        return self.health.standings()[route.name].why
 
     def _travel(self, query: Query, call: Call, plan: Plan) -> Deferred[Outcome]:
         journey = _Journey(query, call, plan)
@@ -183,9 +191,10 @@ class Failover:
             _log.emit(
                 _told_at(route),
                 "Attempting proxy fallback: {failed} is silent, trying {route} in "
-                "parallel [{request_id}]",
+                "parallel{why} [{request_id}]",
                 failed=route.name,
                 route=_name_of(plan.upcoming),
+                why=_Reason(plan),
                 request_id=journey.call.request_id,
                 code="hedge",
             )
@@ -218,11 +227,12 @@ class Failover:
                 return failure
             _log.emit(
                 _told_at(route),
-                "Attempting proxy fallback: {failed} failed ({cause}), trying {route} "
-                "[{request_id}]",
+                "Attempting proxy fallback: {failed} failed ({cause}), trying "
+                "{route}{why} [{request_id}]",
                 failed=journey.attempts[-1].name if journey.attempts else route.name,
                 cause=fault,
                 route=_name_of(journey.plan.upcoming),
+                why=_Reason(journey.plan),
                 request_id=journey.call.request_id,
                 code="fallback",
             )
@@ -360,6 +370,17 @@ class Failover:
         for attempt in outcome.attempts:
             self._tried(attempt)
         return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _Reason:
+    """Why the next route is the next, found only when a line with it is written."""
+
+    plan: Plan
+
+    def __str__(self) -> str:
+        why = "" if self.plan.upcoming is None else self.plan.why
+        return f": {why}" if why else ""
 
 
 def _name_of(route: Route | None) -> str:

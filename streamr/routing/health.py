@@ -24,8 +24,9 @@ from streamr.interfaces import Route
 from streamr.policy import breaker
 from streamr.policy.breaker import Breaker, BreakerState, Failed
 from streamr.policy.budgets import TokenBucket
-from streamr.policy.routing import plan
+from streamr.policy.routing import plan, standings
 from streamr.policy.search import Proven
+from streamr.policy.standing import Standing, aside
 from streamr.routing.history import NetworkMemory
 from streamr.routing.probe import LOOK_SECONDS, PROBE_SECONDS, Probed, probe
 
@@ -169,6 +170,21 @@ class Health:
         self._trickle = self._trickle.taken(now)
         self._turn += 1
         return (self.routes[self._turn % len(self.routes)],)
+
+    def standings(self) -> dict[str, Standing]:
+        """Where each route stands for a request that begins now, and why, by name."""
+        proven = self._memory.proven
+        return standings(self.routes, self.breakers, self.hopeful, proven, self.aside)
+
+    def aside(self, route: Route) -> str:
+        """Why a route stands behind those that are in order, "" for one of those."""
+        known, now = self.breakers[route.name], self._clock.seconds()
+        wait = None if self._is_idle() else known.until - now
+        return aside(known, self.states[route.name].cause, wait)
+
+    def _is_idle(self) -> bool:
+        """True when nobody has asked for so long that nothing is probed."""
+        return self._clock.seconds() - self._asked_at > IDLE_SECONDS
 
     def is_closed(self, route: Route) -> bool:
         """True when callers are sent over this route."""
@@ -334,7 +350,7 @@ class Health:
     def _look(self) -> None:
         """Begin the probes that are due."""
         self._timer = self._clock.callLater(LOOK_EVERY, self._look)
-        if self._clock.seconds() - self._asked_at > IDLE_SECONDS:
+        if self._is_idle():
             return
         # with more than can be under way, each has its turn
         waiting = sorted(self.routes, key=lambda each: self.breakers[each.name].until)

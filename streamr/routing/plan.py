@@ -4,7 +4,7 @@ or chosen one by one (routing/search.py)."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from streamr.interfaces import Route
@@ -26,6 +26,10 @@ class Plan(Protocol):
         """The next one by what is known now; None when none is left."""
 
     @property
+    def why(self) -> str:
+        """Why that one is the next, in words; "" when there is nothing to say."""
+
+    @property
     def haste(self) -> float:
         """By which share of its patience the route that was taken last is waited for:
         1, or less while nothing is known of what works."""
@@ -42,8 +46,14 @@ class FixedPlan:
 
     haste = 1.0
 
-    def __init__(self, routes: Sequence[Route], opened: Collection[str]) -> None:
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        opened: Collection[str],
+        why: Callable[[Route], str] = lambda _route: "",
+    ) -> None:
         self._routes = deque(routes)
+        self._why = why
         self.last_resorts = frozenset(opened)
 
     @property
@@ -53,6 +63,10 @@ class FixedPlan:
     @property
     def upcoming(self) -> Route | None:
         return self._routes[0] if self._routes else None
+
+    @property
+    def why(self) -> str:
+        return self._why(self._routes[0])
 
     def take(self) -> Route:
         return self._routes.popleft()

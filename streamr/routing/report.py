@@ -8,6 +8,8 @@ from typing import TypedDict
 
 from streamr.boundaries import Dimensions
 from streamr.interfaces import Route
+from streamr.policy.standing import Standing
+from streamr.routing.failover import Failover
 from streamr.routing.health import Health
 
 
@@ -17,10 +19,13 @@ class ToldRoute(TypedDict):
     `dimensions` has each by its name. `state` is untried, failing or ok; `at` is when
     its last attempt ended, `ms` how long that took, and `cause` why it failed.
     `usual_ms` is how long an answer usually takes; None while the route is not known
-    to work on this network.
+    to work on this network. `place` is 1 for the route that the next request tries
+    first, None for one that it does not try; `why` says why it stands there.
     """
 
     route: str
+    place: int | None
+    why: str
     next_hop: str
     dimensions: dict[str, str]
     breaker: str
@@ -49,13 +54,25 @@ def differs_in(first: Dimensions, other: Dimensions) -> list[str]:
     ]
 
 
-def told_route(route: Route, health: Health) -> ToldRoute:
-    """A route, its breaker, what it last did, and in what it differs from the first."""
+def told_routes(failover: Failover) -> list[ToldRoute]:
+    """All routes that there are so far, the first one first."""
+    standings = failover.standings()
+    return [
+        told_route(each, failover.health, standings[each.name])
+        for each in failover.routes
+    ]
+
+
+def told_route(route: Route, health: Health, standing: Standing) -> ToldRoute:
+    """A route, its place, its breaker, what it last did, and in what it differs from
+    the first."""
     state, known = health.states[route.name], health.breakers[route.name]
     first = health.routes[0].dimensions
     untried, works = state.at is None, health.proven(route)
     return {
         "route": route.name,
+        "place": standing.place,
+        "why": standing.why,
         "next_hop": route.next_hop,
         "dimensions": asdict(route.dimensions),
         "breaker": known.state.value,

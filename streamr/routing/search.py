@@ -7,6 +7,7 @@ and a label in the metrics.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 from streamr.boundaries import DIRECT, Call, Dimensions
 from streamr.errors import CAUSES, Blame
@@ -17,14 +18,20 @@ from streamr.policy.search import (
     able,
     haste,
     ranked,
+    reasons,
     worth,
 )
+from streamr.policy.standing import Standing
 from streamr.routing.health import Health
 from streamr.routing.plan import FixedPlan, Plan
 
 # For so long (seconds) what one request has found is known to those that begin: a crowd
 # that starts cold would otherwise find it out all at once.
 LATELY = 10.0
+# For so long (seconds) what the last request said of the direct route is what one that
+# begins now is taken to say: as long as a failure speaks for its route on a page.
+TOLD = 60.0
+_NOT_ADMITTED = "tried where it may help, or has worked here"
 
 
 class Search:
@@ -53,17 +60,51 @@ class Search:
         self._now = now
         self._lately: dict[Dimensions, tuple[float, int, TriedRoute]] = {}
         self._made = {route.dimensions: route for route in health.routes}
+        self._told = _Told(now())
 
     def plan(self, call: Call) -> Plan:
         """What this call may try."""
-        seen = [TriedRoute(self._direct, cause) for cause in call.failed]
-        known = {each.dimensions: each for each in self._failing()}
-        known |= {each.dimensions: each for each in self._seen_lately()}
-        searched = _Searched(self, [*seen, *known.values()], call.silent)
+        self._told = _Told(self._now(), call.failed, call.silent)
+        searched = _Searched(self, self._seen(call.failed), call.silent)
         if searched.upcoming is not None:
             return searched
         trickle = self._health.trickle()
         return FixedPlan(trickle, [each.name for each in trickle])
+
+    def standings(self) -> dict[str, Standing]:
+        """Where each route stands for a request that begins now and knows what the last
+        one knew of the direct route, and why; by the names of those that were made."""
+        recent = self._now() - self._told.at < TOLD
+        told = self._told if recent else _Told(self._now())
+        seen = self._seen(told.failed)
+        left = list(dict.fromkeys([*self._candidates, *self.admitted(seen)]))
+        order = self._order(left, seen, told.silent)
+        places = {each: at for at, each in enumerate(order, 1)}
+        why = dict.fromkeys(self._made, _NOT_ADMITTED)
+        for part in self._by_health(left):
+            why |= reasons(part, seen, self._proven, self._silence(told.silent))
+        return {
+            made.name: Standing(places.get(each), self._health.aside(made) or why[each])
+            for each, made in self._made.items()
+        }
+
+    def why(
+        self,
+        each: Dimensions,
+        left: Sequence[Dimensions],
+        seen: Sequence[TriedRoute],
+        silent: Collection[str],
+    ) -> str:
+        """Why one of what is `left` stands where it does."""
+        reason = reasons(left, seen, self._proven, self._silence(silent))[each]
+        return self._health.aside(self.route(each)) or reason
+
+    def _seen(self, failed: Iterable[str]) -> list[TriedRoute]:
+        """What is known before anything is tried: of direct, why it has `failed`."""
+        seen = [TriedRoute(self._direct, cause) for cause in failed]
+        known = {each.dimensions: each for each in self._failing()}
+        known |= {each.dimensions: each for each in self._seen_lately()}
+        return [*seen, *known.values()]
 
     def failed(self, route: Route, cause: str) -> None:
         """A route has failed, which those who begin now need not find out again."""
@@ -134,16 +175,17 @@ class Search:
         sure, doubted, opened = self._by_health(left)
         if not self._health.hopeful:
             opened = []
-
-        def is_silent(each: Dimensions) -> bool:
-            # over another way out a host was not found silent
-            return each.host in silent and each.egress == self._direct.egress
-
+        is_silent = self._silence(silent)
         return [
             each
             for part in (sure, doubted, opened)
             for each in ranked(part, seen, self._proven, is_silent)
         ]
+
+    def _silence(self, silent: Collection[str]) -> Callable[[Dimensions], bool]:
+        """Whether a route's host was found silent: over another egress it was not."""
+        here = self._direct.egress
+        return lambda each: each.host in silent and each.egress == here
 
     def _failing(self) -> list[TriedRoute]:
         """What is known without trying: why routes are open."""
@@ -166,6 +208,16 @@ class Search:
             else:
                 parts[1 if self._health.is_closed(made) else 2].append(each)
         return parts
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a request that began at a time (`now`) knew: why direct had failed, and
+    which hosts were silent."""
+
+    at: float
+    failed: Collection[str] = ()
+    silent: Collection[str] = ()
 
 
 class _Searched:
@@ -194,6 +246,11 @@ class _Searched:
     def upcoming(self) -> Route | None:
         order = self._ordered()
         return self._search.route(order[0]) if order else None
+
+    @property
+    def why(self) -> str:
+        order = self._ordered()
+        return self._search.why(order[0], order, self._seen, self._silent)
 
     @property
     def haste(self) -> float:

@@ -99,6 +99,8 @@ class Breaker(SynchronousTestCase):
     def routes(self, breaker: str, cause: str | None) -> list[ToldRoute]:
         told = ToldRoute(
             route="direct",
+            place=None,
+            why="",
             next_hop="api.themoviedb.org",
             dimensions={},
             breaker=breaker,

@@ -12,6 +12,8 @@ from streamr.commands.routes import RoutesOptions
 
 ROUTE = {
     "route": "direct",
+    "place": 2,
+    "why": "open: a reset",
     "next_hop": "api.themoviedb.org",
     "breaker": "open",
     "state": "failing",
@@ -31,13 +33,14 @@ ROUTE = {
     "differs_in": [],
 }
 UNTRIED = {**ROUTE, "route": "modern@api.tmdb.org", "state": "untried", "cause": None}
+LEFT_OUT = {"place": None, "why": "as listed"}
 OVER_WARP = {
     **ROUTE,
     "route": "modern@api.themoviedb.org+via:warp",
     "dimensions": {**ROUTE["dimensions"], "egress": "warp", "resolver": "remote"},
     "usual_ms": 41,
 }
-ROUTES = {"main": [ROUTE], "proxy": [{**UNTRIED, "at": None, "ms": None}]}
+ROUTES = {"main": [ROUTE], "proxy": [{**UNTRIED, "at": None, "ms": None, **LEFT_OUT}]}
 STATS = {
     "entries": 3,
     "bytes": 2 * 1024 * 1024,
@@ -63,9 +66,10 @@ class Tables(SynchronousTestCase):
         self.assertEqual(
             [" ".join(line.split()) for line in lines],
             [
-                "server route state breaker cause ms usual ms served failed at (UTC)",
-                "main direct failed open tls_reset 15 - 3 5 12:00:00",
-                "proxy modern@api.tmdb.org untried open - - - 3 5 -",
+                "server next route state breaker cause ms usual ms served failed "
+                "at (UTC) why it is next, or not",
+                "main 2 direct failed open tls_reset 15 - 3 5 12:00:00 open: a reset",
+                "proxy - modern@api.tmdb.org untried open - - - 3 5 - as listed",
             ],
         )
 
@@ -73,20 +77,20 @@ class Tables(SynchronousTestCase):
         lines = self.said(RoutesOptions, {"main": [ROUTE], "proxy": [OVER_WARP]})
         words = [line.split() for line in lines]
         self.assertEqual(
-            words[0][:5], ["server", "route", "egress", "resolver", "state"]
+            words[0][:6], ["server", "next", "route", "egress", "resolver", "state"]
         )
-        self.assertEqual(words[1][2:4], ["direct", "system"])
-        self.assertEqual(words[2][2:4], ["warp", "remote"])
+        self.assertEqual(words[1][3:5], ["direct", "system"])
+        self.assertEqual(words[2][3:5], ["warp", "remote"])
 
     def test_how_long_a_route_usually_takes_here_is_told(self) -> None:
         lines = self.said(RoutesOptions, {"proxy": [OVER_WARP]})
-        self.assertEqual(lines[1].split()[5:7], ["15", "41"])
+        self.assertEqual(lines[1].split()[6:8], ["15", "41"])
 
     def test_a_route_that_was_only_overtaken_is_not_called_failed(self) -> None:
         overtaken = {**ROUTE, "cause": "overtaken", "breaker": "closed"}
         lines = self.said(RoutesOptions, {"main": [overtaken]})
         self.assertEqual(
-            lines[1].split()[1:5], ["direct", "overtaken", "closed", "overtaken"]
+            lines[1].split()[2:6], ["direct", "overtaken", "closed", "overtaken"]
         )
 
     def test_stats_tell_size_classes_and_states_the_freshest_first(self) -> None:

@@ -10,7 +10,7 @@ from streamr.app.candidates import alternatives
 from streamr.boundaries import Dimensions
 from streamr.errors import RouteKind
 from streamr.policy.breaker import Breaker, BreakerState
-from streamr.policy.routing import plan, shared_fate
+from streamr.policy.routing import plan, shared_fate, standings
 from streamr.policy.search import Proven
 from tests.properties import examples
 from tests.support import FakeRoute
@@ -72,6 +72,12 @@ class Plan(SynchronousTestCase):
             found = self.names(*opened, hopeful=True, silent=silent)
             self.assertEqual(found, expected, (opened, silent))
 
+    def test_one_in_doubt_comes_behind_those_that_are_not(self):
+        routes = [FakeRoute(name) for name in "ab"]
+        breakers = {"a": Breaker(doubted=True), "b": Breaker()}
+        order = plan(routes, breakers, False)
+        self.assertEqual([route.name for route in order], ["b", "a"])
+
     def test_a_silent_host_is_still_a_route(self):
         self.assertEqual(self.names("c", silent="ab"), "ab")
 
@@ -108,6 +114,52 @@ class Peers(SynchronousTestCase):
         breakers = {name: Breaker() for name in "ab"}
         order = plan(routes, breakers, False, ["a"], {"a": Proven(1.0)}.get)
         self.assertEqual([route.name for route in order], ["b", "a"])
+
+
+class Standings(SynchronousTestCase):
+    """Where each route stands, and why."""
+
+    ROUTES = (
+        FakeRoute("d", RouteKind.DIRECT),
+        *(FakeRoute(name, RouteKind.PEER) for name in "abc"),
+    )
+
+    def told(self, opened: str = "", hopeful: bool = False, **ms: float) -> dict:
+        breakers = {
+            name: Breaker(BreakerState.OPEN if name in opened else BreakerState.CLOSED)
+            for name in "dabc"
+        }
+        known = {name: Proven(each) for name, each in ms.items()}
+        found = standings(
+            self.ROUTES,
+            breakers,
+            hopeful,
+            known.get,
+            lambda route: "open" if route.name in opened else "",
+        )
+        order = plan(self.ROUTES, breakers, hopeful, (), known.get)
+        places = {each.name: at for at, each in enumerate(order, 1)}
+        self.assertEqual(
+            {name: each.place for name, each in found.items()},
+            {name: places.get(name) for name in "dabc"},
+        )
+        return {name: each.why for name, each in found.items()}
+
+    def test_direct_is_the_first_and_proxies_follow_as_they_are_listed(self):
+        told = self.told()
+        self.assertEqual(told["d"], "the direct route: first while it works")
+        self.assertEqual({told[name] for name in "abc"}, {"in the order of preference"})
+
+    def test_proxies_that_have_worked_here_are_told_apart(self):
+        # slower by one tolerance
+        told = self.told(b=40.0, c=95.0)
+        self.assertEqual(told["a"], "not known to work here, as another proxy is")
+        self.assertEqual(told["b"], "works here (40 ms)")
+        self.assertEqual(told["c"], "works here (95 ms), but others are quicker")
+
+    def test_one_that_is_open_is_told_as_that_and_has_no_place_without_hope(self):
+        for hopeful in (True, False):
+            self.assertEqual(self.told("db", hopeful, b=40.0)["d"], "open")
 
 
 class Alternatives(SynchronousTestCase):

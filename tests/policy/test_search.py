@@ -24,6 +24,7 @@ from streamr.policy.search import (
     haste,
     heals,
     ranked,
+    reasons,
     worth,
 )
 from tests.properties import examples
@@ -240,6 +241,89 @@ class Order(SynchronousTestCase):
         for first in (name, replace(lie, cause="overtaken")):
             found = ranked(EVERY, [first, name], nothing)[0]
             self.assertEqual(found.egress, "direct", first)
+
+
+class Reasons(SynchronousTestCase):
+    """Why a candidate stands where it does."""
+
+    RESET = TriedRoute(DIRECT, "tls_reset")
+    FAULT = "the connection was reset in the TLS handshake"
+
+    def why(self, *tried: TriedRoute, ms: float | None = None, **other: str) -> str:
+        """Of the route that differs from direct in these; it has worked in so many
+        milliseconds, another one in ten."""
+        route = replace(DIRECT, **other)
+        known = {EVERY[-1]: Proven(10.0)} if ms is not None else {}
+        known |= {route: Proven(ms)} if ms is not None else {}
+        return reasons([route, *EVERY], tried, known.get)[route]
+
+    def test_with_nothing_known_it_is_the_order_of_preference(self) -> None:
+        self.assertEqual(self.why(host="other"), "in the order of preference")
+
+    def test_one_that_has_worked_here_is_told_with_its_time(self) -> None:
+        for tried in ((), (self.RESET,)):
+            why = self.why(*tried, host="other", ms=41.0)
+            self.assertEqual(why, "works here (41 ms)")
+            # slower by one tolerance
+            slow = self.why(*tried, host="other", ms=65.0)
+            self.assertEqual(slow, "works here (65 ms), but others are quicker")
+
+    def test_the_remedy_is_named_with_the_fault_that_it_may_heal(self) -> None:
+        for name, value, called in (
+            ("host", "other", "another host"),
+            ("profile", "classic", "another TLS profile"),
+            ("profile", "tls12", "another TLS profile, which rarely helps"),
+            ("family", "ipv4", "another address family, which rarely helps"),
+            ("egress", "p1", "another egress"),
+            ("resolver", "r2", "another resolver"),
+        ):
+            why = self.why(self.RESET, **{name: value})
+            self.assertEqual(why, f"{called} ({self.FAULT})")
+
+    def test_the_fault_is_one_that_this_remedy_heals(self) -> None:
+        silent = TriedRoute(DIRECT, "egress_timeout")
+        for tried in ((self.RESET, silent), (silent, self.RESET)):
+            why = self.why(*tried, egress="p9", host="other")
+            self.assertEqual(why, f"another host ({self.FAULT})")
+
+    def test_what_cannot_help_is_told_with_the_fault_that_says_so(self) -> None:
+        portal = TriedRoute(DIRECT, "http_response_invalid")
+        why = self.why(portal, profile="classic")
+        self.assertEqual(why, f"cannot help ({CAUSES[portal.cause].meaning})")
+        # also where it has worked before
+        self.assertEqual(self.why(portal, profile="classic", ms=5.0), why)
+
+    def test_what_has_failed_itself_is_told_as_that(self) -> None:
+        self.assertEqual(self.why(self.RESET), f"failed lately ({self.FAULT})")
+
+    def test_after_a_contradiction_the_remedy_counts_and_not_the_memory(self) -> None:
+        broken = replace(self.RESET, proven=True)
+        why = self.why(broken, host="other", ms=41.0)
+        self.assertEqual(why, f"another host ({self.FAULT})")
+
+    def test_values_that_have_all_failed_are_a_combination(self) -> None:
+        each = [
+            replace(DIRECT, host="other"),
+            replace(DIRECT, profile="classic"),
+        ]
+        tried = [TriedRoute(one, "tls_reset") for one in each]
+        why = self.why(*tried, host="other", profile="classic")
+        self.assertEqual(why, f"another combination ({self.FAULT})")
+
+    def test_a_silent_host_is_told_as_that(self) -> None:
+        silent = reasons(EVERY, (), nothing, lambda _each: True)
+        self.assertEqual(set(silent.values()), {"its host was silent"})
+
+    @steady
+    @given(lists, st.lists(faults, max_size=5))
+    def test_each_candidate_has_one_whatever_has_failed(
+        self, candidates: list[Dimensions], tried: list[TriedRoute]
+    ) -> None:
+        found = reasons(candidates, tried, nothing)
+        self.assertEqual(list(found), candidates)
+        for each, why in found.items():
+            helps = not why.startswith(("cannot help (", "failed lately ("))
+            self.assertEqual(helps, able(each, tried), why)
 
 
 class Limits(SynchronousTestCase):

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Dimensions, Outcome
@@ -46,7 +47,7 @@ class Searching:
             self.health,
             self.clock,
             tried=lambda _attempt: None,
-            plan=search.plan,
+            search=search,
             chance=lambda: 0.5,
         )
 
@@ -106,6 +107,44 @@ class Changes(SynchronousTestCase):
         peers[0].fails("egress_denied")
         failed = peers[1].sent[0].call.failed
         self.assertEqual(failed, ("overtaken", "connection_timeout"))
+
+
+class Told(SynchronousTestCase):
+    """The line of the log for each step to the next route."""
+
+    def steps(self) -> list[str]:
+        """The lines so far, as they will be."""
+        lines: list[str] = []
+
+        def observer(event: LogEvent) -> None:
+            if event.get("code") in ("fallback", "hedge"):
+                lines.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        return lines
+
+    def test_a_step_of_the_search_says_why_the_next_route_is_it(self) -> None:
+        lines = self.steps()
+        for cause, said in (
+            ("tls_timeout", "trying 1"),
+            (None, "trying 1 in parallel"),
+        ):
+            searching = Searching(2)
+            searching.fetch()
+            if cause is None:
+                searching.clock.advance(HEDGE_AFTER)
+            else:
+                searching.routes[0].fails(cause)
+            told = CAUSES[cause].meaning if cause else "no answer in time"
+            self.assertIn(f"{said}: another host ({told}) [", lines[-1])
+
+    def test_leaving_direct_says_it_of_the_proxy(self) -> None:
+        lines = self.steps()
+        routes = [FakeRoute(), FakeRoute("proxy@a", RouteKind.PEER)]
+        failover_over(routes, Clock()).fetch(QUERY, call(DEADLINE))
+        routes[0].fails("connection_timeout")
+        self.assertIn("trying proxy@a: in the order of preference [", lines[-1])
 
 
 class Promises(SynchronousTestCase):

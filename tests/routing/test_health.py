@@ -737,6 +737,24 @@ class Told(Several):
         self.assertEqual(self.health.silent_hosts(), frozenset())
 
 
+class Standings(HealthCase):
+    """Why a route stands where it does."""
+
+    def why(self) -> str:
+        return self.health.standings()["direct"].why
+
+    def test_an_open_one_tells_when_it_is_probed_next(self) -> None:
+        self.assertRegex(self.why(), r"^open \(.*reset.*\); next probe in [456] s$")
+        self.until_probed()
+        self.assertTrue(self.why().endswith("a probe is under way"))
+        self.route.succeeds()
+        self.assertEqual(self.why(), "the direct route: first while it works")
+
+    def test_without_callers_it_is_probed_when_somebody_asks(self) -> None:
+        self.pass_time(IDLE_SECONDS + 1)
+        self.assertTrue(self.why().endswith("probed again when somebody asks"))
+
+
 class Idle(Several):
     """Nobody is probed for when nobody has asked for half an hour."""
 

@@ -25,6 +25,12 @@ class InOrder(SynchronousTestCase):
         self.plan.failed(self.plan.take(), "tls_reset")
         self.assertIs(self.plan.upcoming, self.routes[1])
 
+    def test_why_the_next_one_stands_there_is_asked_of_who_knows(self) -> None:
+        self.assertEqual(self.plan.why, "")
+        plan = FixedPlan(self.routes, [], lambda route: f"it is {route.name}")
+        plan.take()
+        self.assertEqual(plan.why, "it is b")
+
     def test_it_is_in_no_haste_and_knows_its_last_resorts(self) -> None:
         self.assertEqual(self.plan.haste, 1.0)
         self.assertEqual(self.plan.last_resorts, {"c"})

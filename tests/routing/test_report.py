@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Dimensions
+from streamr.routing.failover import Failover
 from streamr.routing.health import Health, RouteState
 from streamr.routing.history import NetworkMemory
-from streamr.routing.report import differs_in, iso, told_route
+from streamr.routing.report import differs_in, iso, told_routes
 from tests.support import FakeRoute, late
 
 HERE = Dimensions("api.test.invalid", "modern", "auto", "here")
@@ -47,13 +49,16 @@ class Told(SynchronousTestCase):
 
     def told(self, *state: Any) -> dict[str, Any]:
         self.health.states["other"] = RouteState(*state)
-        return dict(told_route(self.route, self.health))
+        failover = Failover(self.health, Clock(), tried=lambda _attempt: None)
+        return dict(told_routes(failover)[1])
 
     def test_one_that_was_never_tried_is_told_as_that(self) -> None:
         self.assertEqual(
             self.told(),
             {
                 "route": "other",
+                "place": 2,
+                "why": "the direct route: first while it works",
                 "next_hop": "b.invalid",
                 "dimensions": {
                     "host": "b.invalid",

@@ -26,7 +26,7 @@ from streamr.policy.search import (
 )
 from streamr.routing.health import Health
 from streamr.routing.plan import FixedPlan, Plan
-from streamr.routing.search import LATELY, Search
+from streamr.routing.search import LATELY, TOLD, Search
 from tests.properties import examples
 from tests.support import FakeRoute, call
 
@@ -550,6 +550,59 @@ GIVEN = st.builds(
     ),
     st.sampled_from([(), URLS[1]]),
 )
+
+
+class Standings(SynchronousTestCase):
+    """Where each route that was made stands for a request that begins now, and why."""
+
+    def why(self, bench: Bench) -> dict[str, str]:
+        standings = bench.search.standings()
+        return {name: each.why for name, each in standings.items()}
+
+    def test_places_are_those_of_a_plan_that_knows_as_much(self) -> None:
+        for row in TABLE:
+            bench = Bench(row.resolvers, row.egresses)
+            cause = row.ask(bench.space.direct)
+            assert cause is not None
+            walk(bench.plan(cause, silent=row.silent), row.ask)
+            fresh = bench.plan(cause, silent=row.silent)
+            standings = bench.search.standings()
+            offered = walk(fresh, lambda _route: "proxy_internal_error")
+            self.assertEqual(standings[offered[0].name].place, 1, row.does)
+            places = [each.place for each in standings.values() if each.place]
+            self.assertEqual(len(places), len(set(places)))
+
+    def test_the_reason_is_what_the_last_request_said_of_direct(self) -> None:
+        bench = Bench()
+        name = f"modern@{ORG}"
+        self.assertEqual(self.why(bench)[name], "in the order of preference")
+        bench.plan(RESET)
+        told = f"another host ({CAUSES[RESET].meaning})"
+        self.assertEqual(self.why(bench)[name], told)
+        bench.clock.advance(TOLD)
+        self.assertEqual(self.why(bench)[name], "in the order of preference")
+
+    def test_one_that_is_open_is_told_with_its_next_probe(self) -> None:
+        bench = Bench()
+        route = bench.plan().upcoming
+        assert route is not None
+        for _ in range(TRIP_IN_ROW):
+            bench.health.tried(route, Fault(RESET), 1)
+        told = self.why(bench)[route.name]
+        self.assertRegex(told, r"^open \(.*reset.*\); next probe in \d s$")
+        self.assertIsNone(bench.search.standings()[route.name].place)
+
+    def test_one_that_is_no_candidate_now_has_no_place(self) -> None:
+        bench = Bench()
+        walk(bench.plan(RESET), filters(RESET, BOTH, PROFILES))
+        made = [name for name in self.why(bench) if name.endswith("+ipv4")]
+        self.assertTrue(made)
+        bench.clock.advance(TOLD)
+        found = bench.search.standings()[made[0]]
+        self.assertEqual(
+            (found.place, found.why),
+            (None, "tried where it may help, or has worked here"),
+        )
 
 
 class Promises(SynchronousTestCase):

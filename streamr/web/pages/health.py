@@ -12,7 +12,7 @@ from streamr.errors import CAUSES
 from streamr.gateway.gateway import Gateway
 from streamr.routing.health import RouteState
 from streamr.routing.probe import PROBE
-from streamr.routing.report import iso, told_route
+from streamr.routing.report import iso, told_routes
 from streamr.tmdb.parameters import choice, only
 from streamr.web.access import Visit
 from streamr.web.page import Page, json_page
@@ -98,7 +98,7 @@ class TMDBHealth:
                 "status": status,
                 "message": message,
                 "timestamp": iso(self._wall()),
-                "routes": [told_route(route, found) for route in found.routes],
+                "routes": told_routes(self._gateway.failover),
             },
         )
 

@@ -14,9 +14,12 @@ from streamr.web.status.shape import MainRoute, ShownRoute
 
 # As many as one screen takes beside their lines.
 MOST_SHOWN = 12
-# What is shown before other routes when there are more: what answers, then one for each
-# way out of this machine, then what fails lately, what nobody needs, what is left out.
-FIRST = ("good", "first", "shaky", "idle", "open")
+# What is shown before other routes when there are more: what answers, then what the
+# next request tries, then one for each way out of this machine, then what fails lately,
+# what nobody needs, what is left out.
+FIRST = ("good", "next", "first", "shaky", "idle", "open")
+# A request seldom gets further.
+NEXT = 3
 
 Leaving = tuple[str, str]
 
@@ -56,7 +59,11 @@ def chosen(route: MainRoute) -> Chosen:
 
 def _interest(route: ShownRoute, firsts: Collection[str]) -> str:
     mood = words.mood(route)
-    return "first" if mood != "good" and route["route"] in firsts else mood
+    if mood == "good":
+        return mood
+    if route["place"] is not None and route["place"] <= NEXT:
+        return "next"
+    return "first" if route["route"] in firsts else mood
 
 
 def _groups(routes: Sequence[ShownRoute]) -> tuple[Group, ...]:

@@ -97,7 +97,8 @@ def _route(route: ShownRoute, kind: str) -> str:
     usual = f" <small>usually {learned} here</small>" if route["usual_ms"] else ""
     return (
         f'<tr class="{kind} {words.mood(route)}"><th scope="row">'
-        f"{escape(route['route'])}{other}</th>"
+        f"{escape(route['route'])}{other}"
+        f'<small class="why">{escape(words.standing(route))}</small></th>'
         f'<td><span class="chip {words.mood(route)}">'
         f"{escape(route['breaker'])}</span></td>"
         f'<td class="beat">{charts.beats(route)}</td>'

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from streamr import __version__
 from streamr.errors import RouteKind
 from streamr.gateway.gateway import Gateway
-from streamr.interfaces import Route
 from streamr.observe.history import BEAT, OUTCOMES, CallerTally, History
 from streamr.observe.troubles import Trouble
-from streamr.routing.report import iso, told_route
+from streamr.routing.report import ToldRoute, iso, told_routes
 from streamr.web.status.shape import (
     Callers,
     MainRoute,
@@ -147,31 +146,35 @@ def _minute(tally: CallerTally) -> Minute:
 
 
 def _routes(sources: Sources) -> list[MainRoute]:
-    return [_main_route(route, sources) for route in sources.gateway.failover.routes]
+    found = _routes_of(sources.gateway, sources)
+    return [_main_route(route, sources) for route in found]
 
 
-def _main_route(route: Route, sources: Sources) -> MainRoute:
-    proxy = sources.proxy_gateways.get(route.name)
-    shown: MainRoute = {
-        **_route(route, sources.gateway, sources),
-        "proxy_routes": [],
-        "proxy_routes_unused": 0,
+def _main_route(route: ShownRoute, sources: Sources) -> MainRoute:
+    proxy = sources.proxy_gateways.get(route["route"])
+    if proxy is None:
+        return {**route, "proxy_routes": [], "proxy_routes_unused": 0}
+    return {
+        **route,
+        "proxy_routes": _routes_of(proxy, sources),
+        "proxy_routes_unused": proxy.failover.health.unused,
     }
-    if proxy is not None:
-        behind = proxy.failover.routes
-        shown["proxy_routes"] = [_route(each, proxy, sources) for each in behind]
-        shown["proxy_routes_unused"] = proxy.failover.health.unused
-    return shown
 
 
-def _route(route: Route, gateway: Gateway, sources: Sources) -> ShownRoute:
-    known = sources.history.route(route.name)
-    now = sources.now()
-    told = told_route(route, gateway.failover.health)
-    cause = told["cause"]
+def _routes_of(gateway: Gateway, sources: Sources) -> list[ShownRoute]:
+    told = told_routes(gateway.failover)
+    return [
+        _route(each, route.kind, sources)
+        for each, route in zip(told, gateway.failover.routes, strict=True)
+    ]
+
+
+def _route(told: ToldRoute, kind: RouteKind, sources: Sources) -> ShownRoute:
+    known = sources.history.route(told["route"])
+    now, cause = sources.now(), told["cause"]
     return {
         **told,
-        "kind": "proxy" if route.kind is RouteKind.PEER else "tmdb",
+        "kind": "proxy" if kind is RouteKind.PEER else "tmdb",
         "meaning": None if cause is None else meaning(cause),
         "rate": known.rate(now),
         "beats": known.beats(now),

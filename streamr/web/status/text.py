@@ -51,21 +51,23 @@ def _recent(recent: Callers) -> str:
 
 
 def _routes(routes: list[MainRoute]) -> Iterator[str]:
-    rows = [("route", "breaker", "last", "usual", "per minute")]
+    rows: list[tuple[str, ...]] = [
+        ("route", "breaker", "last", "usual", "per minute", "why it is next, or not")
+    ]
     rest: list[str] = []
     for route in routes:
         behind = chosen(route)
         rows.append(_row(route))
         rows += [_row(each, "  ") for each in behind.routes]
         rest += [f"  {behind.rest}"] if behind.rest else []
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=False))
         yield "  ".join([*cells, row[-1]])
     yield from rest
 
 
-def _row(route: ShownRoute, indent: str = "") -> tuple[str, str, str, str, str]:
+def _row(route: ShownRoute, indent: str = "") -> tuple[str, ...]:
     last = "–" if route["at"] is None else route["cause"] or words.duration(route["ms"])
     return (
         f"{indent}{route['route']}",
@@ -73,6 +75,7 @@ def _row(route: ShownRoute, indent: str = "") -> tuple[str, str, str, str, str]:
         last,
         words.duration(route["usual_ms"]),
         str(route["rate"]),
+        words.standing(route),
     )
 
 

@@ -73,6 +73,13 @@ def differing(route: ShownRoute) -> str:
     )
 
 
+def standing(route: ShownRoute) -> str:
+    """The place of a route in the order in which they are tried, and why it is there:
+    "1: works here (41 ms)"."""
+    place = route["place"]
+    return f"{'not tried now' if place is None else place}: {route['why']}"
+
+
 def failed_lately(route: ShownRoute) -> bool:
     """True when an attempt of the last minute has failed."""
     return any(bad for _, bad, _ in route["beats"][-6:])

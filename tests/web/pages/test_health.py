@@ -13,6 +13,7 @@ from streamr.boundaries import Call, Query
 from streamr.interfaces import Route
 from streamr.policy.breaker import Breaker
 from streamr.policy.search import Proven
+from streamr.policy.standing import Standing
 from streamr.routing.health import RouteState
 from streamr.routing.report import iso
 from streamr.web.access import Visit
@@ -70,6 +71,11 @@ class FakeGateway:
     def proven(self, route: Route) -> Proven | None:
         known = self.usual_ms.get(route.name)
         return None if known is None else Proven(known)
+
+    def standings(self) -> dict[str, Standing]:
+        """As they are listed."""
+        named = enumerate(self.routes, 1)
+        return {route.name: Standing(at, f"listed {at}") for at, route in named}
 
     @property
     def breakers(self) -> dict[str, Breaker]:
@@ -200,6 +206,8 @@ class TMDB(SynchronousTestCase):
             [
                 {
                     "route": "direct",
+                    "place": 1,
+                    "why": "listed 1",
                     "next_hop": "api.test.invalid",
                     "dimensions": DIMENSIONS,
                     "state": "failing",
@@ -214,6 +222,8 @@ class TMDB(SynchronousTestCase):
                 },
                 {
                     "route": "proxy@p",
+                    "place": 2,
+                    "why": "listed 2",
                     "next_hop": "api.test.invalid",
                     "dimensions": DIMENSIONS,
                     "state": "untried",

@@ -10,7 +10,7 @@ from streamr.errors import Fault
 from streamr.routing.failover import Failover
 from streamr.routing.health import Health
 from streamr.web.status import drawing
-from streamr.web.status.groups import MOST_SHOWN, Chosen, chosen
+from streamr.web.status.groups import MOST_SHOWN, NEXT, Chosen, chosen
 from streamr.web.status.sections import routes
 from streamr.web.status.text import text
 from tests.support import FakeRoute, Notes, gateway_over
@@ -105,6 +105,20 @@ class Groups(GroupsCase):
 
     def test_what_a_proxy_elsewhere_does_is_not_known_here(self) -> None:
         self.assertEqual(chosen(self.shown()["routes"][0]), Chosen((), ""))
+
+
+class Next(GroupsCase):
+    def test_what_the_next_request_tries_is_shown_though_others_came_first(
+        self,
+    ) -> None:
+        self.begin([*USUAL, *GIVEN, *FURTHER])
+        shown = self.shown()["routes"][1]
+        last = shown["proxy_routes"][-1]
+        self.assertNotIn(last, chosen(shown).routes)
+        last["place"] = 1
+        self.assertIn(last, chosen(shown).routes)
+        last["place"] = NEXT + 1
+        self.assertNotIn(last, chosen(shown).routes)
 
 
 class Rest(GroupsCase):

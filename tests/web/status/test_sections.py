@@ -170,6 +170,14 @@ class Learned(StatusCase):
         other["dimensions"] |= {"host": "a.test", "family": "ipv6"}
         self.assertIn("differs in host (a.test), family (ipv6)", routes(shown))
 
+    def test_its_place_in_the_order_and_why_are_in_the_table(self) -> None:
+        shown = self.shown()
+        shown["routes"][1] |= {"place": 3, "why": f"works {EVIL}"}
+        shown["routes"][0] |= {"place": None, "why": "open"}
+        told = routes(shown)
+        self.assertIn("3: works &quot;&gt;&lt;script&gt;", told)
+        self.assertIn("not tried now: open<", told)
+
     def test_how_long_it_usually_takes_here_is_in_the_table_and_the_text(self) -> None:
         shown = self.shown()
         self.assertNotIn("usually", routes(shown))

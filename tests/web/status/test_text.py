@@ -21,9 +21,15 @@ class Text(StatusCase):
         self.breaks(self.gateway, self.direct)
         tell(self.history, fallback())
         found = {line.split()[0]: line for line in self.lines() if line.strip()}
-        self.assertRegex(found["direct"], r"open +tls_reset +– +1$")
-        self.assertRegex(found[PROXY], r"closed +– +– +1$")
+        self.assertRegex(found["direct"], r"open +tls_reset +– +1  +\S")
+        self.assertRegex(found[PROXY], r"closed +– +– +1  +\S")
         self.assertRegex(found[PROXY_ROUTE], r"^  \S+ +closed")
+
+    def test_each_route_has_its_place_in_the_order_and_why(self) -> None:
+        self.breaks(self.gateway, self.direct)
+        found = {line.split()[0]: line for line in self.lines() if line.strip()}
+        self.assertIn("not tried now: open (the connection was reset", found["direct"])
+        self.assertTrue(found[PROXY].endswith("1: in the order of preference"))
 
     def test_it_stays_short(self) -> None:
         for number in range(40):
