@@ -219,7 +219,7 @@ class Shared:
             if cache is not None and storage is not None:
                 lists = warm_queries(settings, self.offered)
                 images = images.warmed(lists, storage.memory, cache, self._maker)
-        tmdb = health.TMDBHealth(gateway, reactor, self.wall)
+        tmdb = health.TMDBHealth(gateway, reactor, self.wall, near.gateway)
         own = [*probes, *self._main_rows(tmdb, address, status, demo, look_again)]
         own += pictures.rows(images.gateway) if images is not None else []
         surface = self._main_surface(gateway, loop, own, demo)

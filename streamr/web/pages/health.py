@@ -66,8 +66,16 @@ def proxy_health(wall: Wall) -> Callable[[Visit], Page]:
 class TMDBHealth:
     """`/api/tmdb/health`: what each route last did; `probe=1` tries them all now."""
 
-    def __init__(self, gateway: Gateway, clock: IReactorTime, wall: Wall) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        clock: IReactorTime,
+        wall: Wall,
+        proxy: Gateway | None = None,
+    ) -> None:
+        """`proxy` is the gateway of the proxy in this process, if there is one."""
         self._gateway = gateway
+        self._proxy = proxy
         self._clock = clock
         self._wall = wall
         self._probed_at: float | None = None
@@ -99,6 +107,9 @@ class TMDBHealth:
                 "message": message,
                 "timestamp": iso(self._wall()),
                 "routes": told_routes(self._gateway.failover),
+                "proxy_routes": []
+                if self._proxy is None
+                else told_routes(self._proxy.failover),
             },
         )
 

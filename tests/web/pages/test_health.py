@@ -239,6 +239,17 @@ class TMDB(SynchronousTestCase):
             ],
         )
 
+    def test_it_tells_of_the_routes_of_the_proxy_in_this_process(self):
+        self.assertEqual(self.told(self.ask())["proxy_routes"], [])
+        behind = FakeGateway((FakeRoute("modern@b"), FakeRoute("classic@b")))
+        self.health = TMDBHealth(self.gateway, self.clock, wall, behind)
+        found = self.told(self.ask())
+        self.assertEqual(found["routes"][0]["route"], "direct")
+        self.assertEqual(
+            [(each["route"], each["why"]) for each in found["proxy_routes"]],
+            [("modern@b", "listed 1"), ("classic@b", "listed 2")],
+        )
+
     def test_it_asks_nobody_unless_told_to(self):
         for pairs in ((), (("probe", "0"),), (("probe", ""),)):
             self.assertIsInstance(self.ask(*pairs), Page)
