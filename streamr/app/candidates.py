@@ -8,6 +8,7 @@ from itertools import product
 from urllib.parse import urlsplit
 
 from streamr.boundaries import DIRECT, Dimensions
+from streamr.config.addresses import place
 from streamr.net.networks import is_loopback
 
 # Each may get a pool, a breaker and labels in the metrics. What differs from the direct
@@ -75,7 +76,8 @@ def space(
     """
     distinct: dict[str, str] = {}
     for url in (base_url, *alternates):
-        distinct.setdefault(_place(url), url)
+        # one host with several paths is one place to fail
+        distinct.setdefault(place(url), url)
     urls = {urlsplit(url).netloc: url for url in distinct.values()}
     here = urlsplit(base_url).netloc
     profile = _spoken(base_url, "modern")
@@ -204,14 +206,6 @@ def _same_place(url: str, own: str) -> bool:
 
 def _spoken(url: str, profile: str) -> str:
     return profile if url.startswith("https:") else "plain"
-
-
-def _place(url: str) -> str:
-    """Host and port, in a form in which equal ones are equal texts; one host with
-    several paths is one place to fail."""
-    scheme, rest = _same(url).split("://")
-    usual = {"https": ":443", "http": ":80"}[scheme]
-    return rest.partition("/")[0].removesuffix(usual)
 
 
 def _same(url: str) -> str:

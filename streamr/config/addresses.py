@@ -1,8 +1,9 @@
-"""Where this machine reaches a server that is bound to an address."""
+"""Where servers are reached: those of this machine, and places that URLs name."""
 
 from __future__ import annotations
 
 import contextlib
+from urllib.parse import urlsplit
 
 from streamr.config.settings import Settings
 from streamr.errors import SettingsError
@@ -40,3 +41,11 @@ def pinned_proxy_url(settings: Settings) -> str:
         with contextlib.suppress(SettingsError):
             return f"{url}#{PinFile(certificate).pin}"
     return url
+
+
+def place(url: str) -> str:
+    """Host and port of a URL, in a form in which equal ones are equal texts: without a
+    port that its scheme has by itself."""
+    parts = urlsplit(url.lower())
+    usual = {"http": ":80", "https": ":443"}[parts.scheme]
+    return parts.netloc.removesuffix(usual)

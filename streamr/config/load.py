@@ -15,6 +15,7 @@ from typing import Any
 
 from dotenv.parser import parse_stream
 
+from streamr.config.addresses import place
 from streamr.config.egress import FROM_ENVIRONMENT, egresses, names_proxy, settled
 from streamr.config.settings import (
     HOW_TO_GET_A_KEY,
@@ -385,7 +386,7 @@ def _check_main(values: Values, problems: list[str], warnings: list[Notice]) -> 
             f"CORS_ORIGINS cannot be * while HOST is {host!r}: name the web origins "
             "that may use your key, such as https://app.example"
         )
-    _check_pinned_twice(values["tmdb_proxy_url"], problems)
+    _check_told_apart(values["tmdb_proxy_url"], problems)
     for url in values["tmdb_proxy_url"]:
         if is_plain_beyond_loopback(url):
             warnings.append(
@@ -397,14 +398,23 @@ def _check_main(values: Values, problems: list[str], warnings: list[Notice]) -> 
             )
 
 
-def _check_pinned_twice(urls: Sequence[str], problems: list[str]) -> None:
-    """One proxy is one route, whatever its pins are."""
-    seen: set[str] = set()
+def _check_told_apart(urls: Sequence[str], problems: list[str]) -> None:
+    """One proxy is one route, whatever its pins are, and a route is named after the
+    host and port of its proxy."""
+    seen: dict[str, str] = {}
     for url in urls:
         base = url.partition("#")[0]
-        if base in seen:
+        first = seen.get(place(base))
+        if first is None:
+            seen[place(base)] = base
+        elif first == base:
             problems.append(
                 f"TMDB_PROXY_URL names {base} twice: name it once; several pins of one "
                 "proxy have ; between them"
             )
-        seen.add(base)
+        else:
+            problems.append(
+                f"TMDB_PROXY_URL names {first} and {base}, which log and metrics could "
+                "not tell apart: a proxy is known by its host and port, so list one "
+                "URL of each, or give the second proxy a host name of its own"
+            )

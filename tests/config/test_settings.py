@@ -595,6 +595,26 @@ class Destinations(Loading):
         url = f"https://b.example#{PIN}, https://b.example"
         self.one_problem("https://b.example twice", ";", TMDB_PROXY_URL=url)
 
+    def test_two_urls_of_one_host_and_port_are_told_apart_by_nobody(self):
+        for first, second in (
+            ("https://a.example/x", "https://a.example/y"),
+            ("https://a.example/x", "https://A.example/x"),
+            ("https://a.example", "https://a.example:443"),
+            ("http://127.0.0.1", "https://127.0.0.1"),
+            (f"https://a.example/x#{PIN}", "https://a.example/y"),
+        ):
+            problem = self.one_problem(
+                "TMDB_PROXY_URL",
+                "host name of its own",
+                TMDB_PROXY_URL=f"{first}, {second}",
+            )
+            self.assertIn(f"{first.partition('#')[0]} and {second}", problem)
+
+    def test_one_host_on_two_ports_is_two_proxies(self):
+        urls = ("https://a.example", "https://a.example:5001", "http://127.0.0.1:443")
+        found = self.with_key(TMDB_PROXY_URL=",".join(urls))
+        self.assertEqual(found.tmdb_proxy_url, urls)
+
     def test_a_pin_of_tmdb_is_an_error(self):
         for name in ("TMDB_BASE_URL", "TMDB_ALTERNATE_URLS"):
             url = f"https://api.tmdb.org/3#{PIN}"
