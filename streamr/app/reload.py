@@ -5,7 +5,7 @@ Whatever cannot be used leaves in place what there was. Other settings need a re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from twisted.logger import Logger
@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from streamr.app.identity import ProxyIdentity
 from streamr.app.routes import Upstream
 from streamr.app.supervisor import Supervisor
+from streamr.boundaries import Egress
 from streamr.config.load import reread
 from streamr.config.settings import Settings
 from streamr.errors import SettingsError
@@ -67,11 +68,18 @@ class Reloader:
     def _reload(self) -> None:
         self._lines.reopen()
         found, problems = reread(self._settings)
-        if found.egress != self._settings.egress:
+        if _places(found) != _places(self._settings):
             # the routes are made of it
-            problems.append("STREAMR_EGRESS has changed, and needs a restart")
+            problems.append(
+                "STREAMR_EGRESS_FILE names other outbound proxies than before, or in "
+                "another order: that needs a restart, and only a new user and password "
+                "of the same ones do not"
+            )
             found = replace(found, egress=self._settings.egress)
-        if found.secrets != self._settings.secrets:
+        if (found.secrets, found.egress) != (
+            self._settings.secrets,
+            self._settings.egress,
+        ):
             self._use(found)
         renewals = [self._upstream.renew_trust]
         if self._identity is not None:
@@ -91,7 +99,7 @@ class Reloader:
             # what was refused is tried now, and not by the next caller
             each.gateway.failover.health.look_again()
         if not problems:
-            _log.info("reloaded: secrets in files, certificates, log files")
+            _log.info("reloaded: {files}", files=", ".join(_files(found)))
 
     def _use(self, settings: Settings) -> None:
         self._settings = settings
@@ -101,3 +109,21 @@ class Reloader:
         for name, each in self._served.items():
             token = settings.proxy_token if name == "proxy" else None
             each.resource.renew(token, settings.admin_token)
+
+
+def _places(settings: Settings) -> list[Egress]:
+    """The outbound proxies but for their users and passwords."""
+    return [replace(each, user=None, password=None) for each in settings.egress]
+
+
+def _files(settings: Settings) -> Iterator[str]:
+    """What has been read again, by the names of the settings."""
+    yield from (f"{each.setting.name}_FILE" for each in settings.secret_files)
+    has_own = settings.tmdb_ca_file is not None
+    yield "TMDB_CA_FILE" if has_own else "the platform's certificates"
+    if settings.proxy_tls_cert is not None:
+        yield "PROXY_TLS_CERT"
+    if settings.proxy_tls_key is not None:
+        yield "PROXY_TLS_KEY"
+    if settings.log_file is not None:
+        yield "STREAMR_LOG_FILE"

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from streamr.app.candidates import REMOTE
-from streamr.boundaries import DIRECT, Dimensions, Resolver
+from streamr.boundaries import DIRECT, Dimensions, Egress, Resolver
 from streamr.config.settings import Settings
 from streamr.errors import RouteKind, SettingsError
 from streamr.fields.loop import Loop
@@ -75,6 +75,7 @@ class Upstream:
         self._credentials = Credentials(
             settings.tmdb_access_token, settings.tmdb_api_key
         )
+        self._egress = _by_name(settings)
         self.clients: list[Client] = []
         self._origins: list[TMDBRoute] = []
         self._peers: list[PeerRoute] = []
@@ -162,7 +163,9 @@ class Upstream:
         return url, client, self._settings.address_family if near else "auto"
 
     def renew(self, settings: Settings) -> None:
-        """Use these settings' credentials from now on."""
+        """Use these settings' credentials from now on, also towards outbound proxies,
+        which are still the same ones."""
+        self._egress = _by_name(settings)
         self._credentials = Credentials(
             settings.tmdb_access_token, settings.tmdb_api_key
         )
@@ -247,9 +250,9 @@ class Upstream:
         """The outbound proxy of a route, which the system's resolver finds."""
         if route.egress == DIRECT.name:
             return None
-        egress = {each.name: each for each in self._settings.egress}[route.egress]
-        policy = self._policy(MODERN.name) if egress.scheme == "https" else None
-        return Outlet(egress, self._of_peers(), policy)
+        secure = self._egress[route.egress].scheme == "https"
+        policy = self._policy(MODERN.name) if secure else None
+        return Outlet(lambda: self._egress[route.egress], self._of_peers(), policy)
 
     def _of_peers(self) -> HostAddresses:
         """Peers and outbound proxies are looked up by the system's resolver: they may
@@ -265,6 +268,10 @@ class Upstream:
             ca_file = self._settings.tmdb_ca_file
             self._policies[profile, alpn] = tls_policy(profile, ca_file, alpn)
         return self._policies[profile, alpn]
+
+
+def _by_name(settings: Settings) -> Mapping[str, Egress]:
+    return {each.name: each for each in settings.egress}
 
 
 def tls_policy(

@@ -16,6 +16,7 @@ import pytest_twisted
 import trustme
 from twisted.internet.task import deferLater
 
+from streamr.boundaries import Dimensions
 from tests.processes import (
     PATIENCE,
     ROOT,
@@ -123,9 +124,46 @@ async def test_another_outbound_proxy_needs_a_restart_and_says_so(
     (tmp_path / "STREAMR_EGRESS").write_text(f"socks5://anna:{NEW}@127.0.0.1:1")
     (tmp_path / "TMDB_API_KEY").write_text(KEY)
     await reload(stack)
-    assert "STREAMR_EGRESS has changed, and needs a restart" in stack.log.getvalue()
+    log = stack.log.getvalue()
+    assert "STREAMR_EGRESS_FILE names other outbound proxies than before" in log
     # directly, as at the start, and with what else was in files
     assert (await stack.get("/3/movie/550")).status == 200
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_new_password_of_the_same_outbound_proxy_is_used_at_once(
+    reactor: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "egress"
+
+    def write(password: str) -> None:
+        file.write_text(f"socks5://anna:{password}@127.0.0.1:1#there")
+
+    write(OLD)
+    key = tmp_path / "key"
+    key.write_text(KEY)
+    stack = Stack(
+        reactor,
+        tmp_path,
+        {
+            "TMDB_API_KEY": "",
+            "TMDB_API_KEY_FILE": str(key),
+            "STREAMR_EGRESS_FILE": str(file),
+        },
+    )
+    await stack.settle()
+    try:
+        upstream = stack.daemon.parts.upstream
+        outlet = upstream._outlet(Dimensions("a.test", "modern", "auto", "there"))
+        assert outlet is not None and outlet.egress.password == OLD
+        write(NEW)
+        await reload(stack)
+        assert outlet.egress.password == NEW
+        log = stack.log.getvalue()
+        assert "reloaded: TMDB_API_KEY_FILE, STREAMR_EGRESS_FILE, TMDB_CA_FILE" in log
+        assert OLD not in log and NEW not in log
+    finally:
+        await stack.stop()
 
 
 @pytest_twisted.ensureDeferred

@@ -51,11 +51,17 @@ RACERS = 3
 @dataclass(frozen=True, slots=True)
 class Outlet:
     """An outbound proxy, and how it is reached: where its name is looked up, and with
-    which TLS, None where the proxy speaks none."""
+    which TLS, None where the proxy speaks none. `known` gives it as it is now: its
+    user and password may change while it is in use."""
 
-    egress: Egress
+    known: Callable[[], Egress]
     addresses: HostAddresses
     policy: ProfilePolicy | None
+
+    @property
+    def egress(self) -> Egress:
+        """The proxy, for the next connection."""
+        return self.known()
 
 
 @dataclass(frozen=True, slots=True)
