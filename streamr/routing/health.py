@@ -54,13 +54,14 @@ MOST_BEFORE = 64
 @dataclass(slots=True)
 class RouteState:
     """What a route last did, for a caller or a probe; `at` is wall-clock seconds since
-    the epoch. Probes are not counted."""
+    the epoch, `detail` what more is known of the cause. Probes are not counted."""
 
     at: float | None = None
     cause: str | None = None
     ms: int = 0
     served: int = 0
     failed: int = 0
+    detail: str = ""
 
 
 class RouteMemory(Protocol):
@@ -332,6 +333,7 @@ class Health:
             )
         state.at, state.ms = self._wall(), ms
         state.cause = None if fault is None else fault.cause.name
+        state.detail = "" if fault is None else fault.detail
 
     def _now_known(self, route: Route, now_known: Breaker) -> None:
         before = self.breakers[route.name]

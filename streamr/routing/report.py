@@ -17,7 +17,8 @@ class ToldRoute(TypedDict):
     """A route as it is told, key for key, to whoever asks for JSON.
 
     `dimensions` has each by its name. `state` is untried, failing or ok; `at` is when
-    its last attempt ended, `ms` how long that took, and `cause` why it failed.
+    its last attempt ended, `ms` how long that took, `cause` why it failed, and `detail`
+    what more is known of that.
     `usual_ms` is how long an answer usually takes; None while the route is not known
     to work on this network. `place` is 1 for the route that the next request tries
     first, None for one that it does not try; `why` says why it stands there.
@@ -31,6 +32,7 @@ class ToldRoute(TypedDict):
     breaker: str
     state: str
     cause: str | None
+    detail: str
     at: str | None
     ms: int
     usual_ms: int | None
@@ -78,6 +80,7 @@ def told_route(route: Route, health: Health, standing: Standing) -> ToldRoute:
         "breaker": known.state.value,
         "state": "untried" if untried else "failing" if state.cause else "ok",
         "cause": state.cause,
+        "detail": state.detail,
         "at": None if state.at is None else iso(state.at),
         "ms": state.ms,
         "usual_ms": None if works is None else round(works.ms),

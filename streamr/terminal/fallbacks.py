@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from streamr.config.settings import Settings
 from streamr.errors import PEER_REFUSES
@@ -29,7 +30,7 @@ def fallbacks(settings: Settings) -> Iterator[Finding]:
         yield Finding(f"{FALLBACK}?", Mark.WARNING, f"{PROBED} lists no routes")
     else:
         for each in told:
-            yield _finding(each["route"], each["state"], each["ms"], each["cause"])
+            yield _finding(each)
 
 
 def is_fallback(each: Finding) -> bool:
@@ -37,12 +38,16 @@ def is_fallback(each: Finding) -> bool:
     return each.what.startswith(FALLBACK)
 
 
-def _finding(route: str, state: str, ms: int, cause: str | None) -> Finding:
-    what = f"{FALLBACK}{route}"
+def _finding(told: Mapping[str, Any]) -> Finding:
+    route, ms, cause = told["route"], told["ms"], told["cause"]
+    state, what = told["state"], f"{FALLBACK}{route}"
     if cause == PEER_REFUSES:
         said = "is not a streamr proxy, or does not accept this one"
         return Finding(what, Mark.WARNING, said, None, ms, cause)
     if state == "failing":
-        return Finding(what, Mark.WARNING, "does not answer", None, ms, cause)
-    told = "answers" if state == "ok" else "has not been tried yet"
-    return Finding(what, Mark.OK, told, route, ms)
+        # a name alone does not tell a wrong pin from a certificate that has ended
+        detail = f": {told['detail']}" if told["detail"] else ""
+        said = f"does not answer{detail}"
+        return Finding(what, Mark.WARNING, said, None, ms, cause)
+    said = "answers" if state == "ok" else "has not been tried yet"
+    return Finding(what, Mark.OK, said, route, ms)

@@ -81,7 +81,9 @@ def classify(failure: Failure, trace: AttemptEvidence) -> Fault:
 def silence(trace: AttemptEvidence) -> Fault:
     """The Fault of an attempt, or of one leg of it, for which the time is up."""
     if isinstance(trace, Leg) and trace.egress and trace.tap is None:
-        return Fault("egress_timeout", "no tunnel yet", own_load=trace.own_load)
+        # one that speaks HTTP waits for the rest of what SOCKS5 says, and is silent
+        told = "no tunnel yet: it is slow, or a proxy of another kind (HTTP, SOCKS5)"
+        return Fault("egress_timeout", told, own_load=trace.own_load)
     told = f"silent in phase {trace.phase}"
     return Fault(_TIMEOUTS[trace.phase], told, own_load=trace.own_load)
 

@@ -106,6 +106,7 @@ class Breaker(SynchronousTestCase):
             breaker=breaker,
             state="failing",
             cause=cause,
+            detail="",
             at=None,
             ms=0,
             usual_ms=None,

@@ -737,6 +737,15 @@ class Told(Several):
         self.assertEqual(self.health.silent_hosts(), frozenset())
 
 
+class Details(HealthCase):
+    def test_what_is_known_of_a_fault_is_kept_until_the_route_works(self) -> None:
+        fault = Fault("tls_certificate_error", "another key")
+        self.health.tried(self.route, fault, 1)
+        self.assertEqual(self.health.states["direct"].detail, "another key")
+        self.health.tried(self.route, None, 1)
+        self.assertEqual(self.health.states["direct"].detail, "")
+
+
 class Standings(HealthCase):
     """Why a route stands where it does."""
 

@@ -70,6 +70,7 @@ class Told(SynchronousTestCase):
                 "breaker": "closed",
                 "state": "untried",
                 "cause": None,
+                "detail": "",
                 "at": None,
                 "ms": 0,
                 "usual_ms": None,

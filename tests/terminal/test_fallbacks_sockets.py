@@ -44,8 +44,10 @@ def main() -> Iterator[Start]:
         each.server_close()
 
 
-def route(name: str, state: str, cause: str | None = None) -> dict[str, object]:
-    return {"route": name, "state": state, "ms": 12, "cause": cause}
+def route(
+    name: str, state: str, cause: str | None = None, detail: str = ""
+) -> dict[str, object]:
+    return {"route": name, "state": state, "ms": 12, "cause": cause, "detail": detail}
 
 
 def test_each_route_but_the_direct_one_has_its_row(main: Start) -> None:
@@ -55,6 +57,7 @@ def test_each_route_but_the_direct_one_has_its_row(main: Start) -> None:
         route("proxy@p:2", "failing", "tls_reset"),
         route("proxy@p:3", "untried"),
         route("proxy@p:4", "failing", "proxy_configuration_error"),
+        route("proxy@p:5", "failing", "tls_certificate_error", "another key"),
     ]
     found = list(fallbacks(main({"status": "ok", "routes": routes})))
     assert found == [
@@ -70,6 +73,10 @@ def test_each_route_but_the_direct_one_has_its_row(main: Start) -> None:
             *("fallback proxy@p:4", Mark.WARNING),
             "is not a streamr proxy, or does not accept this one",
             *(None, 12, "proxy_configuration_error"),
+        ),
+        Finding(
+            *("fallback proxy@p:5", Mark.WARNING, "does not answer: another key"),
+            *(None, 12, "tls_certificate_error"),
         ),
     ]
     assert all(map(is_fallback, found))

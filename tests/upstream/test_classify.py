@@ -204,6 +204,8 @@ class Egresses(FaultCase):
         seen = timed_out(Phase.CONNECT)
         leg = seen.leg("", egress="office")
         self.assertEqual(silence(leg).cause.name, "egress_timeout")
+        # one that speaks HTTP waits for more when it is greeted in SOCKS5
+        self.assertIn("another kind (HTTP, SOCKS5)", silence(leg).detail)
         leg.tap = trace(Phase.TLS).tap
         self.assertEqual(silence(leg).cause.name, "connection_timeout")
 

@@ -195,7 +195,9 @@ class TMDB(SynchronousTestCase):
         return json.loads(page.body)
 
     def test_it_tells_what_each_route_last_did(self):
-        self.gateway.states["direct"] = RouteState(WALL, "tls_reset", 40, 2, 7)
+        self.gateway.states["direct"] = RouteState(
+            WALL, "tls_reset", 40, 2, 7, "a reset"
+        )
         self.gateway.usual_ms["proxy@p"] = 61.2
         page = self.ask()
         told = self.told(page)
@@ -212,6 +214,7 @@ class TMDB(SynchronousTestCase):
                     "dimensions": DIMENSIONS,
                     "state": "failing",
                     "cause": "tls_reset",
+                    "detail": "a reset",
                     "at": STAMP,
                     "ms": 40,
                     "usual_ms": None,
@@ -228,6 +231,7 @@ class TMDB(SynchronousTestCase):
                     "dimensions": DIMENSIONS,
                     "state": "untried",
                     "cause": None,
+                    "detail": "",
                     "at": None,
                     "ms": 0,
                     "usual_ms": 61,
