@@ -9,7 +9,6 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from twisted.application.service import MultiService
@@ -22,6 +21,7 @@ from streamr import __version__
 from streamr.app.commands import commands
 from streamr.app.control import Command, open_control
 from streamr.app.descriptors import fitting, lowered, open_files
+from streamr.app.expiry import EndingWatch
 from streamr.app.identity import ProxyIdentity, identity_of
 from streamr.app.metrics import VERSIONS, publish
 from streamr.app.reload import Reloader, Served
@@ -30,7 +30,7 @@ from streamr.app.server import Server, url_at
 from streamr.app.servers import MAIN, Built, Near, Shared
 from streamr.app.state import KeptState
 from streamr.app.supervisor import Supervisor
-from streamr.app.warnings import ending, notices
+from streamr.app.warnings import notices
 from streamr.config.addresses import proxy_url
 from streamr.config.settings import Notice, Settings
 from streamr.config.state import state_directory
@@ -127,8 +127,8 @@ def build(
             state.remember(_healths(built), shared.upstream.book, history),
             told,
             Reloader(settings, lines, shared.upstream, served, told, identity),
-            wall,
             tls,
+            None if tls is None else EndingWatch(lambda: tls.ends, reactor, wall),
             demo,
         )
     )
@@ -234,8 +234,8 @@ class Parts:
     routes_file: RouteFile | None
     supervisor: Supervisor
     reloader: Reloader
-    wall: Callable[[], float]
     tls: ServerTLS | None = None
+    expiry: EndingWatch | None = None
     demo: Demo | None = None
 
 
@@ -258,6 +258,8 @@ class Daemon(MultiService):
         _log.info("streamr {version} starts", version=__version__)
         for notice in (*parts.settings.warnings, *self._notices()):
             _log.warn("{notice}", notice=notice.text, code=notice.code)
+        if parts.expiry is not None:
+            parts.expiry.start()
         for built in parts.built.values():
             built.start()
         parts.lag.start()
@@ -309,6 +311,8 @@ class Daemon(MultiService):
                     health.stop()
                 await parts.servers[name].stopService()
         parts.lag.stop()
+        if parts.expiry is not None:
+            parts.expiry.stop()
         parts.settle()
         if parts.routes_file is not None:
             parts.routes_file.write()
@@ -329,10 +333,7 @@ class Daemon(MultiService):
             for name, built in self.parts.built.items()
         }
         files = lowered(self.settings, len(self.servers), open_files())
-        tls, said = self.parts.tls, []
-        if tls is not None:
-            said = ending(tls.ends, datetime.fromtimestamp(self.parts.wall(), UTC))
-        return files + said + notices(self.settings, dimensions, self.parts.directory)
+        return files + notices(self.settings, dimensions, self.parts.directory)
 
     def _commands(self) -> list[Command]:
         """What the control socket answers."""
