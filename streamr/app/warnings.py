@@ -8,7 +8,8 @@ from pathlib import Path
 
 from twisted.logger import Logger
 
-from streamr.boundaries import Dimensions
+from streamr.boundaries import DIRECT, Dimensions
+from streamr.config.resolvers import SYSTEM
 from streamr.config.settings import Notice, Settings
 from streamr.config.state import no_folder
 from streamr.net.networks import is_loopback
@@ -35,6 +36,7 @@ def notices(
     said = exposure(settings, routes)
     if in_container(root):
         said += loopback_egresses(settings)
+    said += without_effect(settings)
     if directory is None:
         said.append(no_folder(settings))
     if "main" in routes:
@@ -111,6 +113,28 @@ def loopback_egresses(settings: Settings) -> list[Notice]:
         for each in settings.egress
         if is_loopback(each.host)
     ]
+
+
+def without_effect(settings: Settings) -> list[Notice]:
+    """What is set for connections from here, where all go through outbound proxies."""
+    if any(each == DIRECT for each in settings.egress):
+        return []
+    why = (
+        "STREAMR_EGRESS does not list direct, and an outbound proxy looks TMDB's names "
+        "up by itself"
+    )
+    said = []
+    if settings.resolvers != (SYSTEM,):
+        said.append(Notice("resolvers-unused", f"STREAMR_RESOLVERS is not used: {why}"))
+    if settings.address_family != "auto":
+        said.append(
+            Notice(
+                "family-unused",
+                f"STREAMR_ADDRESS_FAMILY={settings.address_family} is used only to "
+                f"reach proxies: {why}",
+            )
+        )
+    return said
 
 
 def ending(ends: datetime, now: datetime) -> list[Notice]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,6 +16,7 @@ from streamr.app.warnings import (
     in_container,
     loopback_egresses,
     notices,
+    without_effect,
 )
 from streamr.config.load import load
 from streamr.config.settings import Settings
@@ -48,6 +50,34 @@ class Exposed(SynchronousTestCase):
     def test_on_loopback_and_without_a_proxy_there_is_nothing_to_tell(self) -> None:
         self.assertEqual(self.codes(("proxy",)), {})
         self.assertEqual(self.codes(("main",), PROXY_HOST="0.0.0.0"), {})
+
+
+class WithoutEffect(SynchronousTestCase):
+    """What is set for connections from here, where there are none."""
+
+    GIVEN: ClassVar = {
+        "STREAMR_RESOLVERS": "9.9.9.9,system",
+        "STREAMR_ADDRESS_FAMILY": "ipv4",
+    }
+
+    def said(self, egress: str, **more: str) -> list[str]:
+        given = {"TMDB_API_KEY": KEY, "STREAMR_EGRESS": egress, **more}
+        settings = load({}, given)
+        found = notices(settings, {}, Path("/"), Path("/nowhere"))
+        self.assertEqual(found, without_effect(settings))
+        return [each.text for each in found]
+
+    def test_each_is_named_beside_a_list_of_outbound_proxies_only(self) -> None:
+        resolvers, family = self.said("socks5://p.test,http://q.test", **self.GIVEN)
+        self.assertTrue(resolvers.startswith("STREAMR_RESOLVERS is not used: "))
+        self.assertTrue(family.startswith("STREAMR_ADDRESS_FAMILY=ipv4 is used only"))
+
+    def test_with_direct_in_the_list_they_have_an_effect(self) -> None:
+        for egress in ("direct", "socks5://p.test,direct"):
+            self.assertEqual(self.said(egress, **self.GIVEN), [])
+
+    def test_what_was_not_set_is_not_named(self) -> None:
+        self.assertEqual(self.said("socks5://p.test"), [])
 
 
 class Ending(SynchronousTestCase):
