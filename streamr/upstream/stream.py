@@ -173,7 +173,7 @@ class StreamedBody(Protocol):
         if not (self.begun.called or self._dropped):
             if fault is None:
                 self.begun.callback(self.first)
-            else:
+            elif self._ended is None:  # else who takes it is told below
                 self.begun.errback(fault)
         if self._ended is not None:
             self._ended(fault)
