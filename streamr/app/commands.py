@@ -9,21 +9,21 @@ from streamr import __version__
 from streamr.app.cache import PURGES, Storage
 from streamr.app.control import Command
 from streamr.app.pictures import PictureDisk
-from streamr.gateway.gateway import Gateway
+from streamr.routing.failover import Failover
 from streamr.routing.report import ToldRoute, told_routes
 
 
 def commands(
     urls: Mapping[str, str],
     certificate: Path | None,
-    gateways: Mapping[str, Gateway],
+    failovers: Mapping[str, Failover],
     stored: Sequence[Storage],
     disks: Sequence[PictureDisk | None],
     network: Mapping[str, str] | None,
 ) -> list[Command]:
-    """`urls` and `gateways` are by the servers' names; `certificate` is the file by
-    which the proxy's key is known; `network` leads the doctor into the demo's network,
-    None outside the demo."""
+    """`urls` and `failovers` are by names; `certificate` is the file by which the
+    proxy's key is known; `network` leads the doctor into the demo's network, None
+    outside the demo."""
 
     def running(_given: Mapping[str, str]) -> dict[str, object]:
         """What runs here, for commands that were not told where to look."""
@@ -36,7 +36,7 @@ def commands(
 
     def routes(_given: Mapping[str, str]) -> dict[str, list[ToldRoute]]:
         """What each route last did."""
-        return {name: told_routes(each.failover) for name, each in gateways.items()}
+        return {name: told_routes(each) for name, each in failovers.items()}
 
     found = [Command("/running", running), Command("/routes", routes)]
     for storage in stored:

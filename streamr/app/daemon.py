@@ -43,7 +43,7 @@ from streamr.observe.lag import LoopLag
 from streamr.observe.log import LineObserver, Sink
 from streamr.observe.measures import buckets
 from streamr.observe.metrics import Metrics
-from streamr.routing.health import Health
+from streamr.routing.failover import Failover
 from streamr.routing.statefile import RouteFile
 from streamr.tmdb import catalogue, images
 from streamr.upstream.resolve.system import system_lookup
@@ -124,7 +124,11 @@ def build(
             directory,
             LoopLag(reactor, metrics.late),
             shared.observer.settle,
-            state.remember(_healths(built), shared.upstream.book, history),
+            state.remember(
+                {name: each.health for name, each in _failovers(built).items()},
+                shared.upstream.book,
+                history,
+            ),
             told,
             Reloader(settings, lines, shared.upstream, served, told, identity),
             tls,
@@ -156,12 +160,12 @@ def _built(
     return built
 
 
-def _healths(built: Mapping[str, Built]) -> dict[str, Health]:
-    """Those of all routes, by the names under which they are remembered."""
-    found = {name: each.gateway.failover.health for name, each in built.items()}
+def _failovers(built: Mapping[str, Built]) -> dict[str, Failover]:
+    """What goes over routes, by the names under which those are told and remembered."""
+    found = {name: each.gateway.failover for name, each in built.items()}
     for name, each in built.items():
         if each.pictures is not None:
-            found[f"{name}-pictures"] = each.pictures.gateway.failover.health
+            found[f"{name}-pictures"] = each.pictures.gateway.failover
     return found
 
 
@@ -341,7 +345,7 @@ class Daemon(MultiService):
         return commands(
             {name: each.url for name, each in self.servers.items()},
             self.settings.proxy_tls_cert,
-            {name: each.gateway for name, each in built.items()},
+            _failovers(built),
             [each.storage for each in built.values() if each.storage is not None],
             [
                 each.pictures.disk

@@ -15,7 +15,7 @@ from streamr.app.candidates import peers
 from streamr.app.pictures import Peer, PictureMaker, ServedPictures
 from streamr.app.routes import Upstream
 from streamr.app.search import search_over, space_of
-from streamr.app.status import shown, store_size_of
+from streamr.app.status import pictures_of, shown, store_size_of
 from streamr.boundaries import Dimensions
 from streamr.config.settings import Settings
 from streamr.config.warm import warm_queries
@@ -192,6 +192,13 @@ class Shared:
         teller = self._teller(MAIN)
         storage, cache, warm = self._stored(asking, teller)
         gateway = Gateway(asking, reactor, teller, cache)
+        images = None
+        if settings.images:
+            tried, peers = self._tried(MAIN), main_peers(settings, near)
+            images = self._maker.main(teller, tried, loop, peers)
+            if cache is not None and storage is not None:
+                lists = warm_queries(settings, self.offered)
+                images = images.warmed(lists, storage.memory, cache, self._maker)
         own_route = f"proxy@{urlsplit(near.url).netloc}"
         sources = Sources(
             gateway=gateway,
@@ -202,6 +209,7 @@ class Shared:
             environment=settings.environment,
             proxy_gateways={own_route: near.gateway} if near.gateway else {},
             store_size=store_size_of(storage.memory if storage is not None else None),
+            pictures=pictures_of(images),
             demo=demo is not None,
         )
         status = Status(sources, lambda: shown(settings), reactor)
@@ -212,13 +220,6 @@ class Shared:
             gateway.failover.health,
             lambda: 0 if storage is None else len(storage.memory),
         )
-        images = None
-        if settings.images:
-            tried, peers = self._tried(MAIN), main_peers(settings, near)
-            images = self._maker.main(teller, tried, loop, peers)
-            if cache is not None and storage is not None:
-                lists = warm_queries(settings, self.offered)
-                images = images.warmed(lists, storage.memory, cache, self._maker)
         tmdb = health.TMDBHealth(gateway, reactor, self.wall, near.gateway)
         own = [*probes, *self._main_rows(tmdb, address, status, demo, look_again)]
         own += pictures.rows(images.gateway) if images is not None else []

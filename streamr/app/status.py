@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from streamr.app.pictures import ServedPictures
+from streamr.boundaries import PictureStats
 from streamr.config.settings import Settings
 from streamr.interfaces import Memory
 from streamr.observe.history import History
 from streamr.routing.health import Health
+from streamr.routing.report import told_routes
 from streamr.web.status.document import Shown
+from streamr.web.status.shape import ShownPictures
 from streamr.web.status.snapshot import StoreSize
+
+# What is kept without a disk.
+NOTHING = PictureStats(0, 0, 0)
 
 
 def store_size_of(memory: Memory | None) -> Callable[[], StoreSize | None]:
@@ -21,6 +28,25 @@ def store_size_of(memory: Memory | None) -> Callable[[], StoreSize | None]:
         return StoreSize(len(memory), memory.bytes, memory.most_bytes)
 
     return store_size
+
+
+def pictures_of(served: ServedPictures | None) -> Callable[[], ShownPictures | None]:
+    """What looks at the pictures, each time it is asked; None where they are off."""
+
+    def shown_pictures() -> ShownPictures | None:
+        if served is None:
+            return None
+        kept = served.disk.files.stats() if served.disk is not None else NOTHING
+        return {
+            "routes": told_routes(served.gateway.failover),
+            "stored": kept.pictures,
+            "bytes": kept.bytes,
+            "most_bytes": kept.most_bytes,
+            "hits": served.gateway.hits,
+            "misses": served.gateway.misses,
+        }
+
+    return shown_pictures
 
 
 def let_know(history: History, health: Health) -> None:

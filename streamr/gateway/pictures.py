@@ -89,6 +89,8 @@ class Pictures:
         # those that nobody else can join
         self._alone: set[Download] = set()
         self._gone = Pauses(MOST_GONE)
+        # answers since the start: from the disk, and others
+        self.hits = self.misses = 0
         self._cut: dict[str, frozenset[str]] = {}
 
     def serve(self, query: Query, call: Call) -> Deferred[Shown]:
@@ -97,11 +99,13 @@ class Pictures:
         began = self._clock.seconds()
         stored = self._files_have(query.path)
         if stored is not None:
+            self.hits += 1
             shown = self._stored(stored)
             return succeed(self._shown(shown, StoredReader(stored), query, call, began))
         if self._gone.hold(query.path, began):
             nothing = Outcome(Answer(404, b""), source=STORED, cache=CacheUse())
             return succeed(self._shown(nothing, None, query, call, began))
+        self.misses += 1
         opening = self._open(query, call)
         opening.addErrback(_left)
         return opening.addCallback(self._opened, query, call, began)

@@ -137,9 +137,8 @@ def test_a_command_loads_what_it_needs_and_neither_reactor_nor_treq(
         assert command.ended() == status, command.output
         loaded = command.wait_for("^loaded: (.*)").group(1).split()
         ours = {each.split(".")[1] for each in loaded if each.startswith("streamr.")}
-        ours.discard(
-            "inherited"
-        )  # the package itself looks what a supervisor passed on
+        # the package itself looks what a supervisor passed on
+        ours.discard("net")
         tops = {each.partition(".")[0] for each in loaded} - {"streamr"}
         assert ours <= set(rooms.split()), line
         assert tops - set(sys.stdlib_module_names) <= set(packages.split()), line

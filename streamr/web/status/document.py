@@ -113,6 +113,8 @@ done</h2><ol id="faults" tabindex="0" aria-labelledby="h-faults">{parts["faults"
 <section aria-labelledby="h-cache"><h2 id="h-cache">Cache</h2>
 <div id="cache">{parts["cache"]}</div></section>
 </div>
+<section aria-labelledby="h-pictures"><h2 id="h-pictures">Pictures</h2>
+<div id="pictures">{parts["pictures"]}</div></section>
 {_settings(settings)}
 </main>
 {_footer(snapshot)}

@@ -22,6 +22,7 @@ def sections(snapshot: Snapshot) -> dict[str, str]:
         "routes": routes(snapshot),
         "charts": hour(snapshot),
         "cache": cache(snapshot),
+        "pictures": pictures(snapshot),
         "faults": faults(snapshot),
     }
 
@@ -154,23 +155,56 @@ def cache(snapshot: Snapshot) -> str:
     found = snapshot["cache"]
     if found is None:
         return "<p>Nothing is kept: STREAMR_CACHE_MB is 0.</p>"
-    full = found["bytes"] / found["most_bytes"] if found["most_bytes"] else 0.0
-    rows = (
+    return _full(found["bytes"], found["most_bytes"]) + _rows(
         ("answers kept", words.number(found["entries"])),
-        ("size", f"{words.size(found['bytes'])} of {words.size(found['most_bytes'])}"),
+        ("size", _share(found["bytes"], found["most_bytes"])),
         ("hits, last hour", words.number(found["hits"])),
         ("of them stale", words.number(found["stale"])),
         ("misses, last hour", words.number(found["misses"])),
     )
-    told = "".join(
-        f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in rows
+
+
+def pictures(snapshot: Snapshot) -> str:
+    """What is kept of TMDB's pictures, and how their own routes do."""
+    found = snapshot["pictures"]
+    if found is None:
+        return "<p>No pictures are served: STREAMR_IMAGES is 0.</p>"
+    routes = "".join(
+        f"<div><dt>{escape(each['route'])}</dt>"
+        f"<dd>{escape(words.standing(each))}</dd></div>"
+        for each in found["routes"]
     )
+    return (
+        _full(found["bytes"], found["most_bytes"])
+        + _rows(
+            ("pictures kept", words.number(found["stored"])),
+            ("size", _share(found["bytes"], found["most_bytes"])),
+            ("from the disk, since the start", words.number(found["hits"])),
+            ("fetched, since the start", words.number(found["misses"])),
+        )
+        + f'<dl class="rows">{routes}</dl>'
+    )
+
+
+def _share(size: int, most: int) -> str:
+    return f"{words.size(size)} of {words.size(most)}"
+
+
+def _full(size: int, most: int) -> str:
+    """A bar that shows how full a store is."""
+    full = size / most if most else 0.0
     return (
         f'<svg class="full" viewBox="0 0 100 4" preserveAspectRatio="none" role="img" '
         f'aria-label="{full:.0%} full"><rect class="rest" width="100" height="4"/>'
         f'<rect class="cache" width="{min(100.0, full * 100):.1f}" height="4"/></svg>'
-        f'<dl class="rows">{told}</dl>'
     )
+
+
+def _rows(*rows: tuple[str, str]) -> str:
+    told = "".join(
+        f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in rows
+    )
+    return f'<dl class="rows">{told}</dl>'
 
 
 def faults(snapshot: Snapshot) -> str:

@@ -93,6 +93,18 @@ class ShownCache(TypedDict):
     share: float | None
 
 
+class ShownPictures(TypedDict):
+    """TMDB's pictures: their routes, what is kept of them, and how many answers since
+    the start came from the disk (`hits`), and did not (`misses`)."""
+
+    routes: list[ToldRoute]
+    stored: int
+    bytes: int
+    most_bytes: int
+    hits: int
+    misses: int
+
+
 class Failed(TypedDict):
     """One attempt that failed, and of what."""
 
@@ -129,4 +141,5 @@ class Snapshot(TypedDict):
     hour: Hour
     routes: list[MainRoute]
     cache: ShownCache | None
+    pictures: ShownPictures | None
     faults: list[ShownFault]

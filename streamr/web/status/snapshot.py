@@ -22,6 +22,7 @@ from streamr.web.status.shape import (
     Minute,
     ShownCache,
     ShownFault,
+    ShownPictures,
     ShownRoute,
     ShownVerdict,
     Snapshot,
@@ -48,8 +49,8 @@ class Sources:
     """Where a snapshot is read from.
 
     `proxy_gateways` gives the gateway of the proxy in this process, by main's name of
-    the route to it; `store_size` gives None without a store; `started` is wall-clock
-    seconds.
+    the route to it; `store_size` gives None without a store, `pictures` where they are
+    off; `started` is wall-clock seconds.
     """
 
     gateway: Gateway
@@ -60,6 +61,7 @@ class Sources:
     environment: str
     proxy_gateways: Mapping[str, Gateway] = field(default_factory=dict)
     store_size: Callable[[], StoreSize | None] = lambda: None
+    pictures: Callable[[], ShownPictures | None] = lambda: None
     demo: bool = False
 
 
@@ -81,6 +83,7 @@ def snapshot(sources: Sources) -> Snapshot:
         },
         "routes": routes,
         "cache": _cache(sources.store_size(), hour),
+        "pictures": sources.pictures(),
         "faults": [_fault(each) for each in history.troubles()],
     }
 

@@ -11,6 +11,7 @@ from streamr.web.status.shape import (
     MainRoute,
     ShownCache,
     ShownFault,
+    ShownPictures,
     ShownRoute,
     Snapshot,
 )
@@ -32,6 +33,7 @@ def text(snapshot: Snapshot, base_url: str = "") -> str:
         *_routes(snapshot["routes"]),
         "",
         _cache(snapshot["cache"]),
+        _pictures(snapshot["pictures"]),
         *_faults(snapshot["faults"]),
         "",
         f"Base URL for your app: {base_url}",
@@ -86,6 +88,16 @@ def _cache(cache: ShownCache | None) -> str:
         f"cache: {cache['entries']} answers in {words.size(cache['bytes'])} of "
         f"{words.size(cache['most_bytes'])}; {words.share(cache['share'])} of the "
         f"last hour's calls, {cache['stale']} of them stale"
+    )
+
+
+def _pictures(pictures: ShownPictures | None) -> str:
+    if pictures is None:
+        return "pictures: none"
+    return (
+        f"pictures: {pictures['stored']} in {words.size(pictures['bytes'])} of "
+        f"{words.size(pictures['most_bytes'])}; since the start {pictures['hits']} "
+        f"from the disk, {pictures['misses']} fetched"
     )
 
 

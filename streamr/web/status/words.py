@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from streamr.routing.report import ToldRoute
 from streamr.web.status.shape import ShownFault, ShownRoute
 
 MB = 1024 * 1024
@@ -73,7 +74,7 @@ def differing(route: ShownRoute) -> str:
     )
 
 
-def standing(route: ShownRoute) -> str:
+def standing(route: ToldRoute) -> str:
     """The place of a route in the order in which they are tried, and why it is there:
     "1: works here (41 ms)"."""
     place = route["place"]
