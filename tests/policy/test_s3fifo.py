@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -13,8 +13,8 @@ from hypothesis.stateful import (
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.policy.s3fifo import LEAST_GHOSTS, MOST_SPARED, SMALL_SHARE, Queues
+from tests.properties import examples
 
-steady = settings(deadline=None, database=None, derandomize=True)
 keys = st.integers(0, 30)
 
 
@@ -85,9 +85,7 @@ class Books(RuleBasedStateMachine):
 
 class Bounded(SynchronousTestCase):
     def test_no_sequence_breaks_a_limit_or_the_books(self) -> None:
-        run_state_machine_as_test(
-            Books, settings=settings(steady, max_examples=80, stateful_step_count=50)
-        )
+        run_state_machine_as_test(Books, settings=examples(80, stateful_step_count=50))
 
     def test_one_that_is_larger_than_everything_leaves_at_once_and_alone(self) -> None:
         queues: Queues[str, str] = Queues(100, 10)
@@ -103,7 +101,7 @@ class Bounded(SynchronousTestCase):
 class Flooded(SynchronousTestCase):
     """What is asked for once displaces nothing that was asked for again."""
 
-    @settings(steady, max_examples=60)
+    @examples(60)
     @given(
         st.lists(st.integers(1, 300), min_size=1, max_size=12),
         st.lists(st.integers(1, 300), min_size=30, max_size=120),

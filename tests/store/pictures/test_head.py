@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import zlib
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import PictureHead
 from streamr.store.pictures.head import DIGEST_BYTES, SIZE, decode, encode, fits
+from tests.properties import examples
 from tests.store.pictures.support import head
 
-steady = settings(deadline=None, database=None, derandomize=True, max_examples=60)
+steady = examples(60)
 DIGEST = bytes(range(DIGEST_BYTES))
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 known = st.builds(
