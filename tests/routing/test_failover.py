@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import Phase
@@ -33,6 +34,7 @@ from streamr.routing.hedge import ASK_AGAIN
 from streamr.upstream.line import HostLine
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.ratelimit import Pacer
+from tests.pictures import Coming
 from tests.properties import examples
 from tests.support import GOOD, QUERY, FakeRoute, Sent, call, failover_over, late
 
@@ -111,6 +113,51 @@ class Blame(WaysCase):
         self.clock.advance(HEDGE_AFTER)
         self.clock.advance(8.0)
         self.assertEqual((self.in_row(self.direct), self.in_row(self.proxy)), (0, 0))
+
+
+class Bodies(WaysCase):
+    """Answers whose body still comes when their head is there."""
+
+    def test_a_cut_is_told_of_the_route_that_brought_it(self) -> None:
+        tried: list[Attempt] = []
+        cut: list[tuple[str, str]] = []
+        self.failover = Failover(
+            self.failover.health,
+            self.clock,
+            tried=tried.append,
+            failed=lambda route, cause: cut.append((route.name, cause)),
+        )
+        fault = Fault("connection_terminated")
+        route = self.failover.broke("proxy", fault, QUERY)
+        self.assertIs(route, self.proxy)
+        hop = self.proxy.next_hop
+        self.assertEqual(tried, [Attempt("proxy", hop, 0, "connection_terminated")])
+        self.assertEqual(cut, [("proxy", "connection_terminated")])
+        self.assertEqual((self.in_row(self.proxy), self.in_row(self.direct)), (1, 0))
+
+    def test_so_many_of_them_open_its_breaker(self) -> None:
+        for number in range(TRIP_IN_ROW):
+            query = replace(QUERY, path=f"/t/p/w92/{number}.jpg")
+            self.failover.broke("direct", Fault("connection_terminated"), query)
+        self.assertFalse(self.failover.health.is_closed(self.direct))
+
+    def test_one_that_comes_too_late_is_closed(self) -> None:
+        coming = Coming(self.clock)
+        # it was answered in the moment in which it was cancelled
+        self.proxy.on_cancel = lambda result: result.callback(coming.answer(9))
+        self.fetch()
+        self.clock.advance(HEDGE_AFTER)
+        self.direct.succeeds()
+        self.assertEqual(coming.aborted, 1)
+
+    def test_the_one_that_wins_is_left_open(self) -> None:
+        coming = Coming(self.clock)
+        travelling = self.fetch()
+        self.direct.succeeds(coming.answer(9))
+        answer = self.successResultOf(travelling).answer
+        assert answer is not None
+        self.assertIs(answer.incoming, coming.body)
+        self.assertFalse(coming.is_left)
 
 
 class Starting(WaysCase):

@@ -147,6 +147,21 @@ class Told(SynchronousTestCase):
         self.assertIn("trying proxy@a: in the order of preference [", lines[-1])
 
 
+class Broken(SynchronousTestCase):
+    """An answer whose body is cut afterwards."""
+
+    def test_the_search_does_not_begin_there_again_until_it_has_worked(self) -> None:
+        for cause, begins in (("connection_terminated", "1"), (None, "0")):
+            searching = Searching(2)
+            fetching = searching.fetch()
+            searching.routes[0].succeeds()
+            self.assertEqual(self.successResultOf(fetching).source, "0")
+            if cause is not None:
+                searching.failover.broke("0", Fault(cause), QUERY)
+            searching.fetch()
+            self.assertEqual(searching.sent[1:], [begins])
+
+
 class Promises(SynchronousTestCase):
     """Whatever the routes of a search do."""
 
