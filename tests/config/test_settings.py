@@ -71,6 +71,28 @@ class Table(Loading):
                     getattr(found, setting.field), setting.read(setting.default)
                 )
 
+    def test_pictures_are_served_and_kept_unless_a_setting_says_otherwise(self):
+        found = load({}, WITH_KEY)
+        self.assertEqual(found.tmdb_image_base_url, "https://image.tmdb.org")
+        self.assertIs(found.images, True)
+        self.assertIs(self.with_key(STREAMR_IMAGES="0").images, False)
+        self.assertIsNone(found.image_cache_mb)
+        for told in (0, 1_000_000):
+            kept = self.with_key(STREAMR_IMAGE_CACHE_MB=str(told))
+            self.assertEqual(kept.image_cache_mb, told)
+
+    def test_what_is_wrong_with_them_is_told_with_what_is_allowed(self):
+        self.one_problem("STREAMR_IMAGES", "1 or 0", STREAMR_IMAGES="yes")
+        self.one_problem(
+            "STREAMR_IMAGE_CACHE_MB", "0 to 1000000", STREAMR_IMAGE_CACHE_MB="1000001"
+        )
+        self.one_problem(
+            "TMDB_IMAGE_BASE_URL",
+            "evil.example is not TMDB's picture host",
+            "image.tmdb.org or on loopback",
+            TMDB_IMAGE_BASE_URL="https://evil.example",
+        )
+
     def test_the_defaults_are_the_issues(self):
         found = load({}, WITH_KEY)
         self.assertEqual((found.host, found.port), ("127.0.0.1", 3001))

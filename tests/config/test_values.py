@@ -169,6 +169,26 @@ class Simple(Readers):
         self.refuses(values.word, "", "a b", "x" * 41, 'a"', "é", "a\n")
 
 
+class Switches(Readers):
+    """What is on or off, and what may be left out."""
+
+    def test_a_switch_is_one_or_nought(self):
+        self.reads(values.switch, {"1": True, "0": False})
+        self.refuses(values.switch, "", "2", "01", "yes", "true", "on", " 1")
+
+    def test_what_is_optional_may_be_empty_and_nothing_else(self):
+        read = values.optional(values.number(0, 9))
+        self.reads(read, {"": None, "0": 0, "9": 9})
+        self.refuses(read, "10", "x", " ")
+
+    def test_a_size_is_one_of_tmdbs_form(self):
+        self.reads(values.image_size, {"w342": "w342", "original": "original"})
+        for text in ("", "342", "w0", "w342/..", "huge"):
+            with self.assertRaises(ValueError) as caught:
+                values.image_size(text)
+            self.assertIn(repr(text), str(caught.exception))
+
+
 class Urls(Readers):
     """Where requests go."""
 
@@ -210,8 +230,33 @@ class Urls(Readers):
             values.tmdb_url, "http://api.themoviedb.org/3", "http://api.tmdb.org/3"
         )
 
+    def test_pictures_are_asked_of_their_host_and_of_loopback(self):
+        for url in (
+            "https://image.tmdb.org",
+            "https://IMAGE.TMDB.ORG:443",
+            "https://127.0.0.1:8443",
+            "http://localhost:8080",
+            "http://[::1]:8080",
+        ):
+            self.reads(values.image_url, {url: url, f"{url}/": url})
+
+    def test_pictures_are_asked_of_nobody_else(self):
+        for url, said in (
+            ("https://api.tmdb.org", "api.tmdb.org is not TMDB's picture host"),
+            ("https://images.example.org", "images.example.org"),
+            ("https://image.tmdb.org.evil.example", "evil.example"),
+            ("https://10.0.0.1", "10.0.0.1"),
+            ("http://image.tmdb.org", "plain http"),
+            ("https://image.tmdb.org/t/p", "/t/p is put behind it"),
+            ("http://localhost/x/", "/t/p is put behind it"),
+        ):
+            with self.assertRaises(ValueError) as caught:
+                values.image_url(url)
+            self.assertIn(said, str(caught.exception), url)
+        self.refuses(values.image_url, "https://image.tmdb.org.")
+
     def test_what_is_no_base_url(self):
-        for read in (values.tmdb_url, values.proxy_url):
+        for read in (values.tmdb_url, values.image_url, values.proxy_url):
             self.refuses(
                 read,
                 "",
@@ -236,6 +281,8 @@ class Urls(Readers):
 
     def test_a_url_cannot_end_in_an_empty_query_or_fragment(self):
         """A path is put behind it: `…/3?` + `/movie/550` would ask for `/3`."""
+        for read in (values.tmdb_url, values.image_url, values.proxy_url):
+            self.refuses(read, "http://127.0.0.1?", "http://127.0.0.1#")
         for read in (values.tmdb_url, values.proxy_url):
             self.refuses(read, "http://127.0.0.1/3?", "http://127.0.0.1/3#")
 

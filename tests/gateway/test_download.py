@@ -179,6 +179,11 @@ class Together(DownloadCase):
     def test_a_reader_has_its_head(self) -> None:
         self.assertIs(self.download.reader().head, self.download.head)
 
+    def test_it_tells_how_its_head_came(self) -> None:
+        answer = self.download.outcome.answer
+        assert answer is not None
+        self.assertIs(answer.incoming, self.coming.body)
+
     def test_nobody_joins_what_is_over(self) -> None:
         self.assertTrue(self.download.joinable)
         self.reader()
@@ -449,6 +454,7 @@ class Continued(DownloadCase):
             self.assertEqual((self.got.end, self.over), (CUT, [None]))
 
     def test_it_is_continued_so_often_and_no_more(self) -> None:
+        self.assertEqual(MOST_CONTINUED, 4)
         for times in range(MOST_CONTINUED):
             self.coming.is_cut()
             self.assertEqual(len(self.supply.asked), times + 1)
