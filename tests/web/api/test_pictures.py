@@ -398,6 +398,8 @@ class Errors(PictureCase):
             self.clock.advance(8.0)
             seen = self.seen()
             self.is_error(seen, status)
+            self.assertNotEqual(seen.json["status_message"], pictures.NOT_THERE)
+            self.assertEqual(seen.json["details"]["attempts"][0]["cause"], cause)
             self.assertIn(f"error={cause}", seen.headers["proxy-status"])
 
     def test_one_that_is_cut_has_no_clean_end(self) -> None:
