@@ -120,19 +120,12 @@ class Bodies(WaysCase):
 
     def test_a_cut_is_told_of_the_route_that_brought_it(self) -> None:
         tried: list[Attempt] = []
-        cut: list[tuple[str, str]] = []
-        self.failover = Failover(
-            self.failover.health,
-            self.clock,
-            tried=tried.append,
-            failed=lambda route, cause: cut.append((route.name, cause)),
-        )
+        self.failover = Failover(self.failover.health, self.clock, tried=tried.append)
         fault = Fault("connection_terminated")
         route = self.failover.broke("proxy", fault, QUERY)
         self.assertIs(route, self.proxy)
         hop = self.proxy.next_hop
         self.assertEqual(tried, [Attempt("proxy", hop, 0, "connection_terminated")])
-        self.assertEqual(cut, [("proxy", "connection_terminated")])
         self.assertEqual((self.in_row(self.proxy), self.in_row(self.direct)), (1, 0))
 
     def test_so_many_of_them_open_its_breaker(self) -> None:
