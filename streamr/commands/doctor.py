@@ -20,7 +20,7 @@ from streamr.config.resolvers import ALLOWED, SYSTEM, resolver
 from streamr.doctor.diagnosis.diagnose import Diagnosis, judge
 from streamr.doctor.evidence import NOBODY, Evidence
 from streamr.doctor.probe.examination import DoctorReactor, Examination
-from streamr.doctor.probe.run import Limits
+from streamr.doctor.probe.run import ProbeLimits
 from streamr.doctor.probe.step_dns import NOBODY_SECONDS
 from streamr.doctor.report import table
 from streamr.doctor.report.bundle import bundle
@@ -142,7 +142,7 @@ class DoctorOptions(PrintingOptions):
                     for each in over_udp
                 },
                 nobody=nobody if others else None,
-                limits=Limits(),
+                limits=ProbeLimits(),
                 tell=progress.tell,
             )
         except SettingsError as error:

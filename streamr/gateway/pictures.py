@@ -50,7 +50,7 @@ UNREAD = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PictureAnswer:
     """What came of a request for a picture. Without a reader there is none to show."""
 
     exchange: Exchange
@@ -93,7 +93,7 @@ class Pictures:
         self.hits = self.misses = 0
         self._cut: dict[str, frozenset[str]] = {}
 
-    def serve(self, query: Query, call: Call) -> Deferred[Shown]:
+    def serve(self, query: Query, call: Call) -> Deferred[PictureAnswer]:
         """Answer by the call's deadline with the head of a picture, and a reader for
         its bytes. Never fails; cancelling it closes what nobody else waits for."""
         began = self._clock.seconds()
@@ -187,7 +187,7 @@ class Pictures:
 
     def _opened(
         self, opened: _Opened, query: Query, call: Call, began: float
-    ) -> Shown | Deferred[Shown]:
+    ) -> PictureAnswer | Deferred[PictureAnswer]:
         outcome, download = opened
         if download is None:
             return self._shown(outcome, None, query, call, began)
@@ -217,8 +217,8 @@ class Pictures:
         query: Query,
         call: Call,
         began: float,
-    ) -> Shown:
-        return Shown(self._teller.answered(outcome, query, call, began), reader)
+    ) -> PictureAnswer:
+        return PictureAnswer(self._teller.answered(outcome, query, call, began), reader)
 
     def was_cut(self, key: str, host: str) -> None:
         """A picture that came from this host was not whole."""

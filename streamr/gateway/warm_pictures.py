@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from streamr.boundaries import Call, Query
 from streamr.errors import Fault
-from streamr.gateway.pictures import Pictures, Shown
+from streamr.gateway.pictures import PictureAnswer, Pictures
 from streamr.interfaces import PictureReader
 
 # The lists are looked through so often (seconds), as the warm set itself is.
@@ -86,7 +86,7 @@ class WarmPictures:
             self._timer = self._clock.callLater(APART, self._go_on, left)
 
 
-def _read(shown: Shown) -> Deferred[None] | None:
+def _read(shown: PictureAnswer) -> Deferred[None] | None:
     """Be a reader of it until it is there, or is cut; none of it is read."""
     return None if shown.reader is None else _follow(shown.reader)
 

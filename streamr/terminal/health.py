@@ -25,7 +25,7 @@ HEALTH_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ServerPlace:
     """A server of this machine: its name (main, proxy), where it is bound, and the file
     of its certificate if it has TLS."""
 
@@ -35,11 +35,11 @@ class Place:
     certificate: Path | None = None
 
 
-def places(settings: Settings) -> list[Place]:
+def places(settings: Settings) -> list[ServerPlace]:
     """Each server that should run."""
     found = [
-        Place("main", settings.host, settings.port),
-        Place(
+        ServerPlace("main", settings.host, settings.port),
+        ServerPlace(
             "proxy", settings.proxy_host, settings.proxy_port, settings.proxy_tls_cert
         ),
     ]
@@ -62,16 +62,16 @@ def readiness(settings: Settings) -> Iterator[Finding]:
         yield Finding(place.name, mark, problem or "ready")
 
 
-def is_up(place: Place) -> bool:
+def is_up(place: ServerPlace) -> bool:
     """True when a streamr server of that name answers there."""
     return _health_problem(place) is None
 
 
-def _health_problem(place: Place) -> str | None:
+def _health_problem(place: ServerPlace) -> str | None:
     return _problem(place, HEALTH[place.name], ("ok",))
 
 
-def _problem(place: Place, path: str, good: tuple[str, ...]) -> str | None:
+def _problem(place: ServerPlace, path: str, good: tuple[str, ...]) -> str | None:
     """What is wrong with a page that says how a server is; None when it says one of
     the `good` words."""
     where, hint = f"{place.host}:{place.port}", NEXT[place.name]

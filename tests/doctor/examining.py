@@ -14,7 +14,7 @@ from streamr.config.resolvers import resolver
 from streamr.doctor.evidence import Evidence
 from streamr.doctor.probe.examination import DoctorReactor, Examination
 from streamr.doctor.probe.machine import inspect
-from streamr.doctor.probe.run import Limits
+from streamr.doctor.probe.run import ProbeLimits
 from streamr.upstream.resolve import dns as dns_server
 from tests.doctor.roads import Roads
 
@@ -22,7 +22,9 @@ from tests.doctor.roads import Roads
 # has the whole time that it has in `streamr doctor`: the other process has to work for
 # its answer, and what it gets of the processor the doctor cannot know. Everything else
 # (tries, error rates, rounds) is as there.
-LIMITS = Limits(dns=1.0, tcp=1.0, tls=1.5, http=5.0, arms=9.0, pause=0.0, total=26.0)
+LIMITS = ProbeLimits(
+    dns=1.0, tcp=1.0, tls=1.5, http=5.0, arms=9.0, pause=0.0, total=26.0
+)
 # On a busy machine one of some hundred handshakes may take longer than the limit: the
 # doctor says so, and that it means nothing.
 CHANCE = {"tls_unclear"}

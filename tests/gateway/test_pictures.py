@@ -20,7 +20,7 @@ from streamr.boundaries import (
     Validators,
 )
 from streamr.errors import RouteKind
-from streamr.gateway.pictures import GONE, MOST_CUT, UNREAD, Pictures, Shown
+from streamr.gateway.pictures import GONE, MOST_CUT, UNREAD, PictureAnswer, Pictures
 from streamr.gateway.telling import Teller
 from streamr.policy.freshness import MOST_KEPT
 from streamr.tmdb import images
@@ -64,7 +64,7 @@ class PicturesCase(SynchronousTestCase):
             self.files if self.has_files else None,
         )
 
-    def serve(self, query: Query = QUERY, **more: Any) -> Deferred[Shown]:
+    def serve(self, query: Query = QUERY, **more: Any) -> Deferred[PictureAnswer]:
         deadline = self.clock.seconds() + more.pop("seconds", DEADLINE)
         return self.pictures.serve(query, call(deadline, target=query.path, **more))
 
@@ -80,10 +80,10 @@ class PicturesCase(SynchronousTestCase):
         coming.comes(BODY[begin:])
         coming.ends()
 
-    def read(self, serving: Deferred[Shown]) -> ReadAll:
+    def read(self, serving: Deferred[PictureAnswer]) -> ReadAll:
         return self.reading(self.successResultOf(serving))
 
-    def reading(self, shown: Shown) -> ReadAll:
+    def reading(self, shown: PictureAnswer) -> ReadAll:
         assert shown.reader is not None
         return ReadAll(shown.reader)
 
@@ -97,7 +97,7 @@ class PicturesCase(SynchronousTestCase):
         self.direct.sent.clear()
         self.notes.exchanges.clear()
 
-    def cache(self, shown: Shown) -> CacheUse | None:
+    def cache(self, shown: PictureAnswer) -> CacheUse | None:
         return shown.exchange.outcome.cache
 
     def is_whole(self, *readings: ReadAll) -> None:

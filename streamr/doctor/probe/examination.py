@@ -21,12 +21,12 @@ from streamr.doctor.evidence import Evidence, House
 from streamr.doctor.probe import machine
 from streamr.doctor.probe.elsewhere import Elsewhere
 from streamr.doctor.probe.http import Asker, Asking, gathered
-from streamr.doctor.probe.run import Case, Limits
+from streamr.doctor.probe.run import Case, ProbeLimits
 from streamr.doctor.probe.step_advice import Advising
 from streamr.doctor.probe.step_dns import Names
 from streamr.doctor.probe.step_http import Requests
 from streamr.doctor.probe.step_line import Measuring
-from streamr.doctor.probe.step_pictures import Pictures
+from streamr.doctor.probe.step_pictures import PictureStep
 from streamr.doctor.probe.step_tcp import Addresses
 from streamr.doctor.probe.step_tls import Arms
 from streamr.doctor.probe.tcp_tls import MOST_AT_ONCE, Prober, policies
@@ -54,7 +54,7 @@ class Examination:
         second: Mapping[str, Find],
         second_over_tcp: Mapping[str, Find],
         nobody: Find | None = None,
-        limits: Limits,
+        limits: ProbeLimits,
         wall: Callable[[], float] = time.time,
         tell: Callable[[str, str], None] = lambda _step, _text: None,
         inspect: Callable[[Settings, Iterable[Found]], House] = machine.inspect,
@@ -90,7 +90,7 @@ class Examination:
         self._requests = Requests(case, asker, Elsewhere(asking, settings))
         self._advising = Advising(case, asker)
         self._measuring = Measuring(case, prober)
-        self._pictures = Pictures(case, self._names, prober)
+        self._pictures = PictureStep(case, self._names, prober)
         self._asking = asking
 
     async def run(self) -> Evidence:

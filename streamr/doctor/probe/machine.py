@@ -17,7 +17,7 @@ from streamr.config.load import Found
 from streamr.config.settings import Settings
 from streamr.config.state import state_directory
 from streamr.doctor.evidence import House, PortState, SettingRow
-from streamr.terminal.health import Place, is_up, places
+from streamr.terminal.health import ServerPlace, is_up, places
 
 # An address of each family that is on the internet and nobody's (RFC 5737, RFC 3849).
 Beyond = tuple[socket.AddressFamily, str]
@@ -95,7 +95,7 @@ def _ports(settings: Settings) -> tuple[PortState, ...]:
     return tuple(_port(place) for place in places(settings) if place.port)
 
 
-def _port(place: Place) -> PortState:
+def _port(place: ServerPlace) -> PortState:
     setting, port = _PORTS[place.name], place.port
     try:
         sockets.listen(place.host, port, setting).close()

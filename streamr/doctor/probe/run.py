@@ -34,7 +34,7 @@ MOST_PLACES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ProbeLimits:
     """How long each probe and the whole may take, in seconds."""
 
     dns: float = 3.0
@@ -57,7 +57,7 @@ class Case:
         self,
         clock: IReactorTime,
         settings: Settings,
-        limits: Limits,
+        limits: ProbeLimits,
         tell: Callable[[str, str], None],
         wall: Callable[[], float],
     ) -> None:

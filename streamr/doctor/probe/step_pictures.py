@@ -16,7 +16,7 @@ from streamr.tmdb.hosts import OFFICIAL_HOSTS
 from streamr.upstream.dial.tls import PROFILES
 
 
-class Pictures:
+class PictureStep:
     """The host that pictures come from: its addresses, and whose they are."""
 
     def __init__(self, case: Case, names: Names, prober: Prober) -> None:

@@ -51,7 +51,7 @@ BOMB_BYTES = 100_000_000
 OVERSIZE_BYTES = 4_500_000
 
 
-class End(Enum):
+class ScriptEnd(Enum):
     """How a connection ends after the last raw byte."""
 
     FIN = "fin"
@@ -64,7 +64,7 @@ class Script:
     """Raw bytes, and what comes after them."""
 
     data: bytes
-    end: End
+    end: ScriptEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,21 +146,25 @@ def long_header(scene: Scene, fault: SimulatedFault) -> bytes:
 
 
 SCRIPTS: dict[str, Write] = {
-    "silence-after-request": lambda scene, fault: Script(b"", End.SILENCE),
-    "reset-after-request": lambda scene, fault: Script(b"", End.RESET),
-    "fin-after-request": lambda scene, fault: Script(b"", End.FIN),
-    "stall-headers": lambda scene, fault: Script(half_a_head(scene), End.SILENCE),
-    "reset-in-headers": lambda scene, fault: Script(half_a_head(scene), End.RESET),
-    "malformed-head": lambda scene, fault: Script(
-        b"HTP/x.y OOPS\r\n: ?\r\n\r\n", End.FIN
+    "silence-after-request": lambda scene, fault: Script(b"", ScriptEnd.SILENCE),
+    "reset-after-request": lambda scene, fault: Script(b"", ScriptEnd.RESET),
+    "fin-after-request": lambda scene, fault: Script(b"", ScriptEnd.FIN),
+    "stall-headers": lambda scene, fault: Script(half_a_head(scene), ScriptEnd.SILENCE),
+    "reset-in-headers": lambda scene, fault: Script(
+        half_a_head(scene), ScriptEnd.RESET
     ),
-    "long-header": lambda scene, fault: Script(long_header(scene, fault), End.FIN),
-    "short-body": lambda scene, fault: Script(short(scene), End.FIN),
-    "reset-in-body": lambda scene, fault: Script(short(scene), End.RESET),
-    "stall-body": lambda scene, fault: Script(short(scene), End.SILENCE),
-    "cut-chunks": lambda scene, fault: Script(unfinished_chunks(scene), End.FIN),
-    "no-length-fin": lambda scene, fault: Script(unlimited(scene), End.FIN),
-    "no-length-rst": lambda scene, fault: Script(unlimited(scene), End.RESET),
+    "malformed-head": lambda scene, fault: Script(
+        b"HTP/x.y OOPS\r\n: ?\r\n\r\n", ScriptEnd.FIN
+    ),
+    "long-header": lambda scene, fault: Script(
+        long_header(scene, fault), ScriptEnd.FIN
+    ),
+    "short-body": lambda scene, fault: Script(short(scene), ScriptEnd.FIN),
+    "reset-in-body": lambda scene, fault: Script(short(scene), ScriptEnd.RESET),
+    "stall-body": lambda scene, fault: Script(short(scene), ScriptEnd.SILENCE),
+    "cut-chunks": lambda scene, fault: Script(unfinished_chunks(scene), ScriptEnd.FIN),
+    "no-length-fin": lambda scene, fault: Script(unlimited(scene), ScriptEnd.FIN),
+    "no-length-rst": lambda scene, fault: Script(unlimited(scene), ScriptEnd.RESET),
 }
 
 

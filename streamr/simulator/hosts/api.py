@@ -4,7 +4,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from streamr.simulator.faults.http import Scene
 from streamr.simulator.hosts.host import Host
-from streamr.simulator.hosts.site import Answering, Asked
+from streamr.simulator.hosts.site import Answering, SimulatedRequest
 from streamr.simulator.tmdb.answers import TMDBReply, answer, authorised, unauthorised
 from streamr.simulator.tmdb.rendering import Rendered, render
 from streamr.simulator.tmdb.world import World
@@ -19,13 +19,13 @@ class Lookalike(Answering):
         self.world = world
         self.keys = keys
 
-    def reply(self, asked: Asked) -> TMDBReply:
+    def reply(self, asked: SimulatedRequest) -> TMDBReply:
         """What TMDB's application says."""
         if not authorised(self.keys, asked.api_key, asked.bearer):
             return unauthorised()
         return answer(self.world, asked.method, asked.path, asked.params)
 
-    def scene(self, asked: Asked) -> Deferred[Scene]:
+    def scene(self, asked: SimulatedRequest) -> Deferred[Scene]:
         """The good answer, and how to make the one for another title."""
         now = self.now
 

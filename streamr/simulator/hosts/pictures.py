@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from streamr.simulator.faults.http import Scene
 from streamr.simulator.hosts.host import Host
-from streamr.simulator.hosts.site import Answering, Asked
+from streamr.simulator.hosts.site import Answering, SimulatedRequest
 from streamr.simulator.hosts.studio import Studio
 from streamr.simulator.pictures.noise import noise
 from streamr.simulator.tmdb.images import (
@@ -28,7 +28,7 @@ class PictureHost(Answering):
         super().__init__(host)
         self.studio = studio
 
-    def scene(self, asked: Asked) -> Deferred[Scene]:
+    def scene(self, asked: SimulatedRequest) -> Deferred[Scene]:
         """The picture, and how to make another one of its length."""
         found = PATH.fullmatch(asked.path)
         if asked.method not in ("GET", "HEAD"):
@@ -46,7 +46,7 @@ class PictureHost(Answering):
         """The same words to whatever is asked."""
         return Scene(words, lambda: words, self.date, html=True)
 
-    def shown(self, picture: Picture | None, asked: Asked) -> Scene:
+    def shown(self, picture: Picture | None, asked: SimulatedRequest) -> Scene:
         """A picture that has been drawn, or None where there is none to draw."""
         path, now = asked.path, self.now
         if picture is None:

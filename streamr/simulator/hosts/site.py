@@ -13,9 +13,9 @@ from streamr.simulator.faults.http import (
     DRIPPING,
     REWRITES,
     SCRIPTS,
-    End,
     Scene,
     Script,
+    ScriptEnd,
     reason,
 )
 from streamr.simulator.faults.table import HTTP, SimulatedFault
@@ -40,7 +40,7 @@ class Quiet(Site):
         """Write nothing."""
 
 
-class Asked:
+class SimulatedRequest:
     """The parts of a request that answers depend on."""
 
     def __init__(self, request: Request) -> None:
@@ -103,7 +103,7 @@ class Answering(Resource):
 
     def render(self, request: Request) -> int:
         """Take a request; the answer leaves when it has been thought about."""
-        asked = Asked(request)
+        asked = SimulatedRequest(request)
         self.host.ledger.note_request(asked.as_dict())
         fault = self.host.strike(HTTP, path=asked.path)
         seconds = self.host.thinking()
@@ -112,7 +112,7 @@ class Answering(Resource):
         Delivery(self.host, request, fault).after(seconds, self, asked)
         return NOT_DONE_YET
 
-    def scene(self, asked: Asked) -> Deferred[Scene]:
+    def scene(self, asked: SimulatedRequest) -> Deferred[Scene]:
         """The good answer, and one to something else."""
         raise NotImplementedError
 
@@ -146,14 +146,16 @@ class Delivery:
         """The client is gone."""
         self.gone = True
 
-    def after(self, seconds: float, resource: Answering, asked: Asked) -> None:
+    def after(
+        self, seconds: float, resource: Answering, asked: SimulatedRequest
+    ) -> None:
         """Send now, or after a while."""
         if seconds > 0:
             self.host.timers.later(seconds, self.send, resource, asked)
         else:
             self.send(resource, asked)
 
-    def send(self, resource: Answering, asked: Asked) -> None:
+    def send(self, resource: Answering, asked: SimulatedRequest) -> None:
         """Have the answer made, and send it."""
         if not self.gone:
             resource.scene(asked).addCallback(self.made)
@@ -211,9 +213,9 @@ class Delivery:
         """Raw bytes below twisted.web, and the end that the script asks for."""
         if script.data:
             self.inside.write(script.data)
-        if script.end is End.FIN:
+        if script.end is ScriptEnd.FIN:
             self.request.loseConnection()
-        elif script.end is End.RESET:
+        elif script.end is ScriptEnd.RESET:
             self.host.timers.later(BEFORE_RESET, self.reset)
 
     @property

@@ -14,7 +14,7 @@ Stop = tuple[float, str, float]
 BALL = (0.3, 0.25, 0.9)
 
 
-class Mark(NamedTuple):
+class CanvasMark(NamedTuple):
     """One thing drawn: an element of SVG and its attributes, before they are text."""
 
     tag: str
@@ -40,7 +40,7 @@ class Canvas:
     height: float
     inks: Inks
     dice: Random
-    marks: list[Mark] = field(default_factory=list)
+    marks: list[CanvasMark] = field(default_factory=list)
 
     @property
     def gradients(self) -> dict[str, tuple[Stop, ...]]:
@@ -65,7 +65,7 @@ class Canvas:
 
     def add(self, tag: str, **attributes: object) -> None:
         """Draw one element."""
-        self.marks.append(Mark(tag, attributes))
+        self.marks.append(CanvasMark(tag, attributes))
 
     def fill(self, colour: str) -> None:
         """Cover the whole sheet."""

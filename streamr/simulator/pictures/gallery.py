@@ -59,7 +59,7 @@ FACE_OF = {
 }
 
 
-class Plan(NamedTuple):
+class DrawingPlan(NamedTuple):
     """The sheet of a picture, and what draws on it."""
 
     width: float
@@ -93,20 +93,20 @@ class Gallery:
         return written(plan) if name.endswith(".svg") else drawn(plan, frame)
 
     @cached_property
-    def drawings(self) -> dict[str, Plan]:
+    def drawings(self) -> dict[str, DrawingPlan]:
         """How each picture is drawn, by its path."""
         found = {
-            path: Plan(*POSTER, partial(self.poster, *given))
+            path: DrawingPlan(*POSTER, partial(self.poster, *given))
             for path, given in self.posters()
         }
         found |= {
-            path: Plan(*BACKDROP, partial(backdrop, *given))
+            path: DrawingPlan(*BACKDROP, partial(backdrop, *given))
             for path, given in self.backdrops()
         }
         for number, person in self.world.people.items():
             for more in ((), ("second",)):
                 path = image("profile", number, *more)
-                found[path] = Plan(*PROFILE, partial(profile, person, *more))
+                found[path] = DrawingPlan(*PROFILE, partial(profile, person, *more))
         return found | dict(self.logos())
 
     def posters(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
@@ -135,18 +135,18 @@ class Gallery:
             title = self.world.series[episode["series_id"]]
             yield image("still", number), (title, f"still {number}")
 
-    def logos(self) -> Iterator[tuple[str, Plan]]:
+    def logos(self) -> Iterator[tuple[str, DrawingPlan]]:
         """How each logo is drawn, by its path; those of PNG are there as SVG, too."""
         for kind in ("movie", "tv"):
             for number, title in self.world.titles(kind).items():
                 draw = partial(title_logo, title)
-                yield image("logo", kind, number), Plan(*LOGO, draw)
+                yield image("logo", kind, number), DrawingPlan(*LOGO, draw)
         for record in (*self.world.companies.values(), *self.world.networks.values()):
-            plan = Plan(*LOGO, partial(wordmark, record["name"]))
+            plan = DrawingPlan(*LOGO, partial(wordmark, record["name"]))
             for suffix in ("png", "svg"):
                 yield image("logo", record["name"], suffix=suffix), plan
         for number, name, _ in PROVIDERS:
-            yield image("provider", number), Plan(*ICON, partial(icon, name))
+            yield image("provider", number), DrawingPlan(*ICON, partial(icon, name))
 
     def first_of(self, collection: int) -> Value:
         """The part of a collection that came out first."""
@@ -180,7 +180,7 @@ class Gallery:
         return words.upper()
 
 
-def drawn(plan: Plan, frame: sizes.Frame) -> Drawing:
+def drawn(plan: DrawingPlan, frame: sizes.Frame) -> Drawing:
     """A picture in a size."""
     c = plan.draw()
     yield
@@ -190,7 +190,7 @@ def drawn(plan: Plan, frame: sizes.Frame) -> Drawing:
     return Picture(png.KIND, png.joined(png.header(frame.width, frame.height), data))
 
 
-def written(plan: Plan) -> Drawing:
+def written(plan: DrawingPlan) -> Drawing:
     """A picture as SVG, which has every size."""
     yield
     return Picture(svg.KIND, svg.document(plan.draw()))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from streamr.simulator.pictures.canvas import BALL, Canvas, Mark, Stop, shown
+from streamr.simulator.pictures.canvas import BALL, Canvas, CanvasMark, Stop, shown
 
 KIND = "image/svg+xml"
 
@@ -22,7 +22,7 @@ def document(c: Canvas) -> bytes:
     ).encode()
 
 
-def element(mark: Mark) -> str:
+def element(mark: CanvasMark) -> str:
     """One mark; an underscore in a name stands for a hyphen."""
     tag, attributes = mark
     if tag == "text":

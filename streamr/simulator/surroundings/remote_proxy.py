@@ -33,7 +33,7 @@ _ENVELOPE = '{{"success":false,"status_code":{},"status_message":"no answer"}}'
 _PAGE = b"<!doctype html><title>Welcome</title><p>It works!"
 
 
-class Elsewhere(Resource):
+class RemoteSite(Resource):
     """Answers every path of a proxy alike, but for its health."""
 
     isLeaf = True
@@ -72,7 +72,7 @@ class Vantage:
     def __init__(self, reactor: IReactorTCP, world: World, kind: str) -> None:
         """Listen on a port that the system chooses."""
         shown = kind if kind in SAID else WORKS
-        site = Quiet(Elsewhere(world, shown), reactor=reactor)
+        site = Quiet(RemoteSite(world, shown), reactor=reactor)
         self.port = listen(reactor, site)
         self.url = f"http://{LOOPBACK}:{number_of(self.port)}"
         self.closed = kind == CLOSED

@@ -4,7 +4,7 @@ from streamr.simulator.tmdb import shapes
 from streamr.simulator.tmdb.details import the_title
 from streamr.simulator.tmdb.request import ApiCall, Routes
 from streamr.simulator.tmdb.titles import certificates
-from streamr.simulator.tmdb.world import Part, Value, hex_id
+from streamr.simulator.tmdb.world import Value, WorldPart, hex_id
 
 
 def content_ratings(call: ApiCall) -> Value:
@@ -29,7 +29,7 @@ def aggregate_credits(call: ApiCall) -> Value:
     }
 
 
-def aggregated(call: ApiCall, part: Part, count: int) -> Value:
+def aggregated(call: ApiCall, part: WorldPart, count: int) -> Value:
     """One person of the aggregate credits."""
     brief = shapes.person_brief(call.world, part.person)
     role = {"credit_id": part.credit_id, "episode_count": count}

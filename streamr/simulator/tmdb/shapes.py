@@ -1,6 +1,6 @@
 """The shapes TMDB gives to things: list items, and the small records in details."""
 
-from streamr.simulator.tmdb.world import Part, Value, World, hex_id, image
+from streamr.simulator.tmdb.world import Value, World, WorldPart, hex_id, image
 
 LANGUAGES = {
     "en": ("English", "English", "US"),
@@ -132,7 +132,7 @@ def person_item(world: World, person: Value, language: str = "en") -> Value:
     return {**person_brief(world, person), "known_for": known_for}
 
 
-def credit(world: World, part: Part) -> Value:
+def credit(world: World, part: WorldPart) -> Value:
     """A person's line in the credits of a title."""
     brief = person_brief(world, part.person)
     if not part.is_cast:
@@ -142,7 +142,7 @@ def credit(world: World, part: Part) -> Value:
     return {**brief, **({"cast_id": part.order + 1} | cast)}
 
 
-def person_credit(part: Part, language: str) -> Value:
+def person_credit(part: WorldPart, language: str) -> Value:
     """A title's line in the credits of a person."""
     item = title_item(part.media_type, part.title, language)
     if part.media_type == "tv":

@@ -52,7 +52,7 @@ def letters(count: int, *parts: object) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class WorldPart:
     """One person's part in one title: the row behind credit ids and credit lists."""
 
     credit_id: str
@@ -119,21 +119,21 @@ class World:
         return table(("id", "name", "overview"), self.data["collections"])
 
     @cached_property
-    def parts(self) -> dict[str, Part]:
+    def parts(self) -> dict[str, WorldPart]:
         """Every credit by its id."""
         everyone = [*self._parts_of("movie"), *self._parts_of("tv")]
         return {part.credit_id: part for part in everyone}
 
     @cached_property
-    def _parts_in_titles(self) -> dict[tuple[str, int], list[Part]]:
-        found: dict[tuple[str, int], list[Part]] = {}
+    def _parts_in_titles(self) -> dict[tuple[str, int], list[WorldPart]]:
+        found: dict[tuple[str, int], list[WorldPart]] = {}
         for part in self.parts.values():
             found.setdefault((part.media_type, part.title["id"]), []).append(part)
         return found
 
     @cached_property
-    def _parts_of_people(self) -> dict[int, list[Part]]:
-        found: dict[int, list[Part]] = {}
+    def _parts_of_people(self) -> dict[int, list[WorldPart]]:
+        found: dict[int, list[WorldPart]] = {}
         for part in self.parts.values():
             found.setdefault(part.person["id"], []).append(part)
         return found
@@ -152,11 +152,11 @@ class World:
         """Movies or series, by TMDB's own word for the kind."""
         return self.movies if media_type == "movie" else self.series
 
-    def parts_in(self, media_type: str, title_id: int) -> list[Part]:
+    def parts_in(self, media_type: str, title_id: int) -> list[WorldPart]:
         """The credits of one title: cast first, in order."""
         return self._parts_in_titles.get((media_type, title_id), [])
 
-    def parts_by(self, person_id: int, media_type: str) -> list[Part]:
+    def parts_by(self, person_id: int, media_type: str) -> list[WorldPart]:
         """The credits of one person among the movies or the series."""
         parts = self._parts_of_people.get(person_id, [])
         return [part for part in parts if part.media_type == media_type]
@@ -167,7 +167,7 @@ class World:
         votes: int = max((part.title["votes"] for part in parts), default=0)
         return round(votes / 800, 4)
 
-    def _parts_of(self, media_type: str) -> Iterator[Part]:
+    def _parts_of(self, media_type: str) -> Iterator[WorldPart]:
         for title in self.titles(media_type).values():
             rows = [(who, role, "Acting") for who, role in title["cast"]]
             rows += [(who, job, department(job)) for who, job in title.get("crew", [])]
@@ -175,7 +175,7 @@ class World:
             for order, (who, role, kind) in enumerate(rows):
                 credit = hex_id("credit", media_type, title["id"], who, role)
                 person = self.people[who]
-                yield Part(credit, person, media_type, title, role, kind, order)
+                yield WorldPart(credit, person, media_type, title, role, kind, order)
 
 
 def load(today: date | None = None) -> World:

@@ -18,7 +18,7 @@ from streamr.store.pictures.folder import Folder, FoundFile, name_of
 from streamr.store.pictures.kept import KeptPictures, OpenPicture, is_out_of_date
 from streamr.store.pictures.reading import BodyCheck, WholePicture
 from streamr.store.pictures.space import DiskSpace
-from streamr.store.pictures.writing import Download
+from streamr.store.pictures.writing import NewPictureFile
 
 
 class PictureStore:
@@ -79,7 +79,7 @@ class PictureStore:
             partial(self._kept.damage, name),
         )
 
-    def begin(self, head: PictureHead) -> Download | None:
+    def begin(self, head: PictureHead) -> NewPictureFile | None:
         """Somewhere to write a picture to; None when it will not be kept."""
         length = head.length or 0
         if length > self._most_of_one or not heads.fits(head):
@@ -87,7 +87,7 @@ class PictureStore:
         if is_out_of_date(head.made_at, self._wall()) or not self._space.takes(length):
             return None
         try:
-            return Download(
+            return NewPictureFile(
                 self._folder, self._space, head, self._most_of_one, self._kept.add
             )
         except OSError as error:

@@ -22,7 +22,7 @@ from streamr.store.pictures.reading import WholePicture
 from streamr.store.pictures.space import DiskSpace
 
 
-class Download:
+class NewPictureFile:
     """A new file. The body is written behind the place of its head, the head last.
 
     `most` is how many bytes the body may have; `kept` hears of a whole one.
@@ -123,4 +123,4 @@ class Download:
         self.abandon()
 
 
-_conforms: type[NewPicture] = Download
+_conforms: type[NewPicture] = NewPictureFile

@@ -17,7 +17,7 @@ from streamr.upstream.resolve.kept import KeptOpen, Questions
 from streamr.upstream.resolve.question import Ask, answers, question, read
 
 
-class Stream(Questions, Int16StringReceiver):
+class MessageStream(Questions, Int16StringReceiver):
     """One connection; the answers come in any order (RFC 7766, 6.2.1.1)."""
 
     def ask(self, query: dns.Query) -> Deferred[dns.Message]:
@@ -50,8 +50,10 @@ def over_stream(
     """Asks over connections that an endpoint makes, one at a time. Each is kept for
     `idle` seconds, and given up when it says nothing for a third of `seconds`."""
 
-    def connect() -> Deferred[Stream]:
-        connecting: Deferred[Stream] = connectProtocol(endpoint, Stream(clock, idle))
+    def connect() -> Deferred[MessageStream]:
+        connecting: Deferred[MessageStream] = connectProtocol(
+            endpoint, MessageStream(clock, idle)
+        )
         return connecting
 
     return KeptOpen(connect, clock, seconds / 3).ask

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from streamr.boundaries import PictureHead, Query
 from streamr.errors import Envelope, Refusal
 from streamr.fields import ranges
-from streamr.gateway.pictures import Pictures, Shown
+from streamr.gateway.pictures import PictureAnswer, Pictures
 from streamr.policy.freshness import MOST_KEPT
 from streamr.policy.pictures import SVG
 from streamr.tmdb import images
@@ -57,7 +57,7 @@ class _Handler:
         return showing.addCallback(_answer, visit)
 
 
-def _answer(shown: Shown, visit: Visit) -> Answered:
+def _answer(shown: PictureAnswer, visit: Visit) -> Answered:
     exchange = shown.exchange
     if shown.reader is not None:
         return _picture(shown, shown.reader.head, visit)
@@ -76,7 +76,7 @@ def _answer(shown: Shown, visit: Visit) -> Answered:
     )
 
 
-def _picture(shown: Shown, head: PictureHead, visit: Visit) -> Page | Stream:
+def _picture(shown: PictureAnswer, head: PictureHead, visit: Visit) -> Page | Stream:
     """The picture, a part of it, or that the caller has it already (RFC 9110, 13.2.2
     has the order of these)."""
     reader, exchange = shown.reader, shown.exchange
@@ -130,7 +130,7 @@ def _no_such_part(span: ranges.Span, whole: Stream) -> Page:
     )
 
 
-def _lifetime(shown: Shown) -> int:
+def _lifetime(shown: PictureAnswer) -> int:
     """How long caches of others may keep it: TMDB's six months are counted from when it
     left TMDB."""
     return max(0, round(MOST_KEPT - shown.exchange.outcome.age))

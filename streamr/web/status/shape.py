@@ -105,7 +105,7 @@ class ShownPictures(TypedDict):
     misses: int
 
 
-class Failed(TypedDict):
+class FailedAttempt(TypedDict):
     """One attempt that failed, and of what."""
 
     route: str
@@ -118,7 +118,7 @@ class ShownFault(TypedDict):
 
     at: str
     count: int
-    failed: list[Failed]
+    failed: list[FailedAttempt]
     done: str
     by: str | None
     what: str

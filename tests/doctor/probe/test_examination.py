@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.doctor.probe.examination import ended_or_late
-from streamr.doctor.probe.run import Limits
+from streamr.doctor.probe.run import ProbeLimits
 
 
 class Time(SynchronousTestCase):
@@ -45,5 +45,5 @@ class Time(SynchronousTestCase):
         self.failureResultOf(waiting, ZeroDivisionError)
 
     def test_the_whole_takes_less_than_30_seconds(self) -> None:
-        self.assertLess(Limits().total, 30.0)
-        self.assertLess(Limits().tls + Limits().arms, Limits().total)
+        self.assertLess(ProbeLimits().total, 30.0)
+        self.assertLess(ProbeLimits().tls + ProbeLimits().arms, ProbeLimits().total)

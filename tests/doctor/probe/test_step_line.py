@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.config.load import take_stock
 from streamr.doctor.evidence import Connect, Handshake, MeasuredLine, NameLookup, Place
-from streamr.doctor.probe.run import Case, Limits
+from streamr.doctor.probe.run import Case, ProbeLimits
 from streamr.doctor.probe.step_line import Measuring, cost, rate_of
 from tests.doctor.scenes import DIRECT, HERE, OTHER, THERE, shaken
 
@@ -72,7 +72,9 @@ class Measured(SynchronousTestCase):
         clock = Clock()
         stock = take_stock({}, {}, needs_key=False)
         assert stock.settings is not None
-        case = Case(clock, stock.settings, Limits(), lambda *_: None, clock.seconds)
+        case = Case(
+            clock, stock.settings, ProbeLimits(), lambda *_: None, clock.seconds
+        )
         case.lookups = [
             NameLookup(DIRECT, "system", (HERE,)),
             NameLookup(OTHER, "system", (THERE,)),

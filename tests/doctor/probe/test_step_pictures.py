@@ -8,9 +8,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.config.load import take_stock
 from streamr.doctor.evidence import PICTURES, Handshake, NameLookup, Place
-from streamr.doctor.probe.run import Case, Limits
+from streamr.doctor.probe.run import Case, ProbeLimits
 from streamr.doctor.probe.step_dns import Names
-from streamr.doctor.probe.step_pictures import Pictures
+from streamr.doctor.probe.step_pictures import PictureStep
 from tests.doctor.scenes import DIRECT, HERE, PROFILES, SIX, THERE, shaken
 
 FOUND = [(10, str(SIX.address)), (2, HERE.address), (2, THERE.address)]
@@ -36,13 +36,15 @@ class Looked(SynchronousTestCase):
         clock, prober = Clock(), Probing()
         stock = take_stock({}, settings, needs_key=False)
         assert stock.settings is not None, stock.problems
-        case = Case(clock, stock.settings, Limits(), lambda *_: None, clock.seconds)
+        case = Case(
+            clock, stock.settings, ProbeLimits(), lambda *_: None, clock.seconds
+        )
         case.begin()
         case.lookups = [NameLookup(DIRECT, by, (place,))]
         names = Names(
             case, clock, lambda _name: succeed(FOUND), "system", {}, {}, {}, None
         )
-        pictures = Pictures(case, names, prober)  # type: ignore[arg-type]
+        pictures = PictureStep(case, names, prober)  # type: ignore[arg-type]
         self.successResultOf(Deferred.fromCoroutine(pictures.examine()))
         case.end()
         self.looked = case.pictures

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr.config.load import take_stock
 from streamr.doctor.evidence import Connect, Handshake, Matrix, NameLookup, Place
 from streamr.doctor.probe.lateness import Lateness
-from streamr.doctor.probe.run import Case, Limits
+from streamr.doctor.probe.run import Case, ProbeLimits
 from streamr.doctor.probe.step_tls import Arms
 from streamr.doctor.probe.trials import Runner
 from tests.doctor.scenes import DIRECT, HERE, OTHER, SIX, THERE, shaken
@@ -38,7 +38,9 @@ class Compared(SynchronousTestCase):
         clock = Clock()
         stock = take_stock({}, {}, needs_key=False)
         assert stock.settings is not None
-        case = Case(clock, stock.settings, Limits(), lambda *_: None, clock.seconds)
+        case = Case(
+            clock, stock.settings, ProbeLimits(), lambda *_: None, clock.seconds
+        )
         case.begin()
         own = (SIX, ELSEWHERE, HERE)
         case.lookups = [NameLookup(DIRECT, "system", own)]
@@ -103,7 +105,9 @@ class BehindALie(SynchronousTestCase):
         clock = Clock()
         stock = take_stock({}, {}, needs_key=False)
         assert stock.settings is not None
-        case = Case(clock, stock.settings, Limits(), lambda *_: None, clock.seconds)
+        case = Case(
+            clock, stock.settings, ProbeLimits(), lambda *_: None, clock.seconds
+        )
         case.begin()
         case.lookups = [
             NameLookup(DIRECT, "system", (ELSEWHERE,)),

@@ -7,7 +7,13 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.simulator.faults.http import BOMB_BYTES, REWRITES, SCRIPTS, End, Scene
+from streamr.simulator.faults.http import (
+    BOMB_BYTES,
+    REWRITES,
+    SCRIPTS,
+    Scene,
+    ScriptEnd,
+)
 from streamr.simulator.faults.table import parse
 from streamr.simulator.tmdb.answers import TMDBReply, answer, unauthorised
 from streamr.simulator.tmdb.rendering import Rendered, accepts_gzip, remaining, render
@@ -170,17 +176,17 @@ class Scripts(SynchronousTestCase):
 
     def test_the_ends(self):
         for name, end in (
-            ("silence-after-request", End.SILENCE),
-            ("reset-after-request", End.RESET),
-            ("fin-after-request", End.FIN),
-            ("stall-headers", End.SILENCE),
-            ("reset-in-headers", End.RESET),
-            ("short-body", End.FIN),
-            ("reset-in-body", End.RESET),
-            ("stall-body", End.SILENCE),
-            ("cut-chunks", End.FIN),
-            ("no-length-fin", End.FIN),
-            ("no-length-rst", End.RESET),
+            ("silence-after-request", ScriptEnd.SILENCE),
+            ("reset-after-request", ScriptEnd.RESET),
+            ("fin-after-request", ScriptEnd.FIN),
+            ("stall-headers", ScriptEnd.SILENCE),
+            ("reset-in-headers", ScriptEnd.RESET),
+            ("short-body", ScriptEnd.FIN),
+            ("reset-in-body", ScriptEnd.RESET),
+            ("stall-body", ScriptEnd.SILENCE),
+            ("cut-chunks", ScriptEnd.FIN),
+            ("no-length-fin", ScriptEnd.FIN),
+            ("no-length-rst", ScriptEnd.RESET),
         ):
             self.assertEqual(self.played(name)[2], end, name)
 

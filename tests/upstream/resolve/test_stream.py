@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.upstream.resolve.failures import ServerFailed
-from streamr.upstream.resolve.stream import Stream
+from streamr.upstream.resolve.stream import MessageStream
 from tests.upstream.resolve.test_kept import OTHER, QUERY, Transport
 
 
@@ -22,7 +22,7 @@ def framed(data: bytes) -> bytes:
 
 class OneStream(SynchronousTestCase):
     def setUp(self) -> None:
-        self.stream = Stream(Clock(), 30.0)
+        self.stream = MessageStream(Clock(), 30.0)
         self.transport = Transport()
         self.stream.makeConnection(self.transport)
 
