@@ -20,6 +20,7 @@ from . import (
     misses,
     own_proxy,
     pages,
+    pictures,
     replay,
     routes,
     soak,
@@ -48,4 +49,5 @@ ROWS: dict[int, RowMeasure] = {
     16: pages.measure,
     17: idle.measure,
     18: start.measure,
+    21: pictures.measure,
 }

@@ -141,6 +141,8 @@ class GatewayResource(Resource):
             call = self._for_tmdb(request, call)
         if row is None:
             return self._asked(path, pairs, request, call)
+        if row.streams is not None:
+            return row.streams(Visit(pairs, call, request.header, path=path))
         visit = self._visit(path, pairs, request, call)
         if row.under_our_names:
             if not visit.trusted:
@@ -149,8 +151,6 @@ class GatewayResource(Resource):
             checks.host(request)
         check(who, visit, changes=row.methods == CHANGE)
         surface.settle()
-        if row.streams is not None:
-            return row.streams(visit)
         page = row.handler(visit)
         if isinstance(page, Feed):
             checks.streams(request)

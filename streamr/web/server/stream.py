@@ -8,8 +8,14 @@ from zope.interface import implementer
 from streamr.errors import Fault
 from streamr.interfaces import PictureReader
 from streamr.web.access import Stream
-from streamr.web.server.channel import PIECE
 from streamr.web.server.request import GatewayRequest
+from streamr.web.server.transport import flush, gather
+
+# Twisted takes so much before it lets its producer wait; a larger piece would wait for
+# the reactor each time.
+PIECE = 64 * 1024
+# What a fast reader gets in one turn: others wait for theirs.
+MOST_IN_A_TURN = 4
 
 
 @implementer(IPushProducer)
@@ -47,9 +53,11 @@ class StreamWriter:
             return
         self._writing = True
         try:
-            while not (self._paused or self._over):
-                if not self._write_piece():
+            for _ in range(MOST_IN_A_TURN):
+                if self._paused or self._over or not self._write_piece():
                     break
+            else:
+                self._request.channel.site.turns.later(self._write_on)
         except Fault:
             # half a picture has no clean end
             self._request.channel.forceAbortClient()
@@ -73,7 +81,10 @@ class StreamWriter:
             return False
         if self._left is not None:
             self._left -= len(data)
+        transport = self._request.channel.transport
+        gather(transport)
         self._request.write(data)
+        flush(transport)
         return True
 
     def _finish(self) -> None:
