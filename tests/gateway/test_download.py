@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import Phase
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -18,7 +28,7 @@ from streamr.gateway.download import (
     StoredReader,
     strong,
 )
-from streamr.interfaces import PictureFile
+from streamr.interfaces import PictureFile, PictureReader
 from tests.contracts.pictures import PictureFilesContract
 from tests.pictures import (
     ETAG,
@@ -29,6 +39,7 @@ from tests.pictures import (
     Supplies,
     jpeg,
 )
+from tests.properties import examples
 
 KEY = "/t/p/w342/abc.jpg"
 PIECE = 16 * 1024
@@ -627,6 +638,138 @@ class Spilled(DownloadCase):
             come += PIECE
         self.assertEqual(come, 3 * WINDOW + PIECE)
         reader.close()
+
+
+BEGINS = st.sampled_from([0, 1, WINDOW, 3 * WINDOW])
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Whatever happens to a picture and its readers in whichever order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.case = DownloadCase()
+        self.case.size = 5 * WINDOW
+        self.case.setUp()
+        self.readers: list[tuple[PictureReader, int]] = []
+        self.reads: list[bytes] = []
+        self.sent = 0
+        self.waits = False
+
+    @initialize(room=st.sampled_from([0, 2 * WINDOW, 1 << 30]), begin=BEGINS)
+    def begins(self, room: int, begin: int) -> None:
+        self.case.files.room = room
+        self.joins(begin)
+
+    @property
+    def is_over(self) -> bool:
+        return bool(self.case.over)
+
+    @precondition(lambda self: self.case.download.joinable)
+    @rule(begin=BEGINS)
+    def joins(self, begin: int) -> None:
+        reader = self.case.download.reader()
+        reader.seek(begin)
+        self.readers.append((reader, begin))
+        self.reads.append(b"")
+
+    @precondition(lambda self: self.readers)
+    @rule(data=st.data(), size=st.sampled_from([1, PIECE, 2 * WINDOW]))
+    def reads_on(self, data: st.DataObject, size: int) -> None:
+        at = data.draw(st.integers(0, len(self.readers) - 1))
+        reader, begin = self.readers[at]
+        try:
+            got = reader.read(size)
+        except Fault:
+            assert self.is_over and not self.case.kept()
+            return
+        if got is None:
+            assert self.reads[at] == self.case.body[begin:]
+        else:
+            self.reads[at] += got
+            assert self.case.body.startswith(self.reads[at], begin)
+            is_all = begin + len(self.reads[at]) == self.case.size
+            assert self.is_over or not is_all
+
+    @precondition(lambda self: self.readers)
+    @rule(data=st.data())
+    def leaves(self, data: st.DataObject) -> None:
+        at = data.draw(st.integers(0, len(self.readers) - 1))
+        self.readers.pop(at)[0].close()
+        self.reads.pop(at)
+
+    @precondition(lambda self: not (self.waits or self.is_over or self.blocked))
+    @rule(size=st.sampled_from([1, PIECE, WINDOW]))
+    def comes(self, size: int) -> None:
+        piece = self.case.body[self.sent : self.sent + size]
+        self.sent += len(piece)
+        self.case.coming.comes(piece)
+
+    @property
+    def blocked(self) -> bool:
+        return self.case.coming.paused
+
+    @precondition(lambda self: not (self.waits or self.is_over))
+    @rule()
+    def is_cut(self) -> None:
+        self.case.coming.is_cut()
+        self.waits = not self.is_over
+
+    @precondition(lambda self: self.waits and not self.is_over)
+    @rule(again=st.booleans())
+    def is_continued(self, again: bool) -> None:
+        self.waits = False
+        self.sent = 0 if again else self.case.download.size
+        self.case.rest(begins=self.sent)
+
+    @precondition(lambda self: self.sent == self.case.size and not self.waits)
+    @rule()
+    def ends(self) -> None:
+        if not self.is_over:
+            self.case.coming.ends()
+            assert self.is_over and self.case.download._fault is None
+
+    @rule()
+    def fills(self) -> None:
+        self.case.files.room = 0
+
+    @invariant()
+    def no_more_is_held_than_the_window(self) -> None:
+        # and a piece: the first one, and one of each sender that has gone on with it
+        pieces = 1 + self.case.download._continued
+        assert len(self.case.download._tail) <= (1 + pieces) * WINDOW
+
+    @invariant()
+    def it_is_over_once(self) -> None:
+        assert len(self.case.over) <= 1
+
+    @invariant()
+    def what_is_kept_is_whole(self) -> None:
+        if self.case.kept():
+            assert self.case.files.kept[KEY][1] == self.case.body
+
+    @invariant()
+    def a_sender_waits_only_for_one_who_can_read_on(self) -> None:
+        if self.blocked and not (self.is_over or self.waits):
+            readable = [
+                reader.offset < self.case.download.size - HELD_BACK
+                for reader in self.case.download._readers
+            ]
+            assert any(readable)
+
+    def teardown(self) -> None:
+        for reader, _ in self.readers:
+            reader.close()
+        self.case.download.stop()
+        self.case.assert_nothing_left()
+
+
+class Orders(SynchronousTestCase):
+    def test_readers_get_the_picture_or_learn_that_it_was_cut(self) -> None:
+        run_state_machine_as_test(
+            AnyOrder,
+            settings=examples(100, stateful_step_count=40, phases=[Phase.generate]),
+        )
 
 
 class Stored(SynchronousTestCase):

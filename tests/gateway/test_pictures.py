@@ -196,17 +196,26 @@ class One(PicturesCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_one_whom_nobody_reads_is_given_up_soon(self) -> None:
-        serving, leaving = self.serve(), self.serve()
-        # both have left when they would be told, in a later turn of the reactor
-        for each in (serving, leaving):
-            each.addErrback(lambda _failure: None)
-        coming = self.begins()
-        shown = [self.successResultOf(each) for each in (serving, leaving)]
-        for each in shown:
-            assert each.reader is not None
-            each.reader.close()
-        self.assertFalse(coming.paused and coming.is_left)
-        self.no_timer_is_left()
+        others = [self.serve(OTHER), self.serve(OTHER)]
+        for each in others:
+            each.addCallback(self.takes_a_while)
+        leaves = self.serve()
+        another, coming = (Coming(self.clock) for _ in range(2))
+        self.direct.sent[0].result.callback(another.answer(SIZE))
+        self.direct.sent[1].result.callback(coming.answer(SIZE))
+        # his turn to be told has not come
+        leaves.cancel()
+        self.assertIsNone(self.successResultOf(leaves).reader)
+        self.clock.advance(UNREAD - 1 / 16)
+        self.assertFalse(coming.is_left)
+        self.clock.advance(1 / 16)
+        self.assertTrue(coming.is_left)
+        self.assertFalse(another.is_left)
+
+    def takes_a_while(self, shown: Shown) -> Shown:
+        self.clock.rightNow += 0.02
+        self.reading(shown)
+        return shown
 
 
 class Gone(PicturesCase):
