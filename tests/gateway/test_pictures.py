@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import LogEvent, eventAsText, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import (
@@ -346,6 +347,16 @@ class Together(PicturesCase):
             self.is_whole(reading)
             self.no_timer_is_left()
 
+    def test_whose_time_is_up_is_answered_at_once(self) -> None:
+        self.serve()
+        shown = self.successResultOf(self.late())
+        self.assertEqual(shown.exchange.status, 504)
+
+    def late(self) -> Deferred[Shown]:
+        serving = self.serve(seconds=-0.5)
+        self.clock.advance(0)
+        return serving
+
     def test_one_who_leaves_before_the_head_leaves_the_others(self) -> None:
         leaves, stays = self.serve(), self.serve()
         leaves.cancel()
@@ -429,6 +440,8 @@ class Together(PicturesCase):
         self.assertEqual(len(self.direct.sent), 2)
         own = self.begins()
         also = self.read(second)
+        # where one could not be kept another is not tried
+        self.assertEqual(len(self.files.begun), 1)
         self.comes(coming, 2000)
         self.comes(own)
         self.is_whole(reading, also)
@@ -519,9 +532,44 @@ class Mended(PicturesCase):
         self.assertEqual(sent.call.silent, {"a.test", "b.test", "c.test"})
 
     def test_a_cut_is_logged_with_how_far_it_came(self) -> None:
+        events: list[LogEvent] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
         self.cut()
-        # its code is a row in docs/troubleshooting.md
-        self.assertEqual(len(self.tried), 2)
+        (told,) = [each for each in events if each.get("code") == "picture-cut"]
+        text = eventAsText(told, includeTimestamp=False, includeSystem=False)
+        for words in ("direct:pictures", "1000 bytes", "req-1"):
+            self.assertIn(words, text)
+
+
+class Looking(PicturesCase):
+    """What those see who fetch pictures ahead."""
+
+    def test_it_is_busy_while_something_comes(self) -> None:
+        for most_each in (SIZE, SIZE - 1):
+            self.setUp()
+            self.files.most_each = most_each
+            self.assertFalse(self.pictures.busy)
+            serving = self.serve()
+            coming = self.begins()
+            reading = self.read(serving)
+            self.assertTrue(self.pictures.busy)
+            self.comes(coming)
+            self.is_whole(reading)
+            self.assertFalse(self.pictures.busy)
+
+    def test_it_has_what_is_stored_or_known_to_be_missing(self) -> None:
+        self.assertFalse(self.pictures.has(QUERY))
+        self.keep()
+        self.assertIs(self.pictures.has(QUERY), True)
+        self.assertTrue(self.files.all_closed)
+        self.assertIs(self.pictures.has(OTHER), False)
+        serving = self.serve(OTHER)
+        self.direct.succeeds(MISSING)
+        self.successResultOf(serving)
+        self.assertIs(self.pictures.has(OTHER), True)
+        self.clock.advance(GONE)
+        self.assertFalse(self.pictures.has(OTHER))
 
 
 class Stopping(PicturesCase):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.web.access import Visit, Who
@@ -34,6 +37,22 @@ class Table(SynchronousTestCase):
 
     def test_a_page_is_read_by_callers_unless_it_says_otherwise(self) -> None:
         self.assertEqual((self.exact.methods, self.exact.who), (READ, Who.CALLERS))
+
+    def test_what_streams_has_no_page(self) -> None:
+        streams = Row("/t/p/", below=True, streams=lambda _visit: Deferred())
+        visit: Any = None
+        self.assertRaises(AssertionError, streams.handler, visit)
+
+    def test_what_reveals_or_changes_something_is_read_under_our_names(self) -> None:
+        for row, ours in (
+            (Row("/a", answer), False),
+            (Row("/a", answer, reveals=True), True),
+            (Row("/a", answer, who=Who.OPERATORS), True),
+            (Row("/a", answer, who=Who.PLAYERS), True),
+            (Row("/a", answer, who=Who.EVERYBODY), False),
+        ):
+            self.assertIs(row.under_our_names, ours)
+            self.assertFalse(row.probe)
 
     def test_a_method_that_no_page_takes_is_known(self) -> None:
         for method, taken in (("GET", True), ("HEAD", True), ("POST", True)):

@@ -348,6 +348,8 @@ class Parts(PictureCase):
                 seen.headers["cross-origin-resource-policy"], "cross-origin"
             )
             self.assertIn(str(SIZE), seen.json["status_message"])
+            self.assertEqual(seen.json["status"], 416)
+            self.assertIn("application/json", seen.headers["content-type"])
             self.assertNotIn("accept-ranges", seen.headers)
         self.assertTrue(self.files.all_closed)
 
