@@ -213,7 +213,7 @@ class One(PicturesCase):
         self.assertTrue(coming.is_left)
         self.assertFalse(another.is_left)
 
-    def takes_a_while(self, shown: Shown) -> Shown:
+    def takes_a_while(self, shown: PictureAnswer) -> PictureAnswer:
         self.clock.rightNow += 0.02
         self.reading(shown)
         return shown
@@ -352,7 +352,7 @@ class Together(PicturesCase):
         shown = self.successResultOf(self.late())
         self.assertEqual(shown.exchange.status, 504)
 
-    def late(self) -> Deferred[Shown]:
+    def late(self) -> Deferred[PictureAnswer]:
         serving = self.serve(seconds=-0.5)
         self.clock.advance(0)
         return serving

@@ -14,8 +14,9 @@ from streamr.errors import Fault
 from streamr.interfaces import PictureReader
 from streamr.web.access import Stream, Visit
 from streamr.web.router import Answered, Row
-from streamr.web.server.channel import PIECE, WRITE_SECONDS
+from streamr.web.server.channel import WRITE_SECONDS
 from streamr.web.server.site import LOOK_EVERY
+from streamr.web.server.stream import MOST_IN_A_TURN, PIECE
 from tests.web.api.test_resource import SurfaceCase
 
 
@@ -209,7 +210,22 @@ class Braking(StreamCase):
         pieces = [b"%d" % (each % 10) for each in range(self.length)]
         self.reader.gives(*pieces)
         self.send("/picture")
+        self.clock.pump([0.0] * len(pieces))
         self.assertEqual(self.sent(), b"".join(pieces))
+
+    def test_a_fast_reader_lets_others_have_their_turn(self) -> None:
+        self.reader.gives(*[b"a"] * 10)
+        self.send("/picture")
+        self.assertEqual(self.sent(), b"a" * MOST_IN_A_TURN)
+        self.clock.advance(0)
+        self.assertEqual(self.sent(), b"a" * 10)
+
+    def test_who_leaves_before_his_next_turn_gets_none(self) -> None:
+        self.reader.gives(*[b"a"] * 10)
+        self.send("/picture")
+        self.channel.connectionLost(Failure(ConnectionLost()))
+        self.clock.advance(0)
+        self.assertEqual(len(self.reader.pieces), 10 - MOST_IN_A_TURN)
 
     def test_who_takes_nothing_for_too_long_is_given_up(self) -> None:
         self.send("/picture")
