@@ -20,6 +20,8 @@ from . import (
     misses,
     own_proxy,
     pages,
+    picture_crowd,
+    picture_traffic,
     pictures,
     replay,
     routes,
@@ -50,4 +52,6 @@ ROWS: dict[int, RowMeasure] = {
     17: idle.measure,
     18: start.measure,
     21: pictures.measure,
+    22: picture_crowd.measure,
+    23: picture_traffic.measure,
 }
