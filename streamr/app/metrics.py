@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from streamr import __version__
 from streamr.app.servers import MAIN, Built
-from streamr.interfaces import Memory
+from streamr.interfaces import Memory, PictureFiles
 from streamr.observe.metrics import Metrics
 from streamr.observe.scraped import Kept, Pace, Reading, Scraped
 from streamr.routing.health import Health
@@ -29,7 +29,8 @@ class Readings:
     """Looks at what runs, each time it is asked.
 
     `healths` and `sites` are by the servers' names; `calls` counts callers' requests
-    by the same names; `memory` is None without a store.
+    by the same names; `memory` is None without a store, `files` without pictures on
+    disk.
     """
 
     healths: Mapping[str, Sequence[Health]]
@@ -37,10 +38,11 @@ class Readings:
     pacers: Mapping[str, Pacer]
     calls: Counter[str]
     memory: Memory | None
+    files: PictureFiles | None = None
 
     def read(self) -> Reading:
         """Everything as it is now."""
-        memory = self.memory
+        memory, files = self.memory, self.files
         return Reading(
             breakers={
                 (server, route): breaker.state
@@ -53,6 +55,9 @@ class Readings:
             calls=self._calls(),
             kept=Kept(len(memory), memory.bytes, memory.most_bytes)
             if memory is not None
+            else None,
+            pictures=Kept(len(files), files.bytes, files.most_bytes)
+            if files is not None
             else None,
         )
 
@@ -75,13 +80,15 @@ def publish(
 ) -> None:
     """Let the metrics name what there is, and read it at each scrape."""
     healths = {each.gateway.server: each.healths for each in built.values()}
-    memory = None
+    memory = files = None
     for each in built.values():
         routes = [name for health in each.healths for name in health.breakers]
         metrics.serves(each.gateway.server, routes, each.surface.router.paths)
         if each.storage is not None:
             memory = each.storage.memory
             metrics.caches(each.gateway.server)
+        if each.pictures is not None and each.pictures.disk is not None:
+            files = each.pictures.disk.files
     by_server = {built[name].gateway.server: site for name, site in sites.items()}
-    readings = Readings(healths, by_server, pacers, metrics.calls, memory)
+    readings = Readings(healths, by_server, pacers, metrics.calls, memory, files)
     metrics.add(Scraped(readings.read))

@@ -174,6 +174,13 @@ BYTES = Measure("streamr_cache_bytes", "gauge", "Memory that stored answers take
 MOST_BYTES = Measure(
     "streamr_cache_max_bytes", "gauge", "Memory that stored answers may take."
 )
+PICTURES = Measure("streamr_pictures_stored", "gauge", "Stored pictures.")
+PICTURE_BYTES = Measure(
+    "streamr_pictures_bytes", "gauge", "Disk space that stored pictures take."
+)
+MOST_PICTURE_BYTES = Measure(
+    "streamr_pictures_max_bytes", "gauge", "Disk space that stored pictures may take."
+)
 
 COUNTED = (
     REQUESTS,
@@ -198,6 +205,9 @@ READ = (
     ENTRIES,
     BYTES,
     MOST_BYTES,
+    PICTURES,
+    PICTURE_BYTES,
+    MOST_PICTURE_BYTES,
 )
 TABLE = (*COUNTED, *READ)
 

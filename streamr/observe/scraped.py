@@ -26,7 +26,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What the memory store holds."""
+    """What a store holds."""
 
     entries: int
     bytes: int
@@ -38,7 +38,8 @@ class Reading:
     """The daemon at one moment.
 
     `breakers` go by server and route, `connections` by server, `paces` by host;
-    `calls` is how many requests of callers could have gone to TMDB.
+    `calls` is how many requests of callers could have gone to TMDB; `kept` are answers
+    in memory, `pictures` those on disk.
     """
 
     breakers: Mapping[tuple[str, str], BreakerState]
@@ -46,6 +47,7 @@ class Reading:
     paces: Mapping[str, Pace]
     calls: int
     kept: Kept | None = None
+    pictures: Kept | None = None
 
 
 Samples = Iterator[tuple[tuple[str, ...], float]]
@@ -96,12 +98,23 @@ def _of_pace(value: Callable[[Pace], float]) -> Callable[[Reading], Samples]:
     return samples
 
 
-def _of_cache(value: Callable[[Kept], float]) -> Callable[[Reading], Samples]:
+def _of(
+    store: Callable[[Reading], Kept | None], value: Callable[[Kept], float]
+) -> Callable[[Reading], Samples]:
     def samples(reading: Reading) -> Samples:
-        if reading.kept is not None:
-            yield (), value(reading.kept)
+        kept = store(reading)
+        if kept is not None:
+            yield (), value(kept)
 
     return samples
+
+
+def _answers(reading: Reading) -> Kept | None:
+    return reading.kept
+
+
+def _pictures(reading: Reading) -> Kept | None:
+    return reading.pictures
 
 
 _SAMPLES: Mapping[Measure, Callable[[Reading], Samples]] = {
@@ -112,9 +125,12 @@ _SAMPLES: Mapping[Measure, Callable[[Reading], Samples]] = {
     measures.WAITING: _of_pace(lambda pace: pace.waiting),
     measures.FREE: _of_pace(lambda pace: pace.free),
     measures.PAUSE: _of_pace(lambda pace: pace.paused),
-    measures.ENTRIES: _of_cache(lambda kept: kept.entries),
-    measures.BYTES: _of_cache(lambda kept: kept.bytes),
-    measures.MOST_BYTES: _of_cache(lambda kept: kept.most_bytes),
+    measures.ENTRIES: _of(_answers, lambda kept: kept.entries),
+    measures.BYTES: _of(_answers, lambda kept: kept.bytes),
+    measures.MOST_BYTES: _of(_answers, lambda kept: kept.most_bytes),
+    measures.PICTURES: _of(_pictures, lambda kept: kept.entries),
+    measures.PICTURE_BYTES: _of(_pictures, lambda kept: kept.bytes),
+    measures.MOST_PICTURE_BYTES: _of(_pictures, lambda kept: kept.most_bytes),
 }
 
 

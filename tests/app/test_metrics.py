@@ -25,10 +25,22 @@ from tests.support import QUERY, FakeRoute, call, gateway_over
 BUCKETS = buckets(8.0)
 
 
+class StoredPictures:
+    """As much of a store of pictures as a scrape reads."""
+
+    def __init__(self, count: int, size: int, most: int) -> None:
+        self.bytes, self.most_bytes, self._count = size, most, count
+
+    def __len__(self) -> int:
+        return self._count
+
+
 class House:
     """A daemon's servers without the sockets."""
 
-    def __init__(self, *servers: str, memory: MemoryStore | None = None) -> None:
+    def __init__(
+        self, *servers: str, memory: MemoryStore | None = None, files: Any = None
+    ) -> None:
         self.clock = Clock()
         self.pacers: dict[str, Pacer] = {}
         self.sites: dict[str, Any] = {}
@@ -49,7 +61,7 @@ class House:
             server: [each.failover.health] for server, each in self.gateways.items()
         }
         readings = Readings(
-            healths, self.sites, self.pacers, self.metrics.calls, memory
+            healths, self.sites, self.pacers, self.metrics.calls, memory, files
         )
         self.metrics.add(Scraped(readings.read))
 
@@ -110,6 +122,12 @@ class Composed(SynchronousTestCase):
         self.assertIsNone(house.value("streamr_cache_max_bytes"))
         house = House("streamr-main", memory=MemoryStore(1000, 10))
         self.assertEqual(house.value("streamr_cache_max_bytes"), 1000)
+
+    def test_pictures_on_disk_are_read_at_the_scrape(self) -> None:
+        house = House("streamr-main", files=StoredPictures(3, 4096, 8192))
+        for name, value in (("stored", 3), ("bytes", 4096), ("max_bytes", 8192)):
+            self.assertEqual(house.value(f"streamr_pictures_{name}"), value)
+        self.assertIsNone(House("streamr-main").value("streamr_pictures_stored"))
 
     def test_connections_are_counted_by_server(self) -> None:
         house = House("streamr-main", "streamr-proxy")
