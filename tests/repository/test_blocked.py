@@ -93,5 +93,8 @@ class Blocked(SynchronousTestCase):
 
     def test_what_no_setting_changes_is_said_plainly(self) -> None:
         self.assertIn("Nothing here helps", self.sections["TMDB refuses your country"])
-        for heading in ("TMDB refuses your country", "Pictures do not load"):
-            self.assertEqual(self.settings_of(heading), [])
+        self.assertEqual(self.settings_of("TMDB refuses your country"), [])
+
+    def test_pictures_are_taken_from_streamr(self) -> None:
+        [settings] = self.settings_of("Pictures do not load")
+        self.assertTrue(settings.images and settings.rewrite_images)

@@ -35,7 +35,7 @@ def _how(first: NameLookup, causes: Mapping[Place, str]) -> str:
         return f"it cannot be resolved ({first.detail or meaning(first.cause)})"
     for place in first.places:
         cause = causes.get(place)
-        kind = special(place.address)
+        kind = special(place.address) if first.by != "TMDB_PINS" else None
         if kind is not None:
             return f"the resolver returns {place} ({kind})"
         if cause is not None:

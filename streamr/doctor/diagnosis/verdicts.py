@@ -385,8 +385,9 @@ KINDS: dict[str, VerdictKind] = {
     "pictures_fail": VerdictKind(
         Layer.PICTURES,
         "pictures do not arrive from {host}: {how}{truth}",
-        "streamr does not carry pictures: give the resolver or proxy that works here "
-        "to the program that shows them",
+        "let the program that shows them take them from streamr, which has other "
+        "routes: http://127.0.0.1:3001/t/p/ in place of https://image.tmdb.org/t/p/, "
+        "or STREAMR_REWRITE_IMAGES=1 (docs/images.md)",
         direct=False,
     ),
     # -- resolvers and outbound proxies that the settings list

@@ -1,6 +1,7 @@
 """Steps of the examination: can pictures be fetched from here?
 
-streamr does not carry them; who shows them asks TMDB's host for pictures directly.
+Their host can be filtered alone. Who shows pictures asks it directly, or streamr for
+them.
 """
 
 from __future__ import annotations
@@ -44,15 +45,16 @@ class PictureStep:
         )
 
     def _is_tmdb(self) -> bool:
-        """False for a lookalike, which has no pictures. That a resolver gives this
-        machine's address makes none."""
+        """False for a lookalike without pictures. That a resolver gives this machine's
+        address makes none."""
         case = self._case
         direct = case.hosts[0]
         found = case.facts().lookup(direct)
         pinned = found.places if found and found.by == "TMDB_PINS" else ()
         here = any(each.is_loopback for each in pinned)
         at_home = (case.is_tls(direct), case.port(direct)) == (True, 443)
-        return direct in OFFICIAL_HOSTS and at_home and not here
+        has_pictures = not here or PICTURES in case.settings.tmdb_pins
+        return direct in OFFICIAL_HOSTS and at_home and has_pictures
 
 
 def _one_each(places: tuple[Place, ...]) -> tuple[Place, ...]:
