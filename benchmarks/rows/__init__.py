@@ -22,6 +22,7 @@ from . import (
     pages,
     picture_crowd,
     picture_traffic,
+    picture_wall,
     pictures,
     replay,
     routes,
@@ -54,4 +55,5 @@ ROWS: dict[int, RowMeasure] = {
     21: pictures.measure,
     22: picture_crowd.measure,
     23: picture_traffic.measure,
+    24: picture_wall.measure,
 }
