@@ -287,6 +287,17 @@ class Kept(PicturesCase):
         exchange = self.successResultOf(self.serve()).exchange
         self.assertEqual(exchange.outcome.age, 0.0)
 
+    def test_hits_and_misses_are_counted(self) -> None:
+        self.assertEqual((self.pictures.hits, self.pictures.misses), (0, 1))
+        self.successResultOf(self.serve())
+        self.assertEqual((self.pictures.hits, self.pictures.misses), (1, 1))
+        serving = self.serve(OTHER)
+        self.direct.succeeds(MISSING)
+        self.successResultOf(serving)
+        # what is remembered is neither
+        self.successResultOf(self.serve(OTHER))
+        self.assertEqual((self.pictures.hits, self.pictures.misses), (1, 2))
+
     def test_one_that_has_left_the_store_is_asked_for_again(self) -> None:
         self.files.purge()
         serving = self.serve()

@@ -100,6 +100,13 @@ class Beginning(StreamCase):
         self.assertEqual(fault.cause.name, "connection_terminated")
         self.assert_over()
 
+    def test_a_cut_is_told_to_who_takes_it_and_to_nobody_else(self) -> None:
+        self.deliver()
+        self.lose(ConnectionLost())
+        # an error that nobody waits for is logged
+        self.assertNoResult(self.body.begun)
+        self.assertEqual(self.ends, [CUT])
+
     def test_who_no_longer_waits_for_it_closes_it(self) -> None:
         self.body.begun.cancel()
         self.failureResultOf(self.body.begun, CancelledError)
