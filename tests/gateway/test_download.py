@@ -533,6 +533,17 @@ class Windowed(DownloadCase):
         self.coming.ends()
         self.assertEqual(rest.end, "whole")
 
+    def test_it_is_braked_as_often_as_it_has_to_be(self) -> None:
+        reader, come = self.download.reader(), 0
+        for _ in range(3):
+            while not self.coming.paused and come < self.size:
+                self.coming.comes(self.body[come : come + PIECE])
+                come += PIECE
+            self.assertEqual(come - reader.offset, WINDOW + PIECE)
+            while self.coming.paused:
+                reader.read(PIECE)
+        reader.close()
+
     def test_a_part_that_lies_beyond_the_window_is_reached(self) -> None:
         reader = self.download.reader()
         reader.seek(5 * WINDOW)
