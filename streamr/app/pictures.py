@@ -33,6 +33,7 @@ from streamr.routing.failover import Failover
 from streamr.routing.health import Health
 from streamr.routing.history import NetworkMemory
 from streamr.store.pictures.files import PictureStore
+from streamr.store.pictures.passing import PassingPictures
 from streamr.store.pictures.space import MB, usual_bytes
 from streamr.tmdb import images
 from streamr.upstream.picture import SUFFIX, Sample
@@ -82,7 +83,7 @@ class PictureMaker:
         disk = None
         if self.directory is not None and self.settings.image_cache_mb != 0:
             disk = PictureDisk(self.settings, self.reactor, self.wall, self.directory)
-        files = disk.files if disk is not None else None
+        files = disk.files if disk is not None else self._passing()
         return ServedPictures(self._over(failover, teller, files), disk)
 
     def proxy(
@@ -103,7 +104,13 @@ class PictureMaker:
             tried=tried,
             search=search,
         )
-        return ServedPictures(self._over(failover, teller, None))
+        return ServedPictures(self._over(failover, teller, self._passing()))
+
+    def _passing(self) -> PictureFiles | None:
+        """Where those lie that are not kept; None without a place on a disk."""
+        if self.directory is None:
+            return None
+        return PassingPictures(self.directory / FOLDER, self.reactor)
 
     def _local(self, sample: Sample, name: str, url: str, route: Dimensions) -> Route:
         return self.upstream.pictures(name, RouteKind.ORIGIN, url, route, sample)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from streamr.boundaries import Answer, Incoming, Outcome, Part, PictureHead
@@ -66,6 +67,8 @@ class Download:
         self._incoming = _incoming(answer)
         self._incoming.pause()
         self._begun = False
+        # when it ends unless somebody has come to read it
+        self.unread: IDelayedCall | None = None
         self._new = new
         self._supply = supply
         self._over = over
@@ -99,6 +102,7 @@ class Download:
         self._readers.append(made)
         if not self._begun:
             self._begun = True
+            self._await_no_reader()
             self._take(self._answer)
         return made
 
@@ -106,6 +110,10 @@ class Download:
         """End it if nobody has come to read it."""
         if not self._begun:
             self._break(Fault("deadline_exceeded", "the caller disconnected"))
+
+    def _await_no_reader(self) -> None:
+        if self.unread is not None and self.unread.active():
+            self.unread.cancel()
 
     def stop(self) -> None:
         """It shall go no further."""
@@ -254,6 +262,7 @@ class Download:
         if self._ended:
             return
         self._ended, self._fault = True, fault
+        self._await_no_reader()
         self._incoming.close()
         if self._asking is not None:
             self._asking.cancel()

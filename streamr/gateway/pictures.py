@@ -64,7 +64,7 @@ _Opened = tuple[Outcome, Download | None]
 class Pictures:
     """Answers requests for pictures over its routes, from its files where it has some.
 
-    Only main keeps pictures: the proxy hands on what it fetches.
+    Only main keeps pictures; those of the proxy last as long as somebody reads them.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class Pictures:
         download = self._downloads.get(query.path)
         if download is not None and download.joinable:
             return succeed((_joined(download.outcome), download))
-        if self.files is None or not self.files.most_bytes or download is not None:
+        if self.files is None or download is not None:
             return self._begin(query, call)
         now, collapsed = self._clock.seconds(), query.path in self._flights
         # for all who wait: the first one may have less time than the next
@@ -166,7 +166,7 @@ class Pictures:
         new = None
         if self.files is not None and query.path not in self._downloads:
             new = self.files.begin(head)
-        if new is not None:
+        if new is not None and self.files is not None and self.files.most_bytes:
             outcome = replace(outcome, cache=CacheUse(forward="uri-miss", stored=True))
         supply = _Supply(self, query, call, outcome.source or "")
 
@@ -182,7 +182,7 @@ class Pictures:
             self._alone.add(download)
         else:
             self._downloads[query.path] = download
-        self._clock.callLater(UNREAD, download.expire)
+        download.unread = self._clock.callLater(UNREAD, download.expire)
         return outcome, download
 
     def _opened(

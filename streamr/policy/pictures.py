@@ -15,7 +15,8 @@ _SVG = re.compile(
     re.DOTALL,
 )
 # What may still become one.
-_PROLOG = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<(?:[?!]|s?v?g?$)|<?$)")
+_PROLOG = re.compile(rb"(?:\xef\xbb\xbf)?\s*")
+_BEGINNINGS = (b"<?xml", b"<!--", b"<!DOCTYPE svg", b"<svg")
 SVG = "image/svg+xml"
 # Enough to tell the other kinds by, and the most that an end is told by.
 _FIRST = 16
@@ -34,9 +35,15 @@ def kind_of(first: bytes, whole: bool = False) -> str | None:
             return kind
     if _SVG.match(first[:SVG_PROLOG]):
         return SVG
-    if whole or len(first) >= SVG_PROLOG or not _PROLOG.match(first):
+    if whole or len(first) >= SVG_PROLOG or not _may_be_svg(first):
         return ""
     return None
+
+
+def _may_be_svg(first: bytes) -> bool:
+    blank = _PROLOG.match(first)
+    begun = first[blank.end() :] if blank is not None else first
+    return any(begun.startswith(each[: len(begun)]) for each in _BEGINNINGS)
 
 
 def _is_avif(first: bytes) -> bool:

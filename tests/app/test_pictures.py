@@ -18,6 +18,7 @@ from streamr.fields.loop import Loop
 from streamr.gateway.telling import Teller
 from streamr.routing.health import Health
 from streamr.routing.history import NetworkMemory
+from streamr.store.pictures.passing import PassingPictures
 from streamr.tmdb import images
 from tests.support import Notes
 
@@ -112,16 +113,16 @@ class Keeping(MakerCase):
         assert served.disk is not None
         self.assertIs(served.gateway.files, served.disk.files)
 
-    def test_without_a_folder_or_with_no_room_it_keeps_none(self) -> None:
-        for maker in (
-            self.made(None),
-            self.made(Path(self.mktemp()), STREAMR_IMAGE_CACHE_MB="0"),
-        ):
-            served = self.main(maker)
+    def test_without_a_folder_it_has_no_place_for_them(self) -> None:
+        for served in (self.main(self.made(None)), self.proxy(self.made(None))):
             self.assertIsNone(served.disk)
             self.assertIsNone(served.gateway.files)
 
-    def test_the_proxy_keeps_none(self) -> None:
-        served = self.proxy(self.made(Path(self.mktemp())))
-        self.assertIsNone(served.disk)
-        self.assertIsNone(served.gateway.files)
+    def test_what_is_not_kept_is_passed_on_over_the_disk(self) -> None:
+        folder = Path(self.mktemp())
+        for served in (
+            self.proxy(self.made(folder)),
+            self.main(self.made(folder, STREAMR_IMAGE_CACHE_MB="0")),
+        ):
+            self.assertIsNone(served.disk)
+            self.assertIsInstance(served.gateway.files, PassingPictures)

@@ -413,20 +413,26 @@ class Together(PicturesCase):
         self.assertEqual(len(self.direct.sent), 2)
 
     def test_pictures_that_are_not_kept_are_each_callers_own(self) -> None:
-        for off in (True, False):
-            self.has_files = not off
-            self.setUp()
-            self.files.most_bytes = 0
-            serving = [self.serve(), self.serve()]
-            self.assertEqual(len(self.direct.sent), 2)
-            for sent, each in zip(self.direct.sent, serving, strict=True):
-                coming = Coming(self.clock)
-                sent.result.callback(coming.answer(SIZE))
-                shown = self.successResultOf(each)
-                self.assertEqual(self.cache(shown), CacheUse(forward="uri-miss"))
-                reading = self.reading(shown)
-                self.comes(coming)
-                self.is_whole(reading)
+        self.has_files = False
+        self.setUp()
+        serving = [self.serve(), self.serve()]
+        self.assertEqual(len(self.direct.sent), 2)
+        for sent, each in zip(self.direct.sent, serving, strict=True):
+            coming = Coming(self.clock)
+            sent.result.callback(coming.answer(SIZE))
+            shown = self.successResultOf(each)
+            self.assertEqual(self.cache(shown), CacheUse(forward="uri-miss"))
+            reading = self.reading(shown)
+            self.comes(coming)
+            self.is_whole(reading)
+
+    def test_what_is_passed_on_is_not_called_stored(self) -> None:
+        self.files.most_bytes = 0
+        serving = self.serve()
+        [sent] = self.direct.sent
+        sent.result.callback(Coming(self.clock).answer(SIZE))
+        shown = self.successResultOf(serving)
+        self.assertEqual(self.cache(shown), CacheUse(forward="uri-miss"))
 
     def test_one_too_large_to_be_kept_is_each_callers_own(self) -> None:
         self.files.most_each = SIZE - 1

@@ -26,7 +26,7 @@ class StreamWriter:
         self._request = request
         self._reader: PictureReader = stream.reader
         self._left = stream.length
-        self._paused = self._writing = self._over = False
+        self._paused = self._writing = self._woken = self._over = False
 
     def begin(self) -> None:
         """Write until it has ended, or the caller has left."""
@@ -49,12 +49,16 @@ class StreamWriter:
         self._reader.close()
 
     def _write_on(self) -> None:
-        if self._writing:
+        if self._writing:  # told from within: it is looked at again
+            self._woken = True
             return
         self._writing = True
         try:
             for _ in range(MOST_IN_A_TURN):
-                if self._paused or self._over or not self._write_piece():
+                self._woken = False
+                if self._paused or self._over:
+                    break
+                if not (self._write_piece() or self._woken):
                     break
             else:
                 self._request.channel.site.turns.later(self._write_on)
