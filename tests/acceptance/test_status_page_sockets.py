@@ -20,11 +20,13 @@ from tests.processes import STREAMR, Daemon, Process, Simulator, ask, wait_until
 from tests.stack import closed_port
 
 DIRECT, OTHER = "api.themoviedb.org", "api.tmdb.org"
+PICTURES = "image.tmdb.org"
+QUIET = {OTHER: "none", PICTURES: "none"}
 BREAKS = {
-    "Reset the direct route": {DIRECT: "reset-after-hello", OTHER: "none"},
-    "Silence it": {DIRECT: "silence-after-hello", OTHER: "none"},
-    "Portal page": {DIRECT: "html", OTHER: "none"},
-    "Kill everything": {DIRECT: "reset-after-hello", OTHER: "reset-after-hello"},
+    "Reset the direct route": {**QUIET, DIRECT: "reset-after-hello"},
+    "Silence it": {**QUIET, DIRECT: "silence-after-hello"},
+    "Portal page": {**QUIET, DIRECT: "html"},
+    "Kill everything": dict.fromkeys((DIRECT, OTHER, PICTURES), "reset-after-hello"),
 }
 # Beyond every patience here: a stop that waited for its listeners would be seen.
 LONG = {"STREAMR_DEADLINE": "60"}

@@ -212,6 +212,8 @@ def _frame(box: Box) -> str:
 
 
 def _text(kind: str, x: float, y: float, text: str) -> str:
+    if not text:
+        return ""
     anchor = ' text-anchor="end"' if kind == "rate" else ""
     return f'<text class="{kind}"{anchor} x="{x:.0f}" y="{y:.0f}">{escape(text)}</text>'
 
