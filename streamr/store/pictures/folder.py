@@ -18,6 +18,7 @@ import secrets
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from streamr.store.pictures.space import Room, room
@@ -26,6 +27,10 @@ _TWO, _REST = re.compile(r"[0-9a-f]{2}"), re.compile(r"[0-9a-f]{62}")
 # no link is followed out of the folder, and a pipe under such a name stops nobody
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
+
+# Names that were made before: each picture's is needed twice when it is found.
+REMEMBERED = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,7 @@ class FoundFile:
     made_at: float
 
 
+@lru_cache(REMEMBERED)
 def name_of(key: str) -> bytes:
     """What the file of this key is called: a key is a path, and may be long."""
     return hashlib.sha256(key.encode()).digest()

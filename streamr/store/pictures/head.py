@@ -6,6 +6,7 @@ import json
 import math
 import zlib
 from dataclasses import asdict, replace
+from functools import lru_cache
 
 from streamr.boundaries import PictureHead
 
@@ -14,6 +15,8 @@ SIZE = 512
 # Raised when the shape of a head changes; files of another version are dropped.
 VERSION = 1
 DIGEST_BYTES = 32
+# Heads that were read before: those of pictures that many ask for.
+REMEMBERED = 1024
 # No picture is longer, and no length is written with more digits.
 _LONGEST = 10**15
 
@@ -39,6 +42,7 @@ def fits(head: PictureHead) -> bool:
     return True
 
 
+@lru_cache(REMEMBERED)
 def decode(raw: bytes) -> tuple[PictureHead, bytes] | None:
     """Head and digest, or None when these bytes are not what `encode` has written: of
     a type or an ETag with one wrong bit nobody would notice later."""

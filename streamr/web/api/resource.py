@@ -306,10 +306,9 @@ class GatewayResource(Resource):
         request: GatewayRequest,
         headers: list[tuple[str, str]],
     ) -> None:
-        if stream.length is not None:
-            headers.append(("Content-Length", str(stream.length)))
-        request.begin(stream.status, headers)
+        request.stream(stream.status, headers, stream.length)
         if request.method == b"HEAD":
+            request.chunked = 0
             stream.reader.close()
             request.finish()
         else:

@@ -11,6 +11,7 @@ from twisted.web.server import Request, Site
 
 from streamr.web.server.channel import Channel
 from streamr.web.server.response import BODILESS, phrase, response_head
+from streamr.web.server.transport import gather
 
 # Refusals of a head for which its page has to be known. Behind them, too, nothing is
 # read (docs/security.md).
@@ -88,6 +89,26 @@ class GatewayRequest(Request):
         self.setResponseCode(status, phrase(status).encode())
         for name, value in (*headers, *self._own_headers()):
             self.responseHeaders.addRawHeader(name, value)
+
+    def stream(
+        self, status: int, headers: Iterable[tuple[str, str]], length: int | None
+    ) -> None:
+        """Begin a response of so many bytes, or of all that will be written; its head
+        is sent with the first of them."""
+        told = list(headers)
+        if length is not None:
+            told.append(("Content-Length", str(length)))
+        elif self.clientproto == b"HTTP/1.1":
+            told.append(("Transfer-Encoding", "chunked"))
+            self.chunked = 1
+        else:
+            self.channel.persistent = False
+        head = response_head(
+            self.clientproto.decode(), status, [*told, *self._own_headers()]
+        )
+        self.endless, self.code, self.startedWriting = True, status, 1
+        gather(self.channel.transport)
+        self.channel.transport.write(head)
 
     def _own_headers(self) -> list[tuple[str, str]]:
         """What HTTP itself wants to say."""

@@ -80,12 +80,13 @@ class StreamWriter:
                 )
             self._finish()
             return False
+        transport = self._request.channel.transport
         if not data:
+            flush(transport)  # the head, if it is not sent yet
             self._reader.wait(self._write_on)
             return False
         if self._left is not None:
             self._left -= len(data)
-        transport = self._request.channel.transport
         gather(transport)
         self._request.write(data)
         flush(transport)

@@ -141,6 +141,16 @@ class Writing(StreamCase):
         self.assertEqual(self.reader.wanted, [PIECE, PIECE])
         self.assertEqual(self.reader.closed, 1)
 
+    def test_http_1_0_has_no_chunks_and_the_end_of_the_connection(self) -> None:
+        self.length = None
+        self.reader.gives(b"abc", None)
+        self.channel.dataReceived(b"GET /picture HTTP/1.0\r\nHost: a\r\n\r\n")
+        seen = self.seen()
+        self.assertEqual((seen.status, seen.body), (200, b"abc"))
+        self.assertNotIn("transfer-encoding", seen.headers)
+        self.assertEqual(seen.headers["connection"], "close")
+        self.assertTrue(self.transport.disconnecting)
+
     def test_an_empty_one_ends_at_once(self) -> None:
         self.length = 0
         self.send("/picture")
