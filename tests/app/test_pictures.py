@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.testing import MemoryReactorClock
@@ -126,3 +128,50 @@ class Keeping(MakerCase):
         ):
             self.assertIsNone(served.disk)
             self.assertIsInstance(served.gateway.files, PassingPictures)
+
+
+class Posters(MakerCase):
+    def served(self, **environment: str) -> ServedPictures:
+        maker = self.made(Path(self.mktemp()), **environment)
+        served = self.main(maker)
+        self.cache: Any = SimpleNamespace(busy=False)
+        memory: Any = SimpleNamespace(peek=self.stored)
+        return served.warmed(
+            [Query("/movie/popular", (), "")], memory, self.cache, maker
+        )
+
+    def stored(self, _key: str) -> Any:
+        body = b'{"results":[{"poster_path":"/a.jpg"},{"poster_path":"/b.jpg"}]}'
+        return SimpleNamespace(body=body)
+
+    def test_those_of_the_lists_are_wanted_in_each_size(self) -> None:
+        served = self.served(STREAMR_WARM_IMAGES="w92,w342")
+        assert served.posters is not None
+        self.assertEqual(
+            [each.path for each in served.posters._wanted()],
+            [
+                f"/t/p/{size}/{file}"
+                for file in ("a.jpg", "b.jpg")
+                for size in ("w92", "w342")
+            ],
+        )
+
+    def test_without_a_size_there_are_none(self) -> None:
+        self.assertIsNone(self.served().posters)
+
+    def test_nor_without_a_disk(self) -> None:
+        served = self.served(STREAMR_WARM_IMAGES="w92", STREAMR_IMAGE_CACHE_MB="0")
+        self.assertIsNone(served.posters)
+
+    def test_a_list_that_is_not_stored_has_none(self) -> None:
+        served = self.served(STREAMR_WARM_IMAGES="w92")
+        self.stored = lambda _key: None  # type: ignore[method-assign]
+        memory: Any = SimpleNamespace(peek=self.stored)
+        again = replace(served).warmed(
+            [Query("/movie/popular", (), "")],
+            memory,
+            self.cache,
+            self.made(Path(self.mktemp()), STREAMR_WARM_IMAGES="w92"),
+        )
+        assert again.posters is not None
+        self.assertEqual(list(again.posters._wanted()), [])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.tmdb.images import PictureName, picture_name
+from streamr.tmdb.images import PictureName, is_size, picture_name, posters
 
 
 class Names(SynchronousTestCase):
@@ -34,3 +36,31 @@ class Names(SynchronousTestCase):
         ):
             with self.subTest(below=below):
                 self.assertIsNone(picture_name(below))
+
+
+class Lists(SynchronousTestCase):
+    """The posters of a list."""
+
+    def test_each_once_and_in_their_order(self) -> None:
+        rows = [{"poster_path": f"/{name}.jpg"} for name in "bab"]
+        body = json.dumps({"results": rows}).encode()
+        self.assertEqual(posters(body), ["b.jpg", "a.jpg"])
+
+    def test_what_is_no_poster_is_left_out(self) -> None:
+        for results in (
+            [
+                {"poster_path": None},
+                {"poster_path": 7},
+                {},
+                3,
+                {"poster_path": "/a/b.jpg"},
+            ],
+            {"poster_path": "/a.jpg"},
+            None,
+        ):
+            self.assertEqual(posters(json.dumps({"results": results}).encode()), [])
+        self.assertEqual(posters(b"[1]"), [])
+
+    def test_a_size_is_one_of_tmdbs(self) -> None:
+        self.assertTrue(is_size("w342"))
+        self.assertFalse(is_size("342"))
