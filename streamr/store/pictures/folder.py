@@ -54,6 +54,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._root = str(path)
         self._downloads = path / "tmp"
 
     def room(self) -> Room:
@@ -93,7 +94,7 @@ class Folder:
 
     def keep(self, download: Path, name: bytes) -> None:
         """Give what was written its name; one of that name is replaced."""
-        place = self._file(name)
+        place = Path(self._file(name))
         try:
             download.replace(place)
         except FileNotFoundError:
@@ -102,7 +103,7 @@ class Folder:
 
     def drop(self, name: bytes) -> None:
         """Remove a picture; whoever reads it reads on."""
-        self._file(name).unlink(missing_ok=True)
+        Path(self._file(name)).unlink(missing_ok=True)
 
     def discard(self, download: Path) -> None:
         """Remove what was not finished."""
@@ -114,9 +115,10 @@ class Folder:
             if entry.is_file(follow_symlinks=False):
                 _remove_unlocked(Path(entry.path))
 
-    def _file(self, name: bytes) -> Path:
+    def _file(self, name: bytes) -> str:
+        # a Path takes longer to make than its file takes to open
         text = name.hex()
-        return self._path / text[:2] / text[2:]
+        return f"{self._root}/{text[:2]}/{text[2:]}"
 
     def _make(self, folder: Path) -> None:
         """A folder in ours. Parents would get the mode that is usual for strangers."""
