@@ -15,18 +15,17 @@ stand side by side on one simulator that keeps no connection (so that all faults
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from streamr.simulator.faults.table import API, KINDS
+
 from ..bench import US, Bench, BenchOptions, Table, jump, opened, say
 from ..client import Worth
 from ..load import Sample, Samples, at_once
 from ..peers import Running
-from ..processes import ROOT, clean_environment
 
 # Kinds that also come in another shape.
 MORE = (
@@ -96,14 +95,7 @@ def kinds(options: BenchOptions) -> Sequence[str]:
     """The fault expressions to go through."""
     if options.quick:
         return QUICK
-    told = subprocess.run(
-        [sys.executable, "-m", "streamr.simulator", "--list-faults"],
-        env={**clean_environment(), "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return [*(line.split()[0] for line in told.stdout.splitlines()), *MORE]
+    return [*(name for name, kind in KINDS.items() if API in kind.hosts), *MORE]
 
 
 def summarise(table: Table, tallies: dict[str, ContestantTally], total: int) -> None:

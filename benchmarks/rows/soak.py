@@ -32,6 +32,10 @@ PLACES = (DIRECT, SECOND, "*")
 TROUBLE = re.compile(r"Unhandled|Traceback", re.IGNORECASE)
 
 
+# Connections to TMDB are kept for 45 s (streamr/upstream/pool.py); seconds.
+IDLE_AFTER = 50.0
+
+
 @dataclass(slots=True)
 class Watched:
     """Memory and file descriptors of the process, second by second."""
@@ -76,7 +80,7 @@ async def measure(options: BenchOptions) -> Table:
                 helper.cancel()
             bench.simulator.heal()
             ours.client.close()
-            after = await settled(ours)
+            after = await settled(ours, IDLE_AFTER)
             lines = [
                 one for one in ours.child.output.splitlines() if TROUBLE.search(one)
             ]
@@ -112,10 +116,10 @@ def report(
     table.judge(not lines)
 
 
-async def settled(ours: Running) -> int:
+async def settled(ours: Running, seconds: float = 5.0) -> int:
     """Open files when it has nothing to do: the least of some seconds."""
     counts = []
-    for _ in range(10):
+    for _ in range(round(2 * seconds)):
         await asyncio.sleep(0.5)
         counts.append(ours.child.open_files())
     return min(counts)
