@@ -28,8 +28,8 @@ async def measure(options: BenchOptions) -> Table:
         f"p99 ≤ {LIMIT:g} times that without them",
         ["meanwhile", "p50", "p99"],
         notes=[
-            f"{RATE:g} hits a second over 8 connections. Each reader takes some "
-            "1.3 MB/s, and begins again when it has its picture."
+            f"{RATE:g} hits a second over 8 connections. Each reader takes about "
+            "1.3 MB/s and starts again when it has its picture."
         ],
     )
     quiet, busy = [], []
