@@ -149,6 +149,8 @@ def _print(told: CacheStats) -> None:
 
 def _print_pictures(told: PicturesTold) -> None:
     used, most = told["bytes"] / MEGABYTE, told["most_bytes"] / MEGABYTE
-    print(f"{told['pictures']} pictures, {used:.1f} of {most:.0f} MB")
+    count = told["pictures"]
+    what = "picture" if count == 1 else "pictures"
+    print(f"{count} {what}, {used:.1f} of {most:.0f} MB")
     if told["trouble"]:
         print(f"No more are stored at the moment: {told['trouble']}")

@@ -19,7 +19,15 @@ from benchmarks.processes import free_ports
 from streamr.simulator.pictures.noise import noise
 from tests.acceptance.test_reverse_proxies_sockets import UP, caddy, nginx
 from tests.browser import Browser, chromium
-from tests.processes import Daemon, Process, Response, Simulator, ask, wait_until
+from tests.processes import (
+    STREAMR,
+    Daemon,
+    Process,
+    Response,
+    Simulator,
+    ask,
+    wait_until,
+)
 
 HOST = "image.tmdb.org"
 API = "api.themoviedb.org"
@@ -378,4 +386,23 @@ def test_a_front_end_of_another_origin_shows_posters(
     browser.wait(lambda: browser.driver.execute_script(count) == 20, "twenty posters")
     simulator.renew()
     server.stop()
+    daemon.stop()
+
+
+def test_the_command_tells_of_them_and_deletes_them(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    daemon = begin(simulator, tmp_path)
+    ask(daemon.main, path_of(50_010))
+
+    def said(*words: str) -> str:
+        command = Process(
+            [STREAMR, "cache", *words, "--images", "--state-dir", str(tmp_path)]
+        )
+        assert command.ended() == 0, command.output
+        return command.output.strip()
+
+    wait_until(lambda: said("stats").startswith("1 picture, "))
+    assert said("purge") == "1 picture deleted"
+    assert said("stats").startswith("0 pictures, ")
     daemon.stop()
