@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,14 +26,14 @@ echo "${{0##*/}} $*"
 case "${{0##*/}} $*" in {failing}) exit 1 ;; esac
 """
 NOTHING = "nothing"
-# A check of the image that tells its process and does not end, and an environment that
-# cannot be made while that check runs.
+# A command that tells its process and does not end, and an environment that cannot be
+# made while such a check of the image runs.
 ENDLESS = f"""#!/bin/sh
-echo $$ >image
+echo $$ >"${{0##*/}}.process"
 exec {quote(sys.executable)} -c 'import signal; signal.sigtimedwait([], {MAXIMUM})'
 """
 FAILING_ENVIRONMENT = """make_environment() {
-    until [ -s image ]; do :; done
+    until [ -s check-image.sh.process ]; do :; done
     exit 1
 }
 """
@@ -144,8 +145,27 @@ class Run(Checkout):
         (self.place / "deploy/check-image.sh").write_text(ENDLESS)
         (self.place / "deploy/venv.sh").write_text(FAILING_ENVIRONMENT)
         self.assertEqual(1, self.run_script(".ci/run").returncode)
-        image = int((self.place / "image").read_text())
+        image = int((self.place / "check-image.sh.process").read_text())
         self.assertRaises(ProcessLookupError, os.kill, image, 0)
+
+    def test_nor_when_only_the_script_itself_is_ended(self) -> None:
+        names = ("deploy/check-image.sh", "run-tests.sh")
+        for name in names:
+            (self.place / name).write_text(ENDLESS)
+        told = [self.place / f"{Path(name).name}.process" for name in names]
+        for each in told:
+            os.mkfifo(each)
+        running = subprocess.Popen(
+            [str(self.place / ".ci/run")],
+            env={"PATH": str(self.tools)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        processes = [int(each.read_text()) for each in told]
+        running.terminate()
+        self.assertEqual(-signal.SIGTERM, running.wait(MAXIMUM))
+        for process in processes:
+            self.assertRaises(ProcessLookupError, os.kill, process, 0)
 
     def test_a_failed_lint_keeps_no_test_from_running(self) -> None:
         self.stand_in("ruff*")
