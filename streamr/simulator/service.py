@@ -128,11 +128,9 @@ class SimulatorService(Service):
         if self.control_door is not None:
             for connection in list(self.control_door.factory.protocols):
                 connection.transport.abortConnection()
-            self.control_door.want(False)
-            ending.append(self.control_door.settled())
+            ending.append(self.control_door.end())
         for door in self.doors.values():
-            door.want(False)
-            ending += [door.factory.abort_all(), door.settled()]
+            ending += [door.factory.abort_all(), door.end()]
         for host in self.hosts.values():
             host.timers.cancel()
         self.studio.timers.cancel()

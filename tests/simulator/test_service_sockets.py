@@ -23,6 +23,7 @@ from twisted.internet import reactor
 from twisted.internet.threads import blockingCallFromThread, deferToThread
 
 from streamr.simulator.faults.table import HTTP, KINDS
+from streamr.simulator.hosts.ports import hold
 from streamr.simulator.service import SimulatorService
 
 from .client import HOST, PATIENCE, SILENCE, Client, Outcome, fetch, get
@@ -424,6 +425,20 @@ async def test_refuse_and_back_at_once_keeps_the_port(bench):
     await bench.service.settled()
     assert bench.port() == port
     assert (await bench.fetch()).status == 200
+
+
+@run
+async def test_nobody_is_given_the_number_of_a_closed_port(bench):
+    port = bench.port()
+    assert hold(port) is None
+    bench.service.set_fault(HOST, "refuse")
+    await bench.service.settled()
+    assert (await bench.fetch()).end == "refused"
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", port))
+    await bench.service.stopService()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
 
 
 @run

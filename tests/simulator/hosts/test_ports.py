@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from streamr.simulator.hosts.ports import LOOPBACK, Door, all_done
+from streamr.simulator.hosts.ports import LOOPBACK, Door, Held, all_done
 
 CHOSEN = 40_000
 
@@ -49,13 +49,28 @@ class Reactor:
         raise AssertionError("nobody connects")
 
 
+class Holding:
+    """A number that is held: one of a list."""
+
+    def __init__(self, held: list[int]) -> None:
+        self.held = held
+
+    def close(self) -> None:
+        self.held.pop()
+
+
 class Doors(SynchronousTestCase):
     """Open, closed, and wanted again."""
 
     def setUp(self) -> None:
         self.reactor = Reactor()
-        self.door = Door(self.reactor, Factory(), 0)
+        self.held: list[int] = []
+        self.door = Door(self.reactor, Factory(), 0, self.hold)
         self.door.want(True)
+
+    def hold(self, number: int) -> Held:
+        self.held.append(number)
+        return Holding(self.held)
 
     def numbers(self) -> list[int]:
         return [port.number for port in self.reactor.ports]
@@ -69,6 +84,35 @@ class Doors(SynchronousTestCase):
         self.reactor.ports[0].closing.callback(None)
         self.door.want(True)
         self.assertEqual([CHOSEN, CHOSEN], self.numbers())
+
+    def test_its_number_is_held_until_it_is_open_again(self) -> None:
+        self.door.want(False)
+        self.assertEqual([], self.held)
+        self.reactor.ports[0].closing.callback(None)
+        self.assertEqual([CHOSEN], self.held)
+        self.door.want(True)
+        self.assertEqual([], self.held)
+
+    def test_its_number_is_free_when_it_has_ended(self) -> None:
+        self.door.want(False)
+        self.reactor.ports[0].closing.callback(None)
+        self.assertIsNone(self.successResultOf(self.door.end()))
+        self.assertEqual([], self.held)
+
+    def test_one_that_ends_while_open_holds_nothing(self) -> None:
+        ended = self.door.end()
+        self.assertNoResult(ended)
+        self.reactor.ports[0].closing.callback(None)
+        self.assertIsNone(self.successResultOf(ended))
+        self.assertEqual([], self.held)
+
+    def test_without_its_number_it_opens_all_the_same(self) -> None:
+        door = Door(self.reactor, Factory(), 0, lambda number: None)
+        door.want(True)
+        door.want(False)
+        self.reactor.ports[1].closing.callback(None)
+        door.want(True)
+        self.assertEqual(CHOSEN + 1, self.numbers()[-1])
 
     def test_what_is_wanted_while_it_closes_is_done_afterwards(self) -> None:
         self.door.want(False)
