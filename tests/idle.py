@@ -25,6 +25,10 @@ from zope.interface import implementer
 # What the kernel carries over loopback is there at once, or a little later when it is
 # busy itself: so long (milliseconds) nothing has to happen before time goes on.
 QUIET_MS = 20
+# The kernel had no time for that, or for us, when this wait takes longer than so many
+# seconds: then it is waited for again, so many times at most.
+QUIET_LATE = 0.03
+QUIET_TIMES = 20
 # Delays up to this (seconds) mean "in the next turn", whatever else there is to do.
 NEXT_TURN = 0.001
 
@@ -95,4 +99,10 @@ class IdleTime:
         for number, wanted in events.items():
             if number >= 0:
                 watched.register(number, wanted)
-        return not watched.poll(QUIET_MS)
+        for _ in range(QUIET_TIMES):
+            began = self._reactor.seconds()
+            if watched.poll(QUIET_MS):
+                return False
+            if self._reactor.seconds() - began <= QUIET_LATE:
+                break
+        return True

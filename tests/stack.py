@@ -95,9 +95,10 @@ class Stack:
         self.daemon = build(
             self.settings, reactor, open_ports(self.settings), self.lines
         )
-        storage = self.daemon.parts.built["main"].storage
-        if storage is not None:
-            reactor.pools.append(storage._threads)
+        main = self.daemon.parts.built["main"]
+        for kept in (main.storage, main.pictures and main.pictures.disk):
+            if kept is not None:
+                reactor.pools.append(kept._threads)
         self.daemon.startService()
         # one for all: each reads the machine's trust roots
         self._agent = Agent(reactor)
