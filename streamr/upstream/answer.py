@@ -26,11 +26,9 @@ def judge(query: Query, call: Call, response: Answer) -> Answer:
     status = response.status
     if status == 304 and call.known is not None:
         return replace(response, body=b"", gzipped=None)
-    if 300 <= status < 400:
-        raise Fault("http_response_redirect", f"status {status}")
-    if status >= 500:
-        kind = "upstream_unavailable" if status in (502, 503, 504) else "upstream_error"
-        raise Fault(kind, f"status {status}", retry_after=response.retry_after)
+    impossible = no_answer(response)
+    if impossible is not None:
+        raise impossible
     try:
         if status != 200 and status < 400:
             raise Fault("http_response_invalid", f"status {status}")
@@ -39,12 +37,35 @@ def judge(query: Query, call: Call, response: Answer) -> Answer:
         if wrong is not None:
             raise Fault("http_response_invalid", wrong)
     except Fault as fault:
-        raise _refused(response) or fault from fault
+        raise denied(response, f" with {describe(response.body)}") or fault from fault
     if status == 401:
         _check_key(value)
     if status != 200 or (held := completeness(query, value)) is Completeness.WHOLE:
         return response
     return replace(response, completeness=held)
+
+
+def no_answer(response: Answer) -> Fault | None:
+    """The Fault in a status that is no answer, whatever comes with it: a redirect, or
+    an error of TMDB's machines."""
+    status = response.status
+    if 300 <= status < 400:
+        return Fault("http_response_redirect", f"status {status}")
+    if status >= 500:
+        kind = "upstream_unavailable" if status in (502, 503, 504) else "upstream_error"
+        return Fault(kind, f"status {status}", retry_after=response.retry_after)
+    return None
+
+
+def denied(response: Answer, seen: str = "") -> Fault | None:
+    """The Fault in what a CDN says and TMDB would say in JSON: it is true all the same.
+    `seen` tells of its body."""
+    what = f"status {response.status}{seen}"
+    if response.status == 403:
+        return Fault("http_request_denied", what)
+    if response.status == 429:
+        return Fault("http_rate_limited", what, retry_after=response.retry_after)
+    return None
 
 
 def _check_key(value: object) -> None:
@@ -54,18 +75,3 @@ def _check_key(value: object) -> None:
     cause = _KEY_CODES.get(code) if isinstance(code, int) else None
     if cause is not None:
         raise Fault(cause, f"TMDB's code {code}", final=True)
-
-
-def _refused(response: Answer) -> Fault | None:
-    """What a CDN says in HTML and TMDB would say in JSON: it is true all the same."""
-    if response.status == 403:
-        return Fault(
-            "http_request_denied", f"status 403 with {describe(response.body)}"
-        )
-    if response.status == 429:
-        return Fault(
-            "http_rate_limited",
-            f"status 429 with {describe(response.body)}",
-            retry_after=response.retry_after,
-        )
-    return None

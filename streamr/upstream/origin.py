@@ -5,10 +5,12 @@ The one place that builds upstream URLs and puts credentials on them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 from urllib.parse import urlsplit
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred
 
 from streamr.boundaries import DIRECT, Answer, Budget, Call, Dimensions, Query
 from streamr.errors import RouteKind
@@ -19,6 +21,8 @@ from streamr.policy.urlencoded import urlencoded
 from streamr.upstream.answer import judge
 from streamr.upstream.client import Client
 from streamr.upstream.ratelimit import Pacer
+
+T = TypeVar("T")
 
 # On every request. The name for TMDB's logs tells no version and no machine.
 COMMON = {"Accept": "application/json", "User-Agent": "streamr"}
@@ -63,8 +67,55 @@ class HTTPRoute:
         return self._client.line.patience
 
 
-class TMDBRoute(HTTPRoute):
-    """A route to one of TMDB's hosts with one TLS profile."""
+class PacedRoute(HTTPRoute):
+    """A route to one of TMDB's hosts, whose pace all that leads there share."""
+
+    def __init__(
+        self,
+        name: str,
+        kind: RouteKind,
+        base_url: str,
+        client: Client,
+        dimensions: Dimensions,
+        pacer: Pacer,
+    ) -> None:
+        super().__init__(name, base_url, client, dimensions)
+        self.kind = kind
+        self._pacer = pacer
+
+    def _in_turn(
+        self,
+        leave: Callable[[], Deferred[T]],
+        call: Call,
+        progress: Progress,
+        veto: Veto,
+    ) -> Deferred[T]:
+        """Waiting for its turn is no silence of TMDB's: no hedge for that."""
+
+        def leaving() -> Deferred[T]:
+            progress.sent()
+            return leave()
+
+        return self._pacer.run(
+            leaving,
+            progress.queued,
+            until=call.deadline,
+            veto=veto,
+            first=call.probe,
+            behind=call.background,
+        )
+
+    def _paced(self, answer: Answer) -> Answer:
+        """Keep away for a while when TMDB says so, and let the caller know how long."""
+        if answer.status != 429:
+            self._pacer.answered()
+            return answer
+        seconds = self._pacer.limited(retry_after(answer.retry_after, answer.date))
+        return replace(answer, retry_after=str(max(1, round(seconds))))
+
+
+class TMDBRoute(PacedRoute):
+    """A route to TMDB's answers with one TLS profile."""
 
     def __init__(
         self,
@@ -78,11 +129,9 @@ class TMDBRoute(HTTPRoute):
         pacer: Pacer,
     ) -> None:
         """`loop` is None for TMDB's own hosts, from which nothing comes back."""
-        super().__init__(name, base_url, client, dimensions)
-        self.kind = kind
+        super().__init__(name, kind, base_url, client, dimensions, pacer)
         self._credentials = credentials
         self._loop = loop
-        self._pacer = pacer
 
     def renew(self, credentials: Credentials) -> None:
         """Authenticate with others from now on."""
@@ -108,10 +157,6 @@ class TMDBRoute(HTTPRoute):
         }
 
         def leave() -> Deferred[Answer]:
-            refused = veto()
-            if refused is not None:
-                return fail(refused)
-            progress.sent()
             return self._client.get(
                 url,
                 headers,
@@ -121,23 +166,8 @@ class TMDBRoute(HTTPRoute):
                 until=call.deadline,
             )
 
-        # waiting for its turn is no silence of TMDB's: no hedge for that
-        waiting = self._pacer.run(
-            leave,
-            progress.queued,
-            until=call.deadline,
-            first=call.probe,
-            behind=call.background,
-        )
+        waiting = self._in_turn(leave, call, progress, veto)
         return waiting.addCallback(self._paced).addCallback(_judged, query, call)
-
-    def _paced(self, answer: Answer) -> Answer:
-        """Keep away for a while when TMDB says so, and let the caller know how long."""
-        if answer.status != 429:
-            self._pacer.answered()
-            return answer
-        seconds = self._pacer.limited(retry_after(answer.retry_after, answer.date))
-        return replace(answer, retry_after=str(max(1, round(seconds))))
 
 
 def upstream_url(base_url: str, query: Query, more: tuple[tuple[str, str], ...]) -> str:

@@ -7,21 +7,22 @@ it is a picture; its body follows (`Answer.incoming`).
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, succeed
 
 from streamr.boundaries import Answer, Budget, Call, Dimensions, Query
 from streamr.errors import Fault, RouteKind
 from streamr.fields.loop import Loop
 from streamr.interfaces import Progress, Route, Veto
 from streamr.policy import pictures
-from streamr.policy.retry import retry_after
 from streamr.tmdb import images
+from streamr.upstream.answer import denied, no_answer
 from streamr.upstream.body import describe
 from streamr.upstream.client import Client, opened
 from streamr.upstream.head import ResponseHead
-from streamr.upstream.origin import HTTPRoute, upstream_url
+from streamr.upstream.origin import PacedRoute, upstream_url
 from streamr.upstream.peer import PeerRoute
 from streamr.upstream.ratelimit import Pacer
 from streamr.upstream.stream import StreamedBody
@@ -49,7 +50,37 @@ class Sample:
         self.path = path
 
 
-class PictureRoute(HTTPRoute):
+class _Asking:
+    """Asks below a base URL for pictures."""
+
+    def __init__(self, client: Client, base_url: str, sample: Sample) -> None:
+        self._client = client
+        self._base_url = base_url
+        self.sample = sample
+
+    def open(
+        self,
+        query: Query,
+        call: Call,
+        headers: Mapping[str, str],
+        budget: Budget,
+        new_connection: bool,
+        progress: Progress,
+    ) -> Deferred[tuple[ResponseHead, StreamedBody]]:
+        """For the picture, for the rest of it, or for what a probe asks for."""
+        wanted = replace(query, path=self.sample.path) if call.probe else query
+        return self._client.open(
+            upstream_url(self._base_url, wanted, ()),
+            {**COMMON, **headers, **_part(call)},
+            budget,
+            _is_told,
+            new_connection=new_connection,
+            first_byte=progress.first_byte,
+            until=call.deadline,
+        )
+
+
+class PictureRoute(PacedRoute):
     """A route to TMDB's picture host with one TLS profile."""
 
     def __init__(
@@ -62,10 +93,8 @@ class PictureRoute(HTTPRoute):
         pacer: Pacer,
         sample: Sample,
     ) -> None:
-        super().__init__(name, base_url, client, dimensions)
-        self.kind = kind
-        self._pacer = pacer
-        self._sample = sample
+        super().__init__(name, kind, base_url, client, dimensions, pacer)
+        self._asking = _Asking(client, base_url, sample)
 
     def send(
         self,
@@ -79,58 +108,33 @@ class PictureRoute(HTTPRoute):
     ) -> Deferred[Answer]:
         """One try; see interfaces.Route. Its place at the host is taken until the body
         is over: TMDB counts connections."""
-        path = self._sample.path if call.probe else query.path
         result: Deferred[Answer] = Deferred(lambda _result: turn.cancel())
 
         def leave() -> Deferred[None]:
-            refused = veto()
-            if refused is not None:
-                return fail(refused)
-            progress.sent()
-            opening = self._client.open(
-                upstream_url(self._base_url, replace(query, path=path), ()),
-                {**COMMON, **_part(call)},
-                budget,
-                _is_told,
-                new_connection=new_connection,
-                first_byte=progress.first_byte,
-                until=call.deadline,
+            opening = self._asking.open(
+                query, call, {}, budget, new_connection, progress
             )
             judging = opening.addCallback(_judged, call)
-            return judging.addCallback(self._arrived, call, path, result)
+            return judging.addCallback(self._arrived, query, call, result)
 
-        turn = self._pacer.run(
-            leave,
-            progress.queued,
-            until=call.deadline,
-            first=call.probe,
-            behind=call.background,
-        )
+        turn = self._in_turn(leave, call, progress, veto)
         turn.addErrback(result.errback)
-        return result.addCallback(self._paced)
+        return result.addCallback(self._paced).addCallback(_let_through)
 
     def _arrived(
-        self, answer: Answer, call: Call, path: str, result: Deferred[Answer]
+        self, answer: Answer, query: Query, call: Call, result: Deferred[Answer]
     ) -> Deferred[None]:
         """Hand the answer out; fires when its body is over."""
         incoming = answer.incoming
         over: Deferred[None] = succeed(None)
-        if answer.status == 200:
-            self._sample.was_there(path)
+        if answer.status == 200 and not call.probe:
+            self._asking.sample.was_there(query.path)
         if call.probe:
             answer = _of_a_probe(answer)
         elif isinstance(incoming, StreamedBody):
             over = incoming.finished
         result.callback(answer)
         return over
-
-    def _paced(self, answer: Answer) -> Answer:
-        if answer.status != 429:
-            self._pacer.answered()
-            return answer
-        seconds = self._pacer.limited(retry_after(answer.retry_after, answer.date))
-        after = str(max(1, round(seconds)))
-        raise Fault("http_rate_limited", "status 429", retry_after=after)
 
 
 class PeerPictureRoute(PeerRoute):
@@ -150,7 +154,7 @@ class PeerPictureRoute(PeerRoute):
         super().__init__(
             base_url, client, token, loop, family=family, near=near, of=SUFFIX
         )
-        self._sample = sample
+        self._asking = _Asking(client, base_url, sample)
 
     def send(
         self,
@@ -163,15 +167,9 @@ class PeerPictureRoute(PeerRoute):
         veto: Veto,
     ) -> Deferred[Answer]:
         """One try; see interfaces.Route. No veto is asked: nothing makes it wait."""
-        path = self._sample.path if call.probe else query.path
-        opening = self._client.open(
-            upstream_url(self._base_url, replace(query, path=path), ()),
-            {**COMMON, **self._headers(call, budget), **_part(call)},
-            budget,
-            _is_told,
-            new_connection=new_connection,
-            first_byte=progress.first_byte,
-            until=call.deadline,
+        known = self._headers(call, budget)
+        opening = self._asking.open(
+            query, call, known, budget, new_connection, progress
         )
         answering = opening.addCallbacks(
             self._answered, self._no_http, callbackArgs=(call,)
@@ -200,7 +198,7 @@ def _judged(came: tuple[ResponseHead, StreamedBody], call: Call) -> Answer:
     head, body = came
     try:
         answer = opened(head, body)
-        return _JUDGES.get(head.status, _refused)(answer, head, body, call)
+        return _JUDGES.get(head.status, _no_picture)(answer, head, body, call)
     except Fault:
         body.reject()
         raise
@@ -236,18 +234,11 @@ def _not_there(
     return replace(answer, incoming=None)
 
 
-def _refused(
+def _no_picture(
     answer: Answer, _head: ResponseHead, _body: StreamedBody, _call: Call
 ) -> Answer:
-    status = answer.status
-    if 300 <= status < 400:
-        raise Fault("http_response_redirect", f"status {status}")
-    if status == 403:
-        raise Fault("http_request_denied", "status 403")
-    if status >= 500:
-        kind = "upstream_unavailable" if status in (502, 503, 504) else "upstream_error"
-        raise Fault(kind, f"status {status}", retry_after=answer.retry_after)
-    raise Fault("http_response_invalid", f"status {status}")
+    unusable = Fault("http_response_invalid", f"status {answer.status}")
+    raise no_answer(answer) or denied(answer) or unusable
 
 
 _JUDGES = {
@@ -257,6 +248,14 @@ _JUDGES = {
     410: _not_there,
     429: _not_there,  # the pacer's matter
 }
+
+
+def _let_through(answer: Answer) -> Answer:
+    """Of a 429 the pacer has heard by now; a picture it is not."""
+    refused = denied(answer)
+    if refused is not None:
+        raise refused
+    return answer
 
 
 def _is_told(first: bytes) -> bool:

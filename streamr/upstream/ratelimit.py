@@ -18,6 +18,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from streamr.errors import Fault, too_many_waiting
+from streamr.interfaces import Veto
 from streamr.policy.budgets import TokenBucket
 from streamr.upstream.line import HostLine
 
@@ -105,6 +106,7 @@ class Pacer:
         queued: Callable[[], None],
         *,
         until: float,
+        veto: Veto = lambda: None,
         first: bool = False,
         behind: bool = False,
     ) -> Deferred[T]:
@@ -112,22 +114,25 @@ class Pacer:
         the pace or for a busy line. A place that is not there because nothing has been
         heard of the host yet is the host's silence like any other.
 
-        It keeps its place until so late by the clock. One that goes `first` has the
-        next turn: a probe, on whose answer depends what becomes of those who wait; one
-        that goes `behind` has its turn when nobody else waits. Fails with Fault when
-        the host is paused, when too many wait, or when its time is up.
+        It keeps its place until so late by the clock. When its turn has come and there
+        is a `veto`, it fails with that, and the turn is the next one's: a queue behind
+        a breaker that has opened is gone at once, at no cost to the rate. One that goes
+        `first` has the next turn: a probe, on whose answer depends what becomes of
+        those who wait; one that goes `behind` has its turn when nobody else waits.
+        Fails with Fault when the host is paused, when too many wait, or when its time
+        is up.
         """
         now = self._clock.seconds()
         if now < self._paused_until:
             return fail(_limited(self._paused_until - now))
         if self.free > 0 and not self.waiting and self._bucket.wait(now) == 0:
-            return self._begin(call)
+            return self._begin(call, veto)
         if self.waiting >= MOST_WAITING and not first:
             return fail(too_many_waiting())
         if self._slowed(now):
             queued()
         left = max(0.0, until - LEAST_LEFT - now)
-        return self._wait(call, queued, left, first, behind)
+        return self._wait(call, queued, left, veto, first, behind)
 
     def borrow(self, wanted: int) -> int:
         """Take up to so many places more, for one who races connections; 0 when
@@ -164,7 +169,11 @@ class Pacer:
         """TMDB has answered otherwise: the next pause is a short one again."""
         self._pause = FIRST_PAUSE
 
-    def _begin(self, call: Callable[[], Deferred[T]]) -> Deferred[T]:
+    def _begin(self, call: Callable[[], Deferred[T]], veto: Veto) -> Deferred[T]:
+        refused = veto()
+        if refused is not None:
+            self._wider()
+            return fail(refused)
         now, one = self._clock.seconds(), object()
         self._bucket = self._bucket.taken(now)
         self._begun[one] = now
@@ -217,6 +226,7 @@ class Pacer:
         call: Callable[[], Deferred[T]],
         queued: Callable[[], None],
         seconds: float,
+        veto: Veto,
         first: bool,
         behind: bool,
     ) -> Deferred[T]:
@@ -233,7 +243,7 @@ class Pacer:
 
         def start() -> None:
             waiting.expires.cancel()
-            begun.append(self._begin(call))
+            begun.append(self._begin(call, veto))
             begun[0].addBoth(_hand_on, result)
 
         def expire() -> None:

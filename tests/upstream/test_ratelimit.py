@@ -19,6 +19,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.errors import Fault
+from streamr.interfaces import Veto
 from streamr.policy.retry import retry_after as named
 from streamr.upstream.line import HostLine
 from streamr.upstream.ratelimit import (
@@ -46,6 +47,7 @@ class Ask:
         first: bool = False,
         behind: bool = False,
         wait: float = WAIT,
+        veto: Veto = lambda: None,
     ) -> None:
         self._clock = clock
         self.starts: list[float] = []
@@ -58,6 +60,7 @@ class Ask:
             self._call,
             self._queue,
             until=clock.seconds() + wait + LEAST_LEFT,
+            veto=veto,
             first=first,
             behind=behind,
         )
@@ -490,6 +493,34 @@ class TheQueue(PacerCase):
         self.assertEqual(beyond.fault.cause.name, "connection_limit_reached")
         self.assertEqual(beyond.fault.retry_after, "1")
         self.assertEqual(beyond.queued, 0)
+
+    def test_whoever_may_not_leave_any_more_costs_nobody_a_turn(self) -> None:
+        self.make(rate=1.0)
+        refused = Fault("destination_unavailable")
+        leaves = self.ask()
+        behind = [Ask(self.pacer, self.clock, veto=lambda: refused) for _ in range(3)]
+        others = self.several(2)
+        self.clock.advance(1.0)
+        self.assertEqual([each.fault for each in behind], [refused] * 3)
+        self.assertEqual(self.started([leaves, *behind, *others]), [0, 4])
+        self.assertEqual((self.pacer.passed, self.pacer.waiting), (2, 1))
+        self.assertEqual(behind[0].starts, [])
+
+    def test_all_who_may_not_leave_can_come_again_for_another_route(self) -> None:
+        self.make(rate=1.0)
+        refused = Fault("destination_unavailable")
+        again: list[Ask] = []
+        self.ask()
+        for _ in range(MOST_WAITING):
+            one = Ask(self.pacer, self.clock, wait=1000.0, veto=lambda: refused)
+            one.waiting.addCallback(
+                lambda _: again.append(Ask(self.pacer, self.clock, wait=1000.0))
+            )
+        self.clock.advance(1.0)
+        self.assertEqual(len(again), MOST_WAITING)
+        self.assertEqual((self.pacer.passed, self.pacer.waiting), (2, MOST_WAITING - 1))
+        self.clock.advance(1.0)
+        self.assertEqual(self.started(again), [0, 1])
 
     def test_who_leaves_the_queue_makes_room_and_never_starts(self) -> None:
         asks = self.several(1 + MOST_WAITING)
