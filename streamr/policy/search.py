@@ -100,6 +100,12 @@ def heals(cause: str) -> Mapping[str, int]:
     return _BY_CAUSE.get(cause) or _BY_PHASE[CAUSES[cause].phase]
 
 
+def tells(cause: str) -> bool:
+    """False of a fault that says nothing of why: a breaker had opened, or something
+    here is broken."""
+    return heals(cause) is not _ANY
+
+
 @dataclass(frozen=True, slots=True)
 class TriedRoute:
     """A route that has failed, or is silent ("overtaken"), and why; `proven` says that

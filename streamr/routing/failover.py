@@ -38,6 +38,9 @@ from streamr.routing.search import Search
 
 _log = Logger()
 
+# What keeps an attempt here when its turn has come.
+_VETOED = "destination_unavailable"
+
 
 @dataclass(slots=True)
 class _Journey:
@@ -267,10 +270,11 @@ class Failover:
         return waiting
 
     def _veto(self, route: Route, journey: _Journey) -> Fault | None:
-        """A breaker has opened while this one waited: no storm goes on behind it."""
-        if route.name in journey.plan.last_resorts or self.health.worth(route):
+        """Others have failed while this one waited: no storm goes on behind them."""
+        worth = (self._search or self.health).worth(route)
+        if worth or route.name in journey.plan.last_resorts:
             return None
-        return Fault("destination_unavailable", f"{route.name} has just failed")
+        return Fault(_VETOED, f"{route.name} has just failed")
 
     def _succeeded(
         self, answer: Answer, route: Route, journey: _Journey, began: float
@@ -312,11 +316,12 @@ class Failover:
             route.name not in journey.plan.last_resorts
         )
         if allowed and again(fault, tries, routes_left - 1):
-            return self._retry(route, journey, routes_left, silence, tries)
+            return self._retry(fault, route, journey, routes_left, silence, tries)
         return Failure(fault)
 
     def _retry(
         self,
+        fault: Fault,
         route: Route,
         journey: _Journey,
         routes_left: int,
@@ -341,7 +346,7 @@ class Failover:
             silence.sent()
             return self._attempt(route, journey, routes_left, silence, tries + 1)
 
-        return pause.addCallback(again).addBoth(done)
+        return pause.addCallback(again).addBoth(done).addErrback(_unless_vetoed, fault)
 
     def _record(
         self,
@@ -398,6 +403,13 @@ def _forget_a_lookup(attempts: list[Attempt]) -> None:
     cause = attempts[-1].cause
     if cause is not None and CAUSES[cause].phase is Phase.RESOLVE:
         del attempts[-1]
+
+
+def _unless_vetoed(failure: Failure, before: Fault) -> Failure:
+    """A second try that could not leave says nothing: the first one's fault counts."""
+    fault = failure.value
+    vetoed = isinstance(fault, Fault) and fault.cause.name == _VETOED
+    return Failure(before) if vetoed else failure
 
 
 def _arrived(answer: Answer, journey: _Journey) -> Outcome:

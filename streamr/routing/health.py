@@ -42,6 +42,11 @@ TRICKLE = 1.0
 HOPE_SECONDS = 10.0
 HOPE_OVER = 40
 HOPE_SHARE = 0.2
+# What cannot help by what is known is not tried any more when so many of the last
+# attempts have failed, of so many resources, and none was good: one title on which TMDB
+# fails closes nothing to the others.
+VAIN_OVER = 20
+VAIN_RESOURCES = 5
 # When nobody has asked for so long (seconds), nobody needs to know.
 IDLE_SECONDS = 1800.0
 # Probes under way at once: routes to a network that is blocked all fail alike. The
@@ -62,6 +67,15 @@ class RouteState:
     served: int = 0
     failed: int = 0
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """An attempt to get a resource, and whether it was good."""
+
+    at: float
+    good: bool
+    resource: str
 
 
 class RouteMemory(Protocol):
@@ -112,7 +126,7 @@ class Health:
         self._wall = wall
         self._chance = chance
         self._memory = memory or NoMemory()
-        self._recent: deque[tuple[float, bool]] = deque(maxlen=HOPE_OVER)
+        self._recent: deque[_Ended] = deque(maxlen=HOPE_OVER)
         self._trickle = TokenBucket(TRICKLE, 1.0, 1.0, clock.seconds())
         self._turn = -1
         # of routes that are not made again yet
@@ -212,12 +226,12 @@ class Health:
         if fault is None:
             state.served += 1
             self._memory.noted(route.name, ms)
-            self._recent.append((now, True))
+            self._recent.append(_Ended(now, True, resource))
             self._now_known(route, breaker.succeeded(self.breakers[route.name], now))
             return
         state.failed += 1
         if fault.counts:
-            self._recent.append((now, False))
+            self._recent.append(_Ended(now, False, resource))
             self._memory.noted(route.name, None)
             why = Failed(fault.cause.blame, resource)
             before, chance = self.breakers[route.name], self._chance()
@@ -303,9 +317,22 @@ class Health:
     def hopeful(self) -> bool:
         """With random resets every breaker opens, and every third try is good: then all
         routes are tried all the same (Envoy calls this the panic threshold)."""
-        now = self._clock.seconds()
-        lately = [good for at, good in self._recent if at > now - HOPE_SECONDS]
-        return sum(lately) > 0 and sum(lately) >= HOPE_SHARE * len(lately)
+        lately = self._lately()
+        good = sum(each.good for each in lately)
+        return good > 0 and good >= HOPE_SHARE * len(lately)
+
+    @property
+    def in_vain(self) -> bool:
+        """Many attempts have failed lately, whatever was asked for, and none was good:
+        a storm at a TMDB that is down helps nobody."""
+        lately = self._lately()
+        if len(lately) < VAIN_OVER or any(each.good for each in lately):
+            return False
+        return len({each.resource for each in lately}) >= VAIN_RESOURCES
+
+    def _lately(self) -> list[_Ended]:
+        since = self._clock.seconds() - HOPE_SECONDS
+        return [each for each in self._recent if each.at > since]
 
     @property
     def key_trouble(self) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from streamr.boundaries import DIRECT, Call, Dimensions
-from streamr.errors import CAUSES, Blame
+from streamr.errors import CAUSES, Blame, RouteKind
 from streamr.interfaces import Route
 from streamr.policy.search import (
     Proven,
@@ -19,6 +19,7 @@ from streamr.policy.search import (
     haste,
     ranked,
     reasons,
+    tells,
     worth,
 )
 from streamr.policy.standing import Standing
@@ -108,7 +109,9 @@ class Search:
 
     def failed(self, route: Route, cause: str) -> None:
         """A route has failed, which those who begin now need not find out again."""
-        if CAUSES[cause].blame is not Blame.RESOURCE:
+        # a peer speaks of all its routes; of one of ours nobody has asked TMDB
+        silent = not tells(cause) and route.kind is not RouteKind.PEER
+        if CAUSES[cause].blame is not Blame.RESOURCE and not silent:
             served = self._health.states[route.name].served
             tried = TriedRoute(route.dimensions, cause)
             self._lately[route.dimensions] = (self._now(), served, tried)
@@ -166,6 +169,12 @@ class Search:
         """True when callers are sent over a route."""
         return self._health.is_closed(route)
 
+    def worth(self, route: Route) -> bool:
+        """True when a caller's request should still go over this route."""
+        if not self._health.worth(route):
+            return False
+        return not self._health.in_vain or able(route.dimensions, self._seen(()))
+
     def _order(
         self,
         left: Iterable[Dimensions],
@@ -175,6 +184,10 @@ class Search:
         sure, doubted, opened = self._by_health(left)
         if not self._health.hopeful:
             opened = []
+        if self._health.in_vain:
+            known = [*seen, *self._seen(())]
+            sure = [each for each in sure if able(each, known)]
+            doubted = [each for each in doubted if able(each, known)]
         is_silent = self._silence(silent)
         return [
             each
@@ -188,13 +201,18 @@ class Search:
         return lambda each: each.host in silent and each.egress == here
 
     def _failing(self) -> list[TriedRoute]:
-        """What is known without trying: why routes are open."""
-        opened = [each for each in self._health.routes if not self.is_closed(each)]
-        causes = [self._health.states[each.name].cause for each in opened]
+        """What is known without trying: why routes are open. When whatever is asked
+        for fails, what others have failed by is no matter of one title either."""
+        health = self._health
+        speak = [
+            each
+            for each in health.routes
+            if health.in_vain or not health.is_closed(each)
+        ]
         return [
-            TriedRoute(route.dimensions, cause)
-            for route, cause in zip(opened, causes, strict=True)
-            if cause is not None
+            TriedRoute(each.dimensions, cause)
+            for each in speak
+            if (cause := health.states[each.name].cause) is not None
         ]
 
     def _by_health(

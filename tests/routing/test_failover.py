@@ -27,7 +27,7 @@ from streamr.errors import CAUSES, Attempt, Fault, RouteKind
 from streamr.policy.breaker import TRIP_IN_ROW
 from streamr.policy.budgets import HEDGE_FLOOR, RETRY_FLOOR, RETRY_SHARE
 from streamr.policy.deadline import share
-from streamr.policy.retry import HEDGE_AFTER
+from streamr.policy.retry import HEDGE_AFTER, RETRY_JITTER
 from streamr.routing.failover import Failover
 from streamr.routing.health import Health
 from streamr.routing.hedge import ASK_AGAIN
@@ -833,6 +833,19 @@ class Opened(Three):
             self.assertEqual(
                 self.noted(travelling), [("a", "destination_unavailable"), ("b", None)]
             )
+
+    def test_a_second_try_that_may_not_leave_any_more_says_nothing(self) -> None:
+        travelling = self.fetch()
+        self.a.fails("upstream_unavailable")
+        self.clock.advance(RETRY_JITTER)
+        self.assertEqual(self.sent(), "2 0 0")
+        self.a.sent[-1].waits()
+        self.open(self.a)
+        self.a.sent[-1].leaves()
+        self.assertEqual(self.b.sent[-1].call.failed, ("upstream_unavailable",))
+        self.b.succeeds()
+        causes = ["upstream_unavailable", "destination_unavailable", None]
+        self.assertEqual([cause for _, cause in self.noted(travelling)], causes)
 
     def test_who_waited_leaves_all_the_same_while_there_is_hope(self) -> None:
         self.fetch()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from streamr.app.candidates import MOST_CANDIDATES, Space, space
 from streamr.boundaries import Dimensions
 from streamr.errors import CAUSES, Fault, RouteKind
 from streamr.interfaces import Route
-from streamr.policy.breaker import TRIP_IN_ROW
+from streamr.policy.breaker import TRIP_IN_ROW, Breaker
 from streamr.policy.deadline import share
 from streamr.policy.search import (
     EXPLORING,
@@ -24,7 +25,12 @@ from streamr.policy.search import (
     Proven,
     TriedRoute,
 )
-from streamr.routing.health import Health
+from streamr.routing.health import (
+    HOPE_SECONDS,
+    VAIN_OVER,
+    VAIN_RESOURCES,
+    Health,
+)
 from streamr.routing.plan import FixedPlan, Plan
 from streamr.routing.search import LATELY, TOLD, Search
 from tests.properties import examples
@@ -246,6 +252,11 @@ class Bench:
     def plan(self, *failed: str, silent: Collection[str] = ()) -> Plan:
         return self.search.plan(call(failed=failed, silent=frozenset(silent)))
 
+    def tries(self, route: Route, cause: str, number: int) -> None:
+        """A caller of a title has failed over a route, which stays closed."""
+        self.health.tried(route, Fault(cause), 1, f"/movie/{number}")
+        self.health.breakers[route.name] = Breaker()
+
     def breaks(self, name: str, cause: str = RESET) -> None:
         """A route's breaker opens."""
         for _ in range(TRIP_IN_ROW):
@@ -416,6 +427,19 @@ class Evidence(SynchronousTestCase):
         plan.failed(plan.take(), "upstream_error")
         self.assertEqual(self.next(bench), "classic@com")
 
+    def test_that_none_of_ours_could_leave_is_no_news_but_what_a_peer_says_is(
+        self,
+    ) -> None:
+        for kind, first in (
+            (RouteKind.ORIGIN, "classic@com"),
+            (RouteKind.PEER, "modern@org"),
+        ):
+            bench = Bench()
+            bench.routes[f"classic@{COM}"].kind = kind
+            plan = bench.plan()
+            plan.failed(plan.take(), "destination_unavailable")
+            self.assertEqual(self.next(bench), first)
+
     def test_a_host_is_silent_over_the_usual_way_out_only(self) -> None:
         bench = Bench(egresses=P1)
         for name in list(bench.routes):
@@ -424,6 +448,65 @@ class Evidence(SynchronousTestCase):
                 bench.breaks(name, RESET)
         plan = bench.plan(silent=[COM])
         self.assertEqual(short([plan.take()]), ["modern@com+via:p1"])
+
+
+class Storms(SynchronousTestCase):
+    """TMDB is down, and many ask."""
+
+    DOWN = "upstream_unavailable"
+
+    def storm(
+        self, tries: int = VAIN_OVER, resources: int = VAIN_RESOURCES, **more: Any
+    ) -> Bench:
+        """So many tries at both hosts have failed, of so many titles."""
+        bench = Bench(**more)
+        plan = bench.plan()
+        down = [plan.take()]
+        plan.failed(down[0], self.DOWN)
+        down.append(plan.take())
+        plan.failed(down[1], self.DOWN)
+        self.assertEqual(short(down), ["classic@com", "modern@org"])
+        for number in range(tries):
+            bench.tries(down[number % 2], self.DOWN, number % resources)
+        return bench
+
+    def test_what_cannot_help_is_not_tried_any_more(self) -> None:
+        bench = self.storm()
+        self.assertIsInstance(bench.plan(), FixedPlan)
+        self.assertFalse(any(map(bench.search.worth, bench.routes.values())))
+
+    def test_who_has_begun_before_ends_there(self) -> None:
+        bench = self.storm(VAIN_OVER - 1)
+        plan = bench.plan()
+        first = plan.take()
+        self.assertTrue(bench.search.worth(first))
+        bench.tries(first, self.DOWN, 0)
+        self.assertFalse(bench.search.worth(first))
+        plan.failed(first, self.DOWN)
+        self.assertIsNone(plan.upcoming)
+
+    def test_before_so_many_have_failed_all_is_tried(self) -> None:
+        for few in (
+            self.storm(VAIN_OVER - 1),
+            self.storm(resources=VAIN_RESOURCES - 1),
+        ):
+            offered = walk(few.plan(), lambda _route: self.DOWN)
+            self.assertGreater(len(offered), 4)
+
+    def test_after_a_good_one_all_is_tried(self) -> None:
+        bench = self.storm()
+        bench.health.tried(bench.routes[f"tls12@{COM}"], None, 1, "good")
+        self.assertGreater(len(walk(bench.plan(), lambda _route: self.DOWN)), 4)
+
+    def test_it_is_over_when_nothing_was_tried_for_a_while(self) -> None:
+        bench = self.storm()
+        bench.clock.advance(HOPE_SECONDS)
+        self.assertGreater(len(walk(bench.plan(), lambda _route: self.DOWN)), 4)
+
+    def test_what_may_help_is_tried(self) -> None:
+        bench = self.storm(egresses=P1)
+        offered = walk(bench.plan(), lambda _route: self.DOWN)
+        self.assertEqual({each.dimensions.egress for each in offered}, {"p1"})
 
 
 class Plans(SynchronousTestCase):
