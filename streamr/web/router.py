@@ -17,16 +17,10 @@ from streamr.web.page import Page
 # What a request can end in.
 Answered = Page | Stream | Feed | Reset
 # Answers a visit. It may raise Refusal.
-Handler = Callable[[Visit], "Page | Deferred[Page] | Feed"]
-# Answers it with what comes from TMDB, of which the gateway tells by itself.
-Streams = Callable[[Visit], Deferred[Answered]]
+Handler = Callable[[Visit], "Answered | Deferred[Answered]"]
 
 READ = ("GET", "HEAD")
 CHANGE = ("POST",)
-
-
-def _no_page(_visit: Visit) -> Page:
-    raise AssertionError("it streams")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +30,18 @@ class Row:
     What changes something has the methods `CHANGE`, and is for operators; the demo's
     own switches are for players. What `reveals` how this server is doing is read under
     its own names only, as are the pages of those two (`hosts.py`). A
-    `probe` is asked by machines that watch this one, and never limited. What `streams`
-    takes the place of the handler, and has the limits of every answer of TMDB's.
+    `probe` is asked by machines that watch this one, and never limited. What comes
+    `from_tmdb` has the limits of every answer of TMDB's, and the gateway tells of it.
     """
 
     path: str
-    handler: Handler = _no_page
+    handler: Handler
     methods: tuple[str, ...] = READ
     who: Who = Who.CALLERS
     below: bool = False
     reveals: bool = False
     probe: bool = False
-    streams: Streams | None = None
+    from_tmdb: bool = False
 
     @property
     def under_our_names(self) -> bool:

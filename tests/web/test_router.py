@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.web.access import Visit, Who
@@ -37,11 +34,6 @@ class Table(SynchronousTestCase):
 
     def test_a_page_is_read_by_callers_unless_it_says_otherwise(self) -> None:
         self.assertEqual((self.exact.methods, self.exact.who), (READ, Who.CALLERS))
-
-    def test_what_streams_has_no_page(self) -> None:
-        streams = Row("/t/p/", below=True, streams=lambda _visit: Deferred())
-        visit: Any = None
-        self.assertRaises(AssertionError, streams.handler, visit)
 
     def test_what_reveals_or_changes_something_is_read_under_our_names(self) -> None:
         for row, ours in (

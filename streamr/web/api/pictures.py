@@ -30,7 +30,7 @@ NOT_THERE = "The resource you requested could not be found."
 def rows(pictures: Pictures) -> list[Row]:
     """The pictures' rows in the table of a server."""
     return [
-        Row(prefix, below=True, streams=_Handler(pictures, prefix))
+        Row(prefix, _Handler(pictures, prefix), below=True, from_tmdb=True)
         for prefix in (images.PICTURES, f"{PREFIX}{images.PICTURES}")
     ]
 

@@ -137,12 +137,13 @@ class GatewayResource(Resource):
             checks.token(request, now)
         if call.method not in (READ if row is None else row.methods):
             raise _wrong_method(call, READ if row is None else row.methods)
-        if row is None or row.streams is not None:
+        if row is None or row.from_tmdb:
             call = self._for_tmdb(request, call)
         if row is None:
             return self._asked(path, pairs, request, call)
-        if row.streams is not None:
-            return row.streams(Visit(pairs, call, request.header, path=path))
+        if row.from_tmdb:
+            visit = Visit(pairs, call, request.header, path=path)
+            return _waited(row.handler(visit))
         visit = self._visit(path, pairs, request, call)
         if row.under_our_names:
             if not visit.trusted:
@@ -151,10 +152,11 @@ class GatewayResource(Resource):
             checks.host(request)
         check(who, visit, changes=row.methods == CHANGE)
         surface.settle()
-        page = row.handler(visit)
-        if isinstance(page, Feed):
+        answered = row.handler(visit)
+        if isinstance(answered, Feed):
             checks.streams(request)
-        return self._noted(page, call, row.path)
+        # a page of our own is told to the observer, as the gateway tells the others
+        return _waited(answered).addCallback(self._told, call, row.path)
 
     def _for_tmdb(self, request: GatewayRequest, call: Call) -> Call:
         """The call as it may go on to TMDB. Raises Refusal."""
@@ -224,18 +226,10 @@ class GatewayResource(Resource):
         below = prefix(header, peer, self._surface.proxies)
         return Visit(pairs, call, header, may, path, below, nearby(header, peer))
 
-    def _noted(
-        self, page: Page | Deferred[Page] | Feed, call: Call, path: str
-    ) -> Deferred[Answered]:
-        """A local page is told to the observer, as the gateway tells the others."""
-        if isinstance(page, Deferred):
-            return page.addCallback(self._told, call, path)
-        return succeed(self._told(page, call, path))
-
-    def _told(self, page: Page | Feed, call: Call, path: str) -> Answered:
-        status = page.status if isinstance(page, Page) else 200
+    def _told(self, answered: Answered, call: Call, path: str) -> Answered:
+        status = answered.status if isinstance(answered, Page) else 200
         self._note(status, call, call.deadline - self._surface.deadline, path)
-        return page
+        return answered
 
     def _refused(self, failure: Failure, call: Call, began: float) -> Page:
         failure.trap(Refusal)
@@ -313,6 +307,10 @@ class GatewayResource(Resource):
             request.finish()
         else:
             StreamWriter(request, stream).begin()
+
+
+def _waited(answered: Answered | Deferred[Answered]) -> Deferred[Answered]:
+    return answered if isinstance(answered, Deferred) else succeed(answered)
 
 
 def _shortened(call: Call, given: str, clock: IReactorTime) -> Call:

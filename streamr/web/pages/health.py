@@ -16,6 +16,7 @@ from streamr.routing.report import iso, told_routes
 from streamr.tmdb.parameters import choice, only
 from streamr.web.access import Visit
 from streamr.web.page import Page, json_page
+from streamr.web.router import Answered
 
 Wall = Callable[[], float]
 
@@ -80,7 +81,7 @@ class TMDBHealth:
         self._wall = wall
         self._probed_at: float | None = None
 
-    def __call__(self, visit: Visit) -> Page | Deferred[Page]:
+    def __call__(self, visit: Visit) -> Page | Deferred[Answered]:
         """The page, after a probe when one is asked for. Raises Refusal."""
         wanted = choice("probe", only("probe", visit.pairs) or PROBES[0], PROBES)
         if wanted == "1" and self._may_probe():
@@ -89,7 +90,10 @@ class TMDBHealth:
                 self._gateway.ask(route, PROBE, visit.call)
                 for route in self._gateway.failover.routes
             ]
-            return gatherResults(asking).addCallback(lambda _exchanges: self._page())
+            return gatherResults(asking).addCallback(self._probed)
+        return self._page()
+
+    def _probed(self, _exchanges: object) -> Answered:
         return self._page()
 
     def _may_probe(self) -> bool:

@@ -77,7 +77,7 @@ class StreamCase(SurfaceCase):
         super().setUp()
 
     def more_rows(self) -> list[Row]:
-        return [Row("/picture", streams=self.streamed)]
+        return [Row("/picture", self.streamed, from_tmdb=True)]
 
     def streamed(self, _visit: Visit) -> Deferred[Answered]:
         if self.answering is not None:
