@@ -7,13 +7,17 @@ from typing import cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IOpenSSLServerConnectionCreator,
+    IProtocolFactory,
+)
 from twisted.logger import Logger
 
 from streamr.config.addresses import url_of
 from streamr.interfaces import Reactor
 from streamr.web.server.site import GatewaySite
-from streamr.web.server.tls import ServerTLS
+from streamr.web.server.tls import over
 from streamr.web.server.transport import use_prompt_connections
 
 _log = Logger(namespace="streamr")
@@ -29,7 +33,7 @@ class Server(Service):
         listening: socket.socket,
         site: GatewaySite,
         drain: float,
-        tls: ServerTLS | None = None,
+        tls: IOpenSSLServerConnectionCreator | None = None,
     ) -> None:
         """With `tls` it speaks that, and nothing else."""
         self.setName(name)
@@ -44,7 +48,7 @@ class Server(Service):
     def startService(self) -> None:
         super().startService()
         site = cast(IProtocolFactory, self._site)
-        factory = site if self._tls is None else self._tls.over(site, self._reactor)
+        factory = site if self._tls is None else over(self._tls, site, self._reactor)
         self._port = self._reactor.adoptStreamPort(
             self._socket.fileno(),
             self._socket.family,

@@ -68,8 +68,8 @@ TABLE = {
     "streamr.upstream": _UPSTREAM,
     "streamr.upstream.resolve.http_wire": _UPSTREAM + "h11 h2",
     "streamr.upstream.url": _UPSTREAM + "hyperlink",
-    "streamr.upstream.dial.tls": _UPSTREAM + "streamr.net.keypins OpenSSL cryptography "
-    "service_identity",
+    "streamr.upstream.dial.tls": _UPSTREAM + "streamr.net.doors streamr.net.keypins "
+    "OpenSSL cryptography service_identity",
     "streamr.gateway": _SPINE + "streamr.policy streamr.routing streamr.gateway "
     "twisted.internet.defer twisted.internet.interfaces twisted.logger "
     "twisted.python.failure",
@@ -83,10 +83,15 @@ TABLE = {
     + "streamr.fields.names streamr.web.server twisted zope",
     "streamr.web.server.certificates": "streamr.errors streamr.net.keypins "
     "cryptography",
-    "streamr.web.server.tls": "streamr.web.server.certificates OpenSSL "
+    "streamr.web.server.authority": "streamr.net.doors streamr.web.server.certificates "
+    "cryptography",
+    "streamr.web.server.tls": "streamr.net.doors streamr.web.server.authority "
+    "streamr.web.server.certificates OpenSSL "
     "twisted.internet.interfaces twisted.protocols.tls zope",
     "streamr.web.api": _WEB + _KNOWN + "streamr.gateway streamr.web.api "
     "streamr.web.server twisted",
+    "streamr.web.api.door": _WEB + "streamr.errors streamr.net.doors "
+    "streamr.net.networks streamr.web.server.request streamr.web.server.transport",
     "streamr.web.pages": _WEB + _KNOWN + "streamr.gateway streamr.openapi "
     "streamr.routing streamr.web.api streamr.web.pages twisted.internet",
     "streamr.web.status": _WEB + _KNOWN + "streamr.gateway streamr.observe.history "

@@ -7,7 +7,8 @@ that come.
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from twisted.internet.interfaces import (
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
 
+from streamr.net.doors import NAMES
+from streamr.web.server.authority import RENEWED_BEFORE, Authority
 from streamr.web.server.certificates import (
     CERTIFICATE,
     Identity,
@@ -70,28 +73,79 @@ class ServerTLS:
         self, tlsProtocol: TLSMemoryBIOProtocol
     ) -> SSL.Connection:
         """Twisted asks for the connection of one protocol."""
-        connection = SSL.Connection(self._context, None)
-        connection.set_accept_state()
-        return connection
+        return _accepting(self._context)
 
-    def over(self, factory: IProtocolFactory, clock: IReactorTime) -> IProtocolFactory:
-        """The same server, behind TLS."""
-        return _Factory(self, False, factory, clock)
+
+@implementer(IOpenSSLServerConnectionCreator)
+class DoorTLS:
+    """The door's: a certificate for those who ask for one of its names (RFC 6066, 3),
+    made anew in time. Whoever names no name, or another, gets none: OpenSSL ends the
+    handshake."""
+
+    def __init__(self, authority: Authority, wall: Callable[[], float]) -> None:
+        """`wall` is in seconds since the epoch."""
+        self._authority = authority
+        self._wall = wall
+        self._nothing = _context()
+        self._nothing.set_tlsext_servername_callback(self._named)
+        self._renew(self._now())
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._wall(), UTC)
+
+    def _renew(self, now: datetime) -> None:
+        made = self._authority.leaf(now)
+        self._context, self._due = make_context(made), made.ends - RENEWED_BEFORE
+        if made.ends == self._authority.ends:
+            self._due = made.ends  # a newer one would end no later
+
+    def _named(self, connection: SSL.Connection) -> None:
+        """OpenSSL tells that the caller has named somebody, or nobody."""
+        name = connection.get_servername()
+        if name is not None and name.decode("ascii", "replace").lower() in NAMES:
+            connection.set_context(self._context)
+
+    def serverConnectionForTLS(
+        self, tlsProtocol: TLSMemoryBIOProtocol
+    ) -> SSL.Connection:
+        """Twisted asks for the connection of one protocol."""
+        now = self._now()
+        if now >= self._due and now < self._authority.ends:
+            self._renew(now)
+        return _accepting(self._nothing)
+
+
+def over(
+    tls: IOpenSSLServerConnectionCreator, factory: IProtocolFactory, clock: IReactorTime
+) -> IProtocolFactory:
+    """The same server, behind TLS."""
+    return _Factory(tls, False, factory, clock)
+
+
+def _accepting(context: SSL.Context) -> SSL.Connection:
+    connection = SSL.Connection(context, None)
+    connection.set_accept_state()
+    return connection
 
 
 def make_context(identity: Identity) -> SSL.Context:
     """A context that shows a certificate."""
+    context = _context()
+    own, *others = identity.chain
+    context.use_certificate(own)
+    for each in others:
+        context.add_extra_chain_cert(each)
+    context.use_privatekey(identity.key)
+    return context
+
+
+def _context() -> SSL.Context:
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_options(_OPTIONS)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_cipher_list(_CIPHERS)
     context.set_alpn_select_callback(_choose)
-    own, *others = identity.chain
-    context.use_certificate(own)
-    for each in others:
-        context.add_extra_chain_cert(each)
-    context.use_privatekey(identity.key)
     return context
 
 

@@ -10,11 +10,12 @@ import re
 import ssl
 import tempfile
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import trustme
+from OpenSSL import SSL, crypto
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
@@ -22,10 +23,17 @@ from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
 from streamr.errors import SettingsError
+from streamr.net.doors import NAMES
 from streamr.net.keypins import first_certificate, pin_of
 from streamr.web.api.surface import Surface
 from streamr.web.page import Page
 from streamr.web.router import Row
+from streamr.web.server.authority import (
+    LEAF_DAYS,
+    RENEWED_BEFORE,
+    new_authority,
+    read_authority,
+)
 from streamr.web.server.certificates import self_signed
 from streamr.web.server.channel import (
     HEAD_SECONDS,
@@ -36,7 +44,7 @@ from streamr.web.server.channel import (
 )
 from streamr.web.server.limits import MOST_TOLD, Limits
 from streamr.web.server.site import LOOK_EVERY
-from streamr.web.server.tls import ServerTLS
+from streamr.web.server.tls import DoorTLS, ServerTLS, over
 from tests.web.api.test_resource import ANSWER, SurfaceCase, Transport
 
 HEALTH = b"GET /api/health HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -67,7 +75,12 @@ class Caller:
     """One connection to the server, whose bytes the test carries to and fro."""
 
     def __init__(
-        self, case: Case, context: ssl.SSLContext, peer: str, session: Any = None
+        self,
+        case: Case,
+        context: ssl.SSLContext,
+        peer: str,
+        session: Any = None,
+        name: str | None = None,
     ) -> None:
         self.transport = TCP(peerAddress=IPv4Address("TCP", peer, 40000))
         self.server: Any = case.secure.buildProtocol(self.transport.getPeer())
@@ -76,7 +89,9 @@ class Caller:
         self.heard = b""
         self.ended = False
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = context.wrap_bio(self.incoming, self.outgoing, session=session)
+        self.tls = context.wrap_bio(
+            self.incoming, self.outgoing, session=session, server_hostname=name
+        )
         self.server.makeConnection(self.transport)
 
     @property
@@ -135,7 +150,7 @@ class Case(SurfaceCase):
         self.write()
         self.tls = ServerTLS(self.cert, self.key)
         super().setUp()
-        self.secure: Any = self.tls.over(self.site, self.clock)
+        self.secure: Any = over(self.tls, self.site, self.clock)
 
     def more_rows(self) -> list[Row]:
         return [Row("/huge", lambda _visit: Page(200, HUGE, ()))]
@@ -427,3 +442,100 @@ class Renewing(Case):
             self.assertEqual(self.tls.pin, pin)
             caller = self.connected(trusting(good)).shake().say(HEALTH)
             self.assertEqual(caller.statuses, [200])
+
+
+class Door(Case):
+    """The door, behind which there is the same site."""
+
+    # the most that ten years can be moved by
+    YEARS = timedelta(days=3650)
+
+    def setUp(self) -> None:
+        super().setUp()
+        now = datetime.now(UTC)
+        self.pem, key = new_authority(now, "here")
+        self.authority = read_authority(self.pem, key)
+        self.later = timedelta()
+        self.now = lambda: now + self.later
+        self.door = DoorTLS(self.authority, lambda: self.now().timestamp())
+        self.secure = over(self.door, self.site, self.clock)
+
+    def comes(self, name: str | None, *protocols: str) -> Caller:
+        context = trusting(self.pem, *protocols)
+        found = Caller(self, context, "127.0.0.1", name=name)
+        found.channel.site = self.site
+        return found
+
+    def test_it_keeps_twisteds_promise(self) -> None:
+        verifyObject(IOpenSSLServerConnectionCreator, self.door)
+
+    def test_each_of_its_names_is_answered_whatever_its_letters(self) -> None:
+        for name in (*NAMES, NAMES[0].upper()):
+            caller = self.comes(name).shake().say(HEALTH)
+            self.assertEqual(caller.statuses, [200], name)
+
+    def test_no_name_and_any_other_is_refused_in_the_handshake(self) -> None:
+        others = ("example.org", f"x.{NAMES[0]}", "tmdb.org", "localhost", "a" * 60)
+        for name in (None, *others):
+            with self.assertRaises(ssl.SSLError) as caught:
+                self.comes(name).shake()
+            self.assertIn("HANDSHAKE_FAILURE", str(caught.exception), name)
+        self.assertEqual(self.notes.exchanges, [])
+
+    def test_http_1_1_alone_is_spoken(self) -> None:
+        caller = self.comes(NAMES[0], "h2", "http/1.1").shake()
+        self.assertEqual(caller.tls.selected_alpn_protocol(), "http/1.1")
+        caller = self.comes(NAMES[0], "h2").shake()
+        self.assertIsNone(caller.tls.selected_alpn_protocol())
+
+    def test_nothing_older_than_tls_1_2_is_spoken(self) -> None:
+        context = trusting(self.pem)
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+        with self.assertRaises(ssl.SSLError):
+            Caller(self, context, "127.0.0.1", name=NAMES[0]).shake()
+
+    def shown(self) -> int:
+        """The number of the certificate that a caller sees and trusts whose clock is
+        right, whenever that is."""
+        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        context.set_verify(SSL.VERIFY_PEER)
+        store = context.get_cert_store()
+        assert store is not None
+        store.add_cert(crypto.X509.from_cryptography(self.authority.certificate))
+        store.set_time(self.now())
+        caller = SSL.Connection(context, None)
+        caller.set_tlsext_host_name(NAMES[0].encode())
+        caller.set_connect_state()
+        protocol: Any = None
+        server = self.door.serverConnectionForTLS(protocol)
+        for end, other in ((caller, server), (server, caller), (caller, server)):
+            with contextlib.suppress(SSL.WantReadError):
+                end.do_handshake()
+            with contextlib.suppress(SSL.WantReadError):
+                other.bio_write(end.bio_read(65536))
+        found = caller.get_peer_certificate()
+        assert found is not None
+        return found.get_serial_number()
+
+    def test_its_certificate_is_made_anew_in_time_without_a_restart(self) -> None:
+        first = self.shown()
+        renewed = timedelta(days=LEAF_DAYS) - RENEWED_BEFORE
+        self.later = renewed - timedelta(seconds=1)
+        self.assertEqual(self.shown(), first)
+        self.later = renewed
+        second = self.shown()
+        self.assertNotEqual(second, first)
+        self.later += timedelta(days=1)
+        self.assertEqual(self.shown(), second)
+
+    def test_when_its_authority_has_ended_it_shows_what_it_has(self) -> None:
+        self.later = self.YEARS - timedelta(days=1)
+        last = self.shown()
+        self.later = self.YEARS + timedelta(seconds=1)
+        # nobody trusts it any more, and the server goes on all the same
+        with self.assertRaises(SSL.Error):
+            self.shown()
+        self.later -= timedelta(hours=1)
+        self.assertEqual(self.shown(), last)
