@@ -95,7 +95,8 @@ class Call:
     `renew` says that the caller wants no copy that was made a while ago. A `probe` is
     asked for no caller, and its answer is waited for by many. What is asked in the
     `background` was asked by no caller either: it goes behind those of callers. Of a
-    picture the `part` alone is wanted that is still missing.
+    picture the `part` alone is wanted that is still missing. `listener` is the name of
+    the server that it came to, where that is another than the one that answers.
     """
 
     request_id: str
@@ -110,6 +111,7 @@ class Call:
     probe: bool = False
     background: bool = False
     part: Part | None = None
+    listener: str = ""
 
 
 @dataclass(frozen=True, slots=True)

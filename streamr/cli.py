@@ -97,6 +97,12 @@ class CommandLine(Helpful):
             "Let another machine use this one's proxy, over TLS.",
         ),
         (
+            "door",
+            None,
+            f"{HERE}.door:DoorOptions",
+            "Serve apps that have TMDB's host built in.",
+        ),
+        (
             "config",
             None,
             f"{HERE}.config:ConfigOptions",

@@ -178,11 +178,22 @@ def open_ports(
                 adopt(given[name]) if name in given else listen(host, port, setting)
             )
         elif name in given:
-            raise SettingsError(
-                [
-                    f"STREAMR_ONLY is {settings.only}, but systemd passes a socket "
-                    f"for {name}, where callers would wait for ever: mask its socket "
-                    "unit"
-                ]
-            )
+            raise _in_vain(f"STREAMR_ONLY is {settings.only}", name)
+    if "door" in given and not settings.door:
+        raise _in_vain("STREAMR_DOOR is 0", "door")
+    if settings.door:
+        sockets["door"] = (
+            adopt(given["door"])
+            if "door" in given
+            else listen(settings.door_host, settings.door_port, "DOOR_PORT")
+        )
     return sockets
+
+
+def _in_vain(because: str, name: str) -> SettingsError:
+    return SettingsError(
+        [
+            f"{because}, but systemd passes a socket for {name}, where callers would "
+            "wait for ever: mask its socket unit"
+        ]
+    )

@@ -65,7 +65,7 @@ class Process:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("TMDB_", "STREAMR_", "PROXY_", "CORS_"))
+            if not name.startswith(("TMDB_", "STREAMR_", "PROXY_", "DOOR_", "CORS_"))
             and name not in ("HOST", "PORT")
             and not name.lower().endswith("_proxy")
         }

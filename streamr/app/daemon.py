@@ -13,7 +13,10 @@ from pathlib import Path
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IOpenSSLServerConnectionCreator,
+)
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -22,12 +25,12 @@ from streamr.app.commands import commands
 from streamr.app.control import Command, open_control
 from streamr.app.descriptors import fitting, lowered, open_files
 from streamr.app.expiry import EndingWatch
-from streamr.app.identity import ProxyIdentity, identity_of
+from streamr.app.identity import ProxyIdentity, door_of, identity_of
 from streamr.app.metrics import VERSIONS, publish
 from streamr.app.reload import Reloader, Served
 from streamr.app.routes import Lookup, Upstream
 from streamr.app.server import Server, url_at
-from streamr.app.servers import MAIN, Built, Near, Shared
+from streamr.app.servers import DOOR, MAIN, Built, Near, Shared
 from streamr.app.state import KeptState
 from streamr.app.supervisor import Supervisor
 from streamr.app.warnings import notices
@@ -48,6 +51,7 @@ from streamr.routing.statefile import RouteFile
 from streamr.tmdb import catalogue, images
 from streamr.upstream.resolve.system import system_lookup
 from streamr.web.api.resource import GatewayResource
+from streamr.web.api.surface import Surface
 from streamr.web.demo.pages import Demo
 from streamr.web.pages.metrics import metrics_page
 from streamr.web.pages.readiness import Lifecycle
@@ -76,8 +80,8 @@ def build(
 ) -> Daemon:
     """Settings → routes → gateways → servers → daemon, in one pass.
 
-    `sockets` are those of the servers that shall run, "proxy" and "main". `demo` is
-    what `streamr demo` alone adds to main, and may have names of its own: `lookup`.
+    `sockets` are those of the servers that shall run: "proxy", "main", "door". `demo`
+    is what `streamr demo` alone adds to main, and may have names of its own: `lookup`.
     Raises SettingsError.
     """
     directory = state_directory(settings)
@@ -86,11 +90,16 @@ def build(
     offered = catalogue.load(settings.extra_paths)
     templates = [*(each.template for each in offered.endpoints), images.TEMPLATE]
     metrics = Metrics(templates, buckets(settings.deadline), VERSIONS)
-    history = History(MAIN, reactor.seconds, wall)
+    history = History(MAIN, reactor.seconds, wall, DOOR)
     log = LogObserver(lines)
     state = KeptState(kept, reactor, wall)
     identity = identity_of(settings, runs_here="proxy" in sockets)
     tls = identity if isinstance(identity, ServerTLS) else None
+    secured: dict[str, IOpenSSLServerConnectionCreator] = {}
+    if tls is not None:
+        secured["proxy"] = tls
+    if "door" in sockets:
+        secured["door"] = door_of(directory, wall)
     shared = Shared(
         settings,
         reactor,
@@ -108,9 +117,16 @@ def build(
         fitting(settings, len(sockets), open_files()),
     )
     built = _built(shared, sockets, history, demo, identity)
-    served = {name: _served(each, shared) for name, each in built.items()}
-    sites = {name: _site(served[name], built[name], shared) for name in built}
-    publish(metrics, built, sites, shared.upstream.pacers)
+    surfaces = {name: each.surface for name, each in built.items()}
+    if "door" in sockets:
+        surfaces["door"] = shared.door(built["main"])
+    resources = {
+        name: GatewayResource(surface, reactor, shared.observer)
+        for name, surface in surfaces.items()
+    }
+    served = {name: Served(resources[name], built[name].gateway) for name in built}
+    sites = {name: _site(resources[name], surfaces[name], shared) for name in surfaces}
+    publish(metrics, built, surfaces, sites, shared.upstream.pacers)
     told = supervisor or Supervisor(reactor)
     return Daemon(
         Parts(
@@ -120,7 +136,7 @@ def build(
             shared.upstream,
             built,
             shared.life,
-            _servers(sites, sockets, shared, tls),
+            _servers(sites, sockets, shared, secured),
             directory,
             LoopLag(reactor, metrics.late),
             shared.observer.settle,
@@ -169,20 +185,14 @@ def _failovers(built: Mapping[str, Built]) -> dict[str, Failover]:
     return found
 
 
-def _served(built: Built, shared: Shared) -> Served:
-    resource = GatewayResource(built.surface, shared.reactor, shared.observer)
-    return Served(resource, built.gateway)
-
-
-def _site(served: Served, built: Built, shared: Shared) -> GatewaySite:
-    surface = built.surface
+def _site(resource: GatewayResource, surface: Surface, shared: Shared) -> GatewaySite:
     return GatewaySite(
-        served.resource,
+        resource,
         shared.reactor,
         surface.cors.headers,
         date=shared.date,
         lane=surface.lane,
-        refused=served.resource.refused,
+        refused=resource.refused,
         limits=surface.limits,
     )
 
@@ -191,14 +201,12 @@ def _servers(
     sites: Mapping[str, GatewaySite],
     sockets: Mapping[str, socket.socket],
     shared: Shared,
-    tls: ServerTLS | None,
+    tls: Mapping[str, IOpenSSLServerConnectionCreator],
 ) -> dict[str, Server]:
-    """The servers by name; `tls` is the proxy's."""
+    """The servers by name; `tls` is that of those which have it."""
     reactor, drain = shared.reactor, drain_seconds(shared.settings)
     return {
-        name: Server(
-            name, reactor, sockets[name], site, drain, tls if name == "proxy" else None
-        )
+        name: Server(name, reactor, sockets[name], site, drain, tls.get(name))
         for name, site in sites.items()
     }
 
@@ -222,6 +230,7 @@ class NoLog(Exception):
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a daemon starts and stops. `built` and `servers` are by "main" and "proxy";
+    the door is a server of main's gateway;
     `settle` tells observers of what was put off; `directory` is where state is kept,
     None when there is no place for it; `demo` is what `streamr demo` adds."""
 
@@ -283,6 +292,11 @@ class Daemon(MultiService):
         parts.reactor.callWhenRunning(parts.supervisor.ready)
 
     @property
+    def urls(self) -> dict[str, str]:
+        """Where main and the proxy are asked how they are; the door tells nobody."""
+        return {name: self.servers[name].url for name in self.parts.built}
+
+    @property
     def waiting(self) -> int:
         """How many callers wait for their answer; main, asking the proxy, is none."""
         first = self.servers.get("main") or self.servers["proxy"]
@@ -308,11 +322,12 @@ class Daemon(MultiService):
             built.end_live_pages()
         for server in parts.servers.values():
             server.leave()
-        # main's port first: its requests in flight may still need the proxy's
-        for name in ("main", "proxy"):
-            if name in parts.servers:
+        # the proxy's port last: requests in flight may still need it
+        for name in ("door", "main", "proxy"):
+            if name in parts.built:
                 for health in parts.built[name].healths:
                     health.stop()
+            if name in parts.servers:
                 await parts.servers[name].stopService()
         parts.lag.stop()
         if parts.expiry is not None:
@@ -343,7 +358,7 @@ class Daemon(MultiService):
         """What the control socket answers."""
         built, demo = self.parts.built, self.parts.demo
         return commands(
-            {name: each.url for name, each in self.servers.items()},
+            self.urls,
             self.settings.proxy_tls_cert,
             _failovers(built),
             [each.storage for each in built.values() if each.storage is not None],

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from streamr import __version__
-from streamr.app.servers import MAIN, Built
+from streamr.app.servers import DOOR, MAIN, Built
 from streamr.interfaces import Memory, PictureFiles
 from streamr.observe.metrics import Metrics
 from streamr.observe.scraped import Kept, Pace, Reading, Scraped
 from streamr.routing.health import Health
 from streamr.upstream.ratelimit import Pacer
+from streamr.web.api.surface import Surface
 from streamr.web.server.site import GatewaySite
 from twisted import __version__ as twisted_version
 
@@ -62,10 +63,10 @@ class Readings:
         )
 
     def _calls(self) -> int:
-        """Main's calls: what it asks of the proxy beside it is no caller's request.
-        The proxy's own when it runs alone."""
+        """Main's calls, and those through its door: what it asks of the proxy beside
+        it is no caller's request. The proxy's own when it runs alone."""
         first = MAIN if MAIN in self.healths else next(iter(self.healths))
-        return self.calls[first]
+        return self.calls[first] + self.calls[DOOR]
 
 
 def _pace(pacer: Pacer) -> Pace:
@@ -75,20 +76,25 @@ def _pace(pacer: Pacer) -> Pace:
 def publish(
     metrics: Metrics,
     built: Mapping[str, Built],
+    surfaces: Mapping[str, Surface],
     sites: Mapping[str, GatewaySite],
     pacers: Mapping[str, Pacer],
 ) -> None:
-    """Let the metrics name what there is, and read it at each scrape."""
+    """Let the metrics name what there is, and read it at each scrape. The door, which
+    is one of the `surfaces`, has main's routes."""
     healths = {each.gateway.server: each.healths for each in built.values()}
     memory = files = None
     for each in built.values():
-        routes = [name for health in each.healths for name in health.breakers]
-        metrics.serves(each.gateway.server, routes, each.surface.router.paths)
         if each.storage is not None:
             memory = each.storage.memory
-            metrics.caches(each.gateway.server)
         if each.pictures is not None and each.pictures.disk is not None:
             files = each.pictures.disk.files
-    by_server = {built[name].gateway.server: site for name, site in sites.items()}
+    for name, surface in surfaces.items():
+        own = built.get(name) or built["main"]
+        routes = [route for health in own.healths for route in health.breakers]
+        metrics.serves(surface.server, routes, surface.router.paths)
+        if own.storage is not None:
+            metrics.caches(surface.server)
+    by_server = {surfaces[name].server: site for name, site in sites.items()}
     readings = Readings(healths, by_server, pacers, metrics.calls, memory, files)
     metrics.add(Scraped(readings.read))

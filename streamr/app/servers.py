@@ -38,7 +38,7 @@ from streamr.routing.history import NetworkMemory
 from streamr.routing.search import Search
 from streamr.tmdb.catalogue import Catalogue
 from streamr.web.access import Who
-from streamr.web.api import pictures, target
+from streamr.web.api import door, pictures, target
 from streamr.web.api.configuration import PictureAddress
 from streamr.web.api.cors import Cors
 from streamr.web.api.fastlane import FastLane
@@ -56,7 +56,7 @@ from streamr.web.status.pages import Status
 from streamr.web.status.snapshot import Sources
 
 # The servers' names in log, headers and metrics.
-MAIN, PROXY = "streamr-main", "streamr-proxy"
+MAIN, PROXY, DOOR = "streamr-main", "streamr-proxy", "streamr-door"
 
 
 def main_routes(
@@ -227,6 +227,22 @@ class Shared:
         if storage is not None:
             surface = replace(surface, lane=self._lane(surface, storage.memory))
         return Built(gateway, surface, images, status, storage, warm)
+
+    def door(self, main: Built) -> Surface:
+        """What main's gateway answers to apps that have a name of TMDB's built in."""
+        images = main.pictures
+        return Surface(
+            main.gateway,
+            target.door_query(self.offered),
+            Router([] if images is None else [pictures.row(images.gateway)]),
+            main.surface.cors,
+            self.settings.deadline,
+            main.surface.looped,
+            settle=self.observer.settle,
+            limits=self._limits(),
+            name=DOOR,
+            guard=door.guard,
+        )
 
     def _lane(self, surface: Surface, memory: Memory) -> FastLane:
         """Main's stored answers, as they are written."""

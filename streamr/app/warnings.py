@@ -88,6 +88,14 @@ def exposure(settings: Settings, servers: Collection[str]) -> list[Notice]:
                     "(streamr peer new)",
                 )
             )
+    if settings.door and not is_loopback(settings.door_host):
+        said.append(
+            Notice(
+                "door-exposed",
+                f"the door on {settings.door_host} answers everyone on a private "
+                "address who can reach it, with your TMDB key, and asks for no token",
+            )
+        )
     return said
 
 

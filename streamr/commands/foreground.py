@@ -112,7 +112,7 @@ def waits_for(daemon: Daemon) -> str:
 
 
 def _announce(daemon: Daemon, reactor: Reactor, told: Welcome) -> None:
-    urls = {name: server.url for name, server in daemon.servers.items()}
+    urls = daemon.urls
     tls = daemon.parts.tls
     policy = None if tls is None else PinnedPolicy(lambda: frozenset((tls.pin,)))
     until_healthy(reactor, urls, policy).addCallbacks(

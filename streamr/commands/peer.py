@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shlex
 from collections.abc import Iterator
@@ -11,13 +10,13 @@ from pathlib import Path
 from typing import ClassVar
 
 from streamr.config.settings import Settings
-from streamr.config.state import no_folder, state_directory
 from streamr.errors import SettingsError
 from streamr.net.keypins import PinFile
 from streamr.net.networks import is_loopback
 from streamr.terminal.exits import EX_CONFIG, give_up
+from streamr.terminal.files import PUBLIC, SECRET, write_new
 from streamr.terminal.options import Helpful, UsageError
-from streamr.terminal.settings import SettingOptions, read_settings
+from streamr.terminal.settings import SettingOptions, read_settings, state_folder
 
 CERTIFICATE, KEY = "proxy-cert.pem", "proxy-key.pem"
 # 256 bits, as much as the key of the certificate beside it is worth.
@@ -125,31 +124,14 @@ class PeerOptions(Helpful):
             raise UsageError("a command is missing; choose one of: new, show")
 
 
-def state_folder(settings: Settings) -> Path:
-    """The folder where streamr keeps its state. Raises UsageError without one."""
-    found = state_directory(settings)
-    if found is None:
-        raise UsageError(no_folder(settings).text)
-    return found
-
-
 def write(folder: Path) -> str:
     """Make both files; the pin of the key. Raises OSError."""
     # cryptography takes its time to load
     from streamr.web.server.certificates import self_signed
 
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    paths = folder / KEY, folder / CERTIFICATE
-    for path in paths:
-        if path.exists() or path.is_symlink():
-            raise FileExistsError(0, "", str(path))
     certificate, key = self_signed(datetime.now(UTC))
-    for path, text, mode in zip(paths, (key, certificate), (0o600, 0o644), strict=True):
-        # exclusive: whatever has come in between is not overwritten, either
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text)
-    return PinFile(paths[1]).pin
+    write_new(folder, {KEY: (key, SECRET), CERTIFICATE: (certificate, PUBLIC)})
+    return PinFile(folder / CERTIFICATE).pin
 
 
 def lines(settings: Settings, folder: Path, pin: str) -> Iterator[str]:

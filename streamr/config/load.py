@@ -312,11 +312,27 @@ def _check_together(
         _check_proxy_tls(values, problems)
     if values["only"] != "proxy" and not broken & {"HOST", "CORS_ORIGINS"}:
         _check_main(values, problems, warnings)
-    if values["only"] == "" and 0 != values["port"] == values["proxy_port"]:
+    _check_ports(values, problems)
+
+
+def _check_ports(values: Values, problems: list[str]) -> None:
+    """Each server has a port of its own, and the door needs main."""
+    if values["door"] and values["only"] == "proxy":
         problems.append(
-            f"PORT and PROXY_PORT are both {values['port']}: the servers need "
-            "different ports"
+            "STREAMR_DOOR is 1, but STREAMR_ONLY is proxy: the door shows what main "
+            "answers, so it needs main"
         )
+    listens = ["PORT"] if values["only"] != "proxy" else []
+    listens += ["PROXY_PORT"] if values["only"] != "main" else []
+    listens += ["DOOR_PORT"] if values["door"] else []
+    for at, name in enumerate(listens):
+        port = values[name.lower()]
+        for other in listens[:at]:
+            if port != 0 and port == values[other.lower()]:
+                problems.append(
+                    f"{other} and {name} are both {port}: the servers need different "
+                    "ports"
+                )
 
 
 def _settle_egress(values: Values, environment: Mapping[str, str]) -> list[str]:

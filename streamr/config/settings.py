@@ -100,6 +100,24 @@ TABLE: tuple[Setting, ...] = (
         "a readable PEM file, not encrypted",
     ),
     Setting(
+        "STREAMR_DOOR",
+        "0",
+        values.switch,
+        "Whether streamr also answers under TMDB's own names over TLS, for apps that "
+        "have them built in: the door (docs/apps.md). streamr door init makes the "
+        "authority that they have to trust.",
+        "1 or 0",
+    ),
+    Setting("DOOR_PORT", "443", values.port, "Port of the door.", "0 to 65535"),
+    Setting(
+        "DOOR_HOST",
+        "127.0.0.1",
+        values.address,
+        "Address that the door listens on. Beyond loopback it serves callers on "
+        "private addresses only.",
+        "an IP address or localhost",
+    ),
+    Setting(
         "STREAMR_ONLY",
         "",
         values.choice("", "main", "proxy"),
@@ -428,6 +446,9 @@ class Settings:
     proxy_host: str
     proxy_tls_cert: Path | None
     proxy_tls_key: Path | None
+    door: bool
+    door_port: int
+    door_host: str
     only: str
     tmdb_base_url: str
     tmdb_alternate_urls: tuple[str, ...]

@@ -13,7 +13,11 @@ from streamr.errors import SettingsError
 from streamr.net.inherited import Passed
 
 # The settings that a socket of this name stands for.
-NAMES = {"main": ("HOST", "PORT"), "proxy": ("PROXY_HOST", "PROXY_PORT")}
+NAMES = {
+    "main": ("HOST", "PORT"),
+    "proxy": ("PROXY_HOST", "PROXY_PORT"),
+    "door": ("DOOR_HOST", "DOOR_PORT"),
+}
 # Where such a setting comes from, as people are told.
 ORIGIN = "systemd"
 
@@ -40,7 +44,7 @@ def _problems(passed: Passed) -> list[str]:
         if name not in NAMES:
             problems.append(
                 f"systemd passes a socket with the name {name[:40]!r}; allowed: main, "
-                "proxy (FileDescriptorName= of the socket unit)"
+                "proxy, door (FileDescriptorName= of the socket unit)"
             )
         elif not _listens(descriptor):
             problems.append(

@@ -39,7 +39,7 @@ class Teller:
         renewal: bool,
     ) -> Exchange:
         exchange = Exchange(
-            server=self.server,
+            server=call.listener or self.server,
             request_id=call.request_id,
             method=call.method,
             target=target,

@@ -125,10 +125,15 @@ class History:
     """Counts exchanges as they are told (interfaces.Observer)."""
 
     def __init__(
-        self, server: str, now: Callable[[], float], wall: Callable[[], float]
+        self,
+        server: str,
+        now: Callable[[], float],
+        wall: Callable[[], float],
+        door: str = "",
     ) -> None:
-        """`server` is the one whose callers count; `now` is monotonic seconds."""
-        self._server = server
+        """`server` is the one whose callers count, and so do those who come through its
+        `door`; `now` is monotonic seconds."""
+        self._servers = (server, door)
         self._now = now
         self._wall = wall
         self._minutes: Ring[CallerTally] = Ring(MINUTE, MINUTES, CallerTally)
@@ -144,7 +149,7 @@ class History:
     def note(self, exchange: Exchange) -> None:
         """Take one finished exchange."""
         now = self._now()
-        if exchange.server != self._server:
+        if exchange.server not in self._servers:
             return
         outcome = outcome_of(exchange)
         if outcome is not None:
@@ -159,7 +164,7 @@ class History:
         now = self._now()
         for hit, count in Counter([hit for hit, _ in hits]).items():
             outcome = outcome_of(hit.exchange)
-            if hit.exchange.server == self._server and outcome is not None:
+            if hit.exchange.server in self._servers and outcome is not None:
                 self._minutes.at(now).add(outcome, hit.exchange.ms, count)
                 self._recent.at(now).add(outcome, hit.exchange.ms, count)
 

@@ -72,7 +72,8 @@ _BY_CAUSE = {
     "egress_failed": _EGRESS_TO_HOST,
     "tls_certificate_error": _ADDRESS,
     "tls_not_tls": _ADDRESS,
-    "proxy_loop_detected": _EGRESS_TO_HOST,
+    # a door of ours stands at the address, or a base URL points back
+    "proxy_loop_detected": _NAME,
 }
 # What a route differs in, as people call it; the others have their own names.
 _CALLED = {"profile": "TLS profile", "family": "address family"}

@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 from streamr.config import load
 from streamr.config.settings import TABLE, Setting, Settings
 from streamr.config.sockets import addresses
+from streamr.config.state import no_folder, state_directory
 from streamr.errors import SettingsError
 from streamr.net.inherited import SOCKETS
 from streamr.terminal.exits import EX_CONFIG, give_up
-from streamr.terminal.options import Helpful
+from streamr.terminal.options import Helpful, UsageError
 
 
 def _default(setting: Setting) -> str:
@@ -70,3 +71,11 @@ def read_settings(
         )
     except SettingsError as error:
         give_up(EX_CONFIG, error.problems)
+
+
+def state_folder(settings: Settings) -> Path:
+    """The folder where streamr keeps its state. Raises UsageError without one."""
+    found = state_directory(settings)
+    if found is None:
+        raise UsageError(no_folder(settings).text)
+    return found

@@ -124,6 +124,8 @@ def _by_type(value: BaseException, trace: AttemptEvidence) -> Fault | None:
     match value:
         case Fault():
             return value
+        case CertificateRefused(is_door=True):
+            return Fault("proxy_loop_detected", str(value))
         case CertificateRefused():
             return Fault("tls_certificate_error", str(value))
         case TLSError():

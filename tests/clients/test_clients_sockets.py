@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -90,9 +90,12 @@ each_client = pytest.mark.parametrize("client", CLIENTS, ids=lambda each: each.s
 
 @dataclass
 class Place:
-    """Where the scripts are started."""
+    """Where the scripts start: by the command `within`, with `more` in their
+    environment."""
 
     folder: Path
+    within: Sequence[str] = ()
+    more: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, client: Client, url: str, *questions: str) -> dict[str, Any]:
         """What a client saw, by question. Skips where it cannot be installed."""
@@ -107,9 +110,13 @@ class Place:
         else:
             command = [str(installed(environment.python)), str(script)]
         done = subprocess.run(
-            [*command, f"{url}/3", *questions],
+            [*self.within, *command, f"{url}/3", *questions],
             # no proxy, no settings of the developer's own
-            env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHONDONTWRITEBYTECODE": "1",
+                **self.more,
+            },
             capture_output=True,
             text=True,
             timeout=2 * PATIENCE,
@@ -138,10 +145,14 @@ def tried(part: Callable[[], Path]) -> Path | environment.Missing:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    folder = tmp_path_factory.mktemp("node")
+    return placed(tmp_path_factory.mktemp("node"))
+
+
+def placed(folder: Path, *within: str, more: Mapping[str, str] | None = None) -> Place:
+    """A place in a folder, which gets the scripts of the npm clients."""
     for script in HERE.glob("*.mjs"):
         shutil.copy(script, folder)
-    return Place(folder)
+    return Place(folder, within, more or {})
 
 
 @dataclass

@@ -468,6 +468,32 @@ class Binding(Loading):
         found = self.with_key(PROXY_HOST="0.0.0.0", STREAMR_ONLY="main")
         self.assertIsNone(found.proxy_token)
 
+    def test_the_door_is_off_and_needs_main(self):
+        found = self.with_key()
+        self.assertEqual((found.door, found.door_port), (False, 443))
+        self.assertEqual(found.door_host, "127.0.0.1")
+        self.assertTrue(self.with_key(STREAMR_DOOR="1", STREAMR_ONLY="main").door)
+        self.one_problem(
+            "STREAMR_DOOR", "needs main", STREAMR_DOOR="1", STREAMR_ONLY="proxy"
+        )
+
+    def test_no_two_servers_share_a_port(self):
+        ports = {"PORT": "3001", "PROXY_PORT": "5001", "DOOR_PORT": "443"}
+        door = {"STREAMR_DOOR": "1"}
+        for one, other in (
+            ("PORT", "PROXY_PORT"),
+            ("PORT", "DOOR_PORT"),
+            ("PROXY_PORT", "DOOR_PORT"),
+        ):
+            same = {**ports, one: "7000", other: "7000"}
+            self.one_problem(f"{one} and {other} are both 7000", **same, **door)
+        self.with_key(PORT="443")
+        self.with_key(PORT="0", PROXY_PORT="0", DOOR_PORT="0", **door)
+        self.with_key(PORT="5001", STREAMR_ONLY="main")
+        self.one_problem(
+            "PORT and DOOR_PORT are both 443", PORT="443", STREAMR_ONLY="main", **door
+        )
+
     def test_on_loopback_any_origin_may_read(self):
         self.assertEqual(self.with_key().cors_origins, ("*",))
         self.assertEqual(self.with_key(CORS_ORIGINS="*").cors_origins, ("*",))

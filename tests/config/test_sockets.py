@@ -61,5 +61,7 @@ class Sockets(SynchronousTestCase):
         ):
             [problem] = self.problems((name, descriptor))
             self.assertIn(words, problem)
+        [asked] = self.problems(("http", self.opened()))
+        self.assertIn("door", asked)
         [twice] = self.problems(("main", self.opened()), ("main", self.opened()))
         self.assertIn("2 sockets with the name main", twice)

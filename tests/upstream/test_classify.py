@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
+from cryptography import x509
 from OpenSSL import SSL, crypto
 from twisted.internet import error
 from twisted.internet.address import IPv4Address
@@ -30,6 +32,7 @@ from streamr.simulator.hosts.certificates import Authority
 from streamr.upstream.classify import classify, silence
 from streamr.upstream.dial.tap import Tap, TapFactory, Trace
 from streamr.upstream.dial.tls import CertificateRefused, TLSError
+from streamr.web.server.authority import new_authority
 
 BUDGET = Budget(connect=1.2, first_byte=3.0, body=5.0, idle=2.0, total=8.0)
 ADDRESS = IPv4Address("TCP", "192.0.2.1", 443)
@@ -423,6 +426,14 @@ class Handshake(FaultCase):
             self.assertEqual((fault.cause.name, fault.detail), ("tls_not_tls", detail))
         fault = self.fault(openssl("wrong version number"), without_tap(Phase.TLS))
         self.assertEqual(fault.detail, other)
+
+    def test_a_door_in_tmdbs_place_is_a_loop(self) -> None:
+        pem, _ = new_authority(datetime.now(UTC), "here")
+        shown = crypto.X509.from_cryptography(x509.load_pem_x509_certificate(pem))
+        refused = CertificateRefused("the address leads to a door", None, shown)
+        fault = self.fault(never_received(refused), trace(Phase.TLS))
+        self.assertEqual(fault.cause.name, "proxy_loop_detected")
+        self.assertIn("the address leads to a door", fault.detail)
 
     def test_a_refused_certificate_is_told_in_its_own_words(self) -> None:
         refused = refused_certificate()

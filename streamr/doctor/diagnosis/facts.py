@@ -34,6 +34,8 @@ CERTIFICATE = "tls_certificate_error"
 UNROUTABLE = "destination_ip_unroutable"
 # OpenSSL's verify codes for "not yet valid" and "expired".
 DATES = (9, 10)
+# A streamr door shows its own certificate in TMDB's place.
+DOOR = "proxy_loop_detected"
 # What a proxy reports of itself, or of us: none of it was seen of TMDB.
 _OF_THE_PROXY = frozenset(
     {

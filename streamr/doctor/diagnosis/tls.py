@@ -11,6 +11,7 @@ from streamr.doctor.diagnosis.dns_tcp import route_over, vantage
 from streamr.doctor.diagnosis.facts import (
     CERTIFICATE,
     DATES,
+    DOOR,
     HOW,
     STRANGER,
     Facts,
@@ -212,7 +213,9 @@ def _unexplained(facts: Facts, arms: list[ArmResult]) -> Iterator[DoctorVerdict]
         return
     cause = main_cause(all_causes(arms))
     hosts = tuple(dict.fromkeys(arm.host for arm in arms))
-    if failed == tries:
+    if cause == DOOR:
+        yield verdict("door_loop", hosts, counts=f"{failed}/{tries}")
+    elif failed == tries:
         if cause in STRANGER:
             yield from _stranger(facts, arms, cause)
         else:

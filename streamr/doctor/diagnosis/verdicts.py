@@ -303,6 +303,14 @@ KINDS: dict[str, VerdictKind] = {
         "interception suspected for {hosts}: {problem} ({counts} handshakes; {who})",
         "{route}",
     ),
+    "door_loop": VerdictKind(
+        Layer.TLS,
+        "the addresses of {hosts} lead to a streamr door ({counts} handshakes), so "
+        "streamr would ask itself",
+        "take TMDB's names out of this machine's hosts file, and give them to the "
+        "apps' containers alone; or list a resolver in STREAMR_RESOLVERS that knows "
+        "nothing of the door (docs/apps.md)",
+    ),
     "portal": VerdictKind(
         Layer.TLS,
         "something else answers in TMDB's place with {what} ({hosts}, {counts} "

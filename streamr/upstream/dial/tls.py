@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from OpenSSL import SSL, crypto
 from service_identity.exceptions import CertificateError, VerificationError
 from service_identity.hazmat import DNS_ID, IPAddress_ID, verify_service_identity
@@ -28,6 +29,7 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
+from streamr.net.doors import ORGANISATION
 from streamr.net.keypins import KeyPins, pin_of
 
 if TYPE_CHECKING:
@@ -72,6 +74,10 @@ _VERDICTS = {
     _CODES.ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "the issuer is not trusted",
     _CODES.ERR_INVALID_PURPOSE: "the certificate is not for a server",
 }
+_DOOR = (
+    "the address leads to a streamr door: a hosts entry or a resolver meant for apps "
+    "misleads streamr itself"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +119,19 @@ def issuer_of(certificate: crypto.X509) -> str:
     return issuer.rfc4514_string()[:MOST_NAME] or UNNAMED
 
 
+def is_of_a_door(certificate: crypto.X509) -> bool:
+    """True for the authority of a streamr door, and for what one has signed."""
+    issuer = certificate.to_cryptography().issuer
+    named = issuer.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    return any(each.value == ORGANISATION for each in named)
+
+
 class CertificateRefused(Exception):
     """The peer's certificate is not acceptable for the name that was asked.
 
     `code` is OpenSSL's verify code (X509_V_ERR_*), or None when the chain is sound and
-    only the name is wrong; `begins` and `ends` are the days of its validity.
+    only the name is wrong; `begins` and `ends` are the days of its validity. `is_door`
+    says that it is of a streamr door (streamr/net/doors.py).
     """
 
     def __init__(
@@ -130,6 +144,7 @@ class CertificateRefused(Exception):
         self.begins = shown.not_valid_before_utc.date()
         self.ends = shown.not_valid_after_utc.date()
         self.issuer = issuer_of(certificate)
+        self.is_door = is_of_a_door(certificate)
         super().__init__(f"{problem} (subject {self.subject}, issuer {self.issuer})")
 
 
@@ -291,6 +306,9 @@ class _NameVerifier(_Verifier):
         self._identity = identity
 
     def judge(self, certificate: crypto.X509, code: int, depth: int, ok: bool) -> bool:
+        if is_of_a_door(certificate):
+            # also where the system trusts it: it would be asking itself
+            raise CertificateRefused(_DOOR, code or None, certificate)
         if not ok:
             raise _refused(code, certificate)
         if depth == 0:

@@ -29,7 +29,7 @@ MOST_TRIED = 8
 # Of one name. A resolver that names new addresses each time fills no memory.
 MOST_KNOWN = 64
 # With these somebody else than TMDB was there.
-_IMPOSTORS = frozenset({"tls_certificate_error", "tls_not_tls"})
+_IMPOSTORS = frozenset({"tls_certificate_error", "tls_not_tls", "proxy_loop_detected"})
 # Whether a failure at an address, by its cause, says that whoever named it lied.
 Lie = Callable[[str, str], bool]
 

@@ -29,10 +29,13 @@ NOT_THERE = "The resource you requested could not be found."
 
 def rows(pictures: Pictures) -> list[Row]:
     """The pictures' rows in the table of a server."""
-    return [
-        Row(prefix, _Handler(pictures, prefix), below=True, from_tmdb=True)
-        for prefix in (images.PICTURES, f"{PREFIX}{images.PICTURES}")
-    ]
+    return [row(pictures), row(pictures, PREFIX)]
+
+
+def row(pictures: Pictures, prefix: str = "") -> Row:
+    """That of the pictures below TMDB's own path, or below another in front of it."""
+    path = f"{prefix}{images.PICTURES}"
+    return Row(path, _Handler(pictures, path), below=True, from_tmdb=True)
 
 
 class _Handler:

@@ -107,6 +107,7 @@ class GatewayResource(Resource):
             loop=request.header(names.CDN_LOOP),
             silent=frozenset(_HOST.findall(request.header(names.SILENT)[:500])),
             failed=_causes(request.header(names.FAILED)),
+            listener=self._surface.name,
             renew=render.wants_new(
                 request.header("cache-control") or request.header("pragma")
             ),
@@ -123,6 +124,7 @@ class GatewayResource(Resource):
         """The page of a request. Raises Refusal."""
         surface = self._surface
         now, checks = self._clock.seconds(), self._checks
+        surface.guard(request)
         checks.rate(request, now)
         if call.method == "OPTIONS":
             asked = request.header("access-control-request-headers")
@@ -235,7 +237,7 @@ class GatewayResource(Resource):
         failure.trap(Refusal)
         refusal: Refusal = failure.value  # type: ignore[assignment]
         self._note(refusal.status, call, began)
-        return refusal_page(self._surface.gateway.server, refusal)
+        return refusal_page(self._surface.server, refusal)
 
     def _broken(self, failure: Failure, call: Call, began: float) -> Page:
         """An error of our own. The caller learns that, and nothing of its inside."""
@@ -249,14 +251,14 @@ class GatewayResource(Resource):
         refusal = Refusal(
             500, Envelope.INTERNAL, "Internal error: something went wrong in streamr."
         )
-        return refusal_page(self._surface.gateway.server, refusal)
+        return refusal_page(self._surface.server, refusal)
 
     def _note(
         self, status: int, call: Call, began: float, template: str | None = None
     ) -> None:
         self._observer.note(
             Exchange(
-                server=self._surface.gateway.server,
+                server=self._surface.server,
                 request_id=call.request_id,
                 method=call.method,
                 target=call.target,

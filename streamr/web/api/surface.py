@@ -21,6 +21,7 @@ from streamr.web.callers import TrustedProxies
 from streamr.web.hosts import Hosts
 from streamr.web.router import Router
 from streamr.web.server.limits import Limits
+from streamr.web.server.request import GatewayRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Surface:
     put off, before a page of ours is made; `hosts` are the server's names, and
     `proxies` those whose word on their callers is believed; `limits` are its own;
     `images` says where callers find our pictures, None when TMDB's address stays.
+    A server that has no gateway of its own has a `name` of its own; `guard` raises
+    Refusal for a request that may not come in at all.
     """
 
     gateway: Gateway
@@ -53,6 +56,13 @@ class Surface:
     limits: Limits = field(default_factory=Limits)
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     images: PictureAddress | None = None
+    name: str = ""
+    guard: Callable[[GatewayRequest], None] = lambda _request: None
+
+    @property
+    def server(self) -> str:
+        """Its name in log, headers and metrics."""
+        return self.name or self.gateway.server
 
     @property
     def more(self) -> tuple[tuple[str, str], ...]:

@@ -15,13 +15,17 @@ from collections.abc import Callable, Mapping, Sequence
 
 from streamr.boundaries import Query
 from streamr.errors import Envelope, Refusal
-from streamr.tmdb.catalogue import UNKNOWN_PATH, Catalogue
+from streamr.tmdb.catalogue import FOR_A_USER, UNKNOWN_PATH, Catalogue
 from streamr.tmdb.parameters import Pair
 from streamr.tmdb.shortcuts import (
     MAIN_BASE,
     MAIN_SHORTCUTS,
     PROXY_SHORTCUTS,
     Shortcut,
+)
+
+NOT_BEHIND_THE_DOOR = (
+    "The door serves TMDB's API below /3 and its pictures below /t/p, and nothing else."
 )
 
 FindQuery = Callable[[str, Sequence[Pair]], Query]
@@ -38,6 +42,20 @@ def proxy_query(catalogue: Catalogue) -> FindQuery:
     """How the proxy reads its targets."""
     prefixes = ("/api/3", "/api", "/3")
     return _finder(catalogue, "", PROXY_SHORTCUTS, prefixes)
+
+
+def door_query(catalogue: Catalogue) -> FindQuery:
+    """How the door reads its targets: as TMDB itself."""
+    of_tmdb = _finder(catalogue, "", {}, ("/3",))
+
+    def find(path: str, pairs: Sequence[Pair]) -> Query:
+        if path.startswith("/4/"):
+            raise Refusal(403, Envelope.DENIED, FOR_A_USER)
+        if not path.startswith("/3/"):
+            raise Refusal(404, Envelope.NOT_FOUND, NOT_BEHIND_THE_DOOR)
+        return of_tmdb(path, pairs)
+
+    return find
 
 
 def _finder(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from twisted.internet.interfaces import IListeningPort, ITransport
 from twisted.internet.tcp import Port, Server
 from twisted.protocols.policies import ProtocolWrapper
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 from streamr import eventloop
 
@@ -49,6 +50,15 @@ def use_prompt_connections(port: IListeningPort) -> None:
 def is_secure(transport: object) -> bool:
     """Whether a connection has TLS around it."""
     return isinstance(transport, ProtocolWrapper)
+
+
+def server_name(transport: object) -> str:
+    """The name that a caller over TLS has asked for (RFC 6066, 3), in small letters; ""
+    where there is none."""
+    if not isinstance(transport, TLSMemoryBIOProtocol):
+        return ""
+    name: bytes | None = transport.getHandle().get_servername()
+    return "" if name is None else name.decode("ascii", "replace").lower()
 
 
 def below(secure: ProtocolWrapper) -> object:

@@ -152,6 +152,13 @@ class Handshakes(Judged):
         said = self.says(replace(dead, proxies=(FAILS,)), "tls_dead", "proxy_fails")
         self.assertIn("does not reach TMDB either (the connection was reset", said)
 
+    def test_a_door_in_tmdbs_place_is_no_stranger(self) -> None:
+        cause = "proxy_loop_detected"
+        dead = but(matrix=everywhere(4, cause=cause), checks=(), replies=())
+        said = self.says(dead, "door_loop")
+        self.assertIn("lead to a streamr door (24/24 handshakes)", said)
+        self.assertIn("hosts file", said)
+
     def test_nothing_is_ever_called_blocked(self) -> None:
         for kind in KINDS.values():
             self.assertNotIn("blocked", kind.sentence)

@@ -31,6 +31,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface.verify import verifyObject
 
+from streamr.net.doors import NAMES
 from streamr.net.keypins import pin_of
 from streamr.upstream.dial.tls import (
     CLASSIC,
@@ -47,6 +48,8 @@ from streamr.upstream.dial.tls import (
     issuer_of,
     make_context,
 )
+from streamr.web.server.authority import new_authority, read_authority
+from streamr.web.server.tls import make_context as server_context
 
 HOST = "api.themoviedb.org"
 # One Ethernet segment: 1,500 bytes less the heads of IPv4 and TCP.
@@ -416,6 +419,40 @@ class Verification(World):
         verifyObject(IPolicyForHTTPS, policy)
         creator = policy.creatorForNetloc(HOST.encode(), 443)
         verifyObject(IOpenSSLClientConnectionCreator, creator)
+
+
+class Doors(World):
+    """What a door of streamr's has signed (streamr/net/doors.py)."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.pem, key = new_authority(datetime.datetime.now(datetime.UTC), "here")
+        self.authority = read_authority(self.pem, key)
+
+    def shown(self) -> SSL.Context:
+        now = datetime.datetime.now(datetime.UTC)
+        return server_context(self.authority.leaf(now))
+
+    def asks(self, policy: ProfilePolicy) -> CertificateRefused:
+        found = Handshake(policy, NAMES[0], None, server=self.shown())
+        self.assertFalse(found.secure)
+        assert isinstance(found.refused, CertificateRefused)
+        return found.refused
+
+    def test_it_is_refused_though_the_system_and_a_setting_trust_it(self) -> None:
+        for trusted in (False, True):
+            if trusted:
+                self.ca_file.write_bytes(self.pem)
+                self.platform_trusts_our_authority()
+            for profile in PROFILES.values():
+                refused = self.asks(ProfilePolicy(profile, self.ca_file))
+                self.assertTrue(refused.is_door)
+                self.assertIn("a streamr door", refused.problem)
+
+    def test_nothing_else_is_taken_for_one(self) -> None:
+        found = self.connect(self.stranger.issue_cert(HOST))
+        assert isinstance(found.refused, CertificateRefused)
+        self.assertFalse(found.refused.is_door)
 
 
 class Pinned(World):

@@ -144,6 +144,13 @@ class Poisoned(BookCase):
         (fact,) = self.book.facts(NAME)
         self.assertTrue(fact.poisoned)
 
+    def test_whoever_names_a_door_is_told_as_well(self) -> None:
+        book = AddressBook(self.clock)
+        book.named(NAME, "system", [ONE])
+        with capturedLogs() as lines:
+            book.failed(NAME, ONE, Fault("proxy_loop_detected", "a streamr door"))
+        self.assertEqual([each["code"] for each in lines], ["poisoned-answer"])
+
     def test_an_address_that_tmdb_cannot_have_is_one_once_it_failed(self) -> None:
         book = AddressBook(self.clock)
         for address in ("127.0.0.1", "10.10.34.36", "::1"):

@@ -1,0 +1,38 @@
+"""Who may come through the door: apps that have a name of TMDB's built in.
+
+No token can be asked of them, so they have to be near; and nothing tells who they are,
+so the name that they ask for in TLS and in HTTP has to be the same.
+"""
+
+from __future__ import annotations
+
+from streamr.errors import Envelope, Refusal
+from streamr.net.doors import NAMES
+from streamr.net.networks import LOOPBACK, PRIVATE_RANGES
+from streamr.web.callers import TrustedProxies
+from streamr.web.hosts import name_in
+from streamr.web.server.request import GatewayRequest
+from streamr.web.server.transport import server_name
+
+_NEAR = TrustedProxies((*LOOPBACK, *PRIVATE_RANGES))
+
+
+def guard(request: GatewayRequest) -> None:
+    """Raises Refusal for a caller who may not come through."""
+    if not _NEAR.has(request.peer):
+        raise Refusal(
+            403,
+            Envelope.DENIED,
+            "The door is for this machine and its private networks: anyone who came "
+            "through it would ask TMDB with this streamr's key.",
+        )
+    host = request.header("host")
+    if name_in(host) not in NAMES or name_in(host) != server_name(
+        request.channel.transport
+    ):
+        raise Refusal(
+            421,
+            Envelope.INPUT,
+            f"Misdirected request: {host[:100]!r} is not the name that this connection "
+            f"was opened for; the door answers for {', '.join(NAMES)}.",
+        )
