@@ -27,9 +27,9 @@ class InitOptions(SettingOptions):
 
     about = (
         "Makes a certificate authority on this machine, limited to the names of TMDB's "
-        f"that the door answers for: {', '.join(NAMES)}. Its key is in the state "
-        "folder, readable for its owner alone, and never leaves it. An authority that "
-        "exists is never overwritten."
+        f"that the door answers for: {', '.join(NAMES)}. Its key stays in the state "
+        "folder, where only its owner can read it. An authority that exists is never "
+        "overwritten."
     )
     example = "streamr door init"
 
@@ -48,8 +48,8 @@ class InitOptions(SettingOptions):
             give_up(
                 1,
                 [
-                    f"{error.filename} exists, and stays as it is: streamr door show "
-                    "prints it, and streamr door remove destroys it"
+                    f"{error.filename} exists and stays as it is; streamr door show "
+                    "prints it, streamr door remove destroys it"
                 ],
             )
         except OSError as error:

@@ -66,7 +66,7 @@ class Door(SynchronousTestCase):
         before = self.files.key.read_bytes()
         status, _, error = self.said("init")
         self.assertEqual(status, 1)
-        self.assertIn("exists, and stays as it is", error)
+        self.assertIn("exists and stays as it is", error)
         self.assertEqual(self.files.key.read_bytes(), before)
         self.files.key.unlink()
         status, _, error = self.said("init")

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from ruamel.yaml import YAML
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import DIRECT
+from streamr.config.door import CERTIFICATE, FOLDER
 from streamr.config.load import SettingsError, load
 from streamr.config.settings import Settings
 from streamr.config.values import is_loopback
+from streamr.net.doors import NAMES as TMDBS
 from streamr.terminal.health import LIVE, READY
 from tests.repository.test_containers import (
     KEY,
@@ -204,6 +207,52 @@ class Outbound(SynchronousTestCase):
             command = f"docker compose -f compose.yaml -f {name} --profile one up -d"
             self.assertIn(f"\n{command}\n", page)
             self.assertIn(command, (ROOT / name).read_text(encoding="utf-8"))
+
+
+class Door(SynchronousTestCase):
+    """deploy/door.yml, on top of compose.yaml."""
+
+    FILE = "deploy/door.yml"
+
+    def setUp(self) -> None:
+        self.overlay: dict[str, Any] = read_yaml(self.FILE)
+        self.streamr = self.overlay["services"]["streamr"]
+        self.app = self.overlay["services"]["seerr"]
+
+    def test_it_keeps_to_the_compose_specification(self) -> None:
+        command = ("-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec")
+        said = subprocess.run(
+            [sys.executable, *command, self.FILE],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+        self.assertEqual(said.returncode, 0, said.stdout)
+
+    def test_the_app_finds_the_door_under_the_names_that_it_asks_for(self) -> None:
+        place = self.streamr["networks"]["door"]["ipv4_address"]
+        [subnet] = self.overlay["networks"]["door"]["ipam"]["config"]
+        self.assertIn(ip_address(place), ip_network(subnet["subnet"]))
+        hosts = dict(each.split(":") for each in self.app["extra_hosts"])
+        names = [each for each in TMDBS if not each.startswith("www.")]
+        self.assertEqual(hosts, dict.fromkeys(names, place))
+        self.assertIn("door", self.app["networks"])
+        self.assertNotIn("extra_hosts", self.streamr)
+
+    def test_the_door_is_open_there_and_published_nowhere(self) -> None:
+        given = self.streamr["environment"]
+        found = as_in_the_image({**given, "TMDB_API_KEY": KEY})
+        self.assertEqual((found.door, found.door_port), (True, 443))
+        self.assertNotIn("ports", self.streamr)
+
+    def test_the_app_gets_the_certificate_and_not_the_key(self) -> None:
+        pem = self.app["environment"]["NODE_EXTRA_CA_CERTS"]
+        mounted = [each.split(":") for each in self.app["volumes"]]
+        self.assertIn(["./door-ca.pem", pem, "ro"], mounted)
+        self.assertNotIn("state", [each[0] for each in mounted])
+        said = (ROOT / self.FILE).read_text(encoding="utf-8")
+        self.assertIn(f"{FOLDER}/{CERTIFICATE} > {CERTIFICATE}", said)
+        self.assertNotIn("door-ca.key", said)
 
 
 class SystemdRun(SynchronousTestCase):

@@ -307,9 +307,9 @@ KINDS: dict[str, VerdictKind] = {
         Layer.TLS,
         "the addresses of {hosts} lead to a streamr door ({counts} handshakes), so "
         "streamr would ask itself",
-        "take TMDB's names out of this machine's hosts file, and give them to the "
-        "apps' containers alone; or list a resolver in STREAMR_RESOLVERS that knows "
-        "nothing of the door (docs/apps.md)",
+        "take TMDB's names out of this machine's hosts file, and give them only to the "
+        "apps' containers; or list a resolver in STREAMR_RESOLVERS that knows nothing "
+        "of the door (docs/apps.md)",
     ),
     "portal": VerdictKind(
         Layer.TLS,
