@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, ClassVar
 from streamr.commands import drill
 from streamr.commands.output_options import PrintingOptions
 from streamr.config.settings import Settings
+from streamr.config.state import state_directory
 from streamr.doctor.diagnosis.http import key_verdict
 from streamr.terminal import client, console
 from streamr.terminal.console import Json
+from streamr.terminal.door import DOOR, door
 from streamr.terminal.fallbacks import is_fallback
 from streamr.terminal.findings import Finding, Mark
 from streamr.terminal.health import HEALTH
@@ -47,7 +49,10 @@ class CheckOptions(PrintingOptions):
         settings = as_running(read_settings(self.given(), needs_key=False))
         if self["drill"]:
             return drill.perform(settings, as_json=bool(self["json"]))
-        findings = list(client.check(settings))
+        findings = [
+            *client.check(settings),
+            *door(settings, state_directory(settings)),
+        ]
         if any(map(is_unexplained, findings)):
             findings = explained(findings, _routes(settings))
         if self["json"]:
@@ -71,7 +76,7 @@ def status(findings: Iterable[Finding]) -> int:
 def verdict(findings: Sequence[Finding]) -> tuple[Mark, str]:
     """What it comes to, and what helps."""
     marks = {each.mark for each in findings}
-    servers = [each for each in findings if each.what in HEALTH]
+    servers = [each for each in findings if each.what in (*HEALTH, DOOR)]
     refused = key_refused(findings)
     if refused is not None:
         return Mark.FAILED, refused.sentence

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -203,6 +204,41 @@ def test_whatever_fails_the_answer_is_right_or_an_honest_error(
         else:
             assert answer.status in HONEST
             assert told["success"] is False
+
+
+def checked(house: House, **more: str) -> tuple[int, list[dict[str, str]]]:
+    """What `streamr check` says of this door, and its exit status."""
+    main, proxy = (urlsplit(house.daemon.urls[each]).port for each in ("main", "proxy"))
+    given = {
+        "TMDB_API_KEY": Simulator.KEY,
+        "STREAMR_STATE_DIR": str(house.door.files.state),
+        "STREAMR_DOOR": "1",
+        "DOOR_PORT": str(house.door.port),
+        "PORT": str(main),
+        "PROXY_PORT": str(proxy),
+        **more,
+    }
+    done = Process([STREAMR, "check", "--json"], given)
+    status = done.ended()
+    found = json.loads(done.output)
+    return status, [each for each in found if each["what"] == "door"]
+
+
+def test_check_comes_through_the_door(sound: House, tmp_path: Path) -> None:
+    status, [told] = checked(sound)
+    assert (status, told["mark"]) == (0, "ok")
+    assert API in told["told"]
+    assert checked(sound, STREAMR_DOOR="0")[1] == []
+    made = Process([STREAMR, "door", "init"], {"STREAMR_STATE_DIR": str(tmp_path)})
+    assert made.ended() == 0
+    for more, said in (
+        ({"STREAMR_STATE_DIR": str(tmp_path)}, "certificate that is refused"),
+        ({"STREAMR_STATE_DIR": str(tmp_path / "none")}, "No such file"),
+        ({"DOOR_PORT": "1"}, "does not answer: "),
+    ):
+        status, [told] = checked(sound, **more)
+        assert (status, told["mark"]) == (1, "failed")
+        assert said in told["told"]
 
 
 def test_a_setting_without_an_authority_is_a_sentence(tmp_path: Path) -> None:

@@ -1,0 +1,62 @@
+"""Whether the door is open, asked as an app asks it: by TMDB's name, over TLS."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+from streamr.config.addresses import reachable
+from streamr.config.door import AuthorityFiles
+from streamr.config.settings import Settings
+from streamr.net.doors import NAMES
+from streamr.terminal.findings import Finding, Mark
+from streamr.terminal.health import HEALTH_SECONDS
+from streamr.terminal.http import why
+
+DOOR = "door"
+# The smallest answer of TMDB's; a door that is open gives it, or an honest error.
+_ASKING = (
+    f"GET /3/configuration HTTP/1.1\r\nHost: {NAMES[0]}\r\nConnection: close\r\n\r\n"
+)
+_STATUS = re.compile(rb"HTTP/1\.1 ([0-9]{3}) ")
+
+
+def door(settings: Settings, state: Path | None) -> Iterator[Finding]:
+    """Whether the door that should be open is; nothing where none should be. `state` is
+    the folder with its authority."""
+    if not settings.door or state is None:
+        return
+    where = f"{settings.door_host}:{settings.door_port}"
+    place = reachable(settings.door_host), settings.door_port
+    seconds = settings.deadline + HEALTH_SECONDS
+    try:
+        problem = _problem(place, seconds, AuthorityFiles(state).certificate)
+    except ssl.SSLCertVerificationError as error:
+        problem = (
+            f"shows a certificate that is refused ({error.verify_message}): restart "
+            "streamr if the authority is newer than that"
+        )
+    except OSError as error:
+        problem = f"does not answer: {why(error)}"
+    if problem is None:
+        yield Finding(DOOR, Mark.OK, f"answers as {NAMES[0]}")
+    else:
+        yield Finding(DOOR, Mark.FAILED, f"{where} {problem}")
+
+
+def _problem(place: tuple[str, int], seconds: float, authority: Path) -> str | None:
+    """What is wrong with its answer. Raises OSError, of which TLS's errors are some."""
+    context = ssl.create_default_context(cafile=str(authority))
+    with (
+        socket.create_connection(place, seconds) as plain,
+        context.wrap_socket(plain, server_hostname=NAMES[0]) as secure,
+    ):
+        secure.sendall(_ASKING.encode())
+        came = b"".join(iter(lambda: secure.recv(65536), b""))
+    found = _STATUS.match(came)
+    if found is None:
+        return "does not answer in HTTP"
+    return None if found[1] == b"200" else f"answers with status {found[1].decode()}"
