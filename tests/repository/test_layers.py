@@ -101,7 +101,7 @@ TABLE = {
     "twisted.internet",
     "streamr.app": _APP,
     "streamr.terminal": "streamr.config streamr.errors streamr.fields "
-    "streamr.net.inherited streamr.net.keypins streamr.terminal rich",
+    "streamr.net.doors streamr.net.inherited streamr.net.keypins streamr.terminal rich",
     "streamr.service": _APP + "streamr.net.inherited streamr.terminal",
     "streamr.doctor": "",
     "streamr.doctor.diagnosis": _EVIDENCE + "streamr.net.networks",
