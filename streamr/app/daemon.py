@@ -50,6 +50,7 @@ from streamr.routing.failover import Failover
 from streamr.routing.statefile import RouteFile
 from streamr.tmdb import catalogue, images
 from streamr.upstream.resolve.system import system_lookup
+from streamr.web.api.door import Doorkeeper
 from streamr.web.api.resource import GatewayResource
 from streamr.web.api.surface import Surface
 from streamr.web.demo.pages import Demo
@@ -98,8 +99,10 @@ def build(
     secured: dict[str, IOpenSSLServerConnectionCreator] = {}
     if tls is not None:
         secured["proxy"] = tls
+    keeper = None
     if "door" in sockets:
         secured["door"] = door_of(directory, wall)
+        keeper = Doorkeeper(wall)
     shared = Shared(
         settings,
         reactor,
@@ -115,11 +118,12 @@ def build(
         DateField(wall),
         Lifecycle(),
         fitting(settings, len(sockets), open_files()),
+        keeper,
     )
     built = _built(shared, sockets, history, demo, identity)
     surfaces = {name: each.surface for name, each in built.items()}
-    if "door" in sockets:
-        surfaces["door"] = shared.door(built["main"])
+    if keeper is not None:
+        surfaces["door"] = shared.door(built["main"], keeper)
     resources = {
         name: GatewayResource(surface, reactor, shared.observer)
         for name, surface in surfaces.items()

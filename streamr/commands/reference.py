@@ -88,8 +88,8 @@ The values are those of the log, the headers and the health pages. Values chosen
 callers, proxies or TMDB never become labels; they are counted as `other`.
 
 - `server`: `streamr-main`, `streamr-proxy`, and `streamr-door` for what comes to main
-  through the [door](apps.md). A request from main to the proxy counts as a request to the
-  proxy, so count callers on main and on the door.
+  through the [door](apps.md). A request from main to the proxy counts as a request to
+  the proxy, so count callers on main and on the door.
 - `endpoint`: TMDB's path template such as `/movie/{{movie_id}}`, one of streamr's own
   paths, or `other` for a refused request.
 - `route`: the name of a configured route: `direct`, `proxy@127.0.0.1:5001`,

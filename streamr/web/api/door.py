@@ -6,6 +6,10 @@ so the name that they ask for in TLS and in HTTP has to be the same.
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from streamr.errors import Envelope, Refusal
 from streamr.net.doors import NAMES
 from streamr.net.networks import LOOPBACK, PRIVATE_RANGES
@@ -15,6 +19,40 @@ from streamr.web.server.request import GatewayRequest
 from streamr.web.server.transport import server_name
 
 _NEAR = TrustedProxies((*LOOPBACK, *PRIVATE_RANGES))
+# Apps of a household, and then some; the one that was here longest ago is forgotten.
+MOST_CALLERS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class DoorCaller:
+    """Who came through: an address, how often since the start, and when last (seconds
+    since the epoch)."""
+
+    address: str
+    calls: int
+    last: float
+
+
+class Doorkeeper:
+    """Lets callers in, and remembers who they were."""
+
+    def __init__(self, wall: Callable[[], float]) -> None:
+        self._wall = wall
+        self._callers: OrderedDict[str, DoorCaller] = OrderedDict()
+
+    def check(self, request: GatewayRequest) -> None:
+        """Raises Refusal for a caller who may not come through."""
+        guard(request)
+        known = self._callers.pop(request.peer, None)
+        calls = 1 if known is None else known.calls + 1
+        found = DoorCaller(request.peer, calls, self._wall())
+        self._callers[request.peer] = found
+        if len(self._callers) > MOST_CALLERS:
+            self._callers.popitem(last=False)
+
+    def callers(self) -> list[DoorCaller]:
+        """Those who came, the last one first."""
+        return list(reversed(self._callers.values()))
 
 
 def guard(request: GatewayRequest) -> None:

@@ -115,12 +115,21 @@ done</h2><ol id="faults" tabindex="0" aria-labelledby="h-faults">{parts["faults"
 </div>
 <section aria-labelledby="h-pictures"><h2 id="h-pictures">Pictures</h2>
 <div id="pictures">{parts["pictures"]}</div></section>
+{_door(parts.get("door", ""))}
 {_settings(settings)}
 </main>
 {_footer(snapshot)}
 </body>
 </html>
 """
+
+
+def _door(painted: str) -> str:
+    """Who came through the door, where there is one."""
+    if not painted:
+        return ""
+    return f"""<section aria-labelledby="h-door"><h2 id="h-door">The door</h2>
+<div id="door">{painted}</div></section>"""
 
 
 def _head(snapshot: Snapshot) -> str:

@@ -10,12 +10,12 @@ from html import escape
 
 from streamr.web.status import charts, drawing, words
 from streamr.web.status.groups import chosen
-from streamr.web.status.shape import ShownFault, ShownRoute, Snapshot
+from streamr.web.status.shape import ShownCaller, ShownFault, ShownRoute, Snapshot
 
 
 def sections(snapshot: Snapshot) -> dict[str, str]:
     """The HTML of each part, by the id of the element that it fills."""
-    return {
+    parts = {
         "glance": glance(snapshot),
         "figures": figures(snapshot),
         "map": drawing.wide(snapshot) + drawing.narrow(snapshot),
@@ -25,6 +25,8 @@ def sections(snapshot: Snapshot) -> dict[str, str]:
         "pictures": pictures(snapshot),
         "faults": faults(snapshot),
     }
+    callers = snapshot["door"]
+    return parts if callers is None else {**parts, "door": door(callers)}
 
 
 def glance(snapshot: Snapshot) -> str:
@@ -184,6 +186,20 @@ def pictures(snapshot: Snapshot) -> str:
         )
         + f'<dl class="rows">{routes}</dl>'
     )
+
+
+def door(found: list[ShownCaller]) -> str:
+    """Who came through the door."""
+    if not found:
+        return "<p>Nobody has come through it since streamr started.</p>"
+    return _rows(
+        *((escape(each["address"]), _calls(each)) for each in found),
+    )
+
+
+def _calls(caller: ShownCaller) -> str:
+    calls = words.number(caller["calls"])
+    return f"{calls} calls, the last at {_time(caller['last'])}"
 
 
 def _share(size: int, most: int) -> str:

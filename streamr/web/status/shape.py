@@ -105,6 +105,14 @@ class ShownPictures(TypedDict):
     misses: int
 
 
+class ShownCaller(TypedDict):
+    """Who came through the door: how often since the start, and when last."""
+
+    address: str
+    calls: int
+    last: str
+
+
 class FailedAttempt(TypedDict):
     """One attempt that failed, and of what."""
 
@@ -142,4 +150,5 @@ class Snapshot(TypedDict):
     routes: list[MainRoute]
     cache: ShownCache | None
     pictures: ShownPictures | None
+    door: list[ShownCaller] | None
     faults: list[ShownFault]

@@ -21,6 +21,7 @@ from streamr.web.status.shape import (
     MainRoute,
     Minute,
     ShownCache,
+    ShownCaller,
     ShownFault,
     ShownPictures,
     ShownRoute,
@@ -50,7 +51,7 @@ class Sources:
 
     `proxy_gateways` gives the gateway of the proxy in this process, by main's name of
     the route to it; `store_size` gives None without a store, `pictures` where they are
-    off; `started` is wall-clock seconds.
+    off, `door` where there is none; `started` is wall-clock seconds.
     """
 
     gateway: Gateway
@@ -62,6 +63,7 @@ class Sources:
     proxy_gateways: Mapping[str, Gateway] = field(default_factory=dict)
     store_size: Callable[[], StoreSize | None] = lambda: None
     pictures: Callable[[], ShownPictures | None] = lambda: None
+    door: Callable[[], list[ShownCaller] | None] = lambda: None
     demo: bool = False
 
 
@@ -84,6 +86,7 @@ def snapshot(sources: Sources) -> Snapshot:
         "routes": routes,
         "cache": _cache(sources.store_size(), hour),
         "pictures": sources.pictures(),
+        "door": sources.door(),
         "faults": [_fault(each) for each in history.troubles()],
     }
 

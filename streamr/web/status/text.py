@@ -10,6 +10,7 @@ from streamr.web.status.shape import (
     Callers,
     MainRoute,
     ShownCache,
+    ShownCaller,
     ShownFault,
     ShownPictures,
     ShownRoute,
@@ -34,6 +35,7 @@ def text(snapshot: Snapshot, base_url: str = "") -> str:
         "",
         _cache(snapshot["cache"]),
         _pictures(snapshot["pictures"]),
+        *_door(snapshot["door"]),
         *_faults(snapshot["faults"]),
         "",
         f"Base URL for your app: {base_url}",
@@ -89,6 +91,12 @@ def _cache(cache: ShownCache | None) -> str:
         f"{words.size(cache['most_bytes'])}; {words.share(cache['share'])} of the "
         f"last hour's calls, {cache['stale']} of them stale"
     )
+
+
+def _door(callers: list[ShownCaller] | None) -> Iterator[str]:
+    if callers is not None:
+        told = [f"{each['address']} {each['calls']} calls" for each in callers]
+        yield f"door: {', '.join(told) or 'nobody has come through it'}"
 
 
 def _pictures(pictures: ShownPictures | None) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 from streamr.net.doors import NAMES
 from streamr.tmdb import catalogue
-from streamr.web.api import door, target
+from streamr.web.api import target
+from streamr.web.api.door import MOST_CALLERS, DoorCaller, Doorkeeper
 from streamr.web.api.surface import Surface
 from streamr.web.router import Router
 from streamr.web.server.authority import new_authority, read_authority
@@ -31,13 +32,14 @@ class Door(Case):
         self.secure = over(tls, self.site, self.clock)
 
     def changed(self, surface: Surface) -> Surface:
+        self.keeper = Doorkeeper(self.clock.seconds)
         return replace(
             surface,
             find=target.door_query(catalogue.load()),
             router=Router([]),
             admin_token=None,
             name="streamr-door",
-            guard=door.guard,
+            guard=self.keeper.check,
         )
 
     def asks(
@@ -106,6 +108,23 @@ class Door(Case):
         (sent,) = self.route.sent
         self.assertNotIn(key, repr(sent.query.parameters))
         self.assertIn(("language", "de"), sent.query.parameters)
+
+    def test_who_came_is_remembered_and_who_was_refused_is_not(self) -> None:
+        for peer in ("10.0.0.1", "10.0.0.2", "10.0.0.1", "203.0.113.9"):
+            self.clock.advance(1.0)
+            self.asks("/3/movie/550", peer=peer)
+        self.asks("/3/movie/550", host="example.org", peer="10.0.0.3")
+        self.assertEqual(
+            self.keeper.callers(),
+            [DoorCaller("10.0.0.1", 2, 3.0), DoorCaller("10.0.0.2", 1, 2.0)],
+        )
+
+    def test_so_many_are_remembered_and_no_more(self) -> None:
+        for number in range(MOST_CALLERS + 2):
+            self.asks("/nothing", peer=f"10.0.0.{number}")
+        found = [each.address for each in self.keeper.callers()]
+        self.assertEqual(len(found), MOST_CALLERS)
+        self.assertEqual((found[0], found[-1]), ("10.0.0.33", "10.0.0.2"))
 
     def test_it_is_told_under_its_own_name(self) -> None:
         self.asks("/3/movie/550")

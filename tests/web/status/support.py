@@ -8,11 +8,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr.errors import Attempt, RouteKind
 from streamr.gateway.gateway import Gateway
 from streamr.observe.history import History
-from streamr.web.status.shape import ShownCache, Snapshot
+from streamr.web.status.shape import ShownCache, ShownCaller, Snapshot
 from streamr.web.status.snapshot import Sources, StoreSize, snapshot
 from tests.support import FakeRoute, Notes, gateway_over
 
 PROXY = "proxy@127.0.0.1:5001"
+CAME: ShownCaller = {
+    "address": "127.0.0.1",
+    "calls": 12,
+    "last": "2026-11-27T12:00:00Z",
+}
 PROXY_ROUTE = "classic@api.test.invalid"
 
 
@@ -20,6 +25,7 @@ class StatusCase(SynchronousTestCase):
     """Main with two routes; behind the second one a proxy in this process."""
 
     demo = False
+    door: list[ShownCaller] | None = None
     store_size: StoreSize | None = StoreSize(12, 2 * 1024 * 1024, 64 * 1024 * 1024)
 
     def setUp(self) -> None:
@@ -41,6 +47,7 @@ class StatusCase(SynchronousTestCase):
             proxy_gateways={PROXY: self.behind},
             store_size=lambda: self.store_size,
             demo=self.demo,
+            door=lambda: self.door,
         )
 
     def made(self, server: str, routes: list[FakeRoute]) -> Gateway:

@@ -15,7 +15,7 @@ from streamr.web.status.shape import Minute
 from streamr.web.status.text import text
 from tests.observe.test_history import cached, direct, exchange, failed, fallback
 from tests.support import FakeRoute, tell
-from tests.web.status.support import PROXY, PROXY_ROUTE, StatusCase
+from tests.web.status.support import CAME, PROXY, PROXY_ROUTE, StatusCase
 
 EVIL = '"><script>alert(1)'
 # A bar of a chart: how far from the top it begins, and its height.
@@ -71,6 +71,15 @@ class Page(StatusCase):
     def test_every_part_has_its_place_in_the_page(self) -> None:
         found = Balanced(self.page())
         self.assertEqual(set(), set(sections(self.shown())) - set(found.ids))
+
+    def test_who_came_through_the_door_is_told_where_there_is_one(self) -> None:
+        self.assertNotIn('id="door"', self.page())
+        self.door = []
+        self.assertIn("Nobody has come through it", self.page())
+        self.door = [{**CAME, "address": "<b>"}]
+        page = self.page()
+        self.assertIn('<h2 id="h-door">The door</h2>', page)
+        self.assertIn("<dt>&lt;b&gt;</dt><dd>12 calls, the last at <time", page)
 
     def test_the_first_paint_needs_no_script(self) -> None:
         self.busy()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from streamr.web.status.text import MOST_FAULTS, text
 from tests.observe.test_history import direct, failed, fallback
 from tests.support import tell
-from tests.web.status.support import PROXY, PROXY_ROUTE, StatusCase
+from tests.web.status.support import CAME, PROXY, PROXY_ROUTE, StatusCase
 
 
 class Text(StatusCase):
@@ -43,6 +43,15 @@ class Text(StatusCase):
             tell(self.history, fallback())
         [told] = [line for line in self.lines() if "answered after" in line]
         self.assertIn("direct tls_reset ×3", told)
+
+    def test_who_came_through_the_door_is_told_where_there_is_one(self) -> None:
+        self.assertNotIn("door", text(self.shown()))
+        self.door = []
+        self.assertIn("\ndoor: nobody has come through it\n", text(self.shown()))
+        self.door = [CAME, {**CAME, "address": "10.0.0.2", "calls": 1}]
+        self.assertIn(
+            "\ndoor: 127.0.0.1 12 calls, 10.0.0.2 1 calls\n", text(self.shown())
+        )
 
     def test_without_a_cache_it_says_so(self) -> None:
         self.store_size = None
