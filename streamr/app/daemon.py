@@ -13,10 +13,7 @@ from pathlib import Path
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
-from twisted.internet.interfaces import (
-    IListeningPort,
-    IOpenSSLServerConnectionCreator,
-)
+from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -24,8 +21,9 @@ from streamr import __version__
 from streamr.app.commands import commands
 from streamr.app.control import Command, open_control
 from streamr.app.descriptors import fitting, lowered, open_files
+from streamr.app.door import door_of
 from streamr.app.expiry import EndingWatch
-from streamr.app.identity import ProxyIdentity, door_of, identity_of
+from streamr.app.identity import ProxyIdentity, identity_of
 from streamr.app.metrics import VERSIONS, publish
 from streamr.app.reload import Reloader, Served
 from streamr.app.routes import Lookup, Upstream
@@ -50,7 +48,6 @@ from streamr.routing.failover import Failover
 from streamr.routing.statefile import RouteFile
 from streamr.tmdb import catalogue, images
 from streamr.upstream.resolve.system import system_lookup
-from streamr.web.api.door import Doorkeeper
 from streamr.web.api.resource import GatewayResource
 from streamr.web.api.surface import Surface
 from streamr.web.demo.pages import Demo
@@ -96,13 +93,6 @@ def build(
     state = KeptState(kept, reactor, wall)
     identity = identity_of(settings, runs_here="proxy" in sockets)
     tls = identity if isinstance(identity, ServerTLS) else None
-    secured: dict[str, IOpenSSLServerConnectionCreator] = {}
-    if tls is not None:
-        secured["proxy"] = tls
-    keeper = None
-    if "door" in sockets:
-        secured["door"] = door_of(directory, wall)
-        keeper = Doorkeeper(wall)
     shared = Shared(
         settings,
         reactor,
@@ -118,12 +108,10 @@ def build(
         DateField(wall),
         Lifecycle(),
         fitting(settings, len(sockets), open_files()),
-        keeper,
+        door_of(directory, wall) if "door" in sockets else None,
     )
     built = _built(shared, sockets, history, demo, identity)
-    surfaces = {name: each.surface for name, each in built.items()}
-    if keeper is not None:
-        surfaces["door"] = shared.door(built["main"], keeper)
+    surfaces = _surfaces(built, shared)
     resources = {
         name: GatewayResource(surface, reactor, shared.observer)
         for name, surface in surfaces.items()
@@ -140,7 +128,7 @@ def build(
             shared.upstream,
             built,
             shared.life,
-            _servers(sites, sockets, shared, secured),
+            _servers(sites, sockets, shared, tls),
             directory,
             LoopLag(reactor, metrics.late),
             shared.observer.settle,
@@ -180,6 +168,14 @@ def _built(
     return built
 
 
+def _surfaces(built: Mapping[str, Built], shared: Shared) -> dict[str, Surface]:
+    """What each server answers; the door has main's gateway."""
+    surfaces = {name: each.surface for name, each in built.items()}
+    if shared.door is not None:
+        surfaces["door"] = shared.behind(shared.door, built["main"])
+    return surfaces
+
+
 def _failovers(built: Mapping[str, Built]) -> dict[str, Failover]:
     """What goes over routes, by the names under which those are told and remembered."""
     found = {name: each.gateway.failover for name, each in built.items()}
@@ -205,12 +201,14 @@ def _servers(
     sites: Mapping[str, GatewaySite],
     sockets: Mapping[str, socket.socket],
     shared: Shared,
-    tls: Mapping[str, IOpenSSLServerConnectionCreator],
+    tls: ServerTLS | None,
 ) -> dict[str, Server]:
-    """The servers by name; `tls` is that of those which have it."""
+    """The servers by name; `tls` is the proxy's."""
     reactor, drain = shared.reactor, drain_seconds(shared.settings)
+    door = None if shared.door is None else shared.door.tls
+    secured = {"proxy": tls, "door": door}
     return {
-        name: Server(name, reactor, sockets[name], site, drain, tls.get(name))
+        name: Server(name, reactor, sockets[name], site, drain, secured.get(name))
         for name, site in sites.items()
     }
 

@@ -12,10 +12,11 @@ from twisted.internet.defer import gatherResults
 
 from streamr.app.cache import Storage
 from streamr.app.candidates import peers
+from streamr.app.door import Door, callers_of
 from streamr.app.pictures import Peer, PictureMaker, ServedPictures
 from streamr.app.routes import Upstream
 from streamr.app.search import search_over, space_of
-from streamr.app.status import callers_of, pictures_of, shown, store_size_of
+from streamr.app.status import pictures_of, shown, store_size_of
 from streamr.boundaries import Dimensions
 from streamr.config.settings import Settings
 from streamr.config.warm import warm_queries
@@ -41,7 +42,6 @@ from streamr.web.access import Who
 from streamr.web.api import pictures, target
 from streamr.web.api.configuration import PictureAddress
 from streamr.web.api.cors import Cors
-from streamr.web.api.door import Doorkeeper
 from streamr.web.api.fastlane import FastLane
 from streamr.web.api.surface import Surface
 from streamr.web.callers import TrustedProxies
@@ -145,7 +145,7 @@ class Shared:
     `directory` is where state is kept, and `pictures_in` where pictures are, None when
     there is no place for it; `life` says
     whether the daemon is about to stop; `connections` is how many each server can take;
-    `keeper` is the door's, None without one.
+    `door` is None where there is none.
     """
 
     settings: Settings
@@ -162,7 +162,7 @@ class Shared:
     date: DateField
     life: Lifecycle
     connections: int
-    keeper: Doorkeeper | None = None
+    door: Door | None = None
 
     def proxy(self, loop: Loop) -> Built:
         """The proxy, which keeps nothing."""
@@ -213,7 +213,7 @@ class Shared:
             proxy_gateways={own_route: near.gateway} if near.gateway else {},
             store_size=store_size_of(storage.memory if storage is not None else None),
             pictures=pictures_of(images),
-            door=callers_of(self.keeper),
+            door=callers_of(self.door),
             demo=demo is not None,
         )
         status = Status(sources, lambda: shown(settings), reactor)
@@ -232,7 +232,7 @@ class Shared:
             surface = replace(surface, lane=self._lane(surface, storage.memory))
         return Built(gateway, surface, images, status, storage, warm)
 
-    def door(self, main: Built, keeper: Doorkeeper) -> Surface:
+    def behind(self, door: Door, main: Built) -> Surface:
         """What main's gateway answers to apps that have a name of TMDB's built in."""
         images = main.pictures
         return Surface(
@@ -245,7 +245,7 @@ class Shared:
             settle=self.observer.settle,
             limits=self._limits(),
             name=DOOR,
-            guard=keeper.check,
+            guard=door.keeper.check,
         )
 
     def _lane(self, surface: Surface, memory: Memory) -> FastLane:

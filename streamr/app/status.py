@@ -10,10 +10,9 @@ from streamr.config.settings import Settings
 from streamr.interfaces import Memory
 from streamr.observe.history import History
 from streamr.routing.health import Health
-from streamr.routing.report import iso, told_routes
-from streamr.web.api.door import Doorkeeper
+from streamr.routing.report import told_routes
 from streamr.web.status.document import Shown
-from streamr.web.status.shape import ShownCaller, ShownPictures
+from streamr.web.status.shape import ShownPictures
 from streamr.web.status.snapshot import StoreSize
 
 # What is kept without a disk.
@@ -29,21 +28,6 @@ def store_size_of(memory: Memory | None) -> Callable[[], StoreSize | None]:
         return StoreSize(len(memory), memory.bytes, memory.most_bytes)
 
     return store_size
-
-
-def callers_of(keeper: Doorkeeper | None) -> Callable[[], list[ShownCaller] | None]:
-    """What looks at who came through the door, each time it is asked; None without
-    one."""
-
-    def shown_callers() -> list[ShownCaller] | None:
-        if keeper is None:
-            return None
-        return [
-            {"address": each.address, "calls": each.calls, "last": iso(each.last)}
-            for each in keeper.callers()
-        ]
-
-    return shown_callers
 
 
 def pictures_of(served: ServedPictures | None) -> Callable[[], ShownPictures | None]:

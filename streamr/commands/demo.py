@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from twisted.internet.error import CannotListenError
 
@@ -117,7 +117,7 @@ class DemoOptions(SettingOptions):
         # what is wrong is said before anything listens
         quiet = _quiet(read_settings(flags, kept))
         with tempfile.TemporaryDirectory(prefix="streamr-demo-") as directory:
-            network = self._network(reactor, Path(directory), seen, kept)
+            network = self._network(cast(Reactor, reactor), Path(directory), seen, kept)
             environment = {
                 **kept,
                 **quiet,
@@ -143,7 +143,7 @@ class DemoOptions(SettingOptions):
 
     def _network(
         self,
-        reactor: Any,
+        reactor: Reactor,
         directory: Path,
         seen: Evidence | None,
         kept: Mapping[str, str],

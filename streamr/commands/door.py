@@ -22,7 +22,7 @@ from streamr.terminal.settings import SettingOptions, read_settings, state_folde
 _NONE = "there is no authority in {folder}: streamr door init makes one"
 
 
-class InitOptions(SettingOptions):
+class DoorInitOptions(SettingOptions):
     """`streamr door init`: make the authority."""
 
     about = (
@@ -58,7 +58,7 @@ class InitOptions(SettingOptions):
         return 0
 
 
-class ShowOptions(SettingOptions):
+class DoorShowOptions(SettingOptions):
     """`streamr door show`: the certificate, and what each kind of client needs."""
 
     about = (
@@ -82,7 +82,7 @@ class ShowOptions(SettingOptions):
         return 0
 
 
-class RemoveOptions(SettingOptions):
+class DoorRemoveOptions(SettingOptions):
     """`streamr door remove`: destroy the authority."""
 
     about = (
@@ -107,14 +107,14 @@ class DoorOptions(Helpful):
     """`streamr door`: for apps that have TMDB's host built in."""
 
     subCommands: ClassVar = [
-        ("init", None, f"{__name__}:InitOptions", "Make the authority."),
+        ("init", None, f"{__name__}:DoorInitOptions", "Make the authority."),
         (
             "show",
             None,
-            f"{__name__}:ShowOptions",
+            f"{__name__}:DoorShowOptions",
             "Print its certificate, and what each kind of client needs.",
         ),
-        ("remove", None, f"{__name__}:RemoveOptions", "Destroy it."),
+        ("remove", None, f"{__name__}:DoorRemoveOptions", "Destroy it."),
     ]
     synopsis = ""
     choices = "(init | show | remove)"

@@ -19,7 +19,7 @@ BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class ClientKind:
     """One kind of client; `lines` has places for {certificate} and {address}."""
 
     title: str
@@ -27,34 +27,34 @@ class Client:
 
 
 CLIENTS = (
-    Client(
+    ClientKind(
         "Every client: the names, in /etc/hosts of the machine or container it runs in",
         f"{{address}} {HOSTS}",
     ),
-    Client(
+    ClientKind(
         "Node.js (Seerr, Overseerr, Jellyseerr): in the app's environment",
         "NODE_EXTRA_CA_CERTS={certificate}",
     ),
-    Client(
+    ClientKind(
         "Python (Kometa, Kodi's scrapers on a desktop): a bundle, and the environment",
         f"cat {BUNDLE} {{certificate}} > door-bundle.pem\n"
         "SSL_CERT_FILE=door-bundle.pem\n"
         "REQUESTS_CA_BUNDLE=door-bundle.pem",
     ),
-    Client(
+    ClientKind(
         "Debian, Ubuntu and their containers (.NET too: Jellyfin and its plugins)",
         f"cp {{certificate}} {DEBIAN}\nupdate-ca-certificates",
     ),
-    Client(
+    ClientKind(
         "Fedora and its kind",
         f"cp {{certificate}} {FEDORA}\nupdate-ca-trust",
     ),
-    Client(
+    ClientKind(
         "macOS",
         "sudo security add-trusted-cert -d -r trustRoot -k "
         "/Library/Keychains/System.keychain {certificate}",
     ),
-    Client(
+    ClientKind(
         "Windows, as administrator; the names go to "
         r"C:\Windows\System32\drivers\etc\hosts",
         "certutil -addstore -f Root {certificate}",

@@ -50,7 +50,7 @@ class Sample:
         self.path = path
 
 
-class _Asking:
+class _PictureRequests:
     """Asks below a base URL for pictures."""
 
     def __init__(self, client: Client, base_url: str, sample: Sample) -> None:
@@ -94,7 +94,7 @@ class PictureRoute(PacedRoute):
         sample: Sample,
     ) -> None:
         super().__init__(name, kind, base_url, client, dimensions, pacer)
-        self._asking = _Asking(client, base_url, sample)
+        self._asking = _PictureRequests(client, base_url, sample)
 
     def send(
         self,
@@ -154,7 +154,7 @@ class PeerPictureRoute(PeerRoute):
         super().__init__(
             base_url, client, token, loop, family=family, near=near, of=SUFFIX
         )
-        self._asking = _Asking(client, base_url, sample)
+        self._asking = _PictureRequests(client, base_url, sample)
 
     def send(
         self,

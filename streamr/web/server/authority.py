@@ -45,7 +45,7 @@ class BrokenAuthority(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Authority:
+class DoorAuthority:
     """Who signs for the door."""
 
     certificate: x509.Certificate
@@ -112,7 +112,7 @@ def new_authority(now: datetime, machine: str) -> tuple[bytes, bytes]:
     return certificate.public_bytes(Encoding.PEM), private
 
 
-def read_authority(certificate: bytes, key: bytes) -> Authority:
+def read_authority(certificate: bytes, key: bytes) -> DoorAuthority:
     """The authority in these files. Raises BrokenAuthority for what `new_authority`
     has not made, such as one that may sign for other names, too."""
     try:
@@ -133,7 +133,7 @@ def read_authority(certificate: bytes, key: bytes) -> Authority:
         )
     if found.value != _constraints() or not found.critical:
         raise BrokenAuthority("the certificate is limited to other names than TMDB's")
-    return Authority(shown, private)
+    return DoorAuthority(shown, private)
 
 
 def _builder(

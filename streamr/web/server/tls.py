@@ -22,7 +22,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from streamr.net.doors import NAMES
-from streamr.web.server.authority import RENEWED_BEFORE, Authority
+from streamr.web.server.authority import RENEWED_BEFORE, DoorAuthority
 from streamr.web.server.certificates import (
     CERTIFICATE,
     Identity,
@@ -82,7 +82,7 @@ class DoorTLS:
     made anew in time. Whoever names no name, or another, gets none: OpenSSL ends the
     handshake."""
 
-    def __init__(self, authority: Authority, wall: Callable[[], float]) -> None:
+    def __init__(self, authority: DoorAuthority, wall: Callable[[], float]) -> None:
         """`wall` is in seconds since the epoch."""
         self._authority = authority
         self._wall = wall

@@ -21,8 +21,8 @@ from streamr.net.doors import NAMES, ORGANISATION
 from streamr.web.server.authority import (
     AUTHORITY_DAYS,
     LEAF_DAYS,
-    Authority,
     BrokenAuthority,
+    DoorAuthority,
     new_authority,
     read_authority,
 )
@@ -32,7 +32,7 @@ NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 SERVER = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
 
 
-def made() -> Authority:
+def made() -> DoorAuthority:
     return read_authority(*new_authority(NOW, "this machine"))
 
 

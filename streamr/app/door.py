@@ -1,0 +1,62 @@
+"""The door for apps that have TMDB's host built in: what it shows, and who came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from streamr.config.door import AuthorityFiles
+from streamr.errors import SettingsError
+from streamr.routing.report import iso
+from streamr.web.api.door import Doorkeeper
+from streamr.web.server.authority import BrokenAuthority, read_authority
+from streamr.web.server.tls import DoorTLS
+from streamr.web.status.shape import ShownCaller
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The certificate of the door, and who lets callers in."""
+
+    tls: DoorTLS
+    keeper: Doorkeeper
+
+
+def door_of(directory: Path | None, wall: Callable[[], float]) -> Door:
+    """The door, with the authority in the state `directory`. Raises
+    SettingsError without one that can be used."""
+    if directory is None:
+        raise _no_authority("there is no folder for state")
+    files = AuthorityFiles(directory)
+    try:
+        found = read_authority(files.certificate.read_bytes(), files.key.read_bytes())
+    except OSError as error:
+        raise _no_authority(f"{error.filename}: {error.strerror}") from error
+    except BrokenAuthority as error:
+        raise _no_authority(f"{files.folder}: {error}") from error
+    return Door(DoorTLS(found, wall), Doorkeeper(wall))
+
+
+def _no_authority(why: str) -> SettingsError:
+    return SettingsError(
+        [
+            "STREAMR_DOOR is 1, but the door has no authority to show "
+            f"({why}): streamr door init makes one"
+        ]
+    )
+
+
+def callers_of(door: Door | None) -> Callable[[], list[ShownCaller] | None]:
+    """What looks at who came through the door, each time it is asked; None without
+    one."""
+
+    def shown_callers() -> list[ShownCaller] | None:
+        if door is None:
+            return None
+        return [
+            {"address": each.address, "calls": each.calls, "last": iso(each.last)}
+            for each in door.keeper.callers()
+        ]
+
+    return shown_callers
