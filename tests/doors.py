@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import ssl
-from collections.abc import Iterator, Mapping
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +54,10 @@ def opened(
     host: str = "127.0.0.1",
     port: int = 0,
     more: Mapping[str, str] | None = None,
+    within: Sequence[str] = (),
 ) -> Iterator[Door]:
-    """A door that is open until the block ends; then its log holds no secret."""
+    """A door that is open until the block ends; then its log holds no secret. `within`
+    is a command that starts the daemon."""
     made = Process([STREAMR, "door", "init"], {"STREAMR_STATE_DIR": str(state)})
     assert made.ended() == 0, made.output
     environment = {
@@ -66,7 +69,7 @@ def opened(
         "STREAMR_WARM": "none",
         **(more or {}),
     }
-    daemon = Daemon(environment, servers=("proxy", "main"))
+    daemon = Daemon(environment, servers=("proxy", "main"), within=within)
     files = AuthorityFiles(state)
     try:
         [found] = re.findall(LISTENS, daemon.output) or [
@@ -78,6 +81,24 @@ def opened(
     assert "Traceback" not in daemon.output
     for secret in (Simulator.KEY, *files.key.read_text().splitlines()[1:-1]):
         assert secret not in daemon.output
+
+
+# In a mount namespace: the first argument takes the place of the hosts file.
+WITH_HOSTS = (
+    *("unshare", "--mount", "sh", "-c"),
+    'mount --bind "$0" /etc/hosts && exec "$@"',
+)
+
+
+def cannot() -> str:
+    """Why no process here can have a hosts file of its own, and listen on TMDB's port;
+    "" where it can."""
+    if os.geteuid() != 0:
+        return "needs root: TMDB's port, and a mount namespace"
+    tried = subprocess.run(
+        [*WITH_HOSTS, "/etc/hosts", "true"], capture_output=True, text=True
+    )
+    return tried.stderr.strip() if tried.returncode else ""
 
 
 def own_loopback() -> str:

@@ -233,10 +233,23 @@ class Daemon(Process):
     """A real `twistd -y streamr.tac` in the foreground."""
 
     def __init__(
-        self, environment: Mapping[str, str], *, servers: Sequence[str], **more: Any
+        self,
+        environment: Mapping[str, str],
+        *,
+        servers: Sequence[str],
+        within: Sequence[str] = (),
+        **more: Any,
     ) -> None:
+        """`within` is a command that starts another."""
         super().__init__(
-            [TWISTD, "--nodaemon", "--pidfile=", "-y", str(ROOT / "streamr.tac")],
+            [
+                *within,
+                TWISTD,
+                "--nodaemon",
+                "--pidfile=",
+                "-y",
+                str(ROOT / "streamr.tac"),
+            ],
             environment,
             **more,
         )

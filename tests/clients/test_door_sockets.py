@@ -7,8 +7,6 @@ its own and TMDB's own port, so root.
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,25 +23,10 @@ from tests.clients.test_clients_sockets import (
     placed,
     right,
 )
-from tests.doors import Door, opened, own_loopback
+from tests.doors import WITH_HOSTS, Door, cannot, opened, own_loopback
 from tests.processes import Simulator
 
 TMDB = f"https://{DIRECT}"
-# In a mount namespace: the first argument takes the place of the hosts file.
-WITH_HOSTS = ("unshare", "--mount", "sh", "-c")
-ENTER = 'mount --bind "$0" /etc/hosts && exec "$@"'
-
-
-def cannot() -> str:
-    """Why this machine cannot do it; "" where it can."""
-    if os.geteuid() != 0:
-        return "needs root: TMDB's port, and a mount namespace"
-    tried = subprocess.run(
-        [*WITH_HOSTS, ENTER, "/etc/hosts", "true"], capture_output=True, text=True
-    )
-    return tried.stderr.strip() if tried.returncode else ""
-
-
 pytestmark = pytest.mark.skipif(bool(cannot()), reason=cannot() or "it can")
 
 
@@ -64,7 +47,7 @@ def place(door: Door, tmp_path_factory: pytest.TempPathFactory) -> Place:
     folder: Path = tmp_path_factory.mktemp("node")
     hosts = folder / "hosts"
     hosts.write_text(door.hosts)
-    return placed(folder, *WITH_HOSTS, ENTER, str(hosts), more=door.environment)
+    return placed(folder, *WITH_HOSTS, str(hosts), more=door.environment)
 
 
 @each_client
