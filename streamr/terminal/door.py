@@ -41,10 +41,25 @@ def door(settings: Settings, state: Path | None) -> Iterator[Finding]:
         )
     except OSError as error:
         problem = f"does not answer: {why(error)}"
-    if problem is None:
-        yield Finding(DOOR, Mark.OK, f"answers as {NAMES[0]}")
-    else:
+    if problem is not None:
         yield Finding(DOOR, Mark.FAILED, f"{where} {problem}")
+        return
+    trusts = "trusts" if _is_trusted_here(place, seconds) else "does not trust"
+    told = f"answers as {NAMES[0]}; this system's own store {trusts} its authority"
+    yield Finding(DOOR, Mark.OK, told)
+
+
+def _is_trusted_here(place: tuple[str, int], seconds: float) -> bool:
+    """Whether a program that knows the system's authorities only comes through."""
+    context = ssl.create_default_context()
+    try:
+        with (
+            socket.create_connection(place, seconds) as plain,
+            context.wrap_socket(plain, server_hostname=NAMES[0]),
+        ):
+            return True
+    except OSError:
+        return False
 
 
 def _problem(place: tuple[str, int], seconds: float, authority: Path) -> str | None:

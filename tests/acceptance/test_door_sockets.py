@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from OpenSSL import SSL
 
 from streamr.net.doors import NAMES
 from streamr.simulator.faults.table import API as API_HOST
@@ -187,6 +188,37 @@ def test_old_tls_plain_http_and_noise_get_nothing(sound: House) -> None:
     assert sound.get("/3/movie/550").status == 200
 
 
+def shaken(house: House, name: bytes) -> SSL.Connection:
+    """A handshake of TLS 1.2 by OpenSSL itself, which lets a client do more."""
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.load_verify_locations(str(house.door.files.certificate))
+    context.set_verify(SSL.VERIFY_PEER)
+    context.set_max_proto_version(SSL.TLS1_2_VERSION)
+    plain = house.plain()
+    plain.settimeout(None)
+    secure = SSL.Connection(context, plain)
+    secure.set_tlsext_host_name(name)
+    secure.set_connect_state()
+    secure.do_handshake()
+    return secure
+
+
+def test_a_name_as_long_as_there_can_be_ends_in_the_handshake(sound: House) -> None:
+    for name in (b"a" * 255, b"." * 255, b"\xff" * 63, API.encode() + b"."):
+        with pytest.raises(SSL.Error) as caught:
+            shaken(sound, name)
+        assert "handshake failure" in str(caught.value)
+
+
+def test_nobody_negotiates_anew(sound: House) -> None:
+    secure = shaken(sound, API.encode())
+    secure.renegotiate()
+    with pytest.raises(SSL.Error) as caught:
+        secure.do_handshake()
+    assert "no renegotiation" in str(caught.value)
+    assert sound.get("/3/movie/550").status == 200
+
+
 def test_two_hundred_half_open_handshakes_keep_nobody_out(sound: House) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(200):
@@ -237,7 +269,10 @@ def test_check_comes_through_the_door(sound: House, tmp_path: Path) -> None:
     wait_until(lambda: sound.get("/3/configuration").status == 200)
     status, [told] = checked(sound)
     assert (status, told["mark"]) == (0, "ok"), told
-    assert API in told["told"]
+    assert told["told"].startswith(f"answers as {API}")
+    assert "store does not trust its authority" in told["told"]
+    own = {"SSL_CERT_FILE": str(sound.door.files.certificate)}
+    assert "store trusts its authority" in checked(sound, **own)[1][0]["told"]
     assert checked(sound, STREAMR_DOOR="0")[1] == []
     made = Process([STREAMR, "door", "init"], {"STREAMR_STATE_DIR": str(tmp_path)})
     assert made.ended() == 0
@@ -249,6 +284,21 @@ def test_check_comes_through_the_door(sound: House, tmp_path: Path) -> None:
         status, [told] = checked(sound, **more)
         assert (status, told["mark"]) == (1, "failed")
         assert said in told["told"]
+
+
+def test_who_waits_when_it_stops_gets_an_answer(tmp_path: Path) -> None:
+    (tmp_path / "simulator").mkdir()
+    simulator = Simulator(tmp_path / "simulator")
+    try:
+        with opened(simulator, tmp_path / "state") as door:
+            simulator.switch("*", fault="slow:delay=1")
+            with ThreadPoolExecutor(1) as pool:
+                waiting = pool.submit(House(door).get, "/3/movie/550")
+                wait_until(lambda: simulator.counts(DIRECT)["requests"])
+                door.daemon.stop()
+                assert waiting.result(PATIENCE).status == 200
+    finally:
+        simulator.stop()
 
 
 def test_a_setting_without_an_authority_is_a_sentence(tmp_path: Path) -> None:
