@@ -7,7 +7,7 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -306,9 +306,9 @@ class Daemon(MultiService):
 
     @property
     def longest_stop(self) -> float:
-        """Seconds that stopping may take: what came to the proxy while main drained
-        has its own time."""
-        draining = len(self.servers) * drain_seconds(self.settings)
+        """Seconds that stopping may take: what came to the proxy while main and its
+        door drained has its own time."""
+        draining = len(self.parts.built) * drain_seconds(self.settings)
         return self.settings.stop_delay + draining
 
     def stopService(self) -> Deferred[None]:
@@ -324,13 +324,9 @@ class Daemon(MultiService):
             built.end_live_pages()
         for server in parts.servers.values():
             server.leave()
-        # the proxy's port last: requests in flight may still need it
-        for name in ("door", "main", "proxy"):
-            if name in parts.built:
-                for health in parts.built[name].healths:
-                    health.stop()
-            if name in parts.servers:
-                await parts.servers[name].stopService()
+        # the proxy's port last: main's requests in flight may still need it
+        for names in (("main", "door"), ("proxy",)):
+            await self._end(names)
         parts.lag.stop()
         if parts.expiry is not None:
             parts.expiry.stop()
@@ -344,6 +340,14 @@ class Daemon(MultiService):
             await maybeDeferred(self._control.stopListening)
         parts.supervisor.stopped()
         _log.info("streamr has stopped")
+
+    async def _end(self, names: Iterable[str]) -> None:
+        """Stop some servers at once; each lets its requests finish."""
+        built = [self.parts.built[each] for each in names if each in self.parts.built]
+        for health in [health for each in built for health in each.healths]:
+            health.stop()
+        servers = [self.servers[each] for each in names if each in self.servers]
+        await gatherResults([each.stopService() for each in servers])
 
     def _notices(self) -> list[Notice]:
         """What an operator should know at the start."""

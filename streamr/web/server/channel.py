@@ -355,6 +355,10 @@ class Channel(HTTPChannel):
             self.refuse(408, "the request was not complete in time")
         else:
             self.loseConnection()
+            if self.site.draining:
+                # nothing was left to write; over TLS a caller that does not read its
+                # idle connections would not answer our last word for ever
+                self.due = min(self.due, self._in(QUIET_SECONDS))
 
     def drain(self) -> None:
         """The server stops: finish what is under way, and be quick about the rest."""
