@@ -20,10 +20,11 @@ def commands(
     stored: Sequence[Storage],
     disks: Sequence[PictureDisk | None],
     network: Mapping[str, str] | None,
+    door: str | None = None,
 ) -> list[Command]:
     """`urls` and `failovers` are by names; `certificate` is the file by which the
-    proxy's key is known; `network` leads the doctor into the demo's network, None
-    outside the demo."""
+    proxy's key is known; `door` is the door's URL; `network` leads the doctor into the
+    demo's network, None outside the demo."""
 
     def running(_given: Mapping[str, str]) -> dict[str, object]:
         """What runs here, for commands that were not told where to look."""
@@ -32,6 +33,7 @@ def commands(
             "servers": dict(urls),
             "proxy_tls_cert": None if certificate is None else str(certificate),
             "demo": None if network is None else dict(network),
+            "door": door,
         }
 
     def routes(_given: Mapping[str, str]) -> dict[str, list[ToldRoute]]:

@@ -374,6 +374,7 @@ class Daemon(MultiService):
                 if each.pictures is not None
             ],
             None if demo is None else demo.network,
+            self.servers["door"].url if "door" in self.servers else None,
         )
 
     def _reopen(self, _signal: int, _frame: object) -> None:

@@ -14,6 +14,9 @@ from streamr.web.server.authority import BrokenAuthority, read_authority
 from streamr.web.server.tls import DoorTLS
 from streamr.web.status.shape import ShownCaller
 
+_INIT = "streamr door init makes one"
+_AGAIN = "streamr door remove, and then streamr door init, makes another"
+
 
 @dataclass(frozen=True, slots=True)
 class Door:
@@ -31,20 +34,24 @@ def door_of(directory: Path | None, wall: Callable[[], float]) -> Door:
     files = AuthorityFiles(directory)
     try:
         found = read_authority(files.certificate.read_bytes(), files.key.read_bytes())
+    except PermissionError as error:
+        raise _no_authority(
+            f"{error.filename}: {error.strerror}",
+            "streamr door init has to be run by the user that streamr runs as",
+        ) from error
     except OSError as error:
-        raise _no_authority(f"{error.filename}: {error.strerror}") from error
+        why = f"{error.filename}: {error.strerror}"
+        raise _no_authority(why, _AGAIN if files.exist else _INIT) from error
     except BrokenAuthority as error:
-        raise _no_authority(f"{files.folder}: {error}") from error
+        raise _no_authority(f"{files.folder}: {error}", _AGAIN) from error
+    if found.ends.timestamp() <= wall():
+        raise _no_authority(f"it has ended on {found.ends:%Y-%m-%d}", _AGAIN)
     return Door(DoorTLS(found, wall), Doorkeeper(wall))
 
 
-def _no_authority(why: str) -> SettingsError:
-    return SettingsError(
-        [
-            "STREAMR_DOOR is 1, but the door has no authority to show "
-            f"({why}): streamr door init makes one"
-        ]
-    )
+def _no_authority(why: str, helps: str = "set STREAMR_STATE_DIR") -> SettingsError:
+    told = f"STREAMR_DOOR is 1, but the door has no authority to show ({why}): {helps}"
+    return SettingsError([told])
 
 
 def callers_of(door: Door | None) -> Callable[[], list[ShownCaller] | None]:

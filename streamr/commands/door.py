@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
 
-from streamr.commands.door_clients import CLIENTS, removed
+from streamr.commands.door_clients import clients, removed
 from streamr.config.door import CERTIFICATE, KEY, AuthorityFiles
 from streamr.config.settings import Settings
 from streamr.net.doors import NAMES
@@ -20,6 +21,10 @@ from streamr.terminal.options import Helpful, UsageError
 from streamr.terminal.settings import SettingOptions, read_settings, state_folder
 
 _NONE = "there is no authority in {folder}: streamr door init makes one"
+_HALF = (
+    "the authority in {folder} is not whole or damaged: streamr door remove takes away "
+    "what is there, and streamr door init makes another"
+)
 
 
 class DoorInitOptions(SettingOptions):
@@ -48,8 +53,9 @@ class DoorInitOptions(SettingOptions):
             give_up(
                 1,
                 [
-                    f"{error.filename} exists and stays as it is; streamr door show "
-                    "prints it, streamr door remove destroys it"
+                    f"{error.filename} exists, and is not overwritten; streamr door "
+                    "show prints the certificate, streamr door remove destroys both "
+                    "files"
                 ],
             )
         except OSError as error:
@@ -74,9 +80,12 @@ class DoorShowOptions(SettingOptions):
         try:
             certificate = files.certificate.read_bytes()
         except FileNotFoundError:
-            give_up(1, [_NONE.format(folder=files.folder)])
+            told = _HALF if files.exist else _NONE
+            give_up(1, [told.format(folder=files.folder)])
         except OSError as error:
             give_up(1, [f"{error.filename} cannot be read: {error.strerror}"])
+        if not _fingerprint(certificate):
+            give_up(1, [_HALF.format(folder=files.folder)])
         print(certificate.decode("ascii", "replace").strip())
         print("\n".join(_shown(settings, files, certificate)))
         return 0
@@ -152,12 +161,10 @@ def _shown(
     yield ""
     yield f"SHA-256 fingerprint {_fingerprint(certificate)}"
     yield f"File {files.certificate}"
-    for client in CLIENTS:
+    for client in clients(settings.door_host, pictures=settings.images):
         yield ""
         yield f"# {client.title}"
-        yield client.lines.format(
-            certificate=files.certificate, address=settings.door_host
-        )
+        yield client.lines.format(certificate=shlex.quote(str(files.certificate)))
 
 
 def _fingerprint(certificate: bytes) -> str:

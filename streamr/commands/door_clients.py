@@ -8,56 +8,80 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from streamr.net.doors import NAMES
+from streamr.net.doors import API_NAMES, PICTURE_NAMES
 
-# On a desktop www.themoviedb.org stays TMDB's: its own site is not served here.
-HOSTS = " ".join(each for each in NAMES if not each.startswith("www."))
 # Where Debian and its kind, and Fedora and its kind, take authorities from.
 DEBIAN = "/usr/local/share/ca-certificates/streamr-door.crt"
 FEDORA = "/etc/pki/ca-trust/source/anchors/streamr-door.pem"
-BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+SYSTEM = "/etc/ssl/certs/ca-certificates.crt"
+# Copies that every user can read: nobody else looks into the state folder.
+COPY, BUNDLE = "/etc/streamr-door.pem", "/etc/streamr-door-bundle.pem"
+# What stands for an address that only the reader knows.
+ADDRESS = "ADDRESS"
 
 
 @dataclass(frozen=True, slots=True)
 class ClientKind:
-    """One kind of client; `lines` has places for {certificate} and {address}."""
+    """One kind of client; `lines` may have a place for the {certificate}."""
 
     title: str
     lines: str
 
 
-CLIENTS = (
-    ClientKind(
-        "Every client: the names, in /etc/hosts of the machine or container it runs in",
-        f"{{address}} {HOSTS}",
-    ),
+def clients(host: str, *, pictures: bool) -> tuple[ClientKind, ...]:
+    """What each kind needs for a door at `host`, which serves `pictures` or not."""
+    address, where = host, ""
+    if host in ("0.0.0.0", "::"):
+        address = ADDRESS
+        where = f"; {ADDRESS} is the one at which it reaches this machine"
+    return (
+        ClientKind(
+            "The names, in /etc/hosts of the machine or container that the app runs "
+            f"in, and not of streamr's own{where}",
+            f"{address} {hosts(pictures=pictures)}",
+        ),
+        ClientKind(
+            "The certificate, where the app can read it",
+            f"sudo install -m 644 {{certificate}} {COPY}",
+        ),
+        *_TRUSTING,
+    )
+
+
+def hosts(*, pictures: bool) -> str:
+    """The names that lead to the door. www.themoviedb.org stays TMDB's own site."""
+    shown = API_NAMES if not pictures else (*API_NAMES, PICTURE_NAMES[0])
+    return " ".join(shown)
+
+
+_TRUSTING = (
     ClientKind(
         "Node.js (Seerr, Overseerr, Jellyseerr): in the app's environment",
-        "NODE_EXTRA_CA_CERTS={certificate}",
+        f"NODE_EXTRA_CA_CERTS={COPY}",
     ),
     ClientKind(
         "Python (Kometa, Kodi's scrapers on a desktop): a bundle, and the environment",
-        f"cat {BUNDLE} {{certificate}} > door-bundle.pem\n"
-        "SSL_CERT_FILE=door-bundle.pem\n"
-        "REQUESTS_CA_BUNDLE=door-bundle.pem",
+        f"cat {SYSTEM} {COPY} | sudo tee {BUNDLE} > /dev/null\n"
+        f"SSL_CERT_FILE={BUNDLE}\n"
+        f"REQUESTS_CA_BUNDLE={BUNDLE}",
     ),
     ClientKind(
         "Debian, Ubuntu and their containers (.NET too: Jellyfin and its plugins)",
-        f"cp {{certificate}} {DEBIAN}\nupdate-ca-certificates",
+        f"cp {COPY} {DEBIAN}\nupdate-ca-certificates",
     ),
     ClientKind(
         "Fedora and its kind",
-        f"cp {{certificate}} {FEDORA}\nupdate-ca-trust",
+        f"cp {COPY} {FEDORA}\nupdate-ca-trust",
     ),
     ClientKind(
         "macOS",
         "sudo security add-trusted-cert -d -r trustRoot -k "
-        "/Library/Keychains/System.keychain {certificate}",
+        f"/Library/Keychains/System.keychain {COPY}",
     ),
     ClientKind(
-        "Windows, as administrator; the names go to "
+        "Windows, as administrator, with a copy of the certificate; the names go to "
         r"C:\Windows\System32\drivers\etc\hosts",
-        "certutil -addstore -f Root {certificate}",
+        "certutil -addstore -f Root streamr-door.pem",
     ),
 )
 
@@ -67,12 +91,13 @@ def removed(gone: Sequence[Path], fingerprint: str) -> Iterator[str]:
     for path in gone:
         yield f"Removed {path}"
     yield ""
-    yield "Nobody can sign with this authority any more. The clients still trust it:"
+    yield "A streamr that runs with the door signs with it until it is restarted, and"
+    yield "nobody can sign with it afterwards. The clients still trust it:"
     if fingerprint:
         yield f"SHA-256 fingerprint {fingerprint}"
     yield ""
     yield "# In each client's hosts file: remove the line with"
-    yield HOSTS
+    yield hosts(pictures=True)
     yield "# Node.js and Python: unset"
     yield "NODE_EXTRA_CA_CERTS SSL_CERT_FILE REQUESTS_CA_BUNDLE"
     yield "# Debian, Ubuntu"
@@ -85,5 +110,5 @@ def removed(gone: Sequence[Path], fingerprint: str) -> Iterator[str]:
     yield "# Windows, as administrator"
     yield 'certutil -delstore Root "streamr door"'
     yield ""
-    yield "# On this machine: unset STREAMR_DOOR, and restart streamr. Until then it"
-    yield "# goes on with the certificate that it has, which ends within 30 days."
+    yield "# On this machine: unset STREAMR_DOOR, remove the copies, restart streamr"
+    yield f"rm -f {COPY} {BUNDLE}"

@@ -28,3 +28,9 @@ class AuthorityFiles:
     def key(self) -> Path:
         """What never leaves."""
         return self.folder / KEY
+
+    @property
+    def exist(self) -> bool:
+        """Whether anything is there in the place of one of them."""
+        places = (self.certificate, self.key)
+        return any(each.exists() or each.is_symlink() for each in places)

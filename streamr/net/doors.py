@@ -4,13 +4,11 @@ them can ask it."""
 
 from __future__ import annotations
 
-# Apps have the first three built in; of the last, pictures alone are served.
-NAMES = (
-    "api.themoviedb.org",
-    "api.tmdb.org",
-    "image.tmdb.org",
-    "www.themoviedb.org",
-)
+# Under the first the API is served, under the others pictures, as TMDB does. Apps have
+# all but the last built in, which is also TMDB's own site.
+API_NAMES = ("api.themoviedb.org", "api.tmdb.org")
+PICTURE_NAMES = ("image.tmdb.org", "www.themoviedb.org")
+NAMES = (*API_NAMES, *PICTURE_NAMES)
 # The organisation in the name of every authority that `streamr door init` makes. What
 # asks TMDB trusts none of them, wherever it was made (upstream/dial/tls.py).
 ORGANISATION = "streamr door"

@@ -6,9 +6,10 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 
-from streamr.config.addresses import reachable
+from streamr.config.addresses import reachable, url_of
 from streamr.config.door import AuthorityFiles
 from streamr.config.settings import Settings
 from streamr.net.doors import NAMES
@@ -29,11 +30,20 @@ def door(settings: Settings, state: Path | None) -> Iterator[Finding]:
     the folder with its authority."""
     if not settings.door or state is None:
         return
-    where = f"{settings.door_host}:{settings.door_port}"
+    where = url_of(settings.door_host, settings.door_port, secure=True)
     place = reachable(settings.door_host), settings.door_port
     seconds = settings.deadline + HEALTH_SECONDS
+    file = AuthorityFiles(state).certificate
     try:
-        problem = _problem(place, seconds, AuthorityFiles(state).certificate)
+        authority = file.read_text(encoding="ascii")
+        ssl.PEM_cert_to_DER_cert(authority)
+    except (OSError, ValueError) as error:
+        why_not = getattr(error, "strerror", None) or "it is no certificate"
+        told = f"its authority {file} cannot be used: {why_not}"
+        yield Finding(DOOR, Mark.FAILED, told)
+        return
+    try:
+        problem = _problem(place, seconds, authority)
     except ssl.SSLCertVerificationError as error:
         problem = (
             f"shows a certificate that is refused ({error.verify_message}): restart "
@@ -62,9 +72,10 @@ def _is_trusted_here(place: tuple[str, int], seconds: float) -> bool:
         return False
 
 
-def _problem(place: tuple[str, int], seconds: float, authority: Path) -> str | None:
-    """What is wrong with its answer. Raises OSError, of which TLS's errors are some."""
-    context = ssl.create_default_context(cafile=str(authority))
+def _problem(place: tuple[str, int], seconds: float, authority: str) -> str | None:
+    """What is wrong with its answer; what TMDB does is no matter of the door's. Raises
+    OSError, of which TLS's errors are some."""
+    context = ssl.create_default_context(cadata=authority)
     with (
         socket.create_connection(place, seconds) as plain,
         context.wrap_socket(plain, server_hostname=NAMES[0]) as secure,
@@ -74,4 +85,6 @@ def _problem(place: tuple[str, int], seconds: float, authority: Path) -> str | N
     found = _STATUS.match(came)
     if found is None:
         return "does not answer in HTTP"
-    return None if found[1] == b"200" else f"answers with status {found[1].decode()}"
+    status = int(found[1])
+    misled = 400 <= status < 500 and status != HTTPStatus.TOO_MANY_REQUESTS
+    return f"answers with status {status}" if misled else None

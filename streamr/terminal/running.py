@@ -17,13 +17,14 @@ class Running:
     """What a running daemon says of itself.
 
     `servers` has their URLs by "main" and "proxy"; `certificate` is the file by which
-    a proxy with TLS is known; `demo` is None when it is no demo, else what leads into
-    the demo's network.
+    a proxy with TLS is known; `door` is the door's URL; `demo` is None when it is no
+    demo, else what leads into the demo's network.
     """
 
     servers: Mapping[str, str]
     certificate: Path | None
     demo: Mapping[str, str] | None
+    door: str | None = None
 
 
 def running(settings: Settings) -> Running | None:
@@ -38,7 +39,10 @@ def running(settings: Settings) -> Running | None:
         return None
     certificate = told.get("proxy_tls_cert")  # an older version has none
     return Running(
-        told["servers"], Path(certificate) if certificate else None, told["demo"]
+        told["servers"],
+        Path(certificate) if certificate else None,
+        told["demo"],
+        told.get("door"),
     )
 
 
@@ -50,6 +54,8 @@ def as_running(settings: Settings) -> Settings:
     for name, url in found.servers.items():
         settings = _at(settings, name, url)
     settings = replace(settings, proxy_tls_cert=found.certificate)
+    if found.door is not None:
+        settings = _at(settings, "door", found.door)
     if len(found.servers) == 1:
         settings = replace(settings, only=next(iter(found.servers)))
     return settings
@@ -66,4 +72,6 @@ def _at(settings: Settings, name: str, url: str) -> Settings:
     host, port = where.hostname or settings.host, where.port or settings.port
     if name == "main":
         return replace(settings, host=host, port=port)
+    if name == "door":
+        return replace(settings, door=True, door_host=host, door_port=port)
     return replace(settings, proxy_host=host, proxy_port=port)

@@ -274,6 +274,14 @@ def test_check_comes_through_the_door(sound: House, tmp_path: Path) -> None:
     own = {"SSL_CERT_FILE": str(sound.door.files.certificate)}
     assert "store trusts its authority" in checked(sound, **own)[1][0]["told"]
     assert checked(sound, STREAMR_DOOR="0")[1] == []
+    # where nothing is set, what runs here says where its door is
+    found = Process(
+        [STREAMR, "check", "--json"],
+        {"STREAMR_STATE_DIR": str(sound.door.files.state)},
+    )
+    assert found.ended() == 0
+    assert [each["mark"] for each in json.loads(found.output)][-1] == "ok"
+    assert "store does not trust" in found.output
     made = Process([STREAMR, "door", "init"], {"STREAMR_STATE_DIR": str(tmp_path)})
     assert made.ended() == 0
     for more, said in (

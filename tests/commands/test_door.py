@@ -13,7 +13,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr import cli
-from streamr.commands.door_clients import CLIENTS
+from streamr.commands.door_clients import BUNDLE, COPY, clients
 from streamr.config.door import AuthorityFiles
 from streamr.web.server.authority import read_authority
 
@@ -66,7 +66,7 @@ class Door(SynchronousTestCase):
         before = self.files.key.read_bytes()
         status, _, error = self.said("init")
         self.assertEqual(status, 1)
-        self.assertIn("exists and stays as it is", error)
+        self.assertIn("exists, and is not overwritten", error)
         self.assertEqual(self.files.key.read_bytes(), before)
         self.files.key.unlink()
         status, _, error = self.said("init")
@@ -80,11 +80,48 @@ class Door(SynchronousTestCase):
         self.assertEqual(status, 0)
         self.assertIn(self.files.certificate.read_text().strip(), text)
         self.assertIn(self.fingerprint(), text)
-        for client in CLIENTS:
+        for client in clients("127.0.0.1", pictures=True):
             self.assertIn(client.title, text)
-        self.assertIn(f"NODE_EXTRA_CA_CERTS={self.files.certificate}", text)
-        self.assertIn("127.0.0.1 api.themoviedb.org", text)
+        self.assertIn(f"install -m 644 {self.files.certificate} {COPY}", text)
+        self.assertIn(f"NODE_EXTRA_CA_CERTS={COPY}", text)
+        self.assertIn(f"REQUESTS_CA_BUNDLE={BUNDLE}", text)
+        names = "api.themoviedb.org api.tmdb.org"
+        self.assertIn(f"\n127.0.0.1 {names} image.tmdb.org\n", text)
         self.assertNotIn("{", text)
+
+    def test_what_only_the_reader_knows_has_a_word_in_its_place(self) -> None:
+        self.said("init")
+        for host in ("0.0.0.0", "::"):
+            _, text, _ = self.said("show", "--door-host", host)
+            self.assertIn("\nADDRESS api.themoviedb.org", text)
+            self.assertIn("ADDRESS is the one at which it reaches", text)
+
+    def test_where_no_pictures_are_served_their_name_stays_tmdbs(self) -> None:
+        self.said("init")
+        _, text, _ = self.said("show", "--serve-images", "0")
+        self.assertIn("\n127.0.0.1 api.themoviedb.org api.tmdb.org\n", text)
+
+    def test_half_an_authority_is_told_with_what_helps(self) -> None:
+        for gone in (self.files.key, self.files.certificate):
+            self.said("init")
+            gone.unlink()
+            status, _, error = self.said("init")
+            self.assertEqual((status, "door remove" in error), (1, True))
+            if gone == self.files.certificate:
+                _, _, error = self.said("show")
+                self.assertIn("not whole or damaged: streamr door remove", error)
+            self.assertEqual(self.said("remove")[0], 0)
+        self.said("init")
+        self.files.certificate.write_text("nothing")
+        _, text, error = self.said("show")
+        self.assertIn("not whole or damaged", error)
+        self.assertEqual(text, "")
+
+    def test_a_path_with_a_space_can_be_pasted(self) -> None:
+        os.environ["STREAMR_STATE_DIR"] = str(self.folder / "a state")
+        self.said("init")
+        _, text, _ = self.said("show")
+        self.assertIn(f"644 '{self.folder}/a state/door/door-ca.pem' {COPY}", text)
 
     def test_the_key_is_in_nothing_that_is_printed(self) -> None:
         printed = "".join(self.said("init")[1:])

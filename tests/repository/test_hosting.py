@@ -243,6 +243,8 @@ class Door(SynchronousTestCase):
         given = self.streamr["environment"]
         found = as_in_the_image({**given, "TMDB_API_KEY": KEY})
         self.assertEqual((found.door, found.door_port), (True, 443))
+        place = self.streamr["networks"]["door"]["ipv4_address"]
+        self.assertEqual(found.door_host, place)
         self.assertNotIn("ports", self.streamr)
 
     def test_the_app_gets_the_certificate_and_not_the_key(self) -> None:
@@ -252,6 +254,11 @@ class Door(SynchronousTestCase):
         self.assertNotIn("state", [each[0] for each in mounted])
         said = (ROOT / self.FILE).read_text(encoding="utf-8")
         self.assertIn(f"{FOLDER}/{CERTIFICATE} > {CERTIFICATE}", said)
+        # the image's entrypoint is streamr already
+        for command in re.findall(r"docker compose run --rm (.*)", said):
+            self.assertNotIn("streamr streamr", command)
+            entry = command.startswith("--entrypoint")
+            self.assertTrue(entry or command.split()[1] in ("door",), command)
         self.assertNotIn("door-ca.key", said)
 
 

@@ -91,7 +91,9 @@ TABLE = {
     "streamr.web.api": _WEB + _KNOWN + "streamr.gateway streamr.web.api "
     "streamr.web.server twisted",
     "streamr.web.api.door": _WEB + "streamr.errors streamr.net.doors "
-    "streamr.net.networks streamr.web.server.request streamr.web.server.transport",
+    "streamr.net.networks streamr.tmdb.images streamr.tmdb.target "
+    "streamr.web.api.target streamr.web.server.request "
+    "streamr.web.server.transport",
     "streamr.web.pages": _WEB + _KNOWN + "streamr.gateway streamr.openapi "
     "streamr.routing streamr.web.api streamr.web.pages twisted.internet",
     "streamr.web.status": _WEB + _KNOWN + "streamr.gateway streamr.observe.history "

@@ -11,8 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from streamr.errors import Envelope, Refusal
-from streamr.net.doors import NAMES
+from streamr.net.doors import NAMES, PICTURE_NAMES
 from streamr.net.networks import LOOPBACK, PRIVATE_RANGES
+from streamr.tmdb.images import PICTURES
+from streamr.tmdb.target import split
+from streamr.web.api.target import NOT_BEHIND_THE_DOOR
 from streamr.web.callers import TrustedProxies
 from streamr.web.hosts import name_in
 from streamr.web.server.request import GatewayRequest
@@ -65,12 +68,14 @@ def guard(request: GatewayRequest) -> None:
             "through it would ask TMDB with this streamr's key.",
         )
     host = request.header("host")
-    if name_in(host) not in NAMES or name_in(host) != server_name(
-        request.channel.transport
-    ):
+    name = name_in(host)
+    if name not in NAMES or name != server_name(request.channel.transport):
         raise Refusal(
             421,
             Envelope.INPUT,
             f"Misdirected request: {host[:100]!r} is not the name that this connection "
             f"was opened for; the door answers for {', '.join(NAMES)}.",
         )
+    pictures = split(request.uri)[0].startswith(PICTURES)
+    if pictures is not (name in PICTURE_NAMES):
+        raise Refusal(404, Envelope.NOT_FOUND, NOT_BEHIND_THE_DOOR)

@@ -25,7 +25,8 @@ from streamr.tmdb.shortcuts import (
 )
 
 NOT_BEHIND_THE_DOOR = (
-    "The door serves TMDB's API below /3 and its pictures below /t/p, and nothing else."
+    "The door serves TMDB's API below /3 under the API's names, its pictures below "
+    "/t/p under theirs, and nothing else."
 )
 
 FindQuery = Callable[[str, Sequence[Pair]], Query]

@@ -133,7 +133,19 @@ def read_authority(certificate: bytes, key: bytes) -> DoorAuthority:
         )
     if found.value != _constraints() or not found.critical:
         raise BrokenAuthority("the certificate is limited to other names than TMDB's")
+    if not _is_ours(shown):
+        raise BrokenAuthority("streamr door init has not made the certificate")
     return DoorAuthority(shown, private)
+
+
+def _is_ours(shown: x509.Certificate) -> bool:
+    """True for an authority that streamr itself would know as a door's."""
+    named = shown.issuer.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    try:
+        basic = shown.extensions.get_extension_for_class(x509.BasicConstraints)
+    except x509.ExtensionNotFound:
+        return False
+    return basic.value.ca and [each.value for each in named] == [ORGANISATION]
 
 
 def _builder(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from streamr.net.doors import NAMES
+from streamr.net.doors import NAMES, PICTURE_NAMES
 from streamr.tmdb import catalogue
 from streamr.web.api import target
 from streamr.web.api.door import MOST_CALLERS, DoorCaller, Doorkeeper
@@ -57,6 +57,7 @@ class Door(Case):
             (f"{API}:443", API, []),
             (API.upper(), API, []),
             (NAMES[1], NAMES[1], []),
+            (NAMES[2], NAMES[2], [404]),
             (NAMES[1], API, [421]),
             ("127.0.0.1", API, [421]),
             ("localhost", API, [421]),
@@ -94,6 +95,22 @@ class Door(Case):
             self.assertEqual(caller.statuses, [404], path)
             self.assertIn(b"The door serves TMDB", caller.heard, path)
         self.assertEqual(self.route.sent, [])
+
+    def test_each_name_serves_what_it_serves_at_tmdb(self) -> None:
+        for name in NAMES:
+            pictures = name in PICTURE_NAMES
+            for path, served in (
+                ("/3/movie/550", not pictures),
+                ("//3//movie/550", not pictures),
+                ("/t/p/w92/a.jpg", pictures),
+                ("/", False),
+            ):
+                caller = self.asks(path, name, name)
+                found = b"The door serves TMDB" not in caller.heard
+                # this door has no pictures: what is let in finds none
+                self.assertEqual(found, served and not pictures, (name, path))
+                if pictures and served:
+                    self.assertEqual(caller.statuses, [404])
 
     def test_what_acts_for_a_user_is_refused_as_everywhere(self) -> None:
         for path in ("/3/account", "/3/authentication/token/new", "/4/list/1"):

@@ -190,32 +190,44 @@ class Reading(Case):
             (certificate, other_key, "the key is not that of the certificate"),
             (other, key, "the key is not that of the certificate"),
             (*self_signed(NOW), "not limited to TMDB's names"),
-            (*self.wider(), "limited to other names"),
+            (*self.alike(of=(x509.DNSName("org"),)), "limited to other names"),
+            (*self.alike(name="ACME"), "streamr door init has not made"),
+            (*self.alike(signs=False), "streamr door init has not made"),
+            (*self.alike(signs=None), "streamr door init has not made"),
         ):
             with self.assertRaises(BrokenAuthority) as caught:
                 read_authority(given, given_key)
             self.assertIn(why, str(caught.exception))
 
-    def wider(self) -> tuple[bytes, bytes]:
-        """One that may sign for more."""
+    def alike(
+        self,
+        of: tuple[x509.DNSName, ...] = (),
+        name: str = ORGANISATION,
+        signs: bool | None = True,
+    ) -> tuple[bytes, bytes]:
+        """One that is almost an authority of a door."""
         key = ec.generate_private_key(ec.SECP256R1())
-        name = self.authority.certificate.subject
+        whose = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, name)])
+        own = self.authority.certificate.extensions
+        limits = own.get_extension_for_class(x509.NameConstraints).value
+        if of:
+            limits = x509.NameConstraints(of, None)
         public = key.public_key()
         made = (
             x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
+            .subject_name(whose)
+            .issuer_name(whose)
             .public_key(public)
             .serial_number(1)
             .not_valid_before(NOW)
             .not_valid_after(NOW + EARLIER)
-            .add_extension(
-                x509.NameConstraints([x509.DNSName("org")], None), critical=True
-            )
+            .add_extension(limits, critical=True)
             .add_extension(
                 x509.SubjectKeyIdentifier.from_public_key(public), critical=False
             )
-            .sign(key, hashes.SHA256())
         )
+        if signs is not None:
+            made = made.add_extension(x509.BasicConstraints(signs, None), critical=True)
+        signed = made.sign(key, hashes.SHA256())
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        return made.public_bytes(Encoding.PEM), private
+        return signed.public_bytes(Encoding.PEM), private
