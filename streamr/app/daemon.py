@@ -299,6 +299,11 @@ class Daemon(MultiService):
         return {name: self.servers[name].url for name in self.parts.built}
 
     @property
+    def door(self) -> str | None:
+        """The URL of the door, which is open under TMDB's names only."""
+        return self.servers["door"].url if "door" in self.servers else None
+
+    @property
     def waiting(self) -> int:
         """How many callers wait for their answer; main, asking the proxy, is none."""
         first = self.servers.get("main") or self.servers["proxy"]
@@ -374,7 +379,7 @@ class Daemon(MultiService):
                 if each.pictures is not None
             ],
             None if demo is None else demo.network,
-            self.servers["door"].url if "door" in self.servers else None,
+            self.door,
         )
 
     def _reopen(self, _signal: int, _frame: object) -> None:

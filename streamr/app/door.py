@@ -14,9 +14,6 @@ from streamr.web.server.authority import BrokenAuthority, read_authority
 from streamr.web.server.tls import DoorTLS
 from streamr.web.status.shape import ShownCaller
 
-_INIT = "streamr door init makes one"
-_AGAIN = "streamr door remove, and then streamr door init, makes another"
-
 
 @dataclass(frozen=True, slots=True)
 class Door:
@@ -30,7 +27,7 @@ def door_of(directory: Path | None, wall: Callable[[], float]) -> Door:
     """The door, with the authority in the state `directory`. Raises
     SettingsError without one that can be used."""
     if directory is None:
-        raise _no_authority("there is no folder for state")
+        raise _no_authority("there is no folder for state", "set STREAMR_STATE_DIR")
     files = AuthorityFiles(directory)
     try:
         found = read_authority(files.certificate.read_bytes(), files.key.read_bytes())
@@ -41,17 +38,25 @@ def door_of(directory: Path | None, wall: Callable[[], float]) -> Door:
         ) from error
     except OSError as error:
         why = f"{error.filename}: {error.strerror}"
-        raise _no_authority(why, _AGAIN if files.exist else _INIT) from error
+        raise (_again(why) if files.exist else _no_authority(why)) from error
     except BrokenAuthority as error:
-        raise _no_authority(f"{files.folder}: {error}", _AGAIN) from error
+        raise _again(f"{files.folder}: {error}") from error
     if found.ends.timestamp() <= wall():
-        raise _no_authority(f"it has ended on {found.ends:%Y-%m-%d}", _AGAIN)
+        raise _again(f"it has ended on {found.ends:%Y-%m-%d}")
     return Door(DoorTLS(found, wall), Doorkeeper(wall))
 
 
-def _no_authority(why: str, helps: str = "set STREAMR_STATE_DIR") -> SettingsError:
-    told = f"STREAMR_DOOR is 1, but the door has no authority to show ({why}): {helps}"
-    return SettingsError([told])
+def _again(why: str) -> SettingsError:
+    helps = "streamr door remove, and then streamr door init, makes another"
+    return _no_authority(why, helps)
+
+
+def _no_authority(
+    why: str, helps: str = "streamr door init makes one"
+) -> SettingsError:
+    return SettingsError(
+        [f"STREAMR_DOOR is 1, but the door has no authority to show ({why}): {helps}"]
+    )
 
 
 def callers_of(door: Door | None) -> Callable[[], list[ShownCaller] | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +57,7 @@ def wrong_at_start(settings: Settings | None) -> list[str]:
     checks: tuple[Callable[[], object], ...] = (
         lambda: _trust(settings),
         lambda: _identity(settings),
+        lambda: _authority(settings),
         lambda: warm_queries(settings, catalogue.load(settings.extra_paths)),
     )
     return [problem for check in checks for problem in _problems(check)]
@@ -69,6 +71,14 @@ def _trust(settings: Settings) -> None:
         from streamr.upstream.dial.tls import MODERN
 
         tls_policy(MODERN.name, settings.tmdb_ca_file)
+
+
+def _authority(settings: Settings) -> None:
+    """Whether the door has an authority that can be used. Raises SettingsError."""
+    if settings.door:
+        from streamr.app.door import door_of
+
+        door_of(state_directory(settings), time.time)
 
 
 def _identity(settings: Settings) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
 from twisted.logger import globalLogBeginner
 
@@ -116,7 +117,7 @@ def _announce(daemon: Daemon, reactor: Reactor, told: Welcome) -> None:
     tls = daemon.parts.tls
     policy = None if tls is None else PinnedPolicy(lambda: frozenset((tls.pin,)))
     until_healthy(reactor, urls, policy).addCallbacks(
-        lambda _healthy: _say(welcome(urls, told), sys.stdout),
+        lambda _healthy: _say(welcome(urls, told, daemon.door), sys.stdout),
         lambda failure: _say(f"streamr: {failure.value}", sys.stderr),
     )
 
@@ -127,9 +128,13 @@ def _say(text: str, where: IO[str]) -> None:
         print(text, file=where, flush=True)
 
 
-def welcome(urls: Mapping[str, str], told: Welcome) -> str:
-    """The servers' URLs, what an app has to use, the page, and what to try."""
+def welcome(urls: Mapping[str, str], told: Welcome, door: str | None = None) -> str:
+    """The servers' URLs, what an app has to use, the page, and what to try; `door` is
+    the door's URL."""
     steps: list[Step] = [(name, url) for name, url in urls.items()]
+    if door is not None:
+        place = urlsplit(door).netloc
+        steps.append(("door", f"{place}, under TMDB's names (streamr door show)"))
     if "main" in urls:
         main = urls["main"]
         steps.append(("Your app", f"{main}/3 instead of TMDB's base URL"))

@@ -368,7 +368,8 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class PortState:
-    """A port of ours: `holder` is None when it is free, "streamr" when it is ours."""
+    """A port of ours: `holder` is None when it is free, "streamr" when it is ours.
+    `problem` is why we cannot listen; of the door that is ours, what it answers."""
 
     setting: str
     port: int

@@ -38,7 +38,7 @@ def door(settings: Settings, state: Path | None) -> Iterator[Finding]:
         authority = file.read_text(encoding="ascii")
         ssl.PEM_cert_to_DER_cert(authority)
     except (OSError, ValueError) as error:
-        why_not = getattr(error, "strerror", None) or "it is no certificate"
+        why_not = getattr(error, "strerror", None) or "not a certificate"
         told = f"its authority {file} cannot be used: {why_not}"
         yield Finding(DOOR, Mark.FAILED, told)
         return

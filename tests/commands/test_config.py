@@ -51,6 +51,15 @@ class Config(SynchronousTestCase):
         self.assertEqual(rows, [each.name for each in TABLE])
         self.assertIn("ok: streamr run can start with these settings", text)
 
+    def test_a_door_without_an_authority_is_told_as_the_start_would(self) -> None:
+        given = {"TMDB_API_KEY": KEY, "STREAMR_DOOR": "1"}
+        status, text = self.said(**given)
+        self.assertEqual(status, 78)
+        self.assertIn("streamr door init makes one", " ".join(text.split()))
+        with contextlib.redirect_stdout(io.StringIO()), self.assertRaises(SystemExit):
+            cli.main(["door", "init"])
+        self.assertEqual(self.said(**given)[0], 0)
+
     def test_a_value_is_told_with_where_it_came_from(self) -> None:
         Path(".env").write_text("STREAMR_RATE=5\n")
         Path("key").write_text(KEY)

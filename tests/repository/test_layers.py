@@ -111,8 +111,8 @@ TABLE = {
     "streamr.terminal rich",
     "streamr.doctor.probe": _EVIDENCE + _SPINE + "streamr.app streamr.config "
     "streamr.doctor.probe streamr.fields streamr.observe.lag streamr.policy "
-    "streamr.net.keypins streamr.terminal.health streamr.tmdb streamr.upstream twisted "
-    "zope",
+    "streamr.net.keypins streamr.terminal.door streamr.terminal.findings "
+    "streamr.terminal.health streamr.tmdb streamr.upstream twisted zope",
     "streamr.doctor.probe.sampling": "",
     "streamr.commands": "streamr twisted",
     "streamr.commands.selfcheck": "streamr.terminal twisted treq",

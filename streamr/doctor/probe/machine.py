@@ -17,6 +17,8 @@ from streamr.config.load import Found
 from streamr.config.settings import Settings
 from streamr.config.state import state_directory
 from streamr.doctor.evidence import House, PortState, SettingRow
+from streamr.terminal.door import door
+from streamr.terminal.findings import Mark
 from streamr.terminal.health import ServerPlace, is_up, places
 
 # An address of each family that is on the internet and nobody's (RFC 5737, RFC 3849).
@@ -92,7 +94,23 @@ def rows(stock: Iterable[Found]) -> tuple[SettingRow, ...]:
 
 
 def _ports(settings: Settings) -> tuple[PortState, ...]:
-    return tuple(_port(place) for place in places(settings) if place.port)
+    own = tuple(_port(place) for place in places(settings) if place.port)
+    return (*own, _door(settings)) if settings.door and settings.door_port else own
+
+
+def _door(settings: Settings) -> PortState:
+    """The door's port; who holds it is asked as an app asks."""
+    setting, port = "DOOR_PORT", settings.door_port
+    try:
+        sockets.listen(settings.door_host, port, setting).close()
+    except sockets.CannotListen as error:
+        problem = str(error)
+    else:
+        return PortState(setting, port)
+    for found in door(settings, state_directory(settings)):
+        if found.mark is Mark.OK:
+            return PortState(setting, port, "streamr", found.told)
+    return PortState(setting, port, sockets.holder(port) or "unknown", problem)
 
 
 def _port(place: ServerPlace) -> PortState:

@@ -87,6 +87,8 @@ def _house(evidence: Evidence) -> Iterator[TableRow]:
     for port in house.ports:
         ours = port.holder in (None, "streamr")
         seen = "free" if port.holder is None else f"held by {port.holder}"
+        if ours and port.problem:
+            seen += f": {port.problem}"
         yield "ports", f"{port.setting} {port.port}", _mark(ours), seen
     if house.internet is not None:
         seen = ", ".join(house.internet) or "no route to the internet"
