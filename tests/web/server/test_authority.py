@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
     Encoding,
     NoEncryption,
     PrivateFormat,
@@ -34,6 +35,16 @@ SERVER = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
 
 def made() -> DoorAuthority:
     return read_authority(*new_authority(NOW, "this machine"))
+
+
+def uses(shown: x509.Certificate) -> set[str]:
+    """What a key may be used for."""
+    usage = shown.extensions.get_extension_for_class(x509.KeyUsage).value
+    names = (
+        *("digital_signature", "content_commitment", "key_encipherment"),
+        *("data_encipherment", "key_agreement", "key_cert_sign", "crl_sign"),
+    )
+    return {each for each in names if getattr(usage, each)}
 
 
 class Case(SynchronousTestCase):
@@ -136,6 +147,14 @@ class MaySign(Case):
         )
         self.assertFalse(self.is_trusted(leaf, below))
 
+    def test_it_signs_certificates_and_none_of_other_authorities(self) -> None:
+        found = self.authority.certificate.extensions
+        basic = found.get_extension_for_class(x509.BasicConstraints).value
+        self.assertEqual((basic.ca, basic.path_length), (True, 0))
+        self.assertEqual(
+            uses(self.authority.certificate), {"key_cert_sign", "crl_sign"}
+        )
+
     def test_its_limits_are_critical(self) -> None:
         found = self.authority.certificate.extensions
         for kind in (x509.NameConstraints, x509.BasicConstraints, x509.KeyUsage):
@@ -170,6 +189,19 @@ class Leaves(Case):
         self.assertEqual(behind, self.authority.certificate)
         self.assertTrue(self.is_trusted(leaf))
 
+    def test_one_is_for_servers_and_signs_no_certificates(self) -> None:
+        leaf, _ = self.authority.leaf(NOW).chain
+        found = leaf.extensions
+        basic = found.get_extension_for_class(x509.BasicConstraints)
+        self.assertEqual((basic.value.ca, basic.critical), (False, True))
+        self.assertEqual(uses(leaf), {"digital_signature"})
+        usage = found.get_extension_for_class(x509.ExtendedKeyUsage)
+        self.assertEqual(list(usage.value), [ExtendedKeyUsageOID.SERVER_AUTH])
+        # an empty subject makes the names all that it is known by (RFC 5280, 4.1.2.6)
+        names = found.get_extension_for_class(x509.SubjectAlternativeName)
+        self.assertTrue(names.critical)
+        self.assertEqual(list(leaf.subject), [])
+
     def test_none_outlasts_its_authority(self) -> None:
         late = self.authority.ends - timedelta(days=3)
         leaf, _ = self.authority.leaf(late).chain
@@ -183,14 +215,19 @@ class Reading(Case):
         edwards = ed25519.Ed25519PrivateKey.generate().private_bytes(
             Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
         )
+        locked = made().key.private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")
+        )
         for given, given_key, why in (
             (b"", key, "hold no certificate and key"),
             (certificate, b"", "hold no certificate and key"),
             (certificate, edwards, "the key is not that of the certificate"),
+            (certificate, locked, "hold no certificate and key"),
             (certificate, other_key, "the key is not that of the certificate"),
             (other, key, "the key is not that of the certificate"),
             (*self_signed(NOW), "not limited to TMDB's names"),
             (*self.alike(of=(x509.DNSName("org"),)), "limited to other names"),
+            (*self.alike(critical=False), "limited to other names"),
             (*self.alike(name="ACME"), "streamr door init has not made"),
             (*self.alike(signs=False), "streamr door init has not made"),
             (*self.alike(signs=None), "streamr door init has not made"),
@@ -204,6 +241,7 @@ class Reading(Case):
         of: tuple[x509.DNSName, ...] = (),
         name: str = ORGANISATION,
         signs: bool | None = True,
+        critical: bool = True,
     ) -> tuple[bytes, bytes]:
         """One that is almost an authority of a door."""
         key = ec.generate_private_key(ec.SECP256R1())
@@ -221,7 +259,7 @@ class Reading(Case):
             .serial_number(1)
             .not_valid_before(NOW)
             .not_valid_after(NOW + EARLIER)
-            .add_extension(limits, critical=True)
+            .add_extension(limits, critical=critical)
             .add_extension(
                 x509.SubjectKeyIdentifier.from_public_key(public), critical=False
             )
