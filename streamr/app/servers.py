@@ -364,7 +364,11 @@ class Shared:
             Row("/api/health", up, probe=True),
             Row("/api/tmdb/health", tmdb, probe=True),
             self._metrics(),
-            *docs.rows(self.offered, self.settings.public_url or address),
+            *docs.rows(
+                self.offered,
+                self.settings.public_url or address,
+                pictures=self.settings.images,
+            ),
             *status.rows(),
             *(demo.rows(look_again) if demo is not None else ()),
         ]

@@ -12,7 +12,7 @@ import re
 from streamr import __version__
 from streamr.openapi import responses
 from streamr.openapi.form import Document, Info, Operation, Schema, ServerObject
-from streamr.openapi.own import HEALTH, SHORTCUTS, Own
+from streamr.openapi.own import HEALTH, PICTURES, SHORTCUTS, Own
 from streamr.openapi.parameters import ASKED, ASKING, Parameters
 from streamr.openapi.shapes import body, parts, read
 from streamr.policy.freshness import HOUR
@@ -48,6 +48,7 @@ _FIRST = (SHORTCUTS, HEALTH, "movie", "tv", "person", "trending", "discover", "s
 _TAGS = {
     SHORTCUTS: "Lists with defaults for front ends; `media_type` chooses the kind.",
     HEALTH: "Whether streamr is up, and what each route to TMDB last did.",
+    PICTURES: "TMDB's posters, stills and portraits, in the sizes that TMDB has.",
 }
 
 

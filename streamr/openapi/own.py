@@ -10,12 +10,13 @@ from streamr.openapi import responses
 from streamr.openapi.form import Operation, PathItem
 from streamr.openapi.parameters import ASKED, Pair, Parameters
 from streamr.openapi.shapes import body, reference
+from streamr.tmdb import images
 from streamr.tmdb.catalogue import Catalogue
 
 if TYPE_CHECKING:
     from streamr.tmdb.shortcuts import Shortcut
 
-SHORTCUTS, HEALTH = "shortcuts", "health"
+SHORTCUTS, HEALTH, PICTURES = "shortcuts", "health", "pictures"
 
 _TITLES = {
     "trending": "Trending this week or today",
@@ -32,13 +33,14 @@ class Own:
     """The tables of the main server: `base` is where its paths begin.
 
     `defaults` are what a shortcut asks for when the caller does not, `probes` what the
-    health's parameter may be, the default first.
+    health's parameter may be, the default first; `pictures` says whether there are any.
     """
 
     base: str
     shortcuts: Mapping[str, Shortcut]
     defaults: Sequence[Pair]
     probes: Sequence[str]
+    pictures: bool = True
 
     def paths(self, offered: Catalogue, parameters: Parameters) -> dict[str, PathItem]:
         """The path items; what is shared goes to `parameters`."""
@@ -52,6 +54,11 @@ class Own:
             "/livez": {"get": _live()},
             "/readyz": {"get": _ready()},
             f"{self.base}/health": {"get": self._tmdb_health(parameters)},
+            **(
+                {images.TEMPLATE: {"get": _picture(parameters)}}
+                if self.pictures
+                else {}
+            ),
         }
 
     def _shortcut(
@@ -98,6 +105,22 @@ class Own:
             "parameters": [parameters.choice("probe", self.probes)],
             "responses": responses.of_ours(pages, (400,)),
         }
+
+
+def _picture(parameters: Parameters) -> Operation:
+    return {
+        "operationId": "streamr-picture",
+        "summary": "A picture of TMDB's",
+        "description": "Below /3, answers name a file (`poster_path`), and "
+        "`/3/configuration` the usual sizes. It never changes under its name. A part "
+        "of it can be asked for (Range).",
+        "tags": [PICTURES],
+        "parameters": [
+            parameters.in_path("size", images.SIZE),
+            parameters.in_path("file", images.FILE),
+        ],
+        "responses": responses.of_pictures(),
+    }
 
 
 def _health() -> Operation:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from shlex import quote
 from urllib.parse import urlencode
 
-from streamr.openapi.form import Document, Operation, Parameter, Response, Tag, Value
+from streamr.openapi.form import (
+    Document,
+    Media,
+    Operation,
+    Parameter,
+    Response,
+    Tag,
+    Value,
+)
 from streamr.openapi.responses import JSON_TYPE
 from streamr.openapi.words import anchor, parameter, prose, shape, slashed, table
 
@@ -109,12 +117,18 @@ class _Page:
         errors = []
         for status, response in responses.items():
             if "content" in response:
-                schema = response["content"][JSON_TYPE]["schema"]
                 yield f"<h3>{status}: {escape(response['description'])}</h3>"
-                yield f'<div class="shape">{shape(schema)}</div>'
+                yield from self._body(response["content"])
             elif status != "304":
                 errors.append(f'<a href="#error-{status}">{status}</a>')
         yield f'<p class="errors">Errors: {" ".join(errors)}</p>'
+
+    def _body(self, content: Mapping[str, Media]) -> Iterator[str]:
+        for kind, media in content.items():
+            if kind == JSON_TYPE:
+                yield f'<div class="shape">{shape(media["schema"])}</div>'
+            else:
+                yield f"<p><code>{escape(kind)}</code></p>"
 
     def _errors(self) -> Iterator[str]:
         statuses = self._statuses()

@@ -57,14 +57,15 @@ class Parameters:
             endpoint.parameters, dict(endpoint.defaults), endpoint.required
         )
 
-    def in_path(self, name: str) -> Parameter:
-        """The reference to a value in the path."""
+    def in_path(self, name: str, pattern: str = VALUE) -> Parameter:
+        """The reference to a value in the path, of this form if it is no word of a
+        list."""
         words = ENUMERATED.get(name)
         schema: Schema = {"type": "string"}
         if words:
             schema["enum"] = list(words)
         else:
-            schema["pattern"] = f"^{VALUE}$"
+            schema["pattern"] = f"^(?:{pattern})$"
         return self._kept(
             f"path-{name}",
             {"name": name, "in": "path", "required": True, **_told(name, schema)},

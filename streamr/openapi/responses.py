@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from streamr.errors import CAUSES
 from streamr.fields import names
-from streamr.openapi.form import Header, Reference, Response, Schema
+from streamr.openapi.form import Header, Media, Reference, Response, Schema
 from streamr.openapi.shapes import reference
 
 JSON_TYPE = "application/json"
+PICTURE_TYPE = "image/*"
 
 _TEXT: Schema = {"type": "string"}
 # name: (always there?, schema, what it says)
@@ -159,6 +160,23 @@ def of_tmdb(takes: Iterable[str], schema: Schema) -> dict[str, Response]:
         },
         "304": {"$ref": "#/components/responses/NotModified"},
         **found,
+    }
+
+
+def of_pictures() -> dict[str, Response]:
+    """The responses of a request for a picture."""
+    statuses = [each for each in _ERRORS if each not in (400, 403, 422)]
+    headers = _referred((*_EVERY, *_TOLD, "ETag", "Age"))
+    picture: dict[str, Media] = {PICTURE_TYPE: {"schema": {}}}
+    return {
+        "200": {"description": "The picture.", "headers": headers, "content": picture},
+        "206": {
+            "description": "The part that was asked for.",
+            "headers": headers,
+            "content": picture,
+        },
+        "304": {"$ref": "#/components/responses/NotModified"},
+        **{str(status): _error(status) for status in statuses},
     }
 
 

@@ -16,10 +16,12 @@ PICTURES = "/t/p/"
 TEMPLATE = "/t/p/{size}/{file}"
 # `original`, a width, a height, or both with a word on how it is cut. TMDB has more of
 # them than /configuration lists.
-_SIZE = re.compile(
-    r"original|[wh][1-9][0-9]{0,3}|w[1-9][0-9]{0,3}_and_h[1-9][0-9]{0,3}_[a-z][a-z0-9_]{0,40}"
+SIZE = (
+    r"original|[wh][1-9][0-9]{0,3}|"
+    r"w[1-9][0-9]{0,3}_and_h[1-9][0-9]{0,3}_[a-z][a-z0-9_]{0,40}"
 )
-_FILE = re.compile(r"[A-Za-z0-9]{1,64}\.(?:jpg|jpeg|png|svg|webp|avif)")
+FILE = r"[A-Za-z0-9]{1,64}\.(?:jpg|jpeg|png|svg|webp|avif)"
+_SIZE, _FILE = re.compile(SIZE), re.compile(FILE)
 
 
 @dataclass(frozen=True, slots=True)

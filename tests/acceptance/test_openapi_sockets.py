@@ -21,8 +21,8 @@ TOOLS = ROOT / ".tools" / "api"
 SCHEMATHESIS = TOOLS / "bin" / "schemathesis"
 NODE = TOOLS / "node_modules" / ".bin"
 CHROMIUM = shutil.which("chromium")
-# What TMDB numbers by itself may have other numbers in the simulator.
-UNKNOWN = re.compile("/(credit|review|tv/episode|tv/episode_group|tv/season)/")
+# What TMDB numbers or names by itself has other numbers and names in the simulator.
+UNKNOWN = re.compile("/(credit|review|tv/episode|tv/episode_group|tv/season|t/p)/")
 # Some 2,000 requests take 20 s; this is for a machine under load.
 PATIENCE = 300
 # What a thumb scrolls through without losing its way, of a phone's screens; and what it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -13,7 +14,7 @@ from streamr import __version__
 from streamr.errors import CAUSES, Attempt, Envelope
 from streamr.openapi.document import describe, title
 from streamr.openapi.responses import JSON_TYPE
-from streamr.tmdb import catalogue
+from streamr.tmdb import catalogue, images
 from streamr.web.api.cors import EXPOSED
 from streamr.web.page import envelope
 from streamr.web.pages.docs import OWN
@@ -54,7 +55,25 @@ class Whole(SynchronousTestCase):
         own = {path for path in document()["paths"] if not path.startswith("/3/")}
         lists = {f"/api/tmdb/{name}" for name in OWN.shortcuts}
         healths = {"/api/health", "/api/tmdb/health", "/livez", "/readyz"}
-        self.assertEqual(own, lists | healths)
+        self.assertEqual(own, lists | healths | {images.TEMPLATE})
+
+    def test_pictures_are_in_it_where_there_are_any(self) -> None:
+        without = describe(catalogue.load(), replace(OWN, pictures=False))
+        self.assertNotIn(images.TEMPLATE, without["paths"])
+        found = describe(catalogue.load(), OWN)
+        operation = found["paths"][images.TEMPLATE]["get"]
+        values = [
+            found["components"]["parameters"][each["$ref"].rpartition("/")[2]]
+            for each in operation["parameters"]
+        ]
+        for each in values:
+            example = str(each["example"])
+            self.assertRegex(example, each["schema"]["pattern"])
+        named = "/".join(str(each["example"]) for each in values)
+        self.assertIsNotNone(images.picture_name(named))
+        for status in ("200", "206"):
+            content = operation["responses"][status]["content"]
+            self.assertEqual(content, {"image/*": {"schema": {}}})
 
     def test_every_reference_leads_somewhere_and_every_part_is_used(self) -> None:
         text = json.dumps(document())

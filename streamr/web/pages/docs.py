@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, lru_cache
 from importlib import resources
 
@@ -32,12 +33,14 @@ MOST_PREFIXES = 4
 OWN = Own(MAIN_BASE, MAIN_SHORTCUTS, DEFAULTS, health.PROBES)
 
 
-def rows(offered: Catalogue, address: str) -> list[Row]:
-    """The description's pages; `address` stands in the examples."""
+def rows(offered: Catalogue, address: str, *, pictures: bool = True) -> list[Row]:
+    """The description's pages; `address` stands in the examples, and `pictures` says
+    whether there are any."""
+    own = replace(OWN, pictures=pictures)
 
     @cache
     def document() -> Document:
-        return describe(offered, OWN)
+        return describe(offered, own)
 
     @lru_cache(MOST_PREFIXES)
     def described(prefix: str) -> Fixed:
