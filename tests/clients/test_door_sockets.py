@@ -19,14 +19,16 @@ from tests.clients.test_clients_sockets import (
     Client,
     Place,
     each_client,
+    expected,
     its_own_error,
     placed,
     right,
 )
 from tests.doors import WITH_HOSTS, Door, cannot, opened, own_loopback
-from tests.processes import Simulator
+from tests.processes import Simulator, ask
 
 TMDB = f"https://{DIRECT}"
+PICTURES = "image.tmdb.org"
 pytestmark = pytest.mark.skipif(bool(cannot()), reason=cannot() or "it can")
 
 
@@ -58,6 +60,27 @@ def test_a_client_that_knows_tmdb_alone_gets_its_answers_and_its_own_errors(
     right(told, client, door.daemon.main)
     for question in client.says.keys() - client.lacks - {"dead"}:
         its_own_error(told[question], client.expected(question))
+
+
+def test_a_scraper_with_host_and_key_in_its_code_gets_titles_and_posters(
+    place: Place, door: Door
+) -> None:
+    scraper = Client("scraper.py", "HTTPError", {})
+    for fault in ("none", "reset-after-hello"):
+        for host in (DIRECT, PICTURES):
+            door.simulator.switch(host, fault=fault)
+        told = place.run(scraper, TMDB)
+        main = door.daemon.main
+        for question in ("search", "details"):
+            assert told[question].get("answer") == expected(main, question), told
+        found = told["poster"]["answer"]
+        shown = ask(main, f"/t/p/w342{found['path']}")
+        assert found["size"] == len(shown.body)
+        assert found["type"] == shown.headers["Content-Type"]
+        assert "404" in told["unknown"]["says"]
+        assert "403" in told["for_a_user"]["says"]
+    for host in (DIRECT, PICTURES):
+        door.simulator.switch(host, fault="none")
 
 
 @each_client
