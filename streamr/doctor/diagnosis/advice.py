@@ -27,6 +27,7 @@ _NO_SETTING = frozenset(
         "country_refused",
         "rate_limited",
         "tmdb_down",
+        "door_loop",
     }
 )
 # streamr avoids these by itself, over the same names.

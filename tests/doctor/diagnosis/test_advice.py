@@ -39,6 +39,7 @@ from tests.doctor.scenes import (
     THERE,
     WORKS,
     but,
+    everywhere,
     good,
     shaken,
     sound,
@@ -160,6 +161,8 @@ class Advised(SynchronousTestCase):
             but(replies=replies(status=401, code=7)),
             but(has_key=False),
             but(matrix=SPLIT),
+            # what it says itself is all that helps: a hosts entry is in the way
+            but(matrix=everywhere(4, cause="proxy_loop_detected"), replies=()),
             walled(egress=(NO_PROXY,), egresses=(), proxies=(WORKS,)),
         ):
             self.assertIsNone(advice(evidence))
