@@ -7,6 +7,7 @@ would be hedged anyway.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -127,6 +128,8 @@ class Health:
         self._chance = chance
         self._memory = memory or NoMemory()
         self._recent: deque[_Ended] = deque(maxlen=HOPE_OVER)
+        # when a probe was good last (monotonic seconds)
+        self._proved_at = -math.inf
         self._trickle = TokenBucket(TRICKLE, 1.0, 1.0, clock.seconds())
         self._turn = -1
         # of routes that are not made again yet
@@ -323,10 +326,12 @@ class Health:
 
     @property
     def in_vain(self) -> bool:
-        """Many attempts have failed lately, whatever was asked for, and none was good:
-        a storm at a TMDB that is down helps nobody."""
+        """The last attempts have failed, whatever was asked for, and no probe was good
+        lately: a storm at a TMDB that is down helps nobody."""
         lately = self._lately()
         if len(lately) < VAIN_OVER or any(each.good for each in lately):
+            return False
+        if self._clock.seconds() - self._proved_at < HOPE_SECONDS:
             return False
         return len({each.resource for each in lately}) >= VAIN_RESOURCES
 
@@ -429,6 +434,8 @@ class Health:
         good = fault is None and (known.doubted or probed.took <= route.patience)
         if good or fault is not None:
             self._saw(route, fault, round(probed.took * 1000))
+        if good:
+            self._proved_at = now
         if good or (fault is not None and fault.refused):
             self._now_known(route, breaker.probed_good(known, now))
         elif fault is None or fault.counts or probed.broke:

@@ -498,6 +498,20 @@ class Storms(SynchronousTestCase):
         bench.health.tried(bench.routes[f"tls12@{COM}"], None, 1, "good")
         self.assertGreater(len(walk(bench.plan(), lambda _route: self.DOWN)), 4)
 
+    def test_a_good_probe_says_that_other_titles_are_there(self) -> None:
+        bench = self.storm()
+        bench.health.look_again()
+        bench.routes[f"tls12@{COM}"].succeeds()
+        self.assertFalse(bench.health.in_vain)
+        self.assertGreater(len(walk(bench.plan(), lambda _route: self.DOWN)), 4)
+        bench.clock.advance(HOPE_SECONDS - 0.1)
+        for number in range(VAIN_OVER):
+            route = bench.routes[f"classic@{COM}"]
+            bench.tries(route, self.DOWN, number % VAIN_RESOURCES)
+        self.assertFalse(bench.health.in_vain)
+        bench.clock.advance(0.1)
+        self.assertTrue(bench.health.in_vain)
+
     def test_it_is_over_when_nothing_was_tried_for_a_while(self) -> None:
         bench = self.storm()
         bench.clock.advance(HOPE_SECONDS)
