@@ -44,6 +44,8 @@ _NAME: Mapping[str, int] = {"host": 0, "resolver": 0, "egress": 0}
 # What stands between us and an outbound proxy is the same for every host.
 _EGRESS: Mapping[str, int] = {"egress": 0}
 _EGRESS_TO_HOST: Mapping[str, int] = {"host": 0, "egress": 0}
+# A base URL points back to us, or a resolver names the address of a door of ours.
+_LOOP: Mapping[str, int] = {"host": 0, "egress": 0, "resolver": 0}
 # These say nothing of why: a breaker was open, or something here is broken.
 _ANY: Mapping[str, int] = {
     "host": 0,
@@ -72,9 +74,10 @@ _BY_CAUSE = {
     "egress_failed": _EGRESS_TO_HOST,
     "tls_certificate_error": _ADDRESS,
     "tls_not_tls": _ADDRESS,
-    # a door of ours stands at the address, or a base URL points back
-    "proxy_loop_detected": _NAME,
+    "proxy_loop_detected": _LOOP,
 }
+# How far an attempt came is not known where these heal it.
+_TELL_NOTHING = (_ANY, _EGRESS, _EGRESS_TO_HOST, _LOOP)
 # What a route differs in, as people call it; the others have their own names.
 _CALLED = {"profile": "TLS profile", "family": "address family"}
 # How far an attempt came, by what may heal it.
@@ -121,7 +124,7 @@ class TriedRoute:
         """How far it came; 0 where the fault does not tell, as a silence anywhere, and
         those of the outbound proxy's own."""
         remedies = heals(self.cause)
-        if self.cause == "overtaken" or remedies in (_ANY, _EGRESS, _EGRESS_TO_HOST):
+        if self.cause == "overtaken" or any(remedies is each for each in _TELL_NOTHING):
             return 0
         # somebody else than TMDB was there: the address is wrong
         phase = Phase.CONNECT if remedies is _ADDRESS else CAUSES[self.cause].phase
