@@ -112,10 +112,7 @@ def build(
     )
     built = _built(shared, sockets, history, demo, identity)
     surfaces = _surfaces(built, shared)
-    resources = {
-        name: GatewayResource(surface, reactor, shared.observer)
-        for name, surface in surfaces.items()
-    }
+    resources = _resources(surfaces, shared)
     served = {name: Served(resources[name], built[name].gateway) for name in built}
     sites = {name: _site(resources[name], surfaces[name], shared) for name in surfaces}
     publish(metrics, built, surfaces, sites, shared.upstream.pacers)
@@ -174,6 +171,15 @@ def _surfaces(built: Mapping[str, Built], shared: Shared) -> dict[str, Surface]:
     if shared.door is not None:
         surfaces["door"] = shared.behind(shared.door, built["main"])
     return surfaces
+
+
+def _resources(
+    surfaces: Mapping[str, Surface], shared: Shared
+) -> dict[str, GatewayResource]:
+    return {
+        name: GatewayResource(surface, shared.reactor, shared.observer)
+        for name, surface in surfaces.items()
+    }
 
 
 def _failovers(built: Mapping[str, Built]) -> dict[str, Failover]:

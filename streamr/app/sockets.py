@@ -68,9 +68,11 @@ def _problem(error: OSError, host: str, port: int, setting: str) -> str:
     if error.errno == errno.EADDRINUSE:
         who = holder(port)
         by = f" by {who}" if who else ""
+        if setting == "DOOR_PORT":
+            # apps come to 443, and loopback has more addresses than one
+            return f"port {port} is in use{by}; choose another DOOR_HOST"
         return f"port {port} is in use{by}; choose another with {setting}"
     if error.errno == errno.EACCES and setting == "DOOR_PORT":
-        # apps come to 443, so another port helps nobody
         return f"port {port} needs root, CAP_NET_BIND_SERVICE or a socket unit"
     if error.errno == errno.EACCES:
         return f"port {port} needs root; choose one above 1023 with {setting}"

@@ -16,7 +16,7 @@ from streamr.config.settings import Settings
 from streamr.net.doors import NAMES
 from streamr.net.keypins import first_certificate
 from streamr.terminal.exits import give_up
-from streamr.terminal.files import PUBLIC, SECRET, write_new
+from streamr.terminal.files import PUBLIC, SECRET, or_give_up, write_new
 from streamr.terminal.options import Helpful, UsageError
 from streamr.terminal.settings import SettingOptions, read_settings, state_folder
 
@@ -47,19 +47,11 @@ class DoorInitOptions(SettingOptions):
 
         certificate, key = new_authority(datetime.now(UTC), platform.node())
         made = {KEY: (key, SECRET), CERTIFICATE: (certificate, PUBLIC)}
-        try:
+        with or_give_up(
+            "streamr door show prints the certificate, and streamr door remove "
+            "destroys both files"
+        ):
             write_new(files.folder, made)
-        except FileExistsError as error:
-            give_up(
-                1,
-                [
-                    f"{error.filename} exists, and is not overwritten; streamr door "
-                    "show prints the certificate, streamr door remove destroys both "
-                    "files"
-                ],
-            )
-        except OSError as error:
-            give_up(1, [f"{error.filename} cannot be written: {error.strerror}"])
         print("\n".join(_next(settings, files)))
         return 0
 

@@ -14,7 +14,7 @@ from streamr.errors import SettingsError
 from streamr.net.keypins import PinFile
 from streamr.net.networks import is_loopback
 from streamr.terminal.exits import EX_CONFIG, give_up
-from streamr.terminal.files import PUBLIC, SECRET, write_new
+from streamr.terminal.files import PUBLIC, SECRET, or_give_up, write_new
 from streamr.terminal.options import Helpful, UsageError
 from streamr.terminal.settings import SettingOptions, read_settings, state_folder
 
@@ -43,18 +43,11 @@ class NewOptions(SettingOptions):
         settings = read_settings(self.given(), needs_key=False)
         chosen = self["dir"]
         folder = Path(chosen).absolute() if chosen else state_folder(settings)
-        try:
+        with or_give_up(
+            "streamr peer show prints its pin; remove both files to get a new key and "
+            "a new pin"
+        ):
             pin = write(folder)
-        except FileExistsError as error:
-            give_up(
-                1,
-                [
-                    f"{error.filename} exists, and stays as it is: streamr peer show "
-                    "prints its pin; remove both files to get a new key and a new pin"
-                ],
-            )
-        except OSError as error:
-            give_up(1, [f"{error.filename} cannot be written: {error.strerror}"])
         print("\n".join(lines(settings, folder, pin)))
         return 0
 

@@ -38,8 +38,10 @@ from streamr.routing.search import Search
 
 _log = Logger()
 
-# What keeps an attempt here when its turn has come.
-_VETOED = "destination_unavailable"
+
+class _Vetoed(Fault):
+    """What keeps an attempt here when its turn has come. A peer that says the same of
+    all its routes has been asked."""
 
 
 @dataclass(slots=True)
@@ -274,7 +276,7 @@ class Failover:
         worth = (self._search or self.health).worth(route)
         if worth or route.name in journey.plan.last_resorts:
             return None
-        return Fault(_VETOED, f"{route.name} has just failed")
+        return _Vetoed("destination_unavailable", f"{route.name} has just failed")
 
     def _succeeded(
         self, answer: Answer, route: Route, journey: _Journey, began: float
@@ -407,9 +409,7 @@ def _forget_a_lookup(attempts: list[Attempt]) -> None:
 
 def _unless_vetoed(failure: Failure, before: Fault) -> Failure:
     """A second try that could not leave says nothing: the first one's fault counts."""
-    fault = failure.value
-    vetoed = isinstance(fault, Fault) and fault.cause.name == _VETOED
-    return Failure(before) if vetoed else failure
+    return Failure(before) if isinstance(failure.value, _Vetoed) else failure
 
 
 def _arrived(answer: Answer, journey: _Journey) -> Outcome:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+
+from streamr.terminal.exits import give_up
 
 # What only its owner may read, and what everybody may.
 SECRET, PUBLIC = 0o600, 0o644
@@ -24,3 +27,15 @@ def write_new(folder: Path, files: Mapping[str, tuple[bytes, int]]) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         with os.fdopen(os.open(folder / name, flags, mode), "wb") as file:
             file.write(content)
+
+
+@contextmanager
+def or_give_up(there: str) -> Iterator[None]:
+    """Exit with 1 and a sentence when `write_new` fails within the block; `there` is
+    said of a file that is there already."""
+    try:
+        yield
+    except FileExistsError as error:
+        give_up(1, [f"{error.filename} exists, and stays as it is: {there}"])
+    except OSError as error:
+        give_up(1, [f"{error.filename} cannot be written: {error.strerror}"])

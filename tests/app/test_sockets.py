@@ -111,6 +111,12 @@ class Listen(SynchronousTestCase):
             if LINUX:
                 self.assertIn(f"(pid {os.getpid()})", problem)
 
+    def test_apps_come_to_one_port_of_the_door_so_another_address_helps(self):
+        port = self.listening().getsockname()[1]
+        problem = self.problem("127.0.0.1", port, "DOOR_PORT")
+        self.assertIn(f"port {port} is in use", problem)
+        self.assertTrue(problem.endswith("choose another DOOR_HOST"), problem)
+
     def test_the_longest_holder_still_fits_what_twistd_shows(self):
         port = self.listening().getsockname()[1]
         problem = self.problem("127.0.0.1", port, "PROXY_PORT")

@@ -2,45 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
 import os
 import ssl
 import stat
-from pathlib import Path
 
-from twisted.trial.unittest import SynchronousTestCase
-
-from streamr import cli
 from streamr.commands.door_clients import BUNDLE, COPY, clients
 from streamr.config.door import AuthorityFiles
 from streamr.web.server.authority import read_authority
+from tests.commands.support import CommandCase
 
 
-class Door(SynchronousTestCase):
+class Door(CommandCase):
+    command = "door"
+
     def setUp(self) -> None:
-        before, place = dict(os.environ), Path.cwd()
-        self.folder = Path(self.mktemp()).absolute()
-        self.folder.mkdir()
-        self.addCleanup(os.chdir, place)
-        self.addCleanup(os.environ.update, before)
-        self.addCleanup(os.environ.clear)
-        os.environ.clear()
-        os.environ["STREAMR_STATE_DIR"] = str(self.folder / "state")
-        os.chdir(self.folder)
+        super().setUp()
         self.files = AuthorityFiles(self.folder / "state")
-
-    def said(self, *words: str) -> tuple[object, str, str]:
-        """Exit status, standard output and standard error."""
-        out, err = io.StringIO(), io.StringIO()
-        with (
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-            self.assertRaises(SystemExit) as caught,
-        ):
-            cli.main(["door", *words])
-        return caught.exception.code, out.getvalue(), err.getvalue()
 
     def fingerprint(self) -> str:
         pem = self.files.certificate.read_text()
@@ -66,7 +44,7 @@ class Door(SynchronousTestCase):
         before = self.files.key.read_bytes()
         status, _, error = self.said("init")
         self.assertEqual(status, 1)
-        self.assertIn("exists, and is not overwritten", error)
+        self.assertIn("exists, and stays as it is", error)
         self.assertEqual(self.files.key.read_bytes(), before)
         self.files.key.unlink()
         status, _, error = self.said("init")

@@ -2,50 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import os
 import stat
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from twisted.trial.unittest import SynchronousTestCase
 
-from streamr import cli
 from streamr.config.load import load
 from streamr.config.settings import Settings
 from streamr.net.keypins import PinFile, split
 from streamr.web.server.tls import ServerTLS
+from tests.commands.support import CommandCase
 
 KEY = "0123456789abcdef0123456789abcdef"
 OWN = "a-token-of-ones-own-0123"
 
 
-class Peer(SynchronousTestCase):
-    def setUp(self) -> None:
-        before, place = dict(os.environ), Path.cwd()
-        self.folder = Path(self.mktemp()).absolute()
-        self.folder.mkdir()
-        self.addCleanup(os.chdir, place)
-        self.addCleanup(os.environ.update, before)
-        self.addCleanup(os.environ.clear)
-        os.environ.clear()
-        os.environ["STREAMR_STATE_DIR"] = str(self.folder / "state")
-        os.chdir(self.folder)
-
-    def said(self, *words: str, **environment: str) -> tuple[object, str, str]:
-        """Exit status, standard output and standard error."""
-        os.environ.update(environment)
-        out, err = io.StringIO(), io.StringIO()
-        with (
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-            self.assertRaises(SystemExit) as caught,
-        ):
-            cli.main(["peer", *words])
-        return caught.exception.code, out.getvalue(), err.getvalue()
+class Peer(CommandCase):
+    command = "peer"
 
     def both(self, text: str) -> tuple[Settings, Settings]:
         """What a paste of each half makes of a machine's settings."""

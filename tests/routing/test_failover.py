@@ -847,6 +847,14 @@ class Opened(Three):
         causes = ["upstream_unavailable", "destination_unavailable", None]
         self.assertEqual([cause for _, cause in self.noted(travelling)], causes)
 
+    def test_what_a_peer_says_at_the_second_try_counts(self) -> None:
+        travelling = self.over(self.c)
+        self.c.fails("connection_terminated")
+        self.clock.advance(RETRY_JITTER)
+        self.assertEqual(self.sent(), "0 0 2")
+        self.c.fails("destination_unavailable", retry_after="7")
+        self.assertEqual(self.outcome(travelling).fault.retry_after, "7")
+
     def test_who_waited_leaves_all_the_same_while_there_is_hope(self) -> None:
         self.fetch()
         self.a.sent[-1].waits()
