@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from email.utils import parsedate_to_datetime
 
-from streamr.errors import Fault
+from streamr.errors import Fault, Phase
 
 # Beyond this a route is called silent, and the next one starts beside it (seconds).
 # Most answers of TMDB take 80-250 ms (docs/facts/tmdb.md, "Response times").
 HEDGE_AFTER = 0.25
 # A retry waits a random part of this (full jitter, seconds): a reset costs as much.
 RETRY_JITTER = 0.02
+_LOOP = "proxy_loop_detected"
 
 
 def again(fault: Fault, tries: int, routes_left: int) -> bool:
@@ -24,6 +25,21 @@ def again(fault: Fault, tries: int, routes_left: int) -> bool:
     if tries > 1 or fault.final or not fault.cause.same_route:
         return False
     return routes_left == 0 or not fault.cause.slow
+
+
+def telling(first: Fault, later: Fault) -> Fault:
+    """Which of two routes' faults the caller is told: that of the one that came
+    further, because a name that does not exist is no news behind a reset handshake. Of
+    equals it is the later one's. So it is where the later one ends the search, and
+    where the first is streamr's own doing, unless that is a loop: it explains the
+    others.
+    """
+    phase = first.cause.phase
+    ours = phase is Phase.GATEWAY and first.cause.name != _LOOP
+    if ours or not later.cause.next_route:
+        return later
+    steps = tuple(Phase)
+    return later if steps.index(later.cause.phase) >= steps.index(phase) else first
 
 
 def retry_after(field: str | None, date: str | None) -> float | None:

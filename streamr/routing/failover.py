@@ -29,7 +29,7 @@ from streamr.interfaces import Route
 from streamr.policy import cachekey
 from streamr.policy.budgets import HedgeBudget, may_retry
 from streamr.policy.deadline import LEAST_ATTEMPT, share
-from streamr.policy.retry import HEDGE_AFTER, RETRY_JITTER, again
+from streamr.policy.retry import HEDGE_AFTER, RETRY_JITTER, again, telling
 from streamr.policy.standing import Standing
 from streamr.routing.health import Health
 from streamr.routing.hedge import Race, Rest, Silence
@@ -241,7 +241,7 @@ class Failover:
                 request_id=journey.call.request_id,
                 code="fallback",
             )
-        return rest.wait()
+        return rest.wait().addErrback(_most_telling, fault)
 
     def _attempt(
         self,
@@ -410,6 +410,13 @@ def _forget_a_lookup(attempts: list[Attempt]) -> None:
 def _unless_vetoed(failure: Failure, before: Fault) -> Failure:
     """A second try that could not leave says nothing: the first one's fault counts."""
     return Failure(before) if isinstance(failure.value, _Vetoed) else failure
+
+
+def _most_telling(failure: Failure, before: Fault) -> Failure:
+    """Both of two routes have failed: what the caller is told."""
+    if isinstance(failure.value, Fault) and telling(before, failure.value) is before:
+        return Failure(before)
+    return failure
 
 
 def _arrived(answer: Answer, journey: _Journey) -> Outcome:

@@ -66,6 +66,6 @@ def test_without_another_way_it_says_so_at_once(
     with misled(simulator, tmp_path, "nothing") as door:
         for _ in range(2):
             answer = ask(door.daemon.main, "/3/movie/550")
-        assert answer.status == 508
-        assert "proxy_loop_detected" in answer.json["status_message"]
-        assert "a streamr door" in json.dumps(answer.json["details"])
+            assert answer.status == 508
+            assert "proxy_loop_detected" in answer.json["status_message"]
+            assert "a streamr door" in json.dumps(answer.json["details"])

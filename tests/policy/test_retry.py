@@ -4,7 +4,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.errors import CAUSES, Fault
-from streamr.policy.retry import again, retry_after
+from streamr.policy.retry import again, retry_after, telling
 from tests.support import QUERY, FakeRoute, call, failover_over
 
 
@@ -42,6 +42,42 @@ class Again(SynchronousTestCase):
     def test_however_many_tries_there_were_it_was_the_last(self):
         for tries in (2, 3, 10):
             self.assertFalse(again(Fault("tls_reset"), tries, 0), tries)
+
+
+class Telling(SynchronousTestCase):
+    """Two routes have failed: what the caller is told."""
+
+    def told(self, *names: str) -> str:
+        first, later = (Fault(name) for name in names)
+        return telling(first, later).cause.name
+
+    def test_the_route_that_came_further_whichever_was_first(self):
+        steps = ("dns_error", "connection_refused", "tls_reset", "upstream_error")
+        for number, less in enumerate(steps):
+            for more in steps[number + 1 :]:
+                self.assertEqual(self.told(less, more), more)
+                self.assertEqual(self.told(more, less), more)
+
+    def test_of_equals_the_later_one(self):
+        self.assertEqual(self.told("tls_reset", "tls_closed"), "tls_closed")
+        self.assertEqual(self.told("tls_closed", "tls_reset"), "tls_reset")
+
+    def test_a_loop_explains_the_others(self):
+        loop = "proxy_loop_detected"
+        for name in ("dns_error", "tls_reset", "http_response_invalid"):
+            self.assertEqual(self.told(loop, name), loop)
+            self.assertEqual(self.told(name, loop), loop)
+
+    def test_what_is_streamrs_own_doing_says_less_than_a_route(self):
+        for name in ("proxy_internal_error", "destination_unavailable"):
+            self.assertEqual(self.told(name, "dns_error"), "dns_error")
+
+    def test_what_ends_the_search_is_told_whatever_came_before(self):
+        ends = {name for name, cause in CAUSES.items() if not cause.next_route}
+        self.assertTrue(ends)
+        for name in ends:
+            for before in CAUSES:
+                self.assertEqual(self.told(before, name), name)
 
 
 class Moments(SynchronousTestCase):

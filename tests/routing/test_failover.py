@@ -494,6 +494,13 @@ class Chain(Three):
         )
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_when_one_came_further_than_the_last_its_fault_is_told(self) -> None:
+        travelling = self.fetch()
+        self.a.fails("connection_timeout")
+        self.b.fails("tls_alert_received")
+        self.c.fails("destination_ip_unroutable")
+        self.assertEqual(self.cause(travelling), "tls_alert_received")
+
     def test_a_way_that_breaks_at_once_is_our_own_error_and_the_next_one_helps(
         self,
     ) -> None:
