@@ -182,9 +182,11 @@ class Simulator(Process):
 
     KEY = "c0ffee00c0ffee11c0ffee22c0ffee33"
 
-    def __init__(self, directory: Path, *more: str) -> None:
+    def __init__(self, directory: Path, *more: str, within: Sequence[str] = ()) -> None:
+        """`within` is a command that starts another."""
         super().__init__(
             [
+                *within,
                 *(sys.executable, "-m", "streamr.simulator"),
                 *("--directory", str(directory), "--key", self.KEY),
                 *("--control-port", "0", "--latency", "none", *more),

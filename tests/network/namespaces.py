@@ -105,17 +105,12 @@ class Namespaces:
     @contextlib.contextmanager
     def inside(self, place: str) -> Iterator[None]:
         """This thread in the namespace: a socket made here stays in it for good."""
-        with Path("/proc/thread-self/ns/net").open() as back:
-            self.enter(place)
-            try:
-                yield
-            finally:
-                _set(back.fileno())
+        with inside(self.name(place)):
+            yield
 
     def enter(self, place: str) -> None:
         """This thread moves there and stays."""
-        with (MOUNTED / self.name(place)).open() as there:
-            _set(there.fileno())
+        _enter(self.name(place))
 
     def rate(self, kbit: int | None) -> None:
         """Limit the line between home and router in both directions; None: no limit.
@@ -144,10 +139,26 @@ class Namespaces:
     def remove(self) -> None:
         """End what still runs in them, and let go of them."""
         for place in ALL:
-            _remove(self.name(place))
+            remove(self.name(place))
 
 
 LINK, UPLINK = "lan", "wan"
+
+
+@contextlib.contextmanager
+def inside(name: str) -> Iterator[None]:
+    """This thread in a namespace: a socket made here stays in it for good."""
+    with Path("/proc/thread-self/ns/net").open() as back:
+        _enter(name)
+        try:
+            yield
+        finally:
+            _set(back.fileno())
+
+
+def _enter(name: str) -> None:
+    with (MOUNTED / name).open() as there:
+        _set(there.fileno())
 
 
 def sweep() -> None:
@@ -155,10 +166,11 @@ def sweep() -> None:
     for each in MOUNTED.glob(f"{PREFIX}*") if MOUNTED.is_dir() else ():
         owner = each.name.removeprefix(PREFIX).partition("-")[0]
         if not Path(f"/proc/{owner}").exists():
-            _remove(each.name)
+            remove(each.name)
 
 
-def _remove(name: str) -> None:
+def remove(name: str) -> None:
+    """End what still runs in a namespace, and let go of it."""
     if not (MOUNTED / name).exists():
         return
     listed = subprocess.run(
