@@ -21,6 +21,11 @@ FAULT = "Streamr-Fault"
 # Cloudflare's id of a request that came through it.
 CF_RAY = "CF-Ray"
 
+# To caches in front: RFC 9213's field for CDNs, and how many seconds nginx may keep an
+# answer, because it does not count the Age that an answer has when it comes.
+CDN_CACHE_CONTROL = "CDN-Cache-Control"
+ACCEL_EXPIRES = "X-Accel-Expires"
+
 # RFC 8586, RFC 9209, RFC 9211, and W3C's Server-Timing.
 CDN_LOOP = "CDN-Loop"
 PROXY_STATUS = "Proxy-Status"

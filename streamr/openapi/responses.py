@@ -19,6 +19,7 @@ _HEADERS: dict[str, tuple[bool, Schema, str]] = {
     "X-Content-Type-Options": (True, {"const": "nosniff"}, "Always nosniff."),
     "Vary": (False, _TEXT, "What the answer depends on: Accept-Encoding, Origin."),
     "Cache-Control": (False, _TEXT, "How long you may keep it (RFC 9111)."),
+    names.CDN_CACHE_CONTROL: (False, _TEXT, "The same for CDNs (RFC 9213)."),
     "ETag": (False, _TEXT, "Send it back as If-None-Match."),
     "Age": (
         False,
@@ -54,7 +55,10 @@ _HEADERS: dict[str, tuple[bool, Schema, str]] = {
 }
 _EVERY = (names.REQUEST_ID, "X-Content-Type-Options", "Access-Control-Allow-Origin")
 _TOLD = ("Cache-Control", names.CACHE_STATUS, names.PROXY_STATUS, names.SERVER_TIMING)
-_ANSWERED = ("Vary", "ETag", "Age", "X-Proxy-Source", names.DROPPED)
+_ANSWERED = (
+    *("Vary", "ETag", "Age", names.CDN_CACHE_CONTROL),
+    *("X-Proxy-Source", names.DROPPED),
+)
 
 # status: (component, schema of the body, further headers, description)
 _ERRORS: dict[int, tuple[str, str, tuple[str, ...], str]] = {

@@ -103,20 +103,46 @@ def state(stored: StoredResponse | None, now: float) -> State:
     return State.STALE if late < stored.if_error else State.GONE
 
 
+def left(stored: StoredResponse, now: float) -> int:
+    """Whole seconds for which a response is still fresh."""
+    return max(0, int(stored.lifetime - max(0.0, now - stored.stored_at)))
+
+
 def cache_control(stored: StoredResponse, now: float) -> str:
-    """The Cache-Control field for callers.
+    """The Cache-Control field for callers, and for shared caches without a field of
+    their own.
 
     What is left of the lifetime is max-age less the Age beside it (RFC 9111, 4.2): a
     caller's cache keeps the answer as long as ours.
     """
-    age = max(0.0, now - stored.stored_at)
-    left = max(0, int(stored.lifetime - age))
-    field = f"public, max-age={left + int(age) if left else 0}"
-    if stored.while_revalidate:
-        field += f", stale-while-revalidate={int(stored.while_revalidate)}"
-    if stored.if_error:
-        field += f", stale-if-error={int(stored.if_error)}"
-    return field
+    lifetime = _lifetime(stored, now)
+    fresh = f"public, max-age={lifetime}, s-maxage={lifetime}"
+    return fresh + _when_stale(stored, now)
+
+
+def cdn_cache_control(stored: StoredResponse, now: float) -> str:
+    """The CDN-Cache-Control field (RFC 9213): without s-maxage, which forbids shared
+    caches to serve what is stale (RFC 9111, 5.2.2.10), whatever stands beside it."""
+    return f"max-age={_lifetime(stored, now)}{_when_stale(stored, now)}"
+
+
+def _lifetime(stored: StoredResponse, now: float) -> int:
+    remaining = left(stored, now)
+    return remaining + int(max(0.0, now - stored.stored_at)) if remaining else 0
+
+
+def _when_stale(stored: StoredResponse, now: float) -> str:
+    """RFC 5861's directives. They say what is left of each time once it runs, so that
+    caches in a row do not add up what each of them may do."""
+    late = max(0.0, now - stored.stored_at - stored.lifetime)
+    said = ""
+    for name, seconds in (
+        ("stale-while-revalidate", stored.while_revalidate),
+        ("stale-if-error", stored.if_error),
+    ):
+        if seconds > late:
+            said += f", {name}={int(seconds - late)}"
+    return said
 
 
 def _named(directives: Mapping[str, str | None], answer: Answer) -> float | None:

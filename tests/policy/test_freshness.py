@@ -18,6 +18,8 @@ from streamr.policy.freshness import (
     State,
     Terms,
     cache_control,
+    cdn_cache_control,
+    left,
     state,
 )
 from streamr.policy.freshness import terms as terms_in
@@ -33,6 +35,8 @@ LISTS = "/movie/popular"
 ENDPOINTS = {each.template: each for each in catalogue.shipped()}
 TEMPLATES = list(ENDPOINTS)
 KINDS = sorted(CLASSES)
+# Seconds of a lifetime, or of what may be done after it.
+hours = st.floats(0.0, 5000.0)
 # One endpoint of each class.
 OF_CLASS = {
     "configuration": "/configuration",
@@ -489,7 +493,8 @@ class ForCallers(SynchronousTestCase):
     """The Cache-Control field of what is served."""
 
     FIELD = re.compile(
-        r"public, max-age=(\d+), stale-while-revalidate=(\d+), stale-if-error=(\d+)"
+        r"public, max-age=(\d+), s-maxage=\1, stale-while-revalidate=(\d+), "
+        r"stale-if-error=(\d+)"
     )
 
     def test_it_says_what_is_left_and_what_may_be_done_afterwards(self) -> None:
@@ -524,7 +529,8 @@ class ForCallers(SynchronousTestCase):
             ):
                 field = cache_control(one, start + later)
                 self.assertTrue(
-                    field.startswith(f"public, max-age={max_age}, "), (start, later)
+                    field.startswith(f"public, max-age={max_age}, s-maxage={max_age}"),
+                    (start, later),
                 )
 
     def test_what_came_old_has_less_left(self) -> None:
@@ -533,7 +539,8 @@ class ForCallers(SynchronousTestCase):
         one = stored(found, 5000.0)
         for now, max_age in ((5000.0, 3600), (7999.0, 3600), (8000.0, 0)):
             field = cache_control(one, now)
-            self.assertTrue(field.startswith(f"public, max-age={max_age}, "), now)
+            said = f"public, max-age={max_age}, s-maxage={max_age}, "
+            self.assertTrue(field.startswith(said), now)
 
     def test_each_class_says_its_own_terms(self) -> None:
         for name, template in OF_CLASS.items():
@@ -541,19 +548,21 @@ class ForCallers(SynchronousTestCase):
             assert found is not None
             self.assertEqual(
                 cache_control(stored(found, 50.0), 50.0),
-                f"public, max-age={int(found.lifetime)}, stale-while-revalidate="
+                f"public, max-age={int(found.lifetime)}, "
+                f"s-maxage={int(found.lifetime)}, stale-while-revalidate="
                 f"{int(kind.while_revalidate)}, stale-if-error={int(kind.if_error)}",
             )
 
     def test_each_of_the_stale_terms_can_stand_alone(self) -> None:
         found = Terms("x", 0.0, 60.0, 0.0, 7.0)
         self.assertEqual(
-            cache_control(stored(found), 0.0), "public, max-age=60, stale-if-error=7"
+            cache_control(stored(found), 0.0),
+            "public, max-age=60, s-maxage=60, stale-if-error=7",
         )
         found = Terms("x", 0.0, 60.0, 7.0, 0.0)
         self.assertEqual(
             cache_control(stored(found), 0.0),
-            "public, max-age=60, stale-while-revalidate=7",
+            "public, max-age=60, s-maxage=60, stale-while-revalidate=7",
         )
 
     def test_a_stale_response_has_nothing_left_and_never_less(self) -> None:
@@ -564,4 +573,37 @@ class ForCallers(SynchronousTestCase):
     def test_what_may_not_be_served_stale_says_nothing_of_it(self) -> None:
         found = terms(answer(None, 404), LISTS)
         assert found is not None
-        self.assertEqual(cache_control(stored(found), 0.0), "public, max-age=60")
+        self.assertEqual(
+            cache_control(stored(found), 0.0), "public, max-age=60, s-maxage=60"
+        )
+
+    def test_the_field_for_cdns_lets_them_serve_what_is_stale(self) -> None:
+        """RFC 9111, 5.2.2.10: s-maxage would forbid it."""
+        found = Terms("x", 0.0, 60.0, 30.0, 3600.0)
+        self.assertEqual(
+            cdn_cache_control(stored(found), 10.0),
+            "max-age=60, stale-while-revalidate=30, stale-if-error=3600",
+        )
+
+    @steady
+    @given(hours, hours, hours, hours)
+    def test_caches_in_a_row_do_not_add_up_what_each_may_do(
+        self, lifetime: float, revalidate: float, error: float, later: float
+    ) -> None:
+        """However many of them count from when they got it: never beyond our own."""
+        one = stored(Terms("x", 0.0, lifetime, revalidate, error))
+        if state(one, later) is State.FRESH:
+            return
+        field = cdn_cache_control(one, later)
+        for name, seconds in (
+            ("stale-while-revalidate", revalidate),
+            ("stale-if-error", error),
+        ):
+            said = re.search(rf"{name}=(\d+)", field)
+            allowed = 0 if said is None else int(said[1])
+            self.assertLessEqual(later + allowed, max(later, lifetime + seconds))
+
+    def test_what_is_left_is_for_caches_that_do_not_count_the_age(self) -> None:
+        one = stored(Terms("x", 0.0, 60.0, 30.0, 3600.0))
+        for now, seconds in ((-1.0, 60), (0.0, 60), (10.5, 49), (60.0, 0), (99.0, 0)):
+            self.assertEqual(left(one, now), seconds)

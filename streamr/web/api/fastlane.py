@@ -28,7 +28,7 @@ from streamr.boundaries import (
 )
 from streamr.fields import cache_status, names
 from streamr.interfaces import Memory
-from streamr.policy import freshness, representation
+from streamr.policy import representation
 from streamr.web.api import render
 from streamr.web.api.cors import Cors
 from streamr.web.api.ids import RequestIds, is_sane
@@ -70,7 +70,10 @@ MOST_LINE = 512
 # (measured with tracemalloc).
 PAGE_OVERHEAD, FORM_OVERHEAD = 700, 1500
 # Fields of a stored page that change while it is fresh.
-CHANGING = ("Age", "Cache-Control", names.CACHE_STATUS)
+CHANGING = (
+    *("Age", "Cache-Control", names.CDN_CACHE_CONTROL, names.ACCEL_EXPIRES),
+    names.CACHE_STATUS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,11 +301,9 @@ class FastLane:
         """Fill the gaps for this second."""
         age = int(now - stored.stored_at)
         use = cache_status.render(self._server, CacheUse(ttl=ttl), None)
-        form.begin = form.template % (
-            str(age).encode(),
-            freshness.cache_control(stored, now).encode(),
-            use.encode(),
-        )
+        fields = [value for _, value in render.freshness_fields(stored, now)]
+        values = (str(age), *fields, use)
+        form.begin = form.template % tuple(value.encode() for value in values)
         form.age, form.ttl = age, ttl
 
     # Header blocks

@@ -143,7 +143,7 @@ def _stored_page(
         ("Vary", "Accept-Encoding"),
         ("ETag", stored.etag),
         ("Age", str(int(exchange.outcome.age))),
-        ("Cache-Control", _freshness(stored, now)),
+        *freshness_fields(stored, now),
     ]
     known = wanted.none_match and matches(wanted.none_match, stored.etag)
     if stored.status == 200 and known:
@@ -160,9 +160,16 @@ def _stored_page(
     return Page(stored.status, body, (*headers, *provenance(exchange)))
 
 
-def _freshness(stored: StoredResponse, now: float) -> str:
-    """What is left of the lifetime. A 404 is kept here, and by nobody else."""
-    return freshness.cache_control(stored, now) if stored.status == 200 else "no-store"
+def freshness_fields(stored: StoredResponse, now: float) -> list[tuple[str, str]]:
+    """What callers and the caches in front may do with a stored response. A 404 is kept
+    here, and by nobody else."""
+    if stored.status != 200:
+        return [("Cache-Control", "no-store")]
+    return [
+        ("Cache-Control", freshness.cache_control(stored, now)),
+        (names.CDN_CACHE_CONTROL, freshness.cdn_cache_control(stored, now)),
+        (names.ACCEL_EXPIRES, str(freshness.left(stored, now))),
+    ]
 
 
 def matches(none_match: str, etag: str) -> bool:

@@ -182,8 +182,11 @@ class Kept(SynchronousTestCase):
                 "Vary": "Accept-Encoding",
                 "ETag": 'W/"abc"',
                 "Age": "10",
-                "Cache-Control": "public, max-age=60, stale-while-revalidate=30, "
+                "Cache-Control": "public, max-age=60, s-maxage=60, "
+                "stale-while-revalidate=30, stale-if-error=3600",
+                "CDN-Cache-Control": "max-age=60, stale-while-revalidate=30, "
                 "stale-if-error=3600",
+                "X-Accel-Expires": "50",
                 "Content-Type": "application/json",
                 "Cache-Status": "streamr-main;hit;ttl=50",
                 "Server-Timing": "total;dur=1",
@@ -239,7 +242,11 @@ class Kept(SynchronousTestCase):
         self.assertEqual((page.status, page.body), (304, b""))
         self.assertEqual(
             list(headers(page)),
-            ["Vary", "ETag", "Age", "Cache-Control", "Cache-Status", "Server-Timing"],
+            [
+                *("Vary", "ETag", "Age"),
+                *("Cache-Control", "CDN-Cache-Control", "X-Accel-Expires"),
+                *("Cache-Status", "Server-Timing"),
+            ],
         )
         for other in ("", 'W/"other"'):
             self.assertEqual(stored("", other).status, 200, other)
