@@ -12,7 +12,6 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from streamr.app.state import file_name
-from streamr.boundaries import StoredResponse
 from streamr.config.settings import Settings
 from streamr.interfaces import Reactor
 from streamr.policy.freshness import state
@@ -20,13 +19,11 @@ from streamr.store.expiry import Aging
 from streamr.store.memory import MemoryStore
 from streamr.store.sqlite import DiskStore
 from streamr.store.writebehind import WriteBehind
-from streamr.tmdb.lifetimes import KINDS
+from streamr.tmdb import tags
 
 _log = Logger()
 T = TypeVar("T")
 
-# What a purge takes, exactly one of them.
-PURGES = ("all", "class", "path")
 # A list page takes some 14 kB with gzip, and 3 more with brotli; smaller answers let
 # more entries in.
 ENTRIES_PER_MB = 250
@@ -89,30 +86,10 @@ class Storage:
         }
 
     def purge(self, given: Mapping[str, str]) -> dict[str, int]:
-        """Drop all, a class, or what lies below a path. Raises ValueError."""
-        return {"purged": self.memory.purge(_unwanted(given))}
+        """Drop all, a class, what lies below a path, or what shows a title. Raises
+        ValueError."""
+        return {"purged": self.memory.purge(tags.purge(given).unwanted)}
 
     def in_thread(self, work: Callable[..., T], *args: object) -> Deferred[T]:
         """Run work off the reactor, after what was handed in before."""
         return deferToThreadPool(self._reactor, self._threads, work, *args)
-
-
-def _unwanted(given: Mapping[str, str]) -> Callable[[StoredResponse], bool]:
-    match [*given.items()]:
-        case [("class", kind)]:
-            if kind not in KINDS:
-                known = ", ".join(KINDS)
-                raise ValueError(
-                    f"there is no freshness class {kind!r}; known: {known}"
-                )
-            return lambda response: response.kind == kind
-        case [("path", path)]:
-            below = path.rstrip("/")
-            if not below:
-                raise ValueError(
-                    "an empty path matches nothing; to purge everything, use all=1"
-                )
-            return lambda response: f"{response.path}/".startswith(f"{below}/")
-        case [("all", "1")]:
-            return lambda _response: True
-    raise ValueError("say what to purge, one of: all=1, class=NAME, path=PATH")

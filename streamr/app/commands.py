@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from streamr import __version__
-from streamr.app.cache import PURGES, Storage
+from streamr.app.cache import Storage
 from streamr.app.control import Command
 from streamr.app.pictures import PictureDisk
 from streamr.routing.failover import Failover
 from streamr.routing.report import ToldRoute, told_routes
+from streamr.tmdb import tags
 
 
 def commands(
@@ -43,7 +44,7 @@ def commands(
     found = [Command("/running", running), Command("/routes", routes)]
     for storage in stored:
         found.append(Command("/cache", storage.stats))
-        found.append(Command("/cache/purge", storage.purge, "POST", PURGES))
+        found.append(Command("/cache/purge", storage.purge, "POST", tags.PURGES))
     for disk in filter(None, disks):
         found.append(Command("/pictures", disk.stats))
         found.append(Command("/pictures/purge", disk.purge, "POST"))

@@ -38,6 +38,7 @@ from streamr.routing.health import Health
 from streamr.routing.history import NetworkMemory
 from streamr.routing.search import Search
 from streamr.tmdb.catalogue import Catalogue
+from streamr.tmdb.tags import TagField, field_of
 from streamr.web.access import Who
 from streamr.web.api import pictures, target
 from streamr.web.api.configuration import PictureAddress
@@ -226,7 +227,8 @@ class Shared:
         )
         tmdb = health.TMDBHealth(gateway, reactor, self.wall, near.gateway)
         own = [*probes, *self._main_rows(tmdb, address, status, demo, look_again)]
-        own += pictures.rows(images.gateway) if images is not None else []
+        if images is not None:
+            own += pictures.rows(images.gateway, self._picture_tags())
         surface = self._main_surface(gateway, loop, own, demo)
         if storage is not None:
             surface = replace(surface, lane=self._lane(surface, storage.memory))
@@ -266,6 +268,7 @@ class Shared:
             worded=self.log.worded,
             masked=self.log.masked,
             more=surface.more,
+            tagged=surface.tagged,
             hosts=surface.hosts,
             admits=admits if surface.limits.rate else None,
         )
@@ -394,7 +397,16 @@ class Shared:
             proxies=TrustedProxies(settings.trusted_proxies),
             limits=self._limits(),
             images=self._picture_address(),
+            tagged=None if self._tags is None else self._tags.of,
         )
+
+    @property
+    def _tags(self) -> TagField | None:
+        """What tells caches in front of main how to find an answer again."""
+        return field_of(self.settings.tags)
+
+    def _picture_tags(self) -> list[tuple[str, str]]:
+        return [] if self._tags is None else [self._tags.of_pictures()]
 
     def _picture_address(self) -> PictureAddress | None:
         settings = self.settings

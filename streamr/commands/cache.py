@@ -9,12 +9,13 @@ from streamr.commands.daemon_options import AskingOptions
 from streamr.policy.freshness import State
 from streamr.terminal import console
 from streamr.terminal.options import Helpful, UsageError
+from streamr.tmdb import tags
 from streamr.tmdb.lifetimes import KINDS
 
 MEGABYTE = 1024 * 1024
 # What can be purged, exactly one of them at a time.
-WANTED = ("all", "class", "path", "images")
-ONE_OF = "--all, --class NAME, --path PATH, --images"
+WANTED = (*tags.PURGES, "images")
+ONE_OF = "--all, --class NAME, --path PATH, --title KIND/ID, --images"
 
 
 class CacheStats(TypedDict):
@@ -59,13 +60,16 @@ class StatsOptions(AskingOptions):
 
 
 class PurgeOptions(AskingOptions):
-    """`streamr cache purge`: drop all, a class, or what lies below a path."""
+    """`streamr cache purge`: drop all, a class, what lies below a path, a title."""
 
-    synopsis = "(--all | --class NAME | --path PATH | --images) [options]"
+    synopsis = (
+        "(--all | --class NAME | --path PATH | --title KIND/ID | --images) [options]"
+    )
     about = (
         "Asks the streamr that is running on this machine to delete stored answers: "
-        "all of them, one freshness class, or everything below a TMDB path; or all "
-        "stored pictures."
+        "all of them, one freshness class, everything below a TMDB path, or everything "
+        "that shows a film or series; or all stored pictures. The caches named in "
+        "STREAMR_PURGE_URL are told to do the same."
     )
     example = "streamr cache purge --path /movie/550"
     optFlags: ClassVar = [
@@ -75,6 +79,7 @@ class PurgeOptions(AskingOptions):
     optParameters: ClassVar = [
         ["class", None, None, f"Delete one freshness class: {', '.join(KINDS)}."],
         ["path", None, None, "Delete a TMDB path and everything below it."],
+        ["title", None, None, "Delete a title, and the lists that show it."],
     ]
 
     def postOptions(self) -> None:
@@ -90,6 +95,12 @@ class PurgeOptions(AskingOptions):
             raise UsageError(
                 f"{self['path']!r} is not a valid --path; allowed: a TMDB path "
                 "without the /3, such as /movie/550"
+            )
+
+        if self["title"] and not tags.is_title(self["title"]):
+            raise UsageError(
+                f"{self['title']!r} is not a valid --title; allowed: movie/ID and "
+                "tv/ID, such as movie/550"
             )
 
     def perform(self) -> int:

@@ -353,6 +353,15 @@ TABLE: tuple[Setting, ...] = (
         "0 to 1000000",
     ),
     Setting(
+        "STREAMR_TAGS",
+        "",
+        values.tag_format,
+        "The field in which main tells caches in front of it the tags of each answer, "
+        "by which they can purge it (docs/scaling.md).",
+        "cache-tag (Cloudflare), surrogate-key (Fastly, Varnish, Souin) or "
+        "edge-cache-tag (Akamai)",
+    ),
+    Setting(
         "STREAMR_STATE_DIR",
         "",
         values.folder,
@@ -476,6 +485,7 @@ class Settings:
     images: bool
     rewrite_images: bool
     image_cache_mb: int | None
+    tags: str
     state_dir: Path | None
     warm: tuple[str, ...]
     warm_images: tuple[str, ...]

@@ -192,6 +192,16 @@ def image_size(text: str) -> str:
     return text
 
 
+def tag_format(text: str) -> str:
+    """A format of tags for caches in front, or none."""
+    if text:
+        # few want one, and a command reads all settings
+        from streamr.tmdb.tags import FORMATS
+
+        return choice(*FORMATS)(text)
+    return ""
+
+
 def proxy_url(text: str) -> str:
     """The base URL of a streamr proxy, with the pins of its public key behind it."""
     _check_not_outbound(text)

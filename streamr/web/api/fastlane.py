@@ -128,14 +128,15 @@ class FastLane:
         worded: Callable[[Exchange], str] = lambda _exchange: "",
         masked: Callable[[str], str] = str,
         more: Sequence[tuple[str, str]] = (),
+        tagged: render.Tagged | None = None,
         hosts: Hosts | None = None,
         admits: Callable[[str, str], bool] | None = None,
     ) -> None:
         """`told` is told of each hit with its request id, and `worded` makes its line
         in the log; `masked` takes secrets out of a caller's own id; `more` are fields
-        of every page; with `hosts` other names than those go the long way, if data is
-        for them only. Whether a caller may ask now, `admits` says of his peer's address
-        and X-Forwarded-For."""
+        of every page, and `tagged` makes that of one; with `hosts` other names than
+        those go the long way, if data is for them only. Whether a caller may ask now,
+        `admits` says of his peer's address and X-Forwarded-For."""
         self._server = server
         self._store = store
         self._clock = clock
@@ -146,6 +147,7 @@ class FastLane:
         self._worded = worded
         self._masked = masked
         self._more = tuple(more)
+        self._tagged = tagged
         self._hosts = hosts if hosts is not None and hosts.for_data else None
         self._admits = admits
         self._pages: dict[bytes, _Page] = {}
@@ -277,7 +279,9 @@ class FastLane:
             outcome=Outcome(source=STORED, stored=stored, cache=CacheUse(ttl=0)),
         )
         wants = Wants(codings, stored.etag if known else "")
-        told = render.query_page(exchange, wants, stored.stored_at, page.query)
+        told = render.query_page(
+            exchange, wants, stored.stored_at, page.query, tagged=self._tagged
+        )
         template = field_lines((*told.headers, *self._more)).replace(b"%", b"%%")
         for name in CHANGING:
             value = dict(told.headers)[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from twisted.internet.defer import Deferred
@@ -27,23 +28,27 @@ _INERT = ("Content-Security-Policy", "default-src 'none'; sandbox")
 NOT_THERE = "The resource you requested could not be found."
 
 
-def rows(pictures: Pictures) -> list[Row]:
-    """The pictures' rows in the table of a server."""
-    return [row(pictures), row(pictures, PREFIX)]
+def rows(pictures: Pictures, more: Fields = ()) -> list[Row]:
+    """The pictures' rows in the table of a server; `more` are fields of each one."""
+    return [row(pictures, each, more) for each in ("", PREFIX)]
 
 
-def row(pictures: Pictures, prefix: str = "") -> Row:
+def row(pictures: Pictures, prefix: str = "", more: Fields = ()) -> Row:
     """That of the pictures below TMDB's own path, or below another in front of it."""
     path = f"{prefix}{images.PICTURES}"
-    return Row(path, _Handler(pictures, path), below=True, from_tmdb=True)
+    return Row(path, _Handler(pictures, path, more), below=True, from_tmdb=True)
+
+
+Fields = Sequence[tuple[str, str]]
 
 
 class _Handler:
     """Answers requests for pictures below one path."""
 
-    def __init__(self, pictures: Pictures, prefix: str) -> None:
+    def __init__(self, pictures: Pictures, prefix: str, more: Fields) -> None:
         self._pictures = pictures
         self._prefix = prefix
+        self._more = tuple(more)
 
     def __call__(self, visit: Visit) -> Deferred[Answered]:
         """The picture that is asked for. Raises Refusal for what can be none."""
@@ -57,13 +62,13 @@ class _Handler:
             )
         query = Query(name.path, (), images.TEMPLATE)
         showing = self._pictures.serve(query, visit.call)
-        return showing.addCallback(_answer, visit)
+        return showing.addCallback(_answer, visit, self._more)
 
 
-def _answer(shown: PictureAnswer, visit: Visit) -> Answered:
+def _answer(shown: PictureAnswer, visit: Visit, more: Fields) -> Answered:
     exchange = shown.exchange
     if shown.reader is not None:
-        return _picture(shown, shown.reader.head, visit)
+        return _picture(shown, shown.reader.head, visit, more)
     fault = exchange.outcome.fault
     if fault is not None:
         return render.fault_page(exchange, fault)
@@ -79,7 +84,9 @@ def _answer(shown: PictureAnswer, visit: Visit) -> Answered:
     )
 
 
-def _picture(shown: PictureAnswer, head: PictureHead, visit: Visit) -> Page | Stream:
+def _picture(
+    shown: PictureAnswer, head: PictureHead, visit: Visit, more: Fields
+) -> Page | Stream:
     """The picture, a part of it, or that the caller has it already (RFC 9110, 13.2.2
     has the order of these)."""
     reader, exchange = shown.reader, shown.exchange
@@ -88,6 +95,7 @@ def _picture(shown: PictureAnswer, head: PictureHead, visit: Visit) -> Page | St
         ("ETag", head.etag),
         ("Cache-Control", f"public, max-age={_lifetime(shown)}, immutable"),
         _CROSS_ORIGIN,
+        *more,
         *render.provenance(exchange),
     )
     none_match = visit.header("if-none-match")

@@ -33,6 +33,8 @@ OUR_KEY = (
     "TMDB_API_KEY there."
 )
 
+# What names an answer's tags for caches in front: tmdb.tags.TagField.of.
+Tagged = Callable[[Query, bytes], tuple[str, str]]
 # What adds a coding to a stored response: gateway.Gateway.coded.
 Coded = Callable[[StoredResponse, frozenset[str]], StoredResponse]
 
@@ -105,10 +107,15 @@ def query_page(
     now: float,
     query: Query,
     coded: Coded = as_it_is,
+    tagged: Tagged | None = None,
 ) -> Page:
-    """The page of a query's exchange: it also names the parameters that stayed here."""
+    """The page of a query's exchange: it also names the parameters that stayed here,
+    and the tags of what others may keep."""
     page = answer_page(exchange, wanted, now, coded)
     told = dropped(query.dropped)
+    shown = exchange.outcome.stored or exchange.outcome.answer
+    if tagged is not None and shown is not None and shown.status == 200:
+        told.append(tagged(query, shown.body))
     return replace(page, headers=(*page.headers, *told)) if told else page
 
 

@@ -216,8 +216,8 @@ class GatewayResource(Resource):
         if isinstance(exchange, Reset):
             return exchange
         now, coded = self._clock.seconds(), self._surface.gateway.coded
-        page = render.query_page(exchange, wanted, now, query, coded)
-        more = self._surface.more
+        more, tagged = self._surface.more, self._surface.tagged
+        page = render.query_page(exchange, wanted, now, query, coded, tagged)
         return replace(page, headers=(*page.headers, *more)) if more else page
 
     def _visit(

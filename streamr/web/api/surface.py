@@ -16,6 +16,7 @@ from streamr.web.api.configuration import PictureAddress
 from streamr.web.api.cors import Cors
 from streamr.web.api.fastlane import FastLane
 from streamr.web.api.ids import RequestIds
+from streamr.web.api.render import Tagged
 from streamr.web.api.target import FindQuery
 from streamr.web.callers import TrustedProxies
 from streamr.web.hosts import Hosts
@@ -36,6 +37,7 @@ class Surface:
     put off, before a page of ours is made; `hosts` are the server's names, and
     `proxies` those whose word on their callers is believed; `limits` are its own;
     `images` says where callers find our pictures, None when TMDB's address stays.
+    `tagged` names the tags of answers, for caches in front.
     A server that has no gateway of its own has a `name` of its own; `guard` raises
     Refusal for a request that may not come in at all.
     """
@@ -56,6 +58,7 @@ class Surface:
     limits: Limits = field(default_factory=Limits)
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     images: PictureAddress | None = None
+    tagged: Tagged | None = None
     name: str = ""
     guard: Callable[[GatewayRequest], None] = lambda _request: None
 

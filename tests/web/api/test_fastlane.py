@@ -21,6 +21,7 @@ from streamr.observe.fan import GATHERING, Fan
 from streamr.policy import cachekey, representation
 from streamr.store.memory import MemoryStore, size_of
 from streamr.tmdb import catalogue
+from streamr.tmdb.tags import TagField
 from streamr.tmdb.target import split
 from streamr.web.api import target
 from streamr.web.api.cors import Cors
@@ -58,6 +59,7 @@ STORED = {
     "/3/tv/1396?x=%c3%a9%25": 900.0,
     "/3/movie/680": 5.0,
 }
+TAGS = TagField("Cache-Tag", ",")
 PLAIN = b"GET /3/movie/popular HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
@@ -105,6 +107,7 @@ class World:
             cors,
             ids,
             date,
+            tagged=TAGS.of,
             hosts=hosts,
         )
         surface = Surface(
@@ -117,6 +120,7 @@ class World:
             ids=ids,
             lane=self.lane if lane else None,
             hosts=hosts,
+            tagged=TAGS.of,
         )
         self.taken = 0
         self.site = GatewaySite(
