@@ -29,6 +29,7 @@ setup(
         "streamr.doctor.diagnosis",
         "streamr.doctor.probe",
         "streamr.doctor.report",
+        "streamr.downstream",
         "streamr.fields",
         "streamr.gateway",
         "streamr.net",

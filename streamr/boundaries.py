@@ -377,6 +377,17 @@ DIRECT = Egress("direct", "direct")
 
 
 @dataclass(frozen=True, slots=True)
+class DownstreamCache:
+    """A cache in front of main, and how it is told to drop what bears a tag: `{tag}`
+    stands for it in `url` and `body`. `name` is its host and port."""
+
+    name: str
+    method: str
+    url: str
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Resolver:
     """Who is asked for the addresses of a name.
 

@@ -22,6 +22,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from streamr.terminal.daemon import NoDaemon
+from streamr.terminal.daemon import ask as ask_daemon
+
 ROOT = Path(__file__).resolve().parent.parent
 TWISTD = str(Path(sys.executable).with_name("twistd"))
 STREAMR = str(Path(sys.executable).with_name("streamr"))
@@ -280,3 +283,15 @@ def wait_until(is_so: Callable[[], object]) -> None:
     while not so():
         assert time.monotonic() < until, f"not true within {PATIENCE:g} s"
         threading.Event().wait(0.02)
+
+
+def wait_for_control(state: Path) -> None:
+    """The control socket opens a moment after the servers."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            ask_daemon(state, "/running")
+        except NoDaemon:
+            assert time.monotonic() < until, "no control socket"
+        else:
+            return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ from streamr.store.expiry import Aging
 from streamr.store.memory import MemoryStore
 from streamr.store.sqlite import DiskStore
 from streamr.store.writebehind import WriteBehind
-from streamr.tmdb import tags
+from streamr.tmdb.tags import Purge
 
 _log = Logger()
 T = TypeVar("T")
@@ -68,7 +68,7 @@ class Storage:
             await self._behind.flush()
         self._threads.stop()
 
-    def stats(self, _given: Mapping[str, str]) -> dict[str, object]:
+    def stats(self) -> dict[str, object]:
         """What is stored, for `streamr cache stats`."""
         now = self._reactor.seconds()
         classes: dict[str, int] = {}
@@ -85,10 +85,9 @@ class Storage:
             "by_state": states,
         }
 
-    def purge(self, given: Mapping[str, str]) -> dict[str, int]:
-        """Drop all, a class, what lies below a path, or what shows a title. Raises
-        ValueError."""
-        return {"purged": self.memory.purge(tags.purge(given).unwanted)}
+    def purge(self, what: Purge) -> int:
+        """Drop what is named; how many answers that was."""
+        return self.memory.purge(what.unwanted)
 
     def in_thread(self, work: Callable[..., T], *args: object) -> Deferred[T]:
         """Run work off the reactor, after what was handed in before."""

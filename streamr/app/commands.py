@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from streamr import __version__
 from streamr.app.cache import Storage
 from streamr.app.control import Command
 from streamr.app.pictures import PictureDisk
+from streamr.downstream.purger import Purger
 from streamr.routing.failover import Failover
 from streamr.routing.report import ToldRoute, told_routes
-from streamr.tmdb import tags
+from streamr.tmdb.tags import PURGES, Purge
+from streamr.tmdb.tags import purge as read_purge
 
 
 def commands(
@@ -22,10 +25,12 @@ def commands(
     disks: Sequence[PictureDisk | None],
     network: Mapping[str, str] | None,
     door: str | None = None,
+    in_front: Purger | None = None,
 ) -> list[Command]:
     """`urls` and `failovers` are by names; `certificate` is the file by which the
-    proxy's key is known; `door` is the door's URL; `network` leads the doctor into the
-    demo's network, None outside the demo."""
+    proxy's key is known; `door` is the door's URL; `in_front` tells the caches in front
+    of a purge; `network` leads the doctor into the demo's network, None outside the
+    demo."""
 
     def running(_given: Mapping[str, str]) -> dict[str, object]:
         """What runs here, for commands that were not told where to look."""
@@ -41,11 +46,35 @@ def commands(
         """What each route last did."""
         return {name: told_routes(each) for name, each in failovers.items()}
 
-    found = [Command("/running", running), Command("/routes", routes)]
-    for storage in stored:
-        found.append(Command("/cache", storage.stats))
-        found.append(Command("/cache/purge", storage.purge, "POST", tags.PURGES))
-    for disk in filter(None, disks):
-        found.append(Command("/pictures", disk.stats))
-        found.append(Command("/pictures/purge", disk.purge, "POST"))
+    def stats(storage: Storage, _given: Mapping[str, str]) -> dict[str, object]:
+        """What is stored, and what the caches in front were told."""
+        told = [] if in_front is None else in_front.told()
+        return {**storage.stats(), "in_front": told}
+
+    def purged(what: Purge, count: int) -> dict[str, object]:
+        """What was dropped here, and who is told to do the same."""
+        if in_front is not None:
+            in_front.purge(what.tag)
+        return {
+            "purged": count,
+            "in_front": [] if in_front is None else in_front.names,
+        }
+
+    def purge(given: Mapping[str, str]) -> dict[str, object]:
+        """Drop answers. Raises ValueError."""
+        what = read_purge(given)
+        return purged(what, sum(each.purge(what) for each in stored))
+
+    def purge_pictures(_given: Mapping[str, str]) -> dict[str, object]:
+        """Drop all pictures."""
+        return purged(Purge("images"), sum(each.purge() for each in disks if each))
+
+    found = [
+        Command("/running", running),
+        Command("/routes", routes),
+        Command("/cache/purge", purge, "POST", PURGES),
+        Command("/pictures/purge", purge_pictures, "POST"),
+    ]
+    found += (Command("/cache", partial(stats, each)) for each in stored)
+    found += (Command("/pictures", each.stats) for each in disks if each)
     return found

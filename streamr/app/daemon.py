@@ -22,6 +22,7 @@ from streamr.app.commands import commands
 from streamr.app.control import Command, open_control
 from streamr.app.descriptors import fitting, lowered, open_files
 from streamr.app.door import door_of
+from streamr.app.downstream import caches_in_front
 from streamr.app.expiry import EndingWatch
 from streamr.app.identity import ProxyIdentity, identity_of
 from streamr.app.metrics import VERSIONS, publish
@@ -35,6 +36,7 @@ from streamr.app.warnings import notices
 from streamr.config.addresses import proxy_url
 from streamr.config.settings import Notice, Settings
 from streamr.config.state import state_directory
+from streamr.downstream.purger import RESULTS, Purger
 from streamr.fields.loop import Loop
 from streamr.interfaces import Observer, Reactor
 from streamr.observe.access import LogObserver
@@ -117,6 +119,8 @@ def build(
     sites = {name: _site(resources[name], surfaces[name], shared) for name in surfaces}
     publish(metrics, built, surfaces, sites, shared.upstream.pacers)
     told = supervisor or Supervisor(reactor)
+    in_front = caches_in_front(settings, reactor, metrics.purged)
+    metrics.in_front(in_front.purger.names, RESULTS)
     return Daemon(
         Parts(
             settings,
@@ -135,7 +139,10 @@ def build(
                 history,
             ),
             told,
-            Reloader(settings, lines, shared.upstream, served, told, identity),
+            Reloader(
+                settings, lines, shared.upstream, served, told, identity, in_front
+            ),
+            in_front.purger,
             tls,
             None if tls is None else EndingWatch(lambda: tls.ends, reactor, wall),
             demo,
@@ -255,6 +262,7 @@ class Parts:
     routes_file: RouteFile | None
     supervisor: Supervisor
     reloader: Reloader
+    in_front: Purger
     tls: ServerTLS | None = None
     expiry: EndingWatch | None = None
     demo: Demo | None = None
@@ -341,6 +349,7 @@ class Daemon(MultiService):
         parts.lag.stop()
         if parts.expiry is not None:
             parts.expiry.stop()
+        parts.in_front.stop()
         parts.settle()
         if parts.routes_file is not None:
             parts.routes_file.write()
@@ -386,6 +395,7 @@ class Daemon(MultiService):
             ],
             None if demo is None else demo.network,
             self.door,
+            self.parts.in_front,
         )
 
     def _reopen(self, _signal: int, _frame: object) -> None:

@@ -212,9 +212,9 @@ class PictureDisk:
         """What is stored, for `streamr cache stats`."""
         return asdict(self.files.stats())
 
-    def purge(self, _given: Mapping[str, str]) -> dict[str, int]:
-        """Drop all of it."""
-        return {"purged": self.files.purge()}
+    def purge(self) -> int:
+        """Drop all of it; how many pictures that was."""
+        return self.files.purge()
 
     def _look(self) -> None:
         """Compare the next picture with its digest, then wait again."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from twisted.logger import Logger
 
+from streamr.app.downstream import CachesInFront
 from streamr.app.identity import ProxyIdentity
 from streamr.app.routes import Upstream
 from streamr.app.supervisor import Supervisor
@@ -44,15 +45,17 @@ class Reloader:
         served: Mapping[str, Served],
         supervisor: Supervisor,
         identity: ProxyIdentity | None = None,
+        in_front: CachesInFront | None = None,
     ) -> None:
         """`served` is by "main" and "proxy"; `identity` is what this machine's proxy
-        shows, if it has TLS."""
+        shows, if it has TLS; `in_front` are the caches in front of main."""
         self._settings = settings
         self._lines = lines
         self._upstream = upstream
         self._served = served
         self._supervisor = supervisor
         self._identity = identity
+        self._in_front = in_front
         # an old one may still be in what is written
         self._secrets = set(settings.secrets)
 
@@ -106,6 +109,8 @@ class Reloader:
         self._secrets.update(settings.secrets)
         self._lines.redact = Redactor(self._secrets)
         self._upstream.renew(settings)
+        if self._in_front is not None:
+            self._in_front.renew(settings)
         for name, each in self._served.items():
             token = settings.proxy_token if name == "proxy" else None
             each.resource.renew(token, settings.admin_token)

@@ -62,6 +62,13 @@ def exposure(settings: Settings, servers: Collection[str]) -> list[Notice]:
                 + (", and serves them TMDB's pictures" if settings.images else ""),
             )
         )
+        said.append(
+            Notice(
+                "terms",
+                "TMDB's terms: a key is personal, so serve your own apps only, and "
+                "commercial use needs TMDB's agreement (docs/terms.md)",
+            )
+        )
         if not settings.cors_origins:
             said.append(
                 Notice(

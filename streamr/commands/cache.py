@@ -18,6 +18,16 @@ WANTED = (*tags.PURGES, "images")
 ONE_OF = "--all, --class NAME, --path PATH, --title KIND/ID, --images"
 
 
+class ToldInFront(TypedDict):
+    """What it tells of a cache in front (streamr/downstream/purger.py, `ToldCache`)."""
+
+    cache: str
+    waiting: int
+    told: int
+    failed: int
+    trouble: str
+
+
 class CacheStats(TypedDict):
     """What the daemon tells of its store (streamr/app/cache.py, `stats`)."""
 
@@ -26,6 +36,7 @@ class CacheStats(TypedDict):
     most_bytes: int
     by_class: dict[str, int]
     by_state: dict[str, int]
+    in_front: list[ToldInFront]
 
 
 class PicturesTold(TypedDict):
@@ -116,6 +127,11 @@ class PurgeOptions(AskingOptions):
             what = "picture" if self["images"] else "answer"
             count = told["purged"]
             print(f"{count} {what}{'' if count == 1 else 's'} deleted")
+            if told["in_front"]:
+                print(
+                    f"{', '.join(told['in_front'])} will be told to do the same: "
+                    "streamr cache stats shows what came of it"
+                )
         return 0
 
 
@@ -156,6 +172,16 @@ def _print(told: CacheStats) -> None:
             if each.name.lower() in states
         ]
         console.show(out, ("state", "answers", "what may be done with them"), rows)
+    if told["in_front"]:
+        out.print()
+        columns = ("cache in front", "purges waiting", "done", "failed", "trouble")
+        console.show(out, columns, [_row(each) for each in told["in_front"]])
+
+
+def _row(told: ToldInFront) -> list[str | int]:
+    """One cache in front, as a line of the table."""
+    counts = (told["waiting"], told["told"], told["failed"])
+    return [told["cache"], *counts, told["trouble"]]
 
 
 def _print_pictures(told: PicturesTold) -> None:

@@ -36,6 +36,8 @@ from streamr.net.networks import is_loopback
 CREDENTIALS = ("TMDB_API_KEY", "TMDB_ACCESS_TOKEN")
 # They belong together.
 PROXY_TLS = ("PROXY_TLS_CERT", "PROXY_TLS_KEY")
+# So do these: without the first the others do nothing.
+PURGES = ("STREAMR_PURGE_URL", "STREAMR_PURGE_BODY", "STREAMR_PURGE_TOKEN")
 NOT_IN_THE_TABLE = {"warnings", "told", "secret_files"}
 # The settings' values by their fields' names: each row of the table reads its own type.
 Values = dict[str, Any]
@@ -310,6 +312,8 @@ def _check_together(
         _check_proxy(values, problems)
     if broken.isdisjoint(PROXY_TLS):
         _check_proxy_tls(values, problems)
+    if broken.isdisjoint(PURGES):
+        _check_purges(values, problems)
     if values["only"] != "proxy" and not broken & {"HOST", "CORS_ORIGINS"}:
         _check_main(values, problems, warnings)
     _check_ports(values, problems)
@@ -389,6 +393,28 @@ def _check_proxy_tls(values: Values, problems: list[str]) -> None:
         problems.append("PROXY_TLS_KEY is set without PROXY_TLS_CERT: set both or none")
     elif certificate is not None and key is None and values["only"] != "main":
         problems.append("PROXY_TLS_CERT is set without PROXY_TLS_KEY: set both or none")
+
+
+def _check_purges(values: Values, problems: list[str]) -> None:
+    """What caches in front are told needs a cache, and tags by which it knows what to
+    drop."""
+    caches = values["purge_url"]
+    if not caches:
+        for name in PURGES[1:]:
+            if values[name.lower().removeprefix("streamr_")]:
+                problems.append(
+                    f"{name} is set without STREAMR_PURGE_URL: set both or none"
+                )
+    elif not values["tags"]:
+        problems.append(
+            "STREAMR_PURGE_URL is set without STREAMR_TAGS: a cache in front knows "
+            "what to drop by the tags of the answers"
+        )
+    elif values["only"] == "proxy":
+        problems.append(
+            "STREAMR_PURGE_URL is set, but STREAMR_ONLY is proxy: only main keeps "
+            "answers that can be purged"
+        )
 
 
 def _check_main(values: Values, problems: list[str], warnings: list[Notice]) -> None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from streamr.boundaries import Egress, Resolver
-from streamr.config import egress, values
+from streamr.boundaries import DownstreamCache, Egress, Resolver
+from streamr.config import downstream, egress, values
 from streamr.config.resolvers import ALLOWED, SYSTEM, resolvers
 from streamr.net.networks import Network
 
@@ -356,10 +356,37 @@ TABLE: tuple[Setting, ...] = (
         "STREAMR_TAGS",
         "",
         values.tag_format,
-        "The field in which main tells caches in front of it the tags of each answer, "
-        "by which they can purge it (docs/scaling.md).",
+        "The header in which main names the tags of each answer, by which a cache in "
+        "front of it can purge it (docs/scaling.md).",
         "cache-tag (Cloudflare), surrogate-key (Fastly, Varnish, Souin) or "
         "edge-cache-tag (Akamai)",
+    ),
+    Setting(
+        "STREAMR_PURGE_URL",
+        "",
+        values.listed(downstream.cache),
+        "The caches in front of main that are told to drop what streamr cache purge "
+        "drops, separated by commas: each a method and a URL. {tag} in it stands for "
+        "the tag, which PURGE and BAN also carry as Surrogate-Key.",
+        "PURGE, BAN, POST, PUT or DELETE, a space, and an https URL; http on loopback, "
+        "on private addresses and on names of private networks",
+    ),
+    Setting(
+        "STREAMR_PURGE_BODY",
+        "",
+        downstream.body,
+        "What is sent with POST and PUT to the caches in STREAMR_PURGE_URL.",
+        'JSON with {tag} in it, such as {"tags":["{tag}"]}',
+    ),
+    Setting(
+        "STREAMR_PURGE_TOKEN",
+        "",
+        downstream.credential,
+        "The token for the caches in STREAMR_PURGE_URL. If one of their URLs is https, "
+        "the token is sent only to those that are.",
+        "a token of 8 or more printable characters without spaces, sent as "
+        "Authorization: Bearer, or a field with it, such as Fastly-Key: TOKEN",
+        secret=True,
     ),
     Setting(
         "STREAMR_STATE_DIR",
@@ -486,6 +513,9 @@ class Settings:
     rewrite_images: bool
     image_cache_mb: int | None
     tags: str
+    purge_url: tuple[DownstreamCache, ...]
+    purge_body: str
+    purge_token: tuple[str, str] | None = field(repr=False)
     state_dir: Path | None
     warm: tuple[str, ...]
     warm_images: tuple[str, ...]
@@ -500,11 +530,13 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every value that must never leave."""
+        purge = () if self.purge_token is None else self.purge_token[1:]
         found = (
             self.tmdb_api_key,
             self.tmdb_access_token,
             self.proxy_token,
             self.admin_token,
+            *(each.removeprefix("Bearer ") for each in purge),
             *(each.password for each in self.egress),
             *(f"{e.user}:{e.password}" for e in self.egress if e.password),
         )

@@ -117,6 +117,12 @@ CACHE_REQUESTS = Measure(
     "Requests to the cache, by what it did for them.",
     ("server", "result"),
 )
+PURGES_IN_FRONT = Measure(
+    "streamr_purges_in_front_total",
+    "counter",
+    "Purges passed on to a cache in front of main, by result.",
+    ("cache", "result"),
+)
 LOOP_LAG = Measure(
     "streamr_loop_lag_seconds",
     "histogram",
@@ -191,6 +197,7 @@ COUNTED = (
     REPORTED,
     ATTEMPT_SECONDS,
     CACHE_REQUESTS,
+    PURGES_IN_FRONT,
     LOOP_LAG,
     BUILD,
 )

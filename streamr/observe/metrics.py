@@ -62,6 +62,7 @@ class Metrics:
         self._attempts = self._counter(measures.ATTEMPTS)
         self._reported = self._counter(measures.REPORTED)
         self._cache = self._counter(measures.CACHE_REQUESTS)
+        self._purges = self._counter(measures.PURGES_IN_FRONT)
         self._seconds = self._durations(measures.REQUEST_SECONDS, buckets)
         self._attempt_seconds = self._durations(measures.ATTEMPT_SECONDS, buckets)
         self._lag = self._durations(measures.LOOP_LAG, measures.LAG_BUCKETS)
@@ -90,6 +91,16 @@ class Metrics:
         """This server has a cache."""
         for result in CACHE_RESULTS:
             self._cache.add(server, result, count=0)
+
+    def in_front(self, caches: Iterable[str], results: Collection[str]) -> None:
+        """These caches are told of purges, with one of these results."""
+        for cache in caches:
+            for result in results:
+                self._purges.add(cache, result, count=0)
+
+    def purged(self, cache: str, result: str) -> None:
+        """A cache in front was told of a purge, or was not."""
+        self._purges.add(cache, result)
 
     def tried(self, server: str, attempt: Attempt) -> None:
         """Count one try. What a peer tried on our behalf is counted under our route to

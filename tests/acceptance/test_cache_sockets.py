@@ -30,9 +30,16 @@ import pytest_twisted
 from twisted.internet.defer import Deferred, gatherResults
 
 from streamr.store.sqlite import DiskStore
-from streamr.terminal.daemon import NoDaemon
 from streamr.terminal.daemon import ask as ask_daemon
-from tests.processes import PATIENCE, STREAMR, Daemon, Response, Simulator, ask
+from tests.processes import (
+    PATIENCE,
+    STREAMR,
+    Daemon,
+    Response,
+    Simulator,
+    ask,
+    wait_for_control,
+)
 from tests.stack import DIRECT, OTHER, Got, Stack
 
 BOTH = ("proxy", "main")
@@ -168,18 +175,6 @@ class House:
         for daemon in self.daemons:
             if daemon.child.poll() is None:
                 daemon.stop()
-
-
-def wait_for_control(state: Path) -> None:
-    """The control socket opens a moment after the servers."""
-    until = time.monotonic() + PATIENCE
-    while True:
-        try:
-            ask_daemon(state, "/running")
-        except NoDaemon:
-            assert time.monotonic() < until, "no control socket"
-        else:
-            return
 
 
 @pytest.fixture(scope="module")

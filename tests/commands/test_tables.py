@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.commands.cache import PurgeOptions, StatsOptions
 from streamr.commands.routes import RoutesOptions
+from streamr.terminal.options import UsageError
 
 ROUTE = {
     "route": "direct",
@@ -47,7 +48,9 @@ STATS = {
     "most_bytes": 64 * 1024 * 1024,
     "by_class": {"lists": 2, "details": 1},
     "by_state": {"stale": 1, "fresh": 2},
+    "in_front": [],
 }
+PURGED = {"purged": 7, "in_front": []}
 
 
 class Tables(SynchronousTestCase):
@@ -113,16 +116,47 @@ class Tables(SynchronousTestCase):
         empty = {**STATS, "entries": 0, "bytes": 0, "by_class": {}, "by_state": {}}
         self.assertEqual(self.said(StatsOptions, empty), ["0 answers, 0.0 of 64 MB"])
 
+    def test_a_purge_names_the_caches_in_front_that_will_be_told(self) -> None:
+        purged = {"purged": 1, "in_front": ["varnish:6081", "api.cdn.example"]}
+        self.assertEqual(
+            self.said(PurgeOptions, purged, "--title", "movie/550"),
+            [
+                "1 answer deleted",
+                "varnish:6081, api.cdn.example will be told to do the same: streamr "
+                "cache stats shows what came of it",
+            ],
+        )
+
+    def test_stats_tell_what_came_of_it(self) -> None:
+        told = {"cache": "varnish:6081", "waiting": 1, "told": 2, "failed": 3}
+        caches = [{**told, "trouble": "status 405"}, {**told, "trouble": ""}]
+        lines = self.said(StatsOptions, {**STATS, "in_front": caches})[-3:]
+        self.assertEqual(
+            [" ".join(line.split()) for line in lines],
+            [
+                "cache in front purges waiting done failed trouble",
+                "varnish:6081 1 2 3 status 405",
+                "varnish:6081 1 2 3 -",
+            ],
+        )
+
+    def test_a_title_that_is_none_is_refused(self) -> None:
+        for title in ("550", "person/287", "movie/x"):
+            error = self.assertRaises(
+                UsageError, PurgeOptions().parseOptions, ["--title", title]
+            )
+            self.assertIn("movie/ID", str(error))
+
     def test_a_purge_tells_how_many(self) -> None:
         self.assertEqual(
-            self.said(PurgeOptions, {"purged": 7}, "--all"), ["7 answers deleted"]
+            self.said(PurgeOptions, PURGED, "--all"), ["7 answers deleted"]
         )
 
     def test_with_json_the_answer_stays_what_it_was(self) -> None:
         for options, answer, words in (
             (RoutesOptions, ROUTES, ()),
             (StatsOptions, STATS, ()),
-            (PurgeOptions, {"purged": 7}, ("--all",)),
+            (PurgeOptions, PURGED, ("--all",)),
         ):
             text = self.said(options, answer, *words, "--json")
             self.assertEqual(json.loads("\n".join(text)), answer)

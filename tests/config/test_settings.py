@@ -20,6 +20,7 @@ SECRETS = {
     "STREAMR_PROXY_TOKEN",
     "STREAMR_ADMIN_TOKEN",
     "STREAMR_EGRESS",
+    "STREAMR_PURGE_TOKEN",
 }
 PIN = "sha256//" + "x" * 43 + "="
 

@@ -36,7 +36,8 @@ _WEB = (
     "streamr.web.router "
 )
 _APP = _KNOWN + (
-    "streamr.app streamr.config streamr.gateway streamr.observe streamr.routing "
+    "streamr.app streamr.config streamr.downstream streamr.gateway streamr.observe "
+    "streamr.routing "
     "streamr.store streamr.upstream streamr.web streamr.net.keypins twisted "
 )
 _UPSTREAM = _KNOWN + "streamr.upstream treq twisted zope "
@@ -73,6 +74,7 @@ TABLE = {
     "streamr.gateway": _SPINE + "streamr.policy streamr.routing streamr.gateway "
     "twisted.internet.defer twisted.internet.interfaces twisted.logger "
     "twisted.python.failure",
+    "streamr.downstream": _SPINE + "streamr.tmdb.tags streamr.downstream twisted",
     "streamr.openapi": "streamr.errors streamr.fields streamr.openapi streamr.policy "
     "streamr.tmdb",
     "streamr.web": _WEB + "streamr.errors streamr.net.networks streamr.boundaries "

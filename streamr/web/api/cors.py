@@ -77,9 +77,9 @@ class Cors:
                 ("Access-Control-Allow-Origin", "*"),
                 ("Access-Control-Expose-Headers", EXPOSED),
             ]
-        if not (self._origins or self._loopback):
+        if not self.vary:
             return []
-        vary = [("Vary", "Origin")]
+        vary = self.vary
         if origin is None:
             return vary
         named = "*" not in origin and origin.lower() in self._origins
@@ -91,6 +91,12 @@ class Cors:
             ("Access-Control-Expose-Headers", EXPOSED),
             *vary,
         ]
+
+    @property
+    def vary(self) -> Headers:
+        """That answers depend on the origin, where they do."""
+        depends = not self._any and bool(self._origins or self._loopback)
+        return [("Vary", "Origin")] if depends else []
 
     def _may_read(self, origin: str) -> bool:
         """Whether one that is not named in full may read, without credentials."""

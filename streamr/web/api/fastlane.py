@@ -38,6 +38,7 @@ from streamr.web.server.channel import PIECE
 from streamr.web.server.head import read_head
 from streamr.web.server.response import (
     NOSNIFF,
+    VARY,
     DateField,
     field_lines,
     status_line,
@@ -282,7 +283,8 @@ class FastLane:
         told = render.query_page(
             exchange, wants, stored.stored_at, page.query, tagged=self._tagged
         )
-        template = field_lines((*told.headers, *self._more)).replace(b"%", b"%%")
+        fields = (*told.headers, *self._more, *self._cors.vary)
+        template = field_lines(fields).replace(b"%", b"%%")
         for name in CHANGING:
             value = dict(told.headers)[name]
             template = template.replace(
@@ -352,7 +354,11 @@ class FastLane:
         wants = render.wants(
             told.get("accept-encoding", ""), told.get("if-none-match", "")
         )
-        cors = field_lines(self._cors.headers(told.get("origin") or None))
+        cors = field_lines(
+            each
+            for each in self._cors.headers(told.get("origin") or None)
+            if each[0] != VARY  # that is in the page, with its own
+        )
         return Asked(wants, cors, block.count(b"\r\n") - 1)
 
 

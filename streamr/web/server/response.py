@@ -9,6 +9,7 @@ from twisted.web.http import datetimeToString
 
 # On every answer: a browser is not to guess what it is.
 NOSNIFF = ("X-Content-Type-Options", "nosniff")
+VARY = "Vary"
 # Answers that have no body, and so no length (RFC 9110, 8.6).
 BODILESS = (204, 304)
 
@@ -26,8 +27,14 @@ def status_line(version: str, status: int) -> bytes:
 
 
 def field_lines(headers: Iterable[tuple[str, str]]) -> bytes:
-    """The lines behind it."""
+    """The lines behind it; what an answer varies on is in one of them, because caches
+    such as nginx before 1.23 know the last one only."""
     told = list(headers)
+    vary = [value for name, value in told if name == VARY]
+    if len(vary) > 1:
+        first = [name for name, _ in told].index(VARY)
+        told = [each for each in told if each[0] != VARY]
+        told.insert(first, (VARY, ", ".join(vary)))
     if not "".join([value for _, value in told]).isprintable():
         told = [(name, _one_line(value)) for name, value in told]
     return "".join([f"{name}: {value}\r\n" for name, value in told]).encode()
