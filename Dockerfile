@@ -17,7 +17,7 @@ COPY setup.py pyproject.toml README.md LICENSE ./
 COPY streamr streamr
 COPY twisted twisted
 RUN python3 -m venv /opt/streamr \
-    && /opt/streamr/bin/pip install --no-cache-dir '.[brotli]' \
+    && /opt/streamr/bin/pip install --no-cache-dir '.[brotli,shared]' \
     && /opt/streamr/bin/pip uninstall --yes pip
 
 FROM base

@@ -37,6 +37,7 @@ setup(
         "streamr.openapi",
         "streamr.policy",
         "streamr.routing",
+        "streamr.shared",
         "streamr.simulator",
         "streamr.simulator.faults",
         "streamr.simulator.hosts",
@@ -101,6 +102,10 @@ setup(
             # a smaller form of stored answers for browsers
             "brotli>=1.1",
         ],
+        "shared": [
+            # reads and writes what Valkey and Redis speak
+            "hiredis>=3.5",
+        ],
         "test": [
             # runs the suite beside trial, with real sockets
             "pytest>=9.2",
@@ -112,6 +117,8 @@ setup(
             "hypothesis>=6.170",
             # the suite runs with the extra, and says what it does without
             "brotli>=1.1",
+            # what nodes share: its tests
+            "hiredis>=3.5",
             # a certificate authority of the tests' own
             "trustme>=1.2.1",
             # answers are held against the description's schemas

@@ -377,6 +377,37 @@ DIRECT = Egress("direct", "direct")
 
 
 @dataclass(frozen=True, slots=True)
+class Grant:
+    """A place in a budget that several share: after so many `seconds`, if it is
+    `reserved`; else it may be asked for again then. With `paused` TMDB has told one of
+    them to leave the host alone for that long."""
+
+    seconds: float = 0.0
+    reserved: bool = True
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SharedEngine:
+    """The Valkey or Redis that several nodes share. `scheme` is tcp, tls or unix;
+    `path` is that of a socket."""
+
+    scheme: str
+    host: str = ""
+    port: int = 0
+    path: str = ""
+    database: int = 0
+    user: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        """What it is called in log and pages."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.path or (f"{host}:{self.port}" if host else self.scheme)
+
+
+@dataclass(frozen=True, slots=True)
 class DownstreamCache:
     """A cache in front of main, and how it is told to drop what bears a tag: `{tag}`
     stands for it in `url` and `body`. `name` is its host and port."""

@@ -191,6 +191,31 @@ class Tier(Protocol):
         """Let go of what is open; it is opened again when it is needed."""
 
 
+class SharedTier(Protocol):
+    """What several nodes share. It never fails: what it cannot do is as if this node
+    were the only one."""
+
+    @property
+    def purges(self) -> int:
+        """How many purges there have been."""
+
+    async def look(self, key: str) -> StoredResponse | None:
+        """The stored response of this key that another node has shared."""
+
+    async def claim(self, key: str) -> bool:
+        """Whether this node is the one to ask for this key."""
+
+    def keep(self, response: StoredResponse, purges: int) -> None:
+        """Share a response that was asked for when there had been so many purges, and
+        give back the claim of its key."""
+
+    def free(self, key: str) -> None:
+        """Give back the claim without a response."""
+
+    def landing(self, key: str) -> Deferred[None]:
+        """Fires when another node has given back its claim."""
+
+
 class PictureReader(Protocol):
     """A picture as one caller reads it: one that is stored, or still comes."""
 

@@ -10,11 +10,10 @@ from streamr import __version__
 from streamr.app.cache import Storage
 from streamr.app.control import Command
 from streamr.app.pictures import PictureDisk
-from streamr.downstream.purger import Purger
+from streamr.app.purges import Purges
 from streamr.routing.failover import Failover
 from streamr.routing.report import ToldRoute, told_routes
-from streamr.tmdb.tags import PURGES, Purge
-from streamr.tmdb.tags import purge as read_purge
+from streamr.tmdb.tags import PURGES
 
 
 def commands(
@@ -22,15 +21,14 @@ def commands(
     certificate: Path | None,
     failovers: Mapping[str, Failover],
     stored: Sequence[Storage],
-    disks: Sequence[PictureDisk | None],
+    disks: Sequence[PictureDisk],
+    purges: Purges,
     network: Mapping[str, str] | None,
     door: str | None = None,
-    in_front: Purger | None = None,
 ) -> list[Command]:
     """`urls` and `failovers` are by names; `certificate` is the file by which the
-    proxy's key is known; `door` is the door's URL; `in_front` tells the caches in front
-    of a purge; `network` leads the doctor into the demo's network, None outside the
-    demo."""
+    proxy's key is known; `door` is the door's URL; `network` leads the doctor into the
+    demo's network, None outside the demo."""
 
     def running(_given: Mapping[str, str]) -> dict[str, object]:
         """What runs here, for commands that were not told where to look."""
@@ -48,33 +46,14 @@ def commands(
 
     def stats(storage: Storage, _given: Mapping[str, str]) -> dict[str, object]:
         """What is stored, and what the caches in front were told."""
-        told = [] if in_front is None else in_front.told()
-        return {**storage.stats(), "in_front": told}
-
-    def purged(what: Purge, count: int) -> dict[str, object]:
-        """What was dropped here, and who is told to do the same."""
-        if in_front is not None:
-            in_front.purge(what.tag)
-        return {
-            "purged": count,
-            "in_front": [] if in_front is None else in_front.names,
-        }
-
-    def purge(given: Mapping[str, str]) -> dict[str, object]:
-        """Drop answers. Raises ValueError."""
-        what = read_purge(given)
-        return purged(what, sum(each.purge(what) for each in stored))
-
-    def purge_pictures(_given: Mapping[str, str]) -> dict[str, object]:
-        """Drop all pictures."""
-        return purged(Purge("images"), sum(each.purge() for each in disks if each))
+        return {**storage.stats(), "in_front": purges.in_front.told()}
 
     found = [
         Command("/running", running),
         Command("/routes", routes),
-        Command("/cache/purge", purge, "POST", PURGES),
-        Command("/pictures/purge", purge_pictures, "POST"),
+        Command("/cache/purge", purges.answers, "POST", PURGES),
+        Command("/pictures/purge", purges.pictures, "POST"),
     ]
     found += (Command("/cache", partial(stats, each)) for each in stored)
-    found += (Command("/pictures", each.stats) for each in disks if each)
+    found += (Command("/pictures", each.stats) for each in disks)
     return found

@@ -18,14 +18,18 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from streamr import __version__
+from streamr.app.cache import Storage
 from streamr.app.commands import commands
 from streamr.app.control import Command, open_control
 from streamr.app.descriptors import fitting, lowered, open_files
 from streamr.app.door import door_of
 from streamr.app.downstream import caches_in_front
 from streamr.app.expiry import EndingWatch
+from streamr.app.fleet import fleet_of
 from streamr.app.identity import ProxyIdentity, identity_of
 from streamr.app.metrics import VERSIONS, publish
+from streamr.app.pictures import PictureDisk
+from streamr.app.purges import Purges
 from streamr.app.reload import Reloader, Served
 from streamr.app.routes import Lookup, Upstream
 from streamr.app.server import Server, url_at
@@ -36,7 +40,7 @@ from streamr.app.warnings import notices
 from streamr.config.addresses import proxy_url
 from streamr.config.settings import Notice, Settings
 from streamr.config.state import state_directory
-from streamr.downstream.purger import RESULTS, Purger
+from streamr.downstream.purger import RESULTS
 from streamr.fields.loop import Loop
 from streamr.interfaces import Observer, Reactor
 from streamr.observe.access import LogObserver
@@ -48,6 +52,7 @@ from streamr.observe.measures import buckets
 from streamr.observe.metrics import Metrics
 from streamr.routing.failover import Failover
 from streamr.routing.statefile import RouteFile
+from streamr.shared.tier import FleetTier
 from streamr.tmdb import catalogue, images
 from streamr.upstream.resolve.system import system_lookup
 from streamr.web.api.resource import GatewayResource
@@ -95,6 +100,11 @@ def build(
     state = KeptState(kept, reactor, wall)
     identity = identity_of(settings, runs_here="proxy" in sockets)
     tls = identity if isinstance(identity, ServerTLS) else None
+    upstream = Upstream(settings, reactor, lookup)
+    in_front = caches_in_front(settings, reactor, metrics.purged)
+    metrics.in_front(in_front.purger.names, RESULTS)
+    purges = Purges(in_front.purger)
+    fleet = fleet_of(settings, reactor, upstream, state.fleet, purges.here)
     shared = Shared(
         settings,
         reactor,
@@ -103,7 +113,7 @@ def build(
         log,
         offered,
         metrics_page(metrics.exposed),
-        Upstream(settings, reactor, lookup),
+        upstream,
         state.memory,
         kept,
         directory if demo is None else demo.folder,
@@ -111,16 +121,16 @@ def build(
         Lifecycle(),
         fitting(settings, len(sockets), open_files()),
         door_of(directory, wall) if "door" in sockets else None,
+        fleet,
     )
     built = _built(shared, sockets, history, demo, identity)
+    purges.over(_storages(built), _disks(built), fleet)
     surfaces = _surfaces(built, shared)
     resources = _resources(surfaces, shared)
     served = {name: Served(resources[name], built[name].gateway) for name in built}
     sites = {name: _site(resources[name], surfaces[name], shared) for name in surfaces}
     publish(metrics, built, surfaces, sites, shared.upstream.pacers)
     told = supervisor or Supervisor(reactor)
-    in_front = caches_in_front(settings, reactor, metrics.purged)
-    metrics.in_front(in_front.purger.names, RESULTS)
     return Daemon(
         Parts(
             settings,
@@ -137,12 +147,14 @@ def build(
                 {name: each.health for name, each in _failovers(built).items()},
                 shared.upstream.book,
                 history,
+                dict if fleet is None else fleet.known,
             ),
             told,
             Reloader(
                 settings, lines, shared.upstream, served, told, identity, in_front
             ),
-            in_front.purger,
+            purges,
+            fleet,
             tls,
             None if tls is None else EndingWatch(lambda: tls.ends, reactor, wall),
             demo,
@@ -196,6 +208,15 @@ def _failovers(built: Mapping[str, Built]) -> dict[str, Failover]:
         if each.pictures is not None:
             found[f"{name}-pictures"] = each.pictures.gateway.failover
     return found
+
+
+def _storages(built: Mapping[str, Built]) -> list[Storage]:
+    return [each.storage for each in built.values() if each.storage is not None]
+
+
+def _disks(built: Mapping[str, Built]) -> list[PictureDisk]:
+    pictures = [each.pictures for each in built.values() if each.pictures is not None]
+    return [each.disk for each in pictures if each.disk is not None]
 
 
 def _site(resource: GatewayResource, surface: Surface, shared: Shared) -> GatewaySite:
@@ -262,7 +283,8 @@ class Parts:
     routes_file: RouteFile | None
     supervisor: Supervisor
     reloader: Reloader
-    in_front: Purger
+    purges: Purges
+    fleet: FleetTier | None
     tls: ServerTLS | None = None
     expiry: EndingWatch | None = None
     demo: Demo | None = None
@@ -289,6 +311,8 @@ class Daemon(MultiService):
             _log.warn("{notice}", notice=notice.text, code=notice.code)
         if parts.expiry is not None:
             parts.expiry.start()
+        if parts.fleet is not None:
+            parts.fleet.start()
         for built in parts.built.values():
             built.start()
         parts.lag.start()
@@ -349,7 +373,9 @@ class Daemon(MultiService):
         parts.lag.stop()
         if parts.expiry is not None:
             parts.expiry.stop()
-        parts.in_front.stop()
+        parts.purges.in_front.stop()
+        if parts.fleet is not None:
+            parts.fleet.stop()
         parts.settle()
         if parts.routes_file is not None:
             parts.routes_file.write()
@@ -387,15 +413,11 @@ class Daemon(MultiService):
             self.urls,
             self.settings.proxy_tls_cert,
             _failovers(built),
-            [each.storage for each in built.values() if each.storage is not None],
-            [
-                each.pictures.disk
-                for each in built.values()
-                if each.pictures is not None
-            ],
+            _storages(built),
+            _disks(built),
+            self.parts.purges,
             None if demo is None else demo.network,
             self.door,
-            self.parts.in_front,
         )
 
     def _reopen(self, _signal: int, _frame: object) -> None:

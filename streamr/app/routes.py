@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+from twisted.internet.defer import Deferred
+
 from streamr.app.candidates import REMOTE
-from streamr.boundaries import DIRECT, Dimensions, Egress, Resolver
+from streamr.boundaries import DIRECT, Dimensions, Egress, Grant, Resolver
 from streamr.config.settings import Settings
 from streamr.errors import RouteKind, SettingsError
 from streamr.fields.loop import Loop
@@ -34,7 +37,7 @@ from streamr.upstream.line import Access, HostLine
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.peer import PeerRoute, ProxyRoute
 from streamr.upstream.picture import PeerPictureRoute, PictureRoute, Sample
-from streamr.upstream.ratelimit import Pacer
+from streamr.upstream.ratelimit import Pacer, Permit
 from streamr.upstream.resolve.book import AddressBook, no_lie, tmdb_is_not_there
 from streamr.upstream.resolve.cache import RememberingResolver
 from streamr.upstream.resolve.pins import PinnedResolver
@@ -70,6 +73,10 @@ class Upstream:
             each.name: self._resolver(each, lookups) for each in settings.resolvers
         }
         self._pacers: dict[str, Pacer] = {}
+        self._permit: Callable[[str, float], Coroutine[Any, Any, Grant]] | None = None
+        self._told_of_pause: Callable[[str, float], object] | None = None
+        self._parts = (1.0, 1.0)
+        self._rates: dict[str, float] = {}
         self._access = Access(reactor)
         self._lines: dict[str, HostLine] = {}
         self._credentials = Credentials(
@@ -84,6 +91,21 @@ class Upstream:
     def pacers(self) -> Mapping[str, Pacer]:
         """The pacers made so far, by host."""
         return self._pacers
+
+    def join(
+        self,
+        permit: Callable[[str, float], Coroutine[Any, Any, Grant]],
+        paused: Callable[[str, float], object],
+    ) -> None:
+        """Others count their requests to a host in the same budget, of which `permit`
+        gives a place; `paused` tells them of a 429."""
+        self._permit, self._told_of_pause = permit, paused
+
+    def share(self, of_rate: float, of_connections: float) -> None:
+        """Use such parts of TMDB's limits from now on."""
+        self._parts = (of_rate, of_connections)
+        for name, pacer in self._pacers.items():
+            pacer.share(*self._own(self._rates[name]))
 
     def tmdb(
         self, name: str, kind: RouteKind, url: str, route: Dimensions, loop: Loop
@@ -193,13 +215,32 @@ class Upstream:
         name = f"{host}{what}"
         if name not in self._pacers:
             settings = self._settings
+            full = self._rates[name] = float(settings.rate if rate is None else rate)
             self._pacers[name] = Pacer(
                 self._reactor,
-                settings.rate if rate is None else rate,
-                settings.connections,
+                *self._own(full),
                 self._line(host),
+                # what has no rate has none to share
+                self._permit_of(name, full) if rate is None else None,
+                self._pause_of(name),
             )
         return self._pacers[name]
+
+    def _own(self, rate: float) -> tuple[float, int]:
+        """This process's part of a host's rate, and of its connections."""
+        of_rate, of_connections = self._parts
+        most = int(self._settings.connections * of_connections)
+        return rate * of_rate, max(1, most)
+
+    def _permit_of(self, name: str, rate: float) -> Permit | None:
+        permit = self._permit
+        if permit is None:
+            return None
+        return lambda: Deferred.fromCoroutine(permit(name, rate))
+
+    def _pause_of(self, name: str) -> Callable[[float], object]:
+        told = self._told_of_pause
+        return (lambda _seconds: None) if told is None else partial(told, name)
 
     def _line(self, host: str) -> HostLine:
         """What is known of the line to a host, for all routes to it."""

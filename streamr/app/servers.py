@@ -24,6 +24,7 @@ from streamr.errors import Attempt, RouteKind
 from streamr.fields import names
 from streamr.fields.loop import Loop
 from streamr.gateway.cache import Cache
+from streamr.gateway.fleet import FleetFlights
 from streamr.gateway.gateway import Gateway
 from streamr.gateway.negative import NegativeCache
 from streamr.gateway.prefetch import Warm
@@ -37,6 +38,7 @@ from streamr.routing.failover import Failover
 from streamr.routing.health import Health
 from streamr.routing.history import NetworkMemory
 from streamr.routing.search import Search
+from streamr.shared.tier import FleetTier
 from streamr.tmdb.catalogue import Catalogue
 from streamr.tmdb.tags import TagField, field_of
 from streamr.web.access import Who
@@ -146,7 +148,7 @@ class Shared:
     `directory` is where state is kept, and `pictures_in` where pictures are, None when
     there is no place for it; `life` says
     whether the daemon is about to stop; `connections` is how many each server can take;
-    `door` is None where there is none.
+    `door` is None where there is none; `fleet` is what is shared with other nodes.
     """
 
     settings: Settings
@@ -164,6 +166,7 @@ class Shared:
     life: Lifecycle
     connections: int
     door: Door | None = None
+    fleet: FleetTier | None = None
 
     def proxy(self, loop: Loop) -> Built:
         """The proxy, which keeps nothing."""
@@ -317,6 +320,9 @@ class Shared:
             settings.deadline,
             storage.in_thread,
             teller.renewed,
+            None
+            if self.fleet is None
+            else FleetFlights(self.fleet, storage.memory, reactor),
         )
         queries = warm_queries(settings, self.offered)
         warm = Warm(queries, cache, storage.memory, reactor, settings.deadline)

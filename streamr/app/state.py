@@ -60,8 +60,17 @@ class KeptState:
         self.memory = NetworkMemory(Fingerprint(self._salt, reactor.seconds), wall)
         self.memory.learn(self._part("networks"))
 
+    @property
+    def fleet(self) -> Mapping[str, Any]:
+        """What was known of the other nodes."""
+        return self._part("fleet")
+
     def remember(
-        self, healths: Mapping[str, Health], book: AddressBook, history: History
+        self,
+        healths: Mapping[str, Health],
+        book: AddressBook,
+        history: History,
+        fleet: Callable[[], object],
     ) -> RouteFile | None:
         """Hand on what was known before, and write each change from now on. None
         without a directory."""
@@ -73,6 +82,7 @@ class KeptState:
         self._told = {name: health.known for name, health in healths.items()} | {
             "salt": lambda: self._salt,
             "networks": self.memory.known,
+            "fleet": fleet,
             "addresses": lambda: _times(book.known(), self._wall()),
         }
         if self._file is not None:

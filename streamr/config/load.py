@@ -15,6 +15,7 @@ from typing import Any
 
 from dotenv.parser import parse_stream
 
+from streamr.config import shared
 from streamr.config.addresses import place
 from streamr.config.egress import FROM_ENVIRONMENT, egresses, names_proxy, settled
 from streamr.config.settings import (
@@ -126,6 +127,7 @@ def take_stock(
         everything.append(found)
     broken = {each.setting.name for each in everything if each.problem}
     problems += _settle_egress(values, environment)
+    problems += _settle_shared(values, environment)
     _check_together(values, broken, needs_key, problems, warnings)
     warnings += [
         notice
@@ -174,6 +176,8 @@ def reread(
     )
     if unsettled:
         values["egress"] = settings.egress
+    # the connection is made of it: another needs a restart
+    values["shared"] = settings.shared
     problems += unsettled
     return replace(settings, **values), problems
 
@@ -345,6 +349,16 @@ def _settle_egress(values: Values, environment: Mapping[str, str]) -> list[str]:
         values["egress"] = settled(values["egress"], environment)
     except ValueError as error:
         return [f"STREAMR_EGRESS has an invalid value with its env: {error}"]
+    return []
+
+
+def _settle_shared(values: Values, environment: Mapping[str, str]) -> list[str]:
+    """The same for the engine that several share."""
+    try:
+        values["shared"] = shared.settled(values["shared"], environment)
+    except ValueError as error:
+        values["shared"] = None
+        return [f"STREAMR_SHARED has an invalid value: {error}"]
     return []
 
 

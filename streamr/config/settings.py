@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from streamr.boundaries import DownstreamCache, Egress, Resolver
-from streamr.config import downstream, egress, values
+from streamr.boundaries import DownstreamCache, Egress, Resolver, SharedEngine
+from streamr.config import downstream, egress, shared, values
 from streamr.config.resolvers import ALLOWED, SYSTEM, resolvers
 from streamr.net.networks import Network
 
@@ -389,6 +389,28 @@ TABLE: tuple[Setting, ...] = (
         secret=True,
     ),
     Setting(
+        "STREAMR_SHARED",
+        "",
+        shared.engine,
+        "The Valkey or Redis that several streamr share (docs/scaling.md): stored "
+        "answers, one request to TMDB for a page that several need, purges, and TMDB's "
+        "limits. env is what REDIS_URL says.",
+        "env, or redis://[user:password@]host:port[/database], valkey:// on private "
+        "addresses and names of private networks, rediss:// or valkeys:// (TLS) "
+        "anywhere, unix:///path; in user and password, characters other than letters, "
+        "digits and -._~ are percent-encoded",
+        secret=True,
+        shows=shared.shown,
+    ),
+    Setting(
+        "STREAMR_EGRESS_ID",
+        "default",
+        values.word,
+        "The name of the address by which TMDB counts this streamr: those that share "
+        "both it and STREAMR_SHARED share TMDB's limits.",
+        "up to 40 letters, digits, - and _",
+    ),
+    Setting(
         "STREAMR_STATE_DIR",
         "",
         values.folder,
@@ -516,6 +538,8 @@ class Settings:
     purge_url: tuple[DownstreamCache, ...]
     purge_body: str
     purge_token: tuple[str, str] | None = field(repr=False)
+    shared: SharedEngine | None
+    egress_id: str
     state_dir: Path | None
     warm: tuple[str, ...]
     warm_images: tuple[str, ...]
@@ -530,6 +554,7 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every value that must never leave."""
+        engine = self.shared
         purge = () if self.purge_token is None else self.purge_token[1:]
         found = (
             self.tmdb_api_key,
@@ -537,6 +562,7 @@ class Settings:
             self.proxy_token,
             self.admin_token,
             *(each.removeprefix("Bearer ") for each in purge),
+            None if engine is None else engine.password,
             *(each.password for each in self.egress),
             *(f"{e.user}:{e.password}" for e in self.egress if e.password),
         )

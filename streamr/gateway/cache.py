@@ -31,6 +31,7 @@ from streamr.boundaries import (
 from streamr.errors import Fault
 from streamr.gateway.codings import Codings, Threads
 from streamr.gateway.collapse import Flights
+from streamr.gateway.fleet import FleetFlights
 from streamr.gateway.negative import NegativeCache
 from streamr.gateway.pauses import Pauses
 from streamr.interfaces import Store
@@ -65,15 +66,18 @@ class Cache:
         deadline: float,
         threads: Threads,
         renewed: Callable[[Outcome, Query, Call, float], object],
+        fleet: FleetFlights | None = None,
     ) -> None:
         """`deadline` limits a flight, in seconds; `renewed` is told of each refresh
-        that nobody waited for, and when it began."""
+        that nobody waited for, and when it began; `fleet` are the flights of other
+        nodes."""
         self._upstream = upstream
         self._store = store
         self._clock = clock
         self._deadline = deadline
         self.codings = Codings(store, threads)
         self._renewed = renewed
+        self._fleet = fleet
         self._flights: Flights[Outcome] = Flights(clock)
         # what those share who waited for one flight: made once, not for each
         self._collapsed: tuple[Outcome | None, Outcome] = (None, Outcome())
@@ -129,7 +133,10 @@ class Cache:
     def fetch(self, query: Query, call: Call) -> Deferred[Outcome]:
         """Ask TMDB whatever is stored, and keep the answer."""
         now = self._clock.seconds()
-        waiting = self._join(cachekey.key(query), query, call, None)
+        key = cachekey.key(query)
+        waiting = self._flights.join(
+            key, lambda: self._fly(key, query, call, None, looks=False)
+        )
         left = max(0.0, call.deadline - now)
         return waiting.addTimeout(left, self._clock, out_of_time)
 
@@ -190,19 +197,37 @@ class Cache:
         return self._flights.join(key, lambda: self._fly(key, query, call, stored))
 
     def _fly(
-        self, key: str, query: Query, call: Call, stored: StoredResponse | None
+        self,
+        key: str,
+        query: Query,
+        call: Call,
+        stored: StoredResponse | None,
+        *,
+        looks: bool = True,
     ) -> Deferred[Outcome]:
         """Fetch for all who wait: with the whole deadline, not with what the first one
-        has left, and conditionally when there is something to validate."""
+        has left, and conditionally when there is something to validate. Of a fleet one
+        node fetches; with `looks` false this one does, whatever others have."""
         known = stored.validators if stored is not None else None
         deadline = self._clock.seconds() + self._deadline - FLIGHT_MARGIN
-        flying = maybeDeferred(
-            self._upstream.fetch, query, replace(call, deadline=deadline, known=known)
-        )
+
+        def ask() -> Deferred[Outcome]:
+            asking = maybeDeferred(
+                self._upstream.fetch,
+                query,
+                replace(call, deadline=deadline, known=known),
+            )
+            return asking.addCallback(self._landed, key, query, stored)
+
+        if self._fleet is None:
+            flying = ask()
+        else:
+            flying = self._fleet.fly(
+                key, stored, deadline, ask, looks=looks and not call.renew
+            )
         if not call.background:
             self._waited_for += 1
             flying.addBoth(self._nobody_waits)
-        flying.addCallback(self._landed, key, query, stored)
         flying.addErrback(_broke)
         return flying
 

@@ -65,5 +65,9 @@ class TokenBucket:
         """The bucket with one token less; it may owe some, and later ones wait."""
         return TokenBucket(self.rate, self.burst, self._filled(now) - 1, now)
 
+    def at_rate(self, rate: float, burst: float, now: float) -> TokenBucket:
+        """The bucket with another rate from now on."""
+        return TokenBucket(rate, burst, min(burst, self._filled(now)), now)
+
     def _filled(self, now: float) -> float:
         return min(self.burst, self.tokens + max(0.0, now - self.at) * self.rate)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
 
 from streamr.boundaries import StoredResponse, Validators
 from streamr.policy import representation
@@ -23,22 +24,45 @@ _PLAIN = (
 )
 
 
+# What several streamr share: the form, a checksum, seconds since the epoch, how many
+# purges there had been, the length of the head; then the head and the gzip body.
+_FORM = b"streamr1"
+_SIZE = 16
+_FIXED = struct.Struct(">dQI")
+
+
 def encode(response: StoredResponse, stored_at: float) -> Record:
     """The record of a response: key, head as JSON, gzip body, checksum and `stored_at`,
     which is wall-clock seconds since the epoch: what leaves the process outlives its
     monotonic clock. A body that did not come in gzip is compressed here: it blocks."""
-    gzipped = response.gzipped
-    if gzipped is None:
-        gzipped = representation.gzipped(response.body)
-    known = response.validators
-    head = json.dumps(
-        {
-            **{name: getattr(response, name) for name in _PLAIN},
-            "validators": None if known is None else [known.etag, known.last_modified],
-        }
-    )
+    head, gzipped = _parts(response)
     checksum = _checksum(response.key, head, gzipped, stored_at)
     return response.key, head, gzipped, checksum, stored_at
+
+
+def pack(response: StoredResponse, stored_at: float, purges: int) -> bytes:
+    """The same in one piece, with the number of purges at the time when its answer was
+    asked for."""
+    head, gzipped = _parts(response)
+    fixed = _FIXED.pack(stored_at, purges, len(head))
+    rest = fixed + head.encode() + gzipped
+    return _FORM + _digest(response.key.encode(), rest) + rest
+
+
+def unpack(key: str, value: bytes, offset: float) -> tuple[StoredResponse, int] | None:
+    """The response and the number of purges; None when it is not what was packed for
+    this key in this form. `offset` is as for `decode`."""
+    begins = len(_FORM) + _SIZE
+    rest = value[begins:]
+    if value[:begins] != _FORM + _digest(key.encode(), rest):
+        return None
+    try:
+        stored_at, purges, length = _FIXED.unpack_from(rest)
+        ends = _FIXED.size + length
+        head, gzipped = rest[_FIXED.size : ends].decode(), rest[ends:]
+        return _response(key, head, gzipped, stored_at + offset), purges
+    except (ValueError, TypeError, AttributeError, OSError, EOFError, struct.error):
+        return None
 
 
 def decode(row: Record, offset: float) -> StoredResponse | None:
@@ -50,24 +74,48 @@ def decode(row: Record, offset: float) -> StoredResponse | None:
     try:
         if _checksum(key, head, gzipped, stored_at) != checksum:
             return None
-        plain = json.loads(head)
-        known = plain.pop("validators")
-        return StoredResponse(
-            key=key,
-            body=representation.gunzipped(gzipped),
-            gzipped=gzipped,
-            brotli=None,
-            validators=None if known is None else Validators(*known),
-            stored_at=stored_at + offset,
-            **plain,
-        )
+        return _response(key, head, gzipped, stored_at + offset)
     except (ValueError, TypeError, AttributeError, OSError, EOFError):
         return None
 
 
+def _parts(response: StoredResponse) -> tuple[str, bytes]:
+    """The head, and the body in gzip."""
+    gzipped = response.gzipped
+    if gzipped is None:
+        gzipped = representation.gzipped(response.body)
+    known = response.validators
+    head = json.dumps(
+        {
+            **{name: getattr(response, name) for name in _PLAIN},
+            "validators": None if known is None else [known.etag, known.last_modified],
+        }
+    )
+    return head, gzipped
+
+
+def _response(key: str, head: str, gzipped: bytes, stored_at: float) -> StoredResponse:
+    """Raises what a damaged part makes its reader raise."""
+    plain = json.loads(head)
+    known = plain.pop("validators")
+    return StoredResponse(
+        key=key,
+        body=representation.gunzipped(gzipped),
+        gzipped=gzipped,
+        brotli=None,
+        validators=None if known is None else Validators(*known),
+        stored_at=stored_at,
+        **plain,
+    )
+
+
 def _checksum(key: str, head: str, gzipped: bytes, stored_at: float) -> bytes:
-    made = hashlib.blake2b(digest_size=16)
-    for part in (key.encode(), head.encode(), gzipped, repr(stored_at).encode()):
+    return _digest(key.encode(), head.encode(), gzipped, repr(stored_at).encode())
+
+
+def _digest(*parts: bytes) -> bytes:
+    made = hashlib.blake2b(digest_size=_SIZE)
+    for part in parts:
         made.update(len(part).to_bytes(8))
         made.update(part)
     return made.digest()

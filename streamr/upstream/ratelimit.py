@@ -15,8 +15,10 @@ from typing import TypeVar
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
+from streamr.boundaries import Grant
 from streamr.errors import Fault, too_many_waiting
 from streamr.interfaces import Veto
 from streamr.policy.budgets import TokenBucket
@@ -37,6 +39,10 @@ LONGEST_PAUSE = 60.0
 LONGEST_RETRY_AFTER = 3600.0
 
 
+# Asks the others who share a budget.
+Permit = Callable[[], Deferred[Grant]]
+
+
 @dataclass(slots=True, eq=False)
 class _Waiting:
     start: Callable[[], None]
@@ -54,11 +60,16 @@ class Pacer:
         rate: float,
         at_once: int,
         line: HostLine | None = None,
+        permit: Permit | None = None,
+        paused: Callable[[float], object] = lambda _seconds: None,
     ) -> None:
-        """`rate` is in requests a second; the `line` may carry fewer at once."""
-        now = clock.seconds()
-        burst = max(1.0, min(BURST, rate))
+        """`rate` is in requests a second; the `line` may carry fewer at once. `permit`
+        asks for a place in a budget that is shared with others, and `paused` is told
+        for how many seconds TMDB wants none of them to ask."""
+        now, burst = clock.seconds(), _burst(rate)
         self._clock = clock
+        self._permit = permit
+        self._told_of_pause = paused
         self._bucket = TokenBucket(rate, burst, burst, now)
         self._at_once = at_once
         self._under_way = 0
@@ -134,6 +145,13 @@ class Pacer:
         left = max(0.0, until - LEAST_LEFT - now)
         return self._wait(call, queued, left, veto, first, behind)
 
+    def share(self, rate: float, at_once: int) -> None:
+        """What this process may use from now on."""
+        now = self._clock.seconds()
+        self._bucket = self._bucket.at_rate(rate, _burst(rate), now)
+        self._at_once = at_once
+        self._wider()
+
     def borrow(self, wanted: int) -> int:
         """Take up to so many places more, for one who races connections; 0 when
         others wait. They are given back when the race is over."""
@@ -151,6 +169,11 @@ class Pacer:
 
         `named` is how long TMDB asks for, in seconds; None when it does not say.
         """
+        seconds = self._paused_for(named)
+        self._told_of_pause(seconds)
+        return seconds
+
+    def _paused_for(self, named: float | None) -> float:
         if named is not None:
             seconds = min(named, LONGEST_RETRY_AFTER)
         else:
@@ -179,7 +202,24 @@ class Pacer:
         self._begun[one] = now
         self._under_way += 1
         self._passed += 1
-        return maybeDeferred(call).addBoth(self._done, one)
+        calling = (
+            maybeDeferred(call)
+            if self._permit is None
+            else Deferred.fromCoroutine(self._permitted(call, self._permit))
+        )
+        return calling.addBoth(self._done, one)
+
+    async def _permitted(self, call: Callable[[], Deferred[T]], permit: Permit) -> T:
+        """Make the call when those who share the budget let it pass. Raises Fault
+        while the host is paused for one of them."""
+        while (grant := await permit()).seconds > 0:
+            if grant.paused:
+                self._paused_for(grant.seconds)
+                raise _limited(grant.seconds)
+            await deferLater(self._clock, grant.seconds)
+            if grant.reserved:
+                break
+        return await call()
 
     def _done(self, result: T | Failure, one: object) -> T | Failure:
         del self._begun[one]
@@ -292,6 +332,10 @@ class Pacer:
         self._timer = None
         if seconds is not None:
             self._timer = self._clock.callLater(seconds, self._look)
+
+
+def _burst(rate: float) -> float:
+    return max(1.0, min(BURST, rate))
 
 
 def _hand_on(value: T | Failure, result: Deferred[T]) -> None:

@@ -37,7 +37,7 @@ _WEB = (
 )
 _APP = _KNOWN + (
     "streamr.app streamr.config streamr.downstream streamr.gateway streamr.observe "
-    "streamr.routing "
+    "streamr.routing streamr.shared "
     "streamr.store streamr.upstream streamr.web streamr.net.keypins twisted "
 )
 _UPSTREAM = _KNOWN + "streamr.upstream treq twisted zope "
@@ -75,6 +75,8 @@ TABLE = {
     "twisted.internet.defer twisted.internet.interfaces twisted.logger "
     "twisted.python.failure",
     "streamr.downstream": _SPINE + "streamr.tmdb.tags streamr.downstream twisted",
+    "streamr.shared": _SPINE + "streamr.policy streamr.shared streamr.store.record "
+    "streamr.tmdb.tags hiredis twisted zope",
     "streamr.openapi": "streamr.errors streamr.fields streamr.openapi streamr.policy "
     "streamr.tmdb",
     "streamr.web": _WEB + "streamr.errors streamr.net.networks streamr.boundaries "

@@ -1,0 +1,109 @@
+"""The nodes that share an engine: how it is reached, and what this one remembers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    UNIXClientEndpoint,
+    wrapClientTLS,
+)
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.ssl import optionsForClientTLS
+
+from streamr.app.routes import Upstream
+from streamr.app.state import file_name
+from streamr.boundaries import SharedEngine
+from streamr.config.settings import Settings
+from streamr.errors import SettingsError
+from streamr.interfaces import Reactor
+from streamr.shared.engine import CONNECTING, Engine
+from streamr.shared.tier import Fleet, FleetTier, Remembered
+from streamr.shared.wire import IS_INSTALLED, Word
+from streamr.tmdb.tags import Purge
+
+# Of TMDB's limits, what a node uses that has never seen the engine: ten such nodes
+# together keep to them.
+UNSEEN = 10
+# The user that an engine has when none is named (the ACL of Valkey and Redis).
+DEFAULT_USER = "default"
+
+
+def fleet_of(
+    settings: Settings,
+    reactor: Reactor,
+    upstream: Upstream,
+    before: Mapping[str, Any],
+    purge: Callable[[Purge], object],
+) -> FleetTier | None:
+    """What this node shares with others; None where STREAMR_SHARED names no engine.
+    `before` is what FleetTier.known has said in an earlier life; `purge` drops here
+    what another node has purged. Raises SettingsError."""
+    where = settings.shared
+    if where is None:
+        return None
+    if not IS_INSTALLED:
+        raise SettingsError(
+            [
+                "STREAMR_SHARED needs the package hiredis, which is not installed: pip "
+                "install 'streamr[shared]'"
+            ]
+        )
+    tier = FleetTier(
+        partial(_engine, where, reactor),
+        reactor,
+        hashlib.blake2b(file_name(settings).encode(), digest_size=4).hexdigest(),
+        settings.egress_id,
+        settings.deadline,
+        purge,
+        lambda fleet: upstream.share(*parts_of(fleet)),
+        before=_remembered(before),
+    )
+    upstream.join(tier.permit, tier.paused)
+    return tier
+
+
+def parts_of(fleet: Fleet) -> tuple[float, float]:
+    """The parts of TMDB's rate and of its connections that this node may use by itself.
+    While the engine is there, that counts the rate."""
+    if not fleet.ever:
+        return 1 / UNSEEN, 1 / UNSEEN
+    return (1.0 if fleet.up else 1 / fleet.nodes), 1 / fleet.nodes
+
+
+def _engine(
+    where: SharedEngine,
+    reactor: Reactor,
+    channel: str,
+    pushed: Callable[[bytes], object],
+    changed: Callable[[bool, str], object],
+) -> Engine:
+    hello: list[tuple[Word, ...]] = [("HELLO", 3)]
+    if where.password is not None:
+        hello = [("HELLO", 3, "AUTH", where.user or DEFAULT_USER, where.password)]
+    if where.database:
+        hello.append(("SELECT", where.database))
+    endpoint = _endpoint(where, reactor)
+    return Engine(endpoint, hello, channel, reactor, pushed, changed)
+
+
+def _endpoint(where: SharedEngine, reactor: Reactor) -> IStreamClientEndpoint:
+    """Over TLS its certificate is verified by the platform's authorities, and by
+    name."""
+    if where.scheme == "unix":
+        return UNIXClientEndpoint(reactor, where.path, timeout=CONNECTING)
+    plain = HostnameEndpoint(reactor, where.host, where.port, timeout=CONNECTING)
+    if where.scheme == "tls":
+        return wrapClientTLS(optionsForClientTLS(where.host), plain)
+    return plain
+
+
+def _remembered(before: Mapping[str, Any]) -> Remembered | None:
+    nodes, purges = before.get("nodes"), before.get("purges")
+    if type(nodes) is int and type(purges) is int and nodes > 0 and purges >= 0:
+        return Remembered(nodes, purges)
+    return None

@@ -1,0 +1,52 @@
+"""A purge: here, in the other nodes, and in the caches in front."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from streamr.app.cache import Storage
+from streamr.app.pictures import PictureDisk
+from streamr.downstream.purger import Purger
+from streamr.shared.tier import FleetTier
+from streamr.tmdb.tags import Purge
+from streamr.tmdb.tags import purge as read_purge
+
+
+class Purges:
+    """Who drops what, on whose word."""
+
+    def __init__(self, in_front: Purger) -> None:
+        self.in_front = in_front
+        self._stored: Sequence[Storage] = ()
+        self._disks: Sequence[PictureDisk] = ()
+        self._fleet: FleetTier | None = None
+
+    def over(
+        self,
+        stored: Sequence[Storage],
+        disks: Sequence[PictureDisk],
+        fleet: FleetTier | None,
+    ) -> None:
+        """These are what there is to purge, and the other nodes."""
+        self._stored, self._disks, self._fleet = stored, disks, fleet
+
+    def answers(self, given: Mapping[str, str]) -> dict[str, object]:
+        """Drop answers everywhere, for the control socket. Raises ValueError."""
+        return self._everywhere(read_purge(given))
+
+    def pictures(self, _given: Mapping[str, str]) -> dict[str, object]:
+        """Drop all pictures everywhere, for the control socket."""
+        return self._everywhere(Purge("images"))
+
+    def here(self, what: Purge) -> int:
+        """Drop it from what this node keeps; how much that was."""
+        if what.what == "images":
+            return sum(each.purge() for each in self._disks)
+        return sum(each.purge(what) for each in self._stored)
+
+    def _everywhere(self, what: Purge) -> dict[str, object]:
+        purged = self.here(what)
+        if self._fleet is not None:
+            self._fleet.purge(what)
+        self.in_front.purge(what.tag)
+        return {"purged": purged, "in_front": self.in_front.names}

@@ -1,0 +1,1 @@
+"""What several streamr share by way of a Valkey or Redis, which may die at any time."""

@@ -1,0 +1,437 @@
+"""What several streamr share: stored responses, one flight per key, purges, budgets.
+
+The engine is never needed: whatever it does not answer is as if this node were alone.
+All times in it are its own clock's, which each node compares with its monotonic one
+once a second, so that nodes whose clocks differ agree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from streamr.boundaries import Grant, StoredResponse
+from streamr.interfaces import SharedTier
+from streamr.policy import freshness, representation
+from streamr.shared import scripts
+from streamr.shared.engine import Engine
+from streamr.shared.wire import MISSING, Word
+from streamr.store import record
+from streamr.tmdb.tags import Purge
+
+_log = Logger()
+
+# Of all keys and of the channel: what an access list is written for.
+PREFIX = "streamr"
+# The form of what is in it: another version of streamr uses other keys.
+FORM = "1"
+# How often a node is seen, and how long after that it counts (seconds).
+BEAT, SEEN = 1.0, 5.0
+# A claim outlives the flight that it is for by this (seconds), then it is free.
+CLAIM_MARGIN = 1.0
+# A share is taken so many beats after the engine was found: the others know of this
+# node by then, and have given up what it takes.
+KNOWN_AFTER = 3
+# What all nodes together may send at once after a quiet moment.
+BURST = 10
+# A place is reserved for so many milliseconds ahead; later ones are asked for then.
+LONGEST_PLACE = 1000
+# Purges that are remembered: a record from before the oldest of them is not used.
+MOST_PURGES = 100
+# Bodies beyond this are not shared: they would hold up the others.
+MOST_BYTES = 1_000_000
+EVERYTHING = (Purge("all"), Purge("images"))
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What a node knows of its fleet when it stops: for its next start, and for while
+    the engine is away."""
+
+    nodes: int
+    purges: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """How many nodes there are on this address, this one included; `ever` says whether
+    the engine was ever there, `up` whether it is now."""
+
+    nodes: int
+    ever: bool
+    up: bool
+
+
+class FleetTier:
+    """The engine's part in what a node does (interfaces.SharedTier)."""
+
+    def __init__(
+        self,
+        make: Callable[..., Engine],
+        clock: IReactorTime,
+        site: str,
+        egress: str,
+        deadline: float,
+        purge: Callable[[Purge], object],
+        fleet: Callable[[Fleet], object],
+        *,
+        before: Remembered | None = None,
+    ) -> None:
+        """`make` makes the engine of channel, pushed and changed. `site` tells apart
+        what stands for different TMDBs, `egress` the addresses that TMDB counts by;
+        `deadline` is a flight's, in seconds. `purge` drops here what was dropped
+        elsewhere; `fleet` is told of each change of it. `before` is what was known
+        when this node last stopped."""
+        self._clock = clock
+        self._base = f"{PREFIX}:{FORM}:{site}:"
+        self._limits = f"{PREFIX}:{FORM}:limits:{egress}:"
+        self._nodes_key = f"{self._limits}nodes"
+        self._purges_key = f"{self._base}purges"
+        self._channel = f"{self._base}news"
+        self._limit = int((deadline + CLAIM_MARGIN) * 1000)
+        self._purge = purge
+        self._told_fleet = fleet
+        self._node = secrets.token_hex(8)
+        self._engine = make(self._channel, self._pushed, self._changed)
+        self._offset: float | None = None
+        self._purged: dict[int, Purge] = {}
+        self._purges = 0 if before is None else before.purges
+        self._knows_purges = before is not None
+        self._oldest = 0
+        self._unsaid: list[Purge] = []
+        self._landing: dict[str, list[Deferred[None]]] = {}
+        self._timer: IDelayedCall | None = None
+        self._beats = 0
+        self._why: str | None = None
+        nodes = 1 if before is None else max(1, before.nodes)
+        self._fleet = Fleet(nodes, before is not None, up=False)
+        self.hits = self.misses = self.broken = 0
+
+    @property
+    def up(self) -> bool:
+        """Whether the engine is there, and its clock is known."""
+        return self._engine.up and self._offset is not None
+
+    @property
+    def fleet(self) -> Fleet:
+        """The nodes, as last seen."""
+        return self._fleet
+
+    @property
+    def trouble(self) -> str:
+        """What the engine last refused, and why it is away."""
+        return self._why or self._engine.refused
+
+    def start(self) -> None:
+        """Look for the engine from now on."""
+        self._told_fleet(self._fleet)
+        self._engine.start()
+
+    def stop(self) -> None:
+        """Let go of it."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._engine.stop("ZREM", self._nodes_key, self._node)
+        for key in list(self._landing):
+            self._landed(key)
+
+    def known(self) -> dict[str, int]:
+        """What a later life of this node begins with; empty where it has never seen the
+        engine."""
+        if not self._fleet.ever:
+            return {}
+        return {"nodes": self._fleet.nodes, "purges": self._purges}
+
+    # Stored responses
+
+    async def look(self, key: str) -> StoredResponse | None:
+        """The stored response of this key, if there is one that may be used."""
+        offset = self._offset
+        if offset is None:
+            return None
+        value = await self._engine.ask("GET", self._record(key))
+        if not isinstance(value, bytes):
+            self.misses += value is not MISSING
+            return None
+        found = record.unpack(key, value, -offset)
+        if found is None:
+            self.broken += 1
+            return None
+        response, purges = found
+        if self._was_purged(response, purges):
+            self.misses += 1
+            return None
+        self.hits += 1
+        return response
+
+    def keep(self, response: StoredResponse, purges: int) -> None:
+        """Share what was stored here, and tell those who wait for it."""
+        offset, now = self._offset, self._clock.seconds()
+        slow = response.gzipped is None and representation.heavy(response.body)
+        lasts = response.lifetime + max(response.while_revalidate, response.if_error)
+        left = min(lasts, freshness.MOST_KEPT) - (now - response.stored_at)
+        if offset is None or left < 1 or slow or len(response.body) > MOST_BYTES:
+            self.free(response.key)
+            return
+        value = record.pack(response, response.stored_at + offset, purges)
+        self._run(
+            scripts.KEEP,
+            (self._record(response.key), self._claim(response.key)),
+            (value, int(left), self._node, self._channel, _hash(response.key)),
+        )
+
+    @property
+    def purges(self) -> int:
+        """How many purges there have been, as far as this node knows."""
+        return self._purges
+
+    # One flight per key
+
+    async def claim(self, key: str) -> bool:
+        """Whether this node is to ask TMDB: nobody else does, or nobody can say."""
+        reply = await self._engine.ask(
+            *("SET", self._claim(key), self._node, "NX", "PX", self._limit)
+        )
+        return reply is not None  # OK, or MISSING
+
+    def free(self, key: str) -> None:
+        """Whoever waits may claim it."""
+        self._run(
+            scripts.FREE,
+            (self._claim(key),),
+            (self._node, self._channel, _hash(key)),
+        )
+
+    def landing(self, key: str) -> Deferred[None]:
+        """Fires when the node that has claimed it has freed it; may be cancelled."""
+        name = _hash(key)
+
+        def left(waiting: Deferred[None]) -> None:
+            others = self._landing.get(name, [])
+            if waiting in others:
+                others.remove(waiting)
+            if not others:
+                self._landing.pop(name, None)
+
+        waiting: Deferred[None] = Deferred(left)
+        self._landing.setdefault(name, []).append(waiting)
+        return waiting
+
+    # Purges
+
+    def purge(self, what: Purge) -> None:
+        """Have it dropped everywhere; said again until the engine has heard it."""
+        self._unsaid.append(what)
+        if len(self._unsaid) > MOST_PURGES:
+            self._unsaid = [*EVERYTHING]
+        self._say_purges()
+
+    def _say_purges(self) -> None:
+        if not (self.up and self._unsaid):
+            return
+        what = self._unsaid[0]
+
+        def said(reply: object) -> None:
+            if isinstance(reply, int) and what in self._unsaid:
+                self._unsaid.remove(what)
+                self._say_purges()
+
+        told = json.dumps([self._node, what.what, what.value])
+        self._run(
+            scripts.PURGE,
+            (self._purges_key,),
+            (told, MOST_PURGES, self._channel),
+        ).addCallback(said)
+
+    def _was_purged(self, response: StoredResponse, purges: int) -> bool:
+        """Whether it was asked for before a purge that names it, or so long ago that
+        nobody knows."""
+        if purges < self._oldest:
+            return True
+        return any(
+            what.unwanted(response)
+            for number, what in self._purged.items()
+            if number > purges
+        )
+
+    async def _catch_up(self) -> bool:
+        """Do what other nodes have purged since this one last looked; False where the
+        engine does not say."""
+        reply = await self._run(scripts.PURGES, (self._purges_key,), ())
+        if not isinstance(reply, list):
+            return False
+        count, log = reply
+        self._oldest = max(0, count - len(log))
+        missed = range(self._purges + 1, count + 1) if self._knows_purges else ()
+        self._purged = {}
+        for place, told in enumerate(log):
+            read = _purge(told)
+            if read is not None:
+                who, what = read
+                self._purged[count - place] = what
+                if count - place in missed and who != self._node:
+                    self._purge(what)
+        if missed and missed[0] <= self._oldest:
+            for each in EVERYTHING:
+                self._purge(each)
+        self._purges, self._knows_purges = count, True
+        return True
+
+    # The fleet
+
+    def _beat(self) -> None:
+        """Say that this node is there; learn the time, the others, and purges."""
+        self._timer = self._clock.callLater(BEAT, self._beat)
+        asked = self._clock.seconds()
+        beating = self._run(
+            scripts.BEAT,
+            (self._nodes_key, self._purges_key),
+            (self._node, int(SEEN * 1000)),
+        )
+        beating.addCallback(self._beaten, asked)
+
+    def _beaten(self, reply: object, asked: float) -> Deferred[None] | None:
+        if not isinstance(reply, list) or len(reply) != 3:
+            return None
+        milliseconds, nodes, purges = reply
+        # half of the way there is behind it
+        offset = milliseconds / 1000 - (asked + self._clock.seconds()) / 2
+
+        def caught_up(done: bool) -> None:
+            if done:
+                self._offset = offset
+                self._say_purges()
+                self._beats += 1
+                if self._beats >= KNOWN_AFTER:
+                    self._see(Fleet(max(1, nodes), ever=True, up=True))
+
+        if purges == self._purges and self._offset is not None:
+            caught_up(True)
+            return None
+        return Deferred.fromCoroutine(self._catch_up()).addCallback(caught_up)
+
+    def _see(self, fleet: Fleet) -> None:
+        if fleet != self._fleet:
+            self._fleet = fleet
+            self._told_fleet(fleet)
+
+    # TMDB's limits
+
+    async def permit(self, host: str, rate: float) -> Grant:
+        """A place for one request to a host, at so many a second from all nodes that
+        share the address."""
+        if not self._fleet.up:
+            return Grant()  # this node keeps to its share
+        reply = await self._run(
+            scripts.RATE,
+            (f"{self._limits}rate:{host}", f"{self._limits}pause:{host}"),
+            (str(1000 / rate), int(max(1, min(BURST, rate))), LONGEST_PLACE),
+        )
+        if not isinstance(reply, list) or len(reply) != 2:
+            # the engine was too slow: as long as the share of one node takes
+            return Grant((self._fleet.nodes - 1) / rate)
+        kind, wait = reply
+        return Grant(wait / 1000, reserved=kind == 1, paused=kind == 2)
+
+    def paused(self, host: str, seconds: float) -> None:
+        """TMDB has told this node to leave a host alone for so long."""
+        key = f"{self._limits}pause:{host}"
+        self._engine.ask("SET", key, 1, "PX", max(1, int(seconds * 1000)))
+
+    # What the engine tells
+
+    def _changed(self, up: bool, why: str) -> None:
+        if up:
+            if self._why != "":
+                _log.info("the shared tier is there", code="shared-up")
+            self._why = ""
+            self._beat()
+            return
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        if not self._why:
+            _log.warn(
+                "the shared tier is away, each streamr does without it: {why}",
+                why=why,
+                code="shared-away",
+            )
+        self._why = why or "away"
+        self._offset, self._beats = None, 0
+        nodes, ever = self._fleet.nodes, self._fleet.ever
+        self._see(Fleet(nodes, ever, up=False))
+
+    def _pushed(self, news: bytes) -> None:
+        kind, _, rest = news.decode("ascii", "replace").partition(":")
+        if kind == "landed":
+            self._landed(rest)
+        elif kind == "purged" and self._timer is not None and self._timer.active():
+            # at once, and not with the next beat
+            self._timer.reset(0)
+
+    def _landed(self, name: str) -> None:
+        for waiting in self._landing.pop(name, []):
+            waiting.callback(None)
+
+    def _run(
+        self, script: str, keys: Sequence[str], arguments: Sequence[Word]
+    ) -> Deferred[object]:
+        return self._engine.ask("EVAL", script, len(keys), *keys, *arguments)
+
+    def _record(self, key: str) -> str:
+        return f"{self._base}r:{_hash(key)}"
+
+    def _claim(self, key: str) -> str:
+        return f"{self._base}c:{_hash(key)}"
+
+
+class Alone:
+    """No engine: this node shares nothing (interfaces.SharedTier)."""
+
+    purges = 0
+
+    async def look(self, key: str) -> StoredResponse | None:
+        """Nothing."""
+        del key
+        return None
+
+    async def claim(self, key: str) -> bool:
+        """Always."""
+        del key
+        return True
+
+    def keep(self, response: StoredResponse, purges: int) -> None:
+        """With nobody."""
+
+    def free(self, key: str) -> None:
+        """Nobody waits."""
+
+    def landing(self, key: str) -> Deferred[None]:
+        """At once."""
+        del key
+        return succeed(None)
+
+
+def _hash(key: str) -> str:
+    return hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
+
+
+def _purge(told: object) -> tuple[str, Purge] | None:
+    """Who has purged what; None for what is no purge of ours."""
+    try:
+        node, what, value = json.loads(told)  # type: ignore[arg-type]
+    except (ValueError, TypeError):
+        return None
+    if not all(isinstance(each, str) for each in (node, what, value)):
+        return None
+    return node, Purge(what, value)
+
+
+_conforms: type[SharedTier] = FleetTier
+_alone: type[SharedTier] = Alone
