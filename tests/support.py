@@ -23,10 +23,11 @@ from streamr.boundaries import (
 )
 from streamr.errors import Attempt, Fault, RouteKind
 from streamr.gateway.cache import Cache
+from streamr.gateway.fleet import FleetFlights
 from streamr.gateway.gateway import Gateway
 from streamr.gateway.negative import NegativeCache
 from streamr.gateway.telling import Teller
-from streamr.interfaces import Observer, Progress, Route, Store, Veto
+from streamr.interfaces import Observer, Progress, Route, SharedTier, Store, Veto
 from streamr.policy.retry import HEDGE_AFTER
 from streamr.routing.failover import Failover
 from streamr.routing.health import Health
@@ -201,9 +202,11 @@ def gateway_over(
     *,
     deadline: float = 8.0,
     threads: Any = None,
+    tier: SharedTier | None = None,
 ) -> Gateway:
     """A gateway over routes, put together as the app does; with a store it has a
-    cache. What is heavy is made at once, unless `threads` does it."""
+    cache, and with a tier other nodes. What is heavy is made at once, unless `threads`
+    does it."""
     tried = partial(observer.tried, server)
     failover = (
         failover_over(chain, clock, tried=tried) if isinstance(chain, list) else chain
@@ -213,7 +216,8 @@ def gateway_over(
     if store is None:
         return Gateway(asking, clock, teller)
     in_thread = threads or (lambda work: succeed(work()))
-    cache = Cache(asking, store, clock, deadline, in_thread, teller.renewed)
+    fleet = None if tier is None else FleetFlights(tier, store, clock)
+    cache = Cache(asking, store, clock, deadline, in_thread, teller.renewed, fleet)
     return Gateway(asking, clock, teller, cache)
 
 

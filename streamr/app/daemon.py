@@ -129,7 +129,7 @@ def build(
     resources = _resources(surfaces, shared)
     served = {name: Served(resources[name], built[name].gateway) for name in built}
     sites = {name: _site(resources[name], surfaces[name], shared) for name in surfaces}
-    publish(metrics, built, surfaces, sites, shared.upstream.pacers)
+    publish(metrics, built, surfaces, sites, shared.upstream.pacers, fleet)
     told = supervisor or Supervisor(reactor)
     return Daemon(
         Parts(

@@ -70,6 +70,9 @@ def fleet_of(
 def parts_of(fleet: Fleet) -> tuple[float, float]:
     """The parts of TMDB's rate and of its connections that this node may use by itself.
     While the engine is there, that counts the rate."""
+    if fleet.joining:
+        # the others have all of it, and learn of this node within a second
+        return 1 / UNSEEN, 0.0
     if not fleet.ever:
         return 1 / UNSEEN, 1 / UNSEEN
     return (1.0 if fleet.up else 1 / fleet.nodes), 1 / fleet.nodes
@@ -104,6 +107,6 @@ def _endpoint(where: SharedEngine, reactor: Reactor) -> IStreamClientEndpoint:
 
 def _remembered(before: Mapping[str, Any]) -> Remembered | None:
     nodes, purges = before.get("nodes"), before.get("purges")
-    if type(nodes) is int and type(purges) is int and nodes > 0 and purges >= 0:
+    if type(nodes) is int and type(purges) is int and nodes >= 0 and purges >= 0:
         return Remembered(nodes, purges)
     return None

@@ -11,8 +11,9 @@ from streamr import __version__
 from streamr.app.servers import DOOR, MAIN, Built
 from streamr.interfaces import Memory, PictureFiles
 from streamr.observe.metrics import Metrics
-from streamr.observe.scraped import Kept, Pace, Reading, Scraped
+from streamr.observe.scraped import Kept, Pace, Reading, Scraped, SharedCounts
 from streamr.routing.health import Health
+from streamr.shared.tier import FleetTier
 from streamr.upstream.ratelimit import Pacer
 from streamr.web.api.surface import Surface
 from streamr.web.server.site import GatewaySite
@@ -31,7 +32,7 @@ class Readings:
 
     `healths` and `sites` are by the servers' names; `calls` counts callers' requests
     by the same names; `memory` is None without a store, `files` without pictures on
-    disk.
+    disk; `fleet` without other nodes.
     """
 
     healths: Mapping[str, Sequence[Health]]
@@ -40,6 +41,7 @@ class Readings:
     calls: Counter[str]
     memory: Memory | None
     files: PictureFiles | None = None
+    fleet: FleetTier | None = None
 
     def read(self) -> Reading:
         """Everything as it is now."""
@@ -60,6 +62,7 @@ class Readings:
             pictures=Kept(len(files), files.bytes, files.most_bytes)
             if files is not None
             else None,
+            shared=None if self.fleet is None else _shared(self.fleet),
         )
 
     def _calls(self) -> int:
@@ -67,6 +70,11 @@ class Readings:
         it is no caller's request. The proxy's own when it runs alone."""
         first = MAIN if MAIN in self.healths else next(iter(self.healths))
         return self.calls[first] + self.calls[DOOR]
+
+
+def _shared(tier: FleetTier) -> SharedCounts:
+    looks = {"hit": tier.hits, "miss": tier.misses, "broken": tier.broken}
+    return SharedCounts(tier.up, tier.fleet.nodes, looks)
 
 
 def _pace(pacer: Pacer) -> Pace:
@@ -79,6 +87,7 @@ def publish(
     surfaces: Mapping[str, Surface],
     sites: Mapping[str, GatewaySite],
     pacers: Mapping[str, Pacer],
+    fleet: FleetTier | None = None,
 ) -> None:
     """Let the metrics name what there is, and read it at each scrape. The door, which
     is one of the `surfaces`, has main's routes."""
@@ -96,5 +105,5 @@ def publish(
         if own.storage is not None:
             metrics.caches(surface.server)
     by_server = {surfaces[name].server: site for name, site in sites.items()}
-    readings = Readings(healths, by_server, pacers, metrics.calls, memory, files)
+    readings = Readings(healths, by_server, pacers, metrics.calls, memory, files, fleet)
     metrics.add(Scraped(readings.read))

@@ -230,7 +230,7 @@ class Upstream:
         """This process's part of a host's rate, and of its connections."""
         of_rate, of_connections = self._parts
         most = int(self._settings.connections * of_connections)
-        return rate * of_rate, max(1, most)
+        return rate * of_rate, max(1, most) if of_connections else 0
 
     def _permit_of(self, name: str, rate: float) -> Permit | None:
         permit = self._permit

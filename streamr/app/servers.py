@@ -16,7 +16,7 @@ from streamr.app.door import Door, callers_of
 from streamr.app.pictures import Peer, PictureMaker, ServedPictures
 from streamr.app.routes import Upstream
 from streamr.app.search import search_over, space_of
-from streamr.app.status import pictures_of, shown, store_size_of
+from streamr.app.status import fleet_seen, pictures_of, shown, store_size_of
 from streamr.boundaries import Dimensions
 from streamr.config.settings import Settings
 from streamr.config.warm import warm_queries
@@ -217,6 +217,9 @@ class Shared:
             proxy_gateways={own_route: near.gateway} if near.gateway else {},
             store_size=store_size_of(storage.memory if storage is not None else None),
             pictures=pictures_of(images),
+            fleet=fleet_seen(
+                "" if settings.shared is None else settings.shared.name, self.fleet
+            ),
             door=callers_of(self.door),
             demo=demo is not None,
         )

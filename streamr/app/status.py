@@ -11,8 +11,9 @@ from streamr.interfaces import Memory
 from streamr.observe.history import History
 from streamr.routing.health import Health
 from streamr.routing.report import told_routes
+from streamr.shared.tier import FleetTier
 from streamr.web.status.document import Shown
-from streamr.web.status.shape import ShownPictures
+from streamr.web.status.shape import ShownFleet, ShownPictures
 from streamr.web.status.snapshot import StoreSize
 
 # What is kept without a disk.
@@ -28,6 +29,25 @@ def store_size_of(memory: Memory | None) -> Callable[[], StoreSize | None]:
         return StoreSize(len(memory), memory.bytes, memory.most_bytes)
 
     return store_size
+
+
+def fleet_seen(engine: str, tier: FleetTier | None) -> Callable[[], ShownFleet | None]:
+    """What looks at what is shared with other nodes; None where nothing is."""
+
+    def shown_fleet() -> ShownFleet | None:
+        if tier is None:
+            return None
+        return {
+            "engine": engine,
+            "up": tier.up,
+            "trouble": tier.trouble,
+            "nodes": tier.fleet.nodes,
+            "hits": tier.hits,
+            "misses": tier.misses,
+            "broken": tier.broken,
+        }
+
+    return shown_fleet
 
 
 def pictures_of(served: ServedPictures | None) -> Callable[[], ShownPictures | None]:

@@ -187,6 +187,18 @@ PICTURE_BYTES = Measure(
 MOST_PICTURE_BYTES = Measure(
     "streamr_pictures_max_bytes", "gauge", "Disk space that stored pictures may take."
 )
+SHARED_UP = Measure(
+    "streamr_shared_up", "gauge", "1 while the shared tier is there, 0 while it is not."
+)
+SHARED_NODES = Measure(
+    "streamr_shared_nodes", "gauge", "Nodes on this address, as last seen."
+)
+SHARED_LOOKS = Measure(
+    "streamr_shared_lookups_total",
+    "counter",
+    "Stored answers looked for in the shared tier, by result.",
+    ("result",),
+)
 
 COUNTED = (
     REQUESTS,
@@ -215,6 +227,9 @@ READ = (
     PICTURES,
     PICTURE_BYTES,
     MOST_PICTURE_BYTES,
+    SHARED_UP,
+    SHARED_NODES,
+    SHARED_LOOKS,
 )
 TABLE = (*COUNTED, *READ)
 

@@ -34,12 +34,22 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedCounts:
+    """What other nodes share: whether the engine is there, the nodes last seen, and
+    how often a look into it ended how."""
+
+    up: bool
+    nodes: int
+    looks: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """The daemon at one moment.
 
     `breakers` go by server and route, `connections` by server, `paces` by host;
     `calls` is how many requests of callers could have gone to TMDB; `kept` are answers
-    in memory, `pictures` those on disk.
+    in memory, `pictures` those on disk; `shared` is None without other nodes.
     """
 
     breakers: Mapping[tuple[str, str], BreakerState]
@@ -48,6 +58,7 @@ class Reading:
     calls: int
     kept: Kept | None = None
     pictures: Kept | None = None
+    shared: SharedCounts | None = None
 
 
 Samples = Iterator[tuple[tuple[str, ...], float]]
@@ -117,6 +128,22 @@ def _pictures(reading: Reading) -> Kept | None:
     return reading.pictures
 
 
+def _shared_up(reading: Reading) -> Samples:
+    if reading.shared is not None:
+        yield (), float(reading.shared.up)
+
+
+def _shared_nodes(reading: Reading) -> Samples:
+    if reading.shared is not None:
+        yield (), float(reading.shared.nodes)
+
+
+def _shared_looks(reading: Reading) -> Samples:
+    if reading.shared is not None:
+        for result, count in reading.shared.looks.items():
+            yield (result,), count
+
+
 _SAMPLES: Mapping[Measure, Callable[[Reading], Samples]] = {
     measures.BREAKERS: _breakers,
     measures.CONNECTIONS: _connections,
@@ -130,6 +157,9 @@ _SAMPLES: Mapping[Measure, Callable[[Reading], Samples]] = {
     measures.MOST_BYTES: _of(_answers, lambda kept: kept.most_bytes),
     measures.PICTURES: _of(_pictures, lambda kept: kept.entries),
     measures.PICTURE_BYTES: _of(_pictures, lambda kept: kept.bytes),
+    measures.SHARED_UP: _shared_up,
+    measures.SHARED_NODES: _shared_nodes,
+    measures.SHARED_LOOKS: _shared_looks,
     measures.MOST_PICTURE_BYTES: _of(_pictures, lambda kept: kept.most_bytes),
 }
 

@@ -36,9 +36,9 @@ FORM = "1"
 BEAT, SEEN = 1.0, 5.0
 # A claim outlives the flight that it is for by this (seconds), then it is free.
 CLAIM_MARGIN = 1.0
-# A share is taken so many beats after the engine was found: the others know of this
-# node by then, and have given up what it takes.
-KNOWN_AFTER = 3
+# A node takes its part of TMDB's limits so many beats after it has found the engine.
+# The first is longer: each of the others has seen it by then, and given up its part.
+KNOWN_AFTER, FIRST_BEAT = 2, 1.25 * BEAT
 # What all nodes together may send at once after a quiet moment.
 BURST = 10
 # A place is reserved for so many milliseconds ahead; later ones are asked for then.
@@ -53,7 +53,7 @@ EVERYTHING = (Purge("all"), Purge("images"))
 @dataclass(frozen=True, slots=True)
 class Remembered:
     """What a node knows of its fleet when it stops: for its next start, and for while
-    the engine is away."""
+    the engine is away. `nodes` is 0 where it has never seen them."""
 
     nodes: int
     purges: int
@@ -62,11 +62,13 @@ class Remembered:
 @dataclass(frozen=True, slots=True)
 class Fleet:
     """How many nodes there are on this address, this one included; `ever` says whether
-    the engine was ever there, `up` whether it is now."""
+    the engine was ever there, `up` whether it is now. One that is `joining` may find it
+    at any moment."""
 
     nodes: int
     ever: bool
-    up: bool
+    up: bool = False
+    joining: bool = False
 
 
 class FleetTier:
@@ -110,8 +112,8 @@ class FleetTier:
         self._timer: IDelayedCall | None = None
         self._beats = 0
         self._why: str | None = None
-        nodes = 1 if before is None else max(1, before.nodes)
-        self._fleet = Fleet(nodes, before is not None, up=False)
+        nodes = 0 if before is None else before.nodes
+        self._fleet = Fleet(max(1, nodes), nodes > 0, joining=True)
         self.hits = self.misses = self.broken = 0
 
     @property
@@ -145,9 +147,10 @@ class FleetTier:
     def known(self) -> dict[str, int]:
         """What a later life of this node begins with; empty where it has never seen the
         engine."""
-        if not self._fleet.ever:
+        if not self._knows_purges:
             return {}
-        return {"nodes": self._fleet.nodes, "purges": self._purges}
+        nodes = self._fleet.nodes if self._fleet.ever else 0
+        return {"nodes": nodes, "purges": self._purges}
 
     # Stored responses
 
@@ -288,7 +291,8 @@ class FleetTier:
 
     def _beat(self) -> None:
         """Say that this node is there; learn the time, the others, and purges."""
-        self._timer = self._clock.callLater(BEAT, self._beat)
+        pause = BEAT if self._beats else FIRST_BEAT
+        self._timer = self._clock.callLater(pause, self._beat)
         asked = self._clock.seconds()
         beating = self._run(
             scripts.BEAT,
@@ -365,7 +369,7 @@ class FleetTier:
         self._why = why or "away"
         self._offset, self._beats = None, 0
         nodes, ever = self._fleet.nodes, self._fleet.ever
-        self._see(Fleet(nodes, ever, up=False))
+        self._see(Fleet(nodes, ever))
 
     def _pushed(self, news: bytes) -> None:
         kind, _, rest = news.decode("ascii", "replace").partition(":")

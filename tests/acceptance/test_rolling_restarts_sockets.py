@@ -2,76 +2,25 @@
 
 from __future__ import annotations
 
-import http.client
 import shutil
 import signal
 import socket
-import threading
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
 from benchmarks.processes import free_ports
+from tests.load import CALLERS, PATHS, load
 from tests.processes import PATIENCE, ROOT, Daemon, Process, Simulator, ask, wait_until
 
 pytestmark = pytest.mark.skipif(
     shutil.which("haproxy") is None, reason="haproxy is not installed on this machine"
 )
-CALLERS = 8
-PATHS = [f"/3/movie/{number}" for number in (550, 680, 13, 120, 278, 424, 497, 122)]
 # How often HAProxy may try elsewhere, and the seconds for which a node that is told to
 # stop serves on. In a pod nobody tries elsewhere, and the test itself ends the waiting.
 WITH_CHECKS, IN_A_POD = (3, 1), (0, 30)
-
-
-@dataclass
-class Load:
-    """Callers that ask all the time, each on a connection of its own."""
-
-    url: str
-    seen: Counter[str] = field(default_factory=Counter)
-    stopping: threading.Event = field(default_factory=threading.Event)
-
-    def ask(self, number: int) -> None:
-        place = urlsplit(self.url).netloc
-        connection = http.client.HTTPConnection(place, timeout=PATIENCE)
-        while not self.stopping.is_set():
-            try:
-                connection.request("GET", PATHS[number % len(PATHS)])
-                answer = connection.getresponse()
-                answer.read()
-                self.seen[str(answer.status)] += 1
-            except (OSError, http.client.HTTPException) as error:
-                self.seen[repr(error)] += 1
-                connection.close()
-            number += 1
-        connection.close()
-
-    def more(self, count: int = 200) -> None:
-        """Wait until so many more were answered."""
-        wanted = self.seen.total() + count
-        wait_until(lambda: self.seen.total() >= wanted)
-
-
-@contextmanager
-def load(url: str) -> Iterator[Load]:
-    made = Load(url)
-    threads = [
-        threading.Thread(target=made.ask, args=(number,)) for number in range(CALLERS)
-    ]
-    for each in threads:
-        each.start()
-    try:
-        yield made
-    finally:
-        made.stopping.set()
-        for each in threads:
-            each.join(PATIENCE)
 
 
 @dataclass

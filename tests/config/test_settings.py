@@ -21,6 +21,7 @@ SECRETS = {
     "STREAMR_ADMIN_TOKEN",
     "STREAMR_EGRESS",
     "STREAMR_PURGE_TOKEN",
+    "STREAMR_SHARED",
 }
 PIN = "sha256//" + "x" * 43 + "="
 

@@ -43,10 +43,10 @@ def as_in_the_image(environment: dict[str, str]) -> Settings:
 
 
 class Kubernetes(SynchronousTestCase):
-    """deploy/kubernetes.yaml."""
+    """deploy/kubernetes/streamr.yaml."""
 
     def setUp(self) -> None:
-        text = (ROOT / "deploy/kubernetes.yaml").read_text(encoding="utf-8")
+        text = (ROOT / "deploy/kubernetes/streamr.yaml").read_text(encoding="utf-8")
         parts: list[Any] = list(YAML(typ="safe").load_all(text))
         self.by_kind = {each["kind"]: each for each in parts}
         self.pod: Any = self.by_kind["Deployment"]["spec"]["template"]["spec"]
@@ -260,6 +260,87 @@ class Door(SynchronousTestCase):
             entry = command.startswith("--entrypoint")
             self.assertTrue(entry or command.split()[1] in ("door",), command)
         self.assertNotIn("door-ca.key", said)
+
+
+class Fleet(SynchronousTestCase):
+    """deploy/kubernetes/fleet.yaml and deploy/compose.fleet.yaml."""
+
+    def setUp(self) -> None:
+        text = (ROOT / "deploy/kubernetes/fleet.yaml").read_text(encoding="utf-8")
+        parts: list[Any] = list(YAML(typ="safe").load_all(text))
+        self.comment = text.partition("apiVersion")[0]
+        self.by_kind = {each["kind"]: each for each in parts}
+        base = (ROOT / "deploy/kubernetes/streamr.yaml").read_text(encoding="utf-8")
+        self.streamr = next(iter(YAML(typ="safe").load_all(base)))
+        self.compose: Any = read_yaml("deploy/compose.fleet.yaml")
+
+    def test_the_commands_lead_to_what_the_files_make(self) -> None:
+        name = self.streamr["metadata"]["name"]
+        self.assertIn(f"kubectl scale deploy/{name} --replicas=3", self.comment)
+        [url] = re.findall(r"STREAMR_SHARED=(\S+)", self.comment)
+        found = as_in_the_image({"TMDB_API_KEY": KEY, "STREAMR_SHARED": url}).shared
+        service = self.by_kind["Service"]
+        [port] = service["spec"]["ports"]
+        assert found is not None
+        self.assertEqual(
+            (found.host, found.port), (service["metadata"]["name"], port["port"])
+        )
+
+    def test_budget_and_policies_are_for_these_pods(self) -> None:
+        labels = self.streamr["spec"]["template"]["metadata"]["labels"]
+        budget = self.by_kind["PodDisruptionBudget"]["spec"]
+        self.assertEqual(budget["selector"]["matchLabels"], labels)
+        self.assertEqual(budget["maxUnavailable"], 1)
+        engine = self.by_kind["Deployment"]["spec"]["template"]
+        for kind, key in (("Service", "selector"), ("NetworkPolicy", "podSelector")):
+            found = self.by_kind[kind]["spec"][key]
+            self.assertEqual(
+                found.get("matchLabels", found), engine["metadata"]["labels"]
+            )
+        [rule] = self.by_kind["NetworkPolicy"]["spec"]["ingress"]
+        [source] = rule["from"]
+        self.assertEqual(source["podSelector"]["matchLabels"], labels)
+
+    def test_the_engine_keeps_nothing_and_makes_room(self) -> None:
+        [container] = self.by_kind["Deployment"]["spec"]["template"]["spec"][
+            "containers"
+        ]
+        for words in (container["args"], self.compose["services"]["valkey"]["command"]):
+            said = " ".join(words)
+            self.assertIn("--save  --appendonly no", said)
+            self.assertIn("--maxmemory 256mb --maxmemory-policy allkeys-lru", said)
+
+    def test_compose_keeps_to_its_specification(self) -> None:
+        command = ("-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec")
+        said = subprocess.run(
+            [sys.executable, *command, "deploy/compose.fleet.yaml"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+        self.assertEqual(said.returncode, 0, said.stdout)
+
+    def test_haproxy_knows_each_streamr_and_publishes_alone(self) -> None:
+        services = self.compose["services"]
+        nodes = [name for name, each in services.items() if each["image"] == "streamr"]
+        text = self.compose["configs"]["haproxy"]["content"]
+        self.assertEqual(re.findall(r"server (\w+) \1:3001", text), nodes)
+        published = [name for name, each in services.items() if "ports" in each]
+        self.assertEqual(published, ["haproxy"])
+        # what is more than addresses is as in the file for one machine
+        alone = (ROOT / "deploy/haproxy.cfg").read_text(encoding="utf-8")
+        for line in ("retry-on conn-failure empty-response", "balance uri"):
+            self.assertIn(line, text)
+            self.assertIn(line, alone)
+
+    def test_the_settings_of_its_nodes_are_settings(self) -> None:
+        given = dict(self.compose["x-streamr"]["environment"])
+        del given["TMDB_API_KEY_FILE"]
+        given["CORS_ORIGINS"] = ""
+        found = as_in_the_image({**given, "TMDB_API_KEY": KEY})
+        assert found.shared is not None
+        self.assertIn(found.shared.host, self.compose["services"])
+        self.assertGreater(found.stop_delay, 0)
 
 
 class SystemdRun(SynchronousTestCase):

@@ -20,7 +20,7 @@ SPEAKERS = (
     *("streamr/config/state.py", "streamr/config/warm.py"),
     *("streamr/web/server/certificates.py", "streamr/terminal/files.py"),
     *("streamr/commands/peer.py", "streamr/commands/door.py"),
-    *("streamr/tmdb/tags.py", "streamr/downstream/purger.py"),
+    *("streamr/tmdb/tags.py", "streamr/downstream/purger.py", "streamr/shared/tier.py"),
     "streamr/service.py",
     *("streamr/commands/selfcheck.py", "streamr/terminal/client.py"),
     *("streamr/terminal/daemon.py", "streamr/terminal/health.py"),

@@ -5,7 +5,7 @@ Every address on it is relative, so that it works below a reverse proxy's sub-pa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -115,7 +115,8 @@ done</h2><ol id="faults" tabindex="0" aria-labelledby="h-faults">{parts["faults"
 </div>
 <section aria-labelledby="h-pictures"><h2 id="h-pictures">Pictures</h2>
 <div id="pictures">{parts["pictures"]}</div></section>
-{_door(parts.get("door", ""))}
+{_optional("fleet", "Other nodes", parts)}
+{_optional("door", "The door", parts)}
 {_settings(settings)}
 </main>
 {_footer(snapshot)}
@@ -124,12 +125,12 @@ done</h2><ol id="faults" tabindex="0" aria-labelledby="h-faults">{parts["faults"
 """
 
 
-def _door(painted: str) -> str:
-    """Who came through the door, where there is one."""
-    if not painted:
+def _optional(name: str, title: str, parts: Mapping[str, str]) -> str:
+    """A section that not every streamr has."""
+    if name not in parts:
         return ""
-    return f"""<section aria-labelledby="h-door"><h2 id="h-door">The door</h2>
-<div id="door">{painted}</div></section>"""
+    return f"""<section aria-labelledby="h-{name}"><h2 id="h-{name}">{title}</h2>
+<div id="{name}">{parts[name]}</div></section>"""
 
 
 def _head(snapshot: Snapshot) -> str:

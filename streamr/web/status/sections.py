@@ -10,7 +10,13 @@ from html import escape
 
 from streamr.web.status import charts, drawing, words
 from streamr.web.status.groups import chosen
-from streamr.web.status.shape import ShownCaller, ShownFault, ShownRoute, Snapshot
+from streamr.web.status.shape import (
+    ShownCaller,
+    ShownFault,
+    ShownFleet,
+    ShownRoute,
+    Snapshot,
+)
 
 
 def sections(snapshot: Snapshot) -> dict[str, str]:
@@ -25,8 +31,11 @@ def sections(snapshot: Snapshot) -> dict[str, str]:
         "pictures": pictures(snapshot),
         "faults": faults(snapshot),
     }
-    callers = snapshot["door"]
-    return parts if callers is None else {**parts, "door": door(callers)}
+    if (shared := snapshot["fleet"]) is not None:
+        parts["fleet"] = fleet(shared)
+    if (callers := snapshot["door"]) is not None:
+        parts["door"] = door(callers)
+    return parts
 
 
 def glance(snapshot: Snapshot) -> str:
@@ -185,6 +194,18 @@ def pictures(snapshot: Snapshot) -> str:
             ("fetched, since the start", words.number(found["misses"])),
         )
         + f'<dl class="rows">{routes}</dl>'
+    )
+
+
+def fleet(found: ShownFleet) -> str:
+    """What is shared with other nodes, and whether the engine is there."""
+    state = "there" if found["up"] else f"away: {found['trouble']}"
+    return _rows(
+        ("shared tier", escape(f"{found['engine']}, {state}")),
+        ("nodes on this address", words.number(found["nodes"])),
+        ("answers taken from others", words.number(found["hits"])),
+        ("looked for in vain", words.number(found["misses"])),
+        ("not as they were written", words.number(found["broken"])),
     )
 
 

@@ -105,6 +105,20 @@ class ShownPictures(TypedDict):
     misses: int
 
 
+class ShownFleet(TypedDict):
+    """What is shared with other nodes: the engine and whether it is there (`trouble`
+    says why not), the nodes last seen, and how many answers since the start came from
+    it, were not in it, and were not as they were written."""
+
+    engine: str
+    up: bool
+    trouble: str
+    nodes: int
+    hits: int
+    misses: int
+    broken: int
+
+
 class ShownCaller(TypedDict):
     """Who came through the door: how often since the start, and when last."""
 
@@ -150,5 +164,6 @@ class Snapshot(TypedDict):
     routes: list[MainRoute]
     cache: ShownCache | None
     pictures: ShownPictures | None
+    fleet: ShownFleet | None
     door: list[ShownCaller] | None
     faults: list[ShownFault]

@@ -23,6 +23,7 @@ from streamr.web.status.shape import (
     ShownCache,
     ShownCaller,
     ShownFault,
+    ShownFleet,
     ShownPictures,
     ShownRoute,
     ShownVerdict,
@@ -51,7 +52,7 @@ class Sources:
 
     `proxy_gateways` gives the gateway of the proxy in this process, by main's name of
     the route to it; `store_size` gives None without a store, `pictures` where they are
-    off, `door` where there is none; `started` is wall-clock seconds.
+    off, `door` and `fleet` where there is none; `started` is wall-clock seconds.
     """
 
     gateway: Gateway
@@ -63,6 +64,7 @@ class Sources:
     proxy_gateways: Mapping[str, Gateway] = field(default_factory=dict)
     store_size: Callable[[], StoreSize | None] = lambda: None
     pictures: Callable[[], ShownPictures | None] = lambda: None
+    fleet: Callable[[], ShownFleet | None] = lambda: None
     door: Callable[[], list[ShownCaller] | None] = lambda: None
     demo: bool = False
 
@@ -86,6 +88,7 @@ def snapshot(sources: Sources) -> Snapshot:
         "routes": routes,
         "cache": _cache(sources.store_size(), hour),
         "pictures": sources.pictures(),
+        "fleet": sources.fleet(),
         "door": sources.door(),
         "faults": [_fault(each) for each in history.troubles()],
     }

@@ -111,7 +111,7 @@ async function poll() {
     const answer = await fetch("./", { headers: { Accept: "text/html" } });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const id of ["glance", "figures", "map", "routes", "charts", "cache", "pictures",
-      "door", "faults"]) {
+      "fleet", "door", "faults"]) {
       paint(id, page.getElementById(id));
     }
     say("on", `every ${POLL_MS / 1000} s`);

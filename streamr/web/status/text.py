@@ -12,6 +12,7 @@ from streamr.web.status.shape import (
     ShownCache,
     ShownCaller,
     ShownFault,
+    ShownFleet,
     ShownPictures,
     ShownRoute,
     Snapshot,
@@ -35,6 +36,7 @@ def text(snapshot: Snapshot, base_url: str = "") -> str:
         "",
         _cache(snapshot["cache"]),
         _pictures(snapshot["pictures"]),
+        *_fleet(snapshot["fleet"]),
         *_door(snapshot["door"]),
         *_faults(snapshot["faults"]),
         "",
@@ -91,6 +93,15 @@ def _cache(cache: ShownCache | None) -> str:
         f"{words.size(cache['most_bytes'])}; {words.share(cache['share'])} of the "
         f"last hour's calls, {cache['stale']} of them stale"
     )
+
+
+def _fleet(fleet: ShownFleet | None) -> Iterator[str]:
+    if fleet is not None:
+        state = "there" if fleet["up"] else f"away: {fleet['trouble']}"
+        yield (
+            f"shared tier {fleet['engine']}: {state}; nodes: {fleet['nodes']}; answers "
+            f"taken from others: {fleet['hits']}"
+        )
 
 
 def _door(callers: list[ShownCaller] | None) -> Iterator[str]:
