@@ -76,7 +76,6 @@ class Upstream:
         self._permit: Callable[[str, float], Coroutine[Any, Any, Grant]] | None = None
         self._told_of_pause: Callable[[str, float], object] | None = None
         self._parts = (1.0, 1.0)
-        self._rates: dict[str, float] = {}
         self._access = Access(reactor)
         self._lines: dict[str, HostLine] = {}
         self._credentials = Credentials(
@@ -104,8 +103,8 @@ class Upstream:
     def share(self, of_rate: float, of_connections: float) -> None:
         """Use such parts of TMDB's limits from now on."""
         self._parts = (of_rate, of_connections)
-        for name, pacer in self._pacers.items():
-            pacer.share(*self._own(self._rates[name]))
+        for pacer in self._pacers.values():
+            pacer.share(of_rate, self._at_once)
 
     def tmdb(
         self, name: str, kind: RouteKind, url: str, route: Dimensions, loop: Loop
@@ -215,22 +214,25 @@ class Upstream:
         name = f"{host}{what}"
         if name not in self._pacers:
             settings = self._settings
-            full = self._rates[name] = float(settings.rate if rate is None else rate)
+            full = float(settings.rate if rate is None else rate)
             self._pacers[name] = Pacer(
                 self._reactor,
-                *self._own(full),
+                full,
+                self._at_once,
                 self._line(host),
                 # what has no rate has none to share
                 self._permit_of(name, full) if rate is None else None,
                 self._pause_of(name),
             )
+            self._pacers[name].share(self._parts[0], self._at_once)
         return self._pacers[name]
 
-    def _own(self, rate: float) -> tuple[float, int]:
-        """This process's part of a host's rate, and of its connections."""
-        of_rate, of_connections = self._parts
+    @property
+    def _at_once(self) -> int:
+        """This process's part of the connections to a host."""
+        of_connections = self._parts[1]
         most = int(self._settings.connections * of_connections)
-        return rate * of_rate, max(1, most) if of_connections else 0
+        return max(1, most) if of_connections else 0
 
     def _permit_of(self, name: str, rate: float) -> Permit | None:
         permit = self._permit

@@ -3,7 +3,7 @@
 A call never fails and never queues for a connection: without one it is MISSING at once.
 It has ten milliseconds, then five of grace, because our own reactor may be late; five
 calls in a row that were given up end the connection. A connection counts once HELLO was
-answered within a second: an engine that is stopped still accepts.
+answered in time: an engine that is stopped still accepts.
 """
 
 from __future__ import annotations
@@ -31,10 +31,9 @@ GRACE = 0.005
 MOST_GIVEN_UP = 5
 # Replies that may be awaited at once: more would only come too late.
 MOST_WAITING = 512
-# Seconds for a connection, and for the answer to HELLO.
-CONNECTING = 1.0
-# Seconds between two tries to connect: it is used again within half a second.
-AGAIN = 0.25
+# Seconds for a connection, and for the answer to HELLO; and between two tries. Together
+# they are less than the half second within which it is to be used again.
+CONNECTING, AGAIN = 0.35, 0.1
 
 
 @implementer(IProtocolFactory)

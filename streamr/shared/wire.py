@@ -11,6 +11,8 @@ from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from streamr.eventloop import flush
+
 try:
     import hiredis
 except ImportError:  # the extra `shared` is not installed
@@ -114,3 +116,5 @@ class Wire(Protocol):
     def _write(self, command: tuple[Word, ...]) -> None:
         assert self.transport is not None
         self.transport.write(hiredis.pack_command(cast(Any, command)))
+        # in a crowd the next turn may come after the time that a reply has
+        flush(self.transport)

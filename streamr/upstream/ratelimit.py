@@ -68,6 +68,7 @@ class Pacer:
         for how many seconds TMDB wants none of them to ask."""
         now, burst = clock.seconds(), _burst(rate)
         self._clock = clock
+        self._rate = rate
         self._permit = permit
         self._told_of_pause = paused
         self._bucket = TokenBucket(rate, burst, burst, now)
@@ -145,10 +146,12 @@ class Pacer:
         left = max(0.0, until - LEAST_LEFT - now)
         return self._wait(call, queued, left, veto, first, behind)
 
-    def share(self, rate: float, at_once: int) -> None:
-        """What this process may use from now on."""
-        now = self._clock.seconds()
-        self._bucket = self._bucket.at_rate(rate, _burst(rate), now)
+    def share(self, of_rate: float, at_once: int) -> None:
+        """The part of the rate, and so many at once, that this process may use from now
+        on."""
+        now, burst = self._clock.seconds(), _burst(self._rate) * of_rate
+        rate = self._rate * of_rate
+        self._bucket = self._bucket.at_rate(rate, max(1.0, burst), now)
         self._at_once = at_once
         self._wider()
 

@@ -235,7 +235,9 @@ async def test_it_is_found_again_however_it_was_lost(tmp_path: Path) -> None:
 async def test_a_password_and_an_access_list_are_enough(tmp_path: Path) -> None:
     """The line of docs/scaling.md."""
     page = (Path(__file__).parents[2] / "docs/scaling.md").read_text(encoding="utf-8")
-    [line] = [each for each in page.splitlines() if each.startswith("user streamr-node on")]
+    [line] = [
+        each for each in page.splitlines() if each.startswith("user streamr-node on")
+    ]
     (tmp_path / "users.acl").write_text(
         line.replace("YOUR_PASSWORD", PASSWORD) + "\nuser default off\n"
     )

@@ -49,7 +49,7 @@ class Node:
         self.parts = parts_of(fleet)
         of_rate, of_connections = self.parts
         most = max(1, int(CONNECTIONS * of_connections)) if of_connections else 0
-        self.pacer.share(RATE * of_rate, most)
+        self.pacer.share(of_rate, most)
         self.most = most
 
     def send(self, until: float = 1e9, *, answered: bool = True) -> Deferred[None]:
@@ -159,7 +159,7 @@ class Limits(SynchronousTestCase):
             for node in self.nodes:
                 node.send()
         self.pass_by(6.0)
-        self.assertLessEqual(self.rate(), RATE + 3 * 10)
+        self.assertLessEqual(self.rate(), RATE + 10)
         self.assertEqual(sum(len(each.sent) for each in self.nodes), 150)
 
     def test_a_429_pauses_all(self) -> None:
