@@ -94,17 +94,18 @@ def measure(lab: Lab, network: Network, *, starts: int, fault: float | None) -> 
     for number in range(starts):
         state = f"{network.name[:80]}-{time.monotonic_ns()}-{number}"
         daemon = lab.streamr(state)
-        began = time.monotonic()
         replies = lab.ask(lab.paths.fresh(ASKED))
         found.firsts.append(replies[0])
         found.replies += replies
     found.log, found.connected = daemon.output, lab.connected()
-    if fault is not None and network.name != "healthy":
-        found.again = direct_again(lab, began, fault)
-        lab.become(network)
+    # before the fault is lifted: then it learns that direct works
     for _ in range(starts):
         lab.streamr(state)
         found.restarts += lab.ask(lab.paths.fresh(1))
+    if fault is not None and network.name != "healthy":
+        began = time.monotonic()
+        found.again = direct_again(lab, began, fault)
+        lab.become(network)
     found.unverified = lab.unverified() - before
     lab.stop()
     told = lab.doctor(STREAMR_STATE_DIR=str(lab.directory / "doctor"))
