@@ -63,7 +63,7 @@ def fleet_of(
         lambda fleet: upstream.share(*parts_of(fleet)),
         before=_remembered(before),
     )
-    upstream.join(tier.permit, tier.paused)
+    upstream.join(tier.limits.permit, tier.limits.paused)
     return tier
 
 

@@ -8,7 +8,6 @@ once a second, so that nodes whose clocks differ agree.
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,11 +16,13 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from streamr.boundaries import Grant, StoredResponse
+from streamr.boundaries import StoredResponse
 from streamr.interfaces import SharedTier
 from streamr.policy import freshness, representation
 from streamr.shared import scripts
 from streamr.shared.engine import Engine
+from streamr.shared.limits import SharedLimits
+from streamr.shared.purges import MOST_PURGES, PurgeLog, told
 from streamr.shared.wire import MISSING, Word
 from streamr.store import record
 from streamr.tmdb.tags import Purge
@@ -39,15 +40,8 @@ CLAIM_MARGIN = 1.0
 # A node takes its part of TMDB's limits so many beats after it has found the engine.
 # The first is longer: each of the others has seen it by then, and given up its part.
 KNOWN_AFTER, FIRST_BEAT = 2, 1.25 * BEAT
-# What all nodes together may send at once after a quiet moment.
-BURST = 10
-# A place is reserved for so many milliseconds ahead; later ones are asked for then.
-LONGEST_PLACE = 1000
-# Purges that are remembered: a record from before the oldest of them is not used.
-MOST_PURGES = 100
 # Bodies beyond this are not shared: they would hold up the others.
 MOST_BYTES = 1_000_000
-EVERYTHING = (Purge("all"), Purge("images"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +87,8 @@ class FleetTier:
         when this node last stopped."""
         self._clock = clock
         self._base = f"{PREFIX}:{FORM}:{site}:"
-        self._limits = f"{PREFIX}:{FORM}:limits:{egress}:"
-        self._nodes_key = f"{self._limits}nodes"
+        limits = f"{PREFIX}:{FORM}:limits:{egress}:"
+        self._nodes_key = f"{limits}nodes"
         self._purges_key = f"{self._base}purges"
         self._channel = f"{self._base}news"
         self._limit = int((deadline + CLAIM_MARGIN) * 1000)
@@ -102,12 +96,9 @@ class FleetTier:
         self._told_fleet = fleet
         self._node = secrets.token_hex(8)
         self._engine = make(self._channel, self._pushed, self._changed)
+        self.limits = SharedLimits(self._engine, limits, self._counted)
         self._offset: float | None = None
-        self._purged: dict[int, Purge] = {}
-        self._purges = 0 if before is None else before.purges
-        self._knows_purges = before is not None
-        self._oldest = 0
-        self._unsaid: list[Purge] = []
+        self._purged = PurgeLog(None if before is None else before.purges)
         self._landing: dict[str, list[Deferred[None]]] = {}
         self._timer: IDelayedCall | None = None
         self._beats = 0
@@ -147,10 +138,10 @@ class FleetTier:
     def known(self) -> dict[str, int]:
         """What a later life of this node begins with; empty where it has never seen the
         engine."""
-        if not self._knows_purges:
+        if not self._purged.is_known:
             return {}
         nodes = self._fleet.nodes if self._fleet.ever else 0
-        return {"nodes": nodes, "purges": self._purges}
+        return {"nodes": nodes, "purges": self._purged.count}
 
     # Stored responses
 
@@ -168,7 +159,7 @@ class FleetTier:
             self.broken += 1
             return None
         response, purges = found
-        if self._was_purged(response, purges):
+        if self._purged.names(response, purges):
             self.misses += 1
             return None
         self.hits += 1
@@ -193,7 +184,7 @@ class FleetTier:
     @property
     def purges(self) -> int:
         """How many purges there have been, as far as this node knows."""
-        return self._purges
+        return self._purged.count
 
     # One flight per key
 
@@ -231,61 +222,34 @@ class FleetTier:
 
     def purge(self, what: Purge) -> None:
         """Have it dropped everywhere; said again until the engine has heard it."""
-        self._unsaid.append(what)
-        if len(self._unsaid) > MOST_PURGES:
-            self._unsaid = [*EVERYTHING]
+        self._purged.add(what)
         self._say_purges()
 
     def _say_purges(self) -> None:
-        if not (self.up and self._unsaid):
+        what = self._purged.unsaid
+        if what is None or not self.up:
             return
-        what = self._unsaid[0]
 
         def said(reply: object) -> None:
-            if isinstance(reply, int) and what in self._unsaid:
-                self._unsaid.remove(what)
+            if isinstance(reply, int):
+                self._purged.said(what)
                 self._say_purges()
 
-        told = json.dumps([self._node, what.what, what.value])
         self._run(
             scripts.PURGE,
             (self._purges_key,),
-            (told, MOST_PURGES, self._channel),
+            (told(self._node, what), MOST_PURGES, self._channel),
         ).addCallback(said)
 
-    def _was_purged(self, response: StoredResponse, purges: int) -> bool:
-        """Whether it was asked for before a purge that names it, or so long ago that
-        nobody knows."""
-        if purges < self._oldest:
-            return True
-        return any(
-            what.unwanted(response)
-            for number, what in self._purged.items()
-            if number > purges
-        )
-
-    async def _catch_up(self) -> bool:
+    def _catch_up(self, reply: object) -> bool:
         """Do what other nodes have purged since this one last looked; False where the
         engine does not say."""
-        reply = await self._run(scripts.PURGES, (self._purges_key,), ())
-        if not isinstance(reply, list):
-            return False
-        count, log = reply
-        self._oldest = max(0, count - len(log))
-        missed = range(self._purges + 1, count + 1) if self._knows_purges else ()
-        self._purged = {}
-        for place, told in enumerate(log):
-            read = _purge(told)
-            if read is not None:
-                who, what = read
-                self._purged[count - place] = what
-                if count - place in missed and who != self._node:
-                    self._purge(what)
-        if missed and missed[0] <= self._oldest:
-            for each in EVERYTHING:
-                self._purge(each)
-        self._purges, self._knows_purges = count, True
-        return True
+        match reply:
+            case [int(count), list(log)]:
+                for each in self._purged.reread(count, log, self._node):
+                    self._purge(each)
+                return True
+        return False
 
     # The fleet
 
@@ -302,52 +266,37 @@ class FleetTier:
         beating.addCallback(self._beaten, asked)
 
     def _beaten(self, reply: object, asked: float) -> Deferred[None] | None:
-        if not isinstance(reply, list) or len(reply) != 3:
-            return None
-        milliseconds, nodes, purges = reply
+        match reply:
+            case [int(milliseconds), int(nodes), int(purges)]:
+                pass
+            case _:
+                return None
         # half of the way there is behind it
         offset = milliseconds / 1000 - (asked + self._clock.seconds()) / 2
-
-        def caught_up(done: bool) -> None:
-            if done:
-                self._offset = offset
-                self._say_purges()
-                self._beats += 1
-                if self._beats >= KNOWN_AFTER:
-                    self._see(Fleet(max(1, nodes), ever=True, up=True))
-
-        if purges == self._purges and self._offset is not None:
-            caught_up(True)
+        if purges == self._purged.count and self._offset is not None:
+            self._agree(True, offset, nodes)
             return None
-        return Deferred.fromCoroutine(self._catch_up()).addCallback(caught_up)
+        rereading = self._run(scripts.PURGES, (self._purges_key,), ())
+        return rereading.addCallback(self._catch_up).addCallback(
+            self._agree, offset, nodes
+        )
+
+    def _agree(self, caught_up: bool, offset: float, nodes: int) -> None:
+        """The engine's clock is known, and all that was purged."""
+        if caught_up and self._engine.up:
+            self._offset = offset
+            self._say_purges()
+            self._beats += 1
+            if self._beats >= KNOWN_AFTER:
+                self._see(Fleet(max(1, nodes), ever=True, up=True))
+
+    def _counted(self) -> int | None:
+        return self._fleet.nodes if self._fleet.up else None
 
     def _see(self, fleet: Fleet) -> None:
         if fleet != self._fleet:
             self._fleet = fleet
             self._told_fleet(fleet)
-
-    # TMDB's limits
-
-    async def permit(self, host: str, rate: float) -> Grant:
-        """A place for one request to a host, at so many a second from all nodes that
-        share the address."""
-        if not self._fleet.up:
-            return Grant()  # this node keeps to its share
-        reply = await self._run(
-            scripts.RATE,
-            (f"{self._limits}rate:{host}", f"{self._limits}pause:{host}"),
-            (str(1000 / rate), int(max(1, min(BURST, rate))), LONGEST_PLACE),
-        )
-        if not isinstance(reply, list) or len(reply) != 2:
-            # the engine was too slow: as long as the share of one node takes
-            return Grant((self._fleet.nodes - 1) / rate)
-        kind, wait = reply
-        return Grant(wait / 1000, reserved=kind == 1, paused=kind == 2)
-
-    def paused(self, host: str, seconds: float) -> None:
-        """TMDB has told this node to leave a host alone for so long."""
-        key = f"{self._limits}pause:{host}"
-        self._engine.ask("SET", key, 1, "PX", max(1, int(seconds * 1000)))
 
     # What the engine tells
 
@@ -424,17 +373,6 @@ class Alone:
 
 def _hash(key: str) -> str:
     return hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
-
-
-def _purge(told: object) -> tuple[str, Purge] | None:
-    """Who has purged what; None for what is no purge of ours."""
-    try:
-        node, what, value = json.loads(told)  # type: ignore[arg-type]
-    except (ValueError, TypeError):
-        return None
-    if not all(isinstance(each, str) for each in (node, what, value)):
-        return None
-    return node, Purge(what, value)
 
 
 _conforms: type[SharedTier] = FleetTier

@@ -37,8 +37,8 @@ class Node:
             RATE,
             CONNECTIONS,
             None,
-            lambda: Deferred.fromCoroutine(self.tier.permit(HOST, RATE)),
-            lambda seconds: self.tier.paused(HOST, seconds),
+            lambda: Deferred.fromCoroutine(self.tier.limits.permit(HOST, RATE)),
+            lambda seconds: self.tier.limits.paused(HOST, seconds),
         )
         self.parts = (0.0, 0.0)
         self.sent: list[float] = []
@@ -200,7 +200,7 @@ class Limits(SynchronousTestCase):
         self.pass_by(KNOWN_AFTER * BEAT)
         self.nodes[0].tier._engine.up = False
         grant = self.successResultOf(
-            Deferred.fromCoroutine(self.nodes[0].tier.permit(HOST, RATE))
+            Deferred.fromCoroutine(self.nodes[0].tier.limits.permit(HOST, RATE))
         )
         self.assertEqual(grant, Grant(2 / RATE))
         self.nodes[0].tier._engine.up = True
