@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from streamr.boundaries import DownstreamCache
-from streamr.config.values import HOST_NAME, reachable_port
+from streamr.config.values import HOST_NAME, listed, reachable_port
 from streamr.net.networks import address_in, is_private
 
 METHODS = ("PURGE", "BAN", "POST", "PUT", "DELETE")
@@ -43,6 +44,18 @@ def cache(text: str) -> DownstreamCache:
     if parts.scheme == "http" and not is_private(host):
         raise ValueError(f"{host} is on the internet, so it needs https")
     return DownstreamCache(parts.netloc, method, url)
+
+
+def caches(text: str) -> tuple[DownstreamCache, ...]:
+    """The list of them. Two at one host and port are told apart by their numbers."""
+    found = listed(cache)(text)
+    names = [each.name for each in found]
+    return tuple(
+        each
+        if names.count(each.name) == 1
+        else replace(each, name=f"{each.name} #{names[: at + 1].count(each.name)}")
+        for at, each in enumerate(found)
+    )
 
 
 def body(text: str) -> str:

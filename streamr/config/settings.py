@@ -364,7 +364,7 @@ TABLE: tuple[Setting, ...] = (
     Setting(
         "STREAMR_PURGE_URL",
         "",
-        values.listed(downstream.cache),
+        downstream.caches,
         "The caches in front of main that are told to drop what streamr cache purge "
         "drops, separated by commas: each a method and a URL. {tag} in it stands for "
         "the tag, which PURGE and BAN also carry as Surrogate-Key.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import DownstreamCache
-from streamr.config.downstream import METHODS, body, cache, credential
+from streamr.config.downstream import METHODS, body, cache, caches, credential
 from streamr.config.load import load
 from streamr.errors import SettingsError
 
@@ -27,6 +27,11 @@ class Caches(SynchronousTestCase):
         for method in METHODS:
             self.assertEqual(cache(f"{method} https://a.example/").method, method)
         self.assertEqual(cache("http://varnish/").method, "PURGE")
+
+    def test_two_at_one_place_are_told_apart(self) -> None:
+        text = "BAN http://v:6081/, PURGE http://v:6081/x, BAN http://w/"
+        names = [each.name for each in caches(text)]
+        self.assertEqual(names, ["v:6081 #1", "v:6081 #2", "w"])
 
     def test_the_tag_has_its_place_in_path_or_query(self) -> None:
         for url in ("https://a.example/{tag}", "https://a.example/x?tag={tag}&a=b"):
