@@ -388,6 +388,15 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class PurgeMark:
+    """A moment among the purges of a fleet: how many there had been, in which life of
+    the engine that counts them."""
+
+    life: str = ""
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class SharedEngine:
     """The Valkey or Redis that several nodes share. `scheme` is tcp, tls or unix;
     `path` is that of a socket."""

@@ -26,6 +26,7 @@ from streamr.boundaries import (
     Hit,
     PictureHead,
     PictureStats,
+    PurgeMark,
     Query,
     StoredResponse,
 )
@@ -196,8 +197,8 @@ class SharedTier(Protocol):
     were the only one."""
 
     @property
-    def purges(self) -> int:
-        """How many purges there have been."""
+    def purges(self) -> PurgeMark:
+        """What has been purged so far."""
 
     async def look(self, key: str) -> StoredResponse | None:
         """The stored response of this key that another node has shared."""
@@ -205,9 +206,9 @@ class SharedTier(Protocol):
     async def claim(self, key: str) -> bool:
         """Whether this node is the one to ask for this key."""
 
-    def keep(self, response: StoredResponse, purges: int) -> None:
-        """Share a response that was asked for when there had been so many purges, and
-        give back the claim of its key."""
+    def keep(self, response: StoredResponse, mark: PurgeMark) -> None:
+        """Share a response that was asked for when so much had been purged, and give
+        back the claim of its key."""
 
     def free(self, key: str) -> None:
         """Give back the claim without a response."""

@@ -147,7 +147,7 @@ def build(
                 {name: each.health for name, each in _failovers(built).items()},
                 shared.upstream.book,
                 history,
-                dict if fleet is None else fleet.known,
+                fleet,
             ),
             told,
             Reloader(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -17,10 +18,11 @@ from twisted.internet.ssl import optionsForClientTLS
 
 from streamr.app.routes import Upstream
 from streamr.app.state import file_name
-from streamr.boundaries import SharedEngine
+from streamr.boundaries import PurgeMark, SharedEngine
 from streamr.config.settings import Settings
 from streamr.errors import SettingsError
 from streamr.interfaces import Reactor
+from streamr.shared import purges as purge_log
 from streamr.shared.engine import CONNECTING, Engine
 from streamr.shared.tier import Fleet, FleetTier, Remembered
 from streamr.shared.wire import IS_INSTALLED, Word
@@ -61,7 +63,7 @@ def fleet_of(
         settings.deadline,
         purge,
         lambda fleet: upstream.share(*parts_of(fleet)),
-        before=_remembered(before),
+        before=remembered(before),
     )
     upstream.join(tier.limits.permit, tier.limits.paused)
     return tier
@@ -100,13 +102,26 @@ def _endpoint(where: SharedEngine, reactor: Reactor) -> IStreamClientEndpoint:
     if where.scheme == "unix":
         return UNIXClientEndpoint(reactor, where.path, timeout=CONNECTING)
     plain = HostnameEndpoint(reactor, where.host, where.port, timeout=CONNECTING)
-    if where.scheme == "tls":
+    if where.scheme != "tls":
+        return plain
+    try:
         return wrapClientTLS(optionsForClientTLS(where.host), plain)
-    return plain
+    except ValueError as error:  # a name in IDNA's form that is none
+        raise SettingsError(
+            [f"STREAMR_SHARED has an invalid value: its host {where.host}: {error}"]
+        ) from error
 
 
-def _remembered(before: Mapping[str, Any]) -> Remembered | None:
-    nodes, purges = before.get("nodes"), before.get("purges")
-    if type(nodes) is int and type(purges) is int and nodes >= 0 and purges >= 0:
-        return Remembered(nodes, purges)
+def remembered(before: Mapping[str, Any]) -> Remembered | None:
+    """What was written by another life of this node; None where it makes no sense."""
+    match before:
+        case {
+            "nodes": int(nodes),
+            "life": str(life),
+            "purges": int(count),
+            "unsaid": list(unsaid),
+        } if nodes >= 0 and count >= 0:
+            read = (purge_log.read(json.dumps(each)) for each in unsaid)
+            known = tuple(each for each in read if each is not None)
+            return Remembered(nodes, PurgeMark(life, count), known)
     return None

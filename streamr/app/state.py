@@ -6,7 +6,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from streamr.app.status import let_know
@@ -35,6 +35,16 @@ def file_name(settings: Settings) -> str:
     ):
         return "cache.sqlite"
     return f"cache-{hashlib.blake2b(where.encode(), digest_size=6).hexdigest()}.sqlite"
+
+
+class Remembers(Protocol):
+    """Who knows something that is to outlive the process."""
+
+    def known(self) -> Mapping[str, object]:
+        """What is known now."""
+
+    def subscribe(self, changed: Callable[[], object]) -> None:
+        """Tell of each change of it."""
 
 
 class KeptState:
@@ -70,7 +80,7 @@ class KeptState:
         healths: Mapping[str, Health],
         book: AddressBook,
         history: History,
-        fleet: Callable[[], object],
+        fleet: Remembers | None = None,
     ) -> RouteFile | None:
         """Hand on what was known before, and write each change from now on. None
         without a directory."""
@@ -82,9 +92,12 @@ class KeptState:
         self._told = {name: health.known for name, health in healths.items()} | {
             "salt": lambda: self._salt,
             "networks": self.memory.known,
-            "fleet": fleet,
             "addresses": lambda: _times(book.known(), self._wall()),
         }
+        if fleet is not None:
+            self._told["fleet"] = fleet.known
+        if self._file is not None and fleet is not None:
+            fleet.subscribe(self._file.changed)
         if self._file is not None:
             self.memory.subscribe(self._file.changed)
             for health in healths.values():

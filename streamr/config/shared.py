@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from streamr.boundaries import SharedEngine
-from streamr.config.values import HOST_NAME, reachable_port
+from streamr.config.values import HOST_NAME, can_be_certified, reachable_port
 from streamr.net.networks import address_in, is_private
 
 # Each with whether it is over TLS.
@@ -32,7 +32,11 @@ def engine(text: str) -> SharedEngine | None:
         return FROM_ENVIRONMENT
     if re.search(r"[^!-~]", text):
         raise ValueError("a URL has only printable ASCII characters, and no spaces")
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        # its words would repeat what is in brackets
+        raise ValueError("its host is not a valid host name") from None
     if parts.scheme != UNIX and parts.scheme not in SCHEMES:
         raise ValueError("its scheme is not one of those")
     if parts.query or parts.fragment:
@@ -48,6 +52,8 @@ def engine(text: str) -> SharedEngine | None:
     if not (address_in(host) or HOST_NAME.fullmatch(host)):
         raise ValueError("its host is not a valid host name")
     secure = SCHEMES[parts.scheme]
+    if secure and not can_be_certified(host):
+        raise ValueError("its host is no name that a certificate can be for")
     if not secure and not is_private(host):
         raise ValueError(
             "its host is on the internet, so it needs rediss:// or valkeys://"

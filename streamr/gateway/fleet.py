@@ -85,7 +85,8 @@ class FleetFlights:
             return outcome
         self._tier.free(key)
         failed = outcome.answer is None or outcome.answer.status == 429
-        if failed and known is None and self._state(found) in _STALE:
+        unpurged = self._tier.purges == purges
+        if failed and unpurged and known is None and self._state(found) in _STALE:
             taken = self._take(found)
             return replace(
                 taken,

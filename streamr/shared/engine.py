@@ -115,6 +115,13 @@ class Engine:
             return MISSING
         return reply
 
+    def drop(self, why: str) -> None:
+        """It is of no use as it is: end the connection, and look for it again."""
+        wire = self._wire
+        if wire is not None:
+            self._lost(wire, why)
+            wire.end()
+
     def gave_up(self, wire: Wire) -> None:
         """A reply did not come in time."""
         self._given_up += 1
@@ -136,7 +143,9 @@ class Engine:
             for command in self._hello:
                 reply = await wire.ask(*command).addTimeout(CONNECTING, self._clock)
                 if reply is MISSING or is_refusal(reply):
-                    raise ValueError(f"{command[0]!r}: {reply}")
+                    # its first word alone: the rest may repeat the password
+                    why = str(reply).split(" ", 1)[0]
+                    raise ValueError(f"it refuses {command[0]!r}: {why}")
         except BaseException:
             wire.end()
             raise

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from twisted.internet.interfaces import IReactorTime
+
 from streamr.boundaries import Grant
+from streamr.policy.budgets import TokenBucket
 from streamr.shared import scripts
 from streamr.shared.engine import Engine
 
@@ -18,13 +21,19 @@ class SharedLimits:
     """The rate towards each host, and its pauses."""
 
     def __init__(
-        self, engine: Engine, base: str, nodes: Callable[[], int | None]
+        self,
+        engine: Engine,
+        base: str,
+        nodes: Callable[[], int | None],
+        clock: IReactorTime,
     ) -> None:
         """All keys begin with `base`; `nodes` gives how many nodes there are, None
         while the engine does not count for this one."""
         self._engine = engine
         self._base = base
         self._nodes = nodes
+        self._clock = clock
+        self._own: dict[str, TokenBucket] = {}
 
     async def permit(self, host: str, rate: float) -> Grant:
         """A place for one request to a host, at so many a second from all nodes that
@@ -40,10 +49,14 @@ class SharedLimits:
         match reply:
             case [int(kind), int(wait)]:
                 return Grant(wait / 1000, reserved=kind == 1, paused=kind == 2)
-        # the engine was too slow: as long as one node's part takes
-        return Grant((nodes - 1) / rate)
+        # it was too slow, or has refused: this one keeps to one node's part
+        now = self._clock.seconds()
+        full = TokenBucket(rate / nodes, 1.0, 1.0, now)
+        bucket = self._own.get(host, full).at_rate(rate / nodes, 1.0, now)
+        self._own[host] = bucket.taken(now)
+        return Grant(bucket.wait(now))
 
     def paused(self, host: str, seconds: float) -> None:
         """TMDB has told this node to leave a host alone for so long."""
         key = f"{self._base}pause:{host}"
-        self._engine.ask("SET", key, 1, "PX", max(1, int(seconds * 1000)))
+        self._engine.ask("EVAL", scripts.PAUSE, 1, key, max(1, int(seconds * 1000)))

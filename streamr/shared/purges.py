@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from streamr.boundaries import StoredResponse
+from streamr.boundaries import PurgeMark, StoredResponse
+from streamr.tmdb import tags
 from streamr.tmdb.tags import Purge
 
 # Purges that are remembered: a record from before the oldest of them is not used.
@@ -17,47 +18,54 @@ EVERYTHING = (Purge("all"), Purge("images"))
 class PurgeLog:
     """What was purged, as far as this node knows; and what it has still to say."""
 
-    def __init__(self, count: int | None) -> None:
-        """`count` is how many there had been when this node last stopped; None where it
-        does not know."""
-        self.count = count or 0
-        self.is_known = count is not None
+    def __init__(self, before: PurgeMark | None, unsaid: Sequence[Purge] = ()) -> None:
+        """`before` is what this node knew when it last stopped, None for nothing, and
+        `unsaid` what it had not told the others by then."""
+        self.mark = before or PurgeMark()
+        self._is_new = True
         self._oldest = 0
         self._purged: dict[int, Purge] = {}
-        self._unsaid: list[Purge] = []
+        self._own: set[int] = set()
+        self._unsaid = list(unsaid)
 
-    def reread(self, count: int, log: Sequence[object], me: str) -> list[Purge]:
-        """There were so many, and these were the last ones, the newest first. Returns
-        what other nodes have purged since this one last looked."""
-        since = self.count if self.is_known else count
-        # an engine that was emptied counts from the beginning, and nobody missed that
-        self.count, self.is_known = count, True
+    def reread(self, life: str, count: int, log: Sequence[object]) -> list[Purge]:
+        """In this life of the engine there were so many, and these were the last ones,
+        the newest first. Returns what this node has still to do of them."""
+        before, self.mark = self.mark, PurgeMark(life, count)
+        was_stopped, self._is_new = self._is_new, False
+        same, knows = before.life == life, bool(before.life)
+        if not same:
+            self._own.clear()
+        # one that knows of nothing has kept nothing from before, or nothing that counts
+        since = before.count if same else 0 if knows else count
         self._oldest = max(0, count - len(log))
-        self._purged = {}
-        missed = []
-        for place, told in enumerate(log):
-            who, what = _read(told)
-            if what is not None:
-                self._purged[count - place] = what
-                if count - place > since and who != me:
-                    missed.append(what)
-        return [*EVERYTHING] if since < self._oldest else missed
-
-    def names(self, response: StoredResponse, count: int) -> bool:
-        """Whether a response that was asked for when there had been so many was purged
-        since; or so long ago that nobody knows."""
-        if count < self._oldest:
-            return True
-        return any(
-            what.unwanted(response)
+        self._purged = {
+            count - place: what
+            for place, entry in enumerate(log)
+            if (what := read(entry)) is not None
+        }
+        self._own = {each for each in self._own if each > self._oldest}
+        if since < self._oldest or (knows and not same and was_stopped):
+            # what was purged in the engine's other life, while it was stopped?
+            return [*EVERYTHING]
+        return [
+            what
             for number, what in self._purged.items()
-            if number > count
-        )
+            if number > since and number not in self._own
+        ]
+
+    def names(self, response: StoredResponse, mark: PurgeMark) -> bool:
+        """Whether a response that was asked for at that mark was purged since; or so
+        long ago, or in another life of the engine, that nobody knows."""
+        if mark.life != self.mark.life or mark.count < self._oldest:
+            return True
+        later = (what for number, what in self._purged.items() if number > mark.count)
+        return any(what.unwanted(response) for what in (*later, *self._unsaid))
 
     @property
-    def unsaid(self) -> Purge | None:
-        """The next one that this node has to tell the others."""
-        return self._unsaid[0] if self._unsaid else None
+    def unsaid(self) -> Sequence[Purge]:
+        """What this node has to tell the others."""
+        return self._unsaid
 
     def add(self, what: Purge) -> None:
         """This node has purged it; the others do not know yet."""
@@ -65,23 +73,27 @@ class PurgeLog:
         if len(self._unsaid) > MOST_PURGES:
             self._unsaid = [*EVERYTHING]
 
-    def said(self, what: Purge) -> None:
-        """The engine has heard it."""
+    def said(self, what: Purge, number: int) -> None:
+        """The engine has heard it, as its purge of this number."""
+        self._purged[number] = what
+        self._own.add(number)
         if what in self._unsaid:
             self._unsaid.remove(what)
 
 
-def told(me: str, what: Purge) -> str:
+def written(what: Purge) -> str:
     """A purge as it stands in the log."""
-    return json.dumps([me, what.what, what.value])
+    return json.dumps([what.what, what.value])
 
 
-def _read(entry: object) -> tuple[str, Purge | None]:
-    """Who has purged what; None for what is no purge of ours."""
+def read(entry: object) -> Purge | None:
+    """A purge of the log; None for what is none of ours."""
     try:
-        node, what, value = json.loads(entry)  # type: ignore[arg-type]
-    except (ValueError, TypeError):
-        return "", None
-    if not all(isinstance(each, str) for each in (node, what, value)):
-        return "", None
-    return node, Purge(what, value)
+        what, value = json.loads(entry)  # type: ignore[arg-type]
+        if what == "images":
+            return Purge("images")
+        found = tags.purge({what: value or "1"})
+        found.tag.encode()
+        return found
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None

@@ -12,6 +12,15 @@ redis.call('PUBLISH', ARGV[4], 'landed:' .. ARGV[5])
 return 1
 """
 
+# KEYS: the claim. ARGV: the node, its milliseconds. The node that has it already gets
+# it again: that it was given back may have been lost.
+CLAIM = """
+local owner = redis.call('GET', KEYS[1])
+if owner and owner ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+
 # KEYS: the claim. ARGV: the node, the channel, the name.
 FREE = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -41,25 +50,42 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 local each = tonumber(ARGV[1])
 local full = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
+-- further ahead than it is ever put there: the clock was set back
+if full > now + each * ARGV[2] + ARGV[3] then full = now + each * (ARGV[2] - 1) end
 local wait = full - each * (ARGV[2] - 1) - now
 if wait > tonumber(ARGV[3]) then return {0, math.ceil(wait)} end
 redis.call('SET', KEYS[1], string.format('%.3f', full + each), 'PX', 60000)
 return {1, math.max(0, math.ceil(wait))}
 """
 
-# KEYS: the number of purges. Returns it, and those of the log, the newest first.
-PURGES = """
-local count = tonumber(redis.call('GET', KEYS[1]) or '0')
-return {count, redis.call('LRANGE', KEYS[1] .. ':log', 0, -1)}
+# KEYS: the pause. ARGV: its milliseconds. A longer one stays.
+PAUSE = """
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then
+    redis.call('SET', KEYS[1], 1, 'PX', ARGV[1])
+end
+return 1
 """
 
-# KEYS: the nodes, the number of purges. ARGV: the node, for how many milliseconds one
-# counts. Returns the time in milliseconds, the nodes, the purges.
+# KEYS: the number of purges, and the name of the engine's life, in which they are
+# counted. ARGV: a name for a new life. Returns the life, the number, and those of the
+# log, the newest first.
+PURGES = """
+redis.call('SET', KEYS[2], ARGV[1], 'NX')
+local count = tonumber(redis.call('GET', KEYS[1]) or '0')
+local log = redis.call('LRANGE', KEYS[1] .. ':log', 0, -1)
+return {redis.call('GET', KEYS[2]), count, log}
+"""
+
+# KEYS: the nodes, the number of purges, the life. ARGV: the node, for how many
+# milliseconds one counts, a name for a new life. Returns the time in milliseconds, the
+# nodes, the life, the purges.
 BEAT = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZADD', KEYS[1], now, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[2] * 4)
-return {now, redis.call('ZCARD', KEYS[1]), tonumber(redis.call('GET', KEYS[2]) or '0')}
+redis.call('SET', KEYS[3], ARGV[3], 'NX')
+local count = tonumber(redis.call('GET', KEYS[2]) or '0')
+return {now, redis.call('ZCARD', KEYS[1]), redis.call('GET', KEYS[3]), count}
 """

@@ -16,13 +16,13 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from streamr.boundaries import StoredResponse
+from streamr.boundaries import PurgeMark, StoredResponse
 from streamr.interfaces import SharedTier
 from streamr.policy import freshness, representation
 from streamr.shared import scripts
 from streamr.shared.engine import Engine
 from streamr.shared.limits import SharedLimits
-from streamr.shared.purges import MOST_PURGES, PurgeLog, told
+from streamr.shared.purges import MOST_PURGES, PurgeLog, written
 from streamr.shared.wire import MISSING, Word
 from streamr.store import record
 from streamr.tmdb.tags import Purge
@@ -40,6 +40,10 @@ CLAIM_MARGIN = 1.0
 # A node takes its part of TMDB's limits so many beats after it has found the engine.
 # The first is longer: each of the others has seen it by then, and given up its part.
 KNOWN_AFTER, FIRST_BEAT = 2, 1.25 * BEAT
+# So many beats in a row without a right answer, and the engine is away.
+MOST_BAD_BEATS = 2
+# Claims that could not be given back while it was away; beyond them they end by time.
+MOST_UNFREED = 1000
 # Bodies beyond this are not shared: they would hold up the others.
 MOST_BYTES = 1_000_000
 
@@ -50,7 +54,8 @@ class Remembered:
     the engine is away. `nodes` is 0 where it has never seen them."""
 
     nodes: int
-    purges: int
+    purges: PurgeMark
+    unsaid: tuple[Purge, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +95,23 @@ class FleetTier:
         limits = f"{PREFIX}:{FORM}:limits:{egress}:"
         self._nodes_key = f"{limits}nodes"
         self._purges_key = f"{self._base}purges"
+        self._life_key = f"{self._base}life"
         self._channel = f"{self._base}news"
         self._limit = int((deadline + CLAIM_MARGIN) * 1000)
         self._purge = purge
         self._told_fleet = fleet
         self._node = secrets.token_hex(8)
         self._engine = make(self._channel, self._pushed, self._changed)
-        self.limits = SharedLimits(self._engine, limits, self._counted)
+        self.limits = SharedLimits(self._engine, limits, self._counted, clock)
         self._offset: float | None = None
-        self._purged = PurgeLog(None if before is None else before.purges)
+        self._purged = (
+            PurgeLog(None) if before is None else PurgeLog(before.purges, before.unsaid)
+        )
+        self._listeners: list[Callable[[], object]] = []
+        self._unfreed: dict[str, None] = {}
         self._landing: dict[str, list[Deferred[None]]] = {}
         self._timer: IDelayedCall | None = None
-        self._beats = 0
+        self._beats = self._bad_beats = 0
         self._why: str | None = None
         nodes = 0 if before is None else before.nodes
         self._fleet = Fleet(max(1, nodes), nodes > 0, joining=True)
@@ -135,13 +145,22 @@ class FleetTier:
         for key in list(self._landing):
             self._landed(key)
 
-    def known(self) -> dict[str, int]:
+    def subscribe(self, changed: Callable[[], object]) -> None:
+        """Tell of each change of what is `known`."""
+        self._listeners.append(changed)
+
+    def known(self) -> dict[str, object]:
         """What a later life of this node begins with; empty where it has never seen the
         engine."""
-        if not self._purged.is_known:
+        mark, unsaid = self._purged.mark, self._purged.unsaid
+        if not mark.life and not unsaid:
             return {}
-        nodes = self._fleet.nodes if self._fleet.ever else 0
-        return {"nodes": nodes, "purges": self._purged.count}
+        return {
+            "nodes": self._fleet.nodes if self._fleet.ever else 0,
+            "life": mark.life,
+            "purges": mark.count,
+            "unsaid": [[each.what, each.value] for each in unsaid],
+        }
 
     # Stored responses
 
@@ -158,14 +177,14 @@ class FleetTier:
         if found is None:
             self.broken += 1
             return None
-        response, purges = found
-        if self._purged.names(response, purges):
+        response, mark = found
+        if self._purged.names(response, mark):
             self.misses += 1
             return None
         self.hits += 1
         return response
 
-    def keep(self, response: StoredResponse, purges: int) -> None:
+    def keep(self, response: StoredResponse, mark: PurgeMark) -> None:
         """Share what was stored here, and tell those who wait for it."""
         offset, now = self._offset, self._clock.seconds()
         slow = response.gzipped is None and representation.heavy(response.body)
@@ -174,34 +193,42 @@ class FleetTier:
         if offset is None or left < 1 or slow or len(response.body) > MOST_BYTES:
             self.free(response.key)
             return
-        value = record.pack(response, response.stored_at + offset, purges)
-        self._run(
+        value = record.pack(response, response.stored_at + offset, mark)
+        keeping = self._run(
             scripts.KEEP,
             (self._record(response.key), self._claim(response.key)),
             (value, int(left), self._node, self._channel, _hash(response.key)),
         )
+        keeping.addCallback(self._freed, response.key)
 
     @property
-    def purges(self) -> int:
-        """How many purges there have been, as far as this node knows."""
-        return self._purged.count
+    def purges(self) -> PurgeMark:
+        """What has been purged, as far as this node knows."""
+        return self._purged.mark
 
     # One flight per key
 
     async def claim(self, key: str) -> bool:
         """Whether this node is to ask TMDB: nobody else does, or nobody can say."""
-        reply = await self._engine.ask(
-            *("SET", self._claim(key), self._node, "NX", "PX", self._limit)
+        self._unfreed.pop(key, None)
+        reply = await self._run(
+            scripts.CLAIM, (self._claim(key),), (self._node, self._limit)
         )
-        return reply is not None  # OK, or MISSING
+        return reply != 0
 
     def free(self, key: str) -> None:
         """Whoever waits may claim it."""
-        self._run(
+        freeing = self._run(
             scripts.FREE,
             (self._claim(key),),
             (self._node, self._channel, _hash(key)),
         )
+        freeing.addCallback(self._freed, key)
+
+    def _freed(self, reply: object, key: str) -> None:
+        """What the engine has not heard is said again when it is there."""
+        if reply is MISSING and len(self._unfreed) < MOST_UNFREED:
+            self._unfreed[key] = None
 
     def landing(self, key: str) -> Deferred[None]:
         """Fires when the node that has claimed it has freed it; may be cancelled."""
@@ -223,31 +250,34 @@ class FleetTier:
     def purge(self, what: Purge) -> None:
         """Have it dropped everywhere; said again until the engine has heard it."""
         self._purged.add(what)
+        self._tell()
         self._say_purges()
 
     def _say_purges(self) -> None:
-        what = self._purged.unsaid
-        if what is None or not self.up:
+        if not self._purged.unsaid or not self.up:
             return
+        what = self._purged.unsaid[0]
 
-        def said(reply: object) -> None:
-            if isinstance(reply, int):
-                self._purged.said(what)
+        def said(number: object) -> None:
+            if isinstance(number, int):
+                self._purged.said(what, number)
+                self._tell()
                 self._say_purges()
 
         self._run(
             scripts.PURGE,
             (self._purges_key,),
-            (told(self._node, what), MOST_PURGES, self._channel),
+            (written(what), MOST_PURGES, self._channel),
         ).addCallback(said)
 
     def _catch_up(self, reply: object) -> bool:
         """Do what other nodes have purged since this one last looked; False where the
         engine does not say."""
         match reply:
-            case [int(count), list(log)]:
-                for each in self._purged.reread(count, log, self._node):
+            case [bytes(life), int(count), list(log)]:
+                for each in self._purged.reread(life.decode("ascii"), count, log):
                     self._purge(each)
+                self._tell()
                 return True
         return False
 
@@ -260,23 +290,30 @@ class FleetTier:
         asked = self._clock.seconds()
         beating = self._run(
             scripts.BEAT,
-            (self._nodes_key, self._purges_key),
-            (self._node, int(SEEN * 1000)),
+            (self._nodes_key, self._purges_key, self._life_key),
+            (self._node, int(SEEN * 1000), _life()),
         )
         beating.addCallback(self._beaten, asked)
 
     def _beaten(self, reply: object, asked: float) -> Deferred[None] | None:
         match reply:
-            case [int(milliseconds), int(nodes), int(purges)]:
-                pass
+            case [int(milliseconds), int(nodes), bytes(life), int(purges)]:
+                mark = PurgeMark(life.decode("ascii", "replace"), purges)
             case _:
+                self._bad_beats += 1
+                if self._bad_beats >= MOST_BAD_BEATS:
+                    why = self._engine.refused or "it has no answer in time"
+                    self._engine.drop(f"it is of no use: {why[:80]}")
                 return None
+        self._bad_beats = 0
         # half of the way there is behind it
         offset = milliseconds / 1000 - (asked + self._clock.seconds()) / 2
-        if purges == self._purged.count and self._offset is not None:
+        if mark == self._purged.mark and self._offset is not None:
             self._agree(True, offset, nodes)
             return None
-        rereading = self._run(scripts.PURGES, (self._purges_key,), ())
+        rereading = self._run(
+            scripts.PURGES, (self._purges_key, self._life_key), (_life(),)
+        )
         return rereading.addCallback(self._catch_up).addCallback(
             self._agree, offset, nodes
         )
@@ -284,8 +321,13 @@ class FleetTier:
     def _agree(self, caught_up: bool, offset: float, nodes: int) -> None:
         """The engine's clock is known, and all that was purged."""
         if caught_up and self._engine.up:
-            self._offset = offset
+            if self._why != "":
+                _log.info("the shared tier is there", code="shared-up")
+            self._why, self._offset = "", offset
             self._say_purges()
+            unfreed, self._unfreed = self._unfreed, {}
+            for key in unfreed:
+                self.free(key)
             self._beats += 1
             if self._beats >= KNOWN_AFTER:
                 self._see(Fleet(max(1, nodes), ever=True, up=True))
@@ -297,14 +339,16 @@ class FleetTier:
         if fleet != self._fleet:
             self._fleet = fleet
             self._told_fleet(fleet)
+            self._tell()
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()
 
     # What the engine tells
 
     def _changed(self, up: bool, why: str) -> None:
         if up:
-            if self._why != "":
-                _log.info("the shared tier is there", code="shared-up")
-            self._why = ""
             self._beat()
             return
         if self._timer is not None and self._timer.active():
@@ -316,7 +360,7 @@ class FleetTier:
                 code="shared-away",
             )
         self._why = why or "away"
-        self._offset, self._beats = None, 0
+        self._offset, self._beats, self._bad_beats = None, 0, 0
         nodes, ever = self._fleet.nodes, self._fleet.ever
         self._see(Fleet(nodes, ever))
 
@@ -347,7 +391,7 @@ class FleetTier:
 class Alone:
     """No engine: this node shares nothing (interfaces.SharedTier)."""
 
-    purges = 0
+    purges = PurgeMark()
 
     async def look(self, key: str) -> StoredResponse | None:
         """Nothing."""
@@ -359,7 +403,7 @@ class Alone:
         del key
         return True
 
-    def keep(self, response: StoredResponse, purges: int) -> None:
+    def keep(self, response: StoredResponse, mark: PurgeMark) -> None:
         """With nobody."""
 
     def free(self, key: str) -> None:
@@ -369,6 +413,11 @@ class Alone:
         """At once."""
         del key
         return succeed(None)
+
+
+def _life() -> str:
+    """A name for the engine's life, if that has just begun."""
+    return secrets.token_hex(8)
 
 
 def _hash(key: str) -> str:

@@ -86,12 +86,13 @@ class Wire(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Hand out what has come."""
-        self._reader.feed(data)
         try:
+            self._reader.feed(data)
             while (found := self._reader.gets()) is not _MORE:
                 self._came(found)
-        except hiredis.ProtocolError:
-            self.end()  # it does not speak RESP3
+        except (hiredis.ProtocolError, TypeError, ValueError):
+            # it does not speak RESP3: the reader stumbles over some of what it is not
+            self.end()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Nobody waits any more."""

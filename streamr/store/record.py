@@ -5,30 +5,37 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+import zlib
 
-from streamr.boundaries import StoredResponse, Validators
+from streamr.boundaries import PurgeMark, StoredResponse, Validators
 from streamr.policy import representation
 
 # Key, head as JSON, gzip body, checksum, seconds since the epoch.
 Record = tuple[str, str, bytes, bytes, float]
-# Fields of a response that are neither bodies nor times.
-_PLAIN = (
-    "path",
-    "kind",
-    "status",
-    "content_type",
-    "etag",
-    "lifetime",
-    "while_revalidate",
-    "if_error",
-)
+# Fields of a response that are neither bodies nor times, and what they are.
+_PLAIN: dict[str, type | tuple[type, ...]] = {
+    "path": str,
+    "kind": str,
+    "status": int,
+    "content_type": str,
+    "etag": str,
+    "lifetime": (int, float),
+    "while_revalidate": (int, float),
+    "if_error": (int, float),
+}
 
 
-# What several streamr share: the form, a checksum, seconds since the epoch, how many
-# purges there had been, the length of the head; then the head and the gzip body.
+# What several streamr share: the form, a checksum, seconds since the epoch, the life of
+# the engine and how many purges there had been, the length of the head; then the head
+# and the gzip body.
 _FORM = b"streamr1"
 _SIZE = 16
-_FIXED = struct.Struct(">dQI")
+_FIXED = struct.Struct(">d16sQI")
+# What a damaged part makes its reader raise.
+_DAMAGED = (
+    *(ValueError, TypeError, AttributeError, KeyError, OSError, EOFError),
+    *(RecursionError, struct.error, zlib.error),
+)
 
 
 def encode(response: StoredResponse, stored_at: float) -> Record:
@@ -40,28 +47,32 @@ def encode(response: StoredResponse, stored_at: float) -> Record:
     return response.key, head, gzipped, checksum, stored_at
 
 
-def pack(response: StoredResponse, stored_at: float, purges: int) -> bytes:
-    """The same in one piece, with the number of purges at the time when its answer was
-    asked for."""
+def pack(response: StoredResponse, stored_at: float, mark: PurgeMark) -> bytes:
+    """The same in one piece, with what had been purged when its answer was asked
+    for."""
     head, gzipped = _parts(response)
-    fixed = _FIXED.pack(stored_at, purges, len(head))
+    life = mark.life.encode()
+    fixed = _FIXED.pack(stored_at, life, mark.count, len(head))
     rest = fixed + head.encode() + gzipped
     return _FORM + _digest(response.key.encode(), rest) + rest
 
 
-def unpack(key: str, value: bytes, offset: float) -> tuple[StoredResponse, int] | None:
-    """The response and the number of purges; None when it is not what was packed for
-    this key in this form. `offset` is as for `decode`."""
+def unpack(
+    key: str, value: bytes, offset: float
+) -> tuple[StoredResponse, PurgeMark] | None:
+    """The response and its mark; None when it is not what was packed for this key in
+    this form. `offset` is as for `decode`."""
     begins = len(_FORM) + _SIZE
     rest = value[begins:]
     if value[:begins] != _FORM + _digest(key.encode(), rest):
         return None
     try:
-        stored_at, purges, length = _FIXED.unpack_from(rest)
+        stored_at, life, count, length = _FIXED.unpack_from(rest)
         ends = _FIXED.size + length
         head, gzipped = rest[_FIXED.size : ends].decode(), rest[ends:]
-        return _response(key, head, gzipped, stored_at + offset), purges
-    except (ValueError, TypeError, AttributeError, OSError, EOFError, struct.error):
+        mark = PurgeMark(life.rstrip(b"\0").decode(), count)
+        return _response(key, head, gzipped, stored_at + offset), mark
+    except _DAMAGED:
         return None
 
 
@@ -75,7 +86,7 @@ def decode(row: Record, offset: float) -> StoredResponse | None:
         if _checksum(key, head, gzipped, stored_at) != checksum:
             return None
         return _response(key, head, gzipped, stored_at + offset)
-    except (ValueError, TypeError, AttributeError, OSError, EOFError):
+    except _DAMAGED:
         return None
 
 
@@ -95,9 +106,12 @@ def _parts(response: StoredResponse) -> tuple[str, bytes]:
 
 
 def _response(key: str, head: str, gzipped: bytes, stored_at: float) -> StoredResponse:
-    """Raises what a damaged part makes its reader raise."""
+    """Raises one of `_DAMAGED`."""
     plain = json.loads(head)
     known = plain.pop("validators")
+    for name, kind in _PLAIN.items():
+        if not isinstance(plain[name], kind):
+            raise TypeError(name)
     return StoredResponse(
         key=key,
         body=representation.gunzipped(gzipped),

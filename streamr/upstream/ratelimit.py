@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred
@@ -151,7 +151,9 @@ class Pacer:
         on."""
         now, burst = self._clock.seconds(), _burst(self._rate) * of_rate
         rate = self._rate * of_rate
-        self._bucket = self._bucket.at_rate(rate, max(1.0, burst), now)
+        bucket = self._bucket.at_rate(rate, max(1.0, burst), now)
+        # those under way may not have left yet: they are of the new rate
+        self._bucket = replace(bucket, tokens=bucket.tokens - len(self._begun))
         self._at_once = at_once
         self._wider()
 
@@ -220,6 +222,8 @@ class Pacer:
                 self._paused_for(grant.seconds)
                 raise _limited(grant.seconds)
             await deferLater(self._clock, grant.seconds)
+            if self.paused:
+                raise _limited(self.paused)
             if grant.reserved:
                 break
         return await call()

@@ -92,13 +92,15 @@ async def until(is_so: Any) -> None:
     raise AssertionError("not true in time")
 
 
+BEATEN = ("streamr:1:nodes", "streamr:1:p", "streamr:1:life")
 # What is asked, one after the other; times are compared with the engine's own.
 ASKED: list[tuple[Any, ...]] = [
     ("GET", "streamr:1:a"),
     ("SET", "streamr:1:a", b"\x00\xff"),
     ("GET", "streamr:1:a"),
-    ("SET", "streamr:1:claim", "me", "NX", "PX", 60000),
-    ("SET", "streamr:1:claim", "you", "NX", "PX", 60000),
+    ("EVAL", scripts.CLAIM, 1, "streamr:1:claim", "me", 60000),
+    ("EVAL", scripts.CLAIM, 1, "streamr:1:claim", "you", 60000),
+    ("EVAL", scripts.CLAIM, 1, "streamr:1:claim", "me", 60000),
     ("EVAL", scripts.FREE, 1, "streamr:1:claim", "you", CHANNEL, "x"),
     (
         "EVAL",
@@ -114,7 +116,7 @@ ASKED: list[tuple[Any, ...]] = [
     ),
     ("GET", "streamr:1:r"),
     ("GET", "streamr:1:claim"),
-    ("SET", "streamr:1:claim", "you", "NX", "PX", 60000),
+    ("EVAL", scripts.CLAIM, 1, "streamr:1:claim", "you", 60000),
     (
         "EVAL",
         scripts.KEEP,
@@ -129,15 +131,15 @@ ASKED: list[tuple[Any, ...]] = [
     ),
     ("GET", "streamr:1:claim"),
     ("EVAL", scripts.FREE, 1, "streamr:1:claim", "you", CHANNEL, "y"),
-    ("EVAL", scripts.PURGES, 1, "streamr:1:p"),
+    ("EVAL", scripts.PURGES, 2, "streamr:1:p", "streamr:1:life", "a-life"),
     ("EVAL", scripts.PURGE, 1, "streamr:1:p", "one", 2, CHANNEL),
     ("EVAL", scripts.PURGE, 1, "streamr:1:p", "two", 2, CHANNEL),
     ("EVAL", scripts.PURGE, 1, "streamr:1:p", "three", 2, CHANNEL),
-    ("EVAL", scripts.PURGES, 1, "streamr:1:p"),
-    ("EVAL", scripts.BEAT, 2, "streamr:1:nodes", "streamr:1:p", "me", 5000),
-    ("EVAL", scripts.BEAT, 2, "streamr:1:nodes", "streamr:1:p", "you", 5000),
+    ("EVAL", scripts.PURGES, 2, "streamr:1:p", "streamr:1:life", "a-life"),
+    ("EVAL", scripts.BEAT, 3, *BEATEN, "me", 5000, "another"),
+    ("EVAL", scripts.BEAT, 3, *BEATEN, "you", 5000, "another"),
     ("ZREM", "streamr:1:nodes", "you"),
-    ("EVAL", scripts.BEAT, 2, "streamr:1:nodes", "streamr:1:p", "me", 5000),
+    ("EVAL", scripts.BEAT, 3, *BEATEN, "me", 5000, "another"),
     *(
         (
             "EVAL",
@@ -151,7 +153,8 @@ ASKED: list[tuple[Any, ...]] = [
         ),
     )
     * 3,
-    ("SET", "streamr:1:pause", 1, "PX", 30000),
+    ("EVAL", scripts.PAUSE, 1, "streamr:1:pause", 900000),
+    ("EVAL", scripts.PAUSE, 1, "streamr:1:pause", 1000),
     ("EVAL", scripts.RATE, 2, "streamr:1:rate", "streamr:1:pause", "600000", 2, 2000),
 ]
 
@@ -159,7 +162,7 @@ ASKED: list[tuple[Any, ...]] = [
 def timeless(reply: Any) -> Any:
     """The reply without what depends on when it was given: a time, and what is left
     of one."""
-    if isinstance(reply, list) and len(reply) == 3:
+    if isinstance(reply, list) and len(reply) == 4:
         return reply[1:]
     if isinstance(reply, list) and reply and isinstance(reply[-1], int):
         # whole minutes

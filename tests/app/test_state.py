@@ -76,7 +76,7 @@ class Run:
         self.book = AddressBook(self.clock)
         history = History("streamr-main", self.clock.seconds, lambda: self.now)
         self.file = self.state.remember(
-            {"main": gateway.failover.health}, self.book, history, dict
+            {"main": gateway.failover.health}, self.book, history
         )
         self.memory = self.state.memory
 

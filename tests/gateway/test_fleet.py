@@ -5,14 +5,18 @@ Real gateways with real stores and tiers; the engine and the routes are fakes.
 
 from __future__ import annotations
 
+import gzip
+import json
 from dataclasses import replace
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from streamr.app.fleet import remembered
 from streamr.boundaries import Answer, Exchange, Query
 from streamr.gateway.fleet import LAST, POLL
+from streamr.shared import scripts
 from streamr.shared.tier import (
     BEAT,
     CLAIM_MARGIN,
@@ -21,6 +25,7 @@ from streamr.shared.tier import (
     FleetTier,
     Remembered,
 )
+from streamr.store import record
 from streamr.store.memory import MemoryStore
 from streamr.tmdb.lifetimes import CLASSES
 from streamr.tmdb.tags import Purge
@@ -164,13 +169,24 @@ class Flights(FleetCase):
     def test_when_the_first_dies_its_claim_ends(self) -> None:
         """As after kill -9: nobody frees it."""
         self.a.ask()
-        self.a.tier._engine.up = False
+        self.a.tier._engine.kill()
         self.clock.advance(CLAIM_MARGIN)
         waiting = self.b.ask()
         self.clock.advance(DEADLINE - 2 * POLL)
         self.assertEqual(self.sent()[1], 1)
         self.b.route.succeeds(OLD)
         self.assertEqual(self.got(waiting)[0], OLD.body)
+
+    def test_a_claim_that_was_not_given_back_is_ones_own(self) -> None:
+        """The engine was away for a moment."""
+        first = self.a.ask()
+        self.a.tier._engine.lose()
+        self.a.route.fails("tls_certificate_error")
+        self.successResultOf(first)
+        self.a.tier._engine.find()
+        self.clock.advance(0.1)
+        self.b.ask()
+        self.assertEqual(self.sent(), [1, 1, 0])
 
     def test_in_the_last_second_each_asks_for_itself(self) -> None:
         self.a.ask()
@@ -304,6 +320,63 @@ class Away(FleetCase):
         self.assertEqual(messages, ["shared-away", "shared-up"])
 
 
+class Foreign(FleetCase):
+    """What is in the engine and was not put there by a streamr."""
+
+    def hostile(self, body: bytes, **more: object) -> None:
+        """A record with a right digest, and whatever in it."""
+        self.a.ask()
+        self.a.route.succeeds(OLD)
+        self.clock.advance(0)
+        [stored] = self.a.store
+        [place] = [each for each in self.server.data if ":r:" in each]
+        head = {
+            **{name: getattr(stored, name) for name in record._PLAIN},
+            "validators": None,
+            **more,
+        }
+        text = json.dumps({k: v for k, v in head.items() if v != "left out"}).encode()
+        now = self.server.now() / 1000
+        fixed = record._FIXED.pack(now, self.life(), 0, len(text))
+        rest = fixed + text + body
+        digest = record._digest(stored.key.encode(), rest)
+        self.server.data[place] = record._FORM + digest + rest
+        self.b.ask()
+        self.assertEqual((self.b.sent, self.b.tier.broken), (1, 1))
+
+    def life(self) -> bytes:
+        return self.a.tier.purges.life.encode()
+
+    def test_a_record_without_a_field(self) -> None:
+        self.hostile(gzip.compress(b"{}"), validators="left out")
+
+    def test_a_record_with_another_type(self) -> None:
+        self.hostile(gzip.compress(b"{}"), lifetime="long")
+
+    def test_a_record_whose_body_is_broken(self) -> None:
+        body = bytearray(gzip.compress(b"{}" * 100))
+        body[12] ^= 0xFF
+        self.hostile(bytes(body))
+
+    def test_a_purge_that_is_none(self) -> None:
+        key = self.b.tier._purges_key
+        for told in (
+            json.dumps(["title", "movie/\ud800"]),
+            json.dumps(["path", ""]),
+            json.dumps(["nothing", "x"]),
+            "[" * 100_000,
+            "x",
+            "null",
+        ):
+            self.server.run("EVAL", scripts.PURGE, 1, key, told, 100, "news")
+        self.clock.advance(2 * BEAT)
+        self.assertEqual(self.b.tier.purges.count, 6)
+        self.a.ask()
+        self.a.route.succeeds(OLD)
+        self.clock.advance(0)
+        self.assertEqual(self.got(self.b.ask()), (OLD.body, "shared"))
+
+
 class Clocks(FleetCase):
     """Nodes whose clocks differ agree on ages."""
 
@@ -394,12 +467,12 @@ class Purging(FleetCase):
         self.assertEqual(self.kept(), [0, 0, 0])
 
     def test_so_does_one_that_was_stopped(self) -> None:
-        known = self.c.tier.known()
+        known = remembered(self.c.tier.known())
         self.c.tier.stop()
         self.b.purge(self.WHAT)
         self.clock.advance(0)
         self.server.down = True
-        again = Node(self.server, self.clock, Remembered(**known))
+        again = Node(self.server, self.clock, known)
         [kept] = self.c.store
         again.store.put(kept.key, kept)
         self.server.start()
@@ -425,6 +498,91 @@ class Purging(FleetCase):
         self.fill(NEW)
         self.clock.advance(5 * BEAT)
         self.assertEqual(self.kept(), [1, 1, 1])
+
+    def test_the_node_that_purges_does_not_take_it_back(self) -> None:
+        """Before the engine has told it of its own purge, and afterwards."""
+        self.b.purge(self.WHAT)
+        asking = self.b.ask()
+        self.assertEqual(self.b.sent, 1)
+        self.b.route.succeeds(NEW)
+        self.clock.advance(5 * BEAT)
+        self.assertEqual(self.got(asking)[0], NEW.body)
+        # what it has fetched since is not purged by it again
+        self.assertEqual(self.kept(), [0, 1, 0])
+
+    def test_what_was_looked_at_before_it_is_not_served_stale_after_it(self) -> None:
+        self.clock.advance(STALE)
+        for node in self.nodes:
+            node.store.purge(lambda _each: True)
+        asking = self.b.ask()
+        self.c.purge(self.WHAT)
+        self.clock.advance(2 * BEAT)
+        self.b.route.fails("tls_certificate_error")
+        self.assertIsNotNone(self.successResultOf(asking).outcome.fault)
+        self.assertEqual(self.kept(), [0, 0, 0])
+
+    def test_one_that_is_not_said_yet_outlives_a_restart(self) -> None:
+        self.server.stop()
+        self.b.purge(self.WHAT)
+        known = remembered(self.b.tier.known())
+        self.b.tier.stop()
+        self.server.start()
+        again = Node(self.server, self.clock, known)
+        self.clock.advance(5 * BEAT)
+        self.assertEqual(self.kept()[::2], [0, 0])
+        again.tier.stop()
+
+    def empty(self, *nodes: Node) -> None:
+        """The engine restarts without a disk; these nodes find it again."""
+        self.server.stop()
+        self.server.forget()
+        self.server.down = False
+        for node in nodes:
+            node.tier._engine.find()
+        self.clock.advance(BEAT)
+
+    def many(self) -> None:
+        for number in range(3):
+            self.b.purge(Purge("path", f"/tv/{number}"))
+        self.clock.advance(0)
+
+    def test_one_of_the_engines_next_life_is_not_missed(self) -> None:
+        """Though there were more of them in its last one."""
+        self.many()
+        self.empty(self.a, self.b)
+        self.b.purge(self.WHAT)
+        self.clock.advance(BEAT)
+        self.c.tier._engine.find()
+        self.clock.advance(BEAT)
+        self.assertEqual(self.kept(), [0, 0, 0])
+
+    def test_what_was_asked_for_in_its_last_life_is_not_shared_in_its_next(
+        self,
+    ) -> None:
+        self.many()
+        other = replace(QUERY, path="/movie/551")
+        self.a.ask(other)
+        self.empty(*self.nodes)
+        self.a.route.succeeds(OLD)
+        self.clock.advance(0)
+        self.c.ask(other)
+        self.assertEqual(self.c.sent, 1)
+
+    def test_one_that_was_stopped_through_it_drops_everything(self) -> None:
+        """Who knows what was purged meanwhile?"""
+        self.clock.advance(5 * BEAT)
+        known = remembered(self.c.tier.known())
+        self.c.tier.stop()
+        self.empty(self.a, self.b)
+        self.server.down = True
+        again = Node(self.server, self.clock, known)
+        [kept] = self.c.store
+        again.store.put(kept.key, kept)
+        self.server.start()
+        self.assertEqual(len(again.store), 0)
+        # and those that ran through it keep what they have
+        self.assertEqual(self.kept()[:2], [1, 1])
+        again.tier.stop()
 
     def test_an_engine_that_has_forgotten_all_purges_nothing(self) -> None:
         self.b.purge(Purge("path", "/tv/1"))

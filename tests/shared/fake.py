@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
 from streamr.shared import scripts
+from streamr.shared.engine import AGAIN
 from streamr.shared.wire import MISSING, Word
 
 # Its clock has nothing to do with anybody else's (seconds).
@@ -17,11 +18,13 @@ ENGINES_TIME = 1_700_000_000.0
 
 
 class Server:
-    """What all nodes reach; `down` is an engine that is not there."""
+    """What all nodes reach; `down` is an engine that is not there, `refuses` one that
+    runs no scripts, because it is full, or a replica."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.down = False
+        self.refuses = False
         self.asked: list[tuple[Word, ...]] = []
         self.engines: list[FakeEngine] = []
         self.forget()
@@ -60,6 +63,8 @@ class Server:
         """One command's reply."""
         self.asked.append(command)
         name, *rest = command
+        if self.refuses and name == "EVAL":
+            return MISSING
         return getattr(self, f"_{str(name).lower()}")(*rest)
 
     def get(self, key: str) -> Any:
@@ -108,6 +113,19 @@ class Server:
         self.publish(channel, f"landed:{name}")
         return 1
 
+    def claim(self, keys: Any, given: Any) -> int:
+        (claim,), (node, milliseconds) = keys, given
+        if self.get(claim) not in (None, node.encode()):
+            return 0
+        self.put(claim, node.encode(), milliseconds)
+        return 1
+
+    def pause(self, keys: Any, given: Any) -> int:
+        (pause,), (milliseconds,) = keys, given
+        if self.get(pause) is None or self.ends[pause] - self.now() < milliseconds:
+            self.put(pause, b"1", milliseconds)
+        return 1
+
     def free(self, keys: Any, given: Any) -> int:
         (claim,), (node, channel, name) = keys, given
         if self.get(claim) != node.encode():
@@ -125,18 +143,23 @@ class Server:
         self.publish(channel, f"purged:{count}")
         return count
 
-    def purges(self, keys: Any, _given: Any) -> list[Any]:
-        (number,) = keys
-        return [int(self.get(number) or 0), list(self.get(f"{number}:log") or [])]
+    def purges(self, keys: Any, given: Any) -> list[Any]:
+        (number, life), (name,) = keys, given
+        if self.get(life) is None:
+            self.put(life, name.encode())
+        log = list(self.get(f"{number}:log") or [])
+        return [self.get(life), int(self.get(number) or 0), log]
 
-    def beat(self, keys: Any, given: Any) -> list[int]:
-        (nodes, number), (node, seen) = keys, given
+    def beat(self, keys: Any, given: Any) -> list[Any]:
+        (nodes, number, life), (node, seen, name) = keys, given
         now = int(self.now())
         known = self.get(nodes) or {}
         known[node] = now
         known = {n: at for n, at in known.items() if at > now - seen}
         self.put(nodes, known, seen * 4)
-        return [now, len(known), int(self.get(number) or 0)]
+        if self.get(life) is None:
+            self.put(life, name.encode())
+        return [now, len(known), self.get(life), int(self.get(number) or 0)]
 
     def rate(self, keys: Any, given: Any) -> list[int]:
         (full_key, pause), (each, burst, longest) = keys, given
@@ -144,6 +167,8 @@ class Server:
             return [2, int(self.ends[pause] - self.now())]
         now = self.now()
         full = max(float(self.get(full_key) or 0), now)
+        if full > now + float(each) * burst + longest:
+            full = now + float(each) * (burst - 1)
         wait = full - float(each) * (burst - 1) - now
         if wait > longest:
             return [0, _up(wait)]
@@ -153,7 +178,9 @@ class Server:
 
 _SCRIPTS = {
     scripts.KEEP: Server.keep,
+    scripts.CLAIM: Server.claim,
     scripts.FREE: Server.free,
+    scripts.PAUSE: Server.pause,
     scripts.PURGE: Server.purge,
     scripts.PURGES: Server.purges,
     scripts.BEAT: Server.beat,
@@ -198,6 +225,18 @@ class FakeEngine:
         if farewell:
             self.ask(*farewell)
         self.up = self.running = False
+
+    def kill(self) -> None:
+        """As of a process that is gone: nobody is told, and nobody looks for it."""
+        self.up = self.running = False
+
+    def drop(self, why: str) -> None:
+        self.lose(why)
+        self.server.clock.callLater(AGAIN, self._again)
+
+    def _again(self) -> None:
+        if self.running and not self.up and not self.server.down:
+            self.find()
 
     def find(self) -> None:
         self.up = True

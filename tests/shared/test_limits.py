@@ -8,8 +8,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.app.fleet import UNSEEN, parts_of
-from streamr.boundaries import Grant
+from streamr.boundaries import PurgeMark
 from streamr.errors import Fault
+from streamr.shared import scripts
 from streamr.shared.tier import BEAT, KNOWN_AFTER, SEEN, Fleet, FleetTier, Remembered
 from streamr.upstream.ratelimit import Pacer
 from tests.shared.fake import Server
@@ -95,8 +96,8 @@ class Limits(SynchronousTestCase):
 
     def test_one_that_has_seen_others_takes_its_part(self) -> None:
         self.server.down = True
-        self.assertEqual(self.node(Remembered(3, 0)).parts, (1 / 3, 1 / 3))
-        self.assertEqual(self.node(Remembered(0, 7)).parts, (0.1, 0.1))
+        self.assertEqual(self.node(Remembered(3, PurgeMark())).parts, (1 / 3, 1 / 3))
+        self.assertEqual(self.node(Remembered(0, PurgeMark())).parts, (0.1, 0.1))
 
     def test_while_the_engine_is_there_it_counts_the_rate(self) -> None:
         node = self.node()
@@ -127,7 +128,7 @@ class Limits(SynchronousTestCase):
             self.node()
         self.pass_by(KNOWN_AFTER * BEAT)
         # killed: it does not say so
-        self.nodes[2].tier._engine.up = False
+        self.nodes[2].tier._engine.kill()
         gone = self.nodes.pop()
         self.pass_by(SEEN + 2 * BEAT)
         self.assertEqual([each.most for each in self.nodes], [7, 7])
@@ -178,29 +179,78 @@ class Limits(SynchronousTestCase):
         node = self.node()
         self.pass_by(KNOWN_AFTER * BEAT)
         for _ in range(80):
-            self.server.run(
-                "EVAL",
-                *self.rate_script(),
-            )
+            self.server.run("EVAL", *self.rate_script())
         waiting = node.send()
         self.assertNoResult(waiting)
         self.pass_by(3.0)
         self.assertIsNone(self.successResultOf(waiting))
 
     def rate_script(self) -> tuple[object, ...]:
-        from streamr.shared import scripts
-
         base = "streamr:1:limits:address:"
         keys = (f"{base}rate:{HOST}", f"{base}pause:{HOST}")
-        return (scripts.RATE, 2, *keys, str(1000 / RATE), 10, 100_000)
+        return (scripts.RATE, 2, *keys, str(1000 / RATE), 10, 1000)
 
-    def test_one_call_without_an_answer_takes_one_nodes_time(self) -> None:
+    def test_calls_without_an_answer_have_one_nodes_part(self) -> None:
         for _ in range(3):
             self.node()
         self.pass_by(KNOWN_AFTER * BEAT)
-        self.nodes[0].tier._engine.up = False
-        grant = self.successResultOf(
-            Deferred.fromCoroutine(self.nodes[0].tier.limits.permit(HOST, RATE))
-        )
-        self.assertEqual(grant, Grant(2 / RATE))
-        self.nodes[0].tier._engine.up = True
+        self.server.refuses = True
+        limits = self.nodes[0].tier.limits
+        grants = [
+            self.successResultOf(Deferred.fromCoroutine(limits.permit(HOST, RATE)))
+            for _ in range(4)
+        ]
+        for number, grant in enumerate(grants):
+            self.assertAlmostEqual(grant.seconds, number * 3 / RATE)
+
+    def test_an_engine_that_refuses_scripts_is_away(self) -> None:
+        """A replica, or one that is full: it is greeted well."""
+        self.server.refuses = True
+        node = self.node()
+        self.pass_by(2.0)
+        self.assertEqual(node.parts, (0.1, 0.1))
+        self.assertFalse(node.tier.up)
+        self.server.refuses = False
+        self.pass_by(3.0)
+        self.assertEqual(node.parts, (1.0, 1.0))
+
+    def test_one_that_refuses_later_costs_nothing_of_the_limits(self) -> None:
+        for _ in range(3):
+            self.node()
+        self.pass_by(KNOWN_AFTER * BEAT)
+        self.server.refuses = True
+        for _ in range(50):
+            for node in self.nodes:
+                node.send()
+        self.pass_by(6.0)
+        self.assertLessEqual(self.rate(), RATE + 10)
+
+    def test_who_has_a_place_does_not_leave_in_a_pause(self) -> None:
+        node = self.node()
+        self.pass_by(KNOWN_AFTER * BEAT)
+        for _ in range(35):
+            self.server.run("EVAL", *self.rate_script())
+        waiting = node.send()
+        self.pass_by(0.05)
+        node.pacer.limited(20.0)
+        self.pass_by(5.0)
+        self.assertEqual(node.sent, [])
+        self.failureResultOf(waiting, Fault)
+
+    def test_a_shorter_pause_does_not_end_a_longer_one(self) -> None:
+        one, other, third = (self.node() for _ in range(3))
+        self.pass_by(KNOWN_AFTER * BEAT)
+        one.pacer.limited(60.0)
+        other.pacer.limited(None)
+        self.pass_by(2.0)
+        self.failureResultOf(third.send(), Fault)
+
+    def test_a_clock_that_is_set_back_stops_nobody(self) -> None:
+        node = self.node()
+        self.pass_by(KNOWN_AFTER * BEAT)
+        node.send()
+        key = f"streamr:1:limits:address:rate:{HOST}"
+        self.server.put(key, str(self.server.now() + 300_000).encode())
+        waiting = node.send()
+        self.pass_by(8.0)
+        self.assertIsNone(self.successResultOf(waiting))
