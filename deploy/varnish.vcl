@@ -17,7 +17,9 @@ acl purgers { "127.0.0.1"; "::1"; }
 
 sub vcl_recv {
     if (req.method == "BAN") {
-        if (client.ip !~ purgers) {
+        # with a comma it came over a proxy on this machine, such as one for TLS: that
+        # has to set X-Forwarded-For, or to refuse BAN itself
+        if (client.ip !~ purgers || req.http.X-Forwarded-For ~ ",") {
             return (synth(405));
         }
         # a tag has only these characters; anything else would be a pattern
@@ -38,8 +40,9 @@ sub vcl_recv {
 }
 
 sub vcl_backend_response {
-    # an error does not take the place of an old copy that may still be served
-    if (beresp.status >= 500 && bereq.is_bgfetch) {
+    # neither an error nor what is stale itself takes the place of an old copy that may
+    # still be served
+    if (bereq.is_bgfetch && (beresp.status >= 500 || beresp.ttl <= 0s)) {
         return (abandon);
     }
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +27,16 @@ T = TypeVar("T")
 # A list page takes some 14 kB with gzip, and 3 more with brotli; smaller answers let
 # more entries in.
 ENTRIES_PER_MB = 250
+
+
+# What is told of a store that there is not.
+NOTHING_STORED: Mapping[str, object] = {
+    "entries": 0,
+    "bytes": 0,
+    "most_bytes": 0,
+    "by_class": {},
+    "by_state": {},
+}
 
 
 class Storage:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 from streamr import __version__
-from streamr.app.cache import Storage
+from streamr.app.cache import NOTHING_STORED, Storage
 from streamr.app.control import Command
 from streamr.app.pictures import PictureDisk
 from streamr.app.purges import Purges
@@ -44,9 +43,10 @@ def commands(
         """What each route last did."""
         return {name: told_routes(each) for name, each in failovers.items()}
 
-    def stats(storage: Storage, _given: Mapping[str, str]) -> dict[str, object]:
+    def stats(_given: Mapping[str, str]) -> dict[str, object]:
         """What is stored, and what the caches in front were told."""
-        return {**storage.stats(), "in_front": purges.in_front.told()}
+        kept = stored[0].stats() if stored else dict(NOTHING_STORED)
+        return {**kept, "in_front": purges.in_front.told()}
 
     found = [
         Command("/running", running),
@@ -54,6 +54,7 @@ def commands(
         Command("/cache/purge", purges.answers, "POST", PURGES),
         Command("/pictures/purge", purges.pictures, "POST"),
     ]
-    found += (Command("/cache", partial(stats, each)) for each in stored)
+    if stored or purges.in_front.names:
+        found.append(Command("/cache", stats))
     found += (Command("/pictures", each.stats) for each in disks)
     return found

@@ -103,7 +103,7 @@ def build(
     upstream = Upstream(settings, reactor, lookup)
     in_front = caches_in_front(settings, reactor, metrics.purged)
     metrics.in_front(in_front.purger.names, RESULTS)
-    purges = Purges(in_front.purger)
+    purges = Purges(in_front.purger, reactor)
     fleet = fleet_of(settings, reactor, upstream, state.fleet, purges.here)
     shared = Shared(
         settings,
@@ -373,7 +373,7 @@ class Daemon(MultiService):
         parts.lag.stop()
         if parts.expiry is not None:
             parts.expiry.stop()
-        parts.purges.in_front.stop()
+        parts.purges.stop()
         if parts.fleet is not None:
             parts.fleet.stop()
         parts.settle()

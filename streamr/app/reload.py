@@ -79,10 +79,7 @@ class Reloader:
                 "of the same ones do not"
             )
             found = replace(found, egress=self._settings.egress)
-        if (found.secrets, found.egress) != (
-            self._settings.secrets,
-            self._settings.egress,
-        ):
+        if _usable(found) != _usable(self._settings):
             self._use(found)
         renewals = [self._upstream.renew_trust]
         if self._identity is not None:
@@ -114,6 +111,11 @@ class Reloader:
         for name, each in self._served.items():
             token = settings.proxy_token if name == "proxy" else None
             each.resource.renew(token, settings.admin_token)
+
+
+def _usable(settings: Settings) -> tuple[object, ...]:
+    """What may be another one now, and how it is used."""
+    return settings.secrets, settings.egress, settings.purge_token
 
 
 def _places(settings: Settings) -> list[Egress]:

@@ -148,7 +148,7 @@ class CacheOptions(Helpful):
             "purge",
             None,
             f"{__name__}:PurgeOptions",
-            "Delete all answers, a class or a path.",
+            "Delete all answers, a class, a path or a title.",
         ),
     ]
 

@@ -8,14 +8,14 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from streamr.boundaries import DownstreamCache
-from streamr.config.values import HOST_NAME, listed, reachable_port
-from streamr.net.networks import address_in, is_private
+from streamr.config.values import LDH, can_be_looked_up, listed, reachable_port
+from streamr.net.networks import is_private
 
 METHODS = ("PURGE", "BAN", "POST", "PUT", "DELETE")
 TAG = "{tag}"
 _TOKEN = r"[!-~]{8,500}"
 # A field that an HTTP message is made of is not for a token.
-_FIELD = re.compile(rf"([A-Za-z][A-Za-z0-9-]{{1,60}}): *({_TOKEN})")
+_FIELD = re.compile(rf"([A-Za-z][A-Za-z0-9-]{{1,60}}): +({_TOKEN})")
 _FRAMING = {"host", "content-length", "content-type", "connection", "transfer-encoding"}
 
 
@@ -37,8 +37,8 @@ def cache(text: str) -> DownstreamCache:
             "a user, a password or a fragment has no place in it: a token belongs in "
             "STREAMR_PURGE_TOKEN"
         )
-    if TAG in parts.netloc or not (address_in(host) or HOST_NAME.fullmatch(host)):
-        raise ValueError("its host is not a valid host name")
+    if TAG in parts.netloc or not can_be_looked_up(host):
+        raise ValueError(f"its host is not a valid host name: {LDH}")
     if ":" in parts.netloc.rpartition("]")[2]:
         reachable_port(parts.netloc.rpartition(":")[2])
     if parts.scheme == "http" and not is_private(host):

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from streamr.boundaries import SharedEngine
-from streamr.config.values import HOST_NAME, can_be_certified, reachable_port
-from streamr.net.networks import address_in, is_private
+from streamr.config.values import LDH, can_be_looked_up, reachable_port
+from streamr.net.networks import is_private
 
 # Each with whether it is over TLS.
 SCHEMES = {"redis": False, "rediss": True, "valkey": False, "valkeys": True}
@@ -49,11 +49,9 @@ def engine(text: str) -> SharedEngine | None:
             UNIX, path=unquote(parts.path), user=user, password=password
         )
     host = parts.hostname or ""
-    if not (address_in(host) or HOST_NAME.fullmatch(host)):
-        raise ValueError("its host is not a valid host name")
+    if not can_be_looked_up(host):
+        raise ValueError(f"its host is not a valid host name: {LDH}")
     secure = SCHEMES[parts.scheme]
-    if secure and not can_be_certified(host):
-        raise ValueError("its host is no name that a certificate can be for")
     if not secure and not is_private(host):
         raise ValueError(
             "its host is on the internet, so it needs rediss:// or valkeys://"

@@ -192,7 +192,7 @@ def image_size(text: str) -> str:
     return text
 
 
-# What stands in a certificate, and what Twisted's clients take (RFC 5890, LDH labels).
+# What stands in a certificate, and what Twisted looks up (RFC 5890, LDH labels).
 _LDH = re.compile(
     r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
     r"(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*",
@@ -200,7 +200,10 @@ _LDH = re.compile(
 )
 
 
-def can_be_certified(host: str) -> bool:
+LDH = "letters, digits and hyphens only"
+
+
+def can_be_looked_up(host: str) -> bool:
     """Whether a host is an address, or a name of letters, digits and hyphens."""
     return address_in(host) is not None or _LDH.fullmatch(host) is not None
 

@@ -9,7 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from io import BytesIO
 
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.defer import (
+    CancelledError,
+    Deferred,
+    TimeoutError,
+    maybeDeferred,
+)
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
@@ -25,7 +30,7 @@ SECONDS = 5.0
 TAG = "{tag}"
 # Varnish and Souin are told of the tag in the field in which they were told of it.
 FIELD = "Surrogate-Key"
-# Nothing there to drop: as good as dropped.
+# Of a URL that has the tag in it.
 NOTHING_THERE = 404
 
 
@@ -50,14 +55,18 @@ class PurgeCall:
         """Fails with NotTold."""
         cache = self._cache
         body = cache.body.replace(TAG, tag).encode()
-        asking: Deferred[IResponse] = self._agent.request(
+        # it may fail at once, over a host that is none
+        asking: Deferred[IResponse] = maybeDeferred(
+            self._agent.request,
             cache.method.encode(),
             cache.url.replace(TAG, tag).encode(),
             self._headers(tag, body),
             FileBodyProducer(BytesIO(body)) if body else None,
         )
         asking.addTimeout(SECONDS, self._clock)
-        return asking.addCallback(_judged).addErrback(_explained)
+        # where the tag is in the URL, nothing there is as good as dropped
+        missing = NOTHING_THERE if TAG in cache.url else None
+        return asking.addCallback(_judged, missing).addErrback(_explained)
 
     def _headers(self, tag: str, body: bytes) -> Headers:
         told = {FIELD: tag, "User-Agent": "streamr"}
@@ -77,11 +86,11 @@ class _Unread(Protocol):
         self.transport.loseConnection()
 
 
-def _judged(response: IResponse) -> None:
+def _judged(response: IResponse, missing: int | None) -> None:
     """Raises NotTold."""
     response.deliverBody(_Unread())
     status = response.code
-    if 200 <= status < 300 or status == NOTHING_THERE:
+    if 200 <= status < 300 or status == missing:
         return
     later = status == 429 or status >= 500
     why = "a redirect, which is not followed: " if 300 <= status < 400 else ""

@@ -28,11 +28,14 @@ def again(fault: Fault, tries: int, routes_left: int) -> bool:
 
 
 def telling(first: Fault, later: Fault) -> Fault:
-    """Which of two routes' faults the caller is told: that of the one that came
-    further, because a name that does not exist is no news behind a reset handshake. Of
-    equals it is the later one's. So it is where the later one ends the search, and
-    where the first is streamr's own doing, unless that is a loop: it explains the
-    others.
+    """Which of two routes' faults the caller is told:
+
+    - the later one, if it ended the search;
+    - the later one, if the first was streamr's own doing, such as no time left; but a
+      loop explains the others, and stays;
+    - else that of the route that came further: behind a reset handshake it is no news
+      that another name does not exist;
+    - of two that came equally far, the later one.
     """
     phase = first.cause.phase
     ours = phase is Phase.GATEWAY and first.cause.name != _LOOP

@@ -107,6 +107,7 @@ class FleetTier:
         self._purged = (
             PurgeLog(None) if before is None else PurgeLog(before.purges, before.unsaid)
         )
+        self._heard: list[Callable[[Purge], object]] = []
         self._listeners: list[Callable[[], object]] = []
         self._unfreed: dict[str, None] = {}
         self._landing: dict[str, list[Deferred[None]]] = {}
@@ -148,6 +149,10 @@ class FleetTier:
     def subscribe(self, changed: Callable[[], object]) -> None:
         """Tell of each change of what is `known`."""
         self._listeners.append(changed)
+
+    def when_heard(self, heard: Callable[[Purge], object]) -> None:
+        """Tell of each purge of this node that the engine has heard."""
+        self._heard.append(heard)
 
     def known(self) -> dict[str, object]:
         """What a later life of this node begins with; empty where it has never seen the
@@ -262,6 +267,8 @@ class FleetTier:
             if isinstance(number, int):
                 self._purged.said(what, number)
                 self._tell()
+                for heard in self._heard:
+                    heard(what)
                 self._say_purges()
 
         self._run(

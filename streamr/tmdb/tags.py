@@ -8,8 +8,10 @@ names, caches in front find it by one tag. Pure.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 
 from streamr.boundaries import Query, StoredResponse
@@ -29,6 +31,9 @@ MOST_TITLES = 100
 # What a purge of answers takes, exactly one of them.
 PURGES = ("all", "class", "path", "title")
 TITLES = ("movie", "tv")
+_NAMED = re.compile(r"^([0-9]+)-.*$")
+# Bodies whose titles are remembered: those that are asked for now.
+REMEMBERED = 64
 
 
 def of_class(kind: str) -> str:
@@ -50,23 +55,28 @@ def tags(path: str, kind: str | None, body: bytes) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def titles(body: bytes) -> list[str]:
-    """The films and series in the lists of an answer, as `movie/550`."""
+@lru_cache(REMEMBERED)
+def titles(body: bytes) -> Sequence[str]:
+    """The films and series that an answer lists, as `movie/550`."""
     try:
         told = json.loads(body)
     except ValueError:
-        return []
-    found = (_title(row) for rows in _lists(told) for row in rows)
-    return list(dict.fromkeys(each for each in found if each is not None))
+        return ()
+    found = (_title(row) for row in _rows(told))
+    return tuple(dict.fromkeys(each for each in found if each is not None))
 
 
-def _lists(told: object, depth: int = 2) -> Iterator[list[object]]:
-    """The lists in an object, and in the parts that were appended to it."""
+def _rows(told: object, depth: int = 2) -> Iterator[object]:
+    """What is listed in an object, in the parts that were appended to it, and in its
+    rows: what a person is known for."""
     for value in told.values() if isinstance(told, dict) and depth else ():
         if isinstance(value, list):
-            yield value
-        else:
-            yield from _lists(value, depth - 1)
+            for row in value:
+                yield row
+                yield from _rows(row, depth - 1)
+        elif isinstance(value, dict):
+            yield value  # a credit has one `media`
+            yield from _rows(value, depth - 1)
 
 
 def _title(row: object) -> str | None:
@@ -81,7 +91,10 @@ def _title(row: object) -> str | None:
 
 
 def _segments(path: str) -> list[str]:
-    return [each for each in path.split("/") if each]
+    """The parts of a path. TMDB takes a name behind a number, as its own pages have it:
+    550-fight-club is 550."""
+    found = [each for each in path.split("/") if each]
+    return [*found[:1], *(_NAMED.sub(r"\1", each) for each in found[1:])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +157,8 @@ class Purge:
 
 
 def _is_below(path: str, other: str) -> bool:
-    return f"{path}/".startswith(f"{other.rstrip('/')}/")
+    above = _segments(other)
+    return _segments(path)[: len(above)] == above
 
 
 def purge(given: Mapping[str, str]) -> Purge:

@@ -69,6 +69,8 @@ class Caches(SynchronousTestCase):
             ("https://a.example/\u00e9", "printable"),
             ("https://a.example/\r\nX: y", "not a method"),
             ("https://a.example/\r\nX:y", "printable"),
+            ("https://my_cache.internal/", "letters, digits and hyphens"),
+            ("http://my_varnish:6081/", "letters, digits and hyphens"),
             ("https://a.example:0/", "port 0"),
             ("https://a.example:99999/", "port"),
         ):
@@ -90,6 +92,10 @@ class Credentials(SynchronousTestCase):
         self.assertEqual(credential(TOKEN), ("Authorization", f"Bearer {TOKEN}"))
         self.assertEqual(credential(f"Fastly-Key: {TOKEN}"), ("Fastly-Key", TOKEN))
         self.assertIsNone(credential(""))
+
+    def test_a_token_with_a_colon_in_it_is_a_token(self) -> None:
+        text = "KEYID0123:secret0123456789"
+        self.assertEqual(credential(text), ("Authorization", f"Bearer {text}"))
 
     def test_what_could_be_more_than_a_token_is_refused(self) -> None:
         for text in (

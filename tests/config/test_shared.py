@@ -44,6 +44,8 @@ class Engines(SynchronousTestCase):
             (f"redis://:{SECRET}@8.8.8.8:6379", "rediss://"),
             (f"redis://:{SECRET}@local host", "spaces"),
             (f"redis://:{SECRET}@", "host name"),
+            (f"redis://:{SECRET}[x]@localhost", "host name"),
+            (f"rediss://:{SECRET}@my_redis", "letters, digits"),
             (f"redis://:{SECRET}@localhost/x", "database"),
             (f"redis://:{SECRET}@localhost/99999", "database"),
             (f"redis://:{SECRET}@localhost?db=1", "parameters"),

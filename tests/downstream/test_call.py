@@ -109,7 +109,8 @@ class Calls(SynchronousTestCase):
 
     def test_every_good_answer_and_nothing_there_is_told(self) -> None:
         for code in (200, 201, 202, 204, 404):
-            calling, answer = self.call(), Response(code)
+            cache = CDN if code == 404 else VARNISH
+            calling, answer = self.call(cache), Response(code)
             self.agent.asking.callback(answer)
             self.assertIsNone(self.successResultOf(calling))
             self.assertTrue(answer.transport.disconnecting, "its body is not read")
@@ -117,6 +118,8 @@ class Calls(SynchronousTestCase):
     def test_a_refusal_is_final_and_trouble_of_its_own_is_not(self) -> None:
         for code, final in (
             *((400, True), (401, True), (403, True), (405, True)),
+            # without the tag in it the URL itself is wrong
+            (404, True),
             *((429, False), (500, False), (503, False)),
         ):
             why = self.refused(code)
@@ -126,6 +129,17 @@ class Calls(SynchronousTestCase):
         why = self.refused(302)
         self.assertEqual((str(why)[:10], why.final), ("a redirect", True))
         self.assertEqual(len(self.agent.asked), 1)
+
+    def test_what_fails_at_once_is_told_as_well(self) -> None:
+        """A host that the agent cannot take."""
+
+        class Refusing(FakeAgent):
+            def request(self, *_asked: object) -> Deferred[IResponse]:
+                raise ValueError("no such host")
+
+        self.agent = Refusing()
+        why = self.failureResultOf(self.call(), NotTold).value
+        self.assertEqual(str(why), "no such host")
 
     def test_silence_has_an_end(self) -> None:
         calling = self.call()

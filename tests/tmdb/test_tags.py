@@ -41,7 +41,7 @@ PAGE = {
         550,
     ],
 }
-SHOWN = ["movie/550", "tv/1396", "tv/1399"]
+SHOWN = ("movie/550", "tv/1396", "tv/1399")
 # What no field separates, and what no cache takes for anything but a tag.
 TAG = re.compile(r"[A-Za-z0-9%._~-]+")
 steady = examples(200)
@@ -71,9 +71,15 @@ class Titles(SynchronousTestCase):
         body = {"cast": PAGE["results"], "crew": PAGE["results"]}
         self.assertEqual(titles(packed(body)), SHOWN)
 
+    def test_those_that_a_person_is_known_for_and_that_of_a_credit(self) -> None:
+        people = {"results": [{"id": 287, "known_for": PAGE["results"]}]}
+        self.assertEqual(titles(packed(people)), SHOWN)
+        credit = {"media_type": "tv", "media": {"id": 1396, "first_air_date": ""}}
+        self.assertEqual(titles(packed(credit)), ("tv/1396",))
+
     def test_there_are_none_in_what_is_no_object(self) -> None:
         for body in (b"[1]", b"null", b"{", b"", b"7", b"\xff"):
-            self.assertEqual(titles(body), [], body)
+            self.assertEqual(titles(body), (), body)
 
 
 class Tags(SynchronousTestCase):
@@ -96,6 +102,15 @@ class Tags(SynchronousTestCase):
                 *("tmdb", "tmdb-class-lists", "tmdb-movie", "tmdb-movie-popular"),
                 *("tmdb-movie-550", "tmdb-tv-1396", "tmdb-tv-1399"),
             ],
+        )
+
+    def test_a_name_behind_a_number_is_the_same_title(self) -> None:
+        named = tags("/movie/550-fight-club/credits", "details", b"{}")
+        self.assertEqual(named, tags("/movie/550/credits", "details", b"{}"))
+        for what in (Purge("title", "movie/550"), Purge("path", "/movie/550")):
+            self.assertTrue(what.unwanted(stored("/movie/550-fight-club", body={})))
+        self.assertFalse(
+            Purge("path", "/movie/550").unwanted(stored("/movie/5500-x", body={}))
         )
 
     def test_what_is_in_no_class_has_no_tag_of_one(self) -> None:

@@ -34,6 +34,11 @@ class PictureAddress:
     hosts: Hosts
     proxies: TrustedProxies
 
+    @property
+    def is_everybodys(self) -> bool:
+        """Whether it is the same for all, so that a cache in front may keep it."""
+        return self.public_url is not None
+
     def base(self, header: Callable[[str], str], peer: str) -> str | None:
         """The address for one request, `http://localhost:3001/t/p/`; None where it is
         TMDB's own."""

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 from streamr.boundaries import PictureHead, Query
 from streamr.errors import Envelope, Refusal
-from streamr.fields import ranges
+from streamr.fields import names, ranges
 from streamr.gateway.pictures import PictureAnswer, Pictures
 from streamr.policy.freshness import MOST_KEPT
 from streamr.policy.pictures import SVG
@@ -39,6 +39,8 @@ def row(pictures: Pictures, prefix: str = "", more: Fields = ()) -> Row:
     return Row(path, _Handler(pictures, path, more), below=True, from_tmdb=True)
 
 
+# Seconds; so much less is told to everybody, so that it is no more in sum.
+NGINX_KEEPS = 24 * 3600
 Fields = Sequence[tuple[str, str]]
 
 
@@ -94,6 +96,8 @@ def _picture(
     headers = (
         ("ETag", head.etag),
         ("Cache-Control", f"public, max-age={_lifetime(shown)}, immutable"),
+        # nginx hands it on with this max-age and without an Age, for as long as this
+        (names.ACCEL_EXPIRES, str(min(_lifetime(shown), NGINX_KEEPS))),
         _CROSS_ORIGIN,
         *more,
         *render.provenance(exchange),
@@ -144,4 +148,4 @@ def _no_such_part(span: ranges.Span, whole: Stream) -> Page:
 def _lifetime(shown: PictureAnswer) -> int:
     """How long caches of others may keep it: TMDB's six months are counted from when it
     left TMDB."""
-    return max(0, round(MOST_KEPT - shown.exchange.outcome.age))
+    return max(0, round(MOST_KEPT - NGINX_KEEPS - shown.exchange.outcome.age))

@@ -38,6 +38,7 @@ Tagged = Callable[[Query, bytes], tuple[str, str]]
 # What adds a coding to a stored response: gateway.Gateway.coded.
 Coded = Callable[[StoredResponse, frozenset[str]], StoredResponse]
 
+_S_MAXAGE = re.compile(r", s-maxage=[0-9]+")
 _Q = re.compile(r";\s*q\s*=\s*([0-9.]+)", re.IGNORECASE)
 
 
@@ -177,6 +178,22 @@ def freshness_fields(stored: StoredResponse, now: float) -> list[tuple[str, str]
         (names.CDN_CACHE_CONTROL, freshness.cdn_cache_control(stored, now)),
         (names.ACCEL_EXPIRES, str(freshness.left(stored, now))),
     ]
+
+
+def private(page: Page) -> Page:
+    """The same page, which no shared cache may keep (RFC 9111, 5.2.2.7)."""
+    kept = {
+        name: _S_MAXAGE.sub("", value.replace("public", "private", 1))
+        for name, value in page.headers
+        if name == "Cache-Control" and value.startswith("public")
+    }
+    shared = (names.CDN_CACHE_CONTROL, names.ACCEL_EXPIRES)
+    headers = tuple(
+        (name, kept.get(name, value))
+        for name, value in page.headers
+        if name not in shared
+    )
+    return replace(page, headers=(*headers, (names.ACCEL_EXPIRES, "0")))
 
 
 def matches(none_match: str, etag: str) -> bool:

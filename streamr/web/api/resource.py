@@ -192,7 +192,8 @@ class GatewayResource(Resource):
         if surface.images is not None and configuration.concerns(query):
             # the fast lane never learns it: it differs with Host
             exchanging.addCallback(self._pointed, request)
-            return exchanging.addCallback(self._rendered, wanted, query)
+            shared = surface.images.is_everybodys
+            return exchanging.addCallback(self._own, wanted, query, shared)
         return exchanging.addCallback(self._answered, wanted, query, request.uri)
 
     def _pointed(self, exchange: Exchange, request: GatewayRequest) -> Exchange:
@@ -219,6 +220,16 @@ class GatewayResource(Resource):
         more, tagged = self._surface.more, self._surface.tagged
         page = render.query_page(exchange, wanted, now, query, coded, tagged)
         return replace(page, headers=(*page.headers, *more)) if more else page
+
+    def _own(
+        self, exchange: Exchange, wanted: Wants, query: Query, shared: bool
+    ) -> Answered:
+        """A page that differs with what its request says, unless it is `shared`: then
+        no cache in front may keep it."""
+        page = self._rendered(exchange, wanted, query)
+        if shared or not isinstance(page, Page):
+            return page
+        return render.private(page)
 
     def _visit(
         self, path: str, pairs: list[Pair], request: GatewayRequest, call: Call

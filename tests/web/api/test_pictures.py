@@ -15,6 +15,7 @@ from streamr.policy.freshness import MOST_KEPT
 from streamr.tmdb import images
 from streamr.web.access import Who
 from streamr.web.api import pictures
+from streamr.web.api.pictures import NGINX_KEEPS
 from streamr.web.api.surface import Surface
 from streamr.web.hosts import Hosts
 from streamr.web.router import READ, Row
@@ -172,7 +173,8 @@ class Whole(PictureCase):
         self.assertEqual(headers["etag"], ETAG)
         self.assertEqual(headers["accept-ranges"], "bytes")
         self.assertEqual(
-            headers["cache-control"], f"public, max-age={MOST_KEPT:.0f}, immutable"
+            headers["cache-control"],
+            f"public, max-age={MOST_KEPT - NGINX_KEEPS:.0f}, immutable",
         )
         self.assertEqual(headers["cross-origin-resource-policy"], "cross-origin")
         self.assertEqual(headers["x-content-type-options"], "nosniff")
@@ -196,7 +198,7 @@ class Whole(PictureCase):
         self.send(PATH)
         self.comes(age=100.0)
         again = self.ask()
-        left = f"public, max-age={MOST_KEPT - 100:.0f}, immutable"
+        left = f"public, max-age={MOST_KEPT - NGINX_KEEPS - 100:.0f}, immutable"
         self.assertEqual(again.headers["cache-control"], left)
 
     def test_one_that_is_older_than_that_is_kept_by_nobody(self) -> None:
