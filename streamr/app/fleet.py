@@ -56,7 +56,7 @@ def fleet_of(
             ]
         )
     tier = FleetTier(
-        partial(_engine, where, reactor),
+        partial(engine_at, where, reactor),
         reactor,
         hashlib.blake2b(file_name(settings).encode(), digest_size=4).hexdigest(),
         settings.egress_id,
@@ -80,13 +80,14 @@ def parts_of(fleet: Fleet) -> tuple[float, float]:
     return (1.0 if fleet.up else 1 / fleet.nodes), 1 / fleet.nodes
 
 
-def _engine(
+def engine_at(
     where: SharedEngine,
     reactor: Reactor,
     channel: str,
     pushed: Callable[[bytes], object],
     changed: Callable[[bool, str], object],
 ) -> Engine:
+    """The engine as it is reached; see Engine for the others."""
     hello: list[tuple[Word, ...]] = [("HELLO", 3)]
     if where.password is not None:
         hello = [("HELLO", 3, "AUTH", where.user or DEFAULT_USER, where.password)]

@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+import trustme
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.task import Clock, deferLater
 
 from benchmarks.processes import free_ports
+from streamr.app.fleet import engine_at
+from streamr.boundaries import SharedEngine
 from streamr.shared import scripts
 from streamr.shared.engine import Engine
 from streamr.shared.wire import MISSING
@@ -259,4 +262,45 @@ async def test_a_password_and_an_access_list_are_enough(tmp_path: Path) -> None:
     assert await connection.engine.ask("GET", "other:key") is MISSING
     assert "NOPERM" in connection.engine.refused or "ACL" in connection.engine.refused
     connection.engine.stop()
+    process.stop()
+
+
+@pytest_twisted.ensureDeferred
+async def test_over_tls_it_is_known_by_authority_and_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority, stranger = trustme.CA(), trustme.CA()
+    issued = authority.issue_cert("localhost")
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    stranger.cert_pem.write_to_path(tmp_path / "other.pem")
+    [port] = free_ports(1)
+    given = {"cert-file": "cert.pem", "key-file": "key.pem", "ca-cert-file": "ca.pem"}
+    files = [
+        word
+        for name, file in given.items()
+        for word in (f"--tls-{name}", str(tmp_path / file))
+    ]
+    more = ("--tls-port", str(port), "--tls-auth-clients", "no", *files)
+    process = engine_process(tmp_path, port, "--port", "0", *more)
+    for trusted, host, good in (
+        ("ca.pem", "localhost", True),
+        ("ca.pem", "127.0.0.1", False),
+        ("other.pem", "localhost", False),
+    ):
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / trusted))
+        changes: list[tuple[bool, str]] = []
+        where = SharedEngine("tls", host, port)
+        made = engine_at(
+            where,
+            reactor,
+            CHANNEL,
+            lambda _news: None,
+            lambda *each, seen=changes: seen.append(each),
+        )
+        made.start()
+        await until(lambda seen=changes: seen)
+        assert changes[0][0] is good, (trusted, host, changes)
+        made.stop()
     process.stop()

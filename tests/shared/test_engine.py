@@ -135,6 +135,23 @@ class Engines(SynchronousTestCase):
         self.assertTrue(self.ended(wire))
         self.assertIn("WRONGPASS", self.changes[0][1])
 
+    def test_one_that_repeats_the_password_is_not_repeated(self) -> None:
+        """As Redis 5 does, which knows no HELLO."""
+        wire = self.endpoint.accept()
+        wire.dataReceived(
+            b"-ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' "
+            b"'default' 'canary-password'\r\n"
+        )
+        [(up, why)] = self.changes
+        self.assertEqual((up, why), (False, "it refuses 'HELLO': ERR"))
+
+    def test_what_it_says_in_no_order_ends_the_connection(self) -> None:
+        for said in (b"%1\r\n*1\r\n+a\r\n+b\r\n", b">0\r\n"):
+            wire = self.greet()
+            wire.dataReceived(said)
+            self.assertTrue(self.ended(wire), said)
+            self.clock.advance(AGAIN)
+
     def test_a_reply_goes_to_whoever_asked(self) -> None:
         wire = self.greet()
         first, second = self.engine.ask("GET", "a"), self.engine.ask("GET", b"b")
