@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -39,10 +40,10 @@ def systemd(tmp_path: Path) -> Iterator[socket.socket]:
 
 
 def next_state(systemd: socket.socket) -> bytes:
-    """What is told next, but for the pings."""
-    told = systemd.recv(4096)
-    while told == b"WATCHDOG=1":
-        told = systemd.recv(4096)
+    """What is told next, but for the pings, which go on for ever."""
+    until = time.monotonic() + PATIENCE
+    while (told := systemd.recv(4096)) == b"WATCHDOG=1":
+        assert time.monotonic() < until, "nothing but pings"
     return told
 
 
