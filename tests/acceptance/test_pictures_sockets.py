@@ -202,9 +202,16 @@ def test_the_rest_of_a_picture_is_asked_for_by_its_range(
 def test_the_picture_host_can_be_filtered_alone(
     main: str, simulator: Simulator
 ) -> None:
-    # no connection is left over from before
+    # neither a connection is left over from before, nor a route that is avoided
     simulator.switch(HOST, keep_alive=False)
-    ask(main, path_of(50_009))
+    fresh = iter(range(60_000, 61_000))
+
+    def all_are_used() -> bool:
+        ask(main, path_of(next(fresh)))
+        routes = ask(main, "/status.json").json["pictures"]["routes"]
+        return all(each["breaker"] == "closed" for each in routes)
+
+    wait_until(all_are_used)
     simulator.switch(HOST, fault="reset-after-hello:when=big")
     answer = ask(main, path_of(50_003))
     assert (answer.status, answer.body) == (200, right(50_003))
