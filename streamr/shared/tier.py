@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
@@ -395,33 +395,6 @@ class FleetTier:
         return f"{self._base}c:{_hash(key)}"
 
 
-class Alone:
-    """No engine: this node shares nothing (interfaces.SharedTier)."""
-
-    purges = PurgeMark()
-
-    async def look(self, key: str) -> StoredResponse | None:
-        """Nothing."""
-        del key
-        return None
-
-    async def claim(self, key: str) -> bool:
-        """Always."""
-        del key
-        return True
-
-    def keep(self, response: StoredResponse, mark: PurgeMark) -> None:
-        """With nobody."""
-
-    def free(self, key: str) -> None:
-        """Nobody waits."""
-
-    def landing(self, key: str) -> Deferred[None]:
-        """At once."""
-        del key
-        return succeed(None)
-
-
 def _life() -> str:
     """A name for the engine's life, if that has just begun."""
     return secrets.token_hex(8)
@@ -432,4 +405,3 @@ def _hash(key: str) -> str:
 
 
 _conforms: type[SharedTier] = FleetTier
-_alone: type[SharedTier] = Alone
