@@ -9,12 +9,13 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from streamr.app.cache import Storage
 from streamr.app.pictures import PictureDisk
 from streamr.downstream.purger import Purger
-from streamr.shared.tier import FleetTier
+from streamr.shared.tier import BEAT, FleetTier
 from streamr.tmdb.tags import Purge
 from streamr.tmdb.tags import purge as read_purge
 
-# All nodes have heard of a purge by then (seconds after the engine has).
-ALL_HAVE_HEARD = 1.5
+# All nodes have heard of a purge by then (seconds after the engine has), by a push or
+# with their next beat.
+ALL_HAVE_HEARD = 1.5 * BEAT
 
 
 class Purges:

@@ -141,17 +141,20 @@ class Engine:
         assert isinstance(wire, Wire)
         try:
             for command in self._hello:
-                reply = await wire.ask(*command).addTimeout(CONNECTING, self._clock)
-                if reply is MISSING or is_refusal(reply):
-                    # its first word alone: the rest may repeat the password
-                    why = str(reply).split(" ", 1)[0]
-                    raise ValueError(f"it refuses {command[0]!r}: {why}")
+                await self._greeted(wire.ask(*command), command[0])
+            await self._greeted(wire.subscribe(self._channel), "SUBSCRIBE")
         except BaseException:
             wire.end()
             raise
-        wire.subscribe(self._channel)
         self._trying, self._wire, self._given_up = None, wire, 0
         self._changed(True, "")
+
+    async def _greeted(self, asking: Deferred[object], command: Word) -> None:
+        """Raises ValueError for a refusal."""
+        reply = await asking.addTimeout(CONNECTING, self._clock)
+        if reply is MISSING or is_refusal(reply):
+            # its first word alone: the rest may repeat the password
+            raise ValueError(f"it refuses {command!r}: {str(reply).split(' ', 1)[0]}")
 
     def _made(self) -> Wire:
         return Wire(self._pushed, self._lost)

@@ -28,12 +28,12 @@ class PurgeLog:
         self._own: set[int] = set()
         self._unsaid = list(unsaid)
 
-    def reread(self, life: str, count: int, log: Sequence[object]) -> list[Purge]:
-        """In this life of the engine there were so many, and these were the last ones,
-        the newest first. Returns what this node has still to do of them."""
-        before, self.mark = self.mark, PurgeMark(life, count)
+    def reread(self, mark: PurgeMark, log: Sequence[object]) -> list[Purge]:
+        """So much has been purged by now, and these were the last ones, the newest
+        first. Returns what this node has still to do of them."""
+        before, self.mark = self.mark, mark
         was_stopped, self._is_new = self._is_new, False
-        same, knows = before.life == life, bool(before.life)
+        same, knows, count = before.life == mark.life, bool(before.life), mark.count
         if not same:
             self._own.clear()
         # one that knows of nothing has kept nothing from before, or nothing that counts

@@ -281,8 +281,9 @@ class FleetTier:
         """Do what other nodes have purged since this one last looked; False where the
         engine does not say."""
         match reply:
-            case [bytes(life), int(count), list(log)]:
-                for each in self._purged.reread(life.decode("ascii"), count, log):
+            case [bytes(life), int(count), list(log)] if count >= 0:
+                mark = _mark(life, count)
+                for each in self._purged.reread(mark, log):
                     self._purge(each)
                 self._tell()
                 return True
@@ -304,8 +305,8 @@ class FleetTier:
 
     def _beaten(self, reply: object, asked: float) -> Deferred[None] | None:
         match reply:
-            case [int(milliseconds), int(nodes), bytes(life), int(purges)]:
-                mark = PurgeMark(life.decode("ascii", "replace"), purges)
+            case [int(milliseconds), int(nodes), bytes(life), int(count)] if count >= 0:
+                mark = _mark(life, count)
             case _:
                 self._bad_beats += 1
                 if self._bad_beats >= MOST_BAD_BEATS:
@@ -393,6 +394,10 @@ class FleetTier:
 
     def _claim(self, key: str) -> str:
         return f"{self._base}c:{_hash(key)}"
+
+
+def _mark(life: bytes, count: int) -> PurgeMark:
+    return PurgeMark(life.decode("ascii", "replace"), count)
 
 
 def _life() -> str:

@@ -68,9 +68,10 @@ class Wire(Protocol):
         self._write(command)
         return reply
 
-    def subscribe(self, channel: str) -> None:
-        """From now on, pushes of this channel come; of that itself too (RESP3)."""
-        self._write(("SUBSCRIBE", channel))
+    def subscribe(self, channel: str) -> Deferred[object]:
+        """From now on, pushes of this channel come. Nothing else may be asked until it
+        fires: a push says that it is so, a reply that it is refused (RESP3)."""
+        return self.ask("SUBSCRIBE", channel)
 
     def end(self) -> None:
         """No more of it."""
@@ -109,6 +110,8 @@ class Wire(Protocol):
             kind, *rest = found
             if kind == b"message" and len(rest) == 2:
                 self._pushed(rest[1])
+            elif kind == b"subscribe" and self._waiting:
+                self._waiting.popleft().callback(rest)
         elif self._waiting:
             self._waiting.popleft().callback(found)
         else:

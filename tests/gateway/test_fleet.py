@@ -358,6 +358,20 @@ class Foreign(FleetCase):
         body[12] ^= 0xFF
         self.hostile(bytes(body))
 
+    def test_a_number_of_purges_that_is_none(self) -> None:
+        for key, value in (
+            (self.b.tier._purges_key, b"-5"),
+            (self.b.tier._life_key, b"\xff" * 40),
+        ):
+            self.server.put(key, value)
+            self.clock.advance(3 * BEAT)
+            for node in (self.a, self.b):
+                asking = node.ask(replace(QUERY, path=f"/movie/{len(value)}"))
+                node.route.succeeds(OLD) if node.sent else None
+                self.clock.advance(POLL)
+                self.assertEqual(self.got(asking)[0], OLD.body)
+            self.server.forget()
+
     def test_a_purge_that_is_none(self) -> None:
         key = self.b.tier._purges_key
         for told in (

@@ -25,6 +25,7 @@ from streamr.shared.engine import (
 from streamr.shared.wire import MISSING, Wire
 
 HELLO = (("HELLO", "3"), ("SELECT", 1))
+SUBSCRIBED = b">3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n"
 GREETED = b"%1\r\n$5\r\nproto\r\n:3\r\n"
 
 
@@ -86,6 +87,7 @@ class Engines(SynchronousTestCase):
     def greet(self) -> Wire:
         wire = self.endpoint.accept()
         wire.dataReceived(GREETED + b"+OK\r\n")
+        wire.dataReceived(SUBSCRIBED)
         self.sent(wire)
         return wire
 
@@ -116,8 +118,10 @@ class Engines(SynchronousTestCase):
         self.assertEqual(self.sent(wire), hiredis.pack_command(("SELECT", 1)))
         self.assertFalse(self.engine.up)
         wire.dataReceived(b"+OK\r\n")
-        self.assertTrue(self.engine.up)
+        self.assertFalse(self.engine.up)
         self.assertEqual(self.sent(wire), hiredis.pack_command(("SUBSCRIBE", "news")))
+        wire.dataReceived(SUBSCRIBED)
+        self.assertTrue(self.engine.up)
         self.assertEqual(self.changes, [(True, "")])
 
     def test_a_stopped_engine_that_accepts_does_not_count(self) -> None:
@@ -134,6 +138,13 @@ class Engines(SynchronousTestCase):
         wire.dataReceived(b"-WRONGPASS invalid\r\n")
         self.assertTrue(self.ended(wire))
         self.assertIn("WRONGPASS", self.changes[0][1])
+
+    def test_one_that_refuses_the_channel_mixes_up_no_replies(self) -> None:
+        """As an access list may: the refusal is nobody else's reply."""
+        wire = self.endpoint.accept()
+        wire.dataReceived(GREETED + b"+OK\r\n-NOPERM no channel\r\n")
+        self.assertEqual(self.changes, [(False, "it refuses 'SUBSCRIBE': NOPERM")])
+        self.assertTrue(self.ended(wire))
 
     def test_one_that_repeats_the_password_is_not_repeated(self) -> None:
         """As Redis 5 does, which knows no HELLO."""
@@ -252,7 +263,6 @@ class Engines(SynchronousTestCase):
         wire = self.greet()
         asked = self.engine.ask("GET", "a")
         wire.dataReceived(
-            b">3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n"
             b">3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$2\r\nhi\r\n$1\r\nx\r\n"
         )
         self.assertEqual(self.pushed, [b"hi"])
