@@ -416,9 +416,13 @@ class SharedEngine:
         return self.path or (f"{host}:{self.port}" if host else self.scheme)
 
 
+# What stands for a tag in the URL and the body by which a cache in front is told of it.
+TAG = "{tag}"
+
+
 @dataclass(frozen=True, slots=True)
 class DownstreamCache:
-    """A cache in front of main, and how it is told to drop what bears a tag: `{tag}`
+    """A cache in front of main, and how it is told to drop what bears a tag: `TAG`
     stands for it in `url` and `body`. `name` is its host and port."""
 
     name: str

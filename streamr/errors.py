@@ -23,6 +23,11 @@ class Phase(StrEnum):
     ANSWER = "answer"
     GATEWAY = "gateway"
 
+    @property
+    def step(self) -> int:
+        """Its place in that order: of two attempts, the one further on came further."""
+        return tuple(Phase).index(self)
+
 
 class Blame(StrEnum):
     """What a failure may speak against."""

@@ -51,6 +51,7 @@ from streamr.observe.log import LineObserver, Sink
 from streamr.observe.measures import buckets
 from streamr.observe.metrics import Metrics
 from streamr.routing.failover import Failover
+from streamr.routing.health import Health
 from streamr.routing.statefile import RouteFile
 from streamr.shared.tier import FleetTier
 from streamr.tmdb import catalogue, images
@@ -101,9 +102,7 @@ def build(
     identity = identity_of(settings, runs_here="proxy" in sockets)
     tls = identity if isinstance(identity, ServerTLS) else None
     upstream = Upstream(settings, reactor, lookup)
-    in_front = caches_in_front(settings, reactor, metrics.purged)
-    metrics.in_front(in_front.purger.names, RESULTS)
-    purges = Purges(in_front.purger, reactor)
+    purges = _purges(settings, reactor, metrics)
     fleet = fleet_of(settings, reactor, upstream, state.fleet, purges.here)
     shared = Shared(
         settings,
@@ -129,30 +128,23 @@ def build(
     resources = _resources(surfaces, shared)
     served = {name: Served(resources[name], built[name].gateway) for name in built}
     sites = {name: _site(resources[name], surfaces[name], shared) for name in surfaces}
-    publish(metrics, built, surfaces, sites, shared.upstream.pacers, fleet)
+    publish(metrics, built, surfaces, sites, upstream.pacers, fleet)
     told = supervisor or Supervisor(reactor)
     return Daemon(
         Parts(
             settings,
             reactor,
             lines,
-            shared.upstream,
+            upstream,
             built,
             shared.life,
             _servers(sites, sockets, shared, tls),
             directory,
             LoopLag(reactor, metrics.late),
             shared.observer.settle,
-            state.remember(
-                {name: each.health for name, each in _failovers(built).items()},
-                shared.upstream.book,
-                history,
-                fleet,
-            ),
+            state.remember(_healths(built), upstream.book, history, fleet),
             told,
-            Reloader(
-                settings, lines, shared.upstream, served, told, identity, in_front
-            ),
+            Reloader(settings, lines, upstream, served, told, identity, purges.renew),
             purges,
             fleet,
             tls,
@@ -160,6 +152,13 @@ def build(
             demo,
         )
     )
+
+
+def _purges(settings: Settings, reactor: Reactor, metrics: Metrics) -> Purges:
+    """Who drops what, with the caches in front; each result is counted."""
+    in_front = caches_in_front(settings, reactor, metrics.purged)
+    metrics.in_front(in_front.purger.names, RESULTS)
+    return Purges(in_front, reactor)
 
 
 def _built(
@@ -217,6 +216,10 @@ def _storages(built: Mapping[str, Built]) -> list[Storage]:
 def _disks(built: Mapping[str, Built]) -> list[PictureDisk]:
     pictures = [each.pictures for each in built.values() if each.pictures is not None]
     return [each.disk for each in pictures if each.disk is not None]
+
+
+def _healths(built: Mapping[str, Built]) -> dict[str, Health]:
+    return {name: each.health for name, each in _failovers(built).items()}
 
 
 def _site(resource: GatewayResource, surface: Surface, shared: Shared) -> GatewaySite:

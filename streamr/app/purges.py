@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from streamr.app.cache import Storage
+from streamr.app.downstream import CachesInFront
 from streamr.app.pictures import PictureDisk
-from streamr.downstream.purger import Purger
 from streamr.shared.tier import BEAT, FleetTier
 from streamr.tmdb.tags import Purge
 from streamr.tmdb.tags import purge as read_purge
@@ -21,8 +21,9 @@ ALL_HAVE_HEARD = 1.5 * BEAT
 class Purges:
     """Who drops what, on whose word."""
 
-    def __init__(self, in_front: Purger, clock: IReactorTime) -> None:
-        self.in_front = in_front
+    def __init__(self, caches: CachesInFront, clock: IReactorTime) -> None:
+        self.in_front = caches.purger
+        self.renew = caches.renew
         self._clock = clock
         self._again: list[IDelayedCall] = []
         self._stored: Sequence[Storage] = ()

@@ -5,12 +5,11 @@ Whatever cannot be used leaves in place what there was. Other settings need a re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from twisted.logger import Logger
 
-from streamr.app.downstream import CachesInFront
 from streamr.app.identity import ProxyIdentity
 from streamr.app.routes import Upstream
 from streamr.app.supervisor import Supervisor
@@ -45,17 +44,18 @@ class Reloader:
         served: Mapping[str, Served],
         supervisor: Supervisor,
         identity: ProxyIdentity | None = None,
-        in_front: CachesInFront | None = None,
+        renew_caches: Callable[[Settings], object] = lambda _settings: None,
     ) -> None:
         """`served` is by "main" and "proxy"; `identity` is what this machine's proxy
-        shows, if it has TLS; `in_front` are the caches in front of main."""
+        shows, if it has TLS; `renew_caches` tells the caches in front with another
+        token."""
         self._settings = settings
         self._lines = lines
         self._upstream = upstream
         self._served = served
         self._supervisor = supervisor
         self._identity = identity
-        self._in_front = in_front
+        self._renew_caches = renew_caches
         # an old one may still be in what is written
         self._secrets = set(settings.secrets)
 
@@ -106,8 +106,7 @@ class Reloader:
         self._secrets.update(settings.secrets)
         self._lines.redact = Redactor(self._secrets)
         self._upstream.renew(settings)
-        if self._in_front is not None:
-            self._in_front.renew(settings)
+        self._renew_caches(settings)
         for name, each in self._served.items():
             token = settings.proxy_token if name == "proxy" else None
             each.resource.renew(token, settings.admin_token)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -52,49 +52,11 @@ def notices(
 
 def exposure(settings: Settings, servers: Collection[str]) -> list[Notice]:
     """Who can use the key, when a server is bound beyond loopback."""
-    said = []
+    said: list[Notice] = []
     if "main" in servers and not is_loopback(settings.host):
-        said.append(
-            Notice(
-                "main-exposed",
-                f"the main server on {settings.host} answers everyone who can reach "
-                "it, with your TMDB key"
-                + (", and serves them TMDB's pictures" if settings.images else ""),
-            )
-        )
-        said.append(
-            Notice(
-                "terms",
-                "TMDB's terms: a key is personal, so serve your own apps only, and "
-                "commercial use needs TMDB's agreement (docs/terms.md)",
-            )
-        )
-        if not settings.cors_origins:
-            said.append(
-                Notice(
-                    "no-origins",
-                    "CORS_ORIGINS names no web origin: web pages cannot read the "
-                    "answers",
-                )
-            )
+        said += _main_exposed(settings)
     if "proxy" in servers and not is_loopback(settings.proxy_host):
-        said.append(
-            Notice(
-                "proxy-exposed",
-                f"the proxy server on {settings.proxy_host} answers everyone who has "
-                "STREAMR_PROXY_TOKEN, with your TMDB key",
-            )
-        )
-        if settings.proxy_tls_cert is None:
-            said.append(
-                Notice(
-                    "proxy-plain",
-                    f"the proxy server on {settings.proxy_host} speaks plain http: "
-                    "your TMDB key does not travel, but anyone on the path can read "
-                    "STREAMR_PROXY_TOKEN; set PROXY_TLS_CERT and PROXY_TLS_KEY "
-                    "(streamr peer new)",
-                )
-            )
+        said += _proxy_exposed(settings)
     if settings.door and not is_loopback(settings.door_host):
         said.append(
             Notice(
@@ -104,6 +66,40 @@ def exposure(settings: Settings, servers: Collection[str]) -> list[Notice]:
             )
         )
     return said
+
+
+def _main_exposed(settings: Settings) -> Iterator[Notice]:
+    yield Notice(
+        "main-exposed",
+        f"the main server on {settings.host} answers everyone who can reach it, with "
+        "your TMDB key"
+        + (", and serves them TMDB's pictures" if settings.images else ""),
+    )
+    yield Notice(
+        "terms",
+        "TMDB's terms: a key is personal, so serve your own apps only, and commercial "
+        "use needs TMDB's agreement (docs/terms.md)",
+    )
+    if not settings.cors_origins:
+        yield Notice(
+            "no-origins",
+            "CORS_ORIGINS names no web origin: web pages cannot read the answers",
+        )
+
+
+def _proxy_exposed(settings: Settings) -> Iterator[Notice]:
+    yield Notice(
+        "proxy-exposed",
+        f"the proxy server on {settings.proxy_host} answers everyone who has "
+        "STREAMR_PROXY_TOKEN, with your TMDB key",
+    )
+    if settings.proxy_tls_cert is None:
+        yield Notice(
+            "proxy-plain",
+            f"the proxy server on {settings.proxy_host} speaks plain http: your TMDB "
+            "key does not travel, but anyone on the path can read STREAMR_PROXY_TOKEN; "
+            "set PROXY_TLS_CERT and PROXY_TLS_KEY (streamr peer new)",
+        )
 
 
 # What Docker and Podman put into their containers.

@@ -7,12 +7,11 @@ import re
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from streamr.boundaries import DownstreamCache
+from streamr.boundaries import TAG, DownstreamCache
 from streamr.config.values import LDH, can_be_looked_up, listed, reachable_port
 from streamr.net.networks import is_private
 
 METHODS = ("PURGE", "BAN", "POST", "PUT", "DELETE")
-TAG = "{tag}"
 _TOKEN = r"[!-~]{8,500}"
 # A field that an HTTP message is made of is not for a token.
 _FIELD = re.compile(rf"([A-Za-z][A-Za-z0-9-]{{1,60}}): +({_TOKEN})")

@@ -22,12 +22,11 @@ from twisted.web.client import FileBodyProducer
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 
-from streamr.boundaries import DownstreamCache
+from streamr.boundaries import TAG, DownstreamCache
 from streamr.downstream.purger import NotTold
 
 # A cache answers a purge at once: CDNs within 150 ms or so, those beside us in one.
 SECONDS = 5.0
-TAG = "{tag}"
 # Varnish and Souin are told of the tag in the field in which they were told of it.
 FIELD = "Surrogate-Key"
 # Of a URL that has the tag in it.

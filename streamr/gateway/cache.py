@@ -222,9 +222,9 @@ class Cache:
         if self._fleet is None:
             flying = ask()
         else:
-            flying = self._fleet.fly(
-                key, stored, deadline, ask, looks=looks and not call.renew
-            )
+            looks = looks and not call.renew
+            going = self._fleet.fly(key, stored, deadline, ask, looks=looks)
+            flying = Deferred.fromCoroutine(going)
         if not call.background:
             self._waited_for += 1
             flying.addBoth(self._nobody_waits)

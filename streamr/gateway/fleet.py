@@ -39,7 +39,7 @@ class FleetFlights:
         self._store = store
         self._clock = clock
 
-    def fly(
+    async def fly(
         self,
         key: str,
         known: StoredResponse | None,
@@ -47,20 +47,9 @@ class FleetFlights:
         ask: Callable[[], Deferred[Outcome]],
         *,
         looks: bool,
-    ) -> Deferred[Outcome]:
+    ) -> Outcome:
         """The outcome of `ask`, or what another node has made of it meanwhile. `known`
         is the local copy. With `looks` false TMDB is asked whatever others have."""
-        going = self._fly(key, known, deadline, ask, looks)
-        return Deferred.fromCoroutine(going)
-
-    async def _fly(
-        self,
-        key: str,
-        known: StoredResponse | None,
-        deadline: float,
-        ask: Callable[[], Deferred[Outcome]],
-        looks: bool,
-    ) -> Outcome:
         found = await self._tier.look(key) if looks else None
         if self._is_fresh(found):
             return self._take(found)

@@ -46,6 +46,15 @@ def may_retry(retrying: int, in_flight: int) -> bool:
     return retrying + 1 <= max(RETRY_FLOOR, RETRY_SHARE * in_flight)
 
 
+# What may leave at once after a quiet moment.
+BURST = 10.0
+
+
+def burst_of(rate: float) -> float:
+    """What may leave at once at so many a second: one at least."""
+    return max(1.0, min(BURST, rate))
+
+
 @dataclass(frozen=True, slots=True)
 class TokenBucket:
     """A rate with a burst: `rate` tokens a second, `burst` at most in store."""

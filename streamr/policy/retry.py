@@ -41,8 +41,7 @@ def telling(first: Fault, later: Fault) -> Fault:
     ours = phase is Phase.GATEWAY and first.cause.name != _LOOP
     if ours or not later.cause.next_route:
         return later
-    steps = tuple(Phase)
-    return later if steps.index(later.cause.phase) >= steps.index(phase) else first
+    return later if later.cause.phase.step >= phase.step else first
 
 
 def retry_after(field: str | None, date: str | None) -> float | None:

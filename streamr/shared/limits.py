@@ -7,12 +7,10 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IReactorTime
 
 from streamr.boundaries import Grant
-from streamr.policy.budgets import TokenBucket
+from streamr.policy.budgets import TokenBucket, burst_of
 from streamr.shared import scripts
 from streamr.shared.engine import Engine
 
-# What all nodes together may send at once after a quiet moment.
-BURST = 10
 # A place is reserved for so many milliseconds ahead; later ones are asked for then.
 LONGEST_PLACE = 1000
 
@@ -44,7 +42,7 @@ class SharedLimits:
         reply = await self._engine.ask(
             *("EVAL", scripts.RATE, 2),
             *(f"{self._base}rate:{host}", f"{self._base}pause:{host}"),
-            *(str(1000 / rate), int(max(1, min(BURST, rate))), LONGEST_PLACE),
+            *(str(1000 / rate), int(burst_of(rate)), LONGEST_PLACE),
         )
         match reply:
             case [int(kind), int(wait)]:

@@ -88,10 +88,6 @@ def silence(trace: AttemptEvidence) -> Fault:
     return Fault(_TIMEOUTS[trace.phase], told, own_load=trace.own_load)
 
 
-# Each phase after those before it: how far a leg came.
-_ORDER = tuple(Phase)
-
-
 def most_telling(legs: Sequence[Leg]) -> Fault | None:
     """The one Fault for the legs of an attempt that all failed; None without any.
 
@@ -101,7 +97,7 @@ def most_telling(legs: Sequence[Leg]) -> Fault | None:
     faults = [each.fault for each in legs if each.fault is not None]
 
     def rank(fault: Fault) -> tuple[int, bool]:
-        return _ORDER.index(fault.cause.phase), not fault.cause.slow
+        return fault.cause.phase.step, not fault.cause.slow
 
     return max(faults, key=rank, default=None)
 

@@ -21,13 +21,11 @@ from twisted.python.failure import Failure
 from streamr.boundaries import Grant
 from streamr.errors import Fault, too_many_waiting
 from streamr.interfaces import Veto
-from streamr.policy.budgets import TokenBucket
+from streamr.policy.budgets import TokenBucket, burst_of
 from streamr.upstream.line import HostLine
 
 T = TypeVar("T")
 
-# What may leave at once after a quiet moment.
-BURST = 10.0
 # Waiting callers cost memory, and those behind them would wait in vain.
 MOST_WAITING = 200
 # Whose turn comes later than this before its deadline (seconds) cannot be answered.
@@ -66,7 +64,7 @@ class Pacer:
         """`rate` is in requests a second; the `line` may carry fewer at once. `permit`
         asks for a place in a budget that is shared with others, and `paused` is told
         for how many seconds TMDB wants none of them to ask."""
-        now, burst = clock.seconds(), _burst(rate)
+        now, burst = clock.seconds(), burst_of(rate)
         self._clock = clock
         self._rate = rate
         self._permit = permit
@@ -149,7 +147,7 @@ class Pacer:
     def share(self, of_rate: float, at_once: int) -> None:
         """The part of the rate, and so many at once, that this process may use from now
         on."""
-        now, burst = self._clock.seconds(), _burst(self._rate) * of_rate
+        now, burst = self._clock.seconds(), burst_of(self._rate) * of_rate
         rate = self._rate * of_rate
         bucket = self._bucket.at_rate(rate, max(1.0, burst), now)
         # those under way may not have left yet: they are of the new rate
@@ -339,10 +337,6 @@ class Pacer:
         self._timer = None
         if seconds is not None:
             self._timer = self._clock.callLater(seconds, self._look)
-
-
-def _burst(rate: float) -> float:
-    return max(1.0, min(BURST, rate))
 
 
 def _hand_on(value: T | Failure, result: Deferred[T]) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from streamr.app.downstream import CachesInFront
 from streamr.app.purges import ALL_HAVE_HEARD, Purges
+from streamr.config.settings import Settings
 from streamr.downstream.purger import Purger
 from streamr.tmdb.tags import Purge
 
@@ -32,7 +34,14 @@ class Everywhere(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock, self.told = Clock(), []
         self.fleet: Any = Fleet()
-        self.purges = Purges(Purger({"cache": self.tell}, self.clock), self.clock)
+        self.purges = Purges(cast(CachesInFront, self), self.clock)
+
+    @property
+    def purger(self) -> Purger:
+        return Purger({"cache": self.tell}, self.clock)
+
+    def renew(self, settings: Settings) -> None:
+        raise AssertionError("no token is renewed here")
 
     def tell(self, tag: str) -> Deferred[None]:
         self.told.append(tag)

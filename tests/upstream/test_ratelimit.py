@@ -20,10 +20,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.errors import Fault
 from streamr.interfaces import Veto
+from streamr.policy.budgets import BURST
 from streamr.policy.retry import retry_after as named
 from streamr.upstream.line import HostLine
 from streamr.upstream.ratelimit import (
-    BURST,
     LEAST_LEFT,
     LONGEST_PAUSE,
     LONGEST_RETRY_AFTER,
