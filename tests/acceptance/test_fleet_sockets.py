@@ -41,10 +41,11 @@ class Fleet:
     port: int
     engine: Process
     nodes: list[Daemon] = field(default_factory=list)
+    at: str = ""
 
     @property
     def url(self) -> str:
-        return f"redis://:{PASSWORD}@127.0.0.1:{self.port}/0"
+        return self.at or f"redis://:{PASSWORD}@127.0.0.1:{self.port}/0"
 
     def start_engine(self) -> None:
         self.engine = engine_process(self.folder, self.port, "--requirepass", PASSWORD)
@@ -191,6 +192,20 @@ def test_a_node_that_is_added_takes_what_there_is(fleet: Fleet) -> None:
         return is_shared(other)
 
     wait_until(taken)
+
+
+def test_over_a_unix_socket_as_well(tmp_path: Path) -> None:
+    [port] = free_ports(1)
+    place = tmp_path / "engine.sock"
+    engine = engine_process(tmp_path, port, "--unixsocket", str(place))
+    simulator = Simulator(tmp_path / "simulator")
+    made = Fleet(simulator, tmp_path, port, engine, at=f"unix://{place}")
+    node = made.add()
+    assert made.shown(node)["engine"] == str(place)
+    assert ask(node.main, "/3/movie/550").status == 200
+    node.stop()
+    engine.stop()
+    simulator.stop()
 
 
 def test_a_wrong_password_is_named_and_streamr_serves_on(tmp_path: Path) -> None:

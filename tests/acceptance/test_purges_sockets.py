@@ -3,6 +3,8 @@ what they are told."""
 
 from __future__ import annotations
 
+import signal
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import trustme
 
 from benchmarks.processes import free_ports
 from streamr.terminal.daemon import ask as ask_daemon
@@ -29,7 +32,7 @@ class Cache:
     told: list[tuple[str, str, dict[str, str], str]] = field(default_factory=list)
 
     @contextmanager
-    def open(self, port: int = 0) -> Iterator[int]:
+    def open(self, port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[int]:
         """Its port, until the block ends."""
         cache = self
 
@@ -50,6 +53,8 @@ class Cache:
                 pass
 
         server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -198,6 +203,61 @@ def test_a_cache_that_is_away_is_told_when_it_is_back(
         with cache.open(port):
             wait_until(lambda: in_front(tmp_path)["told"] == 1)
         assert len(cache.told) == 2
+
+
+def test_another_field_for_the_token_counts_at_sighup(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    """The natural repair after a 401: the token itself stays."""
+    cache, secret = Cache([401, 200]), tmp_path / "token"
+    secret.write_text(TOKEN)
+    with (
+        cache.open() as port,
+        running(
+            simulator,
+            tmp_path,
+            f"POST http://127.0.0.1:{port}/{{tag}}",
+            STREAMR_PURGE_TOKEN_FILE=str(secret),
+        ) as daemon,
+    ):
+        purge(tmp_path, all="1")
+        wait_until(lambda: in_front(tmp_path)["failed"] == 1)
+        secret.write_text(f"Fastly-Key: {TOKEN}")
+        daemon.child.send_signal(signal.SIGHUP)
+        daemon.wait_for("reloaded: ")
+        purge(tmp_path, all="1")
+        wait_until(lambda: in_front(tmp_path)["told"] == 1)
+    (_, _, before, _), (_, _, after, _) = cache.told
+    assert before["Authorization"] == f"Bearer {TOKEN}"
+    assert after["Fastly-Key"] == TOKEN
+    assert "Authorization" not in after
+
+
+def test_over_https_a_cache_is_known_by_authority_and_name(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    for name, told in (("localhost", True), ("127.0.0.1", False)):
+        cache, state = Cache(), tmp_path / name
+        state.mkdir()
+        with (
+            cache.open(tls=context) as port,
+            running(
+                simulator,
+                state,
+                f"BAN https://{name}:{port}/",
+                STREAMR_PURGE_TOKEN=TOKEN,
+                SSL_CERT_FILE=str(tmp_path / "ca.pem"),
+            ),
+        ):
+            purge(state, all="1")
+            wait_until(lambda at=state: in_front(at)["told"] or in_front(at)["trouble"])
+            assert in_front(state)["told"] == int(told)
+        # who is not known gets no token
+        assert len(cache.told) == int(told)
 
 
 def test_nobody_purges_over_the_servers(simulator: Simulator, tmp_path: Path) -> None:
