@@ -16,9 +16,9 @@ from twisted.logger import Logger
 
 from streamr.config.addresses import url_of
 from streamr.interfaces import Reactor
-from streamr.web.server.site import GatewaySite
+from streamr.web.server.site import BACKLOG, GatewaySite
 from streamr.web.server.tls import over
-from streamr.web.server.transport import use_prompt_connections
+from streamr.web.server.transport import accept_waiting, use_prompt_connections
 
 _log = Logger(namespace="streamr")
 
@@ -69,6 +69,8 @@ class Server(Service):
 
     async def _stop(self) -> None:
         if self._port is not None:
+            # in the turn in which Twisted closes it, just before that
+            self._reactor.callLater(0, accept_waiting, self._port, BACKLOG)
             await maybeDeferred(self._port.stopListening)
         await self._site.drain(self._drain)
 

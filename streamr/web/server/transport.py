@@ -47,6 +47,17 @@ def use_prompt_connections(port: IListeningPort) -> None:
         port.transport = PromptServer
 
 
+def accept_waiting(port: IListeningPort, most: int) -> None:
+    """Accept up to `most` connections that the kernel holds for a TCP port.
+
+    A port that closes resets those, and with them what they have asked. Twisted accepts
+    a few in each turn, and closes a port one turn after it was told to.
+    """
+    if isinstance(port, Port) and port.connected:
+        port.numberAccepts = most
+        port.doRead()
+
+
 def is_secure(transport: object) -> bool:
     """Whether a connection has TLS around it."""
     return isinstance(transport, ProtocolWrapper)
