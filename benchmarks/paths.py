@@ -26,6 +26,13 @@ SHAPES = (
     "/3/trending/movie/week?language={tag}",
     "/3/tv/{series}/credits?language={tag}",
 )
+# Bytes of the first picture that is handed out: about those of a w342 poster.
+PICTURE = 30_000
+
+
+def path_of(size: int) -> str:
+    """The path of a picture of so many bytes (streamr/simulator/pictures/noise.py)."""
+    return f"/t/p/original/noise{size}.png"
 
 
 def tags() -> Iterator[str]:
@@ -45,6 +52,7 @@ class Paths:
         """Begin with the first."""
         self.count = 0
         self.tags = tags()
+        self.sizes = itertools.count(PICTURE)
 
     def fresh(self, count: int) -> list[str]:
         """As many new paths, of all shapes in turn."""
@@ -53,6 +61,10 @@ class Paths:
     def titles(self, count: int) -> list[str]:
         """As many new titles' details."""
         return [self.one(SHAPES[number % 2]) for number in range(count)]
+
+    def pictures(self, count: int) -> list[str]:
+        """As many new pictures, each of a length of its own."""
+        return [path_of(next(self.sizes)) for _ in range(count)]
 
     def one(self, shape: str) -> str:
         """One new path of a shape."""

@@ -14,15 +14,11 @@ from streamr.simulator.pictures.noise import noise
 
 from .bench import US
 from .cost import Stage, entered
+from .paths import path_of
 from .peers import ContestantPlace, Running, configured, running
 from .processes import Child, free_ports
 
 NGINX = "nginx"
-
-
-def path_of(size: int) -> str:
-    """The path of a picture of so many bytes."""
-    return f"/t/p/original/noise{size}.png"
 
 
 class PictureHost:

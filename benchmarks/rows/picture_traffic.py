@@ -8,8 +8,9 @@ from contextlib import suppress
 from ..bench import US, BenchOptions, Table
 from ..cost import Stage, ask, checked, staged
 from ..generator import Order
+from ..paths import path_of
 from ..peers import Running
-from ..pictures import PictureHost, contestant, path_of, picture_host
+from ..pictures import PictureHost, contestant, picture_host
 from .picture_crowd import read
 
 SIZE, READERS = 1_000_000, 50

@@ -11,7 +11,8 @@ from tests.browser import Browser, chromium
 
 from ..bench import US, BenchOptions, Table, say
 from ..cost import staged
-from ..pictures import contestant, path_of, picture_host
+from ..paths import path_of
+from ..pictures import contestant, picture_host
 
 POSTERS = 60
 # A w342 poster has some 30 kB; each has a length of its own, and so a name.

@@ -7,7 +7,8 @@ from contextlib import AsyncExitStack
 from ..bench import US, BenchOptions, Table
 from ..cost import Job, ask, ratio, rounds, sound, staged
 from ..generator import Order
-from ..pictures import NGINX, contestant, path_of, picture_host
+from ..paths import path_of
+from ..pictures import NGINX, contestant, picture_host
 
 SIZE = 200_000
 CONNECTIONS = 32

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from tests.network import places
-from tests.network.places import MAIN, OTHER, TMDB
+from tests.network.places import TMDB
 
 _SOCKS = (
     f"{places.SOCKS_USER}:{places.SOCKS_PASSWORD}@{places.SOCKS}:{places.SOCKS_PORT}"
 )
 _CONNECT = f"http://{places.CONNECT}:{places.CONNECT_PORT}"
-_FRIEND = f"https://{places.FRIEND}:{places.FRIEND_PORT}"
+# the base URL that curl asks there
+FRIEND = f"https://{places.FRIEND}:{places.FRIEND_PORT}"
 _DOH = f"https://{places.DNS_NAME}/dns-query"
 # The setting, and one item of its list.
 GIVEN = {
@@ -22,7 +23,7 @@ GIVEN = {
     "tcp": ("STREAMR_RESOLVERS", f"tcp://{places.HONEST_DNS}"),
     "dot": ("STREAMR_RESOLVERS", f"tls://{places.HONEST_DNS}#{places.DNS_NAME}"),
     # its pin is what `streamr peer new` prints on the friend's machine
-    "friend": ("TMDB_PROXY_URL", f"{_FRIEND}#PIN"),
+    "friend": ("TMDB_PROXY_URL", f"{FRIEND}#PIN"),
 }
 PROXIES = ("connect", "socks", "friend")
 # What a list begins with: what streamr has without the setting.
@@ -50,24 +51,18 @@ def pinned(name: str, addresses: Iterable[str]) -> list[str]:
     return ["--resolve", f"{name}:443:{','.join(literal)}"]
 
 
-_MAIN = f"https://{MAIN}"
-# For each resolver and proxy the base URL that curl asks, and its options.
-CURL: dict[str, tuple[str, list[str]]] = {
-    "system": (_MAIN, []),
-    "connect": (_MAIN, ["--proxy", _CONNECT]),
-    "socks": (_MAIN, ["--proxy", f"socks5h://{_SOCKS}"]),
-    "doh": (
-        _MAIN,
-        [
-            *("--doh-url", _DOH),
-            *("--resolve", f"{places.DNS_NAME}:443:{places.HONEST_DNS}"),
-        ],
-    ),
+_EVERY_NAME = [each for name in TMDB for each in pinned(name, TMDB[name])]
+# What curl takes each resolver and proxy with: its options.
+CURL: dict[str, list[str]] = {
+    "system": [],
+    "connect": ["--proxy", _CONNECT],
+    "socks": ["--proxy", f"socks5h://{_SOCKS}"],
+    "doh": [
+        *("--doh-url", _DOH),
+        *("--resolve", f"{places.DNS_NAME}:443:{places.HONEST_DNS}"),
+    ],
     # curl asks no other resolver by itself: the addresses that it would get
-    **dict.fromkeys(
-        ("udp", "tcp", "dot"),
-        (_MAIN, [*pinned(MAIN, TMDB[MAIN]), *pinned(OTHER, TMDB[OTHER])]),
-    ),
+    **dict.fromkeys(("udp", "tcp", "dot"), _EVERY_NAME),
     # with the friend's token, and its pin, which the lab knows
-    "friend": (_FRIEND, []),
+    "friend": [],
 }

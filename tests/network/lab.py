@@ -18,7 +18,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -218,13 +218,16 @@ class Lab:
         self, paths: Iterable[str], route: Route | None = None, *, at_once: bool = False
     ) -> list[Reply]:
         """The same by plain curl, with streamr's own deadline: over this route, or the
-        best that there is."""
+        best that there is for TMDB's API."""
+        asked = list(paths)
         chosen = route or oracle.best(self.network) or DIRECT
         commands = [
-            callers.curl(each, chosen, self.ca_file, self.peer) for each in paths
+            callers.curl(each, chosen, self.ca_file, self.peer) for each in asked
         ]
         here = [self.spaces.command(HOME, each) for each in commands]
-        return callers.run(here, at_once=at_once)
+        replies = callers.run(here, at_once=at_once)
+        pairs = zip(asked, replies, strict=True)
+        return [replace(reply, path=path) for path, reply in pairs]
 
     def doctor(self, **more: str) -> Json:
         """What `streamr doctor --json` finds at home."""

@@ -11,7 +11,7 @@ from random import Random
 
 from tests.network import places
 from tests.network.given import PROXIES
-from tests.network.places import MAIN
+from tests.network.places import MAIN, PICTURES
 
 # How the provider's resolver does not answer.
 FAILS, SILENT, NO_NAME = "fails", "silent", "no such name"
@@ -220,6 +220,33 @@ WALLS = (
         doctor=("tcp_silent",),
     ),
 )
+# Where pictures alone are blocked: their host has no other name. A note for the doctor.
+PICTURE_WALLS = (
+    Network(
+        "pictures-filtered-reset",
+        "resets connections to the picture host",
+        path=(Rule(RESET, [PICTURES]),),
+        doctor=("",),
+    ),
+    Network(
+        "pictures-filtered-silent",
+        "swallows connections to the picture host after the ClientHello",
+        path=(Rule(SILENCE, [PICTURES]),),
+        doctor=("",),
+    ),
+    Network(
+        "pictures-intercepted",
+        "shows a certificate of its own for the picture host",
+        path=(Rule("cert-untrusted", [PICTURES]),),
+        doctor=("",),
+    ),
+    Network(
+        "dns-lies-pictures",
+        "its resolver gives a block page's address for the picture host",
+        lies={PICTURES: [places.FOREIGN]},
+        doctor=("",),
+    ),
+)
 DNS = (
     Network(
         "dns-lies-loopback",
@@ -295,7 +322,8 @@ NOTHING_GIVEN = replace(WALLS[0], name="all-filtered+nothing")
 NETWORKS = (
     Network("healthy", "nothing", doctor=("",)),
     *CAUSES,
-    *(given(each, one) for each in WALLS for one in PROXIES),
+    *(given(each, one) for each in (*WALLS, *PICTURE_WALLS) for one in PROXIES),
+    given(PICTURE_WALLS[3], "doh"),
     *(given(each, "doh") for each in DNS),
     given(DNS[2], "udp"),
     given(DNS[2], "tcp"),

@@ -4,14 +4,16 @@ curl takes it. Worked out from what the network does, not from what streamr find
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.network import places
-from tests.network.given import CURL, GIVEN, PROXIES, pinned
+from tests.network.given import CURL, FRIEND, GIVEN, PROXIES, pinned
 from tests.network.networks import Network, Rule
-from tests.network.places import MAIN, OTHER
+from tests.network.places import MAIN, OTHER, PICTURES
 
+# The names that the API has, and those that pictures have.
+API_HOSTS, PICTURE_HOSTS = (MAIN, OTHER), (PICTURES,)
 # What a ClientHello shows of each TLS profile: needs two packets, offers TLS 1.3.
 PROFILES = {"modern": (True, True), "classic": (False, True), "tls12": (False, False)}
 
@@ -31,30 +33,32 @@ class Route:
     @property
     def curl(self) -> tuple[str, list[str]]:
         """The base URL that curl asks, and its options. Its ClientHello is small."""
+        base = FRIEND if self.proxy == "friend" else f"https://{self.host}"
         if self.proxy is not None:
-            return CURL[self.proxy]
-        _, options = CURL[self.resolver]
-        options = [*options, *([f"-{self.family}"] if self.family else [])]
+            return base, CURL[self.proxy]
+        options = [*CURL[self.resolver], *([f"-{self.family}"] if self.family else [])]
         if self.address is not None:
             options = pinned(self.host, [self.address])
         if self.profile == "tls12":
             options += ["--tls-max", "1.2"]
-        return f"https://{self.host}", options
+        return base, options
 
 
-def best(network: Network) -> Route | None:
-    """The first route that works there: a local one if there is one."""
-    return next(working(network), None)
+def best(network: Network, hosts: Sequence[str] = API_HOSTS) -> Route | None:
+    """The first route to one of these that works there: a local one if there is one."""
+    return next(working(network, hosts), None)
 
 
-def working(network: Network) -> Iterator[Route]:
+def working(network: Network, hosts: Sequence[str]) -> Iterator[Route]:
     """All that work, as near to the usual one as can be first."""
     resolvers = ["system", *(e for e in network.given if "RESOLV" in GIVEN[e][0])]
     for profile in PROFILES:
-        for host in (MAIN, OTHER):
+        for host in hosts:
             for resolver in resolvers:
                 yield from by_family(network, host, resolver, profile)
-    yield from (Route(proxy=each) for each in network.given if each in PROXIES)
+    yield from (
+        Route(hosts[0], proxy=each) for each in network.given if each in PROXIES
+    )
 
 
 def by_family(

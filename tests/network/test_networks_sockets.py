@@ -16,10 +16,12 @@ import pytest
 from tests.network.lab import DIRECT, Lab
 from tests.network.namespaces import MOUNTED, PREFIX, missing
 from tests.network.networks import BY_NAME
-from tests.network.places import MAIN
+from tests.network.oracle import PICTURE_HOSTS, Route, best
+from tests.network.places import MAIN, PICTURES
 from tests.processes import Process
 
 ASKED = 20
+SHOWN = 3
 # One of each kind; all of them are in the benchmark.
 HEALED = (
     "main-filtered-reset",
@@ -29,6 +31,8 @@ HEALED = (
     "portal+friend",
     "dns-lies-foreign+doh",
 )
+# Pictures alone are blocked there.
+PICTURES_HEALED = ("pictures-filtered-reset+friend", "pictures-intercepted+connect")
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +51,16 @@ def in_network(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Lab]:
     lab.stop()
 
 
-@pytest.mark.parametrize("in_network", HEALED, indirect=True)
+@pytest.mark.parametrize("in_network", [*HEALED, *PICTURES_HEALED], indirect=True)
 def test_whatever_curl_gets_over_a_route_that_was_given_streamr_gets(
     in_network: Lab,
 ) -> None:
     lab = in_network
-    (beside,) = lab.curl(lab.paths.fresh(1))
-    assert beside.good, beside
+    beside = lab.curl(lab.paths.fresh(1))
+    beside += lab.curl(lab.paths.pictures(1), best(lab.network, PICTURE_HOSTS))
+    assert [each for each in beside if not each.good] == []
     lab.streamr(state=lab.network.name)
-    replies = lab.ask(lab.paths.fresh(ASKED))
+    replies = lab.ask([*lab.paths.fresh(ASKED), *lab.paths.pictures(SHOWN)])
     assert [each for each in replies if not each.good] == []
     assert lab.unverified() == 0
 
@@ -65,6 +70,15 @@ def test_the_fault_of_a_network_is_there(lab: Lab, name: str) -> None:
     lab.become(name)
     (reply,) = lab.curl(lab.paths.fresh(1), DIRECT)
     assert not reply.good
+
+
+@pytest.mark.parametrize("name", PICTURES_HEALED)
+def test_pictures_alone_are_blocked_there(lab: Lab, name: str) -> None:
+    lab.become(name)
+    (answer,) = lab.curl(lab.paths.fresh(1), DIRECT)
+    (picture,) = lab.curl(lab.paths.pictures(1), Route(PICTURES))
+    assert answer.good
+    assert not picture.good
 
 
 def test_a_request_to_somebody_who_is_not_tmdb_is_counted(lab: Lab) -> None:
