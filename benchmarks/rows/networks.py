@@ -17,11 +17,13 @@ from statistics import median
 from tests.network.callers import Reply
 from tests.network.lab import Lab
 from tests.network.networks import Network
-from tests.network.oracle import best
+from tests.network.oracle import PICTURE_HOSTS, Route, best
 
 from ..bench import Table, say
 
 ASKED = 20
+# pictures, after these; all different
+PICTURES = 6
 # of the paths, those at the end: what worked is known by then
 LEARNED = 10
 # for curl to get through where half of the handshakes are reset
@@ -40,6 +42,8 @@ class Found:
 
     network: Network
     replies: list[Reply] = field(default_factory=list)
+    pictures: list[Reply] = field(default_factory=list)
+    picture_curl: list[Reply] = field(default_factory=list)
     firsts: list[Reply] = field(default_factory=list)
     restarts: list[Reply] = field(default_factory=list)
     curl: list[Reply] = field(default_factory=list)
@@ -50,19 +54,24 @@ class Found:
     log: str = ""
 
     @property
-    def answered(self) -> int:
-        """How many of the cold paths."""
-        return sum(each.good for each in self.replies)
+    def healed(self) -> bool:
+        """All of the cold paths, where a verified route exists."""
+        return good(self.replies) == len(self.replies)
 
     @property
-    def healed(self) -> bool:
-        """All of them, where a verified route exists."""
-        return self.answered == len(self.replies)
+    def shown(self) -> bool:
+        """All pictures, where a verified route to their host exists."""
+        return good(self.pictures) == len(self.pictures)
 
     @property
     def healable(self) -> bool:
         """Does a verified route exist, and TMDB answer over it?"""
         return self.network.tmdb == "none" and best(self.network) is not None
+
+    @property
+    def showable(self) -> bool:
+        """The same of the picture host."""
+        return self.network.tmdb == "none" and picture_route(self.network) is not None
 
     @property
     def learned(self) -> float | None:
@@ -78,10 +87,26 @@ class Found:
         return set(named) <= set(self.network.doctor)
 
 
+def picture_route(network: Network) -> Route | None:
+    """The first route that works there for pictures."""
+    return best(network, PICTURE_HOSTS)
+
+
+def pictures_alone(network: Network) -> bool:
+    """Is their host blocked, and nothing else?"""
+    usual = picture_route(network) == Route(*PICTURE_HOSTS)
+    return best(network) == Route() and not usual
+
+
+def good(replies: Sequence[Reply]) -> int:
+    """How many are TMDB's, and whole."""
+    return sum(each.good for each in replies)
+
+
 def middle(replies: Sequence[Reply]) -> float | None:
     """The median time of the good ones."""
-    good = [each.seconds for each in replies if each.good]
-    return median(good) if good else None
+    times = [each.seconds for each in replies if each.good]
+    return median(times) if times else None
 
 
 def measure(lab: Lab, network: Network, *, starts: int, fault: float | None) -> Found:
@@ -91,12 +116,16 @@ def measure(lab: Lab, network: Network, *, starts: int, fault: float | None) -> 
     lab.become(network)
     found, before = Found(network), lab.unverified()
     found.curl = lab.curl(lab.paths.fresh(CURLS))
+    route = picture_route(network)
+    if route is not None:
+        found.picture_curl = lab.curl(lab.paths.pictures(PICTURES), route)
     for number in range(starts):
         state = f"{network.name[:80]}-{time.monotonic_ns()}-{number}"
         daemon = lab.streamr(state)
         replies = lab.ask(lab.paths.fresh(ASKED))
         found.firsts.append(replies[0])
         found.replies += replies
+        found.pictures += lab.ask(lab.paths.pictures(PICTURES))
     found.log, found.connected = daemon.output, lab.connected()
     # before the fault is lifted: then it learns that direct works
     for _ in range(starts):
@@ -114,15 +143,17 @@ def measure(lab: Lab, network: Network, *, starts: int, fault: float | None) -> 
 
 
 def direct_again(lab: Lab, began: float, fault: float) -> float | None:
-    """Seconds from the end of the fault until an answer came directly; somebody asks
-    all the time."""
+    """Seconds from the end of the fault until an answer came directly, or a picture
+    where they alone are blocked; somebody asks all the time."""
+    alone = pictures_alone(lab.network)
+    fresh = lab.paths.pictures if alone else lab.paths.fresh
     while time.monotonic() < began + fault:
-        lab.ask(lab.paths.fresh(1))
+        lab.ask(fresh(1))
         time.sleep(PAUSE)
     lab.heal()
     healed = time.monotonic()
     while time.monotonic() < healed + LONGEST_WAIT:
-        (reply,) = lab.ask(lab.paths.fresh(1))
+        (reply,) = lab.ask(fresh(1))
         if reply.direct:
             return time.monotonic() - healed
         time.sleep(PAUSE)
@@ -132,6 +163,11 @@ def direct_again(lab: Lab, began: float, fault: float) -> float | None:
 def ms(seconds: float | None) -> str:
     """A time in milliseconds."""
     return "-" if seconds is None else f"{seconds * 1000:,.0f}"
+
+
+def share(replies: Sequence[Reply]) -> str:
+    """How many of these are good."""
+    return f"{good(replies)} of {len(replies)}"
 
 
 def times(replies: Sequence[Reply]) -> str:
@@ -144,7 +180,8 @@ def table() -> Table:
     return Table(
         19,
         "Blocked networks",
-        "every path answered wherever a verified route exists among what was given; "
+        "every path answered and every picture whole wherever a verified route to its "
+        "host exists among what was given; "
         "first answer p99 ≤ 1.0 s; what works once learned, also after a restart, at "
         "most 20 ms more than in the healthy network; direct again ≤ 60 s after the "
         "fault; no request to a server that is not TMDB; the doctor right in all",
@@ -152,6 +189,8 @@ def table() -> Table:
             "network, and what is given",
             "answered",
             "curl",
+            "pictures",
+            "pictures, curl",
             "first ms",
             "learned ms",
             "restarted ms",
@@ -167,8 +206,10 @@ def add(made: Table, found: Found) -> None:
     said = ", ".join(dict.fromkeys(found.said or [])) or "nothing wrong"
     made.add(
         found.network.name,
-        f"{found.answered} of {len(found.replies)}",
-        f"{sum(each.good for each in found.curl)} of {len(found.curl)}",
+        share(found.replies),
+        share(found.curl),
+        share(found.pictures),
+        share(found.picture_curl),
         times(found.firsts),
         ms(found.learned),
         times(found.restarts),
@@ -178,6 +219,8 @@ def add(made: Table, found: Found) -> None:
     )
     if found.healable:
         made.judge(found.healed)
+    if found.showable:
+        made.judge(found.shown)
     if found.unverified:
         made.notes.append(
             f"{found.network.name}: {found.unverified} requests elsewhere"
@@ -225,7 +268,7 @@ def keep(folder: Path, found: Found) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     told = [
         f"{each.status} {each.seconds * 1000:.0f} ms {each.said}"
-        for each in [*found.replies, *found.restarts]
+        for each in [*found.replies, *found.pictures, *found.restarts]
     ]
     name = found.network.name[:120]
     text = "\n".join([*told, "", found.log])

@@ -10,15 +10,18 @@ import pytest
 from benchmarks.bench import Table
 from benchmarks.client import CallerReply, Incomplete, Worth, decoded
 from benchmarks.load import percentile
-from benchmarks.paths import Paths, zipf
+from benchmarks.paths import Paths, path_of, zipf
 from benchmarks.peers import CONFIGURATIONS, fill
-from benchmarks.rows import ROWS
+from benchmarks.rows import ROWS, networks
 from benchmarks.run import command, parser
 from benchmarks.scoreboard import merged, section
 from streamr.policy.cachekey import key
+from streamr.simulator.pictures.noise import noise
 from streamr.tmdb import catalogue
 from streamr.tmdb.target import split
 from streamr.web.api.target import main_query
+from tests.network.callers import Reply
+from tests.network.networks import BY_NAME
 
 DAY = date(2026, 11, 27)
 WORDS = {
@@ -84,6 +87,7 @@ def test_no_path_is_handed_out_twice() -> None:
     # nor one that streamr takes for another, as TMDB would
     find = main_query(catalogue.load())
     assert len({key(find(*split(each.encode()))) for each in handed}) == 1000
+    assert len({*paths.pictures(50), *paths.pictures(50)}) == 100
 
 
 def test_a_replay_is_the_same_for_everybody() -> None:
@@ -115,3 +119,21 @@ def test_the_command_of_a_row_names_what_was_not_the_default() -> None:
     assert command(1, given) == "python -m benchmarks.run --rows 1 --quick"
     assert command(8, given).endswith("--rows 8 --quick --minutes 10")
     assert given.rows == list(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("network", "body", "met"),
+    [
+        ("pictures-intercepted+socks", noise(30_000).data, True),
+        ("pictures-intercepted+socks", noise(30_000).data[:-1], False),
+        ("pictures-intercepted+socks", noise(30_000, 1).data, False),
+        ("all-filtered+nothing", b"", True),
+    ],
+)
+def test_each_picture_has_to_be_whole_where_a_route_to_its_host_exists(
+    network: str, body: bytes, met: bool
+) -> None:
+    made = networks.table()
+    reply = Reply(200, 0.1, body, path=path_of(30_000))
+    networks.add(made, networks.Found(BY_NAME[network], pictures=[reply]))
+    assert made.met is met
