@@ -56,6 +56,9 @@ class Progress(Protocol):
     def sent(self) -> None:
         """It leaves now: from here on silence counts."""
 
+    def alive(self) -> None:
+        """The other side has spoken in the TLS handshake: silence counts anew."""
+
     def first_byte(self) -> None:
         """The head of the answer has come."""
 

@@ -15,12 +15,17 @@ slow lines are seconds long, and little is lost in them.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-# Two keep a line busy: while the answer to one is made, the other's is on its way. So
-# many are enough to begin with, too: each handshake of a crowd that comes quickly adds
-# one, so that on a quick line all are on their way after a few round trips.
+from streamr.policy.retry import HEDGE_AFTER
+
+# Two keep a line busy: while the answer to one is made, the other's is on its way.
 LEAST_SIZE = 2.0
+# One is enough to begin with: two handshakes are too many for the slowest lines. Each
+# of a crowd that comes quickly adds one, so that on a quick line all are on their way
+# after a few round trips.
+FIRST_SIZE = 1.0
 # Bytes that fit one segment: their arrival takes no time that could be measured.
 SEGMENT = 1460
 # What a handshake brings, in bytes: the certificates.
@@ -52,7 +57,7 @@ class Window:
     time up to `threshold`. `cut_at` is when it was halved."""
 
     most: float
-    size: float = LEAST_SIZE
+    size: float = FIRST_SIZE
     threshold: float = math.inf
     cut_at: float = -math.inf
 
@@ -60,6 +65,10 @@ class Window:
     def places(self) -> int:
         """The same in whole requests."""
         return max(1, int(min(self.size, self.most)))
+
+    def opened(self) -> Window:
+        """Something came as on a free line: it carries two."""
+        return replace(self, size=max(self.size, min(self.most, LEAST_SIZE)))
 
     def widened(self, under_way: int) -> Window:
         """Something came quickly while so many were under way, it among them.
@@ -77,4 +86,43 @@ class Window:
         if began < self.cut_at:
             return self
         half = max(LEAST_SIZE, self.size / 2)
-        return replace(self, size=half, threshold=half, cut_at=now)
+        return replace(self, size=min(self.size, half), threshold=half, cut_at=now)
+
+
+# On a full line one more SYN to an address, or one more ClientHello, goes each second,
+# each time twice as long after the one before (RFC 6298, 2.4 and 5.5). With a key
+# exchange that is safe from quantum computers a hello has 1.6 kB, which take 0.6 s at
+# 20 kbit/s.
+FULL_LINE = 1.0
+
+
+def may_knock_at(now: float, unanswered: Collection[float]) -> float:
+    """When an address may be asked for another TCP connection: `now` or later, in
+    seconds of the same clock. `unanswered` are when it was asked that does not answer
+    yet: what comes of that is known soon."""
+    if not unanswered:
+        return now
+    return max(now, max(unanswered) + _pause(len(unanswered)))
+
+
+def may_greet_at(
+    now: float, unanswered: Collection[float], heard_at: float, *, late: bool
+) -> float:
+    """When the next ClientHello may go on a line that has not carried several yet:
+    `now` or later, in seconds of the same clock.
+
+    `unanswered` are since when each of those that went is silent, and `heard_at` is
+    when something came last. One silence does not tell whether a host is silent or the
+    line is full of what we have sent ourselves: the second connection tells. One that
+    stands as on a free line goes on when the silence of the first has become unusual.
+    One that was `late` itself waits until the line has been quiet.
+    """
+    if late:
+        return max(now, max([heard_at, *unanswered]) + _pause(len(unanswered)))
+    if not unanswered:
+        return now
+    return max(now, min(unanswered) + HEDGE_AFTER)
+
+
+def _pause(unanswered: int) -> float:
+    return FULL_LINE * 2.0 ** max(0, unanswered - 1)

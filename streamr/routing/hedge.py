@@ -139,6 +139,10 @@ class Silence:
             self.broken = self.outlasted = False
             self._anew()
 
+    def alive(self) -> None:
+        if not self.broken:
+            self._anew()
+
     def first_byte(self) -> None:
         self.broken = True
 

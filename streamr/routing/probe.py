@@ -104,6 +104,9 @@ class _Asked:
     def sent(self) -> None:
         self._left_at = self._clock.seconds()
 
+    def alive(self) -> None:
+        """It is judged by its answer alone."""
+
     def first_byte(self) -> None:
         """It is judged by its answer alone."""
 

@@ -29,7 +29,7 @@ from zope.interface import implementer
 
 from streamr.boundaries import Answer, Budget, Validators
 from streamr.fields import names
-from streamr.interfaces import Places, Reactor
+from streamr.interfaces import Places, Progress, Reactor
 from streamr.upstream.body import Collector, decode
 from streamr.upstream.classify import JSON, classify
 from streamr.upstream.connection import Connection, Response
@@ -89,18 +89,18 @@ class Client:
         budget: Budget,
         *,
         new_connection: bool,
-        first_byte: Callable[[], None] = lambda: None,
+        progress: Progress,
         until: float | None = None,
     ) -> Deferred[Answer]:
         """GET the URL: a whole response, not yet judged.
 
         Fails with Fault only; cancelling closes the connection.
         `new_connection` closes the idle ones first: after a reset all are suspect.
-        `first_byte` is told when the head has come. `until` is the deadline of who
-        waits, where that is later than the budget's end.
+        `progress` is told of signs of life. `until` is the deadline of who waits, where
+        that is later than the budget's end.
         """
-        collect = partial(self._collect, first_byte=first_byte, until=until)
-        return self._ask(url, headers, budget, collect, new_connection, until)
+        collect = partial(self._collect, progress=progress, until=until)
+        return self._ask(url, headers, budget, collect, new_connection, progress, until)
 
     def open(
         self,
@@ -110,13 +110,13 @@ class Client:
         enough: Callable[[bytes], bool],
         *,
         new_connection: bool,
-        first_byte: Callable[[], None] = lambda: None,
+        progress: Progress,
         until: float | None = None,
     ) -> Deferred[tuple[ResponseHead, StreamedBody]]:
         """GET the URL: a response as soon as the first bytes of its body are `enough`;
         of one that is no picture, the head. Otherwise as `get`, until then."""
-        begin = partial(self._begin, enough=enough, first_byte=first_byte)
-        return self._ask(url, headers, budget, begin, new_connection, until)
+        begin = partial(self._begin, enough=enough, progress=progress)
+        return self._ask(url, headers, budget, begin, new_connection, progress, until)
 
     def _ask(
         self,
@@ -125,15 +125,20 @@ class Client:
         budget: Budget,
         answered: Callable[[IResponse, _Sender, Trace, Budget], Deferred[T]],
         new_connection: bool,
+        progress: Progress,
         until: float | None,
     ) -> Deferred[T]:
         """Send a request, and let `answered` make something of its response."""
         if new_connection:
             self._pool.close()
-        trace = Trace(self._reactor, budget, self.line, until)
+        trace = Trace(self._reactor, budget, self.line, until, progress)
         origin, target = split(url)
         sender = _Sender(
-            origin, target, self._pool, lambda: self._endpoints(trace), trace
+            origin,
+            target,
+            self._pool,
+            lambda: self._endpoints(trace),
+            trace,
         )
         waiting: Deferred[Any] = HTTPClient(sender, _NO_COOKIES).request(
             "GET",
@@ -184,11 +189,11 @@ class Client:
         trace: Trace,
         budget: Budget,
         *,
-        first_byte: Callable[[], None],
+        progress: Progress,
         until: float | None,
     ) -> Deferred[Answer]:
         trace.answered()
-        first_byte()
+        progress.first_byte()
         collector = Collector(self._reactor, budget, trace.abort, self.line, until)
         response.deliverBody(collector)
         return collector.done.addCallback(_answer, sender.head)
@@ -201,10 +206,10 @@ class Client:
         budget: Budget,
         *,
         enough: Callable[[bytes], bool],
-        first_byte: Callable[[], None],
+        progress: Progress,
     ) -> Deferred[tuple[ResponseHead, StreamedBody]]:
         trace.answered()
-        first_byte()
+        progress.first_byte()
         body = StreamedBody(
             self._reactor,
             budget.idle,

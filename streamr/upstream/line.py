@@ -6,18 +6,29 @@ Everything is measured on requests that are made anyway. What follows from it:
     places          how many requests may be under way (upstream/ratelimit.py)
     explains(since) whether a silence is our own doing: other bytes of ours moved
                     meanwhile, and what they belong to was not there promptly
+    knock, greet    which SYN and which ClientHello may go (upstream/openings.py)
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from twisted.internet.interfaces import IReactorTime
 
-from streamr.policy.congestion import HANDSHAKE, LATE, QUICK, SEGMENT, Window
+from streamr.policy.congestion import (
+    HANDSHAKE,
+    LATE,
+    LEAST_SIZE,
+    QUICK,
+    SEGMENT,
+    Window,
+    may_greet_at,
+    may_knock_at,
+)
 from streamr.policy.retry import HEDGE_AFTER
 from streamr.policy.roundtrip import Estimate
+from streamr.upstream.openings import Opening, Openings
 
 # A line on which something came late is busy for so long (seconds).
 BUSY = 5.0
@@ -25,6 +36,8 @@ BUSY = 5.0
 LEAST_BUSY = 1.0
 # On one that is not busy nobody waits longer than this before the next route starts.
 MOST_PATIENCE = 2.0
+# The place of all ClientHellos among the openings: they fill the line wherever they lead.
+HELLO = ""
 # A round trip over a geostationary satellite; what takes longer has waited (seconds).
 FARTHEST = 0.7
 
@@ -33,13 +46,17 @@ class Access:
     """This machine's own line to the internet, which the lines to all hosts share."""
 
     def __init__(self, clock: IReactorTime) -> None:
-        """`moved_at` is when bytes came last, `prompt_at` when something came as on a
-        free line."""
+        """`moved_at` is when bytes came last, or TCP stood; `heard_at` is that of bytes
+        alone, and `prompt_at` when something came as on a free line. `nearest` is how
+        long TCP took at the quickest host (seconds)."""
         self._clock = clock
         self._late = Estimate()
         self.moved_at = self.prompt_at = self._late_at = -math.inf
+        self.heard_at = -math.inf
+        self.nearest = math.inf
         # handshakes under way: when each began, and by when it should be over
         self.open: dict[object, tuple[float, float]] = {}
+        self.openings = Openings(clock)
 
     @property
     def busy(self) -> bool:
@@ -122,6 +139,13 @@ class HostLine:
         return self.access.busy
 
     @property
+    def is_new(self) -> bool:
+        """True when TCP has not stood there lately, though no ClientHello of ours fills
+        the line."""
+        reached = self._connect.usual(self._clock.seconds()) > 0
+        return not (reached or self.access.openings.unanswered(HELLO))
+
+    @property
     def patience(self) -> float:
         """How long an attempt is usually silent at most, in seconds: until a connection
         stands and is secure, and for one round trip more.
@@ -160,22 +184,54 @@ class HostLine:
         """Bytes have come from the host."""
         now = self._clock.seconds()
         began, self.moved_at = now - self.moved_at >= BUSY, now
-        self.access.moved_at = now
+        self.access.moved_at = self.access.heard_at = now
         if began:
             self._tell()
 
-    def connected(self, began: float, attempt: object) -> None:
-        """TCP stands; the attempt to connect began then. TLS begins now."""
+    def connected(self, began: float) -> None:
+        """TCP stands; the attempt to connect began then."""
         now = self._clock.seconds()
         took = now - began
         self._connect = self._connect.seen(took, now)
         self._nearest = min(self._nearest, took)
+        self.access.nearest = min(self.access.nearest, took)
         if took <= LATE.allowance(0, self._distance):
             self.access.prompt_at = now
-        elif self.explains(began):
+        elif self.explains(began) or self.access.openings.unanswered(HELLO):
             # with nothing else on the line it is a packet that was lost
             self._was_late(began)
         self.access.moved_at = now
+
+    def knock(self, address: str) -> Opening:
+        """Wait for the turn to ask this address for a TCP connection."""
+        return self.access.openings.ask(address, self._may_knock_at)
+
+    def greet(self, began: float) -> Opening:
+        """Wait for the turn to begin TLS on a connection that was asked for then, and
+        stands now."""
+        took = self._clock.seconds() - began
+        openings, access = self.access.openings, self.access
+        late = took > LATE.allowance(0, min(access.nearest, FARTHEST)) and (
+            access.heard_at > began or bool(openings.unanswered(HELLO))
+        )
+
+        def rule(now: float, unanswered: Collection[float]) -> float:
+            if self._is_proven:
+                return now
+            return may_greet_at(now, unanswered, access.heard_at, late=late)
+
+        return openings.ask(HELLO, rule)
+
+    def _may_knock_at(self, now: float, unanswered: Collection[float]) -> float:
+        return now if self._is_proven else may_knock_at(now, unanswered)
+
+    @property
+    def _is_proven(self) -> bool:
+        """True when it has carried several at once, since something was late."""
+        return self._window.size > LEAST_SIZE
+
+    def greets(self, attempt: object) -> None:
+        """TLS begins now."""
         self.access.begins(attempt, LATE.allowance(HANDSHAKE, 2 * self._distance))
 
     def begun(self, attempt: object) -> None:
@@ -229,8 +285,11 @@ class HostLine:
             self._was_late(began)
             return
         self.access.prompt_at = now
+        if took <= LATE.allowance(0, round_trips):
+            self._window = self._window.opened()
         if took <= QUICK.allowance(size, round_trips):
             self._window = self._window.widened(len(self._under_way))
+            self.access.openings.look()
             self._tell()
 
     def _was_late(self, began: float) -> None:

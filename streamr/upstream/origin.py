@@ -103,6 +103,7 @@ class PacedRoute(HTTPRoute):
             veto=veto,
             first=call.probe,
             behind=call.background,
+            instead=self.dimensions.host in call.silent,
         )
 
     def _paced(self, answer: Answer) -> Answer:
@@ -162,7 +163,7 @@ class TMDBRoute(PacedRoute):
                 headers,
                 budget,
                 new_connection=new_connection,
-                first_byte=progress.first_byte,
+                progress=progress,
                 until=call.deadline,
             )
 

@@ -169,7 +169,7 @@ class ProxyRoute(PeerRoute):
             {**COMMON, **self._headers(call, budget)},
             budget,
             new_connection=new_connection,
-            first_byte=progress.first_byte,
+            progress=progress,
             until=call.deadline,
         )
         return waiting.addCallbacks(

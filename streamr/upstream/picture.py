@@ -75,7 +75,7 @@ class _PictureRequests:
             budget,
             _is_told,
             new_connection=new_connection,
-            first_byte=progress.first_byte,
+            progress=progress,
             until=call.deadline,
         )
 

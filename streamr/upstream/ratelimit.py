@@ -119,6 +119,7 @@ class Pacer:
         veto: Veto = lambda: None,
         first: bool = False,
         behind: bool = False,
+        instead: bool = False,
     ) -> Deferred[T]:
         """Make the call when it is its turn; `queued` is told when it has to wait for
         the pace or for a busy line. A place that is not there because nothing has been
@@ -128,14 +129,16 @@ class Pacer:
         is a `veto`, it fails with that, and the turn is the next one's: a queue behind
         a breaker that has opened is gone at once, at no cost to the rate. One that goes
         `first` has the next turn: a probe, on whose answer depends what becomes of
-        those who wait; one that goes `behind` has its turn when nobody else waits.
+        those who wait; one that goes `behind` has its turn when nobody else waits. One
+        that is made `instead` of another, which is silent, has that one's place: the
+        line carries nothing of it.
         Fails with Fault when the host is paused, when too many wait, or when its time
         is up.
         """
         now = self._clock.seconds()
         if now < self._paused_until:
             return fail(_limited(self._paused_until - now))
-        if self.free > 0 and not self.waiting and self._bucket.wait(now) == 0:
+        if self._has_room(instead) and self._bucket.wait(now) == 0:
             return self._begin(call, veto)
         if self.waiting >= MOST_WAITING and not first:
             return fail(too_many_waiting())
@@ -143,6 +146,12 @@ class Pacer:
             queued()
         left = max(0.0, until - LEAST_LEFT - now)
         return self._wait(call, queued, left, veto, first, behind)
+
+    def _has_room(self, instead: bool) -> bool:
+        """Whether one more may begin, which was not told to wait."""
+        if instead and self._under_way < self._at_once:
+            return True
+        return self.free > 0 and not self.waiting
 
     def share(self, of_rate: float, at_once: int) -> None:
         """The part of the rate, and so many at once, that this process may use from now
@@ -235,14 +244,15 @@ class Pacer:
     def _silent(self) -> int:
         """How many use nothing of the line: on one that is not busy, those for which it
         was silent for longer than is usual. Another route may get through meanwhile."""
-        usual = self._usual()
-        return sum(at <= usual for at in self._begun.values())
+        now = self._clock.seconds()
+        return sum(self._silent_at(began) <= now for began in self._begun.values())
 
-    def _usual(self) -> float:
-        """When those began for which silence is usual by now; never on a busy line."""
+    def _silent_at(self, began: float) -> float:
+        """When the silence for one that began then is longer than is usual; never on a
+        busy line."""
         if self._line is None or self._line.busy:
-            return -math.inf
-        return self._clock.seconds() - self._line.patience
+            return math.inf
+        return max(began, self._line.moved_at) + self._line.patience
 
     def _slowed(self, now: float) -> bool:
         """True when it is not the line's window alone that makes one wait."""
@@ -324,11 +334,12 @@ class Pacer:
                 self._look_later(wait)
                 return
             (self._queue or self._behind).popleft().start()
-        usual = self._usual()
-        if self.waiting and self._under_way < self._at_once and usual > -math.inf:
+        if self.waiting and self._under_way < self._at_once:
             # one that is still silent then makes room
-            later = min((at for at in self._begun.values() if at > usual), default=None)
-            self._look_later(None if later is None else later - usual)
+            now = self._clock.seconds()
+            times = map(self._silent_at, self._begun.values())
+            later = min((at for at in times if at > now), default=math.inf)
+            self._look_later(None if later == math.inf else later - now)
 
     def _look_later(self, seconds: float | None) -> None:
         """One timer at the most; None for none."""

@@ -1,10 +1,21 @@
 """How much may be under way: TCP's rule, for requests."""
 
+import math
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from streamr.policy.congestion import HANDSHAKE, LATE, LEAST_SIZE, QUICK, Window
+from streamr.policy.congestion import (
+    FIRST_SIZE,
+    FULL_LINE,
+    HANDSHAKE,
+    LATE,
+    QUICK,
+    Window,
+    may_greet_at,
+    may_knock_at,
+)
 
 MOST = 15
 # what comes: quickly, with so many under way; or late, begun so many seconds ago
@@ -35,7 +46,7 @@ class Growing(SynchronousTestCase):
         for _ in range(4):
             sizes.append(window.places)
             window = after([("quick", window.places)] * window.places, window)
-        self.assertEqual(sizes, [2, 4, 8, 15])
+        self.assertEqual(sizes, [1, 2, 4, 8])
 
     def test_after_a_cut_it_grows_by_one_each_round(self) -> None:
         window = after([("late", 0.0)], Window(MOST, size=12.0))
@@ -52,7 +63,7 @@ class Growing(SynchronousTestCase):
     def test_it_keeps_to_its_bounds_and_is_never_closed(
         self, comes: list[tuple[str, float]]
     ) -> None:
-        self.assertIn(after(comes).places, range(int(LEAST_SIZE), MOST + 1))
+        self.assertIn(after(comes).places, range(int(FIRST_SIZE), MOST + 1))
         self.assertEqual(after(comes, Window(1)).places, 1)
 
     @given(COMES)
@@ -61,6 +72,17 @@ class Growing(SynchronousTestCase):
     ) -> None:
         window = after([("quick", MOST)] * 150, after(comes))
         self.assertEqual(window.places, MOST)
+
+
+class Beginning(SynchronousTestCase):
+    def test_one_is_enough_and_two_once_something_came_in_time(self) -> None:
+        self.assertEqual(Window(MOST).places, 1)
+        self.assertEqual(Window(MOST).opened().places, 2)
+        self.assertEqual(Window(1).opened().places, 1)
+        self.assertEqual(Window(MOST, size=6.0).opened().places, 6)
+
+    def test_what_comes_late_then_opens_none(self) -> None:
+        self.assertEqual(Window(MOST).halved(0.0, 1.0).places, 1)
 
 
 class Shrinking(SynchronousTestCase):
@@ -98,3 +120,48 @@ class Paces(SynchronousTestCase):
     @given(st.integers(0, 10**6), st.floats(0.0, 3.0))
     def test_what_is_late_is_not_quick(self, size: int, trips: float) -> None:
         self.assertLess(QUICK.allowance(size, trips), LATE.allowance(size, trips))
+
+
+# since when those before are silent, at 100
+SILENT = st.lists(st.floats(50.0, 100.0), max_size=6)
+
+
+class Knocking(SynchronousTestCase):
+    def test_an_address_that_nobody_asks_is_asked_at_once(self) -> None:
+        self.assertEqual(may_knock_at(100.0, []), 100.0)
+
+    def test_one_more_each_time_after_twice_as_long(self) -> None:
+        asked = [100.0]
+        for _ in range(3):
+            asked.append(may_knock_at(asked[-1], asked))
+        self.assertEqual(asked, [100.0, 101.0, 103.0, 107.0])
+
+
+class Greeting(SynchronousTestCase):
+    def test_the_first_one_goes_at_once(self) -> None:
+        self.assertEqual(may_greet_at(100.0, [], -math.inf, late=False), 100.0)
+
+    def test_on_a_free_line_the_next_when_a_silence_is_unusual(self) -> None:
+        for sent, at in (([100.0], 100.25), ([99.9, 100.0], 100.15), ([99.0], 100.0)):
+            found = may_greet_at(100.0, sent, 100.0, late=False)
+            self.assertAlmostEqual(found, at)
+
+    def test_one_that_was_late_itself_waits_until_the_line_is_quiet(self) -> None:
+        for sent, heard, at in (
+            ([], 100.0, 101.0),
+            ([100.0], 99.0, 101.0),
+            ([99.0], 99.5, 100.5),
+            ([99.0, 99.5], 90.0, 101.5),
+            ([90.0], 91.0, 100.0),
+        ):
+            self.assertEqual(may_greet_at(100.0, sent, heard, late=True), at)
+
+    @given(SILENT, st.floats(50.0, 100.0), st.booleans())
+    def test_nothing_waits_for_ever_and_nothing_goes_back_in_time(
+        self, sent: list[float], heard: float, late: bool
+    ) -> None:
+        for at in (
+            may_knock_at(100.0, sent),
+            may_greet_at(100.0, sent, heard, late=late),
+        ):
+            self.assertTrue(100.0 <= at <= 100.0 + FULL_LINE * 2 ** len(sent))

@@ -100,6 +100,18 @@ class Silent(RaceCase):
         self.assertFalse(self.begun(10.0))
         self.assertEqual(self.asked, 0)
 
+    def test_signs_of_life_begin_it_anew(self) -> None:
+        for _ in range(3):
+            self.clock.advance(0.2)
+            self.silence.alive()
+        self.assertFalse(self.begun(0.249))
+        self.assertTrue(self.begun(0.001))
+
+    def test_who_has_spoken_stays_so(self) -> None:
+        self.silence.first_byte()
+        self.silence.alive()
+        self.assertFalse(self.begun(10.0))
+
     def test_in_a_queue_there_is_patience_and_silence_counts_from_its_end(self) -> None:
         self.clock.advance(0.2)
         self.silence.queued()

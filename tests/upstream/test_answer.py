@@ -17,6 +17,7 @@ from streamr.tmdb import catalogue
 from streamr.upstream.answer import judge
 from streamr.upstream.classify import JSON
 from streamr.upstream.resolve.pins import PinnedResolver
+from tests.follower import Follower
 from tests.support import QUERY, call, head
 from tests.upstream.test_classify import (
     ADDRESS,
@@ -40,7 +41,7 @@ class Heads(SynchronousTestCase):
         resolver = PinnedResolver(None, pins, "auto")  # type: ignore[arg-type]
         client = client_over(reactor, resolver, None)
         url = "http://api.test.invalid/3/movie/550"
-        asking = client.get(url, {}, BUDGET, new_connection=False)
+        asking = client.get(url, {}, BUDGET, new_connection=False, progress=Follower())
         connection = reactor.tcpClients[-1][2].buildProtocol(ADDRESS)
         transport = StringTransport()
         connection.makeConnection(transport)

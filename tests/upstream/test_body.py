@@ -105,7 +105,7 @@ class Collecting(SynchronousTestCase):
             self.assertEqual(fault.own_load, busy)
 
     def test_the_line_learns_how_long_it_took(self) -> None:
-        for seconds, places in ((0.0, 3), (2.0, 2)):
+        for seconds, places in ((0.0, 3), (2.0, 1)):
             self.begin()
             line = HostLine(self.clock, 15)
             line.begun(object())

@@ -31,6 +31,7 @@ from streamr.upstream.dial.dialer import Dialer
 from streamr.upstream.dial.tls import MODERN, ProfilePolicy
 from streamr.upstream.resolve.book import AddressBook
 from streamr.upstream.resolve.pins import PinnedResolver
+from tests.follower import Follower
 from tests.support import head
 from tests.upstream.dial.test_race import Granting
 
@@ -110,7 +111,9 @@ class ClientCase(SynchronousTestCase):
         self.client = client_over(self.reactor, self.resolver, None)
 
     def get(self) -> Deferred[Answer]:
-        return self.client.get(URL, {}, BUDGET, new_connection=False)
+        return self.client.get(
+            URL, {}, BUDGET, new_connection=False, progress=Follower()
+        )
 
     def connect(self) -> tuple[Any, StringTransport]:
         """TCP stands: the protocol that reads, and the transport it writes to."""
@@ -155,7 +158,9 @@ class TLSCase(ClientCase):
         self.client = client_over(self.reactor, self.resolver, POLICY, self.places)
 
     def get_secure(self) -> Deferred[Answer]:
-        return self.client.get(SECURE_URL, {}, BUDGET, new_connection=False)
+        return self.client.get(
+            SECURE_URL, {}, BUDGET, new_connection=False, progress=Follower()
+        )
 
     def lost(self, ended: Exception) -> None:
         """A handshake that ends so."""
@@ -169,7 +174,9 @@ class TLSCase(ClientCase):
 
     def good(self) -> None:
         """A request that ends well; which connection carried it makes no odds."""
-        asking = self.client.get(URL, {}, BUDGET, new_connection=True)
+        asking = self.client.get(
+            URL, {}, BUDGET, new_connection=True, progress=Follower()
+        )
         protocol, _ = self.connect()
         protocol.dataReceived(
             b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
@@ -179,7 +186,9 @@ class TLSCase(ClientCase):
     def connections(self, url: str = SECURE_URL) -> int:
         """How many connections the next request begins; it is left again."""
         before = len(self.reactor.tcpClients)
-        asking = self.client.get(url, {}, BUDGET, new_connection=True)
+        asking = self.client.get(
+            url, {}, BUDGET, new_connection=True, progress=Follower()
+        )
         begun = len(self.reactor.tcpClients) - before
         asking.cancel()
         self.failureResultOf(asking, CancelledError)
@@ -336,7 +345,9 @@ class Asking(ClientCase):
 
     def test_the_headers_go_out_as_they_were_given(self) -> None:
         given = {"Accept": "application/json", "X-Request-Id": "req-1"}
-        self.client.get(f"{URL}?a=b%20c", given, BUDGET, new_connection=False)
+        self.client.get(
+            f"{URL}?a=b%20c", given, BUDGET, new_connection=False, progress=Follower()
+        )
         _, transport = self.connect()
         line, *lines = transport.value().rstrip().decode().split("\r\n")
         self.assertEqual(line, "GET /3/movie/550?a=b%20c HTTP/1.1")
@@ -353,14 +364,9 @@ class Asking(ClientCase):
         )
 
     def test_the_first_sign_of_life_is_the_head_and_it_is_told_once(self) -> None:
-        heard: list[float] = []
-        self.client.get(
-            URL,
-            {},
-            BUDGET,
-            new_connection=False,
-            first_byte=lambda: heard.append(self.reactor.seconds()),
-        )
+        follower = Follower(self.reactor.seconds)
+        heard = follower.heard_at
+        self.client.get(URL, {}, BUDGET, new_connection=False, progress=follower)
         protocol, _ = self.connect()
         protocol.dataReceived(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n")
         self.assertEqual(heard, [])
@@ -392,7 +398,9 @@ class Fields(ClientCase):
         return reply
 
     def answered(self, *lines: bytes, body: bytes) -> Deferred[Answer]:
-        asking = self.client.get(URL, {}, BUDGET, new_connection=True)
+        asking = self.client.get(
+            URL, {}, BUDGET, new_connection=True, progress=Follower()
+        )
         protocol, _ = self.connect()
         length = b"Content-Length: %d" % len(body)
         came = b"\r\n".join((b"HTTP/1.1 200 OK", length, *lines))
@@ -647,7 +655,7 @@ class KeptAlive(ClientCase):
 
     def test_a_fresh_request_does_not(self) -> None:
         self.answered()
-        self.client.get(URL, {}, BUDGET, new_connection=True)
+        self.client.get(URL, {}, BUDGET, new_connection=True, progress=Follower())
         self.assertEqual(len(self.reactor.tcpClients), 2)
 
     def test_as_many_are_kept_as_may_be_in_use_at_once(self) -> None:

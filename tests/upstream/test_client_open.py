@@ -13,6 +13,7 @@ from streamr.errors import Fault
 from streamr.upstream.client import opened
 from streamr.upstream.head import ResponseHead
 from streamr.upstream.stream import StreamedBody
+from tests.follower import Follower
 from tests.upstream.test_client import BUDGET, URL, ClientCase
 
 Opened = Deferred[tuple[ResponseHead, StreamedBody]]
@@ -24,7 +25,7 @@ class OpenCase(ClientCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.heard = 0
+        self.follower = Follower()
 
     def open(self, headers: dict[str, str] | None = None) -> Opened:
         return self.client.open(
@@ -33,14 +34,11 @@ class OpenCase(ClientCase):
             BUDGET,
             lambda first: len(first) >= 4,
             new_connection=False,
-            first_byte=self.hear,
+            progress=self.follower,
         )
 
     def connect(self) -> tuple[Any, Any]:
         return super().connect()
-
-    def hear(self) -> None:
-        self.heard += 1
 
     def came(self, opening: Opened) -> tuple[ResponseHead, StreamedBody]:
         head, body = self.successResultOf(opening)
@@ -75,7 +73,7 @@ class Opening(OpenCase):
         protocol, transport = self.connect()
         self.assertIn(b"\r\nRange: bytes=5-\r\n", transport.value())
         protocol.dataReceived(OK)
-        self.assertEqual(self.heard, 1)
+        self.assertEqual(self.follower.steps, ["first byte"])
         self.assertNoResult(opening)
         protocol.dataReceived(b"abcd")
         head, body = self.came(opening)

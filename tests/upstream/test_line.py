@@ -19,7 +19,8 @@ class LineCase(SynchronousTestCase):
         attempt, began = object(), self.clock.seconds()
         (line or self.line).begun(attempt)
         self.clock.advance(seconds)
-        (line or self.line).connected(began, attempt)
+        (line or self.line).connected(began)
+        (line or self.line).greets(attempt)
         return attempt
 
     def handshake(self, seconds: float) -> None:
@@ -102,7 +103,7 @@ class Patience(LineCase):
         self.clock.advance(3.0)
         self.line.moved()
         self.clock.advance(1.0)
-        self.line.connected(began, object())
+        self.line.connected(began)
         self.assertGreater(self.line.patience, MOST_PATIENCE)
         self.clock.advance(BUSY)
         self.assertEqual(self.line.patience, MOST_PATIENCE)
@@ -155,13 +156,109 @@ class OurLoad(LineCase):
         self.assertFalse(apart.busy or apart.explains(since))
 
 
+class Beginning(LineCase):
+    """Which SYNs and ClientHellos may go: few, until the line has carried several."""
+
+    def goes(self, began: float) -> bool:
+        """Whether TLS may begin at once on a connection that was asked for then."""
+        return bool(self.line.greet(began).turn.called)
+
+    def test_the_first_hello_goes_and_the_next_when_its_silence_is_unusual(
+        self,
+    ) -> None:
+        now = self.clock.seconds()
+        self.assertTrue(self.goes(now))
+        waiting = self.line.greet(now)
+        self.clock.advance(HEDGE_AFTER - 1 / 64)
+        self.assertFalse(waiting.turn.called)
+        self.clock.advance(1 / 64)
+        self.assertTrue(waiting.turn.called)
+
+    def test_beside_a_hello_a_connection_that_was_late_waits(self) -> None:
+        self.connect(0.02, HostLine(self.clock, 15, self.access))
+        began = self.clock.seconds()
+        self.assertTrue(self.goes(began))
+        self.clock.advance(0.5)
+        waiting = self.line.greet(began)
+        self.clock.advance(0.4375)
+        self.assertFalse(waiting.turn.called)
+        self.clock.advance(0.0625)
+        self.assertTrue(waiting.turn.called)
+
+    def test_a_host_that_is_far_is_not_late(self) -> None:
+        self.connect(0.5)
+        began = self.clock.seconds()
+        self.assertTrue(self.goes(began))
+        self.clock.advance(0.5)
+        self.assertTrue(self.goes(began))
+
+    def test_beside_other_bytes_of_ours_as_well(self) -> None:
+        self.connect(0.02)
+        began = self.clock.seconds()
+        self.clock.advance(0.25)
+        self.line.moved()
+        self.clock.advance(0.25)
+        waiting = self.line.greet(began)
+        self.clock.advance(0.5)
+        self.line.moved()
+        self.clock.advance(0.9375)
+        self.assertFalse(waiting.turn.called)
+        self.clock.advance(0.0625)
+        self.assertTrue(waiting.turn.called)
+
+    def test_a_packet_that_was_lost_alone_makes_nothing_wait(self) -> None:
+        began = self.clock.seconds()
+        self.clock.advance(1.03)
+        self.assertTrue(self.goes(began))
+
+    def test_on_a_line_that_has_carried_several_all_go_also_those_that_wait(
+        self,
+    ) -> None:
+        began = self.clock.seconds()
+        self.assertTrue(self.goes(began))
+        waiting = [self.line.greet(began), self.line.knock("192.0.2.1")]
+        waiting.append(self.line.knock("192.0.2.1"))
+        self.handshake(0.01)
+        self.assertEqual([each.turn.called for each in waiting], [True] * 3)
+
+    def test_an_address_that_does_not_answer_is_not_asked_again_at_once(self) -> None:
+        first, other = self.line.knock("192.0.2.1"), self.line.knock("192.0.2.2")
+        again = self.line.knock("192.0.2.1")
+        self.assertEqual(
+            [each.turn.called for each in (first, other, again)], [True, True, False]
+        )
+        first.over()
+        self.assertTrue(again.turn.called)
+
+    def test_late_beside_a_hello_makes_a_busy_line(self) -> None:
+        for beside in (False, True):
+            self.setUp()
+            self.line.ended(self.connect(0.02))
+            began = self.clock.seconds()
+            if beside:
+                self.goes(began)
+            self.clock.advance(0.5)
+            self.line.connected(began)
+            self.assertIs(self.line.busy, beside)
+
+    def test_the_next_address_is_tried_soon_only_while_nothing_is_known(self) -> None:
+        self.assertTrue(self.line.is_new)
+        self.goes(self.clock.seconds())
+        self.assertFalse(self.line.is_new)
+        self.setUp()
+        self.connect(0.0)
+        self.assertTrue(self.line.is_new)  # a measurement of 0 is none
+        self.connect(0.02)
+        self.assertFalse(self.line.is_new)
+
+
 class Places(LineCase):
     """How many may be under way."""
 
     def test_a_body_of_one_segment_says_nothing(self) -> None:
         self.connect(0.02)
         self.body(1460, 0.0)
-        self.assertEqual(self.line.places, 2)
+        self.assertEqual(self.line.places, 1)
         self.body(1461, 0.0)
         self.assertEqual(self.line.places, 3)
 

@@ -16,11 +16,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from streamr.boundaries import Answer, Budget, Call, Dimensions, Query, Validators
 from streamr.errors import Fault, RouteKind
 from streamr.fields.loop import Loop
-from streamr.interfaces import Progress, Route, Veto
+from streamr.interfaces import Route, Veto
 from streamr.upstream.line import HostLine
 from streamr.upstream.origin import Credentials, TMDBRoute
 from streamr.upstream.peer import ProxyRoute
 from streamr.upstream.ratelimit import Pacer
+from tests.follower import Follower
 from tests.support import QUERY, call, head
 
 BUDGET = Budget(connect=1.2, first_byte=3.0, body=5.0, idle=2.0, total=8.0)
@@ -45,7 +46,7 @@ class Asked:
     headers: dict[str, str]
     budget: Budget
     new_connection: bool
-    first_byte: Any
+    progress: Any
     reply: Deferred[Answer]
 
 
@@ -64,37 +65,18 @@ class RecordingClient:
         budget: Budget,
         *,
         new_connection: bool,
-        first_byte: Any,
+        progress: Any,
         until: float,
     ) -> Deferred[Answer]:
         self.until = until
         reply: Deferred[Answer] = Deferred(self._cancel)
         self.asked.append(
-            Asked(url, dict(headers), budget, new_connection, first_byte, reply)
+            Asked(url, dict(headers), budget, new_connection, progress, reply)
         )
         return reply
 
     def _cancel(self, _reply: Deferred[Answer]) -> None:
         self.cancelled += 1
-
-
-class Follower:
-    """Notes how far an attempt has come."""
-
-    def __init__(self) -> None:
-        self.steps: list[str] = []
-
-    def queued(self) -> None:
-        self.steps.append("queued")
-
-    def sent(self) -> None:
-        self.steps.append("sent")
-
-    def first_byte(self) -> None:
-        self.steps.append("first byte")
-
-
-_follows: type[Progress] = Follower
 
 
 class RouteCase(SynchronousTestCase):
@@ -299,7 +281,7 @@ class OneTry(RouteCase):
                 asked = self.client.asked[-1]
                 self.assertIs(asked.new_connection, new)
                 self.assertIs(asked.budget, BUDGET)
-                self.assertEqual(asked.first_byte, self.progress.first_byte)
+                self.assertIs(asked.progress, self.progress)
 
     def test_a_fault_is_handed_on(self) -> None:
         for route in (self.tmdb(), self.proxy()):

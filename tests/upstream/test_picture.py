@@ -25,8 +25,9 @@ from streamr.upstream.peer import ProxyRoute
 from streamr.upstream.picture import COMMON, PeerPictureRoute, PictureRoute, Sample
 from streamr.upstream.ratelimit import FIRST_PAUSE, Pacer
 from streamr.upstream.stream import StreamedBody
+from tests.follower import Follower
 from tests.support import call
-from tests.upstream.test_origin import BUDGET, NAME, PASSED_ON, PROXY, Follower
+from tests.upstream.test_origin import BUDGET, NAME, PASSED_ON, PROXY
 
 HOST = "https://image.tmdb.org"
 PATH = "/t/p/w342/abc.jpg"
@@ -44,7 +45,7 @@ class Asked:
     def __init__(self, clock: Clock, url: str, headers: Any, more: Any) -> None:
         self.url = url
         self.headers = dict(headers)
-        self.first_byte = more["first_byte"]
+        self.progress = more["progress"]
         self.new_connection, self.until = more["new_connection"], more["until"]
         self.reply: Deferred[tuple[ResponseHead, StreamedBody]] = Deferred(self._leave)
         self.cancelled = False
@@ -191,7 +192,7 @@ class Asking(PictureCase):
 
     def test_it_is_followed_on_its_way(self) -> None:
         self.send()
-        self.asked.first_byte()
+        self.asked.progress.first_byte()
         self.assertEqual(self.progress.steps, ["sent", "first byte"])
 
 

@@ -46,6 +46,7 @@ class Ask:
         *,
         first: bool = False,
         behind: bool = False,
+        instead: bool = False,
         wait: float = WAIT,
         veto: Veto = lambda: None,
     ) -> None:
@@ -63,6 +64,7 @@ class Ask:
             veto=veto,
             first=first,
             behind=behind,
+            instead=instead,
         )
         self.waiting.addBoth(self._ended)
 
@@ -114,8 +116,8 @@ class PacerCase(SynchronousTestCase):
     def make(self, rate: float = 32.0, at_once: int = 1000) -> None:
         self.pacer = Pacer(self.clock, rate, at_once)
 
-    def ask(self) -> Ask:
-        return Ask(self.pacer, self.clock)
+    def ask(self, *, instead: bool = False) -> Ask:
+        return Ask(self.pacer, self.clock, instead=instead)
 
     def several(self, count: int) -> list[Ask]:
         return [self.ask() for _ in range(count)]
@@ -308,9 +310,9 @@ class OverALine(PacerCase):
         self.line.ended(attempt)
         self.clock.advance(0)
 
-    def test_it_begins_with_two_and_grows_with_what_comes_quickly(self) -> None:
-        asks = self.several(4)
-        self.assertEqual(self.started(asks), [0, 1])
+    def test_it_begins_with_one_and_grows_with_what_comes_quickly(self) -> None:
+        asks = self.several(5)
+        self.assertEqual(self.started(asks), [0])
         self.comes(1 / 64)
         self.assertEqual(self.started(asks), [0, 1, 2])
 
@@ -333,15 +335,32 @@ class OverALine(PacerCase):
         asks = self.several(5)
         usual = self.line.patience
         self.clock.advance(usual - 1 / 64)
-        self.assertEqual(self.started(asks), [0, 1])
+        self.assertEqual(self.started(asks), [0])
         self.clock.advance(1 / 64)
-        self.assertEqual(self.started(asks), [0, 1, 2, 3])
+        self.assertEqual(self.started(asks), [0, 1])
         self.clock.advance(usual)
-        self.assertEqual(self.started(asks), [0, 1, 2, 3, 4])
+        self.assertEqual(self.started(asks), [0, 1, 2])
+
+    def test_what_is_tried_instead_of_one_that_is_silent_takes_its_place(self) -> None:
+        asks = self.several(3)
+        instead = self.ask(instead=True)
+        self.assertEqual(self.started([*asks, instead]), [0, 3])
+        self.assertEqual(instead.queued, 0)
+        many = [self.ask(instead=True) for _ in range(9)]
+        self.assertEqual(len(self.started(many)), 6)
+
+    def test_what_comes_for_one_of_them_is_no_silence_of_the_host(self) -> None:
+        asks = self.several(2)
+        self.clock.advance(1 / 8)
+        self.line.moved()
+        self.clock.advance(1 / 8)
+        self.assertEqual(self.started(asks), [0])
+        self.clock.advance(1 / 8)
+        self.assertEqual(self.started(asks), [0, 1])
 
     def test_never_beyond_what_may_be_under_way_however_silent_it_is(self) -> None:
         asks = self.several(12)
-        self.clock.pump([1 / 16] * 20)
+        self.clock.pump([1 / 16] * 30)
         self.assertEqual(len(self.started(asks)), 8)
 
     def test_once_bytes_have_come_from_it_waiting_is_no_silence(self) -> None:
@@ -361,8 +380,9 @@ class OverALine(PacerCase):
     def test_on_a_busy_line_nobody_makes_room_by_being_silent(self) -> None:
         asks = self.several(5)
         self.comes(1.0)
+        before = self.started(asks)
         self.clock.pump([1 / 16] * 10)
-        self.assertEqual(self.started(asks), [0, 1, 2, 3])
+        self.assertEqual(self.started(asks), before)
 
     def test_whose_time_is_up_on_a_busy_line_is_told_of_the_line(self) -> None:
         late = self.several(5)[4]

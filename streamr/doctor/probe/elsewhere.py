@@ -127,6 +127,7 @@ class Elsewhere:
                 {},
                 self._asking.budget(),
                 new_connection=False,
+                progress=Head(self._asking.reactor),
             )
             version = json.loads(page.body)["version"]
         except (Fault, ValueError, KeyError, TypeError):

@@ -67,6 +67,9 @@ class Head:
     def sent(self) -> None:
         self.at = None
 
+    def alive(self) -> None:
+        """The doctor waits for the answer."""
+
     def first_byte(self) -> None:
         self.at = self._clock.seconds()
 

@@ -215,5 +215,5 @@ def _time_was_up(trace: Trace, legs: list[Leg]) -> None:
     """Note the silence of the legs that were under way when an attempt's time ended."""
     if trace.timed_out:
         for leg in legs:
-            if leg.begun and leg.fault is None:
+            if leg.began is not None and leg.fault is None:
                 leg.fault = silence(leg)

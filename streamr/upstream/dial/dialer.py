@@ -37,11 +37,11 @@ from streamr.upstream.dial.tls import Creator, ProfilePolicy
 
 T = TypeVar("T")
 
-# The next address is tried this long after the one before (RFC 8305, 5 recommends
-# 250 ms and allows 10 ms). It is what an address that does not answer costs.
-ATTEMPT_DELAY = 0.05
-# Where TCP stands, a handshake is waited for this long: the same section's 250 ms.
-HANDSHAKE_DELAY = 0.25
+# The next address is tried this long after the one before: RFC 8305, 5 recommends
+# 250 ms and allows 10 ms. It is what an address that does not answer costs, so there is
+# less of it while none of the host's has answered.
+FIRST_DELAY = 0.05
+ATTEMPT_DELAY = 0.25
 # Where handshakes are reset at random, three are tried at once: TMDB's CDN counts
 # connections (docs/facts/tmdb.md, "Limits on requests and connections"), and a fourth
 # would gain 6 %.
@@ -110,8 +110,12 @@ class Dialer:
 
 def _rules(trace: Trace, *, secure: bool, at_once: int) -> Rules:
     """How addresses are tried on a line like this one."""
-    limit = trace.line.limit
-    return Rules(secure, at_once, limit(ATTEMPT_DELAY), limit(HANDSHAKE_DELAY))
+    line = trace.line
+
+    def delay() -> float:
+        return line.limit(FIRST_DELAY if line.is_new else ATTEMPT_DELAY)
+
+    return Rules(secure, at_once, delay, line.limit(ATTEMPT_DELAY))
 
 
 def _wrapped(reactor: Reactor, creator: Creator | None) -> Wrap:

@@ -55,13 +55,13 @@ class Rules:
     `secure` says that a connection is ready when its handshake has ended well, not when
     TCP stands. `at_once` racers start together; the next one follows when one fails, or
     after `delay` seconds, or, where TCP stands, when its handshake takes longer than
-    `patience`: each handshake is a burden to a slow line. Who has seen several fail is
-    in a hurry: then as many run side by side, up to MOST_AT_ONCE.
+    `patience`: each one is a burden to a slow line. Who has seen several fail is in a
+    hurry: then as many run side by side, up to MOST_AT_ONCE.
     """
 
     secure: bool
     at_once: int
-    delay: float
+    delay: Callable[[], float]
     patience: float
 
 
@@ -126,24 +126,31 @@ class ConnectionRace:
         racer = next(self._next, None)
         if racer is None or self._over:
             return
-        racer.leg.begun = True
-        connecting = racer.make().connect(_Runners(self, racer.leg))
-        self._connecting[racer.leg] = connecting
-        connecting.addErrback(self._failed, racer.leg)
+        leg, runners = racer.leg, _Runners(self, racer.leg)
+        # who races has more than one reason to ask an address again
+        connecting = leg.connect(
+            lambda: racer.make().connect(runners), knocks=self._rules.at_once == 1
+        )
+        self._connecting[leg] = connecting
+        connecting.addErrback(self._failed, leg)
         self._hush()
         if not self._over:
-            self._timer = self._clock.callLater(self._rules.delay, self._look)
+            self._timer = self._clock.callLater(self._rules.delay(), self._look)
 
     def _look(self) -> None:
-        """Start the next one, unless a handshake has only just begun."""
-        times = (each.stood_at for each in self._under_way)
-        stood = max((each for each in times if each is not None), default=-math.inf)
-        left = stood + self._rules.patience
-        left -= self._clock.seconds()
+        """Start the next one, unless something has only just begun."""
+        due = max(map(self._patient_until, self._under_way), default=-math.inf)
+        left = due - self._clock.seconds()
         if left > 0:
             self._timer = self._clock.callLater(left, self._look)
         else:
             self._start()
+
+    def _patient_until(self, leg: Leg) -> float:
+        """So long nothing else is tried for the sake of this one."""
+        if leg.greeted_at is not None:
+            return leg.greeted_at + self._rules.patience
+        return leg.asked_at + self._rules.delay()
 
     def _failed(self, failure: Failure, leg: Leg) -> None:
         if self._over:
@@ -164,7 +171,7 @@ class ConnectionRace:
 
     @property
     def _under_way(self) -> list[Leg]:
-        return [each for each in self._legs if each.begun and each.fault is None]
+        return [each for each in self._connecting if each.fault is None]
 
     def _stop(self) -> None:
         self._over = True
@@ -193,7 +200,10 @@ class _Runner(Handover):
 
     def abort(self) -> None:
         """Close it at once."""
-        self.transport.abortConnection()  # type: ignore[union-attr]
+        if self.transport is not None:
+            self.transport.abortConnection()  # type: ignore[attr-defined]
+        elif self.leg.tap is not None:
+            self.leg.tap.abort()  # it waits for its turn to begin with TLS
 
     def lost(self, reason: Failure) -> None:
         self._race.lost(self, reason)

@@ -10,7 +10,7 @@ connection's tap on to the trace of the next one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
@@ -30,7 +30,11 @@ from zope.interface import implementer
 from streamr.boundaries import Budget
 from streamr.errors import Fault, Phase
 from streamr.eventloop import flush
+from streamr.interfaces import Progress
 from streamr.upstream.line import HostLine
+from streamr.upstream.openings import Opening
+
+T = TypeVar("T")
 
 # Enough of an answer to tell a block page from TLS.
 FIRST_BYTES = 256
@@ -52,15 +56,18 @@ class Trace:
         budget: Budget,
         line: HostLine | None = None,
         until: float | None = None,
+        progress: Progress | None = None,
     ) -> None:
         """`line` learns from the attempt, and knows what is usual; without one the
-        attempt stands by itself. `until` is the deadline of who waits for it."""
+        attempt stands by itself. `until` is the deadline of who waits for it, and
+        `progress` follows it for them."""
         self._clock = clock
         self._budget = budget
         self.line = line if line is not None else HostLine(clock, 1)
         self.began = clock.seconds()
         self._heard_at = self._step_at = self._waits_from = self.began
         self._until = until
+        self._progress = progress
         self.own_load = False
         self._timer: IDelayedCall | None = None
         self._cancel: Callable[[], object] | None = None
@@ -72,6 +79,8 @@ class Trace:
         self.timed_out = False
         self.left = False
         self.reused = False
+        # connections that stand, and may not begin with TLS yet
+        self._held = 0
         self.legs: list[Leg] = []
         self.tap: Tap | None = None
 
@@ -105,11 +114,23 @@ class Trace:
             return  # another connection of the race was quicker
         self.tap = tap
         if self.phase is not Phase.TLS:  # of several, the first tells how far it is
-            self.line.connected(self._step_at, self)
-        if secure:
-            self._step(Phase.TLS)
-        else:
+            self.line.connected(self._step_at)
+        if not secure:
             self.requested()
+
+    def greet(self, began: float | None = None) -> Opening:
+        """TCP stands, which was asked for then; TLS begins when the line has room for
+        it. Until then it is full of what we have sent ourselves, or may be."""
+        self._held += 1
+        opening = self.line.greet(self.seconds() if began is None else began)
+        opening.turn.addCallback(self._greets)
+        return opening
+
+    def _greets(self, _turn: object) -> None:
+        self._held -= 1
+        if self.phase not in (Phase.REQUEST, Phase.BODY):
+            self.line.greets(self)
+            self._step(Phase.TLS)
 
     def requested(self) -> None:
         """The connection is ready and the request is on its way."""
@@ -127,6 +148,8 @@ class Trace:
         self.line.moved()
         if self.phase is Phase.TLS:
             self._wait(now)
+            if self._progress is not None:
+                self._progress.alive()
 
     def answered(self) -> None:
         """The head is here; from now on the collector keeps the time."""
@@ -134,6 +157,11 @@ class Trace:
             self.line.answered(self._step_at)
         self.phase = Phase.BODY
         self._hush()
+
+    @property
+    def is_greeting(self) -> bool:
+        """True since TLS began, or the request left."""
+        return self.phase not in (Phase.RESOLVE, Phase.CONNECT)
 
     def carried_by(self, tap: Tap) -> None:
         """A connection that was kept alive carries this attempt."""
@@ -189,7 +217,8 @@ class Trace:
     def _time_is_up(self) -> None:
         self._timer = None
         now = self._clock.seconds()
-        explained = self.line.explains(self._heard_at)
+        held = self._held > 0 and self.phase is Phase.CONNECT
+        explained = held or self.line.explains(self._heard_at)
         if explained and now < self._ends_at_last:
             self._heard_at = self._waits_from = now
             wait = min(self._limit, self._ends_at_last - now)
@@ -212,8 +241,9 @@ class Leg:
     """The evidence of one connection of an attempt, as `classify` reads it.
 
     `address` is what it leads to, or `egress` the outbound proxy that it goes through;
-    `begun` says that it was tried, and `stood_at` when TCP stood; `fault` is why it is
-    not the one that carries the request, None while it may still be.
+    `asked_at` is when it was wanted, and `began` when it was tried, None if it never
+    was; `fault` is why it is not the one that carries the request, None while it may
+    still be.
     """
 
     timed_out = False
@@ -224,10 +254,11 @@ class Leg:
         self.address = address
         self.egress = egress
         self.phase = Phase.CONNECT
-        self.begun = False
-        self.stood_at: float | None = None
+        self.asked_at = 0.0
+        self.began: float | None = None
         self.tap: Tap | None = None
         self.fault: Fault | None = None
+        self._greeted_at: float | None = None
 
     @property
     def own_load(self) -> bool:
@@ -241,13 +272,52 @@ class Leg:
     def connected(self, tap: Tap, *, secure: bool) -> None:
         """TCP stands."""
         self.tap, tap.trace = tap, self._trace
-        self.stood_at = self._trace.seconds()
-        self.phase = Phase.TLS if secure else Phase.REQUEST
+        if not secure:
+            self.phase = Phase.REQUEST
         self._trace.connected(tap, secure=secure)
+
+    def connect(
+        self, connect: Callable[[], Deferred[T]], *, knocks: bool
+    ) -> Deferred[T]:
+        """Connect; one that `knocks`, when no other attempt has just asked the same
+        address."""
+
+        def go(_turn: object) -> Deferred[T]:
+            self.began = self._trace.seconds()
+            return connect()
+
+        def over(result: T | Failure) -> T | Failure:
+            opening.over()
+            return result
+
+        self.asked_at = self._trace.seconds()
+        if self.egress or not knocks:
+            return go(None)
+        opening = self._trace.line.knock(self.address)
+        return opening.turn.addCallback(go).addBoth(over)
+
+    def greet(self) -> Opening:
+        """TLS begins when the line has room for that."""
+        # how long a tunnel takes says nothing of the line
+        opening = self._trace.greet(None if self.egress else self.began)
+        opening.turn.addCallback(self._greets)
+        return opening
+
+    def _greets(self, _turn: object) -> None:
+        self._greeted_at, self.phase = self._trace.seconds(), Phase.TLS
+
+    @property
+    def greeted_at(self) -> float | None:
+        """When TLS began, or would: now while it waits; None before TCP stands."""
+        if self.tap is None or self._greeted_at is not None:
+            return self._greeted_at
+        return self._trace.seconds()
 
     def ready(self) -> None:
         """It is the first that is ready, and carries the request."""
         self.phase = Phase.REQUEST
+        if self.tap is not None:
+            self.tap.greeted()
         self._trace.tap = self.tap
         self._trace.requested()
 
@@ -260,6 +330,8 @@ class Tap(ProtocolWrapper):
         self.trace: Trace | Leg = factory.trace
         self._secure: bool = factory.secure
         self._handle: Any = None
+        self._greeting: Opening | None = None
+        self._begun = False
         self.bytes_in = 0
         self.bytes_out = 0
         self.first_bytes = b""
@@ -268,9 +340,25 @@ class Tap(ProtocolWrapper):
     def makeConnection(self, transport: ITransport) -> None:
         if ITCPTransport.providedBy(transport):
             transport.setTcpNoDelay(True)
-        self.trace.connected(self, secure=self._secure)
         self._handle = transport
-        super().makeConnection(transport)
+        leg = self.trace  # the attempt takes its place
+        leg.connected(self, secure=self._secure)
+        if not self._secure:
+            self._begin()
+            return
+        self._greeting = leg.greet()
+        self._greeting.turn.addCallback(lambda _turn: self._begin())
+        self._greeting.turn.addErrback(self._broke)
+
+    def _begin(self) -> None:
+        """What is above has a connection from now on."""
+        self._begun = True
+        super().makeConnection(self._handle)
+
+    def _broke(self, failure: Failure) -> None:
+        """What is above could not begin."""
+        self.ended = failure.value
+        self._handle.abortConnection()
 
     def write(self, data: bytes) -> None:
         self.bytes_out += len(data)
@@ -281,6 +369,8 @@ class Tap(ProtocolWrapper):
         self.write(b"".join(data))
 
     def dataReceived(self, data: bytes) -> None:
+        if self._greeting is not None:
+            self._greeting.heard()
         self.bytes_in += len(data)
         self.trace.moved()
         if len(self.first_bytes) < FIRST_BYTES:
@@ -288,8 +378,19 @@ class Tap(ProtocolWrapper):
         super().dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.ended = reason.value
+        if self.ended is None:
+            self.ended = reason.value
+        if self._greeting is not None:
+            self._greeting.over()
+        if not self._begun:  # only what has begun can end
+            self._begin()
         super().connectionLost(reason)
+
+    def greeted(self) -> None:
+        """TLS stands."""
+        if self._greeting is not None:
+            self._greeting.over()
+            self._greeting = None
 
     def abort(self) -> None:
         """Close now, with a reset: a stalled peer never answers a polite close."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectionLost, DNSLookupError
+from twisted.internet.error import ConnectionAborted, ConnectionLost, DNSLookupError
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
@@ -20,6 +20,7 @@ from streamr.upstream.dial.addresses import AddressesEndpoint, HostAddresses
 from streamr.upstream.dial.dialer import Dialer
 from streamr.upstream.dial.race import Rules
 from streamr.upstream.dial.tap import TapEndpoint, Trace
+from streamr.upstream.line import HostLine
 from streamr.upstream.resolve.book import AddressBook, no_lie
 from streamr.upstream.resolve.pins import PinnedResolver, Pins
 from tests.upstream.dial.test_race import Real, Transport
@@ -43,8 +44,14 @@ class AddressesCase(SynchronousTestCase):
         self.resolver.addresses = [address(V6), address(V4)]
         self.book = AddressBook(self.reactor, no_lie)
 
-    def connect(self, host: str = NAME, *, secure: bool = True) -> Deferred[Any]:
-        self.trace = Trace(self.reactor, BUDGET)
+    def connect(
+        self,
+        host: str = NAME,
+        *,
+        secure: bool = True,
+        line: HostLine | None = None,
+    ) -> Deferred[Any]:
+        self.trace = Trace(self.reactor, BUDGET, line)
         pinned = PinnedResolver(self.resolver, self.pins, "auto")
         addresses = HostAddresses(pinned, self.book, "system", "auto")
         self.endpoint = AddressesEndpoint(
@@ -55,7 +62,7 @@ class AddressesCase(SynchronousTestCase):
             self.reactor,
             lambda tcp, leg: TapEndpoint(tcp, leg, secure=secure),
             self.trace,
-            Rules(secure, 1, 0.05, 0.25),
+            Rules(secure, 1, lambda: 0.05, 0.25),
         )
         won = self.endpoint.connect(Factory.forProtocol(Real))
         self.trace.start(won.cancel)
@@ -147,6 +154,34 @@ class Tried(AddressesCase):
                 if busy:
                     self.trace.line.timed_out(self.reactor.seconds())
             self.assertEqual(self.resolver.doubted, [] if busy else [NAME])
+
+    def test_one_that_waits_for_its_turn_to_begin_with_tls_is_closed(self) -> None:
+        for leaves in (False, True):
+            self.setUp()
+            won = self.connect()
+            other = self.trace.line.greet(self.reactor.seconds())
+            tap = self.stands()
+            if leaves:
+                won.cancel()
+            else:
+                self.reactor.advance(8.0)
+            won.addErrback(lambda _failure: None)
+            self.assertTrue(tap.transport.aborted)
+            tap.connectionLost(Failure(ConnectionAborted()))
+            other.over()
+            self.trace.stop()
+            self.assertEqual(
+                [each for each in self.reactor.getDelayedCalls() if each.active()], []
+            )
+
+    def test_an_address_that_another_attempt_asks_is_not_asked_as_well(self) -> None:
+        self.resolver.addresses = [address(V4)]
+        line = HostLine(self.reactor, 15)
+        for _ in range(2):
+            self.connect(line=line).addErrback(lambda _failure: None)
+        self.assertEqual(self.tried, [V4])
+        self.stands(0)
+        self.assertEqual(self.tried, [V4, V4])
 
     def test_on_a_line_that_we_keep_busy_the_next_one_waits_longer(self) -> None:
         for busy, tried in ((False, [V6, V4]), (True, [V6])):

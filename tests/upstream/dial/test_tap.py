@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.address import IPv4Address
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.error import ConnectionLost
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.boundaries import Budget
 from streamr.errors import Phase
-from streamr.upstream.dial.tap import Tap, TapFactory, Trace
-from streamr.upstream.line import HostLine
+from streamr.upstream.dial.tap import Leg, Tap, TapFactory, Trace
+from streamr.upstream.line import HELLO, HostLine
+from tests.follower import Follower
 
 BUDGET = Budget(connect=1.2, first_byte=3.0, body=5.0, idle=2.0, total=5.0)
 ADDRESS = IPv4Address("TCP", "192.0.2.1", 443)
+
+
+class Above(Protocol):
+    """What is above a tap notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def connectionMade(self) -> None:
+        self.told.append("begun")
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.told.append("ended")
+
+
+class Broken(Protocol):
+    """It cannot begin."""
+
+    def connectionMade(self) -> None:
+        raise ZeroDivisionError
+
+
+class Closing(StringTransport):
+    aborted = 0
+
+    def abortConnection(self) -> None:
+        self.aborted += 1
 
 
 class TraceCase(SynchronousTestCase):
@@ -23,14 +55,21 @@ class TraceCase(SynchronousTestCase):
         self.clock.advance(1024.0)
         self.line = HostLine(self.clock, 15)
         self.ended_at: list[float] = []
-        self.trace = Trace(self.clock, BUDGET, self.line, until=1024.0 + 8.0)
+        self.follower = Follower()
+        self.trace = Trace(
+            self.clock, BUDGET, self.line, until=1024.0 + 8.0, progress=self.follower
+        )
         self.trace.start(
             lambda: self.ended_at.append(self.clock.seconds() - self.trace.began)
         )
 
-    def connect(self) -> Tap:
-        """TCP stands, and TLS begins."""
-        made = TapFactory(Factory.forProtocol(Protocol), self.trace, secure=True)
+    def connect(self, began: float | None = None) -> Any:
+        """TCP stands, which was asked for then, and TLS begins."""
+        leg: Leg | Trace = self.trace
+        if began is not None:
+            leg = self.trace.leg("192.0.2.1")
+            leg.began = began
+        made = TapFactory(Factory.forProtocol(Above), leg, secure=True)
         tap = made.buildProtocol(ADDRESS)
         assert isinstance(tap, Tap)
         tap.makeConnection(StringTransport())
@@ -113,6 +152,75 @@ class OurLoad(TraceCase):
         self.trace.resolved()
         self.pass_by(6.0, others=True)
         self.assertEqual(self.line.places, before // 2)
+
+
+class OneHelloAtATime(TraceCase):
+    """TLS begins when the line has room for a ClientHello."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.trace.resolved()
+        self.other = self.line.greet(self.clock.seconds())
+
+    def test_it_begins_when_the_one_before_is_over(self) -> None:
+        tap = self.connect()
+        self.assertFalse(tap.wrappedProtocol.connected)
+        self.assertFalse(self.trace.is_greeting)
+        self.other.over()
+        self.assertTrue(tap.wrappedProtocol.connected)
+        self.assertIs(self.trace.phase, Phase.TLS)
+
+    def test_waiting_is_no_silence_of_the_host(self) -> None:
+        self.pass_by(0.125)
+        self.line.connected(self.clock.seconds())
+        tap = self.connect(began=self.clock.seconds() - 0.5)
+        for _ in range(4):
+            self.pass_by(0.75)
+            self.line.moved()
+            self.other.heard()
+        self.assertEqual(self.ended_at, [])
+        self.assertFalse(tap.wrappedProtocol.connected)
+        self.pass_by(5.0, others=True)
+        self.assertEqual(self.ended_at, [5.0])
+        self.assertTrue(self.trace.own_load)
+
+    def test_one_that_ends_meanwhile_tells_what_is_above(self) -> None:
+        tap = self.connect()
+        above = tap.wrappedProtocol
+        tap.connectionLost(Failure(ConnectionLost()))
+        self.assertEqual(above.told, ["begun", "ended"])
+        self.other.over()
+        self.assertEqual(above.told, ["begun", "ended"])
+
+    def test_each_hello_is_over_when_tls_stands_or_the_connection_ends(self) -> None:
+        self.other.over()
+        for ends in (False, True):
+            tap = self.connect()
+            self.assertEqual(len(self.line.access.openings.unanswered(HELLO)), 1)
+            if ends:
+                tap.connectionLost(Failure(ConnectionLost()))
+            else:
+                tap.greeted()
+            self.assertEqual(self.line.access.openings.unanswered(HELLO), [])
+
+    def test_what_comes_in_the_handshake_is_a_sign_of_life(self) -> None:
+        self.other.over()
+        tap = self.connect()
+        self.pass_by(0.25)
+        tap.dataReceived(b"\x16")
+        self.assertEqual(self.follower.steps, ["alive"])
+        sent = self.line.access.openings.unanswered(HELLO)
+        self.assertEqual(sent, [self.clock.seconds()])
+
+    def test_what_cannot_begin_closes_its_connection(self) -> None:
+        made = TapFactory(Factory.forProtocol(Broken), self.trace, secure=True)
+        tap, transport = made.buildProtocol(ADDRESS), Closing()
+        assert isinstance(tap, Tap)
+        tap.makeConnection(transport)
+        self.assertEqual(transport.aborted, 0)
+        self.other.over()
+        self.assertEqual(transport.aborted, 1)
+        self.assertIsInstance(tap.ended, ZeroDivisionError)
 
 
 class Learning(TraceCase):
