@@ -139,6 +139,7 @@ class Client:
             self._pool,
             lambda: self._endpoints(trace),
             trace,
+            fresh=new_connection,
         )
         waiting: Deferred[Any] = HTTPClient(sender, _NO_COOKIES).request(
             "GET",
@@ -335,13 +336,17 @@ class _Sender:
         pool: Pool,
         endpoints: Callable[[], IAgentEndpointFactory],
         trace: Trace,
+        *,
+        fresh: bool,
     ) -> None:
-        """`endpoints` is asked when a new connection is needed."""
+        """`endpoints` is asked when a new connection is needed; one that is `fresh`
+        takes no other."""
         self._origin = origin
         self._target = target
         self._pool = pool
         self._endpoints = endpoints
         self._trace = trace
+        self._fresh = fresh
 
     def request(
         self,
@@ -358,11 +363,31 @@ class _Sender:
         connection = self._pool.take(origin.key)
         if connection is not None:
             return self._over(connection, request)
+        return self._connect().addCallback(self._over, request)
+
+    def _connect(self) -> Deferred[Connection]:
+        """A new connection; or one that becomes idle before TLS has begun on the new
+        one, which a slow line may put off for long."""
+        origin, pool = self._origin, self._pool
         endpoint = self._endpoints().endpointForURI(origin.place)
-        connecting: Deferred[Any] = endpoint.connect(
-            _Connections(origin.key, self._pool)
-        )
-        return connecting.addCallback(self._over, request)
+        connecting: Deferred[Any] = endpoint.connect(_Connections(origin.key, pool))
+        found: Deferred[Connection] = Deferred(lambda _found: connecting.cancel())
+
+        def offered(idle: Connection) -> bool:
+            if self._fresh or self._trace.is_greeting:
+                return False
+            found.callback(idle)
+            connecting.cancel()
+            return True
+
+        def over(result: Connection | Failure) -> None:
+            pool.forgo(offered)
+            if not found.called:
+                found.callback(result)  # a Failure runs its errbacks
+
+        pool.want(origin.key, offered)
+        connecting.addBoth(over)
+        return found
 
     def _over(self, connection: Connection, request: bytes) -> Deferred[IResponse]:
         if connection.tap is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -12,6 +13,8 @@ from streamr.upstream.connection import Connection
 # Many servers close idle connections after a minute, which costs a reset on the next
 # request (docs/facts/tls.md, "Idle connections").
 LONGEST_IDLE = 45.0
+# Takes a connection that it is offered, or says no.
+Taker = Callable[[Connection], bool]
 # The other side has this long to agree to the end of a connection (seconds).
 CLOSE_SECONDS = 3.0
 
@@ -29,6 +32,8 @@ class Pool:
         # since when each is idle; in the order of these times
         self._idle: dict[Connection, float] = {}
         self._timer: IDelayedCall | None = None
+        # who connects, and would rather have one that becomes idle
+        self._wanting: dict[Taker, bytes] = {}
 
     def take(self, origin: bytes) -> Connection | None:
         """A connection to this origin that is open and idle."""
@@ -38,8 +43,19 @@ class Pool:
                 return connection
         return None
 
+    def want(self, origin: bytes, taker: Taker) -> None:
+        """Offer each connection to this origin that becomes idle, until `forgo`."""
+        self._wanting[taker] = origin
+
+    def forgo(self, taker: Taker) -> None:
+        """It needs none any more."""
+        self._wanting.pop(taker, None)
+
     def put(self, connection: Connection) -> None:
         """This connection is idle."""
+        for taker, origin in list(self._wanting.items()):
+            if origin == connection.origin and taker(connection):
+                return
         self._idle[connection] = self._clock.seconds()
         if len(self._idle) > self._most_idle:
             oldest = next(iter(self._idle))

@@ -658,6 +658,43 @@ class KeptAlive(ClientCase):
         self.client.get(URL, {}, BUDGET, new_connection=True, progress=Follower())
         self.assertEqual(len(self.reactor.tcpClients), 2)
 
+    def test_one_that_becomes_idle_is_used_by_who_still_connects(self) -> None:
+        first = self.get()
+        protocol, transport = self.connect()
+        second = self.get()
+        self.assertEqual(len(self.reactor.tcpClients), 2)
+        transport.clear()
+        self.ok(protocol)
+        self.successResultOf(first)
+        self.assertIn(b"GET /3/movie/550", transport.value())
+        self.assertTrue(self.reactor.connectors[1].stoppedConnecting)
+        self.ok(protocol)
+        self.successResultOf(second)
+        self.client.close()
+        protocol.connectionLost(Failure(ConnectionDone()))
+        self.no_timer_is_left()
+
+    def test_but_not_by_a_fresh_request(self) -> None:
+        first = self.get()
+        protocol, transport = self.connect()
+        self.client.get(URL, {}, BUDGET, new_connection=True, progress=Follower())
+        transport.clear()
+        self.ok(protocol)
+        self.successResultOf(first)
+        self.assertEqual(transport.value(), b"")
+        self.assertFalse(self.reactor.connectors[1].stoppedConnecting)
+
+    def test_who_leaves_takes_none(self) -> None:
+        first = self.get()
+        protocol, _ = self.connect()
+        left = self.get()
+        left.cancel()
+        self.failureResultOf(left, CancelledError)
+        self.ok(protocol)
+        self.successResultOf(first)
+        self.get()
+        self.assertEqual(len(self.reactor.tcpClients), 2)
+
     def test_as_many_are_kept_as_may_be_in_use_at_once(self) -> None:
         self.client = client_over(self.reactor, self.resolver, None, most_idle=9)
         protocols: list[Any] = []

@@ -40,6 +40,24 @@ class Idle(SynchronousTestCase):
         self.assertIs(self.pool.take(HERE), first)
         self.assertIsNone(self.pool.take(HERE))
 
+    def test_one_that_becomes_idle_is_offered_to_who_wants_one(self) -> None:
+        offered: list[Connection] = []
+
+        def take(connection: Connection) -> bool:
+            offered.append(connection)
+            return len(offered) > 1
+
+        self.pool.want(HERE, take)
+        self.put(THERE)
+        refused = self.put()
+        self.assertIs(self.pool.take(HERE), refused)
+        taken = self.put()
+        self.assertEqual(offered, [refused, taken])
+        self.assertIsNone(self.pool.take(HERE))
+        self.pool.forgo(take)
+        kept = self.put()
+        self.assertIs(self.pool.take(HERE), kept)
+
     def test_one_to_another_origin_is_none(self) -> None:
         there = self.put(THERE)
         self.assertIsNone(self.pool.take(HERE))
