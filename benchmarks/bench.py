@@ -166,12 +166,17 @@ async def jump(clock: Clock, seconds: int, contestants: Sequence[Running]) -> No
 
 @contextmanager
 def opened(
-    options: BenchOptions, *more: str, oracle: Oracle | None = None
+    options: BenchOptions,
+    *more: str,
+    oracle: Oracle | None = None,
+    module: str = "streamr.simulator",
 ) -> Iterator[Bench]:
-    """A bench with its simulator; the right answers may be known from another."""
+    """A bench with its simulator, which is the program `module`; the right answers may
+    be known from another."""
     with temporary_directory() as name:
         directory = Path(name)
-        simulator = Simulator(directory, "--seed", str(options.seed), *more)
+        seed = str(options.seed)
+        simulator = Simulator(directory, "--seed", seed, *more, module=module)
         try:
             known = oracle or Oracle(simulator)
             yield Bench(options, directory, simulator, known, Paths())

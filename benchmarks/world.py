@@ -25,9 +25,11 @@ FAKETIME = "faketime/libfaketimeMT.so.1"
 class Simulator:
     """The simulated TMDB in a process of its own, with two names over real TLS."""
 
-    def __init__(self, directory: Path, *more: str) -> None:
+    def __init__(
+        self, directory: Path, *more: str, module: str = "streamr.simulator"
+    ) -> None:
         """Start it; both names answer well, the second one later."""
-        arguments = [sys.executable, "-m", "streamr.simulator", "--key", KEY]
+        arguments = [sys.executable, "-m", module, "--key", KEY]
         arguments += ["--directory", str(directory), "--control-port", "0"]
         self.child = Child(
             [*arguments, "--latency", "none", *more],

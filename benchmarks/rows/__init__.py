@@ -8,6 +8,7 @@ from typing import Any
 
 from ..bench import BenchOptions, Table
 from . import (
+    behind_varnish,
     clocks,
     codings,
     connections,
@@ -65,4 +66,5 @@ ROWS: dict[int, RowMeasure] = {
     28: fleet_deaths.nodes,
     29: fleet_limits.limits,
     30: fleet_limits.hits,
+    31: behind_varnish.measure,
 }

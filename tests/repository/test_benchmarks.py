@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import date
 
@@ -13,6 +14,7 @@ from benchmarks.load import percentile
 from benchmarks.paths import Paths, path_of, zipf
 from benchmarks.peers import CONFIGURATIONS, fill
 from benchmarks.rows import ROWS, networks
+from benchmarks.rows.behind_varnish import reaching
 from benchmarks.run import command, parser
 from benchmarks.scoreboard import merged, section
 from streamr.policy.cachekey import key
@@ -93,6 +95,29 @@ def test_no_path_is_handed_out_twice() -> None:
 def test_a_replay_is_the_same_for_everybody() -> None:
     paths = Paths().titles(50)
     assert zipf(paths, 100, 1) == zipf(paths, 100, 1) != zipf(paths, 100, 2)
+
+
+@pytest.mark.parametrize(
+    ("times", "lifetime", "told", "count"),
+    [
+        # what lasts is asked for once, and what may not be kept each time
+        ([0, 1, 500], math.inf, [], 1),
+        ([0, 1, 500], 0, [], 3),
+        # 29 whole seconds are left of 30; then a stale answer, then the new one
+        ([0, 28.9, 30.1, 30.2, 58.9], 30, [], 3),
+        ([0, 29.1, 29.2, 30.1, 30.2], 30, [], 5),
+        # a cache is told of a purge twice
+        ([0, 9, 11, 12, 13, 14], math.inf, [10, 12], 3),
+        ([0, 13, 14], math.inf, [10, 12], 2),
+        # after the first time streamr has made it anew, after the second it has not
+        ([0, 11, 13, 40.5], 30, [10, 12], 4),
+        ([0, 11, 13, 41.5, 41.6], 30, [10, 12], 5),
+    ],
+)
+def test_what_a_cache_in_front_may_not_keep_follows_from_the_calls(
+    times: list[float], lifetime: float, told: list[float], count: int
+) -> None:
+    assert reaching(times, lifetime, told) == count
 
 
 def test_a_run_replaces_its_own_sections_and_keeps_the_others() -> None:
