@@ -185,6 +185,11 @@ class Download:
             known = min(self._known, len(data))
             self._known -= known
             data = data[known:]
+        length = self.head.length
+        if length is not None and self.size + len(data) > length:
+            # with it, who reads would have all that were announced
+            self._reject(Fault("http_response_incomplete", f"more than {length} bytes"))
+            return
         self._check.take(data)
         if not self._spilled and self._new is not None and self._new.write(data):
             self._tail_at += len(data)
@@ -201,9 +206,7 @@ class Download:
             return
         wrong = None if fault is not None else self._wrong
         if wrong is not None:
-            # it was handed on as far as it goes: nobody can mend it
-            self._supply.cut(wrong, self.size)
-            self._break(wrong)
+            self._reject(wrong)
         elif fault is not None:
             self._supply.cut(fault, self.size)
             self._go_on(fault)
@@ -218,6 +221,11 @@ class Download:
             return Fault("http_response_incomplete", f"{size} of {length} bytes")
         problem = self._check.problem
         return Fault("http_response_incomplete", problem) if problem else None
+
+    def _reject(self, wrong: Fault) -> None:
+        """It was handed on as far as it goes: nobody can mend it."""
+        self._supply.cut(wrong, self.size)
+        self._break(wrong)
 
     def _go_on(self, fault: Fault) -> None:
         """Ask for the rest: of this very version, and if anybody still needs it."""

@@ -205,9 +205,7 @@ def _judged(came: tuple[ResponseHead, StreamedBody], call: Call) -> Answer:
 
 
 def _whole(answer: Answer, head: ResponseHead, body: StreamedBody, _: Call) -> Answer:
-    coding = head.all("content-encoding").lower()
-    if coding not in ("", "identity"):
-        raise Fault("http_response_content_coding", f"unknown coding {coding[:40]}")
+    _refuse_coded(head)
     kind = pictures.kind_of(body.first, whole=body.over)
     if not kind:
         raise Fault("http_response_invalid", describe(body.first, "a picture"))
@@ -219,6 +217,7 @@ def _whole(answer: Answer, head: ResponseHead, body: StreamedBody, _: Call) -> A
 
 def _rest(answer: Answer, head: ResponseHead, body: StreamedBody, call: Call) -> Answer:
     """What was missing of a picture, and nothing else."""
+    _refuse_coded(head)
     told = _CONTENT_RANGE.fullmatch(head.all("content-range"))
     part, etag = call.part, head.first("etag")
     if told is None or part is None or int(told[1]) != part.begins:
@@ -226,6 +225,13 @@ def _rest(answer: Answer, head: ResponseHead, body: StreamedBody, call: Call) ->
     if etag != part.etag:
         raise Fault("http_response_invalid", "a part of another version")
     return replace(answer, begins=part.begins, length=int(told[2]))
+
+
+def _refuse_coded(head: ResponseHead) -> None:
+    """Coded bytes would be taken for those of the picture. Raises Fault."""
+    coding = head.all("content-encoding").lower()
+    if coding not in ("", "identity"):
+        raise Fault("http_response_content_coding", f"unknown coding {coding[:40]}")
 
 
 def _not_there(

@@ -324,14 +324,22 @@ class Ends(DownloadCase):
         for each in readers:
             self.assertEqual((each.data == self.body, each.end), (True, "whole"))
 
-    def test_one_of_another_length_is_cut(self) -> None:
-        for length in (self.size - 1, self.size + 1):
+    def test_one_that_is_shorter_than_announced_is_cut(self) -> None:
+        self.download = self.made(length=self.size + 1)
+        reader = self.reader()
+        self.arrives()
+        self.assert_broken(INCOMPLETE, reader)
+        self.assertEqual(self.supply.cuts, [WHOLE_CUT])
+
+    def test_of_one_that_is_longer_nobody_has_all_that_were_announced(self) -> None:
+        for more in (1, PIECE):
             self.setUp()
-            self.download = self.made(length=length)
+            self.download = self.made(length=self.size - more)
             reader = self.reader()
-            self.arrives()
+            self.comes()
+            self.assertLess(len(reader.data), self.size - more)
             self.assert_broken(INCOMPLETE, reader)
-            self.assertEqual(self.supply.cuts, [WHOLE_CUT])
+            self.assertEqual(len(self.supply.cuts), 1)
 
     def test_one_without_a_length_is_whole_when_it_ends_as_one(self) -> None:
         self.download = self.made(length=None)
@@ -421,6 +429,14 @@ class Continued(DownloadCase):
             self.rest(etag=etag, begins=0)
             self.assertEqual(self.coming.aborted, 1)
             self.assert_broken(CUT, self.got)
+
+    def test_a_rest_that_is_too_long_is_cut_before_it_looks_whole(self) -> None:
+        self.coming.is_cut()
+        self.rest()
+        # in one go, as the rest of a small picture comes
+        self.coming.comes(self.body[5 * PIECE :] + b"x")
+        self.assertEqual(len(self.got.data), 5 * PIECE - HELD_BACK)
+        self.assert_broken(INCOMPLETE, self.got)
 
     def test_another_length_does_not_continue_it(self) -> None:
         self.coming.is_cut()

@@ -371,6 +371,19 @@ class Parts(PictureCase):
             self.assertEqual(fault.cause.name, "http_response_invalid")
             self.assertEqual(fault.detail, "a part of another version", etag)
 
+    def test_a_coding_is_a_fault(self) -> None:
+        """Its bytes would be taken for those of the picture."""
+        fields = ("Content-Range: bytes 5-99/100", f"ETag: {ETAG}")
+        for coding in ("gzip", "BR", "identity, gzip"):
+            self.setUp()
+            told = f"Content-Encoding: {coding}"
+            fault = self.fault(206, *fields, told, **self.part(5))
+            self.assertEqual(fault.cause.name, "http_response_content_coding")
+            self.assertEqual(self.asked.aborted, 1)
+        self.setUp()
+        told = "Content-Encoding: Identity"
+        self.assertEqual(self.answer(206, *fields, told, **self.part(5)).begins, 5)
+
     def test_one_that_nobody_has_asked_for_is_a_fault(self) -> None:
         fault = self.fault(206, "Content-Range: bytes 0-99/100", f"ETag: {ETAG}")
         self.assertEqual(fault.cause.name, "http_response_invalid")
