@@ -12,8 +12,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from streamr.boundaries import StoredResponse
+from twisted.internet.task import Clock
+
+from streamr.app.pictures import FOLDER
+from streamr.boundaries import PictureHead, StoredResponse
 from streamr.policy.cachekey import key
+from streamr.simulator.pictures.noise import noise
+from streamr.simulator.pictures.png import KIND
+from streamr.store.pictures.files import PictureStore
+from streamr.store.pictures.space import MB
 from streamr.store.sqlite import DiskStore
 from streamr.tmdb import catalogue
 from streamr.tmdb.target import split
@@ -21,6 +28,10 @@ from streamr.web.api.target import main_query
 
 from .bench import US
 from .cost import Stage, entered
+from .pictures import path_of
+
+# The smallest of the pictures (bytes), and how much room there is for all of them.
+SMALLEST, PICTURES_MB = 10_000, 1024
 
 
 async def recorded(stage: Stage) -> tuple[Path, StoredResponse]:
@@ -51,6 +62,23 @@ def fill(state: Path, record: StoredResponse, targets: Sequence[str]) -> None:
         store.write([replace(record, key=name) for name in names], [])
     finally:
         store.close()
+
+
+def fill_pictures(state: Path, count: int) -> None:
+    """Store so many pictures of noise, of `SMALLEST` bytes and each one byte more. No
+    server may use the folder now."""
+    store = PictureStore(state / FOLDER, PICTURES_MB * MB, Clock(), time.time)
+    for size in range(SMALLEST, SMALLEST + count):
+        new = store.begin(
+            PictureHead(path_of(size), KIND, f'"{size}"', size, time.time())
+        )
+        if new is None or not new.write(noise(size).data):
+            raise RuntimeError(f"the disk takes no pictures: {store.stats().trouble}")
+        picture = new.finish()
+        if picture is None:
+            raise RuntimeError(f"the disk keeps no pictures: {store.stats().trouble}")
+        picture.close()
+        new.close()
 
 
 def _store(state: Path) -> DiskStore:

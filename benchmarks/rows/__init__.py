@@ -25,6 +25,7 @@ from . import (
     own_proxy,
     pages,
     picture_crowd,
+    picture_store,
     picture_traffic,
     picture_wall,
     pictures,
@@ -67,4 +68,5 @@ ROWS: dict[int, RowMeasure] = {
     29: fleet_limits.limits,
     30: fleet_limits.hits,
     31: behind_varnish.measure,
+    32: picture_store.measure,
 }

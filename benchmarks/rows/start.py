@@ -113,14 +113,18 @@ def importing(bench: Bench, core: int, names: list[str]) -> tuple[float, float]:
     while not done.exists():
         wait(child, began)
     seconds = time.perf_counter() - began
-    return rested(place, child), seconds
+    size = rested(child)
+    place.stop()
+    return size, seconds
 
 
 def serving(bench: Bench, core: int) -> tuple[float, float]:
     """Megabytes and seconds of a daemon with both servers."""
     place = placed(bench, core)
     child, seconds = served(place)
-    return rested(place, child), seconds
+    size = rested(child)
+    place.stop()
+    return size, seconds
 
 
 def served(place: ContestantPlace, *options: str) -> tuple[Child, float]:
@@ -135,12 +139,10 @@ def served(place: ContestantPlace, *options: str) -> tuple[Child, float]:
     return child, time.perf_counter() - began
 
 
-def rested(place: ContestantPlace, child: Child) -> float:
-    """Megabytes of a process after a while; then it is ended."""
+def rested(child: Child) -> float:
+    """Megabytes of a process after a while."""
     time.sleep(QUIET)
-    size = child.memory() / 1e6
-    place.stop()
-    return size
+    return child.memory() / 1e6
 
 
 def healthy(port: int, path: str) -> bool:
