@@ -25,6 +25,7 @@ from . import (
     own_proxy,
     pages,
     picture_crowd,
+    picture_faults,
     picture_store,
     picture_traffic,
     picture_wall,
@@ -69,4 +70,5 @@ ROWS: dict[int, RowMeasure] = {
     30: fleet_limits.hits,
     31: behind_varnish.measure,
     32: picture_store.measure,
+    33: picture_faults.measure,
 }

@@ -15,6 +15,7 @@ from benchmarks.paths import Paths, path_of, zipf
 from benchmarks.peers import CONFIGURATIONS, fill
 from benchmarks.rows import ROWS, networks
 from benchmarks.rows.behind_varnish import reaching
+from benchmarks.rows.picture_faults import PictureWorth, worth
 from benchmarks.run import command, parser
 from benchmarks.scoreboard import merged, section
 from streamr.policy.cachekey import key
@@ -26,6 +27,7 @@ from tests.network.callers import Reply
 from tests.network.networks import BY_NAME
 
 DAY = date(2026, 11, 27)
+NOT_KEPT = {"cache-control": "no-store"}
 WORDS = {
     "directory": "/somewhere",
     "port": "1",
@@ -69,6 +71,26 @@ def test_an_answer_is_worth_what_a_caller_can_do_with_it(
     reply: CallerReply, verdict: Worth
 ) -> None:
     assert reply.judge({"id": 1}) is verdict
+
+
+@pytest.mark.parametrize(
+    ("reply", "verdict"),
+    [
+        (CallerReply(200, body=noise(2000).data), PictureWorth.GOOD),
+        (CallerReply(200, body=noise(2000, 1).data), PictureWorth.WRONG),
+        (CallerReply(200, body=noise(2000).data[:-1]), PictureWorth.WRONG),
+        (CallerReply(200, problem="Incomplete: early"), PictureWorth.CUT),
+        (CallerReply(problem="timeout"), PictureWorth.LATE),
+        (CallerReply(502, NOT_KEPT, b'{"success": false}'), PictureWorth.ERROR),
+        (CallerReply(502, {}, b'{"success": false}'), PictureWorth.WRONG),
+        (CallerReply(502, NOT_KEPT, b"<html>"), PictureWorth.WRONG),
+        (CallerReply(302, NOT_KEPT, b'{"success": false}'), PictureWorth.WRONG),
+    ],
+)
+def test_a_picture_is_whole_or_an_error_that_nobody_keeps(
+    reply: CallerReply, verdict: PictureWorth
+) -> None:
+    assert worth(reply, 2000) is verdict
 
 
 def test_a_gzip_stream_that_ends_early_is_no_answer() -> None:
