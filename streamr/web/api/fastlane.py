@@ -1,7 +1,7 @@
 """The fast lane: fresh stored pages as bytes, for plain requests.
 
 request line ─► page ─► form (coding, 304, HEAD) ─► one join: head, id, date, body
-header block ─► what it asks for, remembered
+header block ─► what it asks for, remembered (plain.py)
 
 The long way teaches it: whatever it has answered from a fresh stored response can be
 answered here next time. The store alone says whether that response is still there; the
@@ -11,9 +11,7 @@ answer is the same, byte for byte, as the long way's (tests/web/api/test_fastlan
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -32,37 +30,17 @@ from streamr.policy import representation
 from streamr.web.api import render
 from streamr.web.api.cors import Cors
 from streamr.web.api.ids import RequestIds, is_sane
+from streamr.web.api.plain import Found, PlainBlocks, all_of
 from streamr.web.api.render import Wants
 from streamr.web.hosts import Hosts
 from streamr.web.server.channel import PIECE
-from streamr.web.server.head import read_head
 from streamr.web.server.response import (
     NOSNIFF,
-    VARY,
     DateField,
     field_lines,
     status_line,
 )
-from streamr.web.server.rules import MOST_FIELDS, HeadRefused
 
-# With one of these a request has to go the long way.
-NOT_PLAIN = frozenset(
-    name.lower()
-    for name in (
-        *("Authorization", "Range", "If-Range", "If-Modified-Since", "Upgrade"),
-        *(names.FRESH, names.FAULT, names.DEADLINE, names.CDN_LOOP),
-    )
-)
-# Fields that differ in each request of one client, and change nothing here: without
-# them its header block is always the same. (A pattern that also looks for the blanks
-# around a value takes minutes for two thousand.)
-_PER_REQUEST = re.compile(
-    rb"\r\n(x-request-id|traceparent|cf-ray|x-amzn-trace-id|x-forwarded-for|x-real-ip)"
-    rb":([^\x00-\x08\x0a-\x1f\x7f]*)(?=\r\n)",
-    re.IGNORECASE,
-)
-# Header blocks whose meaning is remembered, and how long they may be: 2 MB at most.
-REMEMBERED, MOST_BLOCK = 1024, 2048
 # Ways to ask for one stored response (a parameter that stays here can be anything).
 MOST_SPELLINGS = 8
 # A longer target is rare, and would cost more memory than it saves time.
@@ -75,15 +53,6 @@ CHANGING = (
     *("Age", "Cache-Control", names.CDN_CACHE_CONTROL, names.ACCEL_EXPIRES),
     names.CACHE_STATUS,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a plain header block asks for; `fields` is how many it has."""
-
-    wants: Wants
-    cors: bytes
-    fields: int
 
 
 class _Form:
@@ -149,11 +118,10 @@ class FastLane:
         self._masked = masked
         self._more = tuple(more)
         self._tagged = tagged
-        self._hosts = hosts if hosts is not None and hosts.for_data else None
         self._admits = admits
         self._pages: dict[bytes, _Page] = {}
         self._lines: dict[str, list[bytes]] = {}
-        self._blocks: dict[bytes, Asked | None] = {}
+        self._blocks = PlainBlocks(cors, hosts)
         store.subscribe(lambda response: self._forget([response.key]), self._forget)
 
     def __len__(self) -> int:
@@ -207,7 +175,7 @@ class FastLane:
             page = self._pages.get(b"GET" + line[4:])
         if page is None:
             return None
-        asked, found = self._asked(block)
+        asked, found = self._blocks.asked(block)
         now, stored = self._clock.seconds(), page.stored
         if asked is None or self._store.get(stored.key) is not stored:
             return None
@@ -217,7 +185,7 @@ class FastLane:
         # a large one is written in pieces, and who may not ask now is told so there
         if form is None or len(form.body) > PIECE:
             return None
-        said = _all(found, b"x-forwarded-for") if found else ""
+        said = all_of(found, b"x-forwarded-for") if found else ""
         if self._admits is not None and not self._admits(peer, said):
             return None
         return self._written(form, stored, now, asked.cors, found)
@@ -240,14 +208,14 @@ class FastLane:
         stored: StoredResponse,
         now: float,
         cors: bytes,
-        found: _Found,
+        found: Found,
     ) -> bytes:
         """The answer as it goes out, told to telemetry."""
         age = now - stored.stored_at
         ttl = math.floor(stored.lifetime - age)
         if form.age != int(age) or form.ttl != ttl:
             self._renew(form, stored, now, ttl)
-        given = _all(found, b"x-request-id") if found else ""
+        given = all_of(found, b"x-request-id") if found else ""
         if given and is_sane(given):
             request_id, named = given, self._masked(given)
         else:
@@ -312,64 +280,6 @@ class FastLane:
         form.begin = form.template % tuple(value.encode() for value in values)
         form.age, form.ttl = age, ttl
 
-    # Header blocks
-
-    def _asked(self, block: bytes) -> tuple[Asked | None, _Found]:
-        """What a header block asks for, None for one that is not plain; and the fields
-        in it that differ in each request."""
-        if block in self._blocks:
-            return self._blocks[block], ()
-        found = _PER_REQUEST.findall(b"\r\n" + block)
-        cut = _PER_REQUEST.sub(b"", b"\r\n" + block)[2:] if found else block
-        if cut in self._blocks:
-            asked = self._blocks[cut]
-        else:
-            asked = self._read(cut)
-            if len(cut) <= MOST_BLOCK:
-                if len(self._blocks) >= REMEMBERED:
-                    self._blocks.clear()
-                self._blocks[cut] = asked
-        if asked is not None and asked.fields + len(found) > MOST_FIELDS:
-            return None, ()
-        return asked, found
-
-    def _read(self, block: bytes) -> Asked | None:
-        """Whatever is refused, closes, has a body or asks for more is not plain."""
-        try:
-            head = read_head(b"GET / HTTP/1.1\r\n" + block)
-        except HeadRefused:
-            return None
-        fields: dict[str, list[str]] = {}
-        for each in head.handed_on.split(b"\r\n")[1:-2]:
-            name, _, value = each.decode("ascii", "replace").partition(":")
-            fields.setdefault(name.lower(), []).append(value.strip(" \t"))
-        if head.body or head.closes or not NOT_PLAIN.isdisjoint(fields):
-            return None
-        told = {name: ", ".join(values) for name, values in fields.items()}
-        if self._hosts is not None and not self._hosts.has(told["host"]):
-            return None
-        asks = told.get("cache-control") or told.get("pragma", "")
-        if render.wants_new(asks):
-            return None
-        wants = render.wants(
-            told.get("accept-encoding", ""), told.get("if-none-match", "")
-        )
-        cors = field_lines(
-            each
-            for each in self._cors.headers(told.get("origin") or None)
-            if each[0] != VARY  # that is in the page, with its own
-        )
-        return Asked(wants, cors, block.count(b"\r\n") - 1)
-
 
 _ID = f"{names.REQUEST_ID}: ".encode()
 _DATE = b"\r\n" + field_lines([NOSNIFF]) + b"Date: "
-
-# Names and values.
-_Found = Sequence[tuple[bytes, bytes]]
-
-
-def _all(found: _Found, name: bytes) -> str:
-    """All values of a field, as the long way reads them."""
-    values = (value.strip(b" \t") for each, value in found if each.lower() == name)
-    return b", ".join(values).decode("ascii", "replace")

@@ -28,10 +28,10 @@ from streamr.web.api.cors import Cors
 from streamr.web.api.fastlane import (
     MOST_LINE,
     MOST_SPELLINGS,
-    REMEMBERED,
     FastLane,
 )
 from streamr.web.api.ids import RequestIds
+from streamr.web.api.plain import REMEMBERED
 from streamr.web.api.resource import GatewayResource
 from streamr.web.api.surface import Surface
 from streamr.web.hosts import Hosts
