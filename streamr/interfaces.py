@@ -316,6 +316,10 @@ class PictureFiles(Protocol):
         """The picture of this key, open; None when there is no whole one that is young
         enough."""
 
+    def knows(self, key: str) -> bool:
+        """Whether there is one of this key, as far as that is known without the disk;
+        `find` tells for certain."""
+
     def begin(self, head: PictureHead) -> NewPicture | None:
         """Somewhere to write a picture to. None when it will not be kept: the store is
         off, the disk too full, or the announced length is more than one may take."""

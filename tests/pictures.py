@@ -207,6 +207,9 @@ class MemoryPictures:
     def find(self, key: str) -> PictureFile | None:
         return self._open(*self.kept[key]) if key in self.kept else None
 
+    def knows(self, key: str) -> bool:
+        return key in self.kept
+
     def begin(self, head: PictureHead) -> NewPicture | None:
         if not self.most_bytes or (head.length or 0) > self.most_each:
             return None

@@ -229,6 +229,7 @@ def _site(resource: GatewayResource, surface: Surface, shared: Shared) -> Gatewa
         surface.cors.headers,
         date=shared.date,
         lane=surface.lane,
+        picture_lane=surface.picture_lane,
         refused=resource.refused,
         limits=surface.limits,
     )

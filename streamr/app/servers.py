@@ -27,6 +27,7 @@ from streamr.gateway.cache import Cache
 from streamr.gateway.fleet import FleetFlights
 from streamr.gateway.gateway import Gateway
 from streamr.gateway.negative import NegativeCache
+from streamr.gateway.pictures import Pictures
 from streamr.gateway.prefetch import Warm
 from streamr.gateway.telling import Teller
 from streamr.interfaces import Memory, Reactor, Route
@@ -46,6 +47,7 @@ from streamr.web.api import pictures, target
 from streamr.web.api.configuration import PictureAddress
 from streamr.web.api.cors import Cors
 from streamr.web.api.fastlane import FastLane
+from streamr.web.api.picturelane import PictureLane
 from streamr.web.api.surface import Surface
 from streamr.web.callers import TrustedProxies
 from streamr.web.demo.faults import WishGranter
@@ -238,6 +240,9 @@ class Shared:
         surface = self._main_surface(gateway, loop, own, demo)
         if storage is not None:
             surface = replace(surface, lane=self._lane(surface, storage.memory))
+        if images is not None and images.disk is not None:
+            lane = self._picture_lane(surface, images.gateway)
+            surface = replace(surface, picture_lane=lane)
         return Built(gateway, surface, images, status, storage, warm)
 
     def behind(self, door: Door, main: Built) -> Surface:
@@ -258,11 +263,6 @@ class Shared:
 
     def _lane(self, surface: Surface, memory: Memory) -> FastLane:
         """Main's stored answers, as they are written."""
-
-        def admits(peer: str, forwarded_for: str) -> bool:
-            caller = surface.proxies.caller(peer, forwarded_for)
-            return surface.limits.wait(caller, self.reactor.seconds()) is None
-
         return FastLane(
             surface.gateway.server,
             memory,
@@ -276,8 +276,33 @@ class Shared:
             more=surface.more,
             tagged=surface.tagged,
             hosts=surface.hosts,
-            admits=admits if surface.limits.rate else None,
+            admits=self._admits(surface),
         )
+
+    def _picture_lane(self, surface: Surface, gateway: Pictures) -> PictureLane:
+        """Main's stored pictures."""
+        return PictureLane(
+            surface.gateway.server,
+            gateway,
+            self.observer.hit,
+            surface.cors,
+            surface.ids,
+            self.date,
+            worded=self.log.worded,
+            masked=self.log.masked,
+            more=self._picture_tags(),
+            hosts=surface.hosts,
+            admits=self._admits(surface),
+        )
+
+    def _admits(self, surface: Surface) -> Callable[[str, str], bool] | None:
+        """Whether a caller may ask now, where that is limited."""
+
+        def admits(peer: str, forwarded_for: str) -> bool:
+            caller = surface.proxies.caller(peer, forwarded_for)
+            return surface.limits.wait(caller, self.reactor.seconds()) is None
+
+        return admits if surface.limits.rate else None
 
     def _health(self, routes: Sequence[Route], most: int = 0) -> Health:
         return Health(routes, self.reactor, self.wall, memory=self.memory, most=most)

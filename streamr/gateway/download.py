@@ -22,7 +22,7 @@ from streamr.errors import Fault
 from streamr.interfaces import NewPicture, PictureFile, PictureReader
 from streamr.policy.pictures import PictureCheck
 
-# What may lie between a sender and a reader in memory: two of the writes of 64 kB that
+# What may lie between a sender and a reader in memory: two of the writes of 62 kB that
 # are on their way, and as much to come.
 WINDOW = 256 * 1024
 # A picture is continued so often at most; then its line is too bad for any.

@@ -49,6 +49,10 @@ MOST_CUT = 1_000
 UNREAD = 1.0
 
 
+# What a stored picture is an answer with: its bytes are its reader's.
+_FOUND = Answer(200, b"")
+
+
 @dataclass(frozen=True, slots=True)
 class PictureAnswer:
     """What came of a request for a picture. Without a reader there is none to show."""
@@ -97,11 +101,10 @@ class Pictures:
         """Answer by the call's deadline with the head of a picture, and a reader for
         its bytes. Never fails; cancelling it closes what nobody else waits for."""
         began = self._clock.seconds()
-        stored = self._files_have(query.path)
+        stored = self.stored(query.path)
         if stored is not None:
-            self.hits += 1
-            shown = self._stored(stored)
-            return succeed(self._shown(shown, StoredReader(stored), query, call, began))
+            shown = self.hit(stored.head)
+            return succeed(self._shown(shown, stored, query, call, began))
         if self._gone.hold(query.path, began):
             nothing = Outcome(Answer(404, b""), source=STORED, cache=CacheUse())
             return succeed(self._shown(nothing, None, query, call, began))
@@ -109,6 +112,25 @@ class Pictures:
         opening = self._open(query, call)
         opening.addErrback(_left)
         return opening.addCallback(self._opened, query, call, began)
+
+    def knows(self, key: str) -> bool:
+        """Whether a picture is stored, as far as that is known without the disk."""
+        return self.files is not None and self.files.knows(key)
+
+    def stored(self, key: str) -> StoredReader | None:
+        """A reader of the stored picture of this key, for an answer that is counted
+        here; None when there is none."""
+        file = self._files_have(key)
+        if file is None:
+            return None
+        self.hits += 1
+        return StoredReader(file)
+
+    def hit(self, head: PictureHead) -> Outcome:
+        """What comes of a request for a stored picture."""
+        age = max(0.0, self._wall() - head.made_at)
+        use = CacheUse(ttl=round(MOST_KEPT - age))
+        return Outcome(_FOUND, source=STORED, age=age, cache=use)
 
     @property
     def busy(self) -> bool:
@@ -199,11 +221,6 @@ class Pictures:
                 return beginning.addCallback(self._opened, query, call, began)
             return self._shown(outcome, StoredReader(stored), query, call, began)
         return self._shown(outcome, download.reader(), query, call, began)
-
-    def _stored(self, file: PictureFile) -> Outcome:
-        age = max(0.0, self._wall() - file.head.made_at)
-        use = CacheUse(ttl=round(MOST_KEPT - age))
-        return Outcome(Answer(200, b""), source=STORED, age=age, cache=use)
 
     def _head(self, answer: Answer, key: str) -> PictureHead:
         made_at = self._wall() - answer.age

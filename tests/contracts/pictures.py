@@ -61,6 +61,15 @@ class PictureFilesContract(Case):
         found.close()
         self.assertEqual((len(files), files.stats().pictures), (1, 1))
 
+    def test_what_is_there_is_known(self) -> None:
+        files = self.make()
+        self.assertFalse(files.knows(KEY))
+        self.keep(files)
+        self.assertTrue(files.knows(KEY))
+        self.assertFalse(files.knows("/t/p/w342/other.jpg"))
+        files.purge()
+        self.assertFalse(files.knows(KEY))
+
     def test_one_without_an_announced_length_has_that_of_its_bytes(self) -> None:
         files = self.make()
         new = files.begin(head(length=None))

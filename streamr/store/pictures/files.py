@@ -79,6 +79,10 @@ class PictureStore:
             partial(self._kept.damage, name),
         )
 
+    def knows(self, key: str) -> bool:
+        """Whether there is one of this key, by the index."""
+        return name_of(key) in self._kept.index
+
     def begin(self, head: PictureHead) -> NewPictureFile | None:
         """Somewhere to write a picture to; None when it will not be kept."""
         length = head.length or 0

@@ -47,6 +47,10 @@ class PictureIndex:
     def __len__(self) -> int:
         return len(self._kept)
 
+    def __contains__(self, name: bytes) -> bool:
+        with self._lock:
+            return self._kept.peek(name) is not None
+
     def add(self, name: bytes, size: int, *, right: bool) -> None:
         """There is a new file of this size."""
         with self._lock:

@@ -46,6 +46,10 @@ class PassingPictures:
         """None: nothing is kept."""
         return None
 
+    def knows(self, key: str) -> bool:
+        """False: nothing is kept."""
+        return False
+
     def begin(self, head: PictureHead) -> NewPicture | None:
         """Somewhere to write a picture to; None when the disk is too full."""
         if not self._space.takes(head.length or 0):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from twisted.internet.defer import Deferred
 
-from streamr.boundaries import PictureHead, Query
+from streamr.boundaries import Exchange, PictureHead, Query
 from streamr.errors import Envelope, Refusal
 from streamr.fields import names, ranges
 from streamr.gateway.pictures import PictureAnswer, Pictures
@@ -93,23 +93,11 @@ def _picture(
     has the order of these)."""
     reader, exchange = shown.reader, shown.exchange
     assert reader is not None
-    headers = (
-        ("ETag", head.etag),
-        ("Cache-Control", f"public, max-age={_lifetime(shown)}, immutable"),
-        # nginx hands it on with this max-age and without an Age, for as long as this
-        (names.ACCEL_EXPIRES, str(min(_lifetime(shown), NGINX_KEEPS))),
-        _CROSS_ORIGIN,
-        *more,
-        *render.provenance(exchange),
-    )
     none_match = visit.header("if-none-match")
     if none_match and render.matches(none_match, head.etag):
         reader.close()
-        return Page(304, b"", headers)
-    typed = (("Content-Type", head.content_type), ("Accept-Ranges", "bytes"))
-    headers = (*typed, *headers)
-    if head.content_type == SVG:
-        headers = (*headers, _INERT)
+        return Page(304, b"", _fields(exchange, head, more))
+    headers = whole_fields(exchange, head, more)
     whole = Stream(200, headers, reader, head.length)
     if visit.call.method != "GET":  # a HEAD has no parts (14.2)
         return whole
@@ -130,6 +118,30 @@ def _picture(
     )
 
 
+def whole_fields(
+    exchange: Exchange, head: PictureHead, more: Fields
+) -> tuple[tuple[str, str], ...]:
+    """The fields of a whole picture; `more` are those of each one."""
+    typed = (("Content-Type", head.content_type), ("Accept-Ranges", "bytes"))
+    inert = (_INERT,) if head.content_type == SVG else ()
+    return (*typed, *_fields(exchange, head, more), *inert)
+
+
+def _fields(
+    exchange: Exchange, head: PictureHead, more: Fields
+) -> tuple[tuple[str, str], ...]:
+    lifetime = _lifetime(exchange)
+    return (
+        ("ETag", head.etag),
+        ("Cache-Control", f"public, max-age={lifetime}, immutable"),
+        # nginx hands it on with this max-age and without an Age, for as long as this
+        (names.ACCEL_EXPIRES, str(min(lifetime, NGINX_KEEPS))),
+        _CROSS_ORIGIN,
+        *more,
+        *render.provenance(exchange),
+    )
+
+
 def _no_such_part(span: ranges.Span, whole: Stream) -> Page:
     told = f"Invalid range: the picture has {span.size} bytes."
     kept = [each for each in whole.headers if each[0] in ("ETag", *_CROSS_ORIGIN[:1])]
@@ -145,7 +157,7 @@ def _no_such_part(span: ranges.Span, whole: Stream) -> Page:
     )
 
 
-def _lifetime(shown: PictureAnswer) -> int:
+def _lifetime(exchange: Exchange) -> int:
     """How long caches of others may keep it: TMDB's six months are counted from when it
     left TMDB."""
-    return max(0, round(MOST_KEPT - NGINX_KEEPS - shown.exchange.outcome.age))
+    return max(0, round(MOST_KEPT - NGINX_KEEPS - exchange.outcome.age))

@@ -80,8 +80,9 @@ class GatewayResource(Resource):
             self._surface.limits.forget_vouched()
         self._surface = replace(self._surface, token=token, admin_token=admin_token)
         self._checks = Checks(self._surface)
-        if self._surface.lane is not None:
-            self._surface.lane.clear()  # its lines of the log know the old secrets only
+        for lane in (self._surface.lane, self._surface.picture_lane):
+            if lane is not None:
+                lane.clear()  # its lines of the log know the old secrets only
 
     def render(self, request: GatewayRequest) -> int:
         """Twisted hands in a request; the answer is written when it is there."""
@@ -319,7 +320,8 @@ class GatewayResource(Resource):
             stream.reader.close()
             request.finish()
         else:
-            StreamWriter(request, stream).begin()
+            channel, reader = request.channel, stream.reader
+            StreamWriter(request, channel, reader, stream.length).begin()
 
 
 def _waited(answered: Answered | Deferred[Answered]) -> Deferred[Answered]:

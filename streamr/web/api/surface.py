@@ -16,6 +16,7 @@ from streamr.web.api.configuration import PictureAddress
 from streamr.web.api.cors import Cors
 from streamr.web.api.fastlane import FastLane
 from streamr.web.api.ids import RequestIds
+from streamr.web.api.picturelane import PictureLane
 from streamr.web.api.render import Tagged
 from streamr.web.api.target import FindQuery
 from streamr.web.callers import TrustedProxies
@@ -54,6 +55,7 @@ class Surface:
     settle: Callable[[], object] = lambda: None
     ids: RequestIds = field(default_factory=RequestIds)
     lane: FastLane | None = None
+    picture_lane: PictureLane | None = None
     hosts: Hosts = field(default_factory=Hosts)
     limits: Limits = field(default_factory=Limits)
     proxies: TrustedProxies = field(default_factory=TrustedProxies)

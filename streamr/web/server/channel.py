@@ -1,7 +1,8 @@
 """One connection of a caller: one request at a time, and checked before it is one.
 
 bytes ─► one whole head ─► a page of the fast lane        written at once
-                        └► body thrown away ─► twisted.web ─► answer ─► the next head
+                        └► body thrown away ─► a stored picture, or
+                                               twisted.web ─► answer ─► the next head
 
 What twisted.web leaves open is closed here: a head or a body that drips for ever, a
 body that is spooled to disk, over-long lines that end without a word, readers that take
@@ -75,6 +76,14 @@ class Lane(Protocol):
         """
 
 
+class PictureLane(Protocol):
+    """Who has pictures at hand."""
+
+    def begin(self, head: bytes, channel: Channel) -> bool:
+        """Begin to answer a checked head with a picture, which a StreamWriter writes to
+        the connection; False when it has to go the long way."""
+
+
 class Home(Protocol):
     """What a connection asks of the site that it belongs to."""
 
@@ -83,6 +92,7 @@ class Home(Protocol):
     cors: Callable[[str | None], Iterable[tuple[str, str]]]
     turns: Turns
     lane: Lane | None
+    picture_lane: PictureLane | None
     date: DateField
     draining: bool
 
@@ -243,6 +253,9 @@ class Channel(HTTPChannel):
             return
         self._busy, self._begun, self.due = True, False, math.inf
         self._closes = head.closes or self.site.draining
+        pictures = None if self._closes else self.site.picture_lane
+        if pictures is not None and pictures.begin(head.handed_on, self):
+            return
         super().dataReceived(head.handed_on)
         if self._ended and self._is_endless():
             self.loseConnection()
@@ -298,6 +311,13 @@ class Channel(HTTPChannel):
             return
         self._unsent, self._sent = memoryview(data), sent
         self._send_on()
+
+    def finish(self) -> None:
+        """The answer of the picture lane is written whole."""
+        self._busy = False
+        if not self.persistent:
+            self.loseConnection()
+        self._go_on()
 
     def _send_on(self) -> None:
         if self._sending or self._sent is None:
@@ -419,6 +439,7 @@ class Channel(HTTPChannel):
         self.due = math.inf
         self._came.clear()
         self._sent = None
+        self.stopProducing()  # who writes an answer, also where no request has made it
         super().connectionLost(reason)
         self.site.gone(self)
 

@@ -13,7 +13,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from streamr.eventloop import Turns
-from streamr.web.server.channel import Channel, Lane
+from streamr.web.server.channel import Channel, Lane, PictureLane
 from streamr.web.server.limits import Limits
 from streamr.web.server.request import GatewayRequest
 from streamr.web.server.response import DateField
@@ -47,13 +47,14 @@ class GatewaySite(Site):
         *,
         date: DateField | None = None,
         lane: Lane | None = None,
+        picture_lane: PictureLane | None = None,
         refused: Callable[[int], str] = lambda _status: "",
         limits: Limits | None = None,
     ) -> None:
         """`cors` gives the headers by which a page may read what is refused here;
-        `lane` has answers that are ready; `refused` is told of each status with which
-        something was refused that never became a request; without `limits` nobody is
-        turned away."""
+        `lane` has answers that are ready, and `picture_lane` pictures; `refused` is
+        told of each status with which something was refused that never became a
+        request; without `limits` nobody is turned away."""
         super().__init__(
             resource,
             requestFactory=GatewayRequest,
@@ -66,6 +67,7 @@ class GatewaySite(Site):
         self.turns = Turns(clock, READING)
         self.channels: set[Channel] = set()
         self.lane = lane
+        self.picture_lane = picture_lane
         self._refused = refused
         self.limits = limits
         self._warned_at = -math.inf

@@ -2,36 +2,68 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from streamr.errors import Fault
 from streamr.interfaces import PictureReader
-from streamr.web.access import Stream
-from streamr.web.server.request import GatewayRequest
+from streamr.web.server.channel import Channel
 from streamr.web.server.transport import flush, gather
 
-# Twisted takes so much before it lets its producer wait; a larger piece would wait for
-# the reactor each time.
-PIECE = 64 * 1024
+# With a head in front it is no more than what Twisted takes (64 kB) before it lets its
+# producer wait: that would cost two system calls each time.
+PIECE = 62 * 1024
 # What a fast reader gets in one turn: others wait for theirs.
 MOST_IN_A_TURN = 4
 
 
+class Answer(Protocol):
+    """What a picture is written to: a request of twisted.web's whose head is written,
+    or a connection itself."""
+
+    def registerProducer(self, producer: IPushProducer, streaming: bool) -> object:
+        """Tell this one when to pause and to go on."""
+
+    def unregisterProducer(self) -> object:
+        """Nothing more is written."""
+
+    def write(self, data: bytes) -> object:
+        """A piece of its body."""
+
+    def finish(self) -> object:
+        """It is whole."""
+
+
 @implementer(IPushProducer)
 class StreamWriter:
-    """Hands a picture from its reader to the connection."""
+    """Hands a picture from its reader to the connection, which stops it when the caller
+    has left."""
 
-    def __init__(self, request: GatewayRequest, stream: Stream) -> None:
-        self._request = request
-        self._reader: PictureReader = stream.reader
-        self._left = stream.length
+    def __init__(
+        self,
+        answer: Answer,
+        channel: Channel,
+        reader: PictureReader,
+        length: int | None,
+        head: bytes = b"",
+    ) -> None:
+        """`length` is how many bytes of it are wanted, None for all that come; `head`
+        is that of the answer if it is not written yet."""
+        self._answer = answer
+        self._channel = channel
+        self._reader = reader
+        self._left = length
+        self._head = head
         self._paused = self._writing = self._woken = self._over = False
 
     def begin(self) -> None:
         """Write until it has ended, or the caller has left."""
-        self._request.notifyFinish().addBoth(lambda _ended: self.stopProducing())
-        self._request.registerProducer(self, True)
+        self._answer.registerProducer(self, True)
+        if self._head:
+            gather(self._channel.transport)
+            self._answer.write(self._head)
         self._write_on()
 
     def pauseProducing(self) -> None:
@@ -44,7 +76,7 @@ class StreamWriter:
         self._write_on()
 
     def stopProducing(self) -> None:
-        """Over: it has ended, or the caller is gone."""
+        """Over: it has ended, or the caller is gone. Can be called again."""
         self._over = True
         self._reader.close()
 
@@ -61,10 +93,10 @@ class StreamWriter:
                 if not (self._write_piece() or self._woken):
                     break
             else:
-                self._request.channel.site.turns.later(self._write_on)
+                self._channel.site.turns.later(self._write_on)
         except Fault:
             # half a picture has no clean end
-            self._request.channel.forceAbortClient()
+            self._channel.forceAbortClient()
         finally:
             self._writing = False
 
@@ -80,7 +112,7 @@ class StreamWriter:
                 )
             self._finish()
             return False
-        transport = self._request.channel.transport
+        transport = self._channel.transport
         if not data:
             flush(transport)  # the head, if it is not sent yet
             self._reader.wait(self._write_on)
@@ -88,10 +120,11 @@ class StreamWriter:
         if self._left is not None:
             self._left -= len(data)
         gather(transport)
-        self._request.write(data)
+        self._answer.write(data)
         flush(transport)
         return True
 
     def _finish(self) -> None:
-        self._request.unregisterProducer()
-        self._request.finish()
+        self.stopProducing()
+        self._answer.unregisterProducer()
+        self._answer.finish()
