@@ -36,7 +36,7 @@ BUSY = 5.0
 LEAST_BUSY = 1.0
 # On one that is not busy nobody waits longer than this before the next route starts.
 MOST_PATIENCE = 2.0
-# The place of all ClientHellos among the openings: they fill the line wherever they lead.
+# The place of ClientHellos among the openings: they fill the line wherever they lead.
 HELLO = ""
 # A round trip over a geostationary satellite; what takes longer has waited (seconds).
 FARTHEST = 0.7

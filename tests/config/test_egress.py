@@ -17,6 +17,7 @@ from streamr.config.egress import (
 from streamr.config.load import load, reread, take_stock
 from streamr.config.settings import Settings
 from streamr.policy.redact import Redactor
+from tests.properties import examples
 
 KEY = {"TMDB_API_KEY": "0123456789abcdef0123456789abcdef"}
 # What may stand anywhere in a value that somebody got wrong.
@@ -135,6 +136,7 @@ class Forms(SynchronousTestCase):
     def test_a_password_for_http_may_be_longer(self):
         self.assertEqual(one(f"http://a:{'x' * 256}@proxy").password, "x" * 256)
 
+    @examples()
     @given(TEXT, TEXT)
     def test_whatever_is_written_is_a_list_or_an_error_that_repeats_none_of_it(
         self, before: str, after: str

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.observe.rings import Ring, Sketch
 from tests.contracts.store import traced
+from tests.properties import examples
 
 
 class Rings(SynchronousTestCase):
@@ -96,6 +97,7 @@ class Sketches(SynchronousTestCase):
     def test_without_any_there_is_no_quantile(self) -> None:
         self.assertIsNone(Sketch().quantile(0.5))
 
+    @examples()
     @given(st.lists(st.integers(1, 60_000), min_size=1), st.floats(0.01, 1.0))
     def test_a_quantile_is_right_within_five_per_cent(
         self, times: list[int], share: float

@@ -136,6 +136,7 @@ class Retries(SynchronousTestCase):
         self.assertTrue(may_retry(19, 100))
         self.assertFalse(may_retry(20, 100))
 
+    @examples()
     @given(st.integers(0, 10_000))
     def test_however_many_are_in_flight_the_budget_has_an_end(
         self, in_flight: int

@@ -16,6 +16,7 @@ from streamr.policy.congestion import (
     may_greet_at,
     may_knock_at,
 )
+from tests.properties import examples
 
 MOST = 15
 # what comes: quickly, with so many under way; or late, begun so many seconds ago
@@ -59,6 +60,7 @@ class Growing(SynchronousTestCase):
         window = after([("quick", 1)] * 100)
         self.assertEqual(window.places, 3)
 
+    @examples()
     @given(COMES)
     def test_it_keeps_to_its_bounds_and_is_never_closed(
         self, comes: list[tuple[str, float]]
@@ -66,6 +68,7 @@ class Growing(SynchronousTestCase):
         self.assertIn(after(comes).places, range(int(FIRST_SIZE), MOST + 1))
         self.assertEqual(after(comes, Window(1)).places, 1)
 
+    @examples()
     @given(COMES)
     def test_whatever_was_it_opens_again_when_all_comes_quickly(
         self, comes: list[tuple[str, float]]
@@ -103,6 +106,7 @@ class Shrinking(SynchronousTestCase):
             window = window.halved(99.0, 100.0)
         self.assertEqual(window.places, 6)
 
+    @examples()
     @given(COMES, st.floats(0.0, 5.0))
     def test_lateness_never_widens_it(
         self, comes: list[tuple[str, float]], ago: float
@@ -117,6 +121,7 @@ class Paces(SynchronousTestCase):
             free = pace.allowance(HANDSHAKE, 0.0)
             self.assertAlmostEqual(pace.allowance(HANDSHAKE, 0.6), free + 0.6)
 
+    @examples()
     @given(st.integers(0, 10**6), st.floats(0.0, 3.0))
     def test_what_is_late_is_not_quick(self, size: int, trips: float) -> None:
         self.assertLess(QUICK.allowance(size, trips), LATE.allowance(size, trips))
@@ -156,6 +161,7 @@ class Greeting(SynchronousTestCase):
         ):
             self.assertEqual(may_greet_at(100.0, sent, heard, late=True), at)
 
+    @examples()
     @given(SILENT, st.floats(50.0, 100.0), st.booleans())
     def test_nothing_waits_for_ever_and_nothing_goes_back_in_time(
         self, sent: list[float], heard: float, late: bool

@@ -16,6 +16,7 @@ from streamr.policy.pictures import (
     agrees,
     kind_of,
 )
+from tests.properties import examples
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(60) + b"\xff\xd9"
 WEBP = b"RIFF" + struct.pack("<I", 60) + b"WEBP" + bytes(56)
@@ -123,6 +124,7 @@ class Ends(SynchronousTestCase):
                 single = [body[at : at + 1] for at in range(len(body))]
                 self.assertIsNone(self.problem(kind, *single))
 
+    @examples()
     @given(st.sampled_from(EVERY), st.data())
     def test_no_cut_is_whole(
         self, case: tuple[str, bytes], data: st.DataObject

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.policy.roundtrip import LASTS, Estimate
+from tests.properties import examples
 
 SECONDS = st.floats(0.001, 10.0)
 
@@ -28,10 +29,12 @@ class Usual(SynchronousTestCase):
         found = after([0.5, 1.5])
         self.assertEqual((found.smoothed, found.variation), (0.625, 0.4375))
 
+    @examples()
     @given(SECONDS)
     def test_the_same_again_and_again_is_all_that_is_usual(self, each: float) -> None:
         self.assertAlmostEqual(after([each] * 60).usual(100.0), each, places=3)
 
+    @examples()
     @given(st.lists(SECONDS, min_size=1, max_size=40))
     def test_it_is_never_less_than_the_quickest_and_never_beyond_all_reason(
         self, times: list[float]
@@ -41,6 +44,7 @@ class Usual(SynchronousTestCase):
         self.assertTrue(low * 0.999 <= found.smoothed <= high * 1.001, found)
         self.assertLessEqual(found.usual(100.0), high + 4 * max(high / 2, high - low))
 
+    @examples()
     @given(st.lists(SECONDS, min_size=1, max_size=40), SECONDS)
     def test_what_is_a_minute_old_is_forgotten(
         self, times: list[float], new: float

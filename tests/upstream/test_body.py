@@ -27,6 +27,7 @@ from streamr.upstream.body import (
     read_json,
 )
 from streamr.upstream.line import HostLine
+from tests.properties import examples
 
 BODY = json.dumps({"results": [{"id": n} for n in range(200)]}).encode()
 BUDGET = Budget(connect=1.2, first_byte=3.0, body=5.0, idle=2.0, total=8.0)
@@ -381,6 +382,7 @@ class JSON(SynchronousTestCase):
         for body in (b'{"a": NaN}', b"[Infinity]", b"[-Infinity]"):
             self.assertEqual(self.refused(body), "http_response_invalid", body)
 
+    @examples()
     @given(st.integers(min_value=1, max_value=len(BODY) - 1))
     def test_every_cut_without_a_certain_end_is_a_cut_body(self, length: int) -> None:
         cause = self.refused(BODY[:length], certain=False)

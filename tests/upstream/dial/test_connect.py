@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.upstream.dial.connect import connect
+from tests.properties import examples
 from tests.upstream.dial.tunnels import Spoken, split
 
 NAME = "api.themoviedb.org"
@@ -54,6 +55,7 @@ class Request(SynchronousTestCase):
 class Answers(SynchronousTestCase):
     """What follows from an answer."""
 
+    @examples()
     @given(st.sets(st.integers(0, len(GOOD) + 3)))
     def test_what_follows_the_head_is_the_tunnels_wherever_it_is_split(
         self, cuts: set[int]
@@ -150,6 +152,7 @@ class Answers(SynchronousTestCase):
                 found, ("egress_protocol_error", "the answer is not HTTP"), line
             )
 
+    @examples()
     @given(st.binary(max_size=60), st.sets(st.integers(0, 60)))
     def test_no_answer_does_anything_else_than_open_wait_or_fail(
         self, reply: bytes, cuts: set[int]

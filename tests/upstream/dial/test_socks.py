@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.upstream.dial.socks import socks5
+from tests.properties import examples
 from tests.upstream.dial.tunnels import Spoken, split
 
 NAME = "api.themoviedb.org"
@@ -62,6 +63,7 @@ class Request(SynchronousTestCase):
 class Answers(SynchronousTestCase):
     """What follows from an answer."""
 
+    @examples()
     @given(st.sets(st.integers(0, 40)))
     def test_what_follows_is_the_tunnels_wherever_it_is_split(self, cuts: set[int]):
         for end in (
@@ -145,6 +147,7 @@ class Answers(SynchronousTestCase):
             ("egress_protocol_error", "SOCKS address type 9"),
         )
 
+    @examples()
     @given(st.binary(max_size=60), st.sets(st.integers(0, 60)))
     def test_no_answer_does_anything_else_than_open_wait_or_fail(
         self, reply: bytes, cuts: set[int]

@@ -26,6 +26,7 @@ from streamr.upstream.dial.tunnel import (
     Handshake,
     TunnelEndpoint,
 )
+from tests.properties import examples
 from tests.upstream.dial.tunnels import FakeEndpoint, Real, Spoken, split
 
 
@@ -53,6 +54,7 @@ class Handshakes(SynchronousTestCase):
         spoken.says(b"\n")
         self.assertIsInstance(spoken.real, Real)
 
+    @examples()
     @given(st.sets(st.integers(0, 12)))
     def test_the_answer_may_come_in_any_pieces(self, cuts: set[int]):
         spoken = Spoken(greeting(), split(b"yesme\r\nrest!", cuts))
