@@ -275,6 +275,7 @@ class Shared:
             masked=self.log.masked,
             more=surface.more,
             tagged=surface.tagged,
+            images=surface.images,
             hosts=surface.hosts,
             admits=self._admits(surface),
         )

@@ -39,6 +39,14 @@ class PictureAddress:
         """Whether it is the same for all, so that a cache in front may keep it."""
         return self.public_url is not None
 
+    def shown(
+        self, stored: StoredResponse, header: Callable[[str], str], peer: str
+    ) -> StoredResponse:
+        """A stored configuration as one request gets it, with an entity tag of its
+        own where the address is ours."""
+        base = self.base(header, peer)
+        return stored if base is None else _variant(stored, base)
+
     def base(self, header: Callable[[str], str], peer: str) -> str | None:
         """The address for one request, `http://localhost:3001/t/p/`; None where it is
         TMDB's own."""
@@ -79,14 +87,17 @@ def concerns(query: Query) -> bool:
 
 def _variant(stored: StoredResponse, base: str) -> StoredResponse:
     """A stored response for callers at one address, with an entity tag of its own."""
-    body, gzipped, etag = _made(stored.body, base)
-    return replace(stored, body=body, gzipped=gzipped, brotli=None, etag=etag)
+    body, gzipped, brotli, etag = _made(stored.body, base)
+    return replace(stored, body=body, gzipped=gzipped, brotli=brotli, etag=etag)
 
 
 @lru_cache(REMEMBERED)
-def _made(body: bytes, base: str) -> tuple[bytes, bytes, str]:
+def _made(body: bytes, base: str) -> tuple[bytes, bytes, bytes | None, str]:
     made = _rewritten(body, base)
-    return made, representation.gzipped(made), representation.etag(made)
+    brotli = None
+    if representation.best(frozenset({representation.BROTLI})) is not None:
+        brotli = representation.brotlied(made)
+    return made, representation.gzipped(made), brotli, representation.etag(made)
 
 
 def _rewritten(body: bytes, base: str) -> bytes:

@@ -27,7 +27,8 @@ from streamr.boundaries import (
 from streamr.fields import cache_status, names
 from streamr.interfaces import Memory
 from streamr.policy import representation
-from streamr.web.api import render
+from streamr.web.api import configuration, render
+from streamr.web.api.configuration import PictureAddress
 from streamr.web.api.cors import Cors
 from streamr.web.api.ids import RequestIds, is_sane
 from streamr.web.api.plain import Found, PlainBlocks, all_of
@@ -43,6 +44,9 @@ from streamr.web.server.response import (
 
 # Ways to ask for one stored response (a parameter that stays here can be anything).
 MOST_SPELLINGS = 8
+# Forms of one page: its codings, 304 and HEAD, for as many addresses as we are called
+# under; a configuration has some for each.
+MOST_FORMS = 64
 # A longer target is rare, and would cost more memory than it saves time.
 MOST_LINE = 512
 # What a page and a form take beside their bytes: objects and dictionary entries
@@ -56,30 +60,43 @@ CHANGING = (
 
 
 class _Form:
-    """A page as it is written: in one coding, or 304, or its head alone."""
+    """A page as it is written: in one coding, or 304, or its head alone; `private`
+    where no cache in front may keep it."""
 
-    __slots__ = ("age", "begin", "body", "hit", "length", "template", "ttl")
+    __slots__ = ("age", "begin", "body", "hit", "length", "private", "template", "ttl")
 
-    def __init__(self, template: bytes, length: bytes, body: bytes, hit: Hit) -> None:
+    def __init__(
+        self, template: bytes, length: bytes, body: bytes, hit: Hit, private: bool
+    ) -> None:
         self.template = template
         self.length = length
         self.body = body
         self.hit = hit
+        self.private = private
         self.age = self.ttl = -1
         self.begin = b""
 
 
 class _Page:
-    """What one request line asks for, and the stored response that answers it."""
+    """What one request line asks for, and the stored response that answers it.
 
-    __slots__ = ("charged", "forms", "query", "stored", "target")
+    `images` says where callers find our pictures, when the page holds that."""
 
-    def __init__(self, target: str, query: Query, stored: StoredResponse) -> None:
+    __slots__ = ("charged", "forms", "images", "query", "stored", "target")
+
+    def __init__(
+        self,
+        target: str,
+        query: Query,
+        stored: StoredResponse,
+        images: PictureAddress | None,
+    ) -> None:
         self.target = target
         self.query = query
         self.stored = stored
+        self.images = images
         self.charged = 0
-        self.forms: dict[tuple[bool, bool, frozenset[str]], _Form] = {}
+        self.forms: dict[tuple[str, bool, bool, frozenset[str]], _Form] = {}
 
 
 class FastLane:
@@ -99,12 +116,14 @@ class FastLane:
         masked: Callable[[str], str] = str,
         more: Sequence[tuple[str, str]] = (),
         tagged: render.Tagged | None = None,
+        images: PictureAddress | None = None,
         hosts: Hosts | None = None,
         admits: Callable[[str, str], bool] | None = None,
     ) -> None:
         """`told` is told of each hit with its request id, and `worded` makes its line
         in the log; `masked` takes secrets out of a caller's own id; `more` are fields
-        of every page, and `tagged` makes that of one; with `hosts` other names than
+        of every page, and `tagged` makes that of one; `images` says where callers find
+        our pictures, None when TMDB's address stays; with `hosts` other names than
         those go the long way, if data is for them only. Whether a caller may ask now,
         `admits` says of his peer's address and X-Forwarded-For."""
         self._server = server
@@ -118,6 +137,7 @@ class FastLane:
         self._masked = masked
         self._more = tuple(more)
         self._tagged = tagged
+        self._images = images
         self._admits = admits
         self._pages: dict[bytes, _Page] = {}
         self._lines: dict[str, list[bytes]] = {}
@@ -142,7 +162,8 @@ class FastLane:
             self._forget([stored.key])  # a response that nobody has told us of is there
         if len(self._lines.get(stored.key, ())) >= MOST_SPELLINGS:
             self._give_up(stored.key)
-        page = _Page(target.decode("ascii"), query, stored)
+        images = self._images if configuration.concerns(query) else None
+        page = _Page(target.decode("ascii"), query, stored, images)
         self._pages[line] = page
         self._lines.setdefault(stored.key, []).append(line)
         self._charge(page, PAGE_OVERHEAD + 2 * len(line))
@@ -181,7 +202,11 @@ class FastLane:
             return None
         if not 0 <= now - stored.stored_at < stored.lifetime:
             return None
-        form = self._ready(page, without_body, asked.wants)
+        if page.images is None:
+            shown = stored
+        else:
+            shown = page.images.shown(stored, asked.said, peer)
+        form = self._ready(page, shown, without_body, asked.wants)
         # a large one is written in pieces, and who may not ask now is told so there
         if form is None or len(form.body) > PIECE:
             return None
@@ -190,17 +215,21 @@ class FastLane:
             return None
         return self._written(form, stored, now, asked.cors, found)
 
-    def _ready(self, page: _Page, without_body: bool, wants: Wants) -> _Form | None:
-        """The page in the form that is wanted; None when its coding is not made yet."""
-        stored = page.stored
-        known = bool(wants.none_match) and render.matches(wants.none_match, stored.etag)
-        form = page.forms.get((without_body, known, wants.codings))
+    def _ready(
+        self, page: _Page, shown: StoredResponse, without_body: bool, wants: Wants
+    ) -> _Form | None:
+        """The page in the form that is wanted; None when its coding is not made yet, or
+        when there are enough."""
+        known = bool(wants.none_match) and render.matches(wants.none_match, shown.etag)
+        form = page.forms.get((shown.etag, without_body, known, wants.codings))
         if form is not None:
             return form
         coding = representation.best(wants.codings)
-        if not (known or coding is None or representation.has(stored, coding)):
+        if not (known or coding is None or representation.has(shown, coding)):
             return None  # the long way makes it
-        return self._form(page, without_body, known, wants.codings)
+        if len(page.forms) >= MOST_FORMS:
+            return None
+        return self._form(page, shown, without_body, known, wants.codings)
 
     def _written(
         self,
@@ -233,51 +262,67 @@ class FastLane:
     # Pages
 
     def _form(
-        self, page: _Page, without_body: bool, known: bool, codings: frozenset[str]
+        self,
+        page: _Page,
+        shown: StoredResponse,
+        without_body: bool,
+        known: bool,
+        codings: frozenset[str],
     ) -> _Form:
         """Render a page as the long way does, with gaps for what changes."""
-        stored = page.stored
         exchange = Exchange(
             server=self._server,
             request_id="",
             method="HEAD" if without_body else "GET",
             target=page.target,
-            status=stored.status,
+            status=shown.status,
             ms=0,
             template=page.query.template,
-            outcome=Outcome(source=STORED, stored=stored, cache=CacheUse(ttl=0)),
+            outcome=Outcome(source=STORED, stored=shown, cache=CacheUse(ttl=0)),
         )
-        wants = Wants(codings, stored.etag if known else "")
+        wants = Wants(codings, shown.etag if known else "")
         told = render.query_page(
-            exchange, wants, stored.stored_at, page.query, tagged=self._tagged
+            exchange, wants, shown.stored_at, page.query, tagged=self._tagged
         )
+        private = page.images is not None and not page.images.is_everybodys
+        if private:
+            told = render.private(told)
         fields = (*told.headers, *self._more, *self._cors.vary)
         template = field_lines(fields).replace(b"%", b"%%")
-        for name in CHANGING:
-            value = dict(told.headers)[name]
-            template = template.replace(
-                f"{name}: {value}\r\n".encode().replace(b"%", b"%%"),
-                f"{name}: %b\r\n".encode(),
-                1,
-            )
+        for name, value in told.headers:
+            if name in CHANGING:
+                template = template.replace(
+                    f"{name}: {value}\r\n".encode().replace(b"%", b"%%"),
+                    f"{name}: %({name})b\r\n".encode(),
+                    1,
+                )
         length = f"\r\nContent-Length: {len(told.body)}\r\n\r\n".encode()
         form = _Form(
             status_line("HTTP/1.1", told.status) + template,
             b"\r\n\r\n" if known else length,
             b"" if without_body else told.body,
             Hit(exchange, self._worded(exchange)),
+            private,
         )
-        page.forms[without_body, known, codings] = form
+        page.forms[shown.etag, without_body, known, codings] = form
         self._charge(page, FORM_OVERHEAD + 2 * len(template) + len(form.hit.text))
         return form
 
     def _renew(self, form: _Form, stored: StoredResponse, now: float, ttl: int) -> None:
         """Fill the gaps for this second."""
         age = int(now - stored.stored_at)
-        use = cache_status.render(self._server, CacheUse(ttl=ttl), None)
-        fields = [value for _, value in render.freshness_fields(stored, now)]
-        values = (str(age), *fields, use)
-        form.begin = form.template % tuple(value.encode() for value in values)
+        values = dict(render.freshness_fields(stored, now))
+        if form.private:
+            control = values["Cache-Control"]
+            values |= {"Cache-Control": render.private_control(control)}
+            values |= {names.ACCEL_EXPIRES: "0"}
+        values["Age"] = str(age)
+        values[names.CACHE_STATUS] = cache_status.render(
+            self._server, CacheUse(ttl=ttl), None
+        )
+        form.begin = form.template % {
+            name.encode(): value.encode() for name, value in values.items()
+        }
         form.age, form.ttl = age, ttl
 
 

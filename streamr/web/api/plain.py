@@ -7,7 +7,7 @@ that is ready is read once, and looked up from then on.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from streamr.fields import names
@@ -42,13 +42,23 @@ REMEMBERED, MOST_BLOCK = 1024, 2048
 Found = Sequence[tuple[bytes, bytes]]
 
 
+# What tells under which address a caller sees us.
+ADDRESS = ("host", "x-forwarded-proto", "x-forwarded-prefix")
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a plain header block asks for; `fields` is how many it has."""
+    """What a plain header block asks for; `fields` is how many it has, and `address`
+    what it says in those of ADDRESS."""
 
     wants: Wants
     cors: bytes
     fields: int
+    address: Mapping[str, str]
+
+    def said(self, name: str) -> str:
+        """A field of ADDRESS, "" where there is none."""
+        return self.address.get(name, "")
 
 
 class PlainBlocks:
@@ -110,7 +120,8 @@ class PlainBlocks:
             for each in self._cors.headers(told.get("origin") or None)
             if each[0] != VARY  # that is in the page, with its own
         )
-        return Asked(wants, cors, block.count(b"\r\n") - 1)
+        address = {name: told[name] for name in ADDRESS if name in told}
+        return Asked(wants, cors, block.count(b"\r\n") - 1, address)
 
 
 def all_of(found: Found, name: bytes) -> str:

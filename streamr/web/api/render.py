@@ -182,18 +182,20 @@ def freshness_fields(stored: StoredResponse, now: float) -> list[tuple[str, str]
 
 def private(page: Page) -> Page:
     """The same page, which no shared cache may keep (RFC 9111, 5.2.2.7)."""
-    kept = {
-        name: _S_MAXAGE.sub("", value.replace("public", "private", 1))
-        for name, value in page.headers
-        if name == "Cache-Control" and value.startswith("public")
-    }
     shared = (names.CDN_CACHE_CONTROL, names.ACCEL_EXPIRES)
-    headers = tuple(
-        (name, kept.get(name, value))
+    headers = [
+        (name, private_control(value) if name == "Cache-Control" else value)
         for name, value in page.headers
         if name not in shared
-    )
+    ]
     return replace(page, headers=(*headers, (names.ACCEL_EXPIRES, "0")))
+
+
+def private_control(value: str) -> str:
+    """What a Cache-Control of ours says where no shared cache may keep the page."""
+    if not value.startswith("public"):
+        return value
+    return _S_MAXAGE.sub("", value.replace("public", "private", 1))
 
 
 def matches(none_match: str, etag: str) -> bool:

@@ -190,27 +190,25 @@ class GatewayResource(Resource):
             granting = surface.wishes.grant(wish, query, call, past_store=past_store)
             return granting.addCallback(self._rendered, wanted, query)
         exchanging = surface.gateway.answer(query, call, past_store=past_store)
+        exchanging.addCallback(self._taught, query, request.uri)
         if surface.images is not None and configuration.concerns(query):
-            # the fast lane never learns it: it differs with Host
             exchanging.addCallback(self._pointed, request)
             shared = surface.images.is_everybodys
             return exchanging.addCallback(self._own, wanted, query, shared)
-        return exchanging.addCallback(self._answered, wanted, query, request.uri)
+        return exchanging.addCallback(self._rendered, wanted, query)
+
+    def _taught(self, exchange: Exchange, query: Query, target: bytes) -> Exchange:
+        """The fast lane learns what was answered from the store."""
+        stored, lane = exchange.outcome.stored, self._surface.lane
+        if lane is not None and stored is not None:
+            lane.learn(target, query, stored)
+        return exchange
 
     def _pointed(self, exchange: Exchange, request: GatewayRequest) -> Exchange:
         """The configuration, with our address for its pictures."""
         images = self._surface.images
         base = images.base(request.header, request.peer) if images is not None else None
         return exchange if base is None else configuration.pointing_to(exchange, base)
-
-    def _answered(
-        self, exchange: Exchange, wanted: Wants, query: Query, target: bytes
-    ) -> Answered:
-        """The page; the fast lane learns what was answered from the store."""
-        stored, lane = exchange.outcome.stored, self._surface.lane
-        if lane is not None and stored is not None:
-            lane.learn(target, query, stored)
-        return self._rendered(exchange, wanted, query)
 
     def _rendered(
         self, exchange: Exchange | Reset, wanted: Wants, query: Query

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from dataclasses import dataclass, replace
+from ipaddress import ip_network
 from typing import Any
 
 from hypothesis import given
@@ -24,8 +26,10 @@ from streamr.tmdb import catalogue
 from streamr.tmdb.tags import TagField
 from streamr.tmdb.target import split
 from streamr.web.api import target
+from streamr.web.api.configuration import PictureAddress
 from streamr.web.api.cors import Cors
 from streamr.web.api.fastlane import (
+    MOST_FORMS,
     MOST_LINE,
     MOST_SPELLINGS,
     FastLane,
@@ -34,6 +38,7 @@ from streamr.web.api.ids import RequestIds
 from streamr.web.api.plain import REMEMBERED
 from streamr.web.api.resource import GatewayResource
 from streamr.web.api.surface import Surface
+from streamr.web.callers import TrustedProxies
 from streamr.web.hosts import Hosts
 from streamr.web.page import json_page
 from streamr.web.router import Router, Row
@@ -58,7 +63,13 @@ STORED = {
     "/3/movie/550?language=de&_=1": 3600.0,
     "/3/tv/1396?x=%c3%a9%25": 900.0,
     "/3/movie/680": 5.0,
+    "/3/configuration": 3600.0,
 }
+IMAGES = {
+    "base_url": "http://image.tmdb.org/t/p/",
+    "secure_base_url": "https://image.tmdb.org/t/p/",
+}
+PEER = "192.0.2.1"
 TAGS = TagField("Cache-Tag", ",")
 PLAIN = b"GET /3/movie/popular HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -85,6 +96,7 @@ class World:
         lane: bool,
         origins: tuple[str, ...] = ("*",),
         hosts: Hosts = Hosts(),  # noqa: B008  # it is a value
+        public_url: str | None = None,
     ) -> None:
         self.clock = Clock()
         self.clock.advance(BEGAN)
@@ -92,6 +104,8 @@ class World:
         self.store = MemoryStore(10_000_000, 1000)
         for path, lifetime in STORED.items():
             body = {"id": 550, "path": path.partition("?")[0], "more": "é" * 800}
+            if path == "/3/configuration":
+                body = {"images": IMAGES, "change_keys": ["adult"]}
             made = response(key_of(path), body, now=BEGAN - 0.25)
             if "1396" not in path and representation.brotli is not None:
                 made = replace(made, brotli=representation.brotlied(made.body))
@@ -99,6 +113,9 @@ class World:
         cors, ids = Cors(origins), RequestIds("00000000")
         date = DateField(lambda: 1_800_000_000.5 + self.clock.seconds())
         fan = Fan([self.notes], self.clock)
+        # who asks is a reverse proxy whose word is believed
+        proxies = TrustedProxies((ip_network(PEER),))
+        images = PictureAddress(public_url, hosts, proxies)
         self.lane = FastLane(
             "streamr-main",
             self.store,
@@ -108,6 +125,7 @@ class World:
             ids,
             date,
             tagged=TAGS.of,
+            images=images,
             hosts=hosts,
         )
         surface = Surface(
@@ -120,6 +138,7 @@ class World:
             ids=ids,
             lane=self.lane if lane else None,
             hosts=hosts,
+            images=images,
             tagged=TAGS.of,
         )
         self.taken = 0
@@ -144,7 +163,7 @@ class World:
 
     def connect(self) -> None:
         self.channel: Any = self.site.buildProtocol(None)
-        self.transport = Transport(peerAddress=IPv4Address("TCP", "192.0.2.1", 4000))
+        self.transport = Transport(peerAddress=IPv4Address("TCP", PEER, 4000))
         self.channel.makeConnection(self.transport)
 
     def ask(self, data: bytes, seconds: float = 0.0) -> bytes:
@@ -184,7 +203,13 @@ GOOD_HEADERS = (
     *("traceparent: 00-1-2-01", "X-Forwarded-For: 192.0.2.9", "Accept: */*"),
     *("Cache-Control: max-stale", "Connection: keep-alive", "User-Agent: é"),
     *("Content-Length: 0", "Streamr-Silent: api.themoviedb.org", "Pragma: x"),
+    *(
+        "X-Forwarded-Proto: https",
+        "X-Forwarded-Prefix: /tmdb/",
+        "X-Forwarded-Prefix: ?",
+    ),
 )
+OUR_NAMES = ("a", "a", "127.0.0.1:3001", "LOCALHOST", "[2001:db8::7]:80")
 BROTLI = ("Accept-Encoding: gzip, deflate, br", "Accept-Encoding: *")
 OTHER_HEADERS = (
     *("Range: bytes=0-1", "Authorization: Bearer x", "CDN-Loop: other"),
@@ -221,7 +246,8 @@ def requests(draw: Any) -> Request:
             version = draw(st.sampled_from(["1.0", "2.0", "1.1 "]))
         else:
             chosen.append(draw(st.sampled_from(OTHER_HEADERS)))
-    lines = [f"{method} {path} HTTP/{version}", "Host: a", *chosen, "", ""]
+    host = draw(st.sampled_from(OUR_NAMES))
+    lines = [f"{method} {path} HTTP/{version}", f"Host: {host}", *chosen, "", ""]
     return Request("\r\n".join(lines).encode("latin-1"), plain=not odd)
 
 
@@ -294,8 +320,12 @@ class Equivalence(SynchronousTestCase):
 
     def test_every_single_header_is_answered_with_the_same_bytes(self) -> None:
         for header in (*GOOD_HEADERS, *OTHER_HEADERS):
-            for path in ("/3/movie/popular", "/3/tv/1396?x=%c3%a9%25"):
-                head = f"GET {path} HTTP/1.1\r\nHost: a\r\n{header}\r\n\r\n"
+            for path, host in (
+                ("/3/movie/popular", "a"),
+                ("/3/tv/1396?x=%c3%a9%25", "a"),
+                ("/3/configuration", "127.0.0.1:3001"),
+            ):
+                head = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{header}\r\n\r\n"
                 fast = self.compare(
                     [(head.encode("latin-1"), 0.0), (PLAIN, 0.0)], ("*",)
                 )
@@ -312,6 +342,48 @@ class Equivalence(SynchronousTestCase):
         made = representation.brotli is not None
         fast = self.compare([(head, 0.0) for head in heads], ("*",))
         self.assertEqual(fast.taken, len(heads) - (2 if made else 0))
+
+    def test_a_configuration_is_that_of_the_address_that_was_asked(self) -> None:
+        ours = "http://127.0.0.1:3001/t/p/"
+        told = {
+            "127.0.0.1:3001": ours,
+            "other.test": IMAGES["base_url"],
+            "localhost\r\nX-Forwarded-Proto: https": "https://localhost/t/p/",
+            "localhost\r\nX-Forwarded-Prefix: /x": "http://localhost/x/t/p/",
+        }
+        for public in (None, "https://app.test/tmdb"):
+            heads = [
+                f"{method} /3/configuration HTTP/1.1\r\nHost: {host}\r\n{more}\r\n"
+                for host in (*told, *told)
+                for method in ("GET", "HEAD")
+                for more in (
+                    "",
+                    "Accept-Encoding: gzip, br\r\n",
+                    "If-None-Match: *\r\n",
+                )
+            ]
+            worlds = [World(lane=lane, public_url=public) for lane in (True, False)]
+            for each in worlds:
+                self.addCleanup(each.close)
+                each.warm()
+            worlds[0].taken = 0
+            for head in heads:
+                self.assertEqual(*[each.ask(head.encode()) for each in worlds], head)
+            self.assertEqual(worlds[0].taken, len(heads))
+            for host, base in told.items():
+                head = f"GET /3/configuration HTTP/1.1\r\nHost: {host}\r\n\r\n"
+                body = worlds[0].ask(head.encode()).partition(b"\r\n\r\n")[2]
+                expected = base if public is None else f"{public}/t/p/"
+                self.assertEqual(json.loads(body)["images"]["base_url"], expected)
+
+    def test_of_many_addresses_a_few_are_kept(self) -> None:
+        fast, slow = self.both(("*",))
+        for number in range(2 * MOST_FORMS):
+            host = f"198.51.100.{number}"
+            head = f"GET /3/configuration HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+            self.assertEqual(fast.ask(head), slow.ask(head))
+        [page] = [each for each in fast.lane._pages.values() if each.images is not None]
+        self.assertEqual(len(page.forms), MOST_FORMS)
 
     def test_every_plain_header_takes_the_lane_and_no_other_does(self) -> None:
         for header in (*GOOD_HEADERS, *OTHER_HEADERS):
