@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -193,6 +193,20 @@ class Tier(Protocol):
 
     def close(self) -> None:
         """Let go of what is open; it is opened again when it is needed."""
+
+
+class RouteHints(Protocol):
+    """What a node remembers of its routes, as far as it is of use to others."""
+
+    def when_found(self, found: Callable[[str, float | None], object]) -> None:
+        """Tell of each route that has just proved to work, and how long it takes (ms);
+        None for one that works no more."""
+
+    def worth_telling(self) -> Mapping[str, float]:
+        """The routes that work, and how long they take (ms)."""
+
+    def told(self, routes: Mapping[str, float]) -> None:
+        """These work for another node on the same network."""
 
 
 class SharedTier(Protocol):

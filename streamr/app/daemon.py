@@ -103,7 +103,9 @@ def build(
     tls = identity if isinstance(identity, ServerTLS) else None
     upstream = Upstream(settings, reactor, lookup)
     purges = _purges(settings, reactor, metrics)
-    fleet = fleet_of(settings, reactor, upstream, state.fleet, purges.here)
+    fleet = fleet_of(
+        settings, reactor, upstream, state.fleet, purges.here, state.memory
+    )
     shared = Shared(
         settings,
         reactor,

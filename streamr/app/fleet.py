@@ -21,7 +21,7 @@ from streamr.app.state import file_name
 from streamr.boundaries import PurgeMark, SharedEngine
 from streamr.config.settings import Settings
 from streamr.errors import SettingsError
-from streamr.interfaces import Reactor
+from streamr.interfaces import Reactor, RouteHints
 from streamr.shared import purges as purge_log
 from streamr.shared.engine import CONNECTING, Engine
 from streamr.shared.tier import Fleet, FleetTier, Remembered
@@ -41,10 +41,12 @@ def fleet_of(
     upstream: Upstream,
     before: Mapping[str, Any],
     purge: Callable[[Purge], object],
+    memory: RouteHints,
 ) -> FleetTier | None:
     """What this node shares with others; None where STREAMR_SHARED names no engine.
     `before` is what FleetTier.known has said in an earlier life; `purge` drops here
-    what another node has purged. Raises SettingsError."""
+    what another node has purged; `memory` is what this one knows of its routes. Raises
+    SettingsError."""
     where = settings.shared
     if where is None:
         return None
@@ -66,6 +68,7 @@ def fleet_of(
         before=remembered(before),
     )
     upstream.join(tier.limits.permit, tier.limits.paused)
+    tier.hints.join(memory)
     return tier
 
 

@@ -24,13 +24,32 @@ SMOOTHING = 0.125
 class Remembered:
     """What is remembered of one route: how many attempts were good and bad, both
     decayed; how long a good one takes (`ms`, smoothed); whether the last was good.
-    `at` is wall-clock seconds: it outlives a restart."""
+    `at` is wall-clock seconds: it outlives a restart. `told` says that all of it is
+    another node's word."""
 
     good: float = 0.0
     bad: float = 0.0
     ms: float = 0.0
     worked: bool = False
     at: float = 0.0
+    told: bool = False
+
+
+# A node's word counts for less than one good attempt: the first failure outweighs it.
+WORD = 0.5
+# Who tells others of a route has seen that much good of it.
+WORTH_TELLING = 1.0
+
+
+def word(ms: float, now: float) -> Remembered:
+    """What is remembered of a route that works for another node on this network."""
+    return Remembered(good=WORD, ms=ms, worked=True, at=now, told=True)
+
+
+def is_worth_telling(known: Remembered, now: float) -> bool:
+    """True when it has worked here, and not long ago. A word of others is not: it would
+    go round for ever."""
+    return is_proven(known, now) and known.good * _left(known, now) >= WORTH_TELLING
 
 
 def noted(before: Remembered, ms: float | None, now: float) -> Remembered:

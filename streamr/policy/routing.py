@@ -80,7 +80,7 @@ class _Order:
             return "the direct route: first while it works"
         known = self._known.get(route.name)
         if known is not None:
-            return standing.works(known.ms, self._late(route) > 0)
+            return standing.works(known.ms, self._late(route) > 0, known.told)
         if self._known:
             return "not known to work here, as another proxy is"
         return standing.AS_LISTED

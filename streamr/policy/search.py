@@ -146,9 +146,11 @@ class TriedRoute:
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """A route that has worked on this network; `ms` is how long it takes."""
+    """A route that has worked on this network; `ms` is how long it takes. `told` says
+    that it has for another node."""
 
     ms: float
+    told: bool = False
 
     def lateness(self, best: float) -> int:
         """By how many tolerances it is slower than one that takes `best` ms."""
@@ -230,7 +232,7 @@ class _Ranking:
             return f"failed lately ({told})" if failed else f"cannot help ({told})"
         if self._is_trusted(each):
             found = self._known[each]
-            return works(found.ms, found.lateness(self._best) > 0)
+            return works(found.ms, found.lateness(self._best) > 0, found.told)
         return SILENT if self._silent(each) else self._evidence.why(each)
 
     def _is_trusted(self, each: Dimensions) -> bool:

@@ -31,9 +31,11 @@ def in_words(cause: str) -> str:
     return "no answer in time" if cause == "overtaken" else CAUSES[cause].meaning
 
 
-def works(ms: float, slower: bool) -> str:
-    """Why one that has worked on this network stands in front, or not quite."""
-    return f"works here ({ms:.0f} ms)" + ", but others are quicker" * slower
+def works(ms: float, slower: bool, told: bool = False) -> str:
+    """Why one that has worked on this network stands in front, or not quite; `told`
+    that it has for another node."""
+    where = "for another node" if told else "here"
+    return f"works {where} ({ms:.0f} ms)" + ", but others are quicker" * slower
 
 
 def aside(breaker: Breaker, cause: str | None, wait: float | None) -> str:

@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import astuple
 
-from streamr.policy.memory import Remembered, is_proven, noted
+from streamr.policy.memory import (
+    Remembered,
+    is_proven,
+    is_worth_telling,
+    noted,
+    word,
+)
 from streamr.policy.search import Proven
 
 # A laptop's usual places. The one that was not seen for the longest is forgotten.
@@ -27,10 +33,16 @@ class NetworkMemory:
         self._wall = wall
         self._known: dict[str, dict[str, Remembered]] = {}
         self._listeners: list[Callable[[], None]] = []
+        self._found: list[Callable[[str, float | None], object]] = []
 
     def subscribe(self, listener: Callable[[], None]) -> None:
         """Tell a listener when a route has become proven, or is no more."""
         self._listeners.append(listener)
+
+    def when_found(self, found: Callable[[str, float | None], object]) -> None:
+        """Tell of each route that has just proved to work here, and how long it takes
+        (ms), or that works no more: None. What others have told is no news."""
+        self._found.append(found)
 
     def noted(self, route: str, ms: float | None) -> None:
         """An attempt over a route took so long, or failed: None."""
@@ -41,24 +53,50 @@ class NetworkMemory:
         here[route] = after
         if len(here) > MOST_ROUTES:
             del here[next(iter(here))]
-        if is_proven(before, now) != is_proven(after, now):
+        proven = is_proven(after, now)
+        if is_proven(before, now) != proven:
             for listener in self._listeners:
                 listener()
+        if is_worth_telling(before, now) != is_worth_telling(after, now):
+            for found in self._found:
+                found(route, after.ms if proven else None)
+
+    def told(self, routes: Mapping[str, float]) -> None:
+        """These work for another node on this network, and take so long (ms). Whoever
+        has tried one knows better."""
+        here, now = self._here(), self._wall()
+        for route, ms in routes.items():
+            if len(here) < MOST_ROUTES and (route not in here or here[route].told):
+                here[route] = word(ms, now)
+
+    def worth_telling(self) -> dict[str, float]:
+        """The routes that work here, and how long they take (ms): what others may begin
+        with."""
+        now = self._wall()
+        return {
+            name: each.ms
+            for name, each in self._here().items()
+            if is_worth_telling(each, now)
+        }
 
     def proven(self, route: str) -> Proven | None:
         """How a route does that has worked here; None of any other."""
         known = self._here().get(route)
         if known is None or not is_proven(known, self._wall()):
             return None
-        return Proven(known.ms)
+        return Proven(known.ms, known.told)
 
     def known(self) -> dict[str, dict[str, list[float]]]:
-        """What outlives a restart."""
-        return {
-            network: {name: list(astuple(each)) for name, each in routes.items()}
+        """What outlives a restart: what this node has found itself."""
+        found = {
+            network: {
+                name: list(astuple(each)[:-1])
+                for name, each in routes.items()
+                if not each.told
+            }
             for network, routes in self._known.items()
-            if routes
         }
+        return {network: routes for network, routes in found.items() if routes}
 
     def learn(self, known: Mapping[str, object]) -> None:
         """Begin with what was known before. What makes no sense is left out."""

@@ -39,6 +39,24 @@ redis.call('PUBLISH', ARGV[3], 'purged:' .. count)
 return count
 """
 
+# KEYS: the routes that work. ARGV: one's name, how long it takes (ms) or nothing when
+# it works no more, for how many seconds all are kept, how many there may be, the
+# channel.
+FOUND = """
+if ARGV[2] == '' then return redis.call('HDEL', KEYS[1], ARGV[1]) end
+local known = redis.call('HEXISTS', KEYS[1], ARGV[1])
+if known == 0 and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[4]) then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+if known == 0 then redis.call('PUBLISH', ARGV[5], 'found') end
+return 1
+"""
+
+# KEYS: the routes that work. Returns their names and times, one after the other.
+ROUTES = """
+return redis.call('HGETALL', KEYS[1])
+"""
+
 # The generic cell rate algorithm: what is kept is when the bucket would be full again.
 # KEYS: that, the pause. ARGV: milliseconds for one request, how many may go at once,
 # for how many milliseconds at most a place is reserved. Returns whether there is one

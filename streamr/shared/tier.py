@@ -21,6 +21,7 @@ from streamr.interfaces import SharedTier
 from streamr.policy import freshness, representation
 from streamr.shared import scripts
 from streamr.shared.engine import Engine
+from streamr.shared.hints import SharedHints
 from streamr.shared.limits import SharedLimits
 from streamr.shared.purges import MOST_PURGES, PurgeLog, written
 from streamr.shared.wire import MISSING, Word
@@ -103,6 +104,8 @@ class FleetTier:
         self._node = secrets.token_hex(8)
         self._engine = make(self._channel, self._pushed, self._changed)
         self.limits = SharedLimits(self._engine, limits, self._counted, clock)
+        routes = f"{self._base}routes:{egress}"
+        self.hints = SharedHints(self._engine, routes, self._channel)
         self._offset: float | None = None
         self._purged = (
             PurgeLog(None) if before is None else PurgeLog(before.purges, before.unsaid)
@@ -331,6 +334,7 @@ class FleetTier:
         if caught_up and self._engine.up:
             if self._why != "":
                 _log.info("the shared tier is there", code="shared-up")
+                self.hints.trade()
             self._why, self._offset = "", offset
             self._say_purges()
             unfreed, self._unfreed = self._unfreed, {}
@@ -376,6 +380,8 @@ class FleetTier:
         kind, _, rest = news.decode("ascii", "replace").partition(":")
         if kind == "landed":
             self._landed(rest)
+        elif kind == "found":
+            self.hints.learn()
         elif kind == "purged" and self._timer is not None and self._timer.active():
             # at once, and not with the next beat
             self._timer.reset(0)

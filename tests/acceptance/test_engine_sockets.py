@@ -139,6 +139,15 @@ ASKED: list[tuple[Any, ...]] = [
     ("EVAL", scripts.PURGE, 1, "streamr:1:p", "two", 2, CHANNEL),
     ("EVAL", scripts.PURGE, 1, "streamr:1:p", "three", 2, CHANNEL),
     ("EVAL", scripts.PURGES, 2, "streamr:1:p", "streamr:1:life", "a-life"),
+    ("EVAL", scripts.ROUTES, 1, "streamr:1:routes"),
+    *(
+        ("EVAL", scripts.FOUND, 1, "streamr:1:routes", name, ms, 60, 2, CHANNEL)
+        for name, ms in (
+            *(("one", "41"), ("two", "9"), ("three", "1"), ("one", "40")),
+            *(("two", ""), ("two", ""), ("three", "1")),
+        )
+    ),
+    ("EVAL", scripts.ROUTES, 1, "streamr:1:routes"),
     ("EVAL", scripts.BEAT, 3, *BEATEN, "me", 5000, "another"),
     ("EVAL", scripts.BEAT, 3, *BEATEN, "you", 5000, "another"),
     ("ZREM", "streamr:1:nodes", "you"),

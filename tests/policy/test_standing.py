@@ -49,4 +49,6 @@ class Words(SynchronousTestCase):
 
     def test_one_that_works_is_told_with_its_time(self) -> None:
         self.assertEqual(works(411.6, False), "works here (412 ms)")
+        told = works(40, True, told=True)
+        self.assertEqual(told, "works for another node (40 ms), but others are quicker")
         self.assertIn("others are quicker", works(411.6, True))

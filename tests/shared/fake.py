@@ -150,6 +150,26 @@ class Server:
         log = list(self.get(f"{number}:log") or [])
         return [self.get(life), int(self.get(number) or 0), log]
 
+    def found(self, keys: Any, given: Any) -> int:
+        (key,), (name, told, seconds, most, channel) = keys, given
+        known = dict(self.get(key) or {})
+        if told == "":
+            found = int(known.pop(name.encode(), None) is not None)
+            self.data[key] = known
+            return found
+        new = name.encode() not in known
+        if new and len(known) >= most:
+            return 0
+        known[name.encode()] = _bytes(told)
+        self.put(key, known, seconds * 1000)
+        if new:
+            self.publish(channel, "found")
+        return 1
+
+    def routes(self, keys: Any, _given: Any) -> list[bytes]:
+        known = self.get(keys[0]) or {}
+        return [part for pair in known.items() for part in pair]
+
     def beat(self, keys: Any, given: Any) -> list[Any]:
         (nodes, number, life), (node, seen, name) = keys, given
         now = int(self.now())
@@ -183,6 +203,8 @@ _SCRIPTS = {
     scripts.PAUSE: Server.pause,
     scripts.PURGE: Server.purge,
     scripts.PURGES: Server.purges,
+    scripts.FOUND: Server.found,
+    scripts.ROUTES: Server.routes,
     scripts.BEAT: Server.beat,
     scripts.RATE: Server.rate,
 }
