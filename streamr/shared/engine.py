@@ -21,7 +21,7 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from streamr.shared.wire import MISSING, Wire, Word, is_refusal
+from streamr.shared.wire import MISSING, Wire, Word, in_words, is_refusal
 
 # Seconds for a reply; an engine next door takes 0.1 ms, in the same zone 0.5.
 BUDGET = 0.010
@@ -162,9 +162,7 @@ class Engine:
     def _failed(self, failure: Failure) -> None:
         self._trying = None
         if self._running:
-            self._changed(
-                False, failure.getErrorMessage() or type(failure.value).__name__
-            )
+            self._changed(False, in_words(failure))
             self._again = self._clock.callLater(AGAIN, self._try)
 
     def _lost(self, wire: Wire, why: str) -> None:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as DeferTimeout
+from twisted.internet.error import (
+    ConnectionDone,
+    ConnectionLost,
+    ConnectionRefusedError,
+    DNSLookupError,
+    NoRouteError,
+    TimeoutError,
+)
 from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -38,6 +47,27 @@ MISSING = _Missing()
 def is_refusal(reply: object) -> bool:
     """Whether the engine has refused a command."""
     return isinstance(reply, hiredis.ReplyError)
+
+
+# Why there is no connection, in other words than Twisted's.
+_WHY: Sequence[tuple[type[Exception], str]] = (
+    (ConnectionRefusedError, "nothing listens there"),
+    (DNSLookupError, "its name cannot be resolved"),
+    (TimeoutError, "it did not answer in time"),
+    (DeferTimeout, "it did not answer in time"),
+    (NoRouteError, "there is no route to it"),
+    (ConnectionDone, "it has closed the connection"),
+    (ConnectionLost, "the connection was lost"),
+)
+
+
+def in_words(failure: Failure) -> str:
+    """Why there is no connection: what we know in our own words, else what was said."""
+    for kind, words in _WHY:
+        if failure.check(kind):
+            return words
+    said: str = failure.getErrorMessage()
+    return said or type(failure.value).__name__
 
 
 class Wire(Protocol):
@@ -97,7 +127,7 @@ class Wire(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Nobody waits any more."""
-        self._lost(self, reason.getErrorMessage())
+        self._lost(self, in_words(reason))
         self._nobody_waits()
 
     def _nobody_waits(self) -> None:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import hiredis
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.error import ConnectError, ConnectionDone
+from twisted.internet.defer import TimeoutError as DeferTimeout
+from twisted.internet.error import (
+    ConnectError,
+    ConnectionDone,
+    ConnectionLost,
+    ConnectionRefusedError,
+    DNSLookupError,
+    NoRouteError,
+    TimeoutError,
+)
 from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -22,7 +31,7 @@ from streamr.shared.engine import (
     MOST_WAITING,
     Engine,
 )
-from streamr.shared.wire import MISSING, Wire
+from streamr.shared.wire import MISSING, Wire, in_words
 
 HELLO = (("HELLO", "3"), ("SELECT", 1))
 SUBSCRIBED = b">3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n"
@@ -132,6 +141,20 @@ class Engines(SynchronousTestCase):
         self.assertEqual([up for up, _ in self.changes], [False])
         self.clock.advance(AGAIN)
         self.assertEqual(self.endpoint.tries, 2)
+
+    def test_why_there_is_none_is_said_in_our_own_words(self) -> None:
+        for error, words in (
+            (ConnectionRefusedError(111, "refused"), "nothing listens there"),
+            (DNSLookupError("no such name"), "its name cannot be resolved"),
+            (TimeoutError(), "it did not answer in time"),
+            (DeferTimeout(0.35), "it did not answer in time"),
+            (NoRouteError(113, "x"), "there is no route to it"),
+            (ConnectionDone(), "it has closed the connection"),
+            (ConnectionLost(), "the connection was lost"),
+            (ValueError("it refuses 'HELLO': ERR"), "it refuses 'HELLO': ERR"),
+            (ValueError(), "ValueError"),
+        ):
+            self.assertEqual(in_words(Failure(error)), words)
 
     def test_one_that_refuses_the_greeting_says_why(self) -> None:
         wire = self.endpoint.accept()
