@@ -273,16 +273,17 @@ class Equivalence(LaneCase):
     """The same bytes, and the same is told."""
 
     def test_any_stream_is_answered_with_the_same_bytes(self) -> None:
-        taken = 0
+        streams_asked = taken = 0
 
         @steady
         @given(streams(), st.sampled_from([("*",), ("https://app.test.invalid",), ()]))
         def run(stream: list[tuple[bytes, float]], origins: tuple[str, ...]) -> None:
-            nonlocal taken
+            nonlocal streams_asked, taken
+            streams_asked += 1
             taken += self.compare(stream, origins=origins).taken
 
         run()
-        self.assertGreater(taken, 100)
+        self.assertGreater(taken, streams_asked / 2)
 
     def test_every_single_header_is_answered_with_the_same_bytes(self) -> None:
         for header in (*GOOD_HEADERS, *OTHER_HEADERS, *MORE_HEADERS):
