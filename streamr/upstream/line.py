@@ -27,7 +27,7 @@ from streamr.policy.congestion import (
     may_knock_at,
 )
 from streamr.policy.retry import HEDGE_AFTER
-from streamr.policy.roundtrip import Estimate
+from streamr.policy.roundtrip import LASTS, Estimate
 from streamr.upstream.openings import Opening, Openings
 
 # A line on which something came late is busy for so long (seconds).
@@ -48,12 +48,13 @@ class Access:
     def __init__(self, clock: IReactorTime) -> None:
         """`moved_at` is when bytes came last, or TCP stood; `heard_at` is that of bytes
         alone, and `prompt_at` when something came as on a free line. `nearest` is how
-        long TCP took at the quickest host (seconds)."""
+        long TCP took at the quickest host (seconds), lately: networks change."""
         self._clock = clock
         self._late = Estimate()
         self.moved_at = self.prompt_at = self._late_at = -math.inf
         self.heard_at = -math.inf
         self.nearest = math.inf
+        self._nearest_at = -math.inf
         # handshakes under way: when each began, and by when it should be over
         self.open: dict[object, tuple[float, float]] = {}
         self.openings = Openings(clock)
@@ -74,6 +75,12 @@ class Access:
         """The same where one attempt asks that may be late by itself."""
         now = self._clock.seconds()
         return now - self._late_at < BUSY or self._overdue(now, attempt) > 0
+
+    def reached(self, took: float) -> None:
+        """TCP stands at some host, after so many seconds."""
+        now = self._clock.seconds()
+        if took <= self.nearest or now - self._nearest_at > LASTS:
+            self.nearest, self._nearest_at = took, now
 
     def begins(self, attempt: object, allowed: float) -> None:
         """A handshake begins that takes so many seconds on a free line."""
@@ -194,7 +201,7 @@ class HostLine:
         took = now - began
         self._connect = self._connect.seen(took, now)
         self._nearest = min(self._nearest, took)
-        self.access.nearest = min(self.access.nearest, took)
+        self.access.reached(took)
         if took <= LATE.allowance(0, self._distance):
             self.access.prompt_at = now
         elif self.explains(began) or self.access.openings.unanswered(HELLO):

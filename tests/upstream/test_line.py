@@ -4,6 +4,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from streamr.policy.retry import HEDGE_AFTER
+from streamr.policy.roundtrip import LASTS
 from streamr.upstream.line import BUSY, LEAST_BUSY, MOST_PATIENCE, Access, HostLine
 
 
@@ -186,6 +187,15 @@ class Beginning(LineCase):
         self.assertTrue(waiting.turn.called)
 
     def test_a_host_that_is_far_is_not_late(self) -> None:
+        self.connect(0.5)
+        began = self.clock.seconds()
+        self.assertTrue(self.goes(began))
+        self.clock.advance(0.5)
+        self.assertTrue(self.goes(began))
+
+    def test_nor_on_a_network_that_is_far_from_everything(self) -> None:
+        self.connect(0.02)
+        self.clock.advance(LASTS)
         self.connect(0.5)
         began = self.clock.seconds()
         self.assertTrue(self.goes(began))

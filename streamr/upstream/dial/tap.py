@@ -79,8 +79,6 @@ class Trace:
         self.timed_out = False
         self.left = False
         self.reused = False
-        # connections that stand, and may not begin with TLS yet
-        self._held = 0
         self.legs: list[Leg] = []
         self.tap: Tap | None = None
 
@@ -121,13 +119,11 @@ class Trace:
     def greet(self, began: float | None = None) -> Opening:
         """TCP stands, which was asked for then; TLS begins when the line has room for
         it. Until then it is full of what we have sent ourselves, or may be."""
-        self._held += 1
         opening = self.line.greet(self.seconds() if began is None else began)
         opening.turn.addCallback(self._greets)
         return opening
 
     def _greets(self, _turn: object) -> None:
-        self._held -= 1
         if self.phase not in (Phase.REQUEST, Phase.BODY):
             self.line.greets(self)
             self._step(Phase.TLS)
@@ -204,6 +200,11 @@ class Trace:
             return self._ends
         return self._until
 
+    @property
+    def _is_held(self) -> bool:
+        """True while all that it does is wait for its turn to begin with TLS."""
+        return self.phase is Phase.CONNECT and self.tap is not None and self.tap.waits
+
     def _wait(self, now: float) -> None:
         """For the next sign, as long as the attempt may."""
         if self._cancel is None or self.timed_out:
@@ -217,8 +218,7 @@ class Trace:
     def _time_is_up(self) -> None:
         self._timer = None
         now = self._clock.seconds()
-        held = self._held > 0 and self.phase is Phase.CONNECT
-        explained = held or self.line.explains(self._heard_at)
+        explained = self._is_held or self.line.explains(self._heard_at)
         if explained and now < self._ends_at_last:
             self._heard_at = self._waits_from = now
             wait = min(self._limit, self._ends_at_last - now)
@@ -349,6 +349,11 @@ class Tap(ProtocolWrapper):
         self._greeting = leg.greet()
         self._greeting.turn.addCallback(lambda _turn: self._begin())
         self._greeting.turn.addErrback(self._broke)
+
+    @property
+    def waits(self) -> bool:
+        """True while the connection stands, and TLS may not begin yet."""
+        return not self._begun and self.ended is None
 
     def _begin(self) -> None:
         """What is above has a connection from now on."""

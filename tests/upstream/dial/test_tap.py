@@ -192,6 +192,11 @@ class OneHelloAtATime(TraceCase):
         self.other.over()
         self.assertEqual(above.told, ["begun", "ended"])
 
+    def test_one_that_has_ended_excuses_no_silence_of_the_next(self) -> None:
+        self.connect().connectionLost(Failure(ConnectionLost()))
+        self.pass_by(1.25)
+        self.assertEqual(self.ended_at, [1.25])
+
     def test_each_hello_is_over_when_tls_stands_or_the_connection_ends(self) -> None:
         self.other.over()
         for ends in (False, True):
