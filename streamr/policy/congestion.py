@@ -28,6 +28,9 @@ LEAST_SIZE = 2.0
 FIRST_SIZE = 1.0
 # Bytes that fit one segment: their arrival takes no time that could be measured.
 SEGMENT = 1460
+# Less of a body comes quickly on a slow line, too: at 64 kbit/s the kilobyte behind the
+# first segment takes an eighth of a second.
+TELLING = 4 * SEGMENT
 # What a handshake brings, in bytes: the certificates.
 HANDSHAKE = 4000
 

@@ -22,6 +22,7 @@ from streamr.policy.congestion import (
     LEAST_SIZE,
     QUICK,
     SEGMENT,
+    TELLING,
     Window,
     may_greet_at,
     may_knock_at,
@@ -274,7 +275,7 @@ class HostLine:
     def transferred(self, size: int, began: float) -> None:
         """A body of so many bytes has come, its first ones then."""
         if size > SEGMENT:
-            self._came(size, began, self._distance)
+            self._came(size, began, self._distance, telling=size >= TELLING)
 
     def timed_out(self, began: float) -> None:
         """An attempt that began then has ended in a silence that our load explains."""
@@ -285,7 +286,11 @@ class HostLine:
         """The quickest round trip so far, in seconds."""
         return min(self._nearest, FARTHEST) if self._nearest < math.inf else 0.0
 
-    def _came(self, size: int, began: float, round_trips: float) -> None:
+    def _came(
+        self, size: int, began: float, round_trips: float, *, telling: bool = True
+    ) -> None:
+        """So many bytes have come since then; whether they came quickly is `telling`
+        where there were enough of them."""
         now = self._clock.seconds()
         took = now - began
         if took > LATE.allowance(size, round_trips):
@@ -294,7 +299,7 @@ class HostLine:
         self.access.prompt_at = now
         if took <= LATE.allowance(0, round_trips):
             self._window = self._window.opened()
-        if took <= QUICK.allowance(size, round_trips):
+        if telling and took <= QUICK.allowance(size, round_trips):
             self._window = self._window.widened(len(self._under_way))
             self.access.openings.look()
             self._tell()

@@ -112,7 +112,7 @@ class Collecting(SynchronousTestCase):
             line.begun(object())
             self.over(line)
             self.clock.advance(seconds / 2)
-            self.collector.dataReceived(b"ab" * 1000)
+            self.collector.dataReceived(b"ab" * 3000)
             self.clock.advance(seconds / 2)
             self.end(ResponseDone())
             self.assertEqual((line.places, line.busy), (places, seconds > 0))

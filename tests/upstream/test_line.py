@@ -3,6 +3,7 @@
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from streamr.policy.congestion import TELLING
 from streamr.policy.retry import HEDGE_AFTER
 from streamr.policy.roundtrip import LASTS
 from streamr.upstream.line import BUSY, LEAST_BUSY, MOST_PATIENCE, Access, HostLine
@@ -270,6 +271,13 @@ class Places(LineCase):
         self.body(1460, 0.0)
         self.assertEqual(self.line.places, 1)
         self.body(1461, 0.0)
+        self.assertEqual(self.line.places, 2)
+
+    def test_a_body_that_would_come_quickly_on_any_line_widens_nothing(self) -> None:
+        self.connect(0.02)
+        self.body(TELLING - 1, 0.0)
+        self.assertEqual(self.line.places, 2)
+        self.body(TELLING, 0.0)
         self.assertEqual(self.line.places, 3)
 
     def test_neither_quick_nor_late_changes_nothing(self) -> None:
