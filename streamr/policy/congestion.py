@@ -114,8 +114,9 @@ def may_greet_at(
     """When the next ClientHello may go on a line that has not carried several yet:
     `now` or later, in seconds of the same clock.
 
-    `unanswered` are since when each of those that went is silent, and `heard_at` is
-    when something came last. One silence does not tell whether a host is silent or the
+    `unanswered` are since when each of those that went is silent (of all, or of the
+    same route if this one is not late), and `heard_at` is when something came last. One
+    silence does not tell whether a host is silent or the
     line is full of what we have sent ourselves: the second connection tells. One that
     stands as on a free line goes on when the silence of the first has become unusual.
     One that was `late` itself waits until the line has been quiet.

@@ -131,7 +131,7 @@ class Client:
         """Send a request, and let `answered` make something of its response."""
         if new_connection:
             self._pool.close()
-        trace = Trace(self._reactor, budget, self.line, until, progress)
+        trace = Trace(self._reactor, budget, self.line, until, progress, self)
         origin, target = split(url)
         sender = _Sender(
             origin,

@@ -214,9 +214,9 @@ class HostLine:
         """Wait for the turn to ask this address for a TCP connection."""
         return self.access.openings.ask(address, self._may_knock_at)
 
-    def greet(self, began: float) -> Opening:
+    def greet(self, began: float, route: object) -> Opening:
         """Wait for the turn to begin TLS on a connection that was asked for then, and
-        stands now."""
+        stands now. `route` tells apart who leads there in different ways."""
         took = self._clock.seconds() - began
         openings, access = self.access.openings, self.access
         late = took > LATE.allowance(0, min(access.nearest, FARTHEST)) and (
@@ -226,9 +226,12 @@ class HostLine:
         def rule(now: float, unanswered: Collection[float]) -> float:
             if self._is_proven:
                 return now
+            if not late:
+                # another route's silence says nothing of this one
+                unanswered = openings.unanswered(HELLO, route)
             return may_greet_at(now, unanswered, access.heard_at, late=late)
 
-        return openings.ask(HELLO, rule)
+        return openings.ask(HELLO, rule, route)
 
     def _may_knock_at(self, now: float, unanswered: Collection[float]) -> float:
         return now if self._is_proven else may_knock_at(now, unanswered)

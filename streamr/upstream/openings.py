@@ -24,9 +24,10 @@ class Opening:
     `turn` fires when it may go, which may be at once; cancelling it gives it up.
     """
 
-    def __init__(self, among: Openings, place: str, rule: Rule) -> None:
+    def __init__(self, among: Openings, place: str, rule: Rule, asker: object) -> None:
         self._among = among
         self.place = place
+        self.asker = asker
         self.rule = rule
         self.turn: Deferred[None] = Deferred(lambda _turn: self.over())
 
@@ -48,13 +49,18 @@ class Openings:
         self._unanswered: dict[Opening, float] = {}
         self._timer: IDelayedCall | None = None
 
-    def unanswered(self, place: str) -> list[float]:
-        """Since when each of those that have gone to a place is silent."""
-        return [at for each, at in self._unanswered.items() if each.place == place]
+    def unanswered(self, place: str, asker: object = None) -> list[float]:
+        """Since when each of those that have gone to a place is silent; those of one
+        asker alone, if there is one."""
+        return [
+            at
+            for each, at in self._unanswered.items()
+            if each.place == place and asker in (None, each.asker)
+        ]
 
-    def ask(self, place: str, rule: Rule) -> Opening:
+    def ask(self, place: str, rule: Rule, asker: object = None) -> Opening:
         """One more, which has its turn by this rule among those to the same place."""
-        asking = Opening(self, place, rule)
+        asking = Opening(self, place, rule, asker)
         self._waiting.append(asking)
         self.look()
         return asking

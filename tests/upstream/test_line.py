@@ -163,25 +163,31 @@ class Beginning(LineCase):
 
     def goes(self, began: float) -> bool:
         """Whether TLS may begin at once on a connection that was asked for then."""
-        return bool(self.line.greet(began).turn.called)
+        return bool(self.line.greet(began, None).turn.called)
 
     def test_the_first_hello_goes_and_the_next_when_its_silence_is_unusual(
         self,
     ) -> None:
         now = self.clock.seconds()
         self.assertTrue(self.goes(now))
-        waiting = self.line.greet(now)
+        waiting = self.line.greet(now, None)
         self.clock.advance(HEDGE_AFTER - 1 / 64)
         self.assertFalse(waiting.turn.called)
         self.clock.advance(1 / 64)
         self.assertTrue(waiting.turn.called)
+
+    def test_another_route_is_taken_at_once(self) -> None:
+        now, one, other = self.clock.seconds(), object(), object()
+        self.assertTrue(self.line.greet(now, one).turn.called)
+        self.assertTrue(self.line.greet(now, other).turn.called)
+        self.assertFalse(self.line.greet(now, other).turn.called)
 
     def test_beside_a_hello_a_connection_that_was_late_waits(self) -> None:
         self.connect(0.02, HostLine(self.clock, 15, self.access))
         began = self.clock.seconds()
         self.assertTrue(self.goes(began))
         self.clock.advance(0.5)
-        waiting = self.line.greet(began)
+        waiting = self.line.greet(began, None)
         self.clock.advance(0.4375)
         self.assertFalse(waiting.turn.called)
         self.clock.advance(0.0625)
@@ -209,7 +215,7 @@ class Beginning(LineCase):
         self.clock.advance(0.25)
         self.line.moved()
         self.clock.advance(0.25)
-        waiting = self.line.greet(began)
+        waiting = self.line.greet(began, None)
         self.clock.advance(0.5)
         self.line.moved()
         self.clock.advance(0.9375)
@@ -227,7 +233,7 @@ class Beginning(LineCase):
     ) -> None:
         began = self.clock.seconds()
         self.assertTrue(self.goes(began))
-        waiting = [self.line.greet(began), self.line.knock("192.0.2.1")]
+        waiting = [self.line.greet(began, None), self.line.knock("192.0.2.1")]
         waiting.append(self.line.knock("192.0.2.1"))
         self.handshake(0.01)
         self.assertEqual([each.turn.called for each in waiting], [True] * 3)

@@ -57,10 +57,12 @@ class Trace:
         line: HostLine | None = None,
         until: float | None = None,
         progress: Progress | None = None,
+        route: object = None,
     ) -> None:
         """`line` learns from the attempt, and knows what is usual; without one the
         attempt stands by itself. `until` is the deadline of who waits for it, and
-        `progress` follows it for them."""
+        `progress` follows it for them. `route` is the same for all attempts that lead
+        there in the same way."""
         self._clock = clock
         self._budget = budget
         self.line = line if line is not None else HostLine(clock, 1)
@@ -68,6 +70,7 @@ class Trace:
         self._heard_at = self._step_at = self._waits_from = self.began
         self._until = until
         self._progress = progress
+        self._route = route
         self.own_load = False
         self._timer: IDelayedCall | None = None
         self._cancel: Callable[[], object] | None = None
@@ -119,7 +122,9 @@ class Trace:
     def greet(self, began: float | None = None) -> Opening:
         """TCP stands, which was asked for then; TLS begins when the line has room for
         it. Until then it is full of what we have sent ourselves, or may be."""
-        opening = self.line.greet(self.seconds() if began is None else began)
+        opening = self.line.greet(
+            self.seconds() if began is None else began, self._route
+        )
         opening.turn.addCallback(self._greets)
         return opening
 

@@ -159,7 +159,7 @@ class Tried(AddressesCase):
         for leaves in (False, True):
             self.setUp()
             won = self.connect()
-            other = self.trace.line.greet(self.reactor.seconds())
+            other = self.trace.line.greet(self.reactor.seconds(), None)
             tap = self.stands()
             if leaves:
                 won.cancel()

@@ -160,7 +160,7 @@ class OneHelloAtATime(TraceCase):
     def setUp(self) -> None:
         super().setUp()
         self.trace.resolved()
-        self.other = self.line.greet(self.clock.seconds())
+        self.other = self.line.greet(self.clock.seconds(), None)
 
     def test_it_begins_when_the_one_before_is_over(self) -> None:
         tap = self.connect()
