@@ -366,15 +366,15 @@ class _Sender:
         return self._connect().addCallback(self._over, request)
 
     def _connect(self) -> Deferred[Connection]:
-        """A new connection; or one that becomes idle before TLS has begun on the new
-        one, which a slow line may put off for long."""
+        """A new connection; or one that becomes idle while the new one waits for its
+        turn on the line, which may take long on a slow one."""
         origin, pool = self._origin, self._pool
         endpoint = self._endpoints().endpointForURI(origin.place)
         connecting: Deferred[Any] = endpoint.connect(_Connections(origin.key, pool))
         found: Deferred[Connection] = Deferred(lambda _found: connecting.cancel())
 
         def offered(idle: Connection) -> bool:
-            if self._fresh or self._trace.is_greeting:
+            if self._fresh or not self._trace.is_held:
                 return False
             found.callback(idle)
             connecting.cancel()

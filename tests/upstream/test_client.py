@@ -26,11 +26,13 @@ from streamr.boundaries import Answer, Budget, Validators
 from streamr.errors import Fault
 from streamr.upstream.classify import JSON
 from streamr.upstream.client import Client
+from streamr.upstream.connection import Connection
 from streamr.upstream.dial import addresses
 from streamr.upstream.dial.dialer import Dialer
 from streamr.upstream.dial.tls import MODERN, ProfilePolicy
 from streamr.upstream.resolve.book import AddressBook
 from streamr.upstream.resolve.pins import PinnedResolver
+from streamr.upstream.url import split
 from tests.follower import Follower
 from tests.support import head
 from tests.upstream.dial.test_race import Granting
@@ -193,6 +195,53 @@ class TLSCase(ClientCase):
         asking.cancel()
         self.failureResultOf(asking, CancelledError)
         return begun
+
+
+class Held(TLSCase):
+    """A connection that stands, and waits for its turn to begin with TLS."""
+
+    def waits(self, *, fresh: bool = False) -> tuple[Deferred[Answer], Any]:
+        """A request on such a connection, and its transport."""
+        asking = self.client.get(
+            SECURE_URL, {}, BUDGET, new_connection=fresh, progress=Follower()
+        )
+        # a hello of the same route is on its way
+        self.client.line.greet(self.reactor.seconds(), self.client)
+        _, transport = self.connect()
+        return asking, transport
+
+    def idle(self) -> Any:
+        """Another connection of the client becomes idle."""
+        origin, pool = split(SECURE_URL)[0], self.client._pool
+        made = Connection(origin.key, pool.put, pool.forget)
+        made.makeConnection(AbortableTransport())
+        pool.put(made)
+        return made
+
+    def test_one_that_becomes_idle_is_used_instead(self) -> None:
+        asking, transport = self.waits()
+        idle = self.idle()
+        self.assertIn(b"GET ", idle.transport.value())
+        self.assertTrue(transport.aborted)
+        idle.dataReceived(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        self.assertEqual(self.successResultOf(asking).body, b"{}")
+
+    def test_but_not_by_a_fresh_request(self) -> None:
+        _, transport = self.waits(fresh=True)
+        self.assertEqual(self.idle().transport.value(), b"")
+        self.assertFalse(transport.aborted)
+
+    def test_nor_by_one_that_only_waits_for_the_other_side(self) -> None:
+        self.get_secure()
+        self.assertEqual(self.idle().transport.value(), b"")
+        self.connect()
+        self.assertEqual(self.idle().transport.value(), b"")
+
+    def test_who_leaves_takes_none(self) -> None:
+        asking, _ = self.waits()
+        asking.cancel()
+        self.failureResultOf(asking, CancelledError)
+        self.assertEqual(self.idle().transport.value(), b"")
 
 
 class Racing(TLSCase):
@@ -656,43 +705,6 @@ class KeptAlive(ClientCase):
     def test_a_fresh_request_does_not(self) -> None:
         self.answered()
         self.client.get(URL, {}, BUDGET, new_connection=True, progress=Follower())
-        self.assertEqual(len(self.reactor.tcpClients), 2)
-
-    def test_one_that_becomes_idle_is_used_by_who_still_connects(self) -> None:
-        first = self.get()
-        protocol, transport = self.connect()
-        second = self.get()
-        self.assertEqual(len(self.reactor.tcpClients), 2)
-        transport.clear()
-        self.ok(protocol)
-        self.successResultOf(first)
-        self.assertIn(b"GET /3/movie/550", transport.value())
-        self.assertTrue(self.reactor.connectors[1].stoppedConnecting)
-        self.ok(protocol)
-        self.successResultOf(second)
-        self.client.close()
-        protocol.connectionLost(Failure(ConnectionDone()))
-        self.no_timer_is_left()
-
-    def test_but_not_by_a_fresh_request(self) -> None:
-        first = self.get()
-        protocol, transport = self.connect()
-        self.client.get(URL, {}, BUDGET, new_connection=True, progress=Follower())
-        transport.clear()
-        self.ok(protocol)
-        self.successResultOf(first)
-        self.assertEqual(transport.value(), b"")
-        self.assertFalse(self.reactor.connectors[1].stoppedConnecting)
-
-    def test_who_leaves_takes_none(self) -> None:
-        first = self.get()
-        protocol, _ = self.connect()
-        left = self.get()
-        left.cancel()
-        self.failureResultOf(left, CancelledError)
-        self.ok(protocol)
-        self.successResultOf(first)
-        self.get()
         self.assertEqual(len(self.reactor.tcpClients), 2)
 
     def test_as_many_are_kept_as_may_be_in_use_at_once(self) -> None:

@@ -150,7 +150,7 @@ class ConnectionRace:
         """So long nothing else is tried for the sake of this one."""
         if leg.greeted_at is not None:
             return leg.greeted_at + self._rules.patience
-        return leg.asked_at + self._rules.delay()
+        return (leg.asked_at or 0.0) + self._rules.delay()
 
     def _failed(self, failure: Failure, leg: Leg) -> None:
         if self._over:

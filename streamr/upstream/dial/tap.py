@@ -159,11 +159,6 @@ class Trace:
         self.phase = Phase.BODY
         self._hush()
 
-    @property
-    def is_greeting(self) -> bool:
-        """True since TLS began, or the request left."""
-        return self.phase not in (Phase.RESOLVE, Phase.CONNECT)
-
     def carried_by(self, tap: Tap) -> None:
         """A connection that was kept alive carries this attempt."""
         self.tap = tap
@@ -206,7 +201,13 @@ class Trace:
         return self._until
 
     @property
-    def _is_held(self) -> bool:
+    def is_held(self) -> bool:
+        """True while it waits for its turn on the line, and no hello of its own is on
+        the way."""
+        return self.phase is Phase.CONNECT and any(leg.is_held for leg in self.legs)
+
+    @property
+    def _tls_waits(self) -> bool:
         """True while all that it does is wait for its turn to begin with TLS."""
         return self.phase is Phase.CONNECT and self.tap is not None and self.tap.waits
 
@@ -223,7 +224,7 @@ class Trace:
     def _time_is_up(self) -> None:
         self._timer = None
         now = self._clock.seconds()
-        explained = self._is_held or self.line.explains(self._heard_at)
+        explained = self._tls_waits or self.line.explains(self._heard_at)
         if explained and now < self._ends_at_last:
             self._heard_at = self._waits_from = now
             wait = min(self._limit, self._ends_at_last - now)
@@ -246,7 +247,7 @@ class Leg:
     """The evidence of one connection of an attempt, as `classify` reads it.
 
     `address` is what it leads to, or `egress` the outbound proxy that it goes through;
-    `asked_at` is when it was wanted, and `began` when it was tried, None if it never
+    `asked_at` is when it was wanted, and `began` when it was tried, None if that never
     was; `fault` is why it is not the one that carries the request, None while it may
     still be.
     """
@@ -259,7 +260,7 @@ class Leg:
         self.address = address
         self.egress = egress
         self.phase = Phase.CONNECT
-        self.asked_at = 0.0
+        self.asked_at: float | None = None
         self.began: float | None = None
         self.tap: Tap | None = None
         self.fault: Fault | None = None
@@ -310,6 +311,13 @@ class Leg:
 
     def _greets(self, _turn: object) -> None:
         self._greeted_at, self.phase = self._trace.seconds(), Phase.TLS
+
+    @property
+    def is_held(self) -> bool:
+        """True while it waits for its turn: to ask its address, or to begin TLS."""
+        if self.tap is not None:
+            return self.tap.waits
+        return self.asked_at is not None and self.began is None
 
     @property
     def greeted_at(self) -> float | None:

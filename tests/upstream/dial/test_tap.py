@@ -165,7 +165,6 @@ class OneHelloAtATime(TraceCase):
     def test_it_begins_when_the_one_before_is_over(self) -> None:
         tap = self.connect()
         self.assertFalse(tap.wrappedProtocol.connected)
-        self.assertFalse(self.trace.is_greeting)
         self.other.over()
         self.assertTrue(tap.wrappedProtocol.connected)
         self.assertIs(self.trace.phase, Phase.TLS)
