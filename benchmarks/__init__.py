@@ -1,6 +1,6 @@
 """streamr side by side with nginx, HAProxy, Varnish and an Express pair.
 
-    benchmarks/install.sh                       what the peers need, once
+    benchmarks/install.sh                       what the rows need, once
     python -m benchmarks.run --quick            a few minutes
     python -m benchmarks.run                    the run that docs/scoreboard.md shows
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+import shutil
+import subprocess
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +52,45 @@ WORDS = {
 def test_every_word_of_a_configuration_is_filled_in(name: str) -> None:
     filled = fill((CONFIGURATIONS / name).read_text(), WORDS)
     assert not re.search(r"@[a-z_]+@", filled)
+
+
+ENGINE = "redis-server"
+
+
+def installed(place: Path, *there: str, lacking: str = "") -> list[str]:
+    """The last package that install.sh wants each time, where these programs are there
+    and no archive has the package that is `lacking`."""
+    programs = place / "programs"
+    programs.mkdir()
+    (place / "peers/express").mkdir(parents=True)
+    for name in ("dirname", "chmod", "rm"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    asked = f'#!/bin/sh\nfor last; do :; done; echo "$last"; [ "$last" != "{lacking}" ]'
+    for name in ("apt-get", "npm", *there):
+        (programs / name).write_text(asked)
+        (programs / name).chmod(0o755)
+    script = (CONFIGURATIONS.parent / "install.sh").read_text()
+    # nobody else on this machine is told that servers must not be started
+    ours = script.replace("/usr/sbin/policy-rc.d", str(place / "policy"))
+    (place / "install.sh").write_text(ours)
+    command = [str(shutil.which("sh")), str(place / "install.sh")]
+    told = subprocess.check_output(command, env={"PATH": str(programs)}, text=True)
+    return told.split()[1:-1]  # without `update`, and what npm was asked for
+
+
+def test_what_rows_need_is_installed_where_it_is_missing(tmp_path: Path) -> None:
+    assert installed(tmp_path) == ["libfaketime", ENGINE, "chromium-driver"]
+
+
+@pytest.mark.parametrize("engine", [ENGINE, "valkey-server"])
+def test_what_is_there_is_not_installed_again(tmp_path: Path, engine: str) -> None:
+    there = (engine, "chromium", "chromedriver")
+    assert installed(tmp_path, *there) == ["libfaketime"]
+
+
+def test_valkey_is_installed_where_there_is_no_redis(tmp_path: Path) -> None:
+    found = installed(tmp_path, "chromium", "chromedriver", lacking=ENGINE)
+    assert found == ["libfaketime", ENGINE, "valkey-server"]
 
 
 def test_a_word_that_nobody_knows_is_an_error() -> None:
