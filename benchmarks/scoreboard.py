@@ -21,11 +21,18 @@ verifies:
 Varnish has no TLS towards its backends, so it uses a plain TLS tunnel (HAProxy in TCP
 mode).
 
-From row 9 on, what requests cost is compared: the processor time of the server for each
-of them. The server has one core, the load and everything behind the server the other,
-and each round asks every peer in turn. Behind the peers is nginx with one list over
-TLS, except where a row says otherwise: the simulator takes longer for an answer than
-any of them, and they would mostly wait.
+Rows 1 to 8 tell what becomes of requests when something breaks, rows 9 to 18 what
+requests, idle connections and the start cost while nothing does. Rows 19 and 20 are
+about networks that block TMDB and about slow lines, rows 21 to 24 about pictures, rows
+25 to 30 about several streamr that share a Valkey or Redis, and row 31 about Varnish in
+front of them. Rows 32 and 33 are about pictures again: what is kept on disk, and the
+faults of the picture host.
+
+Where processor time is compared, and in rows 11 and 21 to 24, the server has one core,
+and the load and everything behind the server have the other; each round asks every peer
+in turn. Behind the peers is nginx with one list over TLS, except where a row says
+otherwise: the simulator takes longer for an answer than any of them, and they would
+mostly wait.
 
 Measured on one machine with two shared, noisy cores, with everything on loopback:
 compare within a table, not across machines. To measure it yourself:
