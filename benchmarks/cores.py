@@ -11,7 +11,8 @@ import os
 import resource
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -34,6 +35,25 @@ def pinned(arguments: Sequence[str], core: int | None) -> list[str]:
     """The command that runs on this core with all its threads."""
     before = [] if core is None else ["taskset", "--cpu-list", str(core)]
     return [*before, *arguments]
+
+
+def yielding() -> ThreadPoolExecutor:
+    """A thread that has a core only while nothing else wants it (SCHED_IDLE), as has
+    all that it starts, even Chromium, which raises the priority of its threads."""
+    return ThreadPoolExecutor(1, initializer=_yield)
+
+
+def _yield() -> None:
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
+def cores_of(pid: int) -> set[int]:
+    """The cores that the threads of a process, and of its children, may use."""
+    found = set().union(*map(cores_of, children(pid)))
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(ProcessLookupError):  # threads come and go
+            found |= os.sched_getaffinity(int(thread.name))
+    return found
 
 
 def cpu_seconds(pid: int) -> float:

@@ -35,6 +35,11 @@ def path_of(size: int) -> str:
     return f"/t/p/original/noise{size}.png"
 
 
+def poster(number: int) -> str:
+    """The path of one of the posters of a picture host (pictures.py)."""
+    return f"/t/p/w342/poster{number}.png"
+
+
 def tags() -> Iterator[str]:
     """A language and a region, each pair once: en-AA&region=AA, en-AA&region=AB …
 

@@ -25,7 +25,8 @@ class PictureHost:
     """The picture host, in a directory of its own."""
 
     def __init__(self, directory: Path, sizes: Sequence[int]) -> None:
-        """`sizes` are those of the pictures that it has, in bytes."""
+        """`sizes` are those of the pictures that it has, in bytes. The first of them
+        is every poster as well (`poster` in paths.py)."""
         self._directory = directory
         self.pictures = {path_of(size): noise(size).data for size in sizes}
         for path, data in self.pictures.items():
@@ -33,7 +34,11 @@ class PictureHost:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(data)
         [self.port] = free_ports(1)
-        words = {"directory": str(directory), "port": str(self.port)}
+        words = {
+            "directory": str(directory),
+            "port": str(self.port),
+            "first": path_of(sizes[0]),
+        }
         file = configured("picture-host.conf", directory, words)
         self._child = Child(["nginx", "-c", str(file)], directory / "nginx.log")
         self._child.wait_for_port(self.port)

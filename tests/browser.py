@@ -81,8 +81,9 @@ class Browser:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """A headless Chromium; the test is skipped, with a word, where there is none."""
+def chromium(*more: str) -> Iterator[Browser]:
+    """A headless Chromium, with these further arguments; the test is skipped, with a
+    word, where there is none."""
     binary = shutil.which("chromium")
     driver = shutil.which("chromedriver")
     if binary is None or driver is None:
@@ -98,6 +99,8 @@ def chromium() -> Iterator[Browser]:
     if os.geteuid() == 0:
         # Chromium's own sandbox refuses root
         options.add_argument("--no-sandbox")
+    for each in more:
+        options.add_argument(each)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     made = webdriver.Chrome(options=options, service=Service(driver))
     try:

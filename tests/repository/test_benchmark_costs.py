@@ -5,22 +5,40 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks.bench import Table
-from benchmarks.cores import apart, children, cpu_seconds, pinned
+from benchmarks.cores import (
+    apart,
+    children,
+    cores_of,
+    cpu_seconds,
+    pinned,
+    yielding,
+)
 from benchmarks.cost import Costs, Job, ratio, sound
 from benchmarks.generator import BadAnswer, Came, Order, finished, requests
 from benchmarks.peers import RES_JSON, Running, running
 from benchmarks.prepared import fill, shortened
 from benchmarks.processes import Child
-from benchmarks.rows import codings, hits, latency, misses, start, stored
+from benchmarks.rows import (
+    codings,
+    hits,
+    latency,
+    misses,
+    picture_wall,
+    start,
+    stored,
+)
+from benchmarks.walls import leaves
 from streamr.boundaries import StoredResponse
 from streamr.store.sqlite import DiskStore
 
@@ -95,6 +113,51 @@ def test_a_pinned_command_has_one_core() -> None:
         pinned([sys.executable, "-c", program], core), capture_output=True, check=True
     )
     assert told.stdout.decode().split() == [str(core)]
+
+
+@contextmanager
+def grandchild(core: int, others: int) -> Iterator[int]:
+    """A shell on one core, and what it has started there or on another: the shell."""
+    command = pinned([sys.executable, "-c", "print(flush=True); input()"], others)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        pinned(["sh", "-c", f"{shlex.join(command)}; exit"], core),
+        stdin=pipe,
+        stdout=pipe,
+    ) as parent:
+        assert parent.stdout is not None
+        parent.stdout.readline()
+        yield parent.pid
+        parent.communicate(b"\n")
+
+
+def test_the_cores_of_a_process_are_those_of_its_children_too() -> None:
+    first, *others = sorted(os.sched_getaffinity(0))
+    last = others[-1] if others else first
+    with grandchild(last, first) as pid:
+        assert cores_of(pid) == {first, last}
+
+
+def test_a_browser_that_may_use_the_servers_core_is_an_error() -> None:
+    server, *others = sorted(os.sched_getaffinity(0))
+    if not others:
+        pytest.skip("one core is the server's and everybody's")
+    with grandchild(others[0], others[0]) as pid:
+        leaves(pid, server)
+    with (
+        grandchild(others[0], server) as pid,
+        pytest.raises(RuntimeError, match=f"core {server} is the server's"),
+    ):
+        leaves(pid, server)
+
+
+def test_who_yields_has_a_core_only_while_nobody_else_wants_it() -> None:
+    program = "import os; print(os.sched_getscheduler(0))"
+    command = [sys.executable, "-c", program]
+    with yielding() as thread:
+        told = thread.submit(subprocess.check_output, command).result()
+    assert int(told) == os.SCHED_IDLE
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 def test_the_processor_time_is_that_of_the_process_and_its_children() -> None:
@@ -222,6 +285,34 @@ def test_a_miss_with_much_stored_is_compared_with_one_with_little(
     head = misses.MISS["streamr"]
     given = {"500": costs(1000, head=head), "16,000": costs(cpu, head=head)}
     assert met(stored.report, "slowly", given) is reached
+
+
+@pytest.mark.parametrize(
+    ("ms", "high", "reached"),
+    [(120, 15, True), (121, 15, False), (120, 15.1, False)],
+)
+def test_posters_and_misses_meanwhile_are_compared(
+    ms: float, high: float, reached: bool
+) -> None:
+    took = {"picture host": [100.0], "streamr": [ms]}
+    head = misses.MISS["streamr"]
+    found = {
+        name: picture_wall.Meanwhile(costs(1000, each, head), [100.0])
+        for name, each in (("none", 10), ("picture host", 20), ("streamr", high))
+    }
+    assert met(picture_wall.report, took, found) is reached
+
+
+@pytest.mark.parametrize(
+    ("head", "bad"), [(HIT, []), (misses.MISS["streamr"], ["1 × status 503"])]
+)
+def test_misses_beside_posters_are_misses_and_good(head: str, bad: list[str]) -> None:
+    took = {"picture host": [100.0], "streamr": [100.0]}
+    found = {
+        name: picture_wall.Meanwhile(replace(costs(1000, 10, head), bad=bad), [100.0])
+        for name in ("none", "picture host", "streamr")
+    }
+    assert met(picture_wall.report, took, found) is False
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,8 @@ WORDS = {
     "ca_file": "/somewhere/ca.pem",
     "key": "k",
     "inter": "1s",
+    "upstream_port": "4",
+    "first": "/t/p/original/noise1000.png",
 }
 
 
@@ -46,7 +48,7 @@ WORDS = {
     "name",
     [
         *("nginx.conf", "haproxy.cfg", "tls-hop.cfg", "varnish.vcl"),
-        "quick-upstream.conf",
+        *("quick-upstream.conf", "picture-host.conf", "pictures.conf"),
     ],
 )
 def test_every_word_of_a_configuration_is_filled_in(name: str) -> None:
