@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from statistics import median
 
@@ -37,8 +37,9 @@ SIZE = 30_000
 LIMIT = 1.2
 # Misses a second, over so many connections: few enough to leave the server mostly idle,
 # and fewer than STREAMR_RATE allows.
-RATE, CONNECTIONS = 25.0, 8
+RATE, CONNECTIONS = 30.0, 8
 LATE = 1.5
+WARMING = 50
 DIRECT, NOWHERE = "picture host", "none"
 
 
@@ -115,14 +116,16 @@ async def misses(stage: Stage, ours: Running, each: int) -> Job:
 async def together(
     browser: Walls, ports: Mapping[str, int], job: Job, rounds: int
 ) -> dict[str, Meanwhile]:
-    """The misses without posters, then with those of each, in turn."""
+    """The misses without posters, then with those of each, in turn, after a few that
+    warm everything up."""
     found = {name: Meanwhile() for name in (NOWHERE, *ports)}
-    warming = Meanwhile()
-    for turn in range(rounds + 1):
+    short = replace(job, order=replace(job.order, count=WARMING))
+    for name in found:
+        await meanwhile(browser, ports.get(name), short, Meanwhile())
+    for _ in range(rounds):
         for name, each in found.items():
-            into = each if turn else warming
-            await meanwhile(browser, ports.get(name), job, into)
-            say(f"    {name}: p99 {into.misses.p99_ms[-1]:.1f} ms")
+            await meanwhile(browser, ports.get(name), job, each)
+            say(f"    {name}: p99 {each.misses.p99_ms[-1]:.1f} ms")
     return found
 
 
