@@ -254,9 +254,8 @@ class Channel(HTTPChannel):
         self._busy, self._begun, self.due = True, False, math.inf
         self._closes = head.closes or self.site.draining
         pictures = None if self._closes else self.site.picture_lane
-        if pictures is not None and pictures.begin(head.handed_on, self):
-            return
-        super().dataReceived(head.handed_on)
+        if pictures is None or not pictures.begin(head.handed_on, self):
+            super().dataReceived(head.handed_on)
         if self._ended and self._is_endless():
             self.loseConnection()
 
@@ -280,13 +279,16 @@ class Channel(HTTPChannel):
             self.loseConnection()
 
     def readConnectionLost(self) -> None:
-        """The caller says no more. What was asked is answered; a live page ends."""
+        """The caller says no more. What was asked is answered; a live page ends, and a
+        picture that is under way."""
         self._ended = True
         if self._is_endless() or not (self._waits() or self._sent):
             self.loseConnection()
 
     def _is_endless(self) -> bool:
-        """True while a live page is what the caller gets."""
+        """True while a live page is what the caller gets, or a picture."""
+        if self._busy and not self.requests:  # the picture lane has no request for it
+            return True
         return any(getattr(each, "endless", False) for each in self.requests)
 
     def writeConnectionLost(self) -> None:

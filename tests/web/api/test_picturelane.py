@@ -476,14 +476,19 @@ class Writing(LaneCase):
             self.world_.channel.connectionLost(Failure(ended))
             self.assertTrue(self.all_closed)
 
-    def test_who_says_no_more_gets_what_he_has_asked_for(self) -> None:
+    def test_who_says_no_more_ends_one_that_is_under_way(self) -> None:
         self.room = 1
         self.world_.say(request(LARGE))
-        self.world_.channel.readConnectionLost()
         self.assertFalse(self.world_.transport.disconnecting)
-        self.room = 1 << 30
-        self.world_.channel.resumeProducing()
-        self.assertEqual(self.body, KEPT[LARGE][1])
+        self.world_.channel.readConnectionLost()
+        self.assertTrue(self.world_.transport.disconnecting)
+
+    def test_who_has_said_no_more_with_his_request_gets_one_that_is_at_hand(
+        self,
+    ) -> None:
+        self.world_.say(request())
+        self.world_.channel.readConnectionLost()
+        self.assertEqual(self.body, KEPT[JPEG][1])
         self.assertTrue(self.world_.transport.disconnecting)
 
     def test_the_next_request_waits_for_it(self) -> None:
