@@ -109,13 +109,17 @@ class Trace:
         """The evidence of a connection that this one needs, to an outbound proxy."""
         return Trace(self._clock, self._budget)
 
-    def connected(self, tap: Tap, *, secure: bool) -> None:
-        """TCP stands; with TLS to come the handshake still belongs to the connect."""
+    def connected(
+        self, tap: Tap, *, secure: bool, began: float | None = None
+    ) -> None:
+        """TCP stands, which was asked for then; with TLS to come the handshake still
+        belongs to the connect."""
         if self.phase in (Phase.REQUEST, Phase.BODY):
             return  # another connection of the race was quicker
         self.tap = tap
         if self.phase is not Phase.TLS:  # of several, the first tells how far it is
-            self.line.connected(self._step_at)
+            # not when it was first wanted: it may have waited for its turn
+            self.line.connected(self._step_at if began is None else began)
         if not secure:
             self.requested()
 
@@ -280,7 +284,7 @@ class Leg:
         self.tap, tap.trace = tap, self._trace
         if not secure:
             self.phase = Phase.REQUEST
-        self._trace.connected(tap, secure=secure)
+        self._trace.connected(tap, secure=secure, began=self.began)
 
     def connect(
         self, connect: Callable[[], Deferred[T]], *, knocks: bool
