@@ -351,7 +351,7 @@ class AsTwisted(SynchronousTestCase):
     """Whatever comes, and in whatever pieces, Twisted's own client makes the same of
     it: this one may be quicker, and not more lenient."""
 
-    @examples(1500)
+    @examples(700)
     @given(
         STATUS,
         st.lists(FIELD, max_size=6),

@@ -30,7 +30,7 @@ def by_us(text: str) -> str | None:
 
 
 class URLs(SynchronousTestCase):
-    @examples(2000)
+    @examples(1000)
     @given(
         st.sampled_from(
             (

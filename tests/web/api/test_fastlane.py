@@ -50,7 +50,7 @@ from tests.properties import examples
 from tests.support import FakeRoute, Notes, gateway_over
 from tests.web.api.test_resource import ANSWER, Transport
 
-steady = examples(250)
+steady = examples(150)
 BEGAN = 1_000_000.0
 OURS = f"{os.sep}streamr{os.sep}"
 CATALOGUE = catalogue.load()

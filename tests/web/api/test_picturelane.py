@@ -46,7 +46,7 @@ from tests.support import FakeRoute, Notes, failover_over, gateway_over
 from tests.web.api.test_fastlane import GOOD_HEADERS, OTHER_HEADERS
 from tests.web.api.test_resource import Transport
 
-steady = examples(250)
+steady = examples(100)
 WALL = 2_000_000.0
 TAGS = (("Cache-Tag", "pictures"),)
 JPEG, SVG, LARGE = "/t/p/w342/abc.jpg", "/t/p/original/logo.svg", "/t/p/w500/l.jpg"
