@@ -385,7 +385,13 @@ class _Sender:
             if not found.called:
                 found.callback(result)  # a Failure runs its errbacks
 
+        def held() -> None:
+            idle = pool.take(origin.key)
+            if idle is not None and (found.called or not offered(idle)):
+                pool.put(idle)
+
         pool.want(origin.key, offered)
+        self._trace.when_held(held)
         connecting.addBoth(over)
         return found
 

@@ -107,6 +107,10 @@ class Access:
             return False
         return self._late_at > since or self.moved_at > self.prompt_at + LATE.seconds
 
+    def was_late_since(self, then: float) -> bool:
+        """True when something has come late since then."""
+        return self._late_at > then
+
     def was_late(self, took: float) -> None:
         """Something came so late (seconds)."""
         self._late_at = now = self._clock.seconds()
@@ -222,6 +226,8 @@ class HostLine:
         late = took > LATE.allowance(0, min(access.nearest, FARTHEST)) and (
             access.heard_at > began or bool(openings.unanswered(HELLO))
         )
+        # another one was late just now
+        late = late or access.was_late_since(began)
 
         def rule(now: float, unanswered: Collection[float]) -> float:
             if self._is_proven:

@@ -226,6 +226,18 @@ class Held(TLSCase):
         idle.dataReceived(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
         self.assertEqual(self.successResultOf(asking).body, b"{}")
 
+    def test_so_is_one_that_has_become_idle_meanwhile(self) -> None:
+        asking = self.get_secure()
+        idle = self.idle()
+        self.assertEqual(idle.transport.value(), b"")
+        self.client.line.greet(self.reactor.seconds(), self.client)
+        _, transport = self.connect()
+        self.reactor.advance(0)
+        self.assertIn(b"GET ", idle.transport.value())
+        self.assertTrue(transport.aborted)
+        idle.dataReceived(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        self.assertEqual(self.successResultOf(asking).body, b"{}")
+
     def test_but_not_by_a_fresh_request(self) -> None:
         _, transport = self.waits(fresh=True)
         self.assertEqual(self.idle().transport.value(), b"")

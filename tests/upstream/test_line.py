@@ -223,6 +223,20 @@ class Beginning(LineCase):
         self.clock.advance(0.0625)
         self.assertTrue(waiting.turn.called)
 
+    def test_beside_another_that_was_late_as_well(self) -> None:
+        self.connect(0.02)
+        before = self.clock.seconds()
+        self.line.moved()
+        self.clock.advance(0.25)
+        began = self.clock.seconds()
+        self.clock.advance(0.125)
+        self.line.moved()
+        self.line.connected(before)
+        waiting = self.line.greet(began, object())
+        self.assertFalse(waiting.turn.called)
+        self.clock.advance(1.0)
+        self.assertTrue(waiting.turn.called)
+
     def test_a_packet_that_was_lost_alone_makes_nothing_wait(self) -> None:
         began = self.clock.seconds()
         self.clock.advance(1.03)

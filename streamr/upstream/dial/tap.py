@@ -71,6 +71,7 @@ class Trace:
         self._until = until
         self._progress = progress
         self._route = route
+        self._held: Callable[[], object] | None = None
         self.own_load = False
         self._timer: IDelayedCall | None = None
         self._cancel: Callable[[], object] | None = None
@@ -109,9 +110,7 @@ class Trace:
         """The evidence of a connection that this one needs, to an outbound proxy."""
         return Trace(self._clock, self._budget)
 
-    def connected(
-        self, tap: Tap, *, secure: bool, began: float | None = None
-    ) -> None:
+    def connected(self, tap: Tap, *, secure: bool, began: float | None = None) -> None:
         """TCP stands, which was asked for then; with TLS to come the handshake still
         belongs to the connect."""
         if self.phase in (Phase.REQUEST, Phase.BODY):
@@ -130,7 +129,14 @@ class Trace:
             self.seconds() if began is None else began, self._route
         )
         opening.turn.addCallback(self._greets)
+        if not opening.turn.called and self._held is not None:
+            # not from within the making of the connection, which it may end
+            self._clock.callLater(0, self._held)
         return opening
+
+    def when_held(self, held: Callable[[], object]) -> None:
+        """Tell when a connection stands, and has to wait for its turn."""
+        self._held = held
 
     def _greets(self, _turn: object) -> None:
         if self.phase not in (Phase.REQUEST, Phase.BODY):
